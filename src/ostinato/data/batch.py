@@ -1,0 +1,66 @@
+"""Examples, and the padded batches made of them.
+
+Letters used everywhere: B batch, T time, S source time, D input, H hidden, V vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+PAD = 0  # inputs are padded with <pad>
+IGNORE = -100  # targets are padded with this, and the loss passes over it
+
+
+class Example(NamedTuple):
+    """One encoded record: `inputs` [T] of token numbers or [T, D] of features; `targets` [U], a scalar, or None."""
+
+    inputs: Tensor
+    targets: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded examples.
+
+    inputs          [B, T] int64 or [B, T, D] float, zero beyond each length
+    lengths         [B] int64, on the CPU
+    targets         [B, U] int64 padded with -100, [B] int64, or [B, U, ...] float; None when predicting
+    target_lengths  [B] int64, on the CPU
+    continues       these rows go on where those of the batch before stopped: carry the state (truncated BPTT)
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor | None = None
+    target_lengths: Tensor | None = None
+    continues: bool = False
+
+    def __len__(self) -> int:
+        return self.inputs.shape[0]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch with inputs and targets on `device`; lengths stay on the CPU, where they are read."""
+        targets = None if self.targets is None else self.targets.to(device)
+        return replace(self, inputs=self.inputs.to(device), targets=targets)
+
+
+def pad(rows: list[Tensor], value: float) -> tuple[Tensor, Tensor]:
+    """pad([tensor([7, 8]), tensor([9])], 0) -> ([[7, 8], [9, 0]], [2, 1])"""
+    lengths = torch.tensor([len(row) for row in rows], dtype=torch.int64)
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value), lengths
+
+
+def collate(examples: list[Example]) -> Batch:
+    """Examples -> one padded Batch, in the same order."""
+    inputs, lengths = pad([example.inputs for example in examples], PAD)
+    targets = target_lengths = None
+    if examples[0].targets is not None:
+        rows = [example.targets for example in examples]
+        if rows[0].dim() == 0:
+            targets = torch.stack(rows)
+        else:
+            targets, target_lengths = pad(rows, IGNORE)
+    return Batch(inputs, lengths, targets, target_lengths)

@@ -1,0 +1,22 @@
+"""What a user can put right, in one line.
+
+Importable from everywhere; imports nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong: exit status 2, one line, no traceback.
+
+    The message names the file (and line), what is wrong, and what to do:
+    `InputError("train.de:17: empty line; remove it from both sides")`."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """nearest("lsmt", ["lstm", "gru"]) -> "; did you mean 'lstm'?", or the whole list if nothing is near."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
