@@ -1,0 +1,78 @@
+"""The large softmax in pieces equals linear + cross_entropy: values and gradients."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, linear
+
+from ostinato.kernels import cross_entropy as module
+from ostinato.kernels import linear_cross_entropy
+
+
+def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(N * 100 + V)
+    leaves = [torch.randn(N, H, generator=generator, dtype=dtype), torch.randn(V, H, generator=generator, dtype=dtype)]
+    leaves.append(torch.randn(V, generator=generator, dtype=dtype) if bias else None)
+    targets = torch.randint(V, (N,), generator=generator)
+    targets[:ignored] = -100
+    results = []
+    for ours in (True, False):
+        hidden, weight, b = (None if leaf is None else leaf.clone().requires_grad_() for leaf in leaves)
+        if ours:
+            loss = linear_cross_entropy(hidden, weight, b, targets, smoothing)
+        else:
+            loss = cross_entropy(linear(hidden, weight, b), targets, reduction="sum", label_smoothing=smoothing)
+        (loss * 0.3).backward()
+        results.append([loss.detach()] + [leaf.grad for leaf in (hidden, weight, b) if leaf is not None])
+    return results
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize(("N", "ignored"), [(1, 0), (1, 1), (7, 0), (7, 3), (40, 40), (0, 0)])
+def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bias):
+    monkeypatch.setattr(module, "PIECE", 50)  # pieces of four rows
+    for a, b in zip(*both(N, 5, 11, bias=bias, smoothing=smoothing, ignored=ignored), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_float32_and_one_word():
+    for a, b in zip(*both(33, 8, 1, smoothing=0.1, dtype=torch.float32), strict=True):
+        torch.testing.assert_close(a, b)
+    for a, b in zip(*both(33, 40, 1000, dtype=torch.float32), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_without_gradients_and_with_some():
+    hidden, weight, targets = torch.randn(6, 4), torch.randn(9, 4, requires_grad=True), torch.arange(6)
+    with torch.no_grad():
+        loss = linear_cross_entropy(hidden, weight, None, targets)
+    assert not loss.requires_grad
+    torch.testing.assert_close(loss, cross_entropy(hidden @ weight.t(), targets, reduction="sum"))
+    linear_cross_entropy(hidden, weight, None, targets).backward()
+    assert hidden.grad is None and weight.grad.shape == weight.shape
+
+
+def test_bfloat16_and_autocast():
+    hidden, weight, targets = torch.randn(6, 4), torch.randn(9, 4), torch.arange(6)
+    expected = cross_entropy(hidden @ weight.t(), targets, reduction="sum")
+    leaf = weight.bfloat16().requires_grad_()
+    loss = linear_cross_entropy(hidden.bfloat16(), leaf, None, targets)
+    loss.backward()
+    assert loss.dtype == torch.float32 and leaf.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(loss, expected, rtol=0.03, atol=0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(linear_cross_entropy(hidden, weight, None, targets), expected, rtol=0.03, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((torch.zeros(2, 3, 4), torch.zeros(5, 4), None, torch.zeros(2).long()), r"hidden must be .*\(2, 3, 4\)"),
+        ((torch.zeros(2, 3), torch.zeros(5, 4), None, torch.zeros(2).long()), r"weight .*\(2, 3\) and \(5, 4\)"),
+        ((torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(3).long()), r"targets must be \[N\] = \[2\].*\(3,\)"),
+        ((torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), 1.5), r"0\.\.1; got 1\.5"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        linear_cross_entropy(*arguments)
