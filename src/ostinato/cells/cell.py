@@ -1,0 +1,126 @@
+"""One time step, and the loop over steps that every faster path is measured against.
+
+Letters: B batch, T time, D input, H hidden, O output (the width of state[0]; H unless a cell projects)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ostinato import kernels
+from ostinato.cells.state import State
+
+
+class Cell(nn.Module):
+    """What happens in one time step: `step` is the formula, everything else is inherited.
+
+        class Leaky(Cell):
+            gates = 1
+            def step(self, projected, state):
+                (h,) = state
+                return (0.9 * h + 0.1 * (projected + self.from_hidden(h)).tanh(),)
+
+        Recurrent(Leaky, 8, 16)
+
+    gates      how many blocks of H rows `from_input` and `from_hidden` have
+    parts      how many tensors the state has; the first is the output
+    from_input   Linear [gates * H, D], applied to all time steps at once
+    from_hidden  Linear [gates * H, O], applied to the previous output, step by step
+
+    Weights start uniform in +-1/sqrt(H), as in torch.nn."""
+
+    gates: int = 1
+    parts: int = 1
+    hidden_bias: bool = False  # whether the product with the hidden state needs a bias of its own
+    notebook: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
+    kernel: str | None = None  # the name under which `kernels` knows this formula
+
+    def __init__(self, input_size: int, hidden_size: int, *, output_size: int | None = None, bias: bool = True):
+        super().__init__()
+        for name, size in [("input_size", input_size), ("hidden_size", hidden_size), ("output_size", output_size)]:
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ValueError(f"{name} must be a positive whole number; got {size!r}")
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.output_size = hidden_size if output_size is None else output_size
+        rows = self.gates * hidden_size
+        self.from_input = nn.Linear(input_size, rows, bias=bias)
+        self.from_hidden = nn.Linear(self.output_size, rows, bias=bias and self.hidden_bias)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Uniform in +-1/sqrt(H), torch.nn's; a cell with its own initialisation adds to this."""
+        bound = self.hidden_size**-0.5
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The width of each part of the state."""
+        return (self.output_size,) + (self.hidden_size,) * (self.parts - 1)
+
+    def start(self, batch_size: int, like: Tensor) -> tuple[Tensor, ...]:
+        """The zero state of `batch_size` rows, of the dtype and device of `like`."""
+        return tuple(like.new_zeros(batch_size, size) for size in self.sizes)
+
+    def project(self, x: Tensor) -> Tensor:  # [..., D] -> [..., gates * H]
+        """The part of the step that does not wait for the state: done for all time steps in one product."""
+        return self.from_input(x)
+
+    def step(self, projected: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """One time step: (projected [B, gates * H], state) -> state; its first part is the output."""
+        raise TypeError(f"{type(self).__name__} has no step(projected, state)")
+
+    def note(self, **gates: Tensor) -> None:
+        """Called by `step` to show its gates by name to a trace; otherwise does nothing."""
+        if self.notebook is not None:
+            self.notebook.append(gates)
+
+    @property
+    def formula(self) -> str | None:
+        """The name under which `kernels` knows this `step`: not inherited, as a subclass may have another one."""
+        own = vars(self).get("kernel", vars(type(self)).get("kernel"))
+        return None if self.notebook is not None else own
+
+    def run(self, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """All steps: (x [B, T, D], state, lengths [B]) -> (outputs [B, T, O], state at each row's last step)."""
+        return (kernels.find(self, x, state, lengths) or scan)(self, x, state, lengths)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}"
+
+
+CellType = Callable[[int, int], Cell]  # a Cell class, or functools.partial(LSTM, forget_bias=2.0)
+
+
+def real(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
+    """real(tensor([1, 3]), 3) -> [[True, False, False], [True, True, True]]: which steps are not padding."""
+    return torch.arange(steps, device=device) < lengths.to(device)[:, None]
+
+
+def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    """The reference: one `step` after another. Beyond its length a row's state stands still and its output is zero."""
+    if x.shape[1] == 0:
+        return x.new_zeros(x.shape[0], 0, cell.output_size), state
+    projected = cell.project(x)
+    alive = None if lengths is None else real(lengths, x.shape[1], x.device)
+    outputs = []
+    for t in range(x.shape[1]):
+        new = cell.step(projected[:, t], state)
+        if alive is not None:
+            new = tuple(torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True))
+        state = new
+        outputs.append(state[0])
+    outputs = torch.stack(outputs, dim=1)
+    return outputs if alive is None else outputs * alive[..., None], state
+
+
+def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Each row's real steps last to first, padding left where it is: [1, 2, 3, 0] of length 3 -> [3, 2, 1, 0]."""
+    if lengths is None:
+        return x.flip(1)
+    time = torch.arange(x.shape[1], device=x.device)
+    lengths = lengths.to(x.device)[:, None]
+    index = torch.where(time < lengths, lengths - 1 - time, time)
+    return x.take_along_dim(index[..., None], dim=1)

@@ -1,0 +1,36 @@
+"""The recurrent network that remembers what it said."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ostinato.cells.cell import Cell
+from ostinato.cells.rnn import activation_of
+
+
+class Jordan(Cell):
+    """The previous output, not the hidden state, is fed back: the output layer belongs to the recurrence.
+
+        h_t = g(W_x x_t + W_y y_{t-1} + b)
+        y_t = g_y(W_o h_t + b_o)
+
+    The state is (y,): y [B, O], with O = `output_size` (H unless given).
+
+    Source: Jordan, Serial order: a parallel distributed processing approach, 1986."""
+
+    gates = 1
+
+    def __init__(
+        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
+        activation="tanh", output_activation="tanh", bias: bool = True,
+    ):  # fmt: skip
+        super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
+        self.g, self.g_y = activation_of(activation), activation_of(output_activation)
+        self.to_output = nn.Linear(hidden_size, self.output_size, bias=bias)
+        self.reset_parameters()
+
+    def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
+        (y,) = state
+        h = self.g(projected + self.from_hidden(y))
+        self.note(hidden=h)
+        return (self.g_y(self.to_output(h)),)

@@ -1,0 +1,44 @@
+"""The vanilla recurrent network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.cell import Cell
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+}
+
+
+def activation_of(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """activation_of("relu") -> torch.relu; a callable stays itself."""
+    if callable(activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be callable or one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+    return ACTIVATIONS[activation]
+
+
+class RNN(Cell):
+    """h_t = g(W_x x_t + W_h h_{t-1} + b), with g tanh unless said otherwise: Elman's recurrent network.
+
+    `RNN(8, 16, activation="relu")`; `activation` is tanh, relu, sigmoid, or any function of a tensor.
+
+    Source: Elman, Finding structure in time, 1990."""
+
+    gates = 1
+
+    def __init__(self, input_size: int, hidden_size: int, *, activation="tanh", bias: bool = True):
+        super().__init__(input_size, hidden_size, bias=bias)
+        self.g = activation_of(activation)
+        self.kernel = {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}.get(self.g) if type(self) is RNN else None
+
+    def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
+        (h,) = state
+        return (self.g(projected + self.from_hidden(h)),)

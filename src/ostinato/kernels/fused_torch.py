@@ -1,0 +1,67 @@
+"""torch's own fused LSTM, GRU and RNN (oneDNN on a CPU, cuDNN on a GPU), where they compute the cell's function."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FUNCTIONS = {
+    "lstm": torch._VF.lstm,
+    "gru": torch._VF.gru,
+    "rnn-tanh": torch._VF.rnn_tanh,
+    "rnn-relu": torch._VF.rnn_relu,
+}
+
+
+def why_not(cell, x: Tensor) -> str | None:
+    """Why `run` would not compute this cell's function on these inputs, or None if it would."""
+    if cell.formula not in FUNCTIONS:
+        return f"torch has no fused {type(cell).__name__} of this formula"
+    if x.numel() == 0:
+        return "there is nothing to run"
+    if x.dtype != cell.from_input.weight.dtype:
+        return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"
+    return None
+
+
+def flat_weights(cell) -> list[Tensor]:
+    """W_ih, W_hh and, if there are any, b_ih, b_hh: a missing one of the two is zero."""
+    weights = [cell.from_input.weight, cell.from_hidden.weight]
+    biases = [cell.from_input.bias, cell.from_hidden.bias]
+    if biases[0] is None and biases[1] is None:
+        return weights
+    zero = weights[0].new_zeros(weights[0].shape[0])
+    return weights + [zero if bias is None else bias for bias in biases]
+
+
+def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
+    function, weights = FUNCTIONS[cell.formula], flat_weights(cell)
+    first = tuple(part[None].contiguous() for part in state)
+    hidden = first if len(first) > 1 else first[0]
+    rest = (len(weights) > 2, 1, 0.0, cell.training, False)
+    if lengths is None or len(state) == 1:
+        outputs, *last = function(x, hidden, weights, *rest, True)
+        if lengths is None:
+            return outputs, tuple(part[0] for part in last)
+        return clip(outputs, state, lengths)
+    # the memory cell is not among the outputs: rows must stop at their own last step
+    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False)
+    order = packed.sorted_indices
+    hidden = tuple(part.index_select(1, order) for part in first)
+    data, *last = function(packed.data, packed.batch_sizes, hidden, weights, *rest)
+    packed = torch.nn.utils.rnn.PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
+    outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])
+    last = [part[0].index_select(0, packed.unsorted_indices) for part in last]
+    ran = (lengths > 0).to(x.device)[:, None]
+    state = tuple(torch.where(ran, new, old) for new, old in zip(last, state, strict=True))
+    return torch.where(ran[:, None], outputs, 0), state
+
+
+def clip(outputs: Tensor, state: tuple[Tensor], lengths: Tensor) -> tuple[Tensor, tuple[Tensor]]:
+    """Outputs that ran on over the padding -> zero there, and the state at each row's last real step."""
+    lengths = lengths.to(outputs.device)[:, None]
+    real = torch.arange(outputs.shape[1], device=outputs.device) < lengths
+    index = (lengths - 1).clamp(min=0)[..., None].expand(-1, -1, outputs.shape[2])
+    last = outputs.gather(1, index)[:, 0]
+    return torch.where(real[..., None], outputs, 0), (torch.where(lengths > 0, last, state[0]),)

@@ -1,0 +1,61 @@
+"""What a recurrent layer is given, checked before anything is computed: each message names the argument, what came
+and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.cell import Cell
+from ostinato.cells.state import State
+
+
+def check_inputs(x: Tensor, input_size: int, weight: Tensor) -> None:
+    """x [B, T, D], of the weights' dtype and device."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x must be a tensor [B, T, {input_size}]; got {type(x).__name__}")
+    if x.dim() != 3 or x.shape[2] != input_size:
+        raise ValueError(f"x must be [B, T, {input_size}]; got {list(x.shape)}")
+    check_kind("x", x, weight)
+
+
+def check_kind(name: str, given: Tensor, expected: Tensor) -> None:
+    """The same dtype and device, but under autocast, which chooses dtypes itself."""
+    if given.dtype != expected.dtype and not torch.is_autocast_enabled(given.device.type):
+        raise ValueError(f"{name} must be {expected.dtype}, as the weights are; got {given.dtype}")
+    if given.device != expected.device:
+        raise ValueError(f"{name} must be on {expected.device}, as the weights are; got {given.device}")
+
+
+def check_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
+    """lengths [B] of whole numbers from 0 to T -> the same as int64 on the CPU; None if every row is full."""
+    if lengths is None:
+        return None
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise ValueError(f"lengths must be whole numbers; got {lengths.dtype}")
+    rows, steps = x.shape[:2]
+    if lengths.shape != (rows,):
+        raise ValueError(f"lengths must be [{rows}], one for each row of x; got {list(lengths.shape)}")
+    lengths = lengths.to("cpu", torch.int64)
+    if rows and (lengths.min() < 0 or lengths.max() > steps):
+        raise ValueError(f"lengths must lie between 0 and {steps}, the steps of x; got {lengths.tolist()}")
+    return None if (lengths == steps).all() else lengths
+
+
+def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
+    """A tuple of one cell state for each layer and direction, each part [B, its width]."""
+    cells = list(cells)
+    if not isinstance(state, tuple | list) or len(state) != len(cells):
+        what = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
+        raise ValueError(f"state must be a tuple of {len(cells)}, one for each layer and direction; got {what}")
+    for number, (part, cell) in enumerate(zip(state, cells, strict=True)):
+        expected = [[x.shape[0], size] for size in cell.sizes]
+        got = [list(tensor.shape) for tensor in part] if isinstance(part, tuple | list) else type(part).__name__
+        if got != expected:
+            raise ValueError(f"state[{number}] must be a tuple of tensors of shapes {expected}; got {got}")
+        for place, tensor in enumerate(part):
+            check_kind(f"state[{number}][{place}]", tensor, x)
+    return tuple(state)
