@@ -4,8 +4,9 @@ Letters used everywhere: B batch, T time, S source time, D input, H hidden, V vo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,3 +65,21 @@ def collate(examples: list[Example]) -> Batch:
         else:
             targets, target_lengths = pad(rows, IGNORE)
     return Batch(inputs, lengths, targets, target_lengths)
+
+
+def by_length(examples: Sequence[Example], *, tokens: int = 4096, key: Callable[[Example], Any] | None = None) -> Iterator[list[int]]:
+    """Row numbers in batches of similar length, at most `tokens` padded tokens each; examples without inputs are left out.
+
+    by_length of lengths [3, 0, 1, 3] -> [[2, 0, 3]]: what predicting uses, and puts its answers back by row."""
+    key = key or (lambda example: len(example.inputs))
+    rows = sorted((row for row, example in enumerate(examples) if len(example.inputs)), key=lambda row: key(examples[row]))
+    group: list[int] = []
+    longest = 0
+    for row in rows:
+        longest = max(longest, len(examples[row].inputs))
+        if group and longest * (len(group) + 1) > tokens:
+            yield group
+            group, longest = [], len(examples[row].inputs)
+        group.append(row)
+    if group:
+        yield group

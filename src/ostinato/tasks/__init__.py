@@ -1,0 +1,14 @@
+"""The tasks by name. To add one: a file with a Task, and its name here."""
+
+from ostinato.errors import InputError, nearest
+from ostinato.tasks.task import Task
+from ostinato.tasks.translation import Translation
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation,)}
+
+
+def task_class(name: str) -> type[Task]:
+    """The task of that name, or an InputError with the nearest known one."""
+    if name not in TASKS:
+        raise InputError(f"no task '{name}'{nearest(name, TASKS)}")
+    return TASKS[name]

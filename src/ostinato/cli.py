@@ -1,0 +1,209 @@
+"""The command line: flags from functions and dataclasses, errors in one line, exit statuses as documented.
+
+0 success; 2 what the user can put right (one line on stderr); 1 our own failure; 130 and 143 after an interrupt."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ostinato import options
+from ostinato.errors import InputError, nearest
+from ostinato.options import Field
+
+COMMANDS = {
+    "train": "from files to a trained model: ostinato train translation --train train.de train.en --out runs/de-en",
+    "evaluate": "its scores on a test set: ostinato evaluate runs/de-en test.de test.en",
+    "predict": "its answers, a line each: ostinato predict runs/de-en new.de > new.en",
+    "score": "log-probability of each example: ostinato score runs/de-en test.de test.en",
+    "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
+    "verify": "check a trained model's laws: ostinato verify runs/de-en",
+    "benchmark": "what runs fast here, and why not: ostinato benchmark",
+    "tasks": "what it can be done to: the tasks, their files, an example each",
+}
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """argparse, with errors of one line and exit status 2."""
+
+    def __init__(self, **keywords):
+        super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **keywords)
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=30, width=100)
+
+
+def add_flag(parser: argparse.ArgumentParser, field: Field) -> None:
+    """One option as a flag; a boolean gets --no-..., too."""
+    help = field.metadata.get("help", "").replace("%", "%%")
+    if field.default not in (None, inspect.Parameter.empty, "", False) and not field.many:
+        help += f" (default: {field.default})"
+    settings: dict[str, Any] = {"help": help, "default": argparse.SUPPRESS, "dest": field.name}
+    if field.type is bool:
+        parser.add_argument(field.flag, action=argparse.BooleanOptionalAction, **settings)
+        return
+    if field.choices:
+        settings["metavar"] = "|".join(map(str, field.choices))
+    else:
+        settings["metavar"] = {int: "N", float: "X"}.get(field.type, "TEXT") if field.type is not str else metavar(field)
+    parser.add_argument(field.flag, type=reader(field), nargs="+" if field.many else None, **settings)
+
+
+def metavar(field: Field) -> str:
+    return "FILE" if field.name in ("train", "dev", "test", "output", "source", "embeddings") or field.many else "TEXT"
+
+
+def reader(field: Field):
+    """Text from the command line -> the field's type, with the range checks of options.check."""
+
+    def read(text: str) -> Any:
+        try:
+            value = field.type(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {options.WORDS[field.type]}, got {text!r}") from None
+        try:
+            return options.check_one(field, value, "it")
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Field]]], extra: Iterable[Field]) -> OneLineParser:
+    """The parser of one command: its parameters, then groups of a task's options."""
+    from ostinato.signature import parameters, summary
+
+    positional, flags, _ = parameters(function)
+    parser = OneLineParser(prog=f"ostinato {name}", description=summary(function), epilog=f"Example: {COMMANDS[name].split(': ', 1)[1]}")
+    for field in positional:
+        required = field.default is inspect.Parameter.empty
+        nargs = ("+" if required else "*") if field.many else (None if required else "?")
+        default = {} if required else {"default": field.default}
+        parser.add_argument(field.name, nargs=nargs, metavar=field.name.upper().rstrip("S") if field.many else field.name.upper(),
+                            help=field.metadata["help"].replace("%", "%%"), **default)
+    for field in [*flags, *extra]:
+        add_flag(parser, field)
+    for title, group_fields in more:
+        group = parser.add_argument_group(title)
+        for field in group_fields:
+            add_flag(group, field)
+    return parser
+
+
+def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Field]]]:
+    """The options that depend on the task: all of them for `train TASK`, those for predicting when a run is given."""
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is None:
+        return []
+    from ostinato.tasks import task_class
+
+    if command in ("train", "compare"):
+        from ostinato.training.optimise import Options
+
+        task = task_class(first)
+        defaults = task.training
+        training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
+        return [(f"the {first} task and its model", list(options.fields(task).values())), ("training", training)]
+    from ostinato.tasks.folder import describe
+
+    task = task_class(describe(first.split(",")[0])["task"])
+    return [("decoding", [field for field in options.fields(task).values() if field.metadata.get("when_predicting")])]
+
+
+def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, Any]:
+    """The command's keyword arguments from the command line."""
+    from ostinato.signature import parameters
+
+    function = getattr(module, command)
+    open_ended = parameters(function)[2]
+    groups = task_options(command, arguments) if open_ended else []
+    parser = build_parser(command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else ())
+    known, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+        wrong = unknown[0].split("=")[0]
+        raise InputError(f"ostinato {command}: unknown {'flag' if wrong.startswith('-') else 'argument'} {wrong}"
+                         f"{nearest(wrong, flags) if wrong.startswith('-') else f'; see ostinato {command} --help'}")
+    return vars(known)
+
+
+OUTPUT_FLAGS = [
+    options.parse_annotation("json", bool, False, {"help": "print JSON"}),
+    options.parse_annotation("output", str, None, {"help": "write the result to this file instead of the terminal"}),
+]
+
+
+def run(command: str, arguments: list[str]) -> None:
+    """Calls the command and prints, or writes, what it gives."""
+    module = importlib.import_module(f"ostinato.commands.{command}")
+    values = parse(command, module, arguments)
+    as_json, output = values.pop("json", False), values.pop("output", None)
+    positional = [values.pop(field.name) for field in signature_positionals(module, command)]
+    result = getattr(module, command)(*positional, **values)
+    lines = module.lines(result, json=as_json)
+    if output is None:
+        for line in lines:
+            print(line, flush=sys.stdout.isatty())
+        sys.stdout.flush()
+        return
+    from ostinato.data.files import write_atomically
+
+    write_atomically(output, "".join(line + "\n" for line in lines).encode())
+
+
+def signature_positionals(module: ModuleType, command: str) -> list[Field]:
+    from ostinato.signature import parameters
+
+    return parameters(getattr(module, command))[0]
+
+
+def print_help() -> None:
+    width = max(map(len, COMMANDS))
+    print("ostinato: learning from sequences with recurrent neural networks\n\nUsage: ostinato COMMAND ...\n")
+    print("\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()))
+    print("\nStart with `ostinato train translation`, which needs no files. Every command explains itself: ostinato COMMAND --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The entry point; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print_help()
+        return 0
+    if arguments[0] == "--version":
+        from ostinato import __version__
+
+        print(f"ostinato {__version__}")
+        return 0
+    try:
+        command = arguments[0]
+        if command not in COMMANDS:
+            raise InputError(f"ostinato: unknown command '{command}'{nearest(command, COMMANDS)}")
+        run(command, arguments[1:])
+        return 0
+    except InputError as error:
+        print(" ".join(str(error).split("\n")), file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output (head, say) has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""Which device a command runs on."""
+
+from __future__ import annotations
+
+from ostinato.errors import InputError, nearest
+
+
+def choose(name: str) -> str:
+    """choose("auto") -> "cuda" where there is one, else "cpu"; raises InputError where there is no such device."""
+    import torch
+
+    kind = name.split(":")[0]
+    if kind not in ("cpu", "cuda", "auto"):
+        raise InputError(f"--device: no choice '{name}'{nearest(name, ('cpu', 'cuda', 'auto'))}")
+    available = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if available else "cpu"
+    if kind == "cuda" and not available:
+        raise InputError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
+    return name

@@ -1,0 +1,112 @@
+"""ostinato evaluate"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+
+from ostinato.commands.device import choose
+from ostinato.commands.progress import track
+from ostinato.commands.report import as_json, number, scores, table
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.metrics.counts import add
+from ostinato.metrics.interval import interval
+from ostinato.metrics.significance import paired
+from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.task import Counts, Prediction, Record, Task
+
+
+def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None = None, device: str = "cpu", seed: int = 1,  # noqa: B006
+             **changes) -> dict[str, Any]:
+    """The scores of a trained model on a test set, each with its 95 % interval and a baseline's beside it.
+
+    run       the folder that `ostinato train` made; several, joined by commas, decode together
+    files     the test set, in the format that the task reads; without any, the packaged sample's
+    against   another run: is the difference between the two more than chance? (paired test)
+    device    cpu, cuda, or auto
+    seed      of the resampling behind intervals and tests
+    """
+    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    task = trained.task
+    files = list(files) or sample_files(task, "test")
+    records = task.read(files)
+    result, counts = measure(task, trained.network, records, seed=seed)
+    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result}
+    baseline = task.load_baseline(trained.folder)
+    if baseline is not None:
+        result["baseline"] = baseline_scores(baseline.name, baseline.measure(records))
+    if against is not None:
+        other = load(against, changes, choose(device))
+        if other.task.name != task.name:
+            raise InputError(f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}")
+        _, other_counts = measure(other.task, other.network, records, seed=seed)
+        result["against"] = compare(against, counts, other_counts, seed)
+    return result
+
+
+def sample_files(task: Task, part: str) -> list[str]:
+    """The files of the packaged sample's train, dev or test part."""
+    from importlib.resources import files
+
+    folder = files("ostinato") / "samples" / task.sample
+    return [str(path) for path in sorted(folder.iterdir(), key=str) if path.name.startswith(part)]
+
+
+def predict_all(task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating") -> list[Prediction]:
+    pieces = [records[start : start + 500] for start in range(0, len(records), 500)]
+    return [prediction for piece in track(pieces, description) for prediction in task.predict(network, piece)]
+
+
+def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> tuple[dict[str, Any], dict[str, list[Counts]]]:
+    """(examples, metrics, intervals, details, seconds, predictions; what each metric counted of each example)."""
+    began = time.perf_counter()
+    predictions = predict_all(task, network, records)
+    seconds = time.perf_counter() - began
+    counts = task.measure(network, records, predictions)
+    result: dict[str, Any] = {"examples": len(records), "metrics": {}, "intervals": {}, "details": {}}
+    for name, each in counts.items():
+        metric = METRICS[name]
+        total = add(each)
+        result["metrics"][name] = metric.score(total)
+        result["intervals"][name] = list(interval(metric, each, seed=seed))
+        if hasattr(metric, "details"):
+            result["details"][name] = metric.details(total)
+    result["seconds"] = round(seconds, 3)
+    result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
+    return result, counts
+
+
+def baseline_scores(name: str, counts: dict[str, list[Counts]]) -> dict[str, Any]:
+    return {"name": name, "metrics": {metric: METRICS[metric].score(add(each)) for metric, each in counts.items()}}
+
+
+def compare(other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int) -> dict[str, Any]:
+    """For each metric the other run's score and the probability of so large a difference by chance."""
+    result: dict[str, Any] = {"run": str(other), "metrics": {}, "p_values": {}}
+    for name, each in counts.items():
+        result["metrics"][name] = METRICS[name].score(add(others[name]))
+        result["p_values"][name] = paired(METRICS[name], each, others[name], seed=seed)
+    return result
+
+
+def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json(result)
+        return
+    yield f"{result['task']}: {result['run']} on {' '.join(result['files'])}, {result['examples']:,} examples, {result['seconds']:.1f} s"
+    yield from scores(result)
+    for metric, details in result["details"].items():
+        yield f"{metric}: " + ", ".join(f"{name} {shown(value)}" for name, value in details.items())
+    if "against" in result:
+        against = result["against"]
+        rows = [[name, float(result["metrics"][name]), float(value), float(against["p_values"][name])]
+                for name, value in against["metrics"].items()]
+        yield from table(["metric", "this run", against["run"], "p"], rows)
+
+
+def shown(value: Any) -> str:
+    return " ".join(number(each) for each in value) if isinstance(value, (list, tuple)) else number(value)

@@ -1,0 +1,36 @@
+"""Recipes: published or measured settings as TOML files, each key an option that a flag can override."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ostinato.data.text import read_lines
+from ostinato.errors import InputError, nearest
+
+
+def names() -> list[str]:
+    """The packaged recipes."""
+    folder = files("ostinato") / "recipes"
+    return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
+
+
+def read_recipe(name: str, task: str) -> dict[str, Any]:
+    """The options of a packaged recipe, or of a TOML file; raises InputError for no such recipe, bad TOML, another task."""
+    path = Path(name)
+    if name in names():
+        path = Path(str(files("ostinato") / "recipes" / f"{name}.toml"))
+    elif not name.endswith(".toml"):
+        raise InputError(f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file")
+    try:
+        values = tomllib.loads("\n".join(read_lines(path)))
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not TOML: {error}") from None
+    wanted = values.pop("task", task)
+    if wanted != task:
+        raise InputError(f"{path}: a recipe for {wanted}, not for {task}")
+    return values

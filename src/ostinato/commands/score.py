@@ -1,0 +1,27 @@
+"""ostinato score"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ostinato.commands.device import choose
+from ostinato.commands.report import as_json
+from ostinato.tasks.folder import Trained, load
+
+
+def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
+    """The natural logarithm of each example's probability (of its target given its source), a line each.
+
+    run     the folder that `ostinato train` made; several, joined by commas, score together
+    files   as for evaluate
+    device  cpu, cuda, or auto
+    """
+    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    return trained.task.log_probabilities(trained.network, trained.task.read(files))
+
+
+def lines(result: list[float], *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json({"log_probabilities": result, "sum": sum(result), "examples": len(result)})
+    else:
+        yield from (f"{value:.6f}" for value in result)

@@ -1,0 +1,67 @@
+"""A trained model as Python sees it: what the commands do, as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ostinato.tasks.folder import Trained
+from ostinato.tasks.folder import load as load_trained
+
+
+class Model(Trained):
+    """What `ostinato.train` and `ostinato.load` give: a task, its trained network(s), the run's folder and report."""
+
+    def predict(self, inputs: Sequence[Any]) -> list[str]:
+        """An answer for each input, in order: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]"""
+        return [prediction.text for prediction in self.predictions(inputs)]
+
+    def predictions(self, inputs: Sequence[Any]) -> list:
+        """As predict(), with what `--json` shows besides: log-probability, n-best list, alignment."""
+        return self.task.predict(self.network, [self.task.as_record(each) for each in inputs])
+
+    def evaluate(self, files: Sequence[str], **settings) -> dict[str, Any]:
+        """The scores on a test set, as `ostinato evaluate --json` prints them; `settings` as that command's flags."""
+        from ostinato.commands.evaluate import evaluate
+
+        return evaluate(self, files, **settings)
+
+    def score(self, records: Sequence[Any]) -> list[float]:
+        """log P of each record: of the target given the source for a pair (source, target)."""
+        return self.task.log_probabilities(self.network, [self.task.as_record(each) for each in records])
+
+    def stream(self) -> Stream:
+        """One item in, one answer out: `stream = model.stream(); answer = stream("Ein Hund läuft.")`."""
+        return Stream(self)
+
+
+class Stream:
+    """Answers items as they come; the network is put together once. Calling it is all there is to it."""
+
+    def __init__(self, model: Model):
+        self.task, self.network = model.task, model.network
+
+    def __call__(self, item: Any) -> str:
+        return self.task.predict(self.network, [self.task.as_record(item)])[0].text
+
+    def each(self, items: Iterator[Any]) -> Iterator[str]:
+        return map(self, items)
+
+
+def load(folder: str | Path, *, device: str = "cpu", **changes) -> Model:
+    """A run folder (or several joined by commas, as an ensemble) as a Model; `changes` to options that matter when predicting.
+
+    model = ostinato.load("runs/de-en", beam=10)"""
+    return as_model(load_trained(folder, changes, device))
+
+
+def train(task: str, **settings) -> Model:
+    """As the command `ostinato train`, with the same settings: train("translation", train=[...], out="runs/x", hidden_size=256)."""
+    from ostinato.commands.train import train as run
+
+    return as_model(run(task, **settings))
+
+
+def as_model(trained: Trained) -> Model:
+    return Model(trained.task, trained.networks, trained.folder, trained.report)

@@ -1,0 +1,140 @@
+"""Options are the fields of a dataclass: from them come the flags, the recipe keys, the checks and the help.
+
+    @dataclass
+    class Translation:
+        hidden_size: int = option(256, "units of each recurrent layer", minimum=1)
+
+Importable from everywhere; imports nothing of ours but errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from ostinato.errors import InputError, nearest
+
+
+def option(default: Any, help: str, *, minimum: float | None = None, maximum: float | None = None,
+           above: float | None = None, when_predicting: bool = False) -> Any:
+    """A dataclass field that is an option. `when_predicting` options can be changed on a trained model."""
+    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "above": above, "when_predicting": when_predicting}
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Field(NamedTuple):
+    """One option, its annotation taken apart: `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
+
+    name: str
+    type: type
+    default: Any
+    optional: bool
+    many: bool
+    choices: tuple
+    metadata: Mapping
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+@functools.cache
+def fields(options: type) -> dict[str, Field]:
+    """The options of a dataclass by name, in order."""
+    hints = typing.get_type_hints(options)
+    return {field.name: parse_annotation(field.name, hints[field.name], default_of(field), field.metadata)
+            for field in dataclasses.fields(options) if field.init}
+
+
+def default_of(field: dataclasses.Field) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> Field:
+    """The Field that an annotation describes: `int | None`, `Literal["a", "b"]`, `list[str]`, `float`."""
+    optional = many = False
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        optional = True
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is list:
+        many = True
+        hint = typing.get_args(hint)[0]
+    choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+    kind = type(choices[0]) if choices else hint
+    return Field(name, kind, default, optional, many, choices, metadata)
+
+
+def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
+    """The value as the field's type, or an InputError; `where("hidden_size")` is how the user knows the option."""
+    name = where(field.name)
+    if field.many and not isinstance(value, str) and isinstance(value, (list, tuple)):
+        return [check_one(field, item, name) for item in value]
+    if value is None and field.optional:
+        return None
+    one = check_one(field, value, name)
+    return [one] if field.many else one
+
+
+def check_one(field: Field, value: Any, name: str) -> Any:
+    if field.choices:
+        if value not in field.choices:
+            raise InputError(f"{name}: no choice {value!r}{nearest(str(value), map(str, field.choices))}")
+        return value
+    if field.type is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if field.type is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if field.type in (int, float, bool, str) and type(value) is not field.type:
+        raise InputError(f"{name}: expected {WORDS[field.type]}, got {value!r}")
+    check_range(field, value, name)
+    return value
+
+
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def check_range(field: Field, value: Any, name: str) -> None:
+    limits = field.metadata
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number; got {value}")
+    if limits.get("minimum") is not None and value < limits["minimum"]:
+        raise InputError(f"{name} must be at least {limits['minimum']}; got {value}")
+    if limits.get("above") is not None and value <= limits["above"]:
+        raise InputError(f"{name} must be above {limits['above']}; got {value}")
+    if limits.get("maximum") is not None and value > limits["maximum"]:
+        raise InputError(f"{name} must be at most {limits['maximum']}; got {value}")
+
+
+def as_flag(name: str) -> str:
+    """as_flag("hidden_size") -> "--hidden-size" """
+    return "--" + name.replace("_", "-")
+
+
+def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] = as_flag) -> Any:
+    """A dataclass from a mapping, every value checked, unknown names refused with the nearest known one."""
+    known = fields(options)
+    for name in values:
+        if name not in known:
+            raise InputError(f"{where(name)}: no such option{nearest(name, known)}")
+    return options(**{name: check(known[name], value, where) for name, value in values.items()})
+
+
+def to_dict(options: Any) -> dict[str, Any]:
+    """What build() took: the options as a mapping that JSON and TOML can hold."""
+    return {name: getattr(options, name) for name in fields(type(options))}
+
+
+def split(values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag) -> list[dict[str, Any]]:
+    """Keyword arguments shared out among the dataclasses that have them; a name that none has is refused."""
+    known = [fields(options) for options in classes]
+    everything = [name for names in known for name in names]
+    for name in values:
+        if name not in everything:
+            raise InputError(f"{where(name)}: no such option{nearest(name, everything)}")
+    return [{name: value for name, value in values.items() if name in names} for names in known]

@@ -1,0 +1,124 @@
+"""A trained model is a folder: model.json says what it is, model.safetensors what it has learned, report.json how well."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ostinato import options
+from ostinato.data.files import write_atomically
+from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
+from ostinato.errors import InputError, nearest
+from ostinato.tasks.task import Task
+
+FORMAT = 1  # of model.json; raise it when an older version could not read a newer folder
+
+
+@dataclass
+class Trained:
+    """A task with what it has learned: one network, or several that decode together."""
+
+    task: Task
+    networks: list[nn.Module]
+    folder: Path
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> nn.Module:
+        return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
+
+
+def save_description(folder: Path, task: Task) -> None:
+    """Writes model.json: all that is needed to build the network and to encode for it."""
+    from ostinato import __version__
+
+    description = {"format": FORMAT, "ostinato": __version__, "torch": torch.__version__, "task": task.name,
+                   "options": options.to_dict(task), "state": task.state()}
+    write_atomically(folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode())
+
+
+def save_network(folder: Path, network: nn.Module) -> None:
+    save_weights(folder / "model.safetensors", unique_state(network))
+
+
+def save_report(folder: Path, report: dict[str, Any]) -> None:
+    write_atomically(folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: damaged (not JSON: {error}); copy the run again or train anew") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: damaged (no JSON object); copy the run again or train anew")
+    return content
+
+
+def describe(folder: str | Path) -> dict[str, Any]:
+    """The checked contents of a run's model.json."""
+    folder = Path(folder)
+    path = folder / "model.json"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
+    if not path.is_file():
+        raise InputError(f"{folder}: no trained model in it (model.json is missing); is its training still running?")
+    description = read_json(path)
+    version = description.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); "
+                         f"install ostinato {description.get('ostinato', 'of a newer version')} or later")
+    if version != FORMAT or not {"task", "options", "state"} <= description.keys():
+        raise InputError(f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew")
+    return description
+
+
+def task_from(description: dict[str, Any], where: str | Path, changes: dict[str, Any] | None = None) -> Task:
+    """The task that model.json describes; `changes` may alter the options that matter only when predicting."""
+    from ostinato.tasks import TASKS
+
+    name = description["task"]
+    if name not in TASKS:
+        raise InputError(f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}")
+    task_class = TASKS[name]
+    values = dict(description["options"])
+    for option, value in (changes or {}).items():
+        field = options.fields(task_class).get(option)
+        if field is None or not field.metadata.get("when_predicting"):
+            allowed = [known for known, f in options.fields(task_class).items() if f.metadata.get("when_predicting")]
+            raise InputError(f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}")
+        values[option] = value
+    task = options.build(task_class, values)
+    try:
+        task.restore(description["state"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{where}: damaged (vocabulary or scaler cannot be read: {error}); train anew") from None
+    return task
+
+
+def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
+    """A run folder, or several joined by commas as one ensemble.
+
+    Raises InputError for what is missing, damaged, newer than this version, or does not fit together."""
+    folders = [Path(part) for part in str(folder).split(",")]
+    descriptions = [describe(part) for part in folders]
+    for part, description in zip(folders, descriptions, strict=True):
+        if (description["task"], description["state"]) != (descriptions[0]["task"], descriptions[0]["state"]):
+            raise InputError(f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
+                             "train both on the same data with the same --unit and vocabulary options")
+    networks = [load_network(part, description, device) for part, description in zip(folders, descriptions, strict=True)]
+    report = folders[0] / "report.json"
+    return Trained(task_from(descriptions[0], folders[0], changes), networks, folders[0],
+                   read_json(report) if report.is_file() else {})
+
+
+def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:
+    network = task_from(description, folder).network()
+    path = folder / "model.safetensors"
+    load_unique_state(network, load_weights(path), str(path))
+    return network.to(device).eval()

@@ -1,0 +1,115 @@
+"""A task: what an application needs to say of itself, so that training, evaluating, predicting and serving need not know it.
+
+A task is a dataclass. Its fields are its options (and so its flags and recipe keys); its methods take files to records,
+records to examples, examples to a network, and the network's answers back to what the user reads:
+
+    file -> read -> record -> encode -> Example -> Batch -> network -> predict -> decode -> what the user reads
+
+To add one: a file with a subclass, and its name in tasks/__init__.py."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import nn
+
+from ostinato.data.batch import Example
+
+Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
+Counts = tuple  # what a metric counts of one example; adds up over a corpus
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the user gets for one record: `text` is the line printed, `details` what `--json` adds."""
+
+    text: str
+    details: dict[str, Any]
+
+
+@dataclass
+class Task(ABC):
+    """See the module's docstring. `name`, `reads`, `example` and `metrics` describe it to users; the first metric is the main one."""
+
+    name: ClassVar[str]
+    reads: ClassVar[str]
+    example: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+    training: ClassVar[dict[str, Any]] = {}  # where this task's training options differ from the general defaults
+    sample: ClassVar[str]  # the folder of the packaged sample: train, dev and test files under samples/
+
+    @abstractmethod
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Record]:
+        """The records of the files; `training` drops (and counts, in `notices`) what cannot be learned from."""
+
+    @abstractmethod
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Record]:
+        """What `predict` reads: inputs without references, streamed, one record for every answer."""
+
+    @abstractmethod
+    def as_record(self, value: Any) -> Record:
+        """What a Python caller or a server hands in (a string, say), as a record."""
+
+    @abstractmethod
+    def fit(self, records: Sequence[Record]) -> None:
+        """Learns what comes before learning: vocabularies, scalers."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What fit() learned, as JSON can hold it."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes back what state() gave."""
+
+    @abstractmethod
+    def encode(self, record: Record, *, draw: int | None = None) -> Example:
+        """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A fresh network of the sizes asked for; needs fit() or restore() first."""
+
+    def initialise(self, network: nn.Module) -> None:
+        """What a fresh network starts from besides chance: pretrained vectors, a range. Called by `train` alone."""
+
+    @abstractmethod
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        """Several trained networks of this task as one."""
+
+    @abstractmethod
+    def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Prediction]:
+        """An answer for every record, in the same order, for an empty one, too."""
+
+    @abstractmethod
+    def measure(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        """For each metric, what it counts of each record."""
+
+    @abstractmethod
+    def quick_score(self, network: nn.Module, records: Sequence[Record], metric: str) -> float:
+        """A dev score while training: as measure(), but as fast as it can be had."""
+
+    @abstractmethod
+    def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
+        """log P of each record (of its target given its source, where there are two)."""
+
+    @abstractmethod
+    def baseline(self, records: Sequence[Record]) -> Baseline:
+        """The simplest thing that could work, learned from the same training records."""
+
+    @abstractmethod
+    def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
+        """A record and its prediction as a few named strings, for the report's examples."""
+
+
+class Baseline(ABC):
+    """What a network is measured against: answers for records, scored by the task's own metrics."""
+
+    name: str
+
+    @abstractmethod
+    def measure(self, records: Sequence[Record]) -> dict[str, list[Counts]]:
+        """As Task.measure, for the metrics that make sense for it."""

@@ -1,0 +1,242 @@
+"""Translation: sentences of one language to sentences of another. Many to many, unaligned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ostinato.baselines.dictionary import Dictionary
+from ostinato.cells import CELLS
+from ostinato.data.batch import Batch, Example, collate
+from ostinato.data.embeddings import read_embeddings
+from ostinato.data.parallel import Pair, read_pairs
+from ostinato.data.text import iterate_lines
+from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.decoding.step import Hypothesis
+from ostinato.errors import InputError
+from ostinato.layers.embedding import Embedding
+from ostinato.metrics import METRICS
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.ensemble import Ensemble
+from ostinato.options import option
+from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+
+
+@dataclass
+class Translation(Task):
+    name = "translation"
+    reads = "two line-aligned text files (source target), or one TSV, CSV or JSONL with columns source and target"
+    example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
+    metrics = ("bleu", "chrf", "perplexity")
+    sample = "translation"
+
+    # the text
+    unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
+    vocabulary_size: int = option(4000, "most tokens a vocabulary may have", minimum=10)
+    source_vocabulary_size: int | None = option(None, "the same for the source alone", minimum=10)
+    target_vocabulary_size: int | None = option(None, "the same for the target alone", minimum=10)
+    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
+    joint_vocabulary: bool = option(False, "one vocabulary for source and target")
+    tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
+    lowercase: bool = option(False, "lower-case everything")
+    subword_sampling: float = option(0.0, "probability with which a subword merge is skipped while training (BPE-dropout)",
+                                     minimum=0, maximum=0.99)
+    maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
+    source_column: str | None = option(None, "the column of the source (default: source, src)")
+    target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)")
+    # the model
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    hidden_size: int = option(512, "units of each layer, both directions of the encoder together", minimum=1)
+    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
+    bidirectional: bool = option(True, "the encoder reads both ways")
+    reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
+    attention: Literal["none", "dot", "general", "additive"] = option("general", "how the decoder looks at the source")
+    input_feeding: bool = option(False, "attention's result is an input of the next step: a little better, several times slower")
+    context: Literal["initial", "every"] = option("initial", "the source's vector as first state only, or as input of every step, too")
+    tied: bool = option(True, "the output layer shares the target embedding's weights")
+    dropout: float = option(0.3, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
+    word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
+    initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
+    embeddings: str | None = option(None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size")
+    target_embeddings: str | None = option(None, "pretrained target vectors")
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
+    sparse_embeddings: bool = option(False, "gradients of the embeddings only where words occurred (with --optimizer sgd)")
+    label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
+    teacher_forcing: float = option(1.0, "probability that a training step sees the true previous token rather than the model's own",
+                                    minimum=0, maximum=1)
+    # decoding
+    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
+    length_penalty: float = option(1.0, "0 prefers short, 1 is the mean per token, more prefers long", when_predicting=True)
+    n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
+    maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1, when_predicting=True)
+    align: bool = option(False, "with --json, which source token each target token looked at", when_predicting=True)
+    copy_unknown: bool = option(False, "instead of <unk>, the source word that was looked at", when_predicting=True)
+
+    source: Units = field(init=False, default=None)
+    target: Units = field(init=False, default=None)
+
+    def __post_init__(self):
+        if self.bidirectional and self.hidden_size % 2:
+            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
+        if self.input_feeding and self.attention == "none":
+            raise InputError("--input-feeding needs an --attention other than none")
+        if self.sparse_embeddings and self.tied:
+            raise InputError("--sparse-embeddings needs --no-tied: a tied output layer has dense gradients")
+
+    # files to records to examples
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
+        return read_pairs(files, source_column=self.source_column, target_column=self.target_column, training=training)
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
+        return (Pair(line, "") for path in files for line in iterate_lines(path))
+
+    def as_record(self, value: Any) -> Pair:
+        return Pair(value, "") if isinstance(value, str) else Pair(*value)
+
+    def fit(self, records: Sequence[Pair]) -> None:
+        sources, targets = [pair.source for pair in records], [pair.target for pair in records]
+        settings = {"minimum_count": self.minimum_count, "lowercase": self.lowercase, "tokenized": self.tokenized}
+        size = self.vocabulary_size
+        if self.joint_vocabulary:
+            self.source = self.target = fit_units(self.unit, sources + targets, size=size, **settings)
+        else:
+            self.source = fit_units(self.unit, sources, size=self.source_vocabulary_size or size, **settings)
+            self.target = fit_units(self.unit, targets, size=self.target_vocabulary_size or size, **settings)
+
+    def state(self) -> dict[str, Any]:
+        state = {"source": self.source.to_dict()}
+        return state if self.target is self.source else {**state, "target": self.target.to_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.source = units_from_dict(state["source"])
+        self.target = units_from_dict(state["target"]) if "target" in state else self.source
+
+    def encode(self, record: Pair, *, draw: int | None = None) -> Example:
+        source = self.numbers(self.source, record.source, draw)
+        target = self.numbers(self.target, record.target, draw)
+        if self.reverse_source:
+            source = source[::-1]
+        return Example(torch.tensor(source, dtype=torch.int64), torch.tensor([*target, self.target.eos], dtype=torch.int64))
+
+    def numbers(self, units: Units, text: str, draw: int | None) -> list[int]:
+        if draw is None or self.unit != "subword":
+            return units.encode(text)[: self.maximum_tokens]
+        return units.encode(text, sample=draw, alpha=self.subword_sampling)[: self.maximum_tokens]
+
+    # the network
+
+    def network(self) -> EncoderDecoder:
+        cell = CELLS[self.cell]
+        source = self.embedding(self.source)
+        target = source if self.joint_vocabulary and self.tied else self.embedding(self.target)
+        encoder = Encoder(source, cell, self.hidden_size, layers=self.layers, bidirectional=self.bidirectional, dropout=self.dropout)
+        decoder = Decoder(target, cell, self.hidden_size, memory_size=self.hidden_size, layers=self.layers, attention=self.attention,
+                          context=self.context, input_feeding=self.input_feeding, tied=self.tied, dropout=self.dropout)
+        return EncoderDecoder(encoder, decoder, bos=self.target.bos, eos=self.target.eos, label_smoothing=self.label_smoothing,
+                              teacher_forcing=self.teacher_forcing)
+
+    def embedding(self, units: Units) -> Embedding:
+        return Embedding(len(units), self.embedding_size, word_dropout=self.word_dropout, sparse=self.sparse_embeddings)
+
+    def initialise(self, network: EncoderDecoder) -> None:
+        if self.initial_range is not None:
+            for parameter in network.parameters():
+                nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
+        for path, units, part in [(self.embeddings, self.source, network.encoder), (self.target_embeddings, self.target, network.decoder)]:
+            if path is not None:
+                load_embeddings(path, units, part.embedding, frozen=self.freeze_embeddings)
+
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        return Ensemble(networks)
+
+    # its answers
+
+    def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Prediction]:
+        examples = [self.encode(record) for record in records]
+        predictions = [Prediction("", {"log_probability": 0.0})] * len(records)
+        for rows in by_length(examples):
+            for row, hypotheses in zip(rows, self.search(network, [examples[row] for row in rows]), strict=True):
+                predictions[row] = self.decode(hypotheses, records[row])
+        return predictions
+
+    def search(self, network: nn.Module, examples: list[Example]) -> list[list[Hypothesis]]:
+        device = next(network.parameters()).device
+        batch = collate([example._replace(targets=None) for example in examples]).to(device)
+        longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
+        with torch.inference_mode():
+            return network.predict(batch, width=max(self.beam, self.n_best), n_best=self.n_best, length_penalty=self.length_penalty,
+                                   maximum_length=longest, watch_attention=self.attention != "none" and (self.align or self.copy_unknown))
+
+    def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
+        best = hypotheses[0]
+        details: dict[str, Any] = {"log_probability": best.log_probability}
+        unknown = self.source.unknown_share(record.source)
+        if unknown:
+            details["unknown"] = unknown
+        if self.n_best > 1:
+            details["n_best"] = [{"prediction": self.text(each, record), "log_probability": each.log_probability} for each in hypotheses]
+        if self.align and best.watched is not None:
+            details["source_tokens"] = self.source.tokens(record.source)
+            details["tokens"] = self.target.pieces(best.tokens)
+            details["alignment"] = self.looked_at(best)
+        return Prediction(self.text(best, record), details)
+
+    def looked_at(self, hypothesis: Hypothesis) -> list[int]:
+        """The position of the source token that each target token looked at most."""
+        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1)
+        # [S] of a batch is the longest row's, but a reversed source is padded at its end like any other
+        return positions.tolist()
+
+    def text(self, hypothesis: Hypothesis, record: Pair) -> str:
+        if not self.copy_unknown or hypothesis.watched is None:
+            return self.target.decode(hypothesis.tokens)
+        words = self.source.tokens(record.source)[: self.maximum_tokens]
+        if self.reverse_source:
+            words = words[::-1]
+        return self.target.decode(hypothesis.tokens, unknown=[words[position] for position in self.looked_at(hypothesis)])
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
+        return [-loss for loss, _ in self.losses(network, records)]
+
+    @torch.inference_mode()
+    def losses(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
+        """(-log P(target | source), tokens) of every pair."""
+        examples = [self.encode(record) for record in records]
+        losses: list[tuple[float, int]] = [(0.0, 0)] * len(records)
+        device = next(network.parameters()).device
+        for rows in by_length(examples, key=lambda example: (len(example.targets), len(example.inputs))):
+            batch = collate([examples[row] for row in rows]).to(device)
+            for row, value in zip(rows, network.log_probabilities(batch).tolist(), strict=True):
+                losses[row] = (-value, len(examples[row].targets))
+        return losses
+
+    def measure(self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        counts = count_texts([prediction.text for prediction in predictions], records)
+        return {**counts, "perplexity": [METRICS["perplexity"].count(*loss) for loss in self.losses(network, records)]}
+
+    def quick_score(self, network: nn.Module, records: Sequence[Pair], metric: str) -> float:
+        if metric == "perplexity":
+            counts = [METRICS[metric].count(*loss) for loss in self.losses(network, records)]
+        else:
+            greedy = replace(self, beam=1, n_best=1)
+            greedy.source, greedy.target = self.source, self.target
+            texts = [prediction.text for prediction in greedy.predict(network, records)]
+            counts = count_texts(texts, records, (metric,))[metric]
+        return METRICS[metric].score(add(counts))
+
+    def show(self, record: Pair, prediction: Prediction) -> dict[str, str]:
+        return {"source": record.source, "reference": record.target, "prediction": prediction.text}
+
+    def baseline(self, records: Sequence[Pair]) -> DictionaryBaseline:
+        return DictionaryBaseline.fit(records)
+
+
+def count_texts(texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")) -> dict[str, list[Counts]]:
+    return {metric: [METRICS[metric].count(text, record.target) for text, record in zip(texts, records, strict=True)] for metric in metrics}
