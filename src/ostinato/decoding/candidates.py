@@ -1,0 +1,88 @@
+"""The best few continuations of each sentence's hypotheses: what a beam search spends its time on.
+
+Among W hypotheses times V tokens a beam needs a handful. So the V scores of a row are read once, in blocks of which
+only the greatest is kept; the best blocks hold the best tokens, and only those are looked at one by one. Nothing of
+size V is sorted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.decoding.rows import barrier, refuse_broken
+
+BLOCK = 64  # about the square root of a usual V: as many blocks as tokens in a block
+
+
+class Candidates(NamedTuple):
+    """The K best continuations of each of B sentences, best first; of equal ones that of the lower parent, then token.
+
+    log_probabilities  [B, K] float64, the hypothesis' sum with the new token's; -inf: there is no such candidate
+    parents            [B, K] which of the sentence's W hypotheses goes on
+    tokens             [B, K] with which token
+    """
+
+    log_probabilities: Tensor
+    parents: Tensor
+    tokens: Tensor
+
+
+def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: tuple[int, ...] = (),
+                    step: int = 1) -> Candidates:
+    """scores [B * W, V], log-probabilities of the next token; so_far [B, W] float64, those of the hypotheses, -inf for
+    one that is not there -> the `count` best (all, if there are fewer than that); `step` is for the error message."""
+    sentences, width = so_far.shape
+    vocabulary = scores.shape[1]
+    blocks = -(-vocabulary // BLOCK)
+    added = barrier(forbidden, scores, size=blocks * BLOCK)
+    maxima = block_maxima(scores, added, forbidden)
+    refuse_broken((maxima.isnan().any(1) & so_far.flatten().isfinite()).any(), step)
+
+    reach = drop_nan(so_far.reshape(-1, 1) + maxima).view(sentences, width * blocks)
+    chosen = top(reach, count).indices.sort(dim=1).values  # in order again: of equal candidates the first shall win
+    parents, block = chosen // blocks, chosen % blocks
+    tokens = block.unsqueeze(-1) * BLOCK + torch.arange(BLOCK, device=scores.device)
+    rows = parents + torch.arange(sentences, device=scores.device).unsqueeze(1) * width
+    within = tokens.clamp(max=vocabulary - 1)  # the last block may reach beyond V: the barrier takes care of that
+    values = scores.reshape(-1)[rows.unsqueeze(-1) * vocabulary + within] + added[tokens]
+    values = drop_nan(values + so_far.gather(1, parents).unsqueeze(-1)).flatten(1)
+
+    best = top(values, min(count, width * vocabulary))
+    return Candidates(best.values, parents.gather(1, best.indices // BLOCK), within.flatten(1).gather(1, best.indices))
+
+
+def block_maxima(scores: Tensor, added: Tensor, forbidden: tuple[int, ...]) -> Tensor:
+    """[N, V] -> [N, ceil(V / BLOCK)], the greatest score of each block that may be produced."""
+    whole = scores.shape[1] // BLOCK
+    parts = [scores[:, : whole * BLOCK].unflatten(1, (whole, BLOCK)).amax(-1)] if whole else []
+    if scores.shape[1] % BLOCK:
+        parts.append(scores[:, whole * BLOCK :].amax(-1, keepdim=True))
+    maxima = torch.cat(parts, 1)
+    for block in {token // BLOCK for token in forbidden}:
+        part = scores[:, block * BLOCK : (block + 1) * BLOCK]
+        maxima[:, block] = (part + added[block * BLOCK : block * BLOCK + part.shape[1]]).amax(-1)
+    return maxima
+
+
+def drop_nan(values: Tensor) -> Tensor:
+    """Only hypotheses that are not there can still be NaN: they stay away."""
+    return torch.where(values.isnan(), -torch.inf, values)
+
+
+class Top(NamedTuple):
+    values: Tensor
+    indices: Tensor
+
+
+def top(values: Tensor, count: int) -> Top:
+    """torch.topk along dimension 1, of equal values the first (topk leaves it open); all, if fewer than `count`."""
+    if count >= values.shape[1]:
+        return Top(*values.sort(dim=1, descending=True, stable=True))
+    cut = values.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
+    above, level = values > cut, values == cut
+    wanted = above | (level & (level.cumsum(1) <= count - above.sum(1, keepdim=True)))
+    indices = wanted.nonzero()[:, 1].view(-1, count)
+    best, order = values.gather(1, indices).sort(dim=1, descending=True, stable=True)
+    return Top(best, indices.gather(1, order))
