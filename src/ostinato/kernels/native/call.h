@@ -1,0 +1,41 @@
+// What one call of a kernel is given: plain numbers and pointers, in the order of `Call` in kernels/native.py.
+//
+// Rows are sorted by length, longest first, and the steps follow one another without padding: step s owns the rows
+// offsets[s] .. offsets[s + 1] of every [P, ...] buffer (P rows in all), and its row r belongs to sequence order[r].
+#pragma once
+#include <cstdint>
+
+struct Call {
+    int64_t kind;     // Kind
+    int64_t threads;  // at most so many
+    int64_t split;    // Split
+    int64_t training; // whether everything the backward pass needs is kept
+    int64_t steps, rows, hidden;
+    const int64_t *offsets;  // [steps + 1]
+    const int64_t *place;    // [P]: which row of outputs [B * T, H]
+    const int64_t *order;    // [B]: which sequence
+    const float *weight;     // [gates * H, H], of the previous output
+    const float *bias;       // GRU: [H], inside the brackets; or null
+    float *packed;           // room for the packed weight
+    float *gates;            // [P, width]: the projected input comes in, what the backward pass needs is left
+    float *before;           // training: [P, H], else [2 * B, H]: the output of the step before
+    float *memory;           // LSTM, the same for the memory cell
+    const float *h0, *c0;    // [B, H] or null for zero
+    float *outputs;          // [B * T, H]
+    float *h_last, *c_last;  // [B, H]
+    // the backward pass: null where nothing comes in or nothing is wanted
+    const float *d_outputs, *d_h_last, *d_c_last;
+    float *carry_h, *carry_c;  // [B, H]: room
+    float *d_h0, *d_c0;
+};
+
+enum Kind : int64_t { RNN_TANH, RNN_RELU, LSTM, GRU, KINDS };
+enum Split : int64_t { AUTOMATIC, BY_ROWS, BY_UNITS };
+
+// One table for each instruction set.
+struct Table {
+    const char *name;
+    void (*forward)(const Call &);
+    void (*backward)(const Call &);
+    int64_t (*packed_size)(int64_t kind, int64_t hidden, int64_t backward);  // floats
+};

@@ -1,0 +1,90 @@
+// The product behind every kernel: a few rows of the left matrix times one packed block of columns, in registers.
+#pragma once
+#include "simd.h"
+
+namespace {
+
+// Rows whose sums stay in registers next to N columns of vectors (and N weights and a broadcast).
+template <int N>
+constexpr int tile_rows() {
+    if (REGISTERS == 32) return N == 1 ? 12 : N == 2 ? 10 : N == 3 ? 8 : 6;
+    return N == 1 ? 8 : N == 2 ? 5 : 3;
+}
+
+// sum[r][n] += a[r, :] . w[:, n], for w packed as [k][N][W].
+template <int R, int N>
+INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, const float *w, long k_count) {
+    for (long k = 0; k < k_count; k++) {
+        Vector column[N];
+#pragma GCC unroll 8
+        for (int n = 0; n < N; n++) column[n] = load(w + n * W);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) {
+            Vector x = all(a[r * stride + k]);
+#pragma GCC unroll 8
+            for (int n = 0; n < N; n++) sum[r][n] += x * column[n];
+        }
+        w += N * W;
+    }
+}
+
+// The left matrix: rows at a, a + stride, ...; of each row `width` numbers and, `gap` numbers later, `more` others.
+struct Left {
+    const float *a;
+    long stride, width, gap, more;
+};
+
+template <int R, int N>
+void tile(const Left &left, long row, const float *w, Vector (*results)[N]) {
+    Vector sum[R][N] = {};
+    const float *a = left.a + row * left.stride;
+    multiply<R, N>(sum, a, left.stride, w, left.width);
+    if (left.more) multiply<R, N>(sum, a + left.width + left.gap, left.stride, w + left.width * N * W, left.more);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; n++) results[r][n] = sum[r][n];
+}
+
+template <int R, int N>
+INLINE void tile_of(int height, const Left &left, long row, const float *w, Vector (*results)[N]) {
+    if (height == R) return tile<R, N>(left, row, w, results);
+    if constexpr (R > 1) tile_of<R - 1, N>(height, left, row, w, results);
+}
+
+// finish(row, sums of N vectors) for each of `rows` rows; the rows are shared out evenly over the tiles.
+template <int N, class Finish>
+INLINE void product(const Left &left, long rows, const float *w, Finish finish) {
+    constexpr int most = tile_rows<N>();
+    long tiles = (rows + most - 1) / most;
+    Vector results[most][N];
+    for (long i = 0; i < tiles; i++) {
+        long begin = rows * i / tiles, end = rows * (i + 1) / tiles;
+        tile_of<most, N>(int(end - begin), left, begin, w, results);
+        for (long row = begin; row < end; row++) finish(row, results[row - begin]);
+    }
+}
+
+// Packs N vectors of columns of w^T: to[k][n][lane] = w[start[n] + lane][k], zero from the row end[n] on.
+template <int N>
+void pack_rows(const float *w, long k_count, const long (&start)[N], const long (&end)[N], float *to) {
+    for (long k = 0; k < k_count; k += 16) {  // a few cache lines of the rows at a time
+        long width = k_count - k < 16 ? k_count - k : 16;
+        for (int n = 0; n < N; n++)
+            for (long j = 0; j < width; j++)
+                for (long lane = 0; lane < W; lane++) {
+                    long row = start[n] + lane;
+                    to[((k + j) * N + n) * W + lane] = row < end[n] ? w[row * k_count + k + j] : 0.0f;
+                }
+    }
+}
+
+// Packs `valid` <= N * W columns of w [k_count, width] from `start` on: to[k][column], zero beyond.
+template <int N>
+void pack_columns(const float *w, long k_count, long width, long start, long valid, float *to) {
+    for (long k = 0; k < k_count; k++)
+        for (long lane = 0; lane < N * W; lane++)
+            to[k * N * W + lane] = lane < valid ? w[k * width + start + lane] : 0.0f;
+}
+
+}  // namespace
