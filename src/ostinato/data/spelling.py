@@ -1,0 +1,26 @@
+"""What is done to a text before it is cut into tokens."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+SPACE = "▁"  # stands for a space before a token; in a text it is read as a space, as sentencepiece reads it
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """NFC, so that é is one character however it was typed; lower case on request.
+
+    Spelling(lowercase=True)("E\\u0301TE\\u0301") -> "été" """
+
+    lowercase: bool = False
+    nfc: bool = True
+
+    def __call__(self, text: str) -> str:
+        text = text.lower() if self.lowercase else text
+        return unicodedata.normalize("NFC", text) if self.nfc else text
+
+    def spaced(self, text: str) -> str:
+        """The same, with one space between words and none at the ends; "▁" counts as a space."""
+        return " ".join(self(text).replace(SPACE, " ").split())
