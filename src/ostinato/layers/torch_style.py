@@ -1,0 +1,307 @@
+"""torch.nn's RNN, GRU and LSTM with the same arguments, parameters and numbers, and `lengths=`.
+
+Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`, `repr`, hooks, copying and
+`isinstance` are torch's own code. Only `forward` is ours: it hands the work to a kernel where one takes it, and to
+torch's own forward where none does, which also words every complaint about a wrong shape.
+
+Letters: B batch, T time, D input, H hidden, R layers x directions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from ostinato import cells, kernels
+from ostinato.cells.cell import Cell, real, reverse, scan
+from ostinato.kernels import fused_torch
+from ostinato.kernels.lookup import switched_off
+from ostinato.layers.check import check_lengths
+
+Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
+
+
+class ProjectedLSTM(cells.LSTM):
+    """An LSTM whose output is a narrower linear image of what its output gate lets through: h_t = W_hr (o * tanh(c_t)).
+
+    Source: Sak, Senior and Beaufays, 2014."""
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int):
+        Cell.__init__(self, input_size, hidden_size, output_size=output_size)
+        self.to_output = nn.Linear(hidden_size, output_size, bias=False)
+
+    def reset_parameters(self) -> None:
+        Cell.reset_parameters(self)
+
+    def step(self, projected: Tensor, state: Parts) -> Parts:
+        h, c = super().step(projected, state)
+        return self.to_output(h), c
+
+
+@functools.lru_cache(maxsize=1024)
+def pattern(kind: str, input_size: int, hidden_size: int, proj_size: int = 0) -> Cell:
+    """The cell of torch's "LSTM", "GRU", "RNN_TANH" or "RNN_RELU", without memory behind its weights."""
+    with torch.device("meta"):
+        if kind == "LSTM":
+            if proj_size:
+                return ProjectedLSTM(input_size, hidden_size, proj_size)
+            return cells.LSTM(input_size, hidden_size)
+        if kind == "GRU":
+            return cells.GRU(input_size, hidden_size)
+        return cells.RNN(input_size, hidden_size, activation=kind.removeprefix("RNN_").lower())
+
+
+def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None) -> nn.Module:
+    """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
+    new = object.__new__(type(module))
+    new.__dict__ = module.__dict__ | {"_parameters": tensors, "_modules": children}
+    return new
+
+
+def cell_around(shape: Cell, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
+    """`shape` with torch's tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr if projected."""
+    biases = (weights[2], weights[3]) if bias else (None, None)
+    if bias and not shape.hidden_bias:
+        biases = (weights[2] + weights[3], None)
+    children = {
+        "from_input": around(shape.from_input, {}, weight=weights[0], bias=biases[0]),
+        "from_hidden": around(shape.from_hidden, {}, weight=weights[1], bias=biases[1]),
+    }
+    if len(weights) > (4 if bias else 2):
+        children["to_output"] = around(shape.to_output, {}, weight=weights[-1], bias=None)
+    cell = around(shape, children)
+    cell.training = training
+    return cell
+
+
+def transformed() -> bool:
+    """Whether torch.func is at work (vmap, jacfwd, ...), which sees through the reference but not through kernels."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def recorded() -> bool:
+    """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled()
+
+
+def runner(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None) -> Callable | None:
+    """What runs this cell instead of torch's own forward: a kernel, the reference if that was asked for, or None."""
+    if transformed() or switched_off():
+        return scan
+    found = kernels.find(cell, x, state, lengths)
+    return None if found is None or found is fused_torch.run else Cell.run
+
+
+class Layered:
+    """What RNN, GRU and LSTM share. `kind` is torch's mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+
+    def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
+        """As torch.nn's; `lengths` [B] says how many steps of each row of a padded batch are real: outputs beyond
+        are zero, the final state is that of the last real step, and the reverse direction starts there."""
+        if lengths is not None:
+            return self.forward_padded(input, hx, lengths)
+        if recorded() or not self.well_formed(input, hx):
+            return super().forward(input, hx)
+        self._update_flat_weights()
+        if isinstance(input, PackedSequence):
+            return self.forward_packed(input, hx)
+        batched = input.dim() == 3
+        x = input[None] if not batched else input if self.batch_first else input.transpose(0, 1)
+        parts = self.parts(hx, x)
+        if not batched and hx is not None:
+            parts = tuple(part[:, None] for part in parts)
+        run = runner(self.cell(0), x, tuple(part[0] for part in parts), None)
+        if run is None:
+            return super().forward(input, hx)
+        outputs, last = self.run_layers(run, x, parts, None)
+        if not batched:
+            return outputs[0], self.joined([part[:, 0] for part in last])
+        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
+
+    def forward_packed(self, input: PackedSequence, hx):
+        """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
+        x, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes), batch_first=True)
+        lengths = check_lengths(lengths, x)
+        parts = self.parts(hx, x)
+        if hx is not None and input.sorted_indices is not None:
+            parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
+        run = runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
+        if run is None:
+            return super().forward(input, hx)
+        outputs, last = self.run_layers(run, x, parts, lengths)
+        full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
+        data = pack_padded_sequence(outputs, full, batch_first=True).data
+        if input.unsorted_indices is not None:
+            last = tuple(part.index_select(1, input.unsorted_indices) for part in last)
+        return PackedSequence(data, *input[1:]), self.joined(last)
+
+    def forward_padded(self, input: Tensor, hx, lengths: Tensor | Sequence[int]):
+        """A padded batch with `lengths`: [B, T, D], or [T, B, D] unless `batch_first`."""
+        if isinstance(input, PackedSequence):
+            raise ValueError("lengths must not be given with a PackedSequence, which has its own")
+        if input.dim() != 3:
+            raise ValueError(f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}")
+        x = input if self.batch_first else input.transpose(0, 1)
+        lengths = check_lengths(lengths, x)
+        self._update_flat_weights()
+        parts = self.parts(hx, x)
+        self.check_forward_args(input, self.joined(parts), None)
+        if lengths is not None:  # whatever stands in the padding, NaN too, stays there
+            x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+        run = None if recorded() else runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
+        outputs, last = self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
+        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
+
+    def run_packed(self, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
+        """torch's own forward on the rows that have any steps; the others keep their state."""
+        full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
+        rows = full.nonzero()[:, 0].to(x.device)
+        width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
+        if not len(rows):
+            return x.new_zeros(*x.shape[:2], width), parts
+        packed = pack_padded_sequence(x[rows], full[full > 0], batch_first=True, enforce_sorted=False)
+        outputs, last = super().forward(packed, self.joined([part[:, rows] for part in parts]))
+        outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
+        last = last if isinstance(last, tuple) else (last,)
+        if len(rows) == len(full):
+            return outputs, last
+        everything = outputs.new_zeros(len(full), *outputs.shape[1:]).index_copy(0, rows, outputs)
+        return everything, tuple(old.index_copy(1, rows, new) for old, new in zip(parts, last, strict=True))
+
+    def run_layers(self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
+        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths)`."""
+        directions = 2 if self.bidirectional else 1
+        last = []
+        for layer in range(self.num_layers):
+            if layer:
+                x = nn.functional.dropout(x, self.dropout, self.training)
+            outputs = []
+            for row in range(layer * directions, (layer + 1) * directions):
+                state = tuple(part[row] for part in parts)
+                backward = row % directions == 1
+                output, state = run(self.cell(row), reverse(x, lengths) if backward else x, state, lengths)
+                outputs.append(reverse(output, lengths) if backward else output)
+                last.append(state)
+            x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
+        return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
+
+    def cell(self, row: int) -> Cell:
+        """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
+        each = len(self._flat_weights) // (self.num_layers * (2 if self.bidirectional else 1))
+        weights = self._flat_weights[row * each : (row + 1) * each]
+        shape = pattern(self.mode, weights[0].shape[1], self.hidden_size, self.proj_size)
+        return cell_around(shape, weights, bias=self.bias, training=self.training)
+
+    def parts(self, hx, x: Tensor) -> Parts:
+        """hx as (h,) or (h, c); zeros if None."""
+        if hx is not None:
+            return tuple(hx) if self.mode == "LSTM" else (hx,)
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: 2 if self.mode == "LSTM" else 1]
+        return tuple(x.new_zeros(rows, x.shape[0], size) for size in sizes)
+
+    def joined(self, parts: Sequence[Tensor]):
+        """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
+        return tuple(parts) if self.mode == "LSTM" else parts[0]
+
+    def well_formed(self, input, hx) -> bool:
+        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        packed = isinstance(input, PackedSequence)
+        data, weight = (input.data if packed else input), self._flat_weights[0]
+        if not isinstance(data, Tensor) or data.dtype != weight.dtype or data.device != weight.device:
+            return False
+        if data.dim() not in ((2,) if packed else (2, 3)) or data.shape[-1] != self.input_size or not data.numel():
+            return False
+        if hx is None:
+            return True
+        batch = [int(input.batch_sizes[0])] if packed else []
+        if data.dim() == 3:
+            batch = [data.shape[0 if self.batch_first else 1]]
+        given = hx if self.mode == "LSTM" and isinstance(hx, tuple | list) else (hx,)
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: 2 if self.mode == "LSTM" else 1]
+        return len(given) == len(sizes) and all(
+            isinstance(part, Tensor) and list(part.shape) == [rows, *batch, size] and part.dtype == data.dtype
+            for part, size in zip(given, sizes, strict=True)
+        )
+
+
+class RNN(Layered, nn.RNN):
+    """torch.nn.RNN, faster where a kernel takes the call, and with `lengths=`.
+
+    rnn = ostinato.nn.RNN(8, 16, num_layers=2, nonlinearity="relu", batch_first=True)
+    output, h_n = rnn(x, lengths=[5, 3])"""
+
+
+class GRU(Layered, nn.GRU):
+    """torch.nn.GRU, faster where a kernel takes the call, and with `lengths=`.
+
+    output, h_n = ostinato.nn.GRU(8, 16, bidirectional=True, batch_first=True)(x, lengths=[5, 3])"""
+
+
+class LSTM(Layered, nn.LSTM):
+    """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
+
+    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
+
+
+class OneStep:
+    """What RNNCell, GRUCell and LSTMCell share: one time step, by a kernel where one takes it."""
+
+    def forward(self, input: Tensor, hx=None):
+        """As torch.nn's."""
+        if recorded() or not self.well_formed(input, hx):
+            return super().forward(input, hx)
+        batched = input.dim() == 2
+        x = input[:, None] if batched else input[None, None]
+        weights = [self.weight_ih, self.weight_hh] + ([self.bias_ih, self.bias_hh] if self.bias else [])
+        shape = pattern(self.mode(), self.input_size, self.hidden_size)
+        cell = cell_around(shape, weights, bias=self.bias, training=self.training)
+        state = cell.start(x.shape[0], x)
+        if hx is not None:
+            state = tuple(hx) if cell.parts > 1 else (hx,)
+            state = state if batched else tuple(part[None] for part in state)
+        run = runner(cell, x, state, None)
+        if run is None:
+            return super().forward(input, hx)
+        _, last = run(cell, x, state, None)
+        last = last if batched else tuple(part[0] for part in last)
+        return last if cell.parts > 1 else last[0]
+
+    def mode(self) -> str:
+        """torch's name for the formula."""
+        if isinstance(self, nn.RNNCell):
+            return f"RNN_{self.nonlinearity.upper()}"
+        return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
+
+    def well_formed(self, input, hx) -> bool:
+        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        weight = self.weight_ih
+        if not isinstance(input, Tensor) or input.dtype != weight.dtype or input.device != weight.device:
+            return False
+        if input.dim() not in (1, 2) or input.shape[-1] != self.input_size or not input.numel():
+            return False
+        if isinstance(self, nn.RNNCell) and self.nonlinearity not in ("tanh", "relu"):
+            return False
+        if hx is None:
+            return True
+        given = hx if isinstance(self, nn.LSTMCell) and isinstance(hx, tuple | list) else (hx,)
+        expected = [*input.shape[:-1], self.hidden_size]
+        return len(given) == (2 if isinstance(self, nn.LSTMCell) else 1) and all(
+            isinstance(part, Tensor) and list(part.shape) == expected and part.dtype == input.dtype for part in given
+        )
+
+
+class RNNCell(OneStep, nn.RNNCell):
+    """torch.nn.RNNCell, faster where a kernel takes the call: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
+
+
+class GRUCell(OneStep, nn.GRUCell):
+    """torch.nn.GRUCell, faster where a kernel takes the call: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
+
+
+class LSTMCell(OneStep, nn.LSTMCell):
+    """torch.nn.LSTMCell, faster where a kernel takes the call: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
