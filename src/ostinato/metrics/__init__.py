@@ -1,0 +1,11 @@
+"""Numbers from predictions. A metric is a file with
+
+    count(prediction, reference) -> tuple     what is counted of one example; adds up over a corpus
+    score(total) -> float                     the number, from the sum of the counts
+    higher_is_better, bounds                  which end of (lowest, highest) is good
+
+so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
+
+from ostinato.metrics import accuracy, bleu, chrf, perplexity
+
+METRICS = {"accuracy": accuracy, "bleu": bleu, "chrf": chrf, "perplexity": perplexity}
