@@ -15,7 +15,7 @@ from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("src/ostinato/kernels/native")
 X86 = platform.machine().lower() in ("x86_64", "amd64") and "arm64" not in os.environ.get("ARCHFLAGS", "")
-FLAGS = ["-std=c++17", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden"]
+FLAGS = ["-std=c++17", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-g0"]
 FLAGS += ["-Wno-maybe-uninitialized", "-Wno-psabi"]
 OWN_FLAGS = {  # what a file may use beyond what every processor has
     "avx2.cpp": ["-mavx2", "-mfma"],

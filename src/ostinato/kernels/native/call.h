@@ -24,6 +24,7 @@ struct Call {
     float *outputs;          // [B * T, H]
     float *h_last, *c_last;  // [B, H]
     // the backward pass: null where nothing comes in or nothing is wanted
+    float *d_gates;  // [P, width]; may be `gates` itself
     const float *d_outputs, *d_h_last, *d_c_last;
     float *carry_h, *carry_c;  // [B, H]: room
     float *d_h0, *d_c0;

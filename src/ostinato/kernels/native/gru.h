@@ -44,15 +44,16 @@ struct Gru {
 
     static INLINE void backward(const Step &step, long row, long u, long valid, Vector dh) {
         long H = step.call.hidden;
-        float *kept = step.gates(row, 4 * H) + u;
+        const float *kept = step.gates(row, 4 * H) + u;
+        float *to = step.d_gates(row, 4 * H) + u;
         Vector one = all(1.0f), before = load(step.before + row * H + u, valid);
         Vector r = load(kept, valid), z = load(kept + H, valid);
         Vector n = load(kept + 2 * H, valid), inner = load(kept + 3 * H, valid);
         Vector dn = dh * (one - z) * (one - n * n);
-        store(kept, dn * inner * r * (one - r), valid);
-        store(kept + H, dh * (before - n) * z * (one - z), valid);
-        store(kept + 2 * H, dn, valid);
-        store(kept + 3 * H, dn * r, valid);
+        store(to, dn * inner * r * (one - r), valid);
+        store(to + H, dh * (before - n) * z * (one - z), valid);
+        store(to + 2 * H, dn, valid);
+        store(to + 3 * H, dn * r, valid);
         store(step.call.carry_h + row * H + u, dh * z, valid);
     }
 };

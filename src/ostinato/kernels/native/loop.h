@@ -20,6 +20,7 @@ struct Step {
     float *after, *memory_after;  // [next_rows, H]: the same for the next step
 
     float *gates(long row, long width) const { return call.gates + (begin + row) * width; }
+    float *d_gates(long row, long width) const { return call.d_gates + (begin + row) * width; }
 
     void put_output(long row, long unit, long valid, Vector h) const {
         long H = call.hidden;
@@ -131,7 +132,7 @@ void backward_pass(const Call &call) {
             Step step = s >= 0 ? step_at(call, s)
                                : Step{call, 0, call.rows, first_rows(call), nullptr, nullptr, nullptr, nullptr};
             long next = s >= 0 ? call.offsets[s + 1] : 0;
-            Left left = Cell::left(call.gates + (next + share.first_row) * Cell::WIDTH * H, H, share.row_step);
+            Left left = Cell::left(call.d_gates + (next + share.first_row) * Cell::WIDTH * H, H, share.row_step);
             long product_rows = share.rows_of(step.next_rows), rows = share.rows_of(step.rows);
             for (long block = share.first_block; block < share.end_block; block++) {
                 long unit = blocks.first(block) * W;

@@ -44,16 +44,17 @@ struct Lstm {
 
     static INLINE void backward(const Step &step, long row, long u, long valid, Vector dh) {
         long H = step.call.hidden;
-        float *kept = step.gates(row, 4 * H) + u, *carry = step.call.carry_c + row * H + u;
+        const float *kept = step.gates(row, 4 * H) + u;
+        float *to = step.d_gates(row, 4 * H) + u, *carry = step.call.carry_c + row * H + u;
         Vector one = all(1.0f), before = load(step.memory + row * H + u, valid);
         Vector i = load(kept, valid), f = load(kept + H, valid);
         Vector g = load(kept + 2 * H, valid), o = load(kept + 3 * H, valid);
         Vector squashed = tanh(f * before + i * g);
         Vector dc = dh * o * (one - squashed * squashed) + load(carry, valid);
-        store(kept, dc * g * i * (one - i), valid);
-        store(kept + H, dc * before * f * (one - f), valid);
-        store(kept + 2 * H, dc * i * (one - g * g), valid);
-        store(kept + 3 * H, dh * squashed * o * (one - o), valid);
+        store(to, dc * g * i * (one - i), valid);
+        store(to + H, dc * before * f * (one - f), valid);
+        store(to + 2 * H, dc * i * (one - g * g), valid);
+        store(to + 3 * H, dh * squashed * o * (one - o), valid);
         store(carry, dc * f, valid);
     }
 };

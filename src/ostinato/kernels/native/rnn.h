@@ -41,9 +41,9 @@ struct Rnn {
     static Left left(const float *gates, long H, long row_step) { return {gates, row_step * H, H, 0, 0}; }
 
     static INLINE void backward(const Step &step, long row, long u, long valid, Vector dh) {
-        float *kept = step.gates(row, step.call.hidden) + u;
-        Vector h = load(kept, valid);
-        store(kept, RELU ? (h > Vector{} ? dh : Vector{}) : dh * (all(1.0f) - h * h), valid);
+        long H = step.call.hidden;
+        Vector h = load(step.gates(row, H) + u, valid);
+        store(step.d_gates(row, H) + u, RELU ? (h > Vector{} ? dh : Vector{}) : dh * (all(1.0f) - h * h), valid);
     }
 };
 

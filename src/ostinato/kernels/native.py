@@ -1,0 +1,118 @@
+"""The compiled part: what was built, what this processor runs of it, and how it is called.
+
+Every function takes plain numbers and addresses; whoever calls makes sure that the tensors are contiguous, on the
+CPU, and of the type said."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+try:
+    from ostinato.kernels import _native
+except ImportError as error:  # not built, or built for another processor: lookup.status() tells
+    _native, missing = None, str(error)
+else:
+    missing = None
+
+KINDS = {"rnn-tanh": 0, "rnn-relu": 1, "lstm": 2, "gru": 3}  # `Kind` in native/call.h
+SPLITS = {"automatic": 0, "rows": 1, "units": 2}  # `Split`
+instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
+chosen = 0  # which of them is used; tests try them all
+split = "automatic"  # how threads share the work; tests force each way
+
+
+def address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+class Arrangement(NamedTuple):
+    """A padded batch in the order the kernels work in: longest first, step by step, without the padding.
+
+    order [B] which sequence row r is; offsets [S + 1] where the rows of step s begin; place [P] which row of
+    [B * T, ...] row p is; plain whether p is simply t * B + b."""
+
+    order: Tensor
+    offsets: Tensor
+    place: Tensor
+    steps: int
+    count: int
+    plain: bool
+
+
+def arrange(batch: int, padded: int, lengths: Tensor | None, *, reverse: bool = False) -> Arrangement:
+    """arrange(2, 3, tensor([1, 3])) -> order 1 0, offsets 0 2 3 4, place 3 0 4 5"""
+    steps, count = padded, batch * padded
+    if lengths is not None:
+        shortest, longest = (int(bound) for bound in lengths.aminmax())
+        if shortest < 0 or longest > padded:
+            raise ValueError(f"lengths must lie in 0..{padded}; got {shortest}..{longest}")
+        if shortest == padded:
+            lengths = None
+        else:
+            steps, count = longest, int(lengths.sum())
+    numbers = torch.empty(batch + steps + 1 + count, dtype=torch.int64)
+    order, offsets, place = numbers.split([batch, steps + 1, count])
+    _native.arrange(
+        address(lengths), batch, steps, padded, int(reverse), *(address(part) for part in (order, offsets, place))
+    )
+    return Arrangement(order, offsets, place, steps, count, lengths is None and not reverse)
+
+
+class Call(NamedTuple):
+    """The fields of `Call` in native/call.h, in its order; sizes as numbers, the rest as tensors or None."""
+
+    kind: int
+    training: bool
+    steps: int
+    rows: int
+    hidden: int
+    offsets: Tensor
+    place: Tensor
+    order: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    packed: Tensor
+    gates: Tensor
+    before: Tensor
+    memory: Tensor | None = None
+    h0: Tensor | None = None
+    c0: Tensor | None = None
+    outputs: Tensor | None = None
+    h_last: Tensor | None = None
+    c_last: Tensor | None = None
+    d_gates: Tensor | None = None
+    d_outputs: Tensor | None = None
+    d_h_last: Tensor | None = None
+    d_c_last: Tensor | None = None
+    carry_h: Tensor | None = None
+    carry_c: Tensor | None = None
+    d_h0: Tensor | None = None
+    d_c0: Tensor | None = None
+
+
+def run(function, call: Call) -> None:
+    """run(_native.forward, call)"""
+    function(
+        chosen,
+        call.kind,
+        torch.get_num_threads(),
+        SPLITS[split],
+        *call[1:5],
+        *(0 if tensor is None else tensor.data_ptr() for tensor in call[5:]),
+    )
+
+
+def forward(call: Call) -> None:
+    run(_native.forward, call)
+
+
+def backward(call: Call) -> None:
+    run(_native.backward, call)
+
+
+def room_for_weight(kind: int, hidden: int) -> Tensor:
+    """Where the weight is packed."""
+    return torch.empty(_native.packed_size(chosen, kind, hidden, 0))

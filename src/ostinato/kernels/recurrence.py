@@ -1,0 +1,231 @@
+"""One layer in one direction: from inputs to outputs, and from their gradients back to those of inputs and weights.
+
+Letters: B batch, T time, D input, H hidden, G gates, P the real steps of all rows together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.kernels import native
+from ostinato.kernels.native import Arrangement, Call
+
+
+class Formula(NamedTuple):
+    """What the loop must know of a cell: gates; numbers kept of each step for the backward pass (in H); whether the
+    state has a memory cell; which of the kept numbers meet the recurrent weight's gradient."""
+
+    kind: int
+    gates: int
+    width: int
+    memory: bool = False
+    inner: bool = False  # GRU: the candidate's product has a gradient of its own, kept behind the gates'
+
+
+FORMULAS = {
+    "rnn-tanh": Formula(native.KINDS["rnn-tanh"], gates=1, width=1),
+    "rnn-relu": Formula(native.KINDS["rnn-relu"], gates=1, width=1),
+    "lstm": Formula(native.KINDS["lstm"], gates=4, width=4, memory=True),
+    "gru": Formula(native.KINDS["gru"], gates=3, width=4, inner=True),
+}
+
+
+class Weights(NamedTuple):
+    """from_input [G * H, D], from_hidden [G * H, H]; input_bias and hidden_bias [G * H] or None."""
+
+    from_input: Tensor
+    from_hidden: Tensor
+    input_bias: Tensor | None
+    hidden_bias: Tensor | None
+
+
+class Kept(NamedTuple):
+    """What the backward pass reads: rows and gates [P, ...] and the state before each step."""
+
+    rows: Tensor
+    gates: Tensor
+    before: Tensor
+    memory: Tensor | None
+
+
+def rows_of(x: Tensor, arrangement: Arrangement) -> Tensor:
+    """x [B, T, D] -> [P, D], in the order the kernels work in."""
+    batch, steps, width = x.shape
+    if arrangement.plain:
+        return x.transpose(0, 1).reshape(steps * batch, width)
+    return x.reshape(batch * steps, width).index_select(0, arrangement.place)
+
+
+def back_to_batch(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tensor:
+    """[P, D] -> [B, T, D], zero in the padding."""
+    batch, steps, width = like.shape
+    if arrangement.plain:
+        return rows.view(steps, batch, width).transpose(0, 1)
+    full = arrangement.count == batch * steps
+    result = rows.new_empty(batch * steps, width) if full else rows.new_zeros(batch * steps, width)
+    return result.index_copy_(0, arrangement.place, rows).view(batch, steps, width)
+
+
+def project(formula: Formula, rows: Tensor, weights: Weights, training: bool) -> Tensor:
+    """W x + b for all rows at once, where the gates will stand; the recurrent bias is added where it can be."""
+    size = weights.from_hidden.shape[1]
+    bias = weights.input_bias
+    if weights.hidden_bias is not None:
+        added = weights.hidden_bias
+        if formula.inner:  # the candidate's stays inside its brackets
+            added = torch.cat([added[: 2 * size], added.new_zeros(size)])
+        bias = added if bias is None else bias + added
+    count, columns = rows.shape[0], formula.gates * size
+    gates = rows.new_empty(count, formula.width * size if training else columns)
+    target = gates[:, :columns]
+    if bias is None:
+        torch.mm(rows, weights.from_input.t(), out=target)
+    else:
+        torch.addmm(bias, rows, weights.from_input.t(), out=target)
+    return gates
+
+
+def forward(
+    formula: Formula,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    weights: Weights,
+    arrangement: Arrangement,
+    *,
+    training: bool,
+) -> tuple[Tensor, tuple[Tensor, ...], Kept | None]:
+    """(x [B, T, D], state) -> (outputs [B, T, H], last state, what the backward pass needs)."""
+    batch, steps, _ = x.shape
+    size = weights.from_hidden.shape[1]
+    rows = rows_of(x, arrangement)
+    gates = project(formula, rows, weights, training)
+    kept_rows = arrangement.count if training else 2 * batch
+    before = x.new_empty(kept_rows, size)
+    memory = x.new_empty(kept_rows, size) if formula.memory else None
+    whole = arrangement.count == batch * steps
+    outputs = x.new_empty(batch, steps, size) if whole else x.new_zeros(batch, steps, size)
+    last = tuple(x.new_empty(batch, size) for _ in state)
+    native.forward(
+        Call(
+            formula.kind,
+            training,
+            arrangement.steps,
+            batch,
+            size,
+            arrangement.offsets,
+            arrangement.place,
+            arrangement.order,
+            weights.from_hidden.contiguous(),
+            inner_bias(formula, weights),
+            native.room_for_weight(formula.kind, size),
+            gates,
+            before,
+            memory,
+            state[0].contiguous(),
+            state[1].contiguous() if formula.memory else None,
+            outputs,
+            last[0],
+            last[1] if formula.memory else None,
+        )
+    )
+    return outputs, last, Kept(rows, gates, before, memory) if training else None
+
+
+def inner_bias(formula: Formula, weights: Weights) -> Tensor | None:
+    """The bias inside the candidate's brackets."""
+    if not formula.inner or weights.hidden_bias is None:
+        return None
+    return weights.hidden_bias[2 * weights.from_hidden.shape[1] :].contiguous()
+
+
+class Gradients(NamedTuple):
+    """Of x, of the state's two parts, and of the four weights; None where not wanted."""
+
+    x: Tensor | None
+    h0: Tensor | None
+    c0: Tensor | None
+    from_input: Tensor | None
+    from_hidden: Tensor | None
+    input_bias: Tensor | None
+    hidden_bias: Tensor | None
+
+
+def backward(
+    formula: Formula,
+    x: Tensor,
+    weights: Weights,
+    arrangement: Arrangement,
+    kept: Kept,
+    d_outputs: Tensor | None,
+    d_last: tuple[Tensor | None, ...],
+    wanted: tuple[bool, ...],
+    *,
+    overwrite: bool,
+) -> Gradients:
+    """The gradients that are `wanted`, in the order of `Gradients`. With `overwrite`, `kept` is used up."""
+    batch = x.shape[0]
+    size = weights.from_hidden.shape[1]
+    d_gates = kept.gates if overwrite else torch.empty_like(kept.gates)
+    room = x.new_empty(batch, size)
+    d_h0 = x.new_empty(batch, size) if wanted[1] else None
+    d_c0 = x.new_empty(batch, size) if wanted[2] and formula.memory else None
+    native.backward(
+        Call(
+            formula.kind,
+            True,
+            arrangement.steps,
+            batch,
+            size,
+            arrangement.offsets,
+            arrangement.place,
+            arrangement.order,
+            weights.from_hidden.contiguous(),
+            None,
+            native.room_for_weight(formula.kind, size),
+            kept.gates,
+            kept.before,
+            kept.memory,
+            d_gates=d_gates,
+            d_outputs=None if d_outputs is None else d_outputs.contiguous(),
+            d_h_last=None if d_last[0] is None else d_last[0].contiguous(),
+            d_c_last=None if not formula.memory or d_last[1] is None else d_last[1].contiguous(),
+            carry_h=room,
+            carry_c=room,
+            d_h0=d_h0,
+            d_c0=d_c0,
+        )
+    )
+    return Gradients(None, d_h0, d_c0, None, None, None, None)._replace(
+        **of_weights(formula, x, weights, arrangement, kept, d_gates, wanted)
+    )
+
+
+def of_weights(formula, x, weights, arrangement, kept, d_gates, wanted) -> dict[str, Tensor]:
+    """The large products after the loop: from the gates' gradients to those of x, weights and biases."""
+    size = weights.from_hidden.shape[1]
+    found = {}
+    by_input = d_gates[:, : formula.gates * size]
+    if wanted[0]:
+        found["x"] = back_to_batch(by_input @ weights.from_input, x, arrangement)
+    if wanted[3]:
+        found["from_input"] = by_input.t() @ kept.rows
+    if wanted[4]:
+        found["from_hidden"] = d_weight = torch.empty_like(weights.from_hidden)
+        for part, columns in hidden_columns(formula, size):
+            torch.mm(d_gates[:, columns].t(), kept.before, out=d_weight[part])
+    if wanted[5] or wanted[6]:
+        sums = d_gates.sum(0)
+        if wanted[5]:
+            found["input_bias"] = sums[: formula.gates * size]
+        if wanted[6]:
+            found["hidden_bias"] = torch.cat([sums[columns] for _, columns in hidden_columns(formula, size)])
+    return found
+
+
+def hidden_columns(formula: Formula, size: int) -> list[tuple[slice, slice]]:
+    """Which rows of the recurrent weight's gradient come from which columns of the gates'."""
+    if formula.inner:
+        return [(slice(0, 2 * size), slice(0, 2 * size)), (slice(2 * size, 3 * size), slice(3 * size, 4 * size))]
+    return [(slice(0, formula.gates * size), slice(0, formula.gates * size))]
