@@ -106,6 +106,11 @@ class Subwords:
                 pieces.append(self.processor.id_to_piece(number))
         return self.join(pieces)
 
+    @property
+    def all_tokens(self) -> list[str]:
+        """The piece that each number stands for."""
+        return self.processor.id_to_piece(list(range(len(self))))
+
     def __len__(self) -> int:
         return self.processor.get_piece_size()
 

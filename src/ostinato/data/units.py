@@ -65,6 +65,11 @@ class Words:
         unknown = "<unk>" if self.tokenized else SPACE + "<unk>"
         return self.join(spelled(self.vocabulary, numbers, copies, unknown))
 
+    @property
+    def all_tokens(self) -> list[str]:
+        """The token that each number stands for."""
+        return self.vocabulary.tokens
+
     def __len__(self) -> int:
         return len(self.vocabulary)
 
@@ -96,6 +101,11 @@ class Characters:
     def decode(self, numbers: Iterable[int], *, copies: Sequence[str] | None = None) -> str:
         """Numbers -> text; an unknown character without its copy shows as U+FFFD."""
         return self.join(spelled(self.vocabulary, numbers, copies, "\ufffd"))
+
+    @property
+    def all_tokens(self) -> list[str]:
+        """The token that each number stands for."""
+        return self.vocabulary.tokens
 
     def __len__(self) -> int:
         return len(self.vocabulary)
