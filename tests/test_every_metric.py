@@ -9,7 +9,7 @@ import pytest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score, count_all
 from ostinato.metrics.interval import interval
-from ostinato.metrics.significance import paired_bootstrap, paired_randomisation
+from ostinato.metrics.significance import paired, paired_bootstrap, paired_randomisation
 
 REFERENCES = ["the cat sat on the mat .", "a man in a red hat", "zwei Hunde spielen im Schnee", "no", "it rains today"]
 SENTENCES = ["the cat sat on a mat .", "a man with a hat", "zwei Hunde im Schnee", "", "it rains and rains today"]
@@ -94,6 +94,7 @@ def test_significance(metric, examples):
         assert comparison.p < 0.05
         assert (comparison.difference > 0) == metric.higher_is_better
         assert comparison.difference == comparison.score - comparison.other_score
+    assert paired(metric, best, found) == paired_randomisation(metric, best, found).p
 
 
 def test_the_interval_of_a_thousand_sentences_takes_less_than_two_seconds(metric, examples):

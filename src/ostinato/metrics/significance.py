@@ -42,6 +42,11 @@ def paired_randomisation(metric: ModuleType, counts: Counts, other: Counts, *, t
     return found._replace(p=(count + 1) / (trials + 1))
 
 
+def paired(metric: ModuleType, counts: Counts, other: Counts, *, seed: int = 1) -> float:
+    """The p of paired_randomisation alone."""
+    return paired_randomisation(metric, counts, other, seed=seed).p
+
+
 def swaps(difference: np.ndarray, trials: int, seed: int) -> Iterator[np.ndarray]:
     """The sums of random halves of the rows of [N, K], chunk by chunk: [trials in all, K]."""
     random = np.random.default_rng(seed)
