@@ -24,31 +24,12 @@ from ostinato.layers.check import check_lengths
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
-class ProjectedLSTM(cells.LSTM):
-    """An LSTM whose output is a narrower linear image of what its output gate lets through: h_t = W_hr (o * tanh(c_t)).
-
-    Source: Sak, Senior and Beaufays, 2014."""
-
-    def __init__(self, input_size: int, hidden_size: int, output_size: int):
-        Cell.__init__(self, input_size, hidden_size, output_size=output_size)
-        self.to_output = nn.Linear(hidden_size, output_size, bias=False)
-
-    def reset_parameters(self) -> None:
-        Cell.reset_parameters(self)
-
-    def step(self, projected: Tensor, state: Parts) -> Parts:
-        h, c = super().step(projected, state)
-        return self.to_output(h), c
-
-
 @functools.lru_cache(maxsize=1024)
 def pattern(kind: str, input_size: int, hidden_size: int, proj_size: int = 0) -> Cell:
     """The cell of torch's "LSTM", "GRU", "RNN_TANH" or "RNN_RELU", without memory behind its weights."""
     with torch.device("meta"):
         if kind == "LSTM":
-            if proj_size:
-                return ProjectedLSTM(input_size, hidden_size, proj_size)
-            return cells.LSTM(input_size, hidden_size)
+            return cells.LSTM(input_size, hidden_size, output_size=proj_size or None)
         if kind == "GRU":
             return cells.GRU(input_size, hidden_size)
         return cells.RNN(input_size, hidden_size, activation=kind.removeprefix("RNN_").lower())
@@ -64,13 +45,12 @@ def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor 
 def cell_around(shape: Cell, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
     """`shape` with torch's tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr if projected."""
     biases = (weights[2], weights[3]) if bias else (None, None)
-    if bias and not shape.hidden_bias:
-        biases = (weights[2] + weights[3], None)
-    children = {
+    projected = len(weights) > (4 if bias else 2)
+    children = shape._modules | {
         "from_input": around(shape.from_input, {}, weight=weights[0], bias=biases[0]),
         "from_hidden": around(shape.from_hidden, {}, weight=weights[1], bias=biases[1]),
     }
-    if len(weights) > (4 if bias else 2):
+    if projected:
         children["to_output"] = around(shape.to_output, {}, weight=weights[-1], bias=None)
     cell = around(shape, children)
     cell.training = training
