@@ -24,8 +24,8 @@ class Cell(nn.Module):
 
         Recurrent(Leaky, 8, 16)
 
-    gates      how many blocks of H rows `from_input` and `from_hidden` have
-    parts      how many tensors the state has; the first is the output
+    gates        how many blocks of H rows `from_input` and `from_hidden` have
+    parts        how many tensors the state has, and `part_names`, what they are called; the first is the output
     from_input   Linear [gates * H, D], applied to all time steps at once
     from_hidden  Linear [gates * H, O], applied to the previous output, step by step
 
@@ -33,14 +33,16 @@ class Cell(nn.Module):
 
     gates: int = 1
     parts: int = 1
+    part_names: tuple[str, ...] = ("hidden",)
     hidden_bias: bool = False  # whether the product with the hidden state needs a bias of its own
-    notebook: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
     kernel: str | None = None  # the name under which `kernels` knows this formula
+    notebook: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
+    zoneout: tuple[float, ...] = ()  # set on a copy: for each part of the state, how likely it stays as it was
 
     def __init__(self, input_size: int, hidden_size: int, *, output_size: int | None = None, bias: bool = True):
         super().__init__()
         for name, size in [("input_size", input_size), ("hidden_size", hidden_size), ("output_size", output_size)]:
-            if size is not None and (not isinstance(size, int) or size < 1):
+            if not (size is None and name == "output_size") and (not isinstance(size, int) or size < 1):
                 raise ValueError(f"{name} must be a positive whole number; got {size!r}")
         self.input_size, self.hidden_size = input_size, hidden_size
         self.output_size = hidden_size if output_size is None else output_size
@@ -52,8 +54,12 @@ class Cell(nn.Module):
     def reset_parameters(self) -> None:
         """Uniform in +-1/sqrt(H), torch.nn's; a cell with its own initialisation adds to this."""
         bound = self.hidden_size**-0.5
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        for module in self.modules():
+            if isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
+                continue
+            for parameter in module.parameters(recurse=False):
+                nn.init.uniform_(parameter, -bound, bound)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -80,8 +86,9 @@ class Cell(nn.Module):
     @property
     def formula(self) -> str | None:
         """The name under which `kernels` knows this `step`: not inherited, as a subclass may have another one."""
-        own = vars(self).get("kernel", vars(type(self)).get("kernel"))
-        return None if self.notebook is not None else own
+        if self.notebook is not None or self.zoneout or getattr(self.from_hidden, "mask", None) is not None:
+            return None
+        return vars(self).get("kernel", vars(type(self)).get("kernel"))
 
     def run(self, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """All steps: (x [B, T, D], state, lengths [B]) -> (outputs [B, T, O], state at each row's last step)."""
@@ -89,6 +96,14 @@ class Cell(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}"
+
+
+def zone_out(cell: Cell, new: State, old: State) -> State:
+    """Each unit stays as it was with its part's probability; without training, the expected mixture."""
+    if cell.training:
+        stays = [torch.rand_like(part) < rate for part, rate in zip(old, cell.zoneout, strict=True)]
+        return tuple(torch.where(*three) for three in zip(stays, old, new, strict=True))
+    return tuple(rate * o + (1 - rate) * n for rate, o, n in zip(cell.zoneout, old, new, strict=True))
 
 
 CellType = Callable[[int, int], Cell]  # a Cell class, or functools.partial(LSTM, forget_bias=2.0)
@@ -108,6 +123,8 @@ def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> 
     outputs = []
     for t in range(x.shape[1]):
         new = cell.step(projected[:, t], state)
+        if cell.zoneout:
+            new = zone_out(cell, new, state)
         if alive is not None:
             new = tuple(torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True))
         state = new

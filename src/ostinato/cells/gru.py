@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ostinato.cells.cell import Cell
+from ostinato.cells.chrono import gate_biases, long_memory
+from ostinato.cells.regularise import FromHidden
 
 
-class GRU(Cell):
+class ChronoGRU(Cell):
+    """What both forms share: three gates, and an update gate that may start out ready for long memories."""
+
+    gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True):
+        self.chrono = chrono
+        super().__init__(input_size, hidden_size, bias=bias)
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        if self.chrono is not None:
+            with torch.no_grad():
+                gate_biases(self)[1].copy_(long_memory(self.hidden_size, self.chrono))
+
+
+class GRU(ChronoGRU):
     """Two gates and no memory cell; the reset gate acts after the product: PyTorch's, cuDNN's and Keras's default.
 
         r, z = sigmoid(W [x_t, h_{t-1}] + b)
@@ -20,7 +38,6 @@ class GRU(Cell):
 
     Source: Cho et al., 2014, v1 of arXiv:1406.1078 as implemented by cuDNN."""
 
-    gates = 3
     hidden_bias = True
     kernel = "gru"
 
@@ -34,7 +51,7 @@ class GRU(Cell):
         return (z * h + (1 - z) * n,)
 
 
-class GRUResetBefore(Cell):
+class GRUResetBefore(ChronoGRU):
     """The GRU as Cho et al. printed it: the reset gate acts on the state before the product.
 
         r, z = sigmoid(W [x_t, h_{t-1}] + b)
@@ -45,14 +62,17 @@ class GRUResetBefore(Cell):
 
     Source: Cho et al., 2014, arXiv:1406.1078v3, equations 5 to 8."""
 
-    gates = 3
     kernel = "gru-reset-before"
+
+    def __init__(self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True):
+        super().__init__(input_size, hidden_size, chrono=chrono, bias=bias)
+        self.from_hidden = FromHidden(hidden_size, 3 * hidden_size, bias=False)
+        self.reset_parameters()
 
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state
         size = 2 * self.hidden_size
-        weight = self.from_hidden.weight
-        r, z = (projected[..., :size] + functional.linear(h, weight[:size])).sigmoid().chunk(2, dim=-1)
-        n = (projected[..., size:] + functional.linear(r * h, weight[size:])).tanh()
+        r, z = (projected[..., :size] + self.from_hidden(h, slice(size))).sigmoid().chunk(2, dim=-1)
+        n = (projected[..., size:] + self.from_hidden(r * h, slice(size, None))).tanh()
         self.note(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)

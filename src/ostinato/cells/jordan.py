@@ -19,6 +19,7 @@ class Jordan(Cell):
     Source: Jordan, Serial order: a parallel distributed processing approach, 1986."""
 
     gates = 1
+    part_names = ("output",)
 
     def __init__(
         self, input_size: int, hidden_size: int, *, output_size: int | None = None,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
+from ostinato.cells.chrono import gate_biases, long_memory
 
 
 class LSTM(Cell):
@@ -14,24 +15,40 @@ class LSTM(Cell):
         i, f, o = sigmoid(W [x_t, h_{t-1}] + b)      g = tanh(W_g [x_t, h_{t-1}] + b_g)
         c_t = f * c_{t-1} + i * g                    h_t = o * tanh(c_t)
 
-    Gate order i, f, g, o (torch.nn's); one bias, in `from_input`; the state is (h, c), each [B, H].
-    `forget_bias` is what b_f starts at (1: Jozefowicz et al., 2015).
+    Gate order i, f, g, o (torch.nn's); one bias, in `from_input`; the state is (h [B, O], c [B, H]).
+
+    output_size  projects: h_t = W_p (o * tanh(c_t)), with O = `output_size` (torch.nn's proj_size; Sak et al., 2014)
+    forget_bias  what b_f starts at (1: Jozefowicz et al., 2015)
+    chrono       the longest dependency expected: b_f = log(U(1, chrono - 1)), b_i = -b_f (Tallec and Ollivier, 2018)
 
     Source: Hochreiter and Schmidhuber, 1997; forget gate: Gers, Schmidhuber and Cummins, 2000."""
 
     gates = 4
     parts = 2
-    kernel = "lstm"
+    part_names = ("hidden", "cell")
 
-    def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float = 1.0, bias: bool = True):
-        self.forget_bias = forget_bias
-        super().__init__(input_size, hidden_size, bias=bias)
+    def __init__(
+        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
+        forget_bias: float = 1.0, chrono: int | None = None, bias: bool = True,
+    ):  # fmt: skip
+        self.forget_bias, self.chrono = forget_bias, chrono
+        super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
+        self.to_output = nn.Identity()
+        if output_size is not None:
+            self.to_output = nn.Linear(hidden_size, output_size, bias=False)
+            self.reset_parameters()
+        if type(self) is LSTM:
+            self.kernel = "lstm" if output_size is None else "lstm-projected"
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
-        if self.from_input.bias is not None:
-            with torch.no_grad():
-                self.from_input.bias.chunk(4)[1].fill_(self.forget_bias)
+        with torch.no_grad():
+            if self.chrono is not None:
+                i, f, _, _ = gate_biases(self)
+                f.copy_(long_memory(self.hidden_size, self.chrono))
+                i.copy_(-f)
+            elif self.from_input.bias is not None:
+                gate_biases(self)[1].fill_(self.forget_bias)
 
     def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
@@ -39,4 +56,36 @@ class LSTM(Cell):
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         self.note(input=i, forget=f, candidate=g, output=o)
         c = f * c + i * g
-        return o * c.tanh(), c
+        return self.to_output(o * c.tanh()), c
+
+
+class PeepholeLSTM(LSTM):
+    """The LSTM whose gates see the memory cell too: input and forget gate the old one, the output gate the new.
+
+        i = sigmoid(W_i [x_t, h_{t-1}] + p_i * c_{t-1} + b_i)      f likewise with p_f
+        c_t = f * c_{t-1} + i * g
+        o = sigmoid(W_o [x_t, h_{t-1}] + p_o * c_t + b_o)          h_t = o * tanh(c_t)
+
+    `peepholes` [3, H] holds p_i, p_f, p_o. The options are the LSTM's.
+
+    Source: Gers and Schmidhuber, Recurrent nets that time and count, 2000."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
+        forget_bias: float = 1.0, chrono: int | None = None, bias: bool = True,
+    ):  # fmt: skip
+        super().__init__(
+            input_size, hidden_size, output_size=output_size, forget_bias=forget_bias, chrono=chrono, bias=bias
+        )
+        self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
+        self.reset_parameters()
+
+    def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        h, c = state
+        p_i, p_f, p_o = self.peepholes
+        i, f, g, o = (projected + self.from_hidden(h)).chunk(4, dim=-1)
+        i, f, g = (i + p_i * c).sigmoid(), (f + p_f * c).sigmoid(), g.tanh()
+        c = f * c + i * g
+        o = (o + p_o * c).sigmoid()
+        self.note(input=i, forget=f, candidate=g, output=o)
+        return self.to_output(o * c.tanh()), c

@@ -7,6 +7,7 @@ from torch import Tensor
 
 FUNCTIONS = {
     "lstm": torch._VF.lstm,
+    "lstm-projected": torch._VF.lstm,
     "gru": torch._VF.gru,
     "rnn-tanh": torch._VF.rnn_tanh,
     "rnn-relu": torch._VF.rnn_relu,
@@ -21,17 +22,23 @@ def why_not(cell, x: Tensor) -> str | None:
         return "there is nothing to run"
     if x.dtype != cell.from_input.weight.dtype:
         return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a torch.func transform is at work"
     return None
 
 
 def flat_weights(cell) -> list[Tensor]:
-    """W_ih, W_hh and, if there are any, b_ih, b_hh: a missing one of the two is zero."""
+    """W_ih, W_hh; if there are any, b_ih and b_hh, of which a missing one is zero; W_hr of a projection."""
     weights = [cell.from_input.weight, cell.from_hidden.weight]
     biases = [cell.from_input.bias, cell.from_hidden.bias]
-    if biases[0] is None and biases[1] is None:
-        return weights
-    zero = weights[0].new_zeros(weights[0].shape[0])
-    return weights + [zero if bias is None else bias for bias in biases]
+    if has_bias(cell):
+        zero = weights[0].new_zeros(weights[0].shape[0])
+        weights += [zero if bias is None else bias for bias in biases]
+    return weights + ([cell.to_output.weight] if cell.formula == "lstm-projected" else [])
+
+
+def has_bias(cell) -> bool:
+    return cell.from_input.bias is not None or cell.from_hidden.bias is not None
 
 
 def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -39,13 +46,13 @@ def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> t
     function, weights = FUNCTIONS[cell.formula], flat_weights(cell)
     first = tuple(part[None].contiguous() for part in state)
     hidden = first if len(first) > 1 else first[0]
-    rest = (len(weights) > 2, 1, 0.0, cell.training, False)
-    if lengths is None or len(state) == 1:
+    rest = (has_bias(cell), 1, 0.0, cell.training, False)
+    if lengths is None or cell.formula in ("gru", "rnn-tanh"):
         outputs, *last = function(x, hidden, weights, *rest, True)
         if lengths is None:
             return outputs, tuple(part[0] for part in last)
         return clip(outputs, state, lengths)
-    # the memory cell is not among the outputs: rows must stop at their own last step
+    # the memory cell is not among the outputs, and relu may overflow: rows must stop at their own last step
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False)
     order = packed.sorted_indices
     hidden = tuple(part.index_select(1, order) for part in first)

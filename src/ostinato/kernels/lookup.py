@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from ostinato.kernels import native, recurrence
+from ostinato.kernels import fused_torch, linear_scan, native, recurrence
 from ostinato.kernels.autograd import Run
 from ostinato.kernels.recurrence import FORMULAS, Weights
 
@@ -114,6 +114,9 @@ def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = No
     """The function (cell, x, state, lengths) -> (outputs, state) that takes this call, or None for the reference."""
     if why_not(cell, x, state, lengths) is None:
         return run
+    for path in (fused_torch, linear_scan):
+        if switched_off() is None and path.why_not(cell, x) is None:
+            return path.run
     if native.missing and not switched_off() and x.device.type == "cpu":
         warn_once()
     return None

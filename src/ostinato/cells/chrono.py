@@ -1,0 +1,27 @@
+"""Gates that start out ready for memories as long as the data's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.cell import Cell
+
+
+def gate_biases(cell: Cell) -> tuple[Tensor, ...]:
+    """The bias of each of the cell's gates, each [H]. Raises ValueError if the cell has none."""
+    if cell.from_input.bias is None:
+        raise ValueError("chrono sets where biases start: it needs bias=True; got bias=False")
+    return cell.from_input.bias.chunk(cell.gates)
+
+
+def long_memory(size: int, longest: int) -> Tensor:
+    """Biases [size] of a gate that keeps: log(U(1, T - 1)), so that its units forget over 1 to T - 1 steps.
+
+    `longest` is T, the longest dependency expected. For the gate that lets in, take them negative.
+
+    Raises ValueError if `longest` is not a whole number above 2.
+    Source: Tallec and Ollivier, Can recurrent neural networks warp time?, 2018, equation 16."""
+    if not isinstance(longest, int) or longest < 3:
+        raise ValueError(f"chrono must be a whole number above 2, the longest dependency in steps; got {longest!r}")
+    return torch.empty(size).uniform_(1, longest - 1).log()
