@@ -26,7 +26,7 @@ class Batches:
     encode       (index, epoch) -> Example, read in place of examples[index], to cut a text differently each epoch;
                  what it draws must follow from its two arguments, or a resumed run differs
 
-    ValueError: neither batch_size nor tokens, or one below 1."""
+    ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0."""
 
     def __init__(
         self,
@@ -44,6 +44,8 @@ class Batches:
         for name, value in (("batch_size", batch_size), ("tokens", tokens), ("pool", pool)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}: must be 1 or more; got {value}")
+        if seed < 0:
+            raise ValueError(f"seed: must be 0 or more; got {seed}")
         self.examples, self.encode = examples, encode
         self.batch_size = batch_size or len(examples) + 1
         self.tokens = tokens

@@ -127,8 +127,13 @@ class Subwords:
     @classmethod
     def from_dict(cls, content: dict, *, spelling: Spelling) -> Subwords:
         """ValueError where the saved model is damaged."""
-        units = cls(base64.b64decode(content["proto"]), model=content["model"], spelling=spelling)
-        len(units)  # reads the model
+        try:
+            proto = base64.b64decode(content["proto"], validate=True)
+        except ValueError:
+            proto = b""
+        units = cls(proto, model=content["model"], spelling=spelling)
+        if len(units) <= len(SPECIALS):  # which an empty model is too
+            raise ValueError("units: the saved subword model is damaged")
         return units
 
 

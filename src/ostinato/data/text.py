@@ -58,47 +58,61 @@ def raw_lines(stream: BufferedReader, path: FilePath) -> Iterator[bytes]:
                 line = line.removeprefix(BYTE_ORDER_MARK)
             yield line.removesuffix(b"\n").removesuffix(b"\r")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        what = "the gzip data is cut short or damaged"
-        raise InputError(f"{shown(path)}: {what} after line {number} ({error}); copy the file again") from None
+        raise InputError(damaged_gzip(path, number, error)) from None
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read after line {number}: {error.strerror}") from None
 
 
 @contextmanager
-def open_bytes(path: FilePath) -> Iterator[BufferedReader]:
-    """The bytes of a file or of standard input ("-"), unpacked if they start as gzip does, whatever the name."""
+def open_bytes(path: FilePath, *, text: bool = True) -> Iterator[BufferedReader]:
+    """The bytes of a file or of standard input ("-"), unpacked if they start as gzip does, whatever the name.
+
+    With `text`, InputError where they look like UTF-16; else only where they are another kind of archive."""
     if os.fspath(path) == "-":
-        yield unpacked(sys.stdin.buffer, path)
+        yield unpacked(sys.stdin.buffer, path, text)
         return
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 (closed below)
     except (OSError, ValueError) as error:
         raise InputError(cannot_open(path, error)) from None
     with stream:
-        yield unpacked(stream, path)
+        yield unpacked(stream, path, text)
 
 
-def unpacked(stream: BufferedReader, path: FilePath) -> BufferedReader:
+def unpacked(stream: BufferedReader, path: FilePath, text: bool) -> BufferedReader:
     try:
         head = stream.peek(4096)[:4096]
         if head.startswith(b"\x1f\x8b"):
             stream = gzip.GzipFile(fileobj=stream, mode="rb")
             head = stream.peek(4096)[:4096]
-    except (EOFError, zlib.error, OSError):
-        return stream  # reading says where it is damaged
-    refuse_other_formats(head, path)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(damaged_gzip(path, 0, error)) from None
+    except OSError as error:
+        raise InputError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+    refuse_archives(head, path)
+    if text:
+        refuse_utf16(head, path)
     return stream
 
 
-def refuse_other_formats(head: bytes, path: FilePath) -> None:
-    """Known bytes at the start, or UTF-16 without a mark: zeros in nearly every second place and hardly elsewhere."""
+def refuse_archives(head: bytes, path: FilePath) -> None:
+    """Known bytes at the start."""
     for start, what in NOT_TEXT.items():
         if head.startswith(start):
             raise InputError(f"{shown(path)}: looks like {what}")
+
+
+def refuse_utf16(head: bytes, path: FilePath) -> None:
+    """UTF-16 without a mark: zeros in nearly every second place, and hardly elsewhere."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     if len(head) >= 4 and max(even, odd) > 0.6 * (len(head) // 2) and min(even, odd) < 0.1 * len(head):
         which = "UTF-16LE" if odd > even else "UTF-16BE"
         raise InputError(f"{shown(path)}: looks like UTF-16 text; convert it: iconv -f {which} -t UTF-8")
+
+
+def damaged_gzip(path: FilePath, lines: int, error: Exception) -> str:
+    after = f" after line {lines:,}" if lines else ""
+    return f"{shown(path)}: the gzip data is cut short or damaged{after} ({error}); copy the file again"
 
 
 def not_utf8(path: FilePath, number: int, line: bytes, start: int) -> str:
