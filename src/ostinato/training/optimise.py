@@ -47,6 +47,8 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
     dense = [parameter for parameter in trainable if id(parameter) not in sparse]
     if rows:
         _check_sparse(options)
+        if not torch.sparse.check_sparse_tensor_invariants.is_enabled():
+            torch.sparse.check_sparse_tensor_invariants.disable()  # torch's default; said aloud, it warns of it no more
     if options.optimizer == "sparse-adam" and rows:
         rows_alone = torch.optim.SparseAdam(
             rows, lr=options.initial_rate, betas=(options.beta1, options.beta2), eps=options.epsilon
