@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from ostinato import options
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, Interrupted, nearest
 from ostinato.options import Field
 
 COMMANDS = {
@@ -198,6 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, say) has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Interrupted as interrupted:
+        print(interrupted, file=sys.stderr)
+        return interrupted.status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -20,3 +20,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal stopped the work after it was saved; `status` is the exit status that the shell expects."""
+
+    def __init__(self, message: str, status: int):
+        super().__init__(message)
+        self.status = status

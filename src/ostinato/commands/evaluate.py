@@ -11,12 +11,13 @@ from torch import nn
 from ostinato.commands.device import choose
 from ostinato.commands.progress import track
 from ostinato.commands.report import as_json, number, scores, table
+from ostinato.data.samples import sample
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
-from ostinato.metrics.counts import add
+from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired
-from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.task import Counts, Prediction, Record, Task
 
 
@@ -32,28 +33,20 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
-    files = list(files) or sample_files(task, "test")
+    files = list(files) or [str(sample(task.sample)["test"])]
     records = task.read(files)
-    result, counts = measure(task, trained.network, records, seed=seed)
+    result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result}
-    baseline = task.load_baseline(trained.folder)
+    baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline.name, baseline.measure(records))
     if against is not None:
         other = load(against, changes, choose(device))
         if other.task.name != task.name:
             raise InputError(f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}")
-        _, other_counts = measure(other.task, other.network, records, seed=seed)
+        _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare(against, counts, other_counts, seed)
     return result
-
-
-def sample_files(task: Task, part: str) -> list[str]:
-    """The files of the packaged sample's train, dev or test part."""
-    from importlib.resources import files
-
-    folder = files("ostinato") / "samples" / task.sample
-    return [str(path) for path in sorted(folder.iterdir(), key=str) if path.name.startswith(part)]
 
 
 def predict_all(task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating") -> list[Prediction]:
@@ -61,8 +54,8 @@ def predict_all(task: Task, network: nn.Module, records: Sequence[Record], descr
     return [prediction for piece in track(pieces, description) for prediction in task.predict(network, piece)]
 
 
-def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> tuple[dict[str, Any], dict[str, list[Counts]]]:
-    """(examples, metrics, intervals, details, seconds, predictions; what each metric counted of each example)."""
+def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]:
+    """(the scores as a mapping, what each metric counted of each example, the predictions)."""
     began = time.perf_counter()
     predictions = predict_all(task, network, records)
     seconds = time.perf_counter() - began
@@ -70,25 +63,24 @@ def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: 
     result: dict[str, Any] = {"examples": len(records), "metrics": {}, "intervals": {}, "details": {}}
     for name, each in counts.items():
         metric = METRICS[name]
-        total = add(each)
-        result["metrics"][name] = metric.score(total)
+        result["metrics"][name] = corpus_score(metric, each)
         result["intervals"][name] = list(interval(metric, each, seed=seed))
         if hasattr(metric, "details"):
-            result["details"][name] = metric.details(total)
+            result["details"][name] = metric.details(add_up(each))
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
-    return result, counts
+    return result, counts, predictions
 
 
 def baseline_scores(name: str, counts: dict[str, list[Counts]]) -> dict[str, Any]:
-    return {"name": name, "metrics": {metric: METRICS[metric].score(add(each)) for metric, each in counts.items()}}
+    return {"name": name, "metrics": {metric: corpus_score(METRICS[metric], each) for metric, each in counts.items()}}
 
 
 def compare(other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int) -> dict[str, Any]:
     """For each metric the other run's score and the probability of so large a difference by chance."""
     result: dict[str, Any] = {"run": str(other), "metrics": {}, "p_values": {}}
     for name, each in counts.items():
-        result["metrics"][name] = METRICS[name].score(add(others[name]))
+        result["metrics"][name] = corpus_score(METRICS[name], others[name])
         result["p_values"][name] = paired(METRICS[name], each, others[name], seed=seed)
     return result
 

@@ -8,6 +8,8 @@ from collections import deque
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+from ostinato.training.loop import Progress as Step
+
 CONSOLE = Console(stderr=True)
 
 
@@ -29,23 +31,26 @@ class TrainingBar:
             TextColumn("loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  {task.fields[speed]:,.0f} tokens/s"),
             TextColumn("{task.fields[dev]}"), TimeRemainingColumn(),
         ]  # fmt: skip
-        self.progress = Progress(*columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty())
-        self.bar = self.progress.add_task("train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev="")
+        self.bar = Progress(*columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty())
+        self.line = self.bar.add_task("train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev="")
 
     def __enter__(self) -> TrainingBar:
-        self.progress.start()
+        self.bar.start()
         return self
 
     def __exit__(self, *_) -> None:
-        self.progress.stop()
+        self.bar.stop()
 
-    def step(self, done: float, epoch: float, loss: float, gradient_norm: float, tokens: int, seconds: float) -> None:
-        self.recent.append((tokens, seconds))
+    def step(self, done: float, progress: Step) -> None:
+        self.recent.append((progress.tokens, progress.seconds))
         speed = sum(tokens for tokens, _ in self.recent) / max(1e-9, sum(seconds for _, seconds in self.recent))
-        self.progress.update(self.bar, completed=min(1.0, done), epoch=epoch, loss=loss, gradient=gradient_norm, speed=speed)
+        self.bar.update(self.line, completed=min(1.0, done), epoch=progress.epoch, loss=progress.loss, gradient=progress.gradient_norm,
+                        speed=speed)
 
-    def evaluated(self, score: float, best: float) -> None:
-        self.progress.update(self.bar, dev=f"dev {self.metric} {score:.2f} (best {best:.2f})")
+    def evaluated(self, progress: Step, score: float, best: float) -> None:
+        text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
+        self.bar.update(self.line, dev=text)
+        self.bar.console.print(f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}", highlight=False)
 
 
 def track(items, description: str, total: int | None = None):

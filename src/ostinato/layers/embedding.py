@@ -29,9 +29,8 @@ class Embedding(nn.Embedding):
         keep = torch.rand(tokens.shape[0], self.num_embeddings, device=tokens.device) >= self.word_dropout
         return vectors * (keep.gather(1, tokens).unsqueeze(-1) / (1 - self.word_dropout))
 
-    def load_pretrained(self, rows: dict[int, Tensor], *, frozen: bool = False) -> None:
-        """Puts given vectors [E] in the given rows; `frozen` keeps the whole table as it is from then on."""
+    def load_pretrained(self, rows: Tensor, vectors: Tensor, *, frozen: bool = False) -> None:
+        """Puts given vectors [R, E] in rows [R]; `frozen` keeps the whole table as it is from then on."""
         with torch.no_grad():
-            for row, vector in rows.items():
-                self.weight[row] = vector
+            self.weight[rows] = vectors.to(self.weight)
         self.weight.requires_grad_(not frozen)

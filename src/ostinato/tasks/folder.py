@@ -14,7 +14,7 @@ from ostinato import options
 from ostinato.data.files import write_atomically
 from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.task import Task
+from ostinato.tasks.task import Baseline, Task
 
 FORMAT = 1  # of model.json; raise it when an older version could not read a newer folder
 
@@ -48,6 +48,16 @@ def save_network(folder: Path, network: nn.Module) -> None:
 
 def save_report(folder: Path, report: dict[str, Any]) -> None:
     write_atomically(folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode())
+
+
+def save_baseline(folder: Path, baseline: Baseline) -> None:
+    write_atomically(folder / "baseline.json", json.dumps(baseline.state(), ensure_ascii=False).encode())
+
+
+def load_baseline(folder: Path, task: Task) -> Baseline | None:
+    """What the network is measured against, as `train` left it; None in a folder without."""
+    path = folder / "baseline.json"
+    return task.restore_baseline(read_json(path)) if path.is_file() else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

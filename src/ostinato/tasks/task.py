@@ -10,7 +10,7 @@ To add one: a file with a subclass, and its name in tasks/__init__.py."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,6 +40,9 @@ class Task(ABC):
     metrics: ClassVar[tuple[str, ...]]
     training: ClassVar[dict[str, Any]] = {}  # where this task's training options differ from the general defaults
     sample: ClassVar[str]  # the folder of the packaged sample: train, dev and test files under samples/
+    sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
+
+    notices: list[str]  # what the user should hear about the data, collected while reading and fitting
 
     @abstractmethod
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Record]:
@@ -52,6 +55,10 @@ class Task(ABC):
     @abstractmethod
     def as_record(self, value: Any) -> Record:
         """What a Python caller or a server hands in (a string, say), as a record."""
+
+    @abstractmethod
+    def key(self, record: Record) -> Hashable:
+        """What must not be in the training and in the dev set at once."""
 
     @abstractmethod
     def fit(self, records: Sequence[Record]) -> None:
@@ -68,6 +75,11 @@ class Task(ABC):
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether encode(draw=...) gives other tensors in each epoch."""
+        return False
 
     @abstractmethod
     def network(self) -> nn.Module:
@@ -101,6 +113,14 @@ class Task(ABC):
         """The simplest thing that could work, learned from the same training records."""
 
     @abstractmethod
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        """The baseline whose state() this is."""
+
+    @abstractmethod
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        """What to try with a fresh run; `file` is one that it was trained or tested with."""
+
+    @abstractmethod
     def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
         """A record and its prediction as a few named strings, for the report's examples."""
 
@@ -113,3 +133,7 @@ class Baseline(ABC):
     @abstractmethod
     def measure(self, records: Sequence[Record]) -> dict[str, list[Counts]]:
         """As Task.measure, for the metrics that make sense for it."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What it has learned, as JSON can hold it."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -12,15 +11,18 @@ from torch import nn
 
 from ostinato.baselines.dictionary import Dictionary
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch, Example, collate
-from ostinato.data.embeddings import read_embeddings
+from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.embeddings import Pretrained, read_embeddings
 from ostinato.data.parallel import Pair, read_pairs
+from ostinato.data.table import is_table, read_table
 from ostinato.data.text import iterate_lines
-from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.data.units import Units, Words, fit_units, units_from_dict
+from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from ostinato.models.ensemble import Ensemble
 from ostinato.options import option
@@ -34,6 +36,7 @@ class Translation(Task):
     example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
+    sample_training = {"epochs": 8.0}
 
     # the text
     unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
@@ -80,6 +83,8 @@ class Translation(Task):
 
     source: Units = field(init=False, default=None)
     target: Units = field(init=False, default=None)
+    pretrained: dict[str, Pretrained] = field(init=False, default_factory=dict, repr=False)
+    notices: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self):
         if self.bidirectional and self.hidden_size % 2:
@@ -92,13 +97,22 @@ class Translation(Task):
     # files to records to examples
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
-        return read_pairs(files, source_column=self.source_column, target_column=self.target_column, training=training)
+        return read_pairs(files, source_column=self.source_column, target_column=self.target_column, keep_blank=not training,
+                          notices=self.notices)
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
-        return (Pair(line, "") for path in files for line in iterate_lines(path))
+        for path in files:
+            if is_table(path):
+                for row in read_table(path, ("source",), names={"source": self.source_column}, keep_blank=True):
+                    yield Pair(row.text("source"), "")
+            else:
+                yield from (Pair(line, "") for line in iterate_lines(path))
 
     def as_record(self, value: Any) -> Pair:
         return Pair(value, "") if isinstance(value, str) else Pair(*value)
+
+    def key(self, record: Pair) -> str:
+        return record.source
 
     def fit(self, records: Sequence[Pair]) -> None:
         sources, targets = [pair.source for pair in records], [pair.target for pair in records]
@@ -109,6 +123,18 @@ class Translation(Task):
         else:
             self.source = fit_units(self.unit, sources, size=self.source_vocabulary_size or size, **settings)
             self.target = fit_units(self.unit, targets, size=self.target_vocabulary_size or size, **settings)
+        for option_name, path, units in [("--embeddings", self.embeddings, self.source), ("--target-embeddings", self.target_embeddings, self.target)]:
+            if path is not None:
+                self.take_pretrained(option_name, path, units)
+
+    def take_pretrained(self, option_name: str, path: str, units: Units) -> None:
+        """Reads the vectors of the vocabulary's tokens; they decide the embedding size."""
+        found = read_embeddings(path, units.all_tokens)
+        size = found.vectors.shape[1]
+        if self.pretrained and size != self.embedding_size:
+            raise InputError(f"{option_name} {path}: vectors of {size} numbers; those of the source have {self.embedding_size}")
+        self.embedding_size, self.pretrained[option_name] = size, found
+        self.notices.append(f"{path}: vectors for {found.coverage:.0%} of the vocabulary, {size} numbers each")
 
     def state(self) -> dict[str, Any]:
         state = {"source": self.source.to_dict()}
@@ -123,7 +149,11 @@ class Translation(Task):
         target = self.numbers(self.target, record.target, draw)
         if self.reverse_source:
             source = source[::-1]
-        return Example(torch.tensor(source, dtype=torch.int64), torch.tensor([*target, self.target.eos], dtype=torch.int64))
+        return Example(torch.tensor(source, dtype=torch.int64), torch.tensor([*target, EOS], dtype=torch.int64))
+
+    @property
+    def varies(self) -> bool:
+        return self.subword_sampling > 0 and self.unit == "subword"
 
     def numbers(self, units: Units, text: str, draw: int | None) -> list[int]:
         if draw is None or self.unit != "subword":
@@ -139,7 +169,7 @@ class Translation(Task):
         encoder = Encoder(source, cell, self.hidden_size, layers=self.layers, bidirectional=self.bidirectional, dropout=self.dropout)
         decoder = Decoder(target, cell, self.hidden_size, memory_size=self.hidden_size, layers=self.layers, attention=self.attention,
                           context=self.context, input_feeding=self.input_feeding, tied=self.tied, dropout=self.dropout)
-        return EncoderDecoder(encoder, decoder, bos=self.target.bos, eos=self.target.eos, label_smoothing=self.label_smoothing,
+        return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=self.label_smoothing,
                               teacher_forcing=self.teacher_forcing)
 
     def embedding(self, units: Units) -> Embedding:
@@ -149,9 +179,10 @@ class Translation(Task):
         if self.initial_range is not None:
             for parameter in network.parameters():
                 nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
-        for path, units, part in [(self.embeddings, self.source, network.encoder), (self.target_embeddings, self.target, network.decoder)]:
-            if path is not None:
-                load_embeddings(path, units, part.embedding, frozen=self.freeze_embeddings)
+        for option_name, part in [("--embeddings", network.encoder), ("--target-embeddings", network.decoder)]:
+            if option_name in self.pretrained:
+                found = self.pretrained[option_name]
+                part.embedding.load_pretrained(found.rows, found.vectors, frozen=self.freeze_embeddings)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return Ensemble(networks)
@@ -177,65 +208,93 @@ class Translation(Task):
     def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
         best = hypotheses[0]
         details: dict[str, Any] = {"log_probability": best.log_probability}
-        unknown = self.source.unknown_share(record.source)
-        if unknown:
-            details["unknown"] = unknown
+        numbers = self.source.encode(record.source)
+        if UNK in numbers:
+            details["unknown"] = numbers.count(UNK) / len(numbers)
         if self.n_best > 1:
             details["n_best"] = [{"prediction": self.text(each, record), "log_probability": each.log_probability} for each in hypotheses]
         if self.align and best.watched is not None:
-            details["source_tokens"] = self.source.tokens(record.source)
-            details["tokens"] = self.target.pieces(best.tokens)
-            details["alignment"] = self.looked_at(best)
+            details["source_tokens"] = self.source_tokens(record)
+            details["tokens"] = [self.target.decode([number]) for number in best.tokens]
+            details["alignment"] = self.looked_at(best, len(details["source_tokens"]))
         return Prediction(self.text(best, record), details)
 
-    def looked_at(self, hypothesis: Hypothesis) -> list[int]:
+    def looked_at(self, hypothesis: Hypothesis, length: int) -> list[int]:
         """The position of the source token that each target token looked at most."""
-        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1)
-        # [S] of a batch is the longest row's, but a reversed source is padded at its end like any other
-        return positions.tolist()
+        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1).tolist()
+        return [length - 1 - position for position in positions] if self.reverse_source else positions
 
     def text(self, hypothesis: Hypothesis, record: Pair) -> str:
         if not self.copy_unknown or hypothesis.watched is None:
             return self.target.decode(hypothesis.tokens)
-        words = self.source.tokens(record.source)[: self.maximum_tokens]
-        if self.reverse_source:
-            words = words[::-1]
-        return self.target.decode(hypothesis.tokens, unknown=[words[position] for position in self.looked_at(hypothesis)])
+        words = self.source_tokens(record)
+        return self.target.decode(hypothesis.tokens, copies=[words[position] for position in self.looked_at(hypothesis, len(words))])
+
+    def source_tokens(self, record: Pair) -> list[str]:
+        return self.source.tokens(record.source)[: self.maximum_tokens]
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
-        return [-loss for loss, _ in self.losses(network, records)]
+        return [value for value, _ in self.scored(network, records)]
 
     @torch.inference_mode()
-    def losses(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
-        """(-log P(target | source), tokens) of every pair."""
+    def scored(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
+        """(log P(target | source), tokens) of every pair; (0, 0) without a source."""
         examples = [self.encode(record) for record in records]
-        losses: list[tuple[float, int]] = [(0.0, 0)] * len(records)
+        scored: list[tuple[float, int]] = [(0.0, 0)] * len(records)
         device = next(network.parameters()).device
         for rows in by_length(examples, key=lambda example: (len(example.targets), len(example.inputs))):
             batch = collate([examples[row] for row in rows]).to(device)
             for row, value in zip(rows, network.log_probabilities(batch).tolist(), strict=True):
-                losses[row] = (-value, len(examples[row].targets))
-        return losses
+                scored[row] = (value, len(examples[row].targets))
+        return scored
 
     def measure(self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         counts = count_texts([prediction.text for prediction in predictions], records)
-        return {**counts, "perplexity": [METRICS["perplexity"].count(*loss) for loss in self.losses(network, records)]}
+        return {**counts, "perplexity": [METRICS["perplexity"].count(*each) for each in self.scored(network, records)]}
 
     def quick_score(self, network: nn.Module, records: Sequence[Pair], metric: str) -> float:
         if metric == "perplexity":
-            counts = [METRICS[metric].count(*loss) for loss in self.losses(network, records)]
+            counts = [METRICS[metric].count(*each) for each in self.scored(network, records)]
         else:
             greedy = replace(self, beam=1, n_best=1)
-            greedy.source, greedy.target = self.source, self.target
+            greedy.restore(self.state())
             texts = [prediction.text for prediction in greedy.predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
-        return METRICS[metric].score(add(counts))
+        return corpus_score(METRICS[metric], counts)
+
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run} SOURCE TARGET --beam 10", f"ostinato verify {run}"]
 
     def show(self, record: Pair, prediction: Prediction) -> dict[str, str]:
         return {"source": record.source, "reference": record.target, "prediction": prediction.text}
 
-    def baseline(self, records: Sequence[Pair]) -> DictionaryBaseline:
-        return DictionaryBaseline.fit(records)
+    def baseline(self, records: Sequence[Pair]) -> Baseline:
+        return WordForWord(Dictionary.fit([(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]))
+
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        return WordForWord(Dictionary.from_dict(state))
+
+
+WORDS = Words(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
+
+
+class WordForWord(Baseline):
+    """Each word replaced by its likeliest translation, in the source's order (IBM model 1)."""
+
+    name = "word for word"
+
+    def __init__(self, dictionary: Dictionary):
+        self.dictionary = dictionary
+
+    def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
+        return count_texts([self.translate(pair.source) for pair in records], records)
+
+    def translate(self, source: str) -> str:
+        text = WORDS.join(self.dictionary.translate(WORDS.tokens(source)))
+        return text[:1].upper() + text[1:] if source[:1].isupper() else text
+
+    def state(self) -> dict[str, Any]:
+        return self.dictionary.to_dict()
 
 
 def count_texts(texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")) -> dict[str, list[Counts]]:

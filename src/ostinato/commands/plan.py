@@ -1,0 +1,110 @@
+"""What a training run is asked to do: the files, the options and where they come from (defaults, recipe, flags), checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ostinato import options
+from ostinato.commands.recipe import read_recipe
+from ostinato.data.parallel import plural
+from ostinato.data.samples import sample
+from ostinato.data.split import hold_out, overlap
+from ostinato.errors import InputError
+from ostinato.tasks import task_class
+from ostinato.tasks.task import Record, Task
+from ostinato.training.options import Options
+
+HELD_BACK = 0.05  # the share of the training data that becomes the dev set where none is given
+MOST_HELD_BACK = 2000
+
+
+@dataclass
+class Plan:
+    """Everything that decides how a run comes out; saved with it, so that --resume continues the same one."""
+
+    task: str
+    train: list[str]
+    dev: list[str]
+    test: list[str]
+    values: dict[str, Any]  # options that differ from the task's defaults
+    seed: int
+    device: str
+    time_limit: float | None = None
+
+    def build_task(self) -> Task:
+        chosen = task_class(self.task)
+        return options.build(chosen, options.split(self.values, chosen, Options)[0])
+
+    def build_options(self) -> Options:
+        chosen = task_class(self.task)
+        return options.build(Options, {**chosen.training, **options.split(self.values, chosen, Options)[1]})
+
+
+def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], recipe: str | None, time_limit: str | None, seed: int,
+              device: str, settings: Mapping[str, Any]) -> Plan:
+    """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
+    chosen = task_class(task)
+    values = dict(read_recipe(recipe, task)) if recipe else {}
+    if recipe:
+        options.split(values, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
+    values.update(settings)
+    if not train:
+        values = {**chosen.sample_training, **values}
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed must be between 0 and 2**63 - 1; got {seed}")
+    plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
+    plan.build_task()
+    plan.build_options()
+    return plan
+
+
+def listed(files: Any) -> list[str]:
+    """A file or several, as absolute paths: a run may be resumed from another folder."""
+    files = [files] if isinstance(files, (str, Path)) else list(files)
+    return [str(file) if str(file) == "-" else str(Path(file).absolute()) for file in files]
+
+
+def seconds(text: str) -> float:
+    """seconds("90s") -> 90.0; seconds("10m") -> 600.0; seconds("1h30m") -> 5400.0; a bare number is seconds"""
+    units = {"h": 3600, "m": 60, "s": 1, "": 1}
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", str(text))
+    total = sum(float(number) * units[unit] for number, unit in parts)
+    if not total or "".join(number + unit for number, unit in parts) != str(text):
+        raise InputError(f"--time-limit: expected a time such as 90s, 10m or 2h; got '{text}'")
+    return total
+
+
+@dataclass
+class Data:
+    """The records to learn from, to choose the best weights by, and to report on; `said` is what to tell about them."""
+
+    train: list[Record]
+    dev: list[Record]
+    test: list[Record]
+    tested_on: str = ""
+    said: list[str] = field(default_factory=list)
+
+
+def read_data(plan: Plan, task: Task) -> Data:
+    """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
+    train, dev, test = plan.train, plan.dev, plan.test
+    if not train:
+        packaged = {part: [str(path)] for part, path in sample(task.sample).items()}
+        train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
+    data = Data(task.read(train, training=True), task.read(dev) if dev else [], task.read(test) if test else [])
+    data.said += task.notices
+    task.notices.clear()
+    if not dev:
+        number = min(MOST_HELD_BACK, max(1, round(HELD_BACK * len(data.train))))
+        data.train, data.dev = hold_out(data.train, number=number, seed=plan.seed, key=task.key)
+        data.said.append(f"no --dev: {len(data.dev):,} training {plural('example', len(data.dev))} held back (seed {plan.seed})")
+    data.tested_on = " ".join(test or dev) or f"{len(data.dev):,} training examples held back"
+    for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
+        share = overlap([task.key(each) for each in records], [task.key(each) for each in data.train])
+        if share > 0.2:
+            data.said.append(f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter")
+    return data

@@ -1,0 +1,222 @@
+"""A training run: its folder opened, its steps taken, its dev scores, its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ostinato import options
+from ostinato.commands.device import choose
+from ostinato.commands.plan import Data, Plan, make_plan, read_data
+from ostinato.commands.progress import TrainingBar, say, track
+from ostinato.data.batch import Example
+from ostinato.data.batches import Batches
+from ostinato.data.files import write_atomically
+from ostinato.errors import InputError, Interrupted
+from ostinato.metrics import METRICS
+from ostinato.tasks import folder as run_folder
+from ostinato.tasks.task import Task
+from ostinato.training import average, checkpoint
+from ostinato.training.curves import Curves
+from ostinato.training.interrupt import Interrupt, interruptible
+from ostinato.training.lock import locked
+from ostinato.training.loop import BEGINNING, Progress, TrainingDiverged, leaves, train
+from ostinato.training.optimise import build_optimizer
+from ostinato.training.options import Options
+from ostinato.training.schedule import Schedule, crossed
+
+CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard"}  # when resuming; all else is part of the run
+PLAN = "training/plan.json"
+
+
+@dataclass
+class Session:
+    """A run in its folder. `network` holds the weights of the last step, the folder those of the best dev score."""
+
+    folder: Path
+    plan: Plan
+    task: Task
+    options: Options
+    data: Data
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    batches: Batches
+    curves: Curves
+    interrupt: Interrupt
+    saved: checkpoint.Checkpoint
+    tokens: int = 0
+    training_seconds: float = 0.0
+
+    @property
+    def training_folder(self) -> Path:
+        return self.folder / "training"
+
+
+@contextmanager
+def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[Session]:
+    """Everything made ready for run(): data read, vocabularies fitted, network built or restored. Holds the folder's lock."""
+    began = time.monotonic()
+    plan = resumed_plan(folder, task, given) if resume else make_plan(task, **given)
+    device = choose(plan.device)
+    if not resume:
+        refuse_used(folder, overwrite)
+    built, training = plan.build_task(), plan.build_options()
+    data = read_data(plan, built)  # before the folder is touched: bad data leaves nothing behind
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder))
+        interrupt = stack.enter_context(interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once"))
+        torch.manual_seed(plan.seed)
+        if resume:
+            built.restore(run_folder.describe(folder)["state"])
+        else:
+            clear(folder)
+            built.fit(data.train)
+            write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
+        for line in [*data.said, *built.notices]:
+            say(f"note: {line}")
+        network = built.network()
+        if not resume:
+            built.initialise(network)
+            run_folder.save_description(folder, built)
+            run_folder.save_baseline(folder, built.baseline(data.train))
+        network.to(device)
+        optimizer = build_optimizer(network, training)
+        batches = make_batches(built, data, training, plan.seed)
+        saved = checkpoint.Checkpoint(BEGINNING)
+        if resume and checkpoint.exists(folder / "training"):
+            saved = checkpoint.load(folder / "training", network, optimizer)
+        schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
+        curves = stack.enter_context(Curves(folder / "training", resumed_step=saved.position.step if resume else None,
+                                            tensorboard=training.tensorboard))
+        counted = saved.counters
+        yield Session(folder, plan, built, training, data, network, optimizer, schedule, batches, curves, interrupt, saved,
+                      counted.get("tokens", 0), counted.get("training_seconds", 0.0))
+
+
+def refuse_used(folder: Path, overwrite: bool) -> None:
+    """A folder that holds a run, or anything else of the user's, is not written over unasked."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file; name a folder with --out")
+    holds_run = (folder / "model.json").exists() or (folder / PLAN).exists()
+    if holds_run and not overwrite:
+        raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite replaces it, or choose another --out")
+    if not holds_run and folder.is_dir() and any(path.name != "lock" for path in folder.iterdir()):
+        raise InputError(f"{folder}: holds files that are no run; choose another --out")
+
+
+def clear(folder: Path) -> None:
+    """Removes what an earlier run left, and nothing else."""
+    shutil.rmtree(folder / "training", ignore_errors=True)
+    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "curves.png"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "training").mkdir(parents=True, exist_ok=True)
+
+
+def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
+    """The plan that the run was started with; raises InputError for settings that would make it another run."""
+    path = folder / PLAN
+    if not path.is_file():
+        raise InputError(f"{folder}: no run to resume; leave out --resume to start one")
+    try:
+        plan = Plan(**run_folder.read_json(path))
+    except TypeError:
+        raise InputError(f"{path}: damaged; leave out --resume and choose another --out to train anew") from None
+    if plan.task != task:
+        raise InputError(f"{folder}: a run of task {plan.task}, not {task}")
+    asked = make_plan(task, **given)
+    differing = {name: value for name, value in asked.values.items() if plan.values.get(name, value) != value or name not in plan.values}
+    for part in ("train", "dev", "test"):
+        if getattr(asked, part) and getattr(asked, part) != getattr(plan, part):
+            differing[part] = getattr(asked, part)
+    if not asked.train:  # the sample's own settings came by themselves
+        differing = {name: value for name, value in differing.items() if name in given["settings"] or name in ("dev", "test")}
+    wrong = [options.as_flag(name) for name in differing if name not in CHANGEABLE]
+    if wrong:
+        raise InputError(f"{', '.join(wrong)} cannot change when a run is resumed; leave out what is as before, "
+                         "or start another run with another --out")
+    plan.values.update(differing)
+    plan.time_limit = asked.time_limit or plan.time_limit
+    return plan
+
+
+def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batches:
+    examples = [task.encode(record) for record in track(data.train, "encoding")]
+
+    def varied(row: int, epoch: int) -> Example:
+        return task.encode(data.train[row], draw=((seed * 1_000_003 + epoch) * 1_000_003 + row) % 2**32)
+
+    return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed, encode=varied if task.varies else None)
+
+
+def run(session: Session) -> None:
+    """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
+    metric = session.task.metrics[0]
+    saved_at = time.monotonic()
+    epoch = session.saved.position.epoch + session.saved.position.batch / max(1, len(session.batches))
+    steps = train(session.network, session.batches, session.optimizer, epochs=session.options.epochs, schedule=session.schedule,
+                  clip_norm=session.options.clip_norm, clip_value=session.options.clip_value, accumulate=session.options.accumulate,
+                  normalise=session.options.normalise, start=session.saved.position, carried=session.saved.carried)
+    if session.schedule.finished(epoch):
+        return
+    try:
+        with TrainingBar(metric) as bar:
+            for progress in steps:
+                session.curves.step(progress)
+                session.tokens += progress.tokens
+                session.training_seconds += progress.seconds
+                bar.step(session.schedule.fraction_done(progress.epoch), progress)
+                due = crossed(session.options.evaluate_every, epoch, progress.epoch)
+                epoch = progress.epoch
+                if due or session.schedule.finished(epoch):
+                    score_dev(session, progress, bar)
+                if session.interrupt:
+                    save_checkpoint(session, progress)
+                    raise Interrupted(f"saved at step {progress.step}; go on with: ostinato train {session.task.name} "
+                                      f"--out {session.folder} --resume", session.interrupt.exit_status)
+                if session.schedule.finished(epoch):
+                    save_checkpoint(session, progress)
+                    return
+                if time.monotonic() - saved_at > session.options.checkpoint_every:
+                    save_checkpoint(session, progress)
+                    saved_at = time.monotonic()
+    except TrainingDiverged as error:
+        if not average.kept(session.training_folder):
+            run_folder.save_network(session.folder, session.network)
+        raise TrainingDiverged(f"{error}; the last good model is in {session.folder}") from None
+
+
+def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
+    """A dev score; the weights are kept if it is the best so far, or may yet be averaged."""
+    name = session.task.metrics[0]
+    session.network.eval()
+    score = session.task.quick_score(session.network, session.data.dev, name)
+    session.network.train()
+    value = score if METRICS[name].higher_is_better else -score
+    session.schedule.scores.append(value)
+    session.curves.evaluated(progress.step, progress.epoch, {name: score})
+    average.keep(session.training_folder, session.network, step=progress.step, score=value,
+                 count=session.options.average_checkpoints, which=session.options.average)
+    best = max(session.schedule.scores)
+    if value >= best:
+        run_folder.save_network(session.folder, session.network)
+    bar.evaluated(progress, score, abs(best))
+
+
+def save_checkpoint(session: Session, progress: Progress) -> None:
+    """A checkpoint to resume from; a full disk costs this one, not the run and not the one before."""
+    counters = {"tokens": session.tokens, "training_seconds": session.training_seconds}
+    try:
+        checkpoint.save(session.training_folder, session.network, session.optimizer, checkpoint.Checkpoint(
+            progress.position, session.schedule.seconds, session.schedule.scores, leaves(progress.state), {}, counters))
+    except checkpoint.NotSaved as error:
+        say(f"warning: {error}")

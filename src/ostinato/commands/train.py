@@ -1,0 +1,63 @@
+"""ostinato train"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ostinato.commands.report import as_json, number, table
+from ostinato.tasks.folder import Trained
+
+
+def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[str] = [], out: str | None = None,  # noqa: B006
+          recipe: str | None = None, time_limit: str | None = None, seed: int = 1, device: str = "cpu", resume: bool = False,
+          overwrite: bool = False, **settings) -> Trained:
+    """From files to a trained model in a run folder, with a report of how good it is.
+
+    task        what to learn; `ostinato tasks` lists them
+    train       files to learn from; without any, the small sample that the package carries
+    dev         files to choose the best weights by; without any, a part of the training data is held back
+    test        files to report on; without any, the dev set
+    out         the run folder (default: runs/TASK)
+    recipe      published or measured settings: a packaged name, or a TOML file of options
+    time_limit  stop after this long: 90s, 10m, 2h
+    seed        same seed, same data, same machine: same run
+    device      cpu, cuda, or auto
+    resume      go on where the run in --out stopped, to the same bits as if it had not
+    overwrite   replace the run that --out holds
+    """
+    from ostinato.commands.finish import finish
+    from ostinato.commands.session import open_session, run
+
+    folder = Path(out or f"runs/{task}")
+    given = {"train": train, "dev": dev, "test": test, "recipe": recipe, "time_limit": time_limit, "seed": seed, "device": device,
+             "settings": settings}  # fmt: skip
+    with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
+        run(session)
+        return finish(session)
+
+
+def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
+    report = trained.report
+    if json:
+        yield as_json(report)
+        return
+    yield ""
+    columns = ["task", "metric", "score", "95 % interval", "baseline", "seconds", "tokens/s"]
+    yield from table(columns, [cells(each) for each in report["table"]])
+    for metric, details in report["details"].items():
+        yield f"{metric}: " + ", ".join(f"{name} {value}" for name, value in details.items())
+    yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}"
+    for example in report["examples"]:
+        yield ""
+        yield from (f"  {name:<10} {text}" for name, text in example.items())
+    yield ""
+    yield "Next:"
+    yield from (f"  {command}" for command in report["next"])
+
+
+def cells(row: dict[str, Any]) -> list[Any]:
+    baseline = "" if row["baseline"] is None else number(float(row["baseline"]))
+    between = f"{number(float(row['low']))} .. {number(float(row['high']))}"
+    return [row["task"], row["metric"], float(row["score"]), between, baseline, float(row["seconds"]), float(row["tokens_per_second"])]

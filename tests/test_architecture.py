@@ -1,0 +1,88 @@
+"""The tree is the architecture: a folder imports only what stands to its right in the table."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ostinato
+
+ROOT = Path(ostinato.__file__).parent
+EVERYWHERE = {"errors", "options", "__init__"}
+ALLOWED = {
+    "cli": {"commands", "signature", "tasks", "training", "data"},
+    "model": {"commands", "tasks"},
+    "signature": set(),
+    "nn": {"layers"},
+    "commands": {"training", "serving", "inspection", "tasks", "metrics", "data", "kernels", "models", "layers", "cells"},
+    "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
+    "models": {"layers", "cells", "decoding", "data", "kernels"},
+    "baselines": {"layers", "cells", "decoding", "data"},
+    "layers": {"cells", "kernels", "data"},
+    "cells": {"kernels"},
+    "decoding": {"cells"},
+    "training": {"cells", "layers", "data"},
+    "inspection": {"cells", "layers", "data"},
+    "serving": set(),
+    "data": set(),
+    "metrics": set(),
+    "kernels": set(),
+}
+ONLY_BATCH = {"models", "layers", "baselines"}  # of data/, these see batches and nothing else
+FILES = sorted(path for path in ROOT.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of ours that a file imports, wherever in the file: "data.batch"."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        if isinstance(node, ast.ImportFrom) and node.module == "ostinato":
+            names = [f"ostinato.{alias.name}" for alias in node.names if not alias.name.startswith("__")]
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.removeprefix("ostinato.") for name in names if name.startswith("ostinato.")}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_to_the_right(path):
+    part = part_of(path)
+    if part == "__init__":
+        return
+    for name in imports(path):
+        other = name.split(".")[0]
+        assert other == part or other in EVERYWHERE or other in ALLOWED[part], f"{part} imports {name}"
+        if part in ONLY_BATCH and other == "data":
+            assert name == "data.batch", f"{part} imports {name}"
+
+
+def test_every_folder_is_in_the_table():
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders <= ALLOWED.keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_that_is_loaded_can_execute(path):
+    text = path.read_text()
+    for forbidden in ("import pickle", "allow_pickle=True", "weights_only=False"):
+        assert forbidden not in text
+    tree = ast.parse(text)
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not calls & {"eval", "exec"}
+
+
+def test_importing_is_quick_because_torch_waits():
+    code = "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_does_not_import_torch():
+    code = "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
