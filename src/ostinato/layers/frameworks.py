@@ -112,8 +112,8 @@ def to_cell(weights: Weights) -> cells.Cell:
         found["peepholes"] = torch.stack([weights.peepholes[gate] for gate in PEEPHOLES])
     if weights.projection is not None:
         found["to_output.weight"] = weights.projection
-    cell.load_state_dict(found)
-    return cell.to(w.dtype)
+    cell.to(w).load_state_dict(found)
+    return cell
 
 
 def from_recurrent(recurrent: Recurrent) -> Stack:

@@ -80,7 +80,8 @@ CONVENTIONS: dict[str, Convention] = {
         "reset, update, candidate",
     ),
 }  # fmt: skip
-SYMBOLS = {"hidden": "h", "input": "i", "forget": "f", "candidate": "g", "output": "o", "reset": "r", "update": "z"}
+SYMBOLS = {"lstm": {"input": "i", "forget": "f", "candidate": "g", "output": "o"},
+           "gru": {"reset": "r", "update": "z", "candidate": "n"}}  # fmt: skip
 
 
 def table() -> str:
@@ -90,7 +91,7 @@ def table() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for convention in CONVENTIONS.values():
-        lstm, gru = (", ".join(SYMBOLS[gate] for gate in convention.gates.get(kind, ())) for kind in ("lstm", "gru"))
+        orders = [", ".join(names[gate] for gate in convention.gates[kind]) for kind, names in SYMBOLS.items()]
         counts = [str(convention.biases.get(kind, "none")) for kind in ("rnn", "lstm", "gru")]
         before = convention.biases.get("gru-reset-before")
         if before is not None and before != convention.biases["gru"]:
@@ -98,7 +99,7 @@ def table() -> str:
         counts = ["no RNN" if count == "none" else count for count in counts]
         matrices = "[D, gates H], x W" if convention.transposed else "[gates H, D], W x"
         reset = "after or before" if before else "after"
-        cells = [convention.title, lstm, gru.replace("g", "n"), matrices, ", ".join(counts), reset, convention.note]
+        cells = [convention.title, *orders, matrices, ", ".join(counts), reset, convention.note]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -142,3 +143,7 @@ def written(name: str, weights: Weights, **can: bool) -> tuple[Tensor, Tensor, l
         merged = one_bias(weights, convention.title)
         biases = () if merged is None else (merged,)
     return *matrices, [join(bias, order) for bias in biases]
+
+
+if __name__ == "__main__":
+    print(table())

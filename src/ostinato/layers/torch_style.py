@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from ostinato import cells, kernels
-from ostinato.cells.cell import Cell, real, reverse, scan
-from ostinato.kernels import fused_torch
+from ostinato.cells.cell import Cell, real, scan
+from ostinato.cells.cell import reverse as reversed_rows
+from ostinato.kernels import native
+from ostinato.kernels.lookup import run as native_run
 from ostinato.kernels.lookup import switched_off
 from ostinato.layers.check import check_lengths
 
@@ -57,9 +59,9 @@ def cell_around(shape: Cell, weights: Sequence[Tensor], *, bias: bool, training:
     return cell
 
 
-def transformed() -> bool:
-    """Whether torch.func is at work (vmap, jacfwd, ...), which sees through the reference but not through kernels."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+def reference_wanted() -> bool:
+    """Whether the reference loop is asked for: kernels are disabled, or torch.func (vmap, ...) must see through."""
+    return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def recorded() -> bool:
@@ -67,12 +69,24 @@ def recorded() -> bool:
     return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled()
 
 
+def concerned() -> bool:
+    """Whether anything but torch's own forward could run at all."""
+    return not recorded() and (reference_wanted() or not native.missing)
+
+
 def runner(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None) -> Callable | None:
     """What runs this cell instead of torch's own forward: a kernel, the reference if that was asked for, or None."""
-    if transformed() or switched_off():
-        return scan
-    found = kernels.find(cell, x, state, lengths)
-    return None if found is None or found is fused_torch.run else Cell.run
+    if reference_wanted():
+        return reference
+    return native_run if kernels.usable(cell, x, state, lengths) else None
+
+
+def reference(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool) -> tuple[Tensor, Parts]:
+    """The cell's steps one after another, from each row's last real step to its first if `reverse`."""
+    if not reverse:
+        return scan(cell, x, state, lengths)
+    outputs, last = scan(cell, reversed_rows(x, lengths), state, lengths)
+    return reversed_rows(outputs, lengths), last
 
 
 class Layered:
@@ -83,7 +97,7 @@ class Layered:
         are zero, the final state is that of the last real step, and the reverse direction starts there."""
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
-        if recorded() or not self.well_formed(input, hx):
+        if not concerned() or not self.well_formed(input, hx):
             return super().forward(input, hx)
         self._update_flat_weights()
         if isinstance(input, PackedSequence):
@@ -131,7 +145,7 @@ class Layered:
         self.check_forward_args(input, self.joined(parts), None)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
-        run = None if recorded() else runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
+        run = None if not concerned() else runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
         outputs, last = self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
         return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
 
@@ -152,7 +166,7 @@ class Layered:
         return everything, tuple(old.index_copy(1, rows, new) for old, new in zip(parts, last, strict=True))
 
     def run_layers(self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
-        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths)`."""
+        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
         directions = 2 if self.bidirectional else 1
         last = []
         for layer in range(self.num_layers):
@@ -161,9 +175,8 @@ class Layered:
             outputs = []
             for row in range(layer * directions, (layer + 1) * directions):
                 state = tuple(part[row] for part in parts)
-                backward = row % directions == 1
-                output, state = run(self.cell(row), reverse(x, lengths) if backward else x, state, lengths)
-                outputs.append(reverse(output, lengths) if backward else output)
+                output, state = run(self.cell(row), x, state, lengths, reverse=row % directions == 1)
+                outputs.append(output)
                 last.append(state)
             x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
@@ -233,7 +246,7 @@ class OneStep:
 
     def forward(self, input: Tensor, hx=None):
         """As torch.nn's."""
-        if recorded() or not self.well_formed(input, hx):
+        if not concerned() or not self.well_formed(input, hx):
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input[:, None] if batched else input[None, None]
@@ -247,7 +260,7 @@ class OneStep:
         run = runner(cell, x, state, None)
         if run is None:
             return super().forward(input, hx)
-        _, last = run(cell, x, state, None)
+        _, last = run(cell, x, state, None, reverse=False)
         last = last if batched else tuple(part[0] for part in last)
         return last if cell.parts > 1 else last[0]
 
