@@ -95,6 +95,13 @@ def test_a_wider_search_of_all_steps_finds_no_less(seed, width):
     assert all(same(one, other[:width]) for one, other in zip(few, many, strict=True))
 
 
+def test_a_sentence_is_done_when_as_many_hypotheses_as_the_beam_is_wide_are_complete():
+    tables = torch.zeros(1, 3, 3, dtype=torch.float64)  # a strong length penalty would let it go on to the end
+    expansions = list(search(step, start(tables), rows=1, bos=BOS, eos=EOS, maximum_length=50, width=2, length_penalty=9.0))
+    ended = sum(int((expansion.tokens == EOS).sum()) for expansion in expansions)
+    assert ended == 2 and len(expansions) < 50
+
+
 def test_wider_than_the_vocabulary():
     tables = table(1, vocabulary=3)
     assert run(tables, width=1000, n_best=1)[0][0] == run(tables, width=27 * 9, n_best=1)[0][0]
@@ -186,3 +193,38 @@ def test_the_tree_holds_what_was_found(seed, width):
             paths.append(([] if node.parent is None else paths[node.parent]) + [node.token])
         best = beam_search(step, start(tables), **options)[sentence][0]
         assert best.tokens + [EOS] * best.finished in paths
+
+
+class Shared:
+    """A leaf that is no tensor: one memory for each sentence, of which its hypotheses' rows only know the number."""
+
+    def __init__(self, values, rows):
+        self.values, self.rows = values, rows
+
+    def map(self, function):
+        return Shared(function(self.values), self.rows)
+
+    def select(self, index):
+        rows = self.rows[index]
+        sentences, counts = rows.unique_consecutive(return_counts=True)
+        # what an attention relies on to share its memory: each sentence's rows side by side, and all of them as many
+        assert len(sentences) == len(rows.unique()) and counts.unique().numel() <= 1
+        return Shared(self.values, rows)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(1, 5), st.integers(1, 4))
+def test_a_state_may_hold_what_is_no_tensor(seed, rows, width):
+    tables = table(seed, rows=rows)
+
+    def look_up(tokens, state):
+        shared, rest = state
+        logits, (_, *rest) = step(tokens, (shared.values[shared.rows], *rest))
+        return logits, (shared, tuple(rest))
+
+    _, *rest = start(tables)
+    state = (Shared(tables, torch.arange(rows)), tuple(rest))
+    options = {"rows": rows, "bos": BOS, "eos": EOS, "maximum_length": 5}
+    for one, other in zip(beam_search(look_up, state, width=width, **options), run(tables, width=width), strict=True):
+        assert same(one, other)
+    assert greedy(look_up, state, **options) == greedy(step, start(tables), **options)

@@ -46,7 +46,7 @@ def beam_search(step: StepFunction, state: State, *, rows: int, bos: int | Tenso
     """beam_search(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
     As greedy(), and: `width` hypotheses are kept, `n_best` of them returned (fewer where the whole space has fewer).
-    A sentence is done when no live hypothesis can still come among its n_best, so nothing is lost by stopping.
+    A sentence is done when `width` of its hypotheses are complete, or when no live one can still come among its n_best.
     Hypotheses that <eos> did not end within the maximum length come last, and only where finished ones are lacking."""
     expansions = list(search(step, state, rows=rows, bos=bos, eos=eos, maximum_length=maximum_length, width=width,
                              length_penalty=length_penalty, n_best=n_best, watch=watch, forbidden=forbidden))
@@ -63,14 +63,15 @@ def search(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eo
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     sentences = torch.arange(rows, device=tokens.device)
     live = torch.zeros(rows, 1, dtype=torch.float64, device=tokens.device)  # a sentence's hypotheses side by side
-    complete = torch.full((rows, n_best), -torch.inf, dtype=torch.float64, device=tokens.device)
+    complete = torch.full((rows, n_best), -torch.inf, dtype=torch.float64, device=tokens.device)  # the best scores
+    room = torch.full((rows,), width, device=tokens.device)  # how many more may be completed
     inputs = places = sentences.unsqueeze(1)
     kept, length = (limits > 0).nonzero()[:, 0], 0
     while len(kept):
         # finished sentences are dropped in the same selection that puts each hypothesis behind its parent
         state = select(state, inputs[kept].flatten()) if length or len(kept) < rows else state
         tokens, live, places = tokens.view(len(inputs), -1)[kept].flatten(), live[kept], places[kept].flatten()
-        sentences, limits, complete = sentences[kept], limits[kept], complete[kept]
+        sentences, limits, complete, room = sentences[kept], limits[kept], complete[kept], room[kept]
         length += 1
         logits, state = step(tokens, state)
         best = best_candidates(log_probabilities(logits), live, count=width, forbidden=forbidden, step=length)
@@ -83,7 +84,9 @@ def search(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eo
         finished = best.log_probabilities.masked_fill(~ended, -torch.inf) / penalty(length, length_penalty)
         complete = top(torch.cat([complete, finished], 1), n_best).values
         live = best.log_probabilities.masked_fill(ended, -torch.inf)
-        kept = (promising(live, length, limits, length_penalty) > complete[:, -1]).nonzero()[:, 0]
+        room = room - finished.isfinite().sum(1)
+        hopeful = promising(live, length, limits, length_penalty) > complete[:, -1]
+        kept = (hopeful & (room > 0)).nonzero()[:, 0]
         places = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)
 
 
