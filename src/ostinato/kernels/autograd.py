@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import native, recurrence
-from ostinato.kernels.recurrence import FORMULAS, Kept, Weights
+from ostinato.kernels.recurrence import FORMULAS, Weights
 
 # reference(x, state) -> (outputs, state): the same call by the reference loop, for second derivatives
 Reference = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]

@@ -35,7 +35,7 @@ struct Barrier {
         for (long spins = 0; round.load(std::memory_order_acquire) == now; spins++) {
             pause();
 #ifdef _OPENMP
-            if (spins > 20000) sched_yield();
+            if (spins > 300) sched_yield();
 #endif
         }
     }
