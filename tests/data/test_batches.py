@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.data.batch import Example
-from ostinato.data.batches import Batches
+from ostinato.data.batches import Batches, drawing
 
 shapes = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40)
 
@@ -76,6 +76,12 @@ def test_examples_encoded_anew_each_epoch():
         number + 300 for group in told(Batches(data, batch_size=2).epoch(3, start=1)) for number in group
     )
     assert len(seen) == 4 and all(epoch == 3 for _, epoch in seen)  # those passed over are not encoded
+
+
+def test_what_is_drawn_differs_by_seed_epoch_and_example_and_never_by_run():
+    drawn = {(s, e, i): drawing(s, e, i) for s in range(2) for e in range(3) for i in range(4)}
+    assert len(set(drawn.values())) == len(drawn)
+    assert drawing(0, 1, 2) == 3217758752
 
 
 def test_examples_without_targets_and_no_examples():

@@ -100,6 +100,8 @@ def test_one_source_for_each_line(tmp_path_factory, lines):
 def test_sources_of_tables(tmp_path):
     path = saved(tmp_path, 'id,src\n1,"a\nb"\n,\n2,c\n', "in.csv")
     assert read_sources([path]) == ["a b", "", "c"]
+    assert read_sources([saved(tmp_path, "a\tb\n\nc\td\n", "pairs.tsv")]) == ["a", "", "c"]
+    assert read_sources([saved(tmp_path, "target\tsource\na\tb\n", "pairs.tsv")]) == ["b"]
 
 
 def pairs_that_resemble(count, seed=0):

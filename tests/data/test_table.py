@@ -64,6 +64,10 @@ def test_blank_lines_are_kept_on_request(tmp_path):
         (3, "a", "b"),
         (4, "", ""),
     ]
+    assert rows(saved(tmp_path, "\na\tb\n", "a.tsv"), keep_blank=True) == [(1, "", ""), (2, "a", "b")]
+    assert rows(saved(tmp_path, "\nsource\ttarget\na\tb\n", "a.tsv"), keep_blank=True) == [(3, "a", "b")]
+    assert rows(saved(tmp_path, "\n\n", "a.tsv"), keep_blank=True) == [(1, "", ""), (2, "", "")]
+    assert rows(saved(tmp_path, "", "a.tsv"), keep_blank=True) == []
     assert rows(saved(tmp_path, '\n{"source": "a", "target": ""}\n', "a.jsonl"), keep_blank=True)[0] == (1, "", "")
 
 

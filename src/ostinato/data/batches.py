@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -24,7 +25,8 @@ class Batches:
     shuffle      False: the examples as they stand, cut where a batch is full
     pool         so many shuffled examples are sorted by length at a time: few mix the batches better, many pad less
     encode       (index, epoch) -> Example, read in place of examples[index], to cut a text differently each epoch;
-                 what it draws must follow from its two arguments, or a resumed run differs
+                 what it draws must follow from its arguments, or a resumed run differs:
+                 `units.encode(text, sample=drawing(seed, epoch, index))`
 
     ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0."""
 
@@ -96,6 +98,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
+
+
+def drawing(seed: int, epoch: int, index: int) -> int:
+    """A seed of its own for each example of each epoch, the same on every machine: what re-encoding draws from."""
+    return zlib.crc32(f"{seed} {epoch} {index}".encode())
 
 
 def target_length(example: Example) -> int:

@@ -77,7 +77,7 @@ def read_sources(
     names = {"source": source_column}
     for file in files:
         if is_table(file):
-            rows = read_table(file, ("source",), names=names, keep_blank=True)
+            rows = read_table(file, ("source",), optional=("target",), names=names, keep_blank=True)
             texts.extend(one_line(row.text("source")) for row in rows)
         else:
             texts.extend(iterate_lines(file))

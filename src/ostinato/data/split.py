@@ -27,7 +27,7 @@ def hold_out(
     ValueError: neither or both of fraction (between 0 and 1) and number (1 or more). InputError: one group only."""
     if (fraction is None) == (number is None):
         raise ValueError("fraction or number: exactly one must be given")
-    wanted = round(fraction * len(records)) if number is None else number
+    wanted = round((fraction or 0) * len(records)) if number is None else number
     if wanted < 0 or (fraction is not None and not 0 < fraction < 1) or (number is not None and number < 1):
         raise ValueError(f"fraction or number: out of range; got {fraction if number is None else number}")
     groups: dict[Hashable, int] = {}

@@ -57,6 +57,7 @@ def read_table(
     file: FilePath,
     columns: Sequence[str],
     *,
+    optional: Sequence[str] = (),
     names: Mapping[str, str | None] | None = None,
     keep_blank: bool = False,
 ) -> Iterator[Row]:
@@ -65,16 +66,19 @@ def read_table(
     next(read_table("train.tsv", ("source", "target"), names={"source": "english"})).values["source"] -> "Go."
 
     The kind is that of the file's ending, or else seen from its first line. A TSV of two columns needs no header.
-    Further columns come along. Blank lines are left out, or with `keep_blank` come as empty texts.
+    `optional` columns are found in the same way if they are there; further ones come along under their own names.
+    Blank lines are left out, or with `keep_blank` come as empty texts.
 
     InputError, with the line: no such column, a column twice, a row of more or fewer fields, bad JSON, bad quotes."""
-    wanted = Columns(file, columns, names or {})
+    wanted = Columns(file, columns, optional, names or {})
     kind = kind_by_name(file)
     if kind == "parquet":
         return parquet_rows(file, wanted)
     lines = iterate_lines(file)
-    first = next(lines, "")
-    lines = chain([first], lines) if first or kind else lines
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    lines = chain([first], lines)
     if kind is None:
         kind = "json" if first.lstrip().startswith("{") else "tsv" if "\t" in first else "csv"
     if kind == "json":
@@ -86,28 +90,33 @@ def read_table(
 class Columns:
     """Which of a table's columns are the asked-for ones."""
 
-    def __init__(self, file: FilePath, columns: Sequence[str], names: Mapping[str, str | None]):
-        self.file, self.columns = shown(file), tuple(columns)
-        self.path = file
-        self.named = {column: name for column, name in names.items() if name is not None and column in columns}
+    def __init__(
+        self, file: FilePath, columns: Sequence[str], optional: Sequence[str], names: Mapping[str, str | None]
+    ):
+        self.path, self.file = file, shown(file)
+        self.columns, self.all = tuple(columns), (*columns, *optional)
+        self.named = {column: name for column, name in names.items() if name is not None and column in self.all}
 
     def of_fields(
         self, rows: Iterator[tuple[int, list[str]]], keep_blank: bool, header_optional: bool
     ) -> Iterator[Row]:
         """Rows of fields, under the header that is their first row."""
-        header: list[str] | None = None
+        blank, first = [], None
+        for line, fields in rows:  # up to the first that is not blank
+            if any(fields):
+                first = (line, fields)
+                break
+            blank.append((line, fields))
+        if first is None:
+            header = list(self.all)
+            rows = iter(blank)
+        elif header_optional and self.is_data(first[1]):
+            header = list(self.all)
+            rows = chain(blank, [first], rows)
+        else:
+            header = self.renamed(first[1], first[0])
         for line, fields in rows:
-            blank = not any(fields)
-            if header is None:
-                if blank and not keep_blank:
-                    continue
-                header = fields
-                if header_optional and self.is_data(fields):
-                    header = list(self.columns)
-                else:
-                    header = self.renamed(header, line)
-                    continue
-            if blank:
+            if not any(fields):
                 if keep_blank:
                     yield Row(self.path, line, dict.fromkeys(header, ""))
                 continue
@@ -118,10 +127,10 @@ class Columns:
 
     def is_data(self, fields: list[str]) -> bool:
         """Whether the first row of a table of two columns is no header: none of its fields is a name we know."""
-        known = {name.lower() for column in self.columns for name in (column, *ALIASES.get(column, ()))}
+        known = {name.lower() for column in self.all for name in (column, *ALIASES.get(column, ()))}
         return (
             not self.named
-            and len(fields) == len(self.columns) == 2
+            and len(fields) == len(self.all) == 2
             and not any(field.strip().lower() in known for field in fields)
         )
 
@@ -131,24 +140,31 @@ class Columns:
         twice = next((name for place, name in enumerate(header) if name and name in header[:place]), None)
         if twice is not None:
             raise InputError(f"{self.file}:{line}: the column {twice!r} stands twice in the header")
-        found = {self.find(column, header, line): column for column in self.columns}
+        places = {column: self.find(column, header) for column in self.all}
+        for column in self.columns:
+            if places[column] is None:
+                raise InputError(self.missing(column, header, line))
+        found = {name: column for column, name in places.items() if name is not None}
         # A column that has an asked-for name, but was passed over for the one named by option, must not shadow it.
         return [found.get(name, f"{name} (unused)" if name in found.values() else name) for name in header]
 
-    def find(self, column: str, header: Sequence[str], line: int) -> str:
-        """The name under which a column stands in the header."""
+    def find(self, column: str, header: Sequence[str]) -> str | None:
+        """The name under which a column stands in the header, if it does."""
         if column in self.named:
-            name = self.named[column]
-            if name in header:
-                return name
-            raise InputError(f"{self.file}:{line}: no column {name!r}{nearest(name, header)}")
-        names = (column, *ALIASES.get(column, ()))
+            return self.named[column] if self.named[column] in header else None
         lowered = {name.lower(): name for name in reversed(header)}
-        for name in names:
+        for name in (column, *ALIASES.get(column, ())):
             if name in header or name in lowered:
                 return name if name in header else lowered[name]
-        what = f"no column {' or '.join(map(repr, names))} among {', '.join(map(repr, header[:20])) or 'none'}"
-        raise InputError(f"{self.file}:{line}: {what}; name it with --{column}-column")
+        return None
+
+    def missing(self, column: str, header: Sequence[str], line: int) -> str:
+        if column in self.named:
+            name = self.named[column]
+            return f"{self.file}:{line}: no column {name!r}{nearest(name, header)}"
+        names = " or ".join(map(repr, (column, *ALIASES.get(column, ()))))
+        among = ", ".join(map(repr, header[:20])) or "none"
+        return f"{self.file}:{line}: no column {names} among {among}; name it with --{column}-column"
 
     def of_objects(self, rows: Iterator[tuple[int, dict | None]], keep_blank: bool) -> Iterator[Row]:
         """Objects, each with its own keys; None for a blank line."""
