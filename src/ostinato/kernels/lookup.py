@@ -114,11 +114,13 @@ def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = No
     """The function (cell, x, state, lengths) -> (outputs, state) that takes this call, or None for the reference."""
     if why_not(cell, x, state, lengths) is None:
         return run
-    for path in (fused_torch, linear_scan):
-        if switched_off() is None and path.why_not(cell, x) is None:
-            return path.run
-    if native.missing and not switched_off() and x.device.type == "cpu":
+    if switched_off():
+        return None
+    if native.missing and cell.formula in FORMULAS and x.device.type == "cpu":
         warn_once()
+    for path in (fused_torch, linear_scan):
+        if path.why_not(cell, x) is None:
+            return path.run
     return None
 
 
@@ -127,7 +129,7 @@ def warn_once() -> None:
     if not _warned:
         _warned = True
         warnings.warn(
-            f"ostinato runs its slower reference loops: {status()['reason']}. "
+            f"ostinato runs its slower loops: {status()['reason']}. "
             "Install a C++ compiler and install ostinato again, or set OSTINATO_KERNELS=off to silence this.",
             stacklevel=4,
         )
