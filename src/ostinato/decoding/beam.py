@@ -9,7 +9,7 @@ equation 14)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,7 +42,7 @@ class Expansion(NamedTuple):
 def beam_search(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
                 maximum_length: int | Tensor, width: int = 5, length_penalty: float = 0.0, n_best: int = 1,
                 watch: Callable[[State], Tensor | None] | None = None,
-                forbidden: tuple[int, ...] = ()) -> list[list[Hypothesis]]:
+                forbidden: Sequence[int] = ()) -> list[list[Hypothesis]]:
     """beam_search(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
     As greedy(), and: `width` hypotheses are kept, `n_best` of them returned (fewer where the whole space has fewer).
@@ -57,7 +57,7 @@ def beam_search(step: StepFunction, state: State, *, rows: int, bos: int | Tenso
 def search(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
            maximum_length: int | Tensor, width: int = 5, length_penalty: float = 0.0, n_best: int = 1,
            watch: Callable[[State], Tensor | None] | None = None,
-           forbidden: tuple[int, ...] = ()) -> Iterator[Expansion]:
+           forbidden: Sequence[int] = ()) -> Iterator[Expansion]:
     """The search itself, step by step."""
     refuse_bad(width, n_best, length_penalty)
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
@@ -84,7 +84,7 @@ def search(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eo
         finished = best.log_probabilities.masked_fill(~ended, -torch.inf) / penalty(length, length_penalty)
         complete = top(torch.cat([complete, finished], 1), n_best).values
         live = best.log_probabilities.masked_fill(ended, -torch.inf)
-        room = room - finished.isfinite().sum(1)
+        room = room - (finished > -torch.inf).sum(1)
         hopeful = promising(live, length, limits, length_penalty) > complete[:, -1]
         kept = (hopeful & (room > 0)).nonzero()[:, 0]
         places = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)

@@ -6,6 +6,7 @@ size V is sorted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,7 +30,7 @@ class Candidates(NamedTuple):
     tokens: Tensor
 
 
-def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: tuple[int, ...] = (),
+def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: Sequence[int] = (),
                     step: int = 1) -> Candidates:
     """scores [B * W, V], log-probabilities of the next token; so_far [B, W] float64, those of the hypotheses, -inf for
     one that is not there -> the `count` best (all, if there are fewer than that); `step` is for the error message."""
@@ -38,7 +39,7 @@ def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: tu
     blocks = -(-vocabulary // BLOCK)
     added = barrier(forbidden, scores, size=blocks * BLOCK)
     maxima = block_maxima(scores, added, forbidden)
-    refuse_broken((maxima.isnan().any(1) & so_far.flatten().isfinite()).any(), step)
+    refuse_broken((maxima.isnan().any(1) & (so_far.flatten() > -torch.inf)).any(), step)
 
     reach = drop_nan(so_far.reshape(-1, 1) + maxima).view(sentences, width * blocks)
     chosen = top(reach, count).indices.sort(dim=1).values  # in order again: of equal candidates the first shall win
@@ -53,7 +54,7 @@ def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: tu
     return Candidates(best.values, parents.gather(1, best.indices // BLOCK), within.flatten(1).gather(1, best.indices))
 
 
-def block_maxima(scores: Tensor, added: Tensor, forbidden: tuple[int, ...]) -> Tensor:
+def block_maxima(scores: Tensor, added: Tensor, forbidden: Sequence[int]) -> Tensor:
     """[N, V] -> [N, ceil(V / BLOCK)], the greatest score of each block that may be produced."""
     whole = scores.shape[1] // BLOCK
     parts = [scores[:, : whole * BLOCK].unflatten(1, (whole, BLOCK)).amax(-1)] if whole else []

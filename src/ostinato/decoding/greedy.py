@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from ostinato.decoding.walk import walk
 
 def greedy(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
            maximum_length: int | Tensor, watch: Callable[[State], Tensor | None] | None = None,
-           forbidden: tuple[int, ...] = ()) -> list[Hypothesis]:
+           forbidden: Sequence[int] = ()) -> list[Hypothesis]:
     """greedy(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
 
     rows             how many rows `state` has

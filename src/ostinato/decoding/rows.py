@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -41,13 +44,18 @@ def first_tokens(state: State, *, rows: int, bos: int | Tensor, maximum_length: 
     return per_row(bos, "bos", rows=rows, device=device), limits
 
 
-def barrier(forbidden: tuple[int, ...], logits: Tensor, *, size: int) -> Tensor:
-    """barrier((0,), logits [N, 3], size=4) -> [-inf, 0, 0, -inf]: added to scores, it leaves what may be produced."""
-    vocabulary = logits.shape[1]
+def barrier(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Tensor:
+    """barrier((0,), scores [N, 3], size=4) -> [-inf, 0, 0, -inf]: added to scores, it leaves what may be produced."""
+    return build_barrier(tuple(forbidden), scores.shape[1], size, scores.dtype, scores.device)
+
+
+@functools.lru_cache(maxsize=16)  # asked for at every step, and always the same
+def build_barrier(forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype,
+                  device: torch.device) -> Tensor:
     wrong = [token for token in forbidden if not 0 <= token < vocabulary]
     if wrong:
         raise ValueError(f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {vocabulary - 1}")
-    added = logits.new_zeros(size)
+    added = torch.zeros(size, dtype=dtype, device=device)
     added[vocabulary:] = -torch.inf
     if forbidden:
         added[list(forbidden)] = -torch.inf

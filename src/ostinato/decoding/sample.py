@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -17,7 +17,7 @@ from ostinato.decoding.walk import walk
 def sample(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
            maximum_length: int | Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0,
            generator: Generator | None = None, watch: Callable[[State], Tensor | None] | None = None,
-           forbidden: tuple[int, ...] = ()) -> list[Hypothesis]:
+           forbidden: Sequence[int] = ()) -> list[Hypothesis]:
     """As greedy(), but each token is drawn.
 
     temperature   divides the log-probabilities: below 1 sharper, above 1 flatter, 0 the likeliest token always

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,7 +29,7 @@ class Column(NamedTuple):
 @torch.no_grad()
 def walk(step: StepFunction, state: State, choose: Choose, *, rows: int, bos: int | Tensor, eos: int | None,
          maximum_length: int | Tensor, watch: Callable[[State], Tensor | None] | None = None,
-         forbidden: tuple[int, ...] = ()) -> list[Hypothesis]:
+         forbidden: Sequence[int] = ()) -> list[Hypothesis]:
     """Steps all rows until <eos> or their maximum length, taking what `choose` picks."""
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     total = torch.zeros(rows, dtype=torch.float64, device=tokens.device)
