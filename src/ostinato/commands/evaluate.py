@@ -54,7 +54,10 @@ def predict_all(task: Task, network: nn.Module, records: Sequence[Record], descr
     return [prediction for piece in track(pieces, description) for prediction in task.predict(network, piece)]
 
 
-def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]:
+Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
+
+
+def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> Measured:
     """(the scores as a mapping, what each metric counted of each example, the predictions)."""
     began = time.perf_counter()
     predictions = predict_all(task, network, records)

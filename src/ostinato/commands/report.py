@@ -54,5 +54,6 @@ def scores(result: dict[str, Any]) -> Iterator[str]:
     for metric, value in result["metrics"].items():
         low, high = result["intervals"].get(metric, (math.nan, math.nan))
         beside = baseline["metrics"].get(metric)
-        rows.append([metric, float(value), f"{number(float(low))} .. {number(float(high))}", "" if beside is None else number(float(beside))])
+        interval = f"{number(float(low))} .. {number(float(high))}"
+        rows.append([metric, float(value), interval, "" if beside is None else number(float(beside))])
     yield from table(["metric", "score", "95 % interval", baseline["name"]], rows)

@@ -19,7 +19,7 @@ from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
 from ostinato.commands.progress import TrainingBar, say, track
 from ostinato.data.batch import Example
-from ostinato.data.batches import Batches
+from ostinato.data.batches import Batches, drawing
 from ostinato.data.files import write_atomically
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -153,9 +153,10 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batche
     examples = [task.encode(record) for record in track(data.train, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
-        return task.encode(data.train[row], draw=((seed * 1_000_003 + epoch) * 1_000_003 + row) % 2**32)
+        return task.encode(data.train[row], draw=drawing(seed, epoch, row))
 
-    return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed, encode=varied if task.varies else None)
+    return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed,
+                   encode=varied if task.varies else None)
 
 
 def run(session: Session) -> None:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from ostinato.data.batch import Example
+from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
 Counts = tuple  # what a metric counts of one example; adds up over a corpus
@@ -85,7 +86,7 @@ class Task(ABC):
     def network(self) -> nn.Module:
         """A fresh network of the sizes asked for; needs fit() or restore() first."""
 
-    def initialise(self, network: nn.Module) -> None:
+    def initialise(self, network: nn.Module) -> None:  # noqa: B027 (most tasks have nothing to add)
         """What a fresh network starts from besides chance: pretrained vectors, a range. Called by `train` alone."""
 
     @abstractmethod
@@ -107,6 +108,14 @@ class Task(ABC):
     @abstractmethod
     def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
         """log P of each record (of its target given its source, where there are two)."""
+
+    def with_target(self, record: Record, text: str) -> Record:
+        """The record with another target, as rescoring an n-best list needs it; an InputError where there are no targets."""
+        raise InputError(f"a model of task {self.name} cannot rescore: it has no source and target")
+
+    def text_of(self, record: Record) -> str:
+        """The text of an input record."""
+        raise InputError(f"a model of task {self.name} does not read lines of text")
 
     @abstractmethod
     def baseline(self, records: Sequence[Record]) -> Baseline:

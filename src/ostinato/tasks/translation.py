@@ -77,7 +77,8 @@ class Translation(Task):
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
     length_penalty: float = option(1.0, "0 prefers short, 1 is the mean per token, more prefers long", when_predicting=True)
     n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
-    maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1, when_predicting=True)
+    maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
+                                        when_predicting=True)
     align: bool = option(False, "with --json, which source token each target token looked at", when_predicting=True)
     copy_unknown: bool = option(False, "instead of <unk>, the source word that was looked at", when_predicting=True)
 
@@ -123,9 +124,10 @@ class Translation(Task):
         else:
             self.source = fit_units(self.unit, sources, size=self.source_vocabulary_size or size, **settings)
             self.target = fit_units(self.unit, targets, size=self.target_vocabulary_size or size, **settings)
-        for option_name, path, units in [("--embeddings", self.embeddings, self.source), ("--target-embeddings", self.target_embeddings, self.target)]:
-            if path is not None:
-                self.take_pretrained(option_name, path, units)
+        if self.embeddings is not None:
+            self.take_pretrained("--embeddings", self.embeddings, self.source)
+        if self.target_embeddings is not None:
+            self.take_pretrained("--target-embeddings", self.target_embeddings, self.target)
 
     def take_pretrained(self, option_name: str, path: str, units: Units) -> None:
         """Reads the vectors of the vocabulary's tokens; they decide the embedding size."""
@@ -261,6 +263,12 @@ class Translation(Task):
             texts = [prediction.text for prediction in greedy.predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
         return corpus_score(METRICS[metric], counts)
+
+    def with_target(self, record: Pair, text: str) -> Pair:
+        return record._replace(target=text)
+
+    def text_of(self, record: Pair) -> str:
+        return record.source
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
         return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run} SOURCE TARGET --beam 10", f"ostinato verify {run}"]

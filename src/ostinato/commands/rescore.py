@@ -1,0 +1,96 @@
+"""ostinato rescore"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostinato.commands.device import choose
+from ostinato.commands.progress import say
+from ostinato.commands.report import as_json
+from ostinato.data.nbest import Candidate, format_nbest, read_nbest
+from ostinato.data.samples import sample
+from ostinato.decoding.nbest import combine, reorder, tune_weight
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.tasks.folder import Trained, load, read_json
+from ostinato.tasks.task import Record
+
+
+@dataclass
+class Rescored:
+    """The candidates, best first for each sentence; `weight` is the model's share of their scores."""
+
+    candidates: list[Candidate]
+    weight: float
+
+
+def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight: float = 1.0, tune: list[str] = [],  # noqa: B006
+            device: str = "cpu") -> Rescored:
+    """An n-best list in Moses' format, reordered by the model's log-probability of each candidate.
+
+    run      the folder that `ostinato train` made; several, joined by commas, score together
+    nbest    lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines from 0
+    source   the sentences that the list translates (default: the source of the run's test set)
+    weight   the model's share of the new score, the list's own score having the rest: 1 is the model alone
+    tune     three files, a dev list, its source and its references: the weight is chosen for the best BLEU on them
+    device   cpu, cuda, or auto
+    """
+    trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
+    if not 0 <= weight <= 1:
+        raise InputError(f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}")
+    candidates = read_nbest(nbest)
+    records = list(trained.task.read_inputs([source])) if source else tested_records(trained)
+    model = log_probabilities(trained, candidates, records, nbest)
+    if tune:
+        weight = tuned_weight(trained, tune)
+        say(f"weight {weight:.4f} tuned on {tune[0]}")
+    scores = combine([candidate.score for candidate in candidates], model, weight=weight)
+    rescored = [candidate._replace(features=f"{candidate.features} ostinato= {log_probability:.6g}".strip(), score=float(score))
+                for candidate, log_probability, score in zip(candidates, model, scores, strict=True)]
+    order = reorder([candidate.number for candidate in candidates], list(scores))
+    return Rescored([rescored[place] for place in order], weight)
+
+
+def tested_records(trained: Trained) -> list[Record]:
+    """What the run was tested on: the sentences that a list is about if nothing else is said."""
+    plan = trained.folder / "training" / "plan.json"
+    saved = read_json(plan) if plan.is_file() else {}
+    files = saved.get("test") or saved.get("dev") or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
+    if not files or not all(Path(file).is_file() for file in files):
+        raise InputError("--source is needed: the file of the sentences that the n-best list translates")
+    return trained.task.read(files)
+
+
+def log_probabilities(trained: Trained, candidates: Sequence[Candidate], records: Sequence[Record], nbest: str) -> list[float]:
+    highest = max(candidate.number for candidate in candidates)
+    if highest >= len(records):
+        raise InputError(f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} sentences (from 0); "
+                         "name the right file with --source")
+    pairs = [trained.task.with_target(records[candidate.number], candidate.text) for candidate in candidates]
+    return trained.task.log_probabilities(trained.network, pairs)
+
+
+def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
+    """The weight with the best BLEU on a dev list."""
+    if len(tune) != 3:
+        raise InputError(f"--tune takes three files, a dev n-best list, its source and its references; got {len(tune)}")
+    nbest, source, references = tune
+    candidates = read_nbest(nbest)
+    sources, wanted = (list(trained.task.read_inputs([file])) for file in (source, references))
+    if len(sources) != len(wanted):
+        raise InputError(f"{source} has {len(sources):,} lines, {references} {len(wanted):,}; they must belong together")
+    model = log_probabilities(trained, candidates, sources, nbest)
+    bleu = METRICS["bleu"]
+    counts = [bleu.count(candidate.text, trained.task.text_of(wanted[candidate.number])) for candidate in candidates]
+    return tune_weight([candidate.number for candidate in candidates], [candidate.score for candidate in candidates], model, counts,
+                       score=bleu.score).weight
+
+
+def lines(result: Rescored, *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json({"weight": result.weight, "candidates": [
+            {"id": each.number, "prediction": each.text, "features": each.features, "score": each.score} for each in result.candidates]})
+        return
+    yield from format_nbest(result.candidates)
