@@ -98,13 +98,16 @@ class Layered:
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         if not concerned() or not self.well_formed(input, hx):
+            if isinstance(input, PackedSequence):  # where torch's LSTM checks nothing and reads beyond its weights
+                parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
+                self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
             return super().forward(input, hx)
         self._update_flat_weights()
         if isinstance(input, PackedSequence):
             return self.forward_packed(input, hx)
         batched = input.dim() == 3
         x = input[None] if not batched else input if self.batch_first else input.transpose(0, 1)
-        parts = self.parts(hx, x)
+        parts = self.parts(hx, x, x.shape[0])
         if not batched and hx is not None:
             parts = tuple(part[:, None] for part in parts)
         run = runner(self.cell(0), x, tuple(part[0] for part in parts), None)
@@ -119,7 +122,7 @@ class Layered:
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
         x, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes), batch_first=True)
         lengths = check_lengths(lengths, x)
-        parts = self.parts(hx, x)
+        parts = self.parts(hx, x, x.shape[0])
         if hx is not None and input.sorted_indices is not None:
             parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
         run = runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
@@ -141,7 +144,7 @@ class Layered:
         x = input if self.batch_first else input.transpose(0, 1)
         lengths = check_lengths(lengths, x)
         self._update_flat_weights()
-        parts = self.parts(hx, x)
+        parts = self.parts(hx, x, x.shape[0])
         self.check_forward_args(input, self.joined(parts), None)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
@@ -188,13 +191,13 @@ class Layered:
         shape = pattern(self.mode, weights[0].shape[1], self.hidden_size, self.proj_size)
         return cell_around(shape, weights, bias=self.bias, training=self.training)
 
-    def parts(self, hx, x: Tensor) -> Parts:
-        """hx as (h,) or (h, c); zeros if None."""
+    def parts(self, hx, x: Tensor, batch: int) -> Parts:
+        """hx as (h,) or (h, c); zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         rows = self.num_layers * (2 if self.bidirectional else 1)
         sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: 2 if self.mode == "LSTM" else 1]
-        return tuple(x.new_zeros(rows, x.shape[0], size) for size in sizes)
+        return tuple(x.new_zeros(rows, batch, size) for size in sizes)
 
     def joined(self, parts: Sequence[Tensor]):
         """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
