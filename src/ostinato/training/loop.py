@@ -89,6 +89,7 @@ def train(
     normalise: Literal["tokens", "sequences"] = "tokens",
     start: Position = BEGINNING,
     carried: Sequence[Tensor] = (),
+    reduce: Callable[[Sequence[nn.Parameter]], None] | None = None,
 ) -> Iterator[Progress]:
     """Train `model` in place, yielding after each step of the optimizer.
 
@@ -99,6 +100,7 @@ def train(
     accumulate  batches a step: the same step as from one batch that holds them all
     normalise   the summed loss is divided by the number of tokens, or of sequences (as Sutskever et al. 2014 do)
     start, carried  go on from a checkpoint: the `position`, and the tensors of the `state`, of its last step
+    reduce      adds up the gradients of several processes (distributed.add_gradients)
 
     Raises TrainingDiverged, before the weights are touched, when the loss or the gradient is not finite."""
     step, epoch, first = start
@@ -121,6 +123,8 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             group = group if device.type == "cpu" else [batch.to(device) for batch in group]
             loss, tokens, sequences, divided_by, state = _backward(model, group, state, normalise)
+            if reduce is not None:
+                reduce(parameters)
             wanted = tokens if normalise == "tokens" else sequences
             scale = divided_by / max(1, wanted)
             norm = clip_gradients(parameters, scale=scale, norm=clip_norm, value=clip_value)
