@@ -43,6 +43,11 @@ def test_written_and_read_back(candidates):
     assert [parse(line, "list:1") for line in format_nbest(cleaned)] == cleaned
 
 
+def test_a_text_cannot_pass_for_fields():
+    [line] = format_nbest([Candidate(0, "a ||| b", "", -1.0)])
+    assert parse(line, "list:1") == Candidate(0, "a | | | b", "", -1.0)
+
+
 def test_writing(tmp_path):
     path = tmp_path / "list"
     path.write_text(LINES)

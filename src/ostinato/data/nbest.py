@@ -65,8 +65,9 @@ def parse_score(text: str, where: str) -> float:
 
 
 def format_nbest(candidates: Iterable[Candidate]) -> Iterator[str]:
-    """The lines that read_nbest() reads back to the same candidates."""
+    """The lines that read_nbest() reads back to the same candidates; a ||| within a text is taken apart: | | |."""
     for number, text, features, score, rest in candidates:
+        text = text.replace(SEPARATOR, "| | |")
         yield f" {SEPARATOR} ".join([str(number), text, features, f"{score:.10g}", *rest])
 
 
