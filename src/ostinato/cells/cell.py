@@ -4,7 +4,7 @@ Letters: B batch, T time, D input, H hidden, O output (the width of state[0]; H 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -114,13 +114,10 @@ def real(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
     return torch.arange(steps, device=device) < lengths.to(device)[:, None]
 
 
-def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-    """The reference: one `step` after another. Beyond its length a row's state stands still and its output is zero."""
-    if x.shape[1] == 0:
-        return x.new_zeros(x.shape[0], 0, cell.output_size), state
+def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> Iterator[State]:
+    """The state after each step, one `step` after another; beyond its length a row's state stands still."""
     projected = cell.project(x)
     alive = None if lengths is None else real(lengths, x.shape[1], x.device)
-    outputs = []
     for t in range(x.shape[1]):
         new = cell.step(projected[:, t], state)
         if cell.zoneout:
@@ -128,9 +125,20 @@ def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> 
         if alive is not None:
             new = tuple(torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True))
         state = new
-        outputs.append(state[0])
+        yield state
+
+
+def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    """The reference that every faster path is measured against. Beyond a row's length its output is zero."""
+    if x.shape[1] == 0:
+        return x.new_zeros(x.shape[0], 0, cell.output_size), state
+    outputs = []
+    for now in steps(cell, x, state, lengths):
+        outputs.append(now[0])
     outputs = torch.stack(outputs, dim=1)
-    return outputs if alive is None else outputs * alive[..., None], state
+    if lengths is not None:
+        outputs = outputs * real(lengths, x.shape[1], x.device)[..., None]
+    return outputs, now
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:

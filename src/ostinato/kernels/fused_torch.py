@@ -22,6 +22,8 @@ def why_not(cell, x: Tensor) -> str | None:
         return "there is nothing to run"
     if x.dtype != cell.from_input.weight.dtype:
         return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"
+    if cell.formula == "lstm-projected" and cell.output_size >= cell.hidden_size:
+        return "torch projects only to fewer units"
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is at work"
     return None
@@ -55,7 +57,8 @@ def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> t
     # the memory cell is not among the outputs, and relu may overflow: rows must stop at their own last step
     packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False)
     order = packed.sorted_indices
-    hidden = tuple(part.index_select(1, order) for part in first)
+    sorted_first = tuple(part.index_select(1, order) for part in first)
+    hidden = sorted_first if len(first) > 1 else sorted_first[0]
     data, *last = function(packed.data, packed.batch_sizes, hidden, weights, *rest)
     packed = torch.nn.utils.rnn.PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
     outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])

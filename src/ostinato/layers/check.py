@@ -59,3 +59,29 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
         for place, tensor in enumerate(part):
             check_kind(f"state[{number}][{place}]", tensor, x)
     return tuple(state)
+
+
+def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:
+    """sizes_of_layers(8, 2) -> [8, 8]; sizes_of_layers([8, 4], 2) -> [8, 4]"""
+    if not isinstance(layers, int) or layers < 1:
+        raise ValueError(f"layers must be a positive whole number; got {layers!r}")
+    sizes = [hidden_size] * layers if isinstance(hidden_size, int) else list(hidden_size)
+    if len(sizes) != layers:
+        raise ValueError(f"hidden_size must be one number or one for each of the {layers} layers; got {hidden_size}")
+    return sizes
+
+
+def check_options(
+    cells: Iterable[Cell], dropout: float, *, recurrent_dropout: float, weight_drop: float, zoneout: tuple[float, ...]
+) -> None:  # fmt: skip
+    """Rates from 0 up to 1, on something that is there."""
+    cells = list(cells)
+    rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop}
+    for name, rate in [*rates.items(), *(("zoneout", rate) for rate in zoneout)]:
+        if not 0 <= rate < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1; got {rate}")
+    if len(zoneout) != cells[0].parts:
+        raise ValueError(f"zoneout must be one number or one for each of {cells[0].part_names}; got {zoneout}")
+    for name in ("recurrent_dropout", "weight_drop"):
+        if rates[name] and cells[0].from_hidden is None:
+            raise ValueError(f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has none")

@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ostinato.cells.cell import Cell, CellType, real, reverse
+from ostinato.cells.regularise import regularised
 from ostinato.cells.state import State
-from ostinato.layers.check import check_inputs, check_lengths, check_state
+from ostinato.layers.align import roll_rows, starts_and_lengths
+from ostinato.layers.check import check_inputs, check_lengths, check_options, check_state, sizes_of_layers
+from ostinato.layers.dropout import dropout
+from ostinato.layers.recompute import run_in_blocks
+from ostinato.layers.trace import Trace, traced_run
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),
@@ -26,7 +30,19 @@ class Recurrent(nn.Module):
 
     x [B, T, D], lengths [B] -> outputs [B, T, output_size]; zero beyond each length. `state` is a tuple with one cell
     state for each layer and direction (first layer forward, first layer backward, second layer forward, ...), each at
-    its row's last real step. It goes in again to continue: `recurrent(more, state=state)`."""
+    its row's last real step. It goes in again to continue: `recurrent(more, state=state)`. Without lengths every row
+    is full; rows padded on the left are said by a mask [B, T], True at real steps, in place of lengths.
+
+    cell               a Cell class, or `partial(LSTM, forget_bias=2.0)`
+    hidden_size        one number, or one for each layer
+    merge              how the two directions become one: concat, sum or mean
+    dropout            of what goes from layer to layer; `locked`: the same units at each step (variational dropout)
+    recurrent_dropout, weight_drop, zoneout   inside the recurrence; see `cells.regularise`
+    residual           each layer but the first adds its inputs to its outputs (Wu et al., 2016)
+    learned_start      the state before the first step is a parameter, zero at first
+    recompute          True, or a number of steps: backpropagation in little memory; see `layers.recompute`
+
+    Raises ValueError, before anything is computed, for an option, input, length or state that does not fit."""
 
     def __init__(
         self,
@@ -38,55 +54,100 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         merge: str = "concat",
         dropout: float = 0.0,
+        locked: bool = False,
+        recurrent_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
+        residual: bool = False,
+        learned_start: bool = False,
+        recompute: bool | int = False,
     ):
         super().__init__()
         if merge not in MERGES:
             raise ValueError(f"merge must be one of {', '.join(MERGES)}; got {merge!r}")
-        self.layers, self.directions, self.merge = layers, 2 if bidirectional else 1, merge
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.dropout = dropout
+        self.input_size, self.hidden_size, self.layers = input_size, hidden_size, layers
+        self.bidirectional, self.directions, self.merge = bidirectional, 2 if bidirectional else 1, merge
+        self.dropout, self.locked, self.residual, self.recompute = dropout, locked, residual, recompute
         self.cells = nn.ModuleList()
         width = input_size
-        for size in sizes_of_layers(hidden_size, layers):
+        for layer, size in enumerate(sizes_of_layers(hidden_size, layers)):
             self.cells.extend(cell(width, size) for _ in range(self.directions))
-            width = self.cells[-1].output_size * (self.directions if merge == "concat" else 1)
+            before, width = width, self.cells[-1].output_size * (self.directions if merge == "concat" else 1)
+            if residual and layer and before != width:
+                raise ValueError(f"residual needs layers of equal output size; got {before} before {width}")
         self.output_size = width
+        zoneout = (zoneout,) * self.cells[0].parts if isinstance(zoneout, int | float) else tuple(zoneout)
+        self.inside = {"recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop, "zoneout": zoneout}
+        check_options(self.cells, dropout, **self.inside)
+        sizes = [size for one in self.cells for size in one.sizes] if learned_start else []
+        self.first = nn.ParameterList(torch.zeros(size) for size in sizes)
 
     def start(self, batch_size: int) -> State:
         """The state before the first step."""
-        like = next(self.parameters())
-        return tuple(cell.start(batch_size, like) for cell in self.cells)
+        if not len(self.first):
+            like = self.cells[0].from_input.weight
+            return tuple(cell.start(batch_size, like) for cell in self.cells)
+        learned = iter(self.first)
+        return tuple(tuple(next(learned).expand(batch_size, -1) for _ in cell.sizes) for cell in self.cells)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
-        check_inputs(x, self.input_size, next(self.parameters()))
+        """(x [B, T, D], lengths [B] or mask [B, T], state) -> (outputs [B, T, output_size], state)"""
+        return self.through(self.run_cell, x, lengths, state)
+
+    def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
+        """The same run by the reference, keeping every gate and state of every layer at every step, by name."""
+        seen = []
+
+        def watch(cell: Cell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+            outputs, state, named = traced_run(cell, x, state, lengths)
+            backward = len(seen) % self.directions
+            seen.append({name: reverse(value, lengths) if backward else value for name, value in named.items()})
+            return outputs, state
+
+        if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
+            raise ValueError("lengths must be [B] for a trace, with the padding on the right; got a mask")
+        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[1] == 0:
+            raise ValueError("x must have at least one step to be traced; got none")
+        outputs, state = self.through(watch, x, lengths, state)
+        return Trace(outputs, state, tuple(seen), self.directions)
+
+    def run_cell(self, cell: Cell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """One layer in one direction: in one go, or in blocks that are computed again."""
+        if self.recompute:
+            return run_in_blocks(cell, x, state, lengths, 0 if self.recompute is True else self.recompute)
+        return cell.run(x, state, lengths)
+
+    def through(self, run: Callable, x: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """All layers, where `run(cell, x, state, lengths)` takes each cell over time."""
+        check_inputs(x, self.input_size, self.cells[0].from_input.weight)
+        starts = None
+        if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
+            starts, lengths = starts_and_lengths(lengths, x.shape)
+            x = roll_rows(x, starts)
         lengths = check_lengths(lengths, x)
         state = self.start(x.shape[0]) if state is None else check_state(state, self.cells, x)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
         last = []
         for layer in range(self.layers):
-            if layer:
-                x = functional.dropout(x, self.dropout, self.training)
-            first = layer * self.directions
-            cells, states = (part[first : first + self.directions] for part in (self.cells, state))
-            x, new = self.run_layer(cells, x, lengths, states)
+            x, new = self.run_layer(run, layer, x, lengths, state)
             last += new
-        return x, tuple(last)
+        return x if starts is None else roll_rows(x, -starts), tuple(last)
 
-    def run_layer(self, cells: Sequence[Cell], x: Tensor, lengths: Tensor | None, states: State) -> tuple[Tensor, list]:
+    def run_layer(
+        self, run: Callable, layer: int, x: Tensor, lengths: Tensor | None, state: State
+    ) -> tuple[Tensor, list]:
         """One layer in its one or two directions: the backward one starts at each row's last real step."""
-        outputs, last = cells[0].run(x, states[0], lengths)
-        if self.directions == 1:
-            return outputs, [last]
-        backward, first = cells[1].run(reverse(x, lengths), states[1], lengths)
-        return MERGES[self.merge](outputs, reverse(backward, lengths)), [last, first]
+        inputs = dropout(x, self.dropout, training=self.training, locked=self.locked) if layer else x
+        first = layer * self.directions
+        cells = [regularised(cell, x.shape[0], **self.inside) for cell in self.cells[first : first + self.directions]]
+        outputs, last = run(cells[0], inputs, state[first], lengths)
+        last = [last]
+        if self.directions == 2:
+            backward, end = run(cells[1], reverse(inputs, lengths), state[first + 1], lengths)
+            outputs = MERGES[self.merge](outputs, reverse(backward, lengths))
+            last.append(end)
+        return outputs + x if layer and self.residual else outputs, last
 
-
-def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:
-    """sizes_of_layers(8, 2) -> [8, 8]; sizes_of_layers([8, 4], 2) -> [8, 4]"""
-    if not isinstance(layers, int) or layers < 1:
-        raise ValueError(f"layers must be a positive whole number; got {layers!r}")
-    sizes = [hidden_size] * layers if isinstance(hidden_size, int) else list(hidden_size)
-    if len(sizes) != layers:
-        raise ValueError(f"hidden_size must be one number or one for each of the {layers} layers; got {hidden_size}")
-    return sizes
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}, layers={self.layers}, bidirectional={self.bidirectional}"
