@@ -68,6 +68,8 @@ def reader(field: Field):
     """Text from the command line -> the field's type, with the range checks of options.check."""
 
     def read(text: str) -> Any:
+        if field.optional and text == "none" and field.type is not str:
+            return None
         try:
             value = field.type(text)
         except ValueError:
@@ -109,7 +111,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
     from ostinato.tasks import task_class
 
     if command in ("train", "compare"):
-        from ostinato.training.optimise import Options
+        from ostinato.training.options import Options
 
         task = task_class(first)
         defaults = task.training

@@ -75,7 +75,7 @@ def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
     name = where(field.name)
     if field.many and not isinstance(value, str) and isinstance(value, (list, tuple)):
         return [check_one(field, item, name) for item in value]
-    if value is None and field.optional:
+    if field.optional and (value is None or (value == "none" and field.type is not str)):
         return None
     one = check_one(field, value, name)
     return [one] if field.many else one

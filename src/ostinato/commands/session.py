@@ -27,6 +27,7 @@ from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
 from ostinato.training import average, checkpoint
 from ostinato.training.curves import Curves
+from ostinato.training.gradients import GradientWatch
 from ostinato.training.interrupt import Interrupt, interruptible
 from ostinato.training.lock import locked
 from ostinato.training.loop import BEGINNING, Progress, TrainingDiverged, leaves, train
@@ -163,7 +164,8 @@ def run(session: Session) -> None:
     """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
     metric = session.task.metrics[0]
     saved_at = time.monotonic()
-    epoch = session.saved.position.epoch + session.saved.position.batch / max(1, len(session.batches))
+    epoch = session.saved.counters.get("epoch", 0.0)
+    watch = GradientWatch(session.network)
     steps = train(session.network, session.batches, session.optimizer, epochs=session.options.epochs, schedule=session.schedule,
                   clip_norm=session.options.clip_norm, clip_value=session.options.clip_value, accumulate=session.options.accumulate,
                   normalise=session.options.normalise, start=session.saved.position, carried=session.saved.carried)
@@ -173,6 +175,8 @@ def run(session: Session) -> None:
         with TrainingBar(metric) as bar:
             for progress in steps:
                 session.curves.step(progress)
+                for warning in watch(progress.gradient_norm):
+                    say(f"warning: {warning}")
                 session.tokens += progress.tokens
                 session.training_seconds += progress.seconds
                 bar.step(session.schedule.fraction_done(progress.epoch), progress)
@@ -215,7 +219,7 @@ def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
 
 def save_checkpoint(session: Session, progress: Progress) -> None:
     """A checkpoint to resume from; a full disk costs this one, not the run and not the one before."""
-    counters = {"tokens": session.tokens, "training_seconds": session.training_seconds}
+    counters = {"epoch": progress.epoch, "tokens": session.tokens, "training_seconds": session.training_seconds}
     try:
         checkpoint.save(session.training_folder, session.network, session.optimizer, checkpoint.Checkpoint(
             progress.position, session.schedule.seconds, session.schedule.scores, leaves(progress.state), {}, counters))

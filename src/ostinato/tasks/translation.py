@@ -75,7 +75,7 @@ class Translation(Task):
                                     minimum=0, maximum=1)
     # decoding
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 prefers short, 1 is the mean per token, more prefers long", when_predicting=True)
+    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016, eq. 14)", when_predicting=True)
     n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
     maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
                                         when_predicting=True)
