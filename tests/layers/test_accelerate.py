@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import ostinato
-from ostinato.layers import torch_style
+from ostinato.layers import torch_cells, torch_style
 from ostinato.layers.accelerate import FASTER, accelerate
 
 
@@ -63,7 +63,7 @@ def test_in_place_with_the_very_same_parameters(model):
     assert list(model.state_dict()) == names
     assert all(module is before[path] for path, module in model.named_modules())
     assert {type(model.encoder), type(model.stack[0]), type(model.stack[1]), type(model.cell)} == {
-        torch_style.LSTM, torch_style.GRU, torch_style.RNN, torch_style.GRUCell,
+        torch_style.LSTM, torch_style.GRU, torch_style.RNN, torch_cells.GRUCell,
     }  # fmt: skip
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from ostinato.layers import torch_style
+from ostinato.layers import torch_cells, torch_style
 
 FASTER: dict[type, type] = {
     nn.RNN: torch_style.RNN,
     nn.GRU: torch_style.GRU,
     nn.LSTM: torch_style.LSTM,
-    nn.RNNCell: torch_style.RNNCell,
-    nn.GRUCell: torch_style.GRUCell,
-    nn.LSTMCell: torch_style.LSTMCell,
+    nn.RNNCell: torch_cells.RNNCell,
+    nn.GRUCell: torch_cells.GRUCell,
+    nn.LSTMCell: torch_cells.LSTMCell,
 }
 RECURRENT = (*FASTER, nn.RNNBase, nn.RNNCellBase)
 
@@ -62,7 +62,8 @@ class Report:
 
 
 def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
-    """Replaces every torch.nn.RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell in `module` by an equal, faster one.
+    """Replaces every torch.nn.RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell in `module` by an equal, faster one
+    (the cells, which run one step a call, gain torch.func and keep torch's speed).
 
         print(ostinato.accelerate(model))              # in place: the very same Parameters, so optimizers go on
         faster = ostinato.accelerate(model, copy=True).module

@@ -23,6 +23,7 @@ from ostinato.kernels.lookup import run as native_run
 from ostinato.kernels.lookup import switched_off
 from ostinato.layers.check import check_lengths
 
+FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
@@ -40,7 +41,7 @@ def pattern(kind: str, input_size: int, hidden_size: int, proj_size: int = 0) ->
 def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None) -> nn.Module:
     """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
     new = object.__new__(type(module))
-    new.__dict__ = module.__dict__ | {"_parameters": tensors, "_modules": children}
+    vars(new).update(vars(module), _parameters=tensors, _modules=children)
     return new
 
 
@@ -55,7 +56,7 @@ def cell_around(shape: Cell, weights: Sequence[Tensor], *, bias: bool, training:
     if projected:
         children["to_output"] = around(shape.to_output, {}, weight=weights[-1], bias=None)
     cell = around(shape, children)
-    cell.training = training
+    vars(cell)["training"] = training
     return cell
 
 
@@ -67,18 +68,6 @@ def reference_wanted() -> bool:
 def recorded() -> bool:
     """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled()
-
-
-def concerned() -> bool:
-    """Whether anything but torch's own forward could run at all."""
-    return not recorded() and (reference_wanted() or not native.missing)
-
-
-def runner(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None) -> Callable | None:
-    """What runs this cell instead of torch's own forward: a kernel, the reference if that was asked for, or None."""
-    if reference_wanted():
-        return reference
-    return native_run if kernels.usable(cell, x, state, lengths) else None
 
 
 def reference(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool) -> tuple[Tensor, Parts]:
@@ -97,20 +86,20 @@ class Layered:
         are zero, the final state is that of the last real step, and the reverse direction starts there."""
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
-        if not concerned() or not self.well_formed(input, hx):
-            if isinstance(input, PackedSequence):  # where torch's LSTM checks nothing and reads beyond its weights
+        packed = isinstance(input, PackedSequence)
+        if not self.well_formed(input, hx):
+            if packed:  # where torch's LSTM checks nothing and reads beyond its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
                 self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
             return super().forward(input, hx)
-        self._update_flat_weights()
-        if isinstance(input, PackedSequence):
+        if packed:
             return self.forward_packed(input, hx)
         batched = input.dim() == 3
         x = input[None] if not batched else input if self.batch_first else input.transpose(0, 1)
         parts = self.parts(hx, x, x.shape[0])
         if not batched and hx is not None:
             parts = tuple(part[:, None] for part in parts)
-        run = runner(self.cell(0), x, tuple(part[0] for part in parts), None)
+        run = self.runner(x, parts)
         if run is None:
             return super().forward(input, hx)
         outputs, last = self.run_layers(run, x, parts, None)
@@ -120,14 +109,14 @@ class Layered:
 
     def forward_packed(self, input: PackedSequence, hx):
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
-        x, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes), batch_first=True)
-        lengths = check_lengths(lengths, x)
-        parts = self.parts(hx, x, x.shape[0])
-        if hx is not None and input.sorted_indices is not None:
-            parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
-        run = runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
+        parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
+        run = self.runner(input.data[None].expand(parts[0].shape[1], -1, -1), parts, len(input.batch_sizes))
         if run is None:
             return super().forward(input, hx)
+        x, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes), batch_first=True)
+        lengths = check_lengths(lengths, x)
+        if hx is not None and input.sorted_indices is not None:
+            parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
         outputs, last = self.run_layers(run, x, parts, lengths)
         full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
         data = pack_padded_sequence(outputs, full, batch_first=True).data
@@ -143,14 +132,25 @@ class Layered:
             raise ValueError(f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}")
         x = input if self.batch_first else input.transpose(0, 1)
         lengths = check_lengths(lengths, x)
-        self._update_flat_weights()
         parts = self.parts(hx, x, x.shape[0])
         self.check_forward_args(input, self.joined(parts), None)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
-        run = None if not concerned() else runner(self.cell(0), x, tuple(part[0] for part in parts), lengths)
+        run = self.runner(x, parts)
         outputs, last = self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
         return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
+
+    def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
+        """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
+        if recorded():
+            return None
+        if reference_wanted():
+            self._update_flat_weights()
+            return reference
+        if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or native.missing:
+            return None
+        self._update_flat_weights()
+        return native_run if kernels.usable(self.cell(0), x, tuple(part[0] for part in parts)) else None
 
     def run_packed(self, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
         """torch's own forward on the rows that have any steps; the others keep their state."""
@@ -242,62 +242,3 @@ class LSTM(Layered, nn.LSTM):
     """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
 
     output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
-
-
-class OneStep:
-    """What RNNCell, GRUCell and LSTMCell share: one time step, by a kernel where one takes it."""
-
-    def forward(self, input: Tensor, hx=None):
-        """As torch.nn's."""
-        if not concerned() or not self.well_formed(input, hx):
-            return super().forward(input, hx)
-        batched = input.dim() == 2
-        x = input[:, None] if batched else input[None, None]
-        weights = [self.weight_ih, self.weight_hh] + ([self.bias_ih, self.bias_hh] if self.bias else [])
-        shape = pattern(self.mode(), self.input_size, self.hidden_size)
-        cell = cell_around(shape, weights, bias=self.bias, training=self.training)
-        state = cell.start(x.shape[0], x)
-        if hx is not None:
-            state = tuple(hx) if cell.parts > 1 else (hx,)
-            state = state if batched else tuple(part[None] for part in state)
-        run = runner(cell, x, state, None)
-        if run is None:
-            return super().forward(input, hx)
-        _, last = run(cell, x, state, None, reverse=False)
-        last = last if batched else tuple(part[0] for part in last)
-        return last if cell.parts > 1 else last[0]
-
-    def mode(self) -> str:
-        """torch's name for the formula."""
-        if isinstance(self, nn.RNNCell):
-            return f"RNN_{self.nonlinearity.upper()}"
-        return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
-
-    def well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
-        weight = self.weight_ih
-        if not isinstance(input, Tensor) or input.dtype != weight.dtype or input.device != weight.device:
-            return False
-        if input.dim() not in (1, 2) or input.shape[-1] != self.input_size or not input.numel():
-            return False
-        if isinstance(self, nn.RNNCell) and self.nonlinearity not in ("tanh", "relu"):
-            return False
-        if hx is None:
-            return True
-        given = hx if isinstance(self, nn.LSTMCell) and isinstance(hx, tuple | list) else (hx,)
-        expected = [*input.shape[:-1], self.hidden_size]
-        return len(given) == (2 if isinstance(self, nn.LSTMCell) else 1) and all(
-            isinstance(part, Tensor) and list(part.shape) == expected and part.dtype == input.dtype for part in given
-        )
-
-
-class RNNCell(OneStep, nn.RNNCell):
-    """torch.nn.RNNCell, faster where a kernel takes the call: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
-
-
-class GRUCell(OneStep, nn.GRUCell):
-    """torch.nn.GRUCell, faster where a kernel takes the call: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
-
-
-class LSTMCell(OneStep, nn.LSTMCell):
-    """torch.nn.LSTMCell, faster where a kernel takes the call: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
