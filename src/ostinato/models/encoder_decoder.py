@@ -19,6 +19,7 @@ from ostinato.decoding.beam import beam_search
 from ostinato.decoding.step import Hypothesis
 from ostinato.kernels import linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
+from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.loss import Loss, token_losses
@@ -33,7 +34,7 @@ class Encoder(nn.Module):
         if bidirectional and hidden_size % 2:
             raise ValueError(f"hidden_size must be even with bidirectional; got {hidden_size}")
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size // (1 + bidirectional), layers=layers,
                                    bidirectional=bidirectional, dropout=dropout)
 
@@ -87,8 +88,8 @@ class Decoder(nn.Module):
         self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
         self.attention = None if attention == "none" else Attention(attention, hidden_size, memory_size)
         self.readout = self.build_readout(hidden_size, memory_size, size, tied)
-        self.dropout = nn.Dropout(dropout)
-        self.output_dropout = nn.Dropout(dropout if output_dropout is None else output_dropout)
+        self.dropout = Dropout(dropout)
+        self.output_dropout = Dropout(dropout if output_dropout is None else output_dropout)
         readout_size = hidden_size if self.readout is None else size
         self.output = nn.Linear(readout_size, embedding.num_embeddings)
         if tied:
