@@ -114,14 +114,18 @@ def real(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
     return torch.arange(steps, device=device) < lengths.to(device)[:, None]
 
 
+def advance(cell: Cell, projected: Tensor, state: State) -> State:
+    """One step as it is taken in a run: the formula, and zoneout where there is any."""
+    new = cell.step(projected, state)
+    return zone_out(cell, new, state) if cell.zoneout else new
+
+
 def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> Iterator[State]:
     """The state after each step, one `step` after another; beyond its length a row's state stands still."""
     projected = cell.project(x)
     alive = None if lengths is None else real(lengths, x.shape[1], x.device)
     for t in range(x.shape[1]):
-        new = cell.step(projected[:, t], state)
-        if cell.zoneout:
-            new = zone_out(cell, new, state)
+        new = advance(cell, projected[:, t], state)
         if alive is not None:
             new = tuple(torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True))
         state = new

@@ -1,0 +1,67 @@
+"""What the gates do: how open they are, and how often they are shut or wide open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.cell import real
+from ostinato.layers.trace import Trace
+
+SHUT, OPEN = 0.1, 0.9
+
+
+class Summary(NamedTuple):
+    """One gate or state of one layer, over all real steps and units; shut and open are fractions of them."""
+
+    layer: int
+    direction: int
+    name: str
+    mean: float
+    deviation: float
+    shut: float
+    open: float
+
+
+def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
+    """How open each gate is: its mean, and how often it is below 0.1 (shut) and above 0.9 (open).
+
+    A unit whose forget gate is nearly always open carries something over long distances.
+    Source: Karpathy, Johnson and Fei-Fei, Visualizing and understanding recurrent networks, 2015, section 4.2."""
+    rows = []
+    for place, named in enumerate(trace.steps):
+        for name, values in named.items():
+            if lengths is not None:
+                values = values[real(torch.as_tensor(lengths), values.shape[1], values.device)]
+            values = values.detach().double().flatten()
+            if not len(values):
+                continue
+            shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
+            numbers = (values.mean(), values.std(correction=0), shut, wide)
+            rows.append(Summary(*divmod(place, trace.directions), name, *(float(number) for number in numbers)))
+    return rows
+
+
+def draw(
+    trace: Trace, path: str | Path, *, row: int = 0, layer: int = 0, direction: int = 0, labels: list[str] | None = None
+) -> None:
+    """A picture of one sequence: a panel for each gate and state, units downwards, steps across; `labels` name steps."""
+    from matplotlib.figure import Figure
+
+    named = trace.layer(layer, direction)
+    steps = len(labels) if labels else next(iter(named.values())).shape[1]
+    figure = Figure(figsize=(max(6.0, 0.25 * steps), 1.8 * len(named)), layout="constrained")
+    for axes, (name, values) in zip(figure.subplots(len(named), squeeze=False)[:, 0], named.items(), strict=True):
+        values = values[row, :steps].detach().float().T.cpu()
+        signed = bool((values < 0).any())
+        image = axes.imshow(
+            values.numpy(), aspect="auto", interpolation="nearest",
+            cmap="RdBu_r" if signed else "viridis", vmin=-1 if signed else 0, vmax=1,
+        )  # fmt: skip
+        figure.colorbar(image, ax=axes)
+        axes.set_ylabel(name)
+        axes.set_xticks(range(steps) if labels else [], labels or [], rotation=90 if labels else 0)
+    figure.savefig(path)
