@@ -1,0 +1,107 @@
+"""ostinato verify"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ostinato.commands.device import choose
+from ostinato.commands.report import as_json, table
+from ostinato.commands.rescore import tested_records
+from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
+from ostinato.errors import InputError
+from ostinato.inspection.verify import Check
+from ostinato.inspection.verify import verify as verify_layer
+from ostinato.layers.recurrent import Recurrent
+from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.task import Record
+
+ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
+
+
+def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: int = 12, device: str = "cpu",  # noqa: B006
+           seed: int = 1) -> list[dict[str, Any]]:
+    """Does padding, batching, order, chunking, saving or a kernel change an answer of this model? It must not.
+
+    run       the folder that `ostinato train` made; in Python also a model, or any module with Recurrent layers in it
+    files     examples to ask about (default: some of the run's test set)
+    examples  how many of them
+    device    cpu, cuda, or auto
+    seed      of the inputs made up for the single layers
+    """
+    if isinstance(run, nn.Module):
+        return layer_checks(run, seed)
+    trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
+    records = (trained.task.read(files) if files else tested_records(trained))[:examples]
+    return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
+
+
+def layer_checks(network: nn.Module, seed: int) -> list[dict[str, Any]]:
+    """Every law of inspection.verify for every Recurrent inside."""
+    found = [(name, module) for name, module in network.named_modules() if isinstance(module, Recurrent)]
+    if not found:
+        raise InputError("nothing to verify: there is no ostinato.Recurrent in this module")
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for name, module in found:
+        like = next(module.parameters())
+        x = torch.randn(4, 9, module.input_size, generator=generator).to(like)
+        report = verify_layer(module, x, torch.tensor([9, 4, 1, 6]))
+        rows += [{"part": name or "the module", **row} for row in report.rows()]
+    return rows
+
+
+def answer_checks(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
+    """The laws of whole answers: alone or in a batch, in any order, before and after saving."""
+    task, network = trained.task, trained.network
+    together = task.predict(network, records)
+    scores = task.log_probabilities(network, records)
+    alone = [task.predict(network, [record])[0] for record in records]
+    scores_alone = [task.log_probabilities(network, [record])[0] for record in records]
+    backwards = task.predict(network, records[::-1])[::-1]
+    saved = after_saving(network)
+    checks = [
+        Check("answers: batch = one by one", different(together, alone), 0.0),
+        Check("answers: any order", different(together, backwards), 0.0),
+        Check("answers: saved and loaded", different(together, task.predict(saved, records)), 0.0),
+        Check("scores: batch = one by one", apart(scores, scores_alone), ALLOWED),
+        Check("scores: saved and loaded", apart(scores, task.log_probabilities(saved, records)), 0.0),
+    ]
+    return [{"part": f"{len(records)} examples", **vars(check), "passed": check.passed} for check in checks]
+
+
+def different(answers: list, others: list) -> float:
+    """How many answers differ."""
+    return float(sum(answer.text != other.text for answer, other in zip(answers, others, strict=True)))
+
+
+def apart(values: list[float], others: list[float]) -> float:
+    """The largest difference, relative to the value."""
+    return max((abs(value - other) / max(1.0, abs(value)) for value, other in zip(values, others, strict=True)), default=0.0)
+
+
+def after_saving(network: nn.Module) -> nn.Module:
+    other = copy.deepcopy(network)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_weights(path, unique_state(network))
+        load_unique_state(other, load_weights(path), str(path))
+    return other
+
+
+def lines(result: list[dict[str, Any]], *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json({"passed": all(row["passed"] for row in result), "checks": result})
+        return
+    rows = [[row["part"], row["name"], "-" if row["deviation"] is None else f"{row['deviation']:.1e}",
+             "-" if row["deviation"] is None else f"{row['allowed']:.0e}",
+             row["reason"] if row["deviation"] is None else "yes" if row["passed"] else "NO"] for row in result]  # fmt: skip
+    yield from table(["part", "check", "deviation", "allowed", "holds"], rows)
+    failed = sum(not row["passed"] for row in result)
+    yield f"{failed} of {len(result)} checks failed" if failed else f"all {len(result)} checks hold"
