@@ -19,6 +19,7 @@ else:
 
 KINDS = {"rnn-tanh": 0, "rnn-relu": 1, "lstm": 2, "gru": 3}  # `Kind` in native/call.h
 SPLITS = {"automatic": 0, "rows": 1, "units": 2}  # `Split`
+FORMS = {"a bT": 0, "a b": 1, "aT b": 2}  # `Form`
 instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
 chosen = 0  # which of them is used; tests try them all
 split = "automatic"  # how threads share the work; tests force each way
@@ -115,4 +116,20 @@ def backward(call: Call) -> None:
 
 def room_for_weight(kind: int, hidden: int) -> Tensor:
     """Where the weight is packed."""
-    return torch.empty(_native.packed_size(chosen, kind, hidden, 0))
+    return torch.empty(_native.packed_size(chosen, kind, hidden))
+
+
+def product(a: Tensor, b: Tensor, out: Tensor, bias: Tensor | None = None, *, form: str) -> Tensor:
+    """Fills `out` [M, N]: "a bT" with b [N, K], "a b" with b [K, N] (a [M, K]), or "aT b" with a [K, M], b [K, N].
+
+    Rows may lie apart (stride 0 of the tensors), but the numbers of a row lie together."""
+    inner = a.shape[0] if form == "aT b" else a.shape[1]
+    _native.product(
+        chosen,
+        torch.get_num_threads(),
+        FORMS[form],
+        *(out.shape[0], inner, out.shape[1]),
+        *(a.data_ptr(), a.stride(0), b.data_ptr(), b.stride(0), out.data_ptr(), out.stride(0)),
+        address(bias),
+    )
+    return out

@@ -79,11 +79,7 @@ def project(formula: Formula, rows: Tensor, weights: Weights, training: bool) ->
         bias = added if bias is None else bias + added
     count, columns = rows.shape[0], formula.gates * size
     gates = rows.new_empty(count, formula.width * size if training else columns)
-    target = gates[:, :columns]
-    if bias is None:
-        torch.mm(rows, weights.from_input.t(), out=target)
-    else:
-        torch.addmm(bias, rows, weights.from_input.t(), out=target)
+    native.product(rows, weights.from_input.contiguous(), gates[:, :columns], bias, form="a bT")
     return gates
 
 
@@ -208,13 +204,15 @@ def of_weights(formula, x, weights, arrangement, kept, d_gates, wanted) -> dict[
     found = {}
     by_input = d_gates[:, : formula.gates * size]
     if wanted[0]:
-        found["x"] = back_to_batch(by_input @ weights.from_input, x, arrangement)
+        rows = native.product(by_input, weights.from_input.contiguous(), torch.empty_like(kept.rows), form="a b")
+        found["x"] = back_to_batch(rows, x, arrangement)
     if wanted[3]:
-        found["from_input"] = by_input.t() @ kept.rows
+        empty = torch.empty(weights.from_input.shape)
+        found["from_input"] = native.product(by_input, kept.rows, empty, form="aT b")
     if wanted[4]:
-        found["from_hidden"] = d_weight = torch.empty_like(weights.from_hidden)
+        found["from_hidden"] = d_weight = torch.empty(weights.from_hidden.shape)
         for part, columns in hidden_columns(formula, size):
-            torch.mm(d_gates[:, columns].t(), kept.before, out=d_weight[part])
+            native.product(d_gates[:, columns], kept.before, d_weight[part], form="aT b")
     if wanted[5] or wanted[6]:
         sums = d_gates.sum(0)
         if wanted[5]:

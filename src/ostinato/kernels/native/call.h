@@ -33,10 +33,32 @@ struct Call {
 enum Kind : int64_t { RNN_TANH, RNN_RELU, LSTM, GRU, KINDS };
 enum Split : int64_t { AUTOMATIC, BY_ROWS, BY_UNITS };
 
+// c [rows, columns] = a . b (+ bias [columns] or null), in one of three forms.
+struct Product {
+    int64_t threads, form;  // Form
+    int64_t rows, inner, columns;
+    const float *a;
+    int64_t a_stride;
+    const float *b;
+    int64_t b_stride;
+    float *c;
+    int64_t c_stride;
+    const float *bias;
+    float *room;  // product_room floats
+};
+
+enum Form : int64_t {
+    A_BT,  // a [rows, inner], b [columns, inner]
+    A_B,   // a [rows, inner], b [inner, columns]
+    AT_B,  // a [inner, rows], b [inner, columns]; no bias
+};
+
 // One table for each instruction set.
 struct Table {
     const char *name;
     void (*forward)(const Call &);
     void (*backward)(const Call &);
-    int64_t (*packed_size)(int64_t kind, int64_t hidden, int64_t backward);  // floats
+    int64_t (*packed_size)(int64_t kind, int64_t hidden);  // floats
+    void (*product)(const Product &);
+    int64_t (*product_room)(const Product &);  // floats
 };

@@ -14,7 +14,7 @@ struct Gru {
         long H = call.hidden, u = block * W;
         const long start[3] = {u, H + u, 2 * H + u};
         const long end[3] = {H, 2 * H, 3 * H};
-        pack_rows<3>(call.weight, H, start, end, call.packed + u * 3 * H);
+        pack_rows<3>(call.weight, H, H, start, end, call.packed + u * 3 * H);
     }
 
     static void forward_block(const Step &step, const Blocks &, long block, const Left &left, const Share &share) {

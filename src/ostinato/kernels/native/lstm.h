@@ -14,7 +14,7 @@ struct Lstm {
         long H = call.hidden, u = block * W;
         const long start[4] = {u, H + u, 2 * H + u, 3 * H + u};
         const long end[4] = {H, 2 * H, 3 * H, 4 * H};
-        pack_rows<4>(call.weight, H, start, end, call.packed + u * 4 * H);
+        pack_rows<4>(call.weight, H, H, start, end, call.packed + u * 4 * H);
     }
 
     static void forward_block(const Step &step, const Blocks &, long block, const Left &left, const Share &share) {

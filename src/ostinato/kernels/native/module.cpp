@@ -4,6 +4,8 @@
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
+#include <cstdlib>
+
 #include "call.h"
 
 extern const Table portable_table;
@@ -72,12 +74,30 @@ PyObject *backward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     return run(arguments, given, &Table::backward);
 }
 
-// packed_size(instruction set, kind, hidden, backward) -> floats
+// packed_size(instruction set, kind, hidden) -> floats
 PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t values[4];
-    if (!numbers(arguments, given, 4, values)) return nullptr;
+    int64_t values[3];
+    if (!numbers(arguments, given, 3, values)) return nullptr;
     const Table *table = table_of(values[0]);
-    return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2], values[3])) : nullptr;
+    return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2])) : nullptr;
+}
+
+// product(instruction set, the fields of Product without room)
+PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
+    constexpr Py_ssize_t count = sizeof(Product) / 8 - 1;
+    int64_t values[1 + count + 1] = {};
+    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
+    const Table *table = table_of(values[0]);
+    if (!table) return nullptr;
+    Product call;
+    __builtin_memcpy(&call, values + 1, sizeof(Product));
+    call.room = static_cast<float *>(malloc(table->product_room(call) * sizeof(float)));
+    if (!call.room) return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS;
+    table->product(call);
+    Py_END_ALLOW_THREADS;
+    free(call.room);
+    Py_RETURN_NONE;
 }
 
 // arrange(lengths, rows, steps, padded, reverse, order, offsets, place): the sorted, padding-free order of a batch.
@@ -118,6 +138,7 @@ PyMethodDef methods[] = {
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, nullptr},
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},
+    {"product", (PyCFunction)(void (*)(void))product, METH_FASTCALL, nullptr},
     {"arrange", (PyCFunction)(void (*)(void))arrange, METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

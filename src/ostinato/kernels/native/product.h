@@ -11,16 +11,16 @@ constexpr int tile_rows() {
     return N == 1 ? 8 : N == 2 ? 5 : 3;
 }
 
-// sum[r][n] += a[r, :] . w[:, n], for w packed as [k][N][W].
+// sum[r][n] += a[r, :] . w[:, n], for a[r, k] at r * stride + k * k_stride and w packed as [k][N][W].
 template <int R, int N>
-INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, const float *w, long k_count) {
+INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_stride, const float *w, long k_count) {
     for (long k = 0; k < k_count; k++) {
         Vector column[N];
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) column[n] = load(w + n * W);
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++) {
-            Vector x = all(a[r * stride + k]);
+            Vector x = all(a[r * stride + k * k_stride]);
 #pragma GCC unroll 8
             for (int n = 0; n < N; n++) sum[r][n] += x * column[n];
         }
@@ -38,8 +38,8 @@ template <int R, int N>
 void tile(const Left &left, long row, const float *w, Vector (*results)[N]) {
     Vector sum[R][N] = {};
     const float *a = left.a + row * left.stride;
-    multiply<R, N>(sum, a, left.stride, w, left.width);
-    if (left.more) multiply<R, N>(sum, a + left.width + left.gap, left.stride, w + left.width * N * W, left.more);
+    multiply<R, N>(sum, a, left.stride, 1, w, left.width);
+    if (left.more) multiply<R, N>(sum, a + left.width + left.gap, left.stride, 1, w + left.width * N * W, left.more);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
@@ -67,14 +67,14 @@ INLINE void product(const Left &left, long rows, const float *w, Finish finish) 
 
 // Packs N vectors of columns of w^T: to[k][n][lane] = w[start[n] + lane][k], zero from the row end[n] on.
 template <int N>
-void pack_rows(const float *w, long k_count, const long (&start)[N], const long (&end)[N], float *to) {
+void pack_rows(const float *w, long stride, long k_count, const long (&start)[N], const long (&end)[N], float *to) {
     for (long k = 0; k < k_count; k += 16) {  // a few cache lines of the rows at a time
         long width = k_count - k < 16 ? k_count - k : 16;
         for (int n = 0; n < N; n++)
             for (long j = 0; j < width; j++)
                 for (long lane = 0; lane < W; lane++) {
                     long row = start[n] + lane;
-                    to[((k + j) * N + n) * W + lane] = row < end[n] ? w[row * k_count + k + j] : 0.0f;
+                    to[((k + j) * N + n) * W + lane] = row < end[n] ? w[row * stride + k + j] : 0.0f;
                 }
     }
 }

@@ -16,7 +16,7 @@ struct Rnn {
         with_size(blocks.size(block), [&](auto N) {
             long start[N], end[N];
             for (int n = 0; n < N; n++) start[n] = unit + n * W, end[n] = H;
-            pack_rows<N>(call.weight, H, start, end, call.packed + unit * H);
+            pack_rows<N>(call.weight, H, H, start, end, call.packed + unit * H);
         });
     }
 

@@ -1,5 +1,6 @@
 // What one instruction set offers. Included by portable.cpp, avx2.cpp and avx512.cpp, each with its own flags.
 #pragma once
+#include "gemm.h"
 #include "gru.h"
 #include "lstm.h"
 #include "rnn.h"
@@ -24,7 +25,7 @@ void backward(const Call &call) {
     with_cell(call.kind, [&](auto cell) { backward_pass<decltype(cell)>(call); });
 }
 
-int64_t packed_size(int64_t kind, int64_t hidden, int64_t) {
+int64_t packed_size(int64_t kind, int64_t hidden) {
     int64_t size = 0;
     with_cell(kind, [&](auto cell) { size = vectors(hidden) * W * hidden * decltype(cell)::GATES; });
     return size;
