@@ -1,0 +1,120 @@
+// The large products around the loop: the projected input before it, the gradients of inputs and weights after it.
+#pragma once
+#include "loop.h"
+
+namespace {
+
+constexpr long INNER = 512;  // numbers summed up in registers at a time: a packed panel of them stays in the cache
+constexpr long ROWS = 192;   // rows that meet all panels before the next rows do
+
+// Puts sums into row `row` of c, from column `column` on; adds them where something stands already.
+template <int N>
+INLINE void put(const Product &p, long row, long column, const Vector (&sums)[N], bool add) {
+    float *c = p.c + row * p.c_stride;
+    for (int n = 0; n < N; n++) {
+        long at = column + n * W, valid = at_most(W, p.columns - at);
+        Vector sum = sums[n];
+        if (add)
+            sum += load(c + at, valid);
+        else if (p.bias)
+            sum += load(p.bias + at, valid);
+        store(c + at, sum, valid);
+    }
+}
+
+inline void pack_panel(const Product &p, const Blocks &panels, long panel) {
+    long column = panels.first(panel) * W;
+    with_size(panels.size(panel), [&](auto N) {
+        float *to = p.room + column * p.inner;
+        if (p.form == A_B) return pack_columns<N>(p.b, p.inner, p.b_stride, column, p.columns - column, to);
+        long start[N], end[N];
+        for (int n = 0; n < N; n++) start[n] = column + n * W, end[n] = p.columns;
+        pack_rows<N>(p.b, p.b_stride, p.inner, start, end, to);
+    });
+}
+
+// A few rows times a few panels.
+inline void rows_by_panels(const Product &p, const Blocks &panels, long row, long rows, long panel, long end_panel) {
+    for (long k = 0; k < p.inner || k == 0; k += INNER) {
+        long width = at_most(INNER, p.inner - k);
+        Left left{p.a + row * p.a_stride + k, p.a_stride, width, 0, 0};
+        for (long i = panel; i < end_panel; i++) {
+            long column = panels.first(i) * W;
+            with_size(panels.size(i), [&](auto N) {
+                product<N>(left, rows, p.room + column * p.inner + k * N * W,
+                           [&](long r, Vector(&sums)[N]) INLINE_LAMBDA { put<N>(p, row + r, column, sums, k > 0); });
+            });
+        }
+    }
+}
+
+inline void by_rows(const Product &p, const Share &share) {
+    Blocks panels{p.columns, 4};
+    for (long panel = share.thread; panel < panels.count(); panel += share.threads) pack_panel(p, panels, panel);
+    share.meet();
+    bool few = p.rows < 16 * share.threads;
+    long parts = few ? 1 : share.threads, part = few ? 0 : share.thread;
+    long first = few ? panels.count() * share.thread / share.threads : 0;
+    long last = few ? panels.count() * (share.thread + 1) / share.threads : panels.count();
+    long end = p.rows * (part + 1) / parts;
+    for (long row = p.rows * part / parts; row < end; row += ROWS)
+        rows_by_panels(p, panels, row, at_most(ROWS, end - row), first, last);
+}
+
+// a^T b: both are packed, some of the inner rows at a time.
+constexpr int TALL = tile_rows<4>();
+constexpr long SOME = 256;
+
+inline void pack_transposed(const Product &p, long k, long width, long row, long rows, float *to) {
+    for (long i = 0; i < rows; i += TALL) {
+        long height = at_most(TALL, rows - i);
+        for (long j = 0; j < width; j++)
+            for (long r = 0; r < TALL; r++)
+                to[i * width + j * TALL + r] = r < height ? p.a[(k + j) * p.a_stride + row + i + r] : 0.0f;
+    }
+}
+
+inline void by_columns(const Product &p, const Share &share) {
+    Blocks panels{p.columns, 4};
+    long tiles = (p.rows + TALL - 1) / TALL;
+    long first = tiles * share.thread / share.threads * TALL;
+    long last = at_most(tiles * (share.thread + 1) / share.threads * TALL, p.rows);
+    long a_size = (tiles / share.threads + 2) * TALL * SOME, b_size = 4 * W * SOME;
+    float *a = p.room + share.thread * (a_size + b_size), *b = a + a_size;
+    for (long k = 0; k < p.inner || k == 0; k += SOME) {
+        long width = at_most(SOME, p.inner - k);
+        pack_transposed(p, k, width, first, last - first, a);
+        for (long panel = 0; panel < panels.count(); panel++) {
+            long column = panels.first(panel) * W;
+            with_size(panels.size(panel), [&](auto N) {
+                pack_columns<N>(p.b + k * p.b_stride, width, p.b_stride, column, p.columns - column, b);
+                for (long row = first; row < last; row += TALL) {
+                    Vector sums[TALL][N] = {};
+                    multiply<TALL, N>(sums, a + (row - first) * width, 1, TALL, b, width);
+                    for (long r = 0; r < at_most(TALL, last - row); r++) put<N>(p, row + r, column, sums[r], k > 0);
+                }
+            });
+        }
+    }
+}
+
+inline int64_t product_room(const Product &p) {
+    long threads = p.threads > 1 ? p.threads : 1;
+    if (p.form != AT_B) return vectors(p.columns) * W * p.inner + 1;
+    return threads * ((p.rows / TALL + 4) * TALL + 4 * W) * SOME;
+}
+
+inline void multiply_matrices(const Product &p) {
+    if (p.rows == 0 || p.columns == 0) return;
+    Call how{};
+    how.threads = p.rows * p.columns * p.inner < 200000 ? 1 : p.threads;
+    how.split = BY_UNITS;
+    in_parallel(how, 1, 0, [&](const Share &share) {
+        if (p.form == AT_B)
+            by_columns(p, share);
+        else
+            by_rows(p, share);
+    });
+}
+
+}  // namespace
