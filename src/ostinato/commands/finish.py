@@ -35,7 +35,7 @@ def choose_weights(session: Session) -> str:
     if best is None:  # nothing was left to train
         load_unique_state(session.network, load_weights(session.folder / "model.safetensors"), str(session.folder))
         return "as they were"
-    name = session.task.metrics[0]
+    name = session.task.dev_metric
     several = average.chosen(session.training_folder, session.options.average_checkpoints, session.options.average)
     if len(several) > 1:
         load_unique_state(session.network, average.average([each.path for each in several]), "average")

@@ -162,7 +162,7 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batche
 
 def run(session: Session) -> None:
     """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
-    metric = session.task.metrics[0]
+    metric = session.task.dev_metric
     saved_at = time.monotonic()
     epoch = session.saved.counters.get("epoch", 0.0)
     watch = GradientWatch(session.network)
@@ -202,7 +202,7 @@ def run(session: Session) -> None:
 
 def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
     """A dev score; the weights are kept if it is the best so far, or may yet be averaged."""
-    name = session.task.metrics[0]
+    name = session.task.dev_metric
     session.network.eval()
     score = session.task.quick_score(session.network, session.data.dev, name)
     session.network.train()

@@ -16,6 +16,7 @@ from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE, PAD, Batch
 from ostinato.decoding.beam import beam_search
+from ostinato.decoding.sample import sample
 from ostinato.decoding.step import Hypothesis
 from ostinato.kernels import linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
@@ -203,16 +204,20 @@ class EncoderDecoder(nn.Module):
         output = self.decoder.output
         return -token_losses(self.hidden(batch), output.weight, output.bias, batch.targets).sum(1)
 
-    def predict(self, batch: Batch, **search) -> list[list[Hypothesis]]:
-        """The likeliest targets of each source by beam search, best first; `search` as beam_search's keywords."""
-        return search_targets(self, batch, **search)
-
 
 def search_targets(model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **search) -> list[list[Hypothesis]]:
     """Beam search with any model that has start, step, bos and eos; `watch_attention` returns its weights, too."""
     watch = model.looked_at if watch_attention else None
     return beam_search(model.step, model.start(batch), rows=len(batch), bos=model.bos, eos=model.eos,
                        forbidden=(PAD, model.bos), watch=watch, **search)
+
+
+def sample_targets(model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **settings) -> list[list[Hypothesis]]:
+    """As search_targets, but one target for each source, drawn; `settings` as decoding.sample's keywords."""
+    watch = model.looked_at if watch_attention else None
+    drawn = sample(model.step, model.start(batch), rows=len(batch), bos=model.bos, eos=model.eos, forbidden=(PAD, model.bos),
+                   watch=watch, **settings)
+    return [[hypothesis] for hypothesis in drawn]
 
 
 def shift(targets: Tensor, bos: int) -> Tensor:

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE, Batch
 from ostinato.decoding.ensemble import ensemble
-from ostinato.decoding.step import Hypothesis
-from ostinato.models.encoder_decoder import EncoderDecoder, search_targets, shift
+from ostinato.models.encoder_decoder import EncoderDecoder, shift
 
 
 class Ensemble(nn.Module):
@@ -41,6 +40,3 @@ class Ensemble(nn.Module):
     def looked_at(self, state: State) -> Tensor | None:
         """Each model looks elsewhere: the first one's attention stands for all."""
         return self.models[0].looked_at(state[0])
-
-    def predict(self, batch: Batch, **search) -> list[list[Hypothesis]]:
-        return search_targets(self, batch, **search)

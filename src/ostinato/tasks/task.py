@@ -43,6 +43,7 @@ class Task(ABC):
     sample: ClassVar[str]  # the folder of the packaged sample: train, dev and test files under samples/
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
 
+    dev_metric: str  # which metric chooses the best weights while training
     notices: list[str]  # what the user should hear about the data, collected while reading and fitting
 
     @abstractmethod

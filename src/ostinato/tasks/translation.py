@@ -13,7 +13,7 @@ from ostinato.baselines.dictionary import Dictionary
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.embeddings import Pretrained, read_embeddings
-from ostinato.data.parallel import Pair, read_pairs
+from ostinato.data.parallel import MAXIMUM_LINE, Pair, read_pairs, shortened
 from ostinato.data.table import is_table, read_table
 from ostinato.data.text import iterate_lines
 from ostinato.data.units import Units, Words, fit_units, units_from_dict
@@ -23,7 +23,7 @@ from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, sample_targets, search_targets
 from ostinato.models.ensemble import Ensemble
 from ostinato.options import option
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
@@ -50,6 +50,7 @@ class Translation(Task):
     subword_sampling: float = option(0.0, "probability with which a subword merge is skipped while training (BPE-dropout)",
                                      minimum=0, maximum=0.99)
     maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
+    long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters")
     source_column: str | None = option(None, "the column of the source (default: source, src)")
     target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)")
     # the model
@@ -73,9 +74,15 @@ class Translation(Task):
     label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
     teacher_forcing: float = option(1.0, "probability that a training step sees the true previous token rather than the model's own",
                                     minimum=0, maximum=1)
+    dev_metric: Literal["bleu", "chrf", "perplexity"] = option("bleu", "the dev score that chooses the best weights (greedy decoding)")
     # decoding
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016, eq. 14)", when_predicting=True)
+    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", when_predicting=True)
+    sampling: bool = option(False, "draw each translation at random instead of searching the likeliest", when_predicting=True)
+    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
+    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
+    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
+                          when_predicting=True)
     n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
     maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
                                         when_predicting=True)
@@ -92,6 +99,8 @@ class Translation(Task):
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
+        if self.sampling and self.n_best > 1:
+            raise InputError("--sampling gives one translation for each sentence; leave out --n-best")
         if self.sparse_embeddings and self.tied:
             raise InputError("--sparse-embeddings needs --no-tied: a tied output layer has dense gradients")
 
@@ -99,15 +108,15 @@ class Translation(Task):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
         return read_pairs(files, source_column=self.source_column, target_column=self.target_column, keep_blank=not training,
-                          notices=self.notices)
+                          long_lines=self.long_lines, notices=self.notices)
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
             if is_table(path):
                 for row in read_table(path, ("source",), names={"source": self.source_column}, keep_blank=True):
-                    yield Pair(row.text("source"), "")
+                    yield Pair(shortened(row.text("source"), MAXIMUM_LINE), "")
             else:
-                yield from (Pair(line, "") for line in iterate_lines(path))
+                yield from (Pair(shortened(line, MAXIMUM_LINE), "") for line in iterate_lines(path))
 
     def as_record(self, value: Any) -> Pair:
         return Pair(value, "") if isinstance(value, str) else Pair(*value)
@@ -203,9 +212,12 @@ class Translation(Task):
         device = next(network.parameters()).device
         batch = collate([example._replace(targets=None) for example in examples]).to(device)
         longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
+        settings = {"maximum_length": longest, "watch_attention": self.attention != "none" and (self.align or self.copy_unknown)}
         with torch.inference_mode():
-            return network.predict(batch, width=max(self.beam, self.n_best), n_best=self.n_best, length_penalty=self.length_penalty,
-                                   maximum_length=longest, watch_attention=self.attention != "none" and (self.align or self.copy_unknown))
+            if self.sampling:
+                return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
+            return search_targets(network, batch, width=max(self.beam, self.n_best), n_best=self.n_best,
+                                  length_penalty=self.length_penalty, **settings)
 
     def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
         best = hypotheses[0]
@@ -258,7 +270,7 @@ class Translation(Task):
         if metric == "perplexity":
             counts = [METRICS[metric].count(*each) for each in self.scored(network, records)]
         else:
-            greedy = replace(self, beam=1, n_best=1)
+            greedy = replace(self, beam=1, n_best=1, sampling=False)
             greedy.restore(self.state())
             texts = [prediction.text for prediction in greedy.predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
