@@ -408,6 +408,22 @@ def test_parametrizations(kind, name):
 
 
 @EACH_KIND
+@pytest.mark.parametrize("change", ["weight_norm", "prune"])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_computed_by_hooks(kind, change):
+    theirs, mine = pair(kind, 3, 4)
+    x = torch.randn(9, 2, 3)
+    for layer in (theirs, mine):
+        if change == "prune":
+            nn.utils.prune.l1_unstructured(layer, "weight_hh_l0", amount=0.5)
+        else:
+            nn.utils.weight_norm(layer, "weight_hh_l0")
+    found, expected = mine(x), theirs(x)
+    close(found, expected, 1e-6)
+    close(gradients(mine, found, []), gradients(theirs, expected, []), 1e-5)
+
+
+@EACH_KIND
 def test_clipping_vectors_and_pruning(kind):
     layer = getattr(ours, kind)(3, 4)
     x = torch.randn(5, 2, 3)
@@ -452,6 +468,21 @@ def test_torch_func(kind):
     close(torch.func.vmap(lambda x: layer(x)[0])(x), torch.stack([layer(row)[0] for row in x]), 1e-6)
     forward = torch.func.jacfwd(lambda x: layer(x)[0])(x[0])
     close(torch.func.jacrev(lambda x: layer(x)[0])(x[0]), forward, 1e-5)
+
+
+@EACH_CELL
+def test_torch_func_on_cells(kind):
+    cell = getattr(ours, kind)(3, 4)
+    weights = dict(cell.named_parameters())
+    x = torch.randn(6, 2, 3)
+
+    def total(weights, x):
+        return leaves(torch.func.functional_call(cell, weights, (x,)))[0].pow(2).sum()
+
+    each = torch.func.vmap(torch.func.grad(total), in_dims=(None, 0))(weights, x)
+    close([part[3] for part in each.values()], torch.autograd.grad(total(weights, x[3]), list(weights.values())), 1e-5)
+    single = torch.func.vmap(lambda x: leaves(cell(x))[0])(x[0])
+    close(single, leaves(cell(x[0]))[0], 1e-6)
 
 
 @EACH_KIND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ostinato.layers.torch_style import cell_around, pattern, recorded, reference_wanted
+from ostinato.layers.torch_style import cell_around, recorded, reference_wanted
 
 
 class OneStep:
@@ -17,8 +17,7 @@ class OneStep:
         batched = input.dim() == 2
         x = input if batched else input[None]
         weights = [self.weight_ih, self.weight_hh] + ([self.bias_ih, self.bias_hh] if self.bias else [])
-        shape = pattern(self.mode(), self.input_size, self.hidden_size)
-        cell = cell_around(shape, weights, bias=self.bias, training=self.training)
+        cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
         state = cell.start(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)

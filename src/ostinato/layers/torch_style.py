@@ -8,7 +8,6 @@ Letters: B batch, T time, D input, H hidden, R layers x directions."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -27,15 +26,14 @@ FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps 
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
-@functools.lru_cache(maxsize=1024)
-def pattern(kind: str, input_size: int, hidden_size: int, proj_size: int = 0) -> Cell:
-    """The cell of torch's "LSTM", "GRU", "RNN_TANH" or "RNN_RELU", without memory behind its weights."""
-    with torch.device("meta"):
-        if kind == "LSTM":
-            return cells.LSTM(input_size, hidden_size, output_size=proj_size or None)
-        if kind == "GRU":
-            return cells.GRU(input_size, hidden_size)
-        return cells.RNN(input_size, hidden_size, activation=kind.removeprefix("RNN_").lower())
+with torch.device("meta"):  # nothing behind their weights: they are only ever copied around those of a module
+    PATTERNS: dict[str, Cell] = {
+        "RNN_TANH": cells.RNN(1, 1, activation="tanh"),
+        "RNN_RELU": cells.RNN(1, 1, activation="relu"),
+        "GRU": cells.GRU(1, 1),
+        "LSTM": cells.LSTM(1, 1),
+        "LSTM projected": cells.LSTM(1, 2, output_size=1),
+    }
 
 
 def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None) -> nn.Module:
@@ -45,18 +43,21 @@ def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor 
     return new
 
 
-def cell_around(shape: Cell, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
-    """`shape` with torch's tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr if projected."""
+def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
+    """The cell of torch's `mode` with the tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr."""
     biases = (weights[2], weights[3]) if bias else (None, None)
     projected = len(weights) > (4 if bias else 2)
-    children = shape._modules | {
-        "from_input": around(shape.from_input, {}, weight=weights[0], bias=biases[0]),
-        "from_hidden": around(shape.from_hidden, {}, weight=weights[1], bias=biases[1]),
+    pattern = PATTERNS[f"{mode} projected" if projected else mode]
+    children = pattern._modules | {
+        "from_input": around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
+        "from_hidden": around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
     }
     if projected:
-        children["to_output"] = around(shape.to_output, {}, weight=weights[-1], bias=None)
-    cell = around(shape, children)
-    vars(cell)["training"] = training
+        children["to_output"] = around(pattern.to_output, {}, weight=weights[-1], bias=None)
+    cell = around(pattern, children)
+    rows, input_size = weights[0].shape
+    sizes = {"input_size": input_size, "hidden_size": rows // pattern.gates, "output_size": weights[1].shape[1]}
+    vars(cell).update(sizes, training=training)
     return cell
 
 
@@ -87,6 +88,8 @@ class Layered:
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
+        if not packed and self.short(input):
+            return super().forward(input, hx)
         if not self.well_formed(input, hx):
             if packed:  # where torch's LSTM checks nothing and reads beyond its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
@@ -140,6 +143,11 @@ class Layered:
         outputs, last = self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
         return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
 
+    def short(self, input: Tensor) -> bool:
+        """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
+        time = 0 if input.dim() == 2 or not self.batch_first else 1
+        return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
+
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
         """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
         if recorded():
@@ -188,8 +196,7 @@ class Layered:
         """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
         each = len(self._flat_weights) // (self.num_layers * (2 if self.bidirectional else 1))
         weights = self._flat_weights[row * each : (row + 1) * each]
-        shape = pattern(self.mode, weights[0].shape[1], self.hidden_size, self.proj_size)
-        return cell_around(shape, weights, bias=self.bias, training=self.training)
+        return cell_around(self.mode, weights, bias=self.bias, training=self.training)
 
     def parts(self, hx, x: Tensor, batch: int) -> Parts:
         """hx as (h,) or (h, c); zeros for `batch` rows if None."""
