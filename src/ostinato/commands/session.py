@@ -77,31 +77,36 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
         stack.enter_context(locked(folder))
         interrupt = stack.enter_context(interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once"))
         torch.manual_seed(plan.seed)
-        if resume:
-            built.restore(run_folder.describe(folder)["state"])
-        else:
-            clear(folder)
-            built.fit(data.train)
-            write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
+        going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
+        network = restored_network(folder, built) if going_on else fresh_network(folder, built, plan, data)
         for line in [*data.said, *built.notices]:
             say(f"note: {line}")
-        network = built.network()
-        if not resume:
-            built.initialise(network)
-            run_folder.save_description(folder, built)
-            run_folder.save_baseline(folder, built.baseline(data.train))
         network.to(device)
         optimizer = build_optimizer(network, training)
         batches = make_batches(built, data, training, plan.seed)
-        saved = checkpoint.Checkpoint(BEGINNING)
-        if resume and checkpoint.exists(folder / "training"):
-            saved = checkpoint.load(folder / "training", network, optimizer)
+        saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
-        curves = stack.enter_context(Curves(folder / "training", resumed_step=saved.position.step if resume else None,
-                                            tensorboard=training.tensorboard))
-        counted = saved.counters
+        resumed_step = saved.position.step if going_on else None
+        curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
         yield Session(folder, plan, built, training, data, network, optimizer, schedule, batches, curves, interrupt, saved,
-                      counted.get("tokens", 0), counted.get("training_seconds", 0.0))
+                      saved.counters.get("tokens", 0), saved.counters.get("training_seconds", 0.0))
+
+
+def fresh_network(folder: Path, task: Task, plan: Plan, data: Data) -> nn.Module:
+    """Vocabularies fitted and a network made; the folder says from now on what it holds."""
+    clear(folder)
+    task.fit(data.train)
+    network = task.network()
+    task.initialise(network)
+    run_folder.save_description(folder, task)
+    run_folder.save_baseline(folder, task.baseline(data.train))
+    write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
+    return network
+
+
+def restored_network(folder: Path, task: Task) -> nn.Module:
+    task.restore(run_folder.describe(folder)["state"])
+    return task.network()
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:
