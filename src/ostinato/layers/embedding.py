@@ -20,7 +20,13 @@ class Embedding(nn.Embedding):
         super().__init__(size, dimensions, padding_idx=PAD, sparse=sparse)
         self.word_dropout = word_dropout
         with torch.no_grad():
-            self.weight.normal_(0.0, dimensions**-0.5)[PAD] = 0
+            self.weight.normal_(0.0, dimensions**-0.5)
+        self.clear_padding()
+
+    def clear_padding(self) -> None:
+        """Sets the vector of <pad> to zero, where training leaves it."""
+        with torch.no_grad():
+            self.weight[PAD] = 0
 
     def forward(self, tokens: Tensor) -> Tensor:
         vectors = super().forward(tokens)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from ostinato.baselines.dictionary import Dictionary
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.embeddings import Pretrained, read_embeddings
 from ostinato.data.parallel import MAXIMUM_LINE, Pair, read_pairs, shortened
 from ostinato.data.table import is_table, read_table
 from ostinato.data.text import iterate_lines
-from ostinato.data.units import Units, Words, fit_units, units_from_dict
-from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
+from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.data.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
@@ -27,6 +27,7 @@ from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, sa
 from ostinato.models.ensemble import Ensemble
 from ostinato.options import option
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.word_for_word import WordForWord, count_texts
 
 
 @dataclass
@@ -190,6 +191,8 @@ class Translation(Task):
         if self.initial_range is not None:
             for parameter in network.parameters():
                 nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
+            for part in (network.encoder, network.decoder):
+                part.embedding.clear_padding()
         for option_name, part in [("--embeddings", network.encoder), ("--target-embeddings", network.decoder)]:
             if option_name in self.pretrained:
                 found = self.pretrained[option_name]
@@ -270,8 +273,8 @@ class Translation(Task):
         if metric == "perplexity":
             counts = [METRICS[metric].count(*each) for each in self.scored(network, records)]
         else:
-            greedy = replace(self, beam=1, n_best=1, sampling=False)
-            greedy.restore(self.state())
+            greedy = copy.copy(self)
+            greedy.beam, greedy.n_best, greedy.sampling = 1, 1, False
             texts = [prediction.text for prediction in greedy.predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
         return corpus_score(METRICS[metric], counts)
@@ -289,33 +292,7 @@ class Translation(Task):
         return {"source": record.source, "reference": record.target, "prediction": prediction.text}
 
     def baseline(self, records: Sequence[Pair]) -> Baseline:
-        return WordForWord(Dictionary.fit([(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]))
+        return WordForWord.fit(records)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        return WordForWord(Dictionary.from_dict(state))
-
-
-WORDS = Words(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
-
-
-class WordForWord(Baseline):
-    """Each word replaced by its likeliest translation, in the source's order (IBM model 1)."""
-
-    name = "word for word"
-
-    def __init__(self, dictionary: Dictionary):
-        self.dictionary = dictionary
-
-    def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
-        return count_texts([self.translate(pair.source) for pair in records], records)
-
-    def translate(self, source: str) -> str:
-        text = WORDS.join(self.dictionary.translate(WORDS.tokens(source)))
-        return text[:1].upper() + text[1:] if source[:1].isupper() else text
-
-    def state(self) -> dict[str, Any]:
-        return self.dictionary.to_dict()
-
-
-def count_texts(texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")) -> dict[str, list[Counts]]:
-    return {metric: [METRICS[metric].count(text, record.target) for text, record in zip(texts, records, strict=True)] for metric in metrics}
+        return WordForWord.restore(state)

@@ -1,0 +1,47 @@
+"""What translators are measured against, and how both are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ostinato.baselines.dictionary import Dictionary
+from ostinato.data.parallel import Pair
+from ostinato.data.units import Words
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.metrics import METRICS
+from ostinato.tasks.task import Baseline, Counts
+
+WORDS = Words(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
+
+
+class WordForWord(Baseline):
+    """Each word replaced by its likeliest translation, in the source's order (IBM model 1)."""
+
+    name = "word for word"
+
+    def __init__(self, dictionary: Dictionary):
+        self.dictionary = dictionary
+
+    @classmethod
+    def fit(cls, records: Sequence[Pair]) -> WordForWord:
+        return cls(Dictionary.fit([(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]))
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> WordForWord:
+        return cls(Dictionary.from_dict(state))
+
+    def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
+        return count_texts([self.translate(pair.source) for pair in records], records)
+
+    def translate(self, source: str) -> str:
+        text = WORDS.join(self.dictionary.translate(WORDS.tokens(source)))
+        return text[:1].upper() + text[1:] if source[:1].isupper() else text
+
+    def state(self) -> dict[str, Any]:
+        return self.dictionary.to_dict()
+
+
+def count_texts(texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")) -> dict[str, list[Counts]]:
+    """What each metric counts of each text against its record's target."""
+    return {metric: [METRICS[metric].count(text, record.target) for text, record in zip(texts, records, strict=True)] for metric in metrics}
