@@ -9,7 +9,9 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import chain, pairwise
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -105,22 +107,29 @@ def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Fi
 
 def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Field]]]:
     """The options that depend on the task: all of them for `train TASK`, those for predicting when a run is given."""
-    first = next((argument for argument in arguments if not argument.startswith("-")), None)
-    if first is None:
+    if all(argument.startswith("-") for argument in arguments):
         return []
-    from ostinato.tasks import task_class
+    from ostinato.tasks import TASKS, task_class
 
     if command in ("train", "compare"):
         from ostinato.training.options import Options
 
-        task = task_class(first)
+        task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
         return [(f"the {first} task and its model", list(options.fields(task).values())), ("training", training)]
     from ostinato.tasks.folder import describe
 
-    task = task_class(describe(first.split(",")[0])["task"])
+    run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
+    task = task_class(describe(run.split(",")[0])["task"])
     return [("decoding", [field for field in options.fields(task).values() if field.metadata.get("when_predicting")])]
+
+
+def subject(arguments: list[str], known: Callable[[str], bool]) -> str:
+    """The task or run among the arguments, wherever it stands: subject(["--epochs", "3", "translation"], ...) -> "translation"."""
+    words = [word for word in arguments if not word.startswith("-")]
+    after_flags = {word for flag, word in pairwise(arguments) if flag.startswith("--")}
+    return next(chain(filter(known, words), (word for word in words if word not in after_flags), words))
 
 
 def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, Any]:
