@@ -117,7 +117,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
-        return [(f"the {first} task and its model", list(options.fields(task).values())), ("training", training)]
+        return [(f"the {task.name} task and its model", list(options.fields(task).values())), ("training", training)]
     from ostinato.tasks.folder import describe
 
     run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
