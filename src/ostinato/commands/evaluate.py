@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ostinato.commands.device import choose
+from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import track
 from ostinato.commands.report import as_json, number, scores, table
 from ostinato.data.samples import sample
@@ -31,6 +32,7 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     device    cpu, cuda, or auto
     seed      of the resampling behind intervals and tests
     """
+    check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     files = list(files) or [str(sample(task.sample)["test"])]
