@@ -67,6 +67,7 @@ class Call(NamedTuple):
 
     kind: int
     training: bool
+    packed_before: bool
     steps: int
     rows: int
     hidden: int
@@ -101,8 +102,8 @@ def run(function, call: Call) -> None:
         call.kind,
         torch.get_num_threads(),
         SPLITS[split],
-        *call[1:5],
-        *(0 if tensor is None else tensor.data_ptr() for tensor in call[5:]),
+        *call[1:6],
+        *(0 if tensor is None else tensor.data_ptr() for tensor in call[6:]),
     )
 
 

@@ -10,6 +10,7 @@ struct Call {
     int64_t threads;  // at most so many
     int64_t split;    // Split
     int64_t training; // whether everything the backward pass needs is kept
+    int64_t packed_before;  // whether an earlier call has left the weight in `packed`
     int64_t steps, rows, hidden;
     const int64_t *offsets;  // [steps + 1]
     const int64_t *place;    // [P]: which row of outputs [B * T, H]
