@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ostinato.kernels import fused_torch, linear_scan, native, recurrence
-
 from ostinato.kernels.autograd import Run
 from ostinato.kernels.recurrence import FORMULAS, Weights
 
