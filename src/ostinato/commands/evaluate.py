@@ -10,7 +10,7 @@ from torch import nn
 
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import track
+from ostinato.commands.progress import tell, track
 from ostinato.commands.report import as_json, number, scores, table
 from ostinato.data.samples import sample
 from ostinato.errors import InputError
@@ -37,6 +37,7 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     task = trained.task
     files = list(files) or [str(sample(task.sample)["test"])]
     records = task.read(files)
+    tell(task.notices)
     result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result}
     baseline = load_baseline(trained.folder, task)

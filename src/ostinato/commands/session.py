@@ -17,7 +17,7 @@ from torch import nn
 from ostinato import options
 from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
-from ostinato.commands.progress import TrainingBar, say, track
+from ostinato.commands.progress import TrainingBar, say, tell, track
 from ostinato.data.batch import Example
 from ostinato.data.batches import Batches, drawing
 from ostinato.data.files import write_atomically
@@ -76,6 +76,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
+    batches = make_batches(built, data, training, plan.seed)
     optimizer = build_optimizer(network, training)  # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
@@ -83,10 +84,8 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
         if not going_on:
             refuse_used(folder, overwrite or resume)  # another process may have been quicker
             begin_folder(folder, plan, built, data)
-        batches = make_batches(built, data, training, plan.seed)
         saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
-        for line in [*data.said, *built.notices]:
-            say(f"note: {line}")
+        tell([*data.said, *built.notices])
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
         resumed_step = saved.position.step if going_on else None
         curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
@@ -162,10 +161,11 @@ def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
 
 
 def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batches:
-    examples = [task.encode(record) for record in track(data.train, "encoding")]
+    records = task.learnable(data.train)
+    examples = [task.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
-        return task.encode(data.train[row], draw=drawing(seed, epoch, row))
+        return task.encode(records[row], draw=drawing(seed, epoch, row))
 
     return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed,
                    encode=varied if task.varies else None)
