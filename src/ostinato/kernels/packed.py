@@ -17,7 +17,6 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ostinato.kernels import native
 
-
 State = tuple[int, int, int, tuple[bytes, ...]]
 PLACES, BYTES = 5, 32  # of a tensor that are compared: a microsecond a call
 
