@@ -49,7 +49,7 @@ class Session:
     options: Options
     data: Data
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | None  # None where nothing is left to be learned step by step
     schedule: Schedule
     batches: Batches
     curves: Curves
@@ -82,7 +82,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
         for line in [*data.said, *built.notices]:
             say(f"note: {line}")
         network.to(device)
-        optimizer = build_optimizer(network, training)
+        optimizer = None if built.solved else build_optimizer(network, training)
         batches = make_batches(built, data, training, plan.seed)
         saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
@@ -167,6 +167,9 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batche
 
 def run(session: Session) -> None:
     """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
+    if session.task.solved:
+        run_folder.save_network(session.folder, session.network)
+        return
     metric = session.task.dev_metric
     saved_at = time.monotonic()
     epoch = session.saved.counters.get("epoch", 0.0)
@@ -182,7 +185,7 @@ def run(session: Session) -> None:
                 session.curves.step(progress)
                 for warning in watch(progress.gradient_norm):
                     say(f"warning: {warning}")
-                session.tokens += progress.tokens
+                session.tokens += progress.inputs if session.task.speed_of == "inputs" else progress.tokens
                 session.training_seconds += progress.seconds
                 bar.step(session.schedule.fraction_done(progress.epoch), progress)
                 due = crossed(session.options.evaluate_every, epoch, progress.epoch)
