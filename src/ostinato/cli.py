@@ -117,7 +117,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
-        return [(f"the {first} task and its model", list(options.fields(task).values())), ("training", training)]
+        return [(f"the {task.name} task and its model", list(options.fields(task).values())), ("training", training)]
     from ostinato.tasks.folder import describe
 
     run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
@@ -160,6 +160,8 @@ def run(command: str, arguments: list[str]) -> None:
     module = importlib.import_module(f"ostinato.commands.{command}")
     values = parse(command, module, arguments)
     as_json, output = values.pop("json", False), values.pop("output", None)
+    if output is not None:
+        check_output(output)
     positional = [values.pop(field.name) for field in signature_positionals(module, command)]
     result = getattr(module, command)(*positional, **values)
     lines = module.lines(result, json=as_json)
@@ -171,6 +173,15 @@ def run(command: str, arguments: list[str]) -> None:
     from ostinato.data.files import write_atomically
 
     write_atomically(output, "".join(line + "\n" for line in lines).encode())
+
+
+def check_output(output: str) -> None:
+    """Says before the work, not after it, that its result has nowhere to go."""
+    path = Path(output)
+    if path.is_dir():
+        raise InputError(f"{output}: a folder; name a file")
+    if not path.parent.is_dir():
+        raise InputError(f"{output}: there is no folder {path.parent}; create it first")
 
 
 def signature_positionals(module: ModuleType, command: str) -> list[Field]:
