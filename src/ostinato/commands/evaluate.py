@@ -38,8 +38,9 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     files = list(files) or [str(sample(task.sample)["test"])]
     records = task.read(files)
     result, counts, _ = measure(task, trained.network, records, seed=seed)
+    notes = list(task.notices)
     tell(task.notices)
-    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result, "notes": list(task.notices)}
+    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result, "notes": notes}
     baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline.name, baseline.measure(records))

@@ -228,14 +228,14 @@ class Classification(Task):
         for name in ("units", "scaler", "bag"):
             if getattr(self, name) is not None:
                 state[name] = getattr(self, name).to_dict()
-        return {**state, "weights": self.weights}
+        return {**state, "weights": self.weights, "embedding_size": self.embedding_size, "fixed_length": self.fixed_length}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.labels = Vocabulary.from_dict(state["labels"])
         self.units = units_from_dict(state["units"]) if "units" in state else None
         self.scaler = Scaler.from_dict(state["scaler"]) if "scaler" in state else None
         self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
-        self.weights = state["weights"]
+        self.weights, self.embedding_size, self.fixed_length = state["weights"], state["embedding_size"], state["fixed_length"]
 
     def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
         target = targets_of(self.labels_of(record), self.labels, self.many)

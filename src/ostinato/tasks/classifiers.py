@@ -36,7 +36,10 @@ def build(task: Classification) -> nn.Module:
         return Constant(len(task.labels))
     if task.model == "bag-of-words":
         return LinearBag(len(task.bag), len(task.labels), many=task.many)
-    embedding = None if task.units is None else Embedding(len(task.units), task.embedding_size, word_dropout=task.word_dropout)
+    embedding = None
+    if task.units is not None:
+        embedding = Embedding(len(task.units), task.embedding_size, word_dropout=task.word_dropout)
+        embedding.weight.requires_grad_(not (task.embeddings and task.freeze_embeddings))
     body = build_body(task, task.scaler.dimensions if embedding is None else task.embedding_size)
     input_dropout = task.dropout if embedding is not None else 0.0
     if task.input_dropout is not None:
