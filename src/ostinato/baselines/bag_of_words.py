@@ -38,7 +38,8 @@ class Bag:
         """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
         counts: Counter[str] = Counter()
         number = 0
-        for number, tokens in enumerate(texts, start=1):
+        for tokens in texts:
+            number += 1
             counts.update(set(ngrams(tokens, order)))
         kept = sorted((item for item in counts.items() if item[1] >= minimum), key=lambda item: (-item[1], item[0]))[:most]
         frequencies = np.array([count for _, count in kept], dtype=np.float64)
@@ -60,7 +61,7 @@ class Bag:
         return len(self.ngrams)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ngrams": self.ngrams, "idf": [float(f"{value:.7g}") for value in self.idf[1:]], "order": self.order,
+        return {"ngrams": self.ngrams, "idf": self.idf[1:].tolist(), "order": self.order,
                 "weighting": self.weighting}  # fmt: skip
 
     @classmethod
@@ -121,8 +122,8 @@ class LinearBag(nn.Module):
     def __init__(self, features: int, classes: int, *, many: bool = False):
         super().__init__()
         self.many = many
-        self.register_buffer("coefficients", torch.zeros(features + 1, classes))
-        self.register_buffer("intercepts", torch.zeros(classes))
+        self.coefficients = nn.Parameter(torch.zeros(features + 1, classes), requires_grad=False)
+        self.intercepts = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, coefficients: np.ndarray, intercepts: np.ndarray) -> None:
         """Takes what solve() found."""
@@ -140,7 +141,7 @@ class Constant(nn.Module):
 
     def __init__(self, classes: int):
         super().__init__()
-        self.register_buffer("shares", torch.zeros(classes))
+        self.shares = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, shares: np.ndarray) -> None:
         self.shares.copy_(torch.from_numpy(shares))

@@ -8,7 +8,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,7 +113,8 @@ def read_npz(file: FilePath) -> Iterator[Series]:
     InputError: such an array missing or of another shape, NaN or infinite (with series, step and dimension)."""
     arrays = load_arrays(file)
     if "X" not in arrays:
-        raise InputError(f"{shown(file)}: no array 'X' among {', '.join(arrays) or 'none'}; expected X [N, T, D], y [N], perhaps lengths [N]")
+        raise InputError(f"{shown(file)}: no array 'X' among {', '.join(arrays) or 'none'}; "
+                         "expected X [N, T, D], y [N], perhaps lengths [N]")
     values, lengths = arrays["X"], arrays.get("lengths")
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(f"{shown(file)}: X must be numbers [N, T, D]; got {values.dtype} of shape {values.shape}")
@@ -121,9 +122,9 @@ def read_npz(file: FilePath) -> Iterator[Series]:
     labels = labels_of(arrays, len(series), file)
     for number, (one, label) in enumerate(zip(series, labels, strict=True), start=1):
         where = f"{shown(file)}: series {number}"
-        one = np.asarray(one, dtype=np.float32).reshape(len(one), -1)
-        if not len(one):
+        if not len(one) or not one.size:
             raise InputError(f"{where}: has no steps; remove it")
+        one = np.asarray(one, dtype=np.float32).reshape(len(one), -1)
         if not np.isfinite(one).all():
             step, dimension = (int(place) + 1 for place in np.argwhere(~np.isfinite(one))[0])
             raise InputError(f"{where}, step {step}, dimension {dimension}: {one[step - 1, dimension - 1]} is not a finite number; "
@@ -214,8 +215,3 @@ def series_of_line(line: str, where: str) -> np.ndarray:
         return as_series(json.loads(line), where)
     except (json.JSONDecodeError, RecursionError):
         raise InputError(f"{where}: not JSON; this model reads series, a list of frames a line, or .ts and .npz files") from None
-
-
-def dimensions_of(series: Sequence[np.ndarray]) -> list[int]:
-    """The different numbers of dimensions there are."""
-    return sorted({one.shape[1] for one in series})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
@@ -18,18 +17,18 @@ from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.embeddings import Pretrained, read_embeddings
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
 from ostinato.data.scaler import Scaler
-from ostinato.data.series import as_series, dimensions_of, is_series, series_of_line
+from ostinato.data.series import as_series, is_series, series_of_line
 from ostinato.data.text import shown
 from ostinato.data.units import Units, fit_units, units_from_dict
 from ostinato.data.vocabulary import UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS, confusion
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import POOLINGS, Classifier, Together
+from ostinato.models.classifier import POOLINGS, Together
 from ostinato.options import option
 from ostinato.tasks import classifiers
 from ostinato.tasks.labels import count_answers, targets_of, weights_of
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
 SOLVED = ("bag-of-words", "most-frequent")
 NEURAL = ("convolution", "feedforward")
@@ -78,7 +77,7 @@ class Classification(Task):
     embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size")
     freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
     filters: int = option(100, "convolution: filters of each of the widths 3, 4 and 5", minimum=1)
-    fixed_length: int | None = option(None, "feedforward: steps it sees (default: as many as 95 % of the training examples have)", minimum=1)
+    fixed_length: int | None = option(None, "feedforward: steps it sees (default: what 95 % of the training examples have)", minimum=1)
     ngrams: int | None = option(None, "bag-of-words: longest run of tokens (default: 2 words, 4 characters)", minimum=1)
     weighting: Literal["tf-idf", "counts"] = option("tf-idf", "bag-of-words: what an n-gram counts")
     strength: float = option(10.0, "bag-of-words: scikit-learn's C; less pulls coefficients harder to 0", above=0)
@@ -131,7 +130,7 @@ class Classification(Task):
         known = self.labels.tokens if self.labels is not None else ()
         records = read_labelled(files, text_column=self.text_column, label_column=self.label_column, known=known, notices=self.notices)
         name = " ".join(map(shown, files))
-        self.check(records, name)
+        self.check(records)
         if training:
             records = self.without_empty(records, name)
             if len({label for record in records for label in self.labels_of(record)}) < (1 if self.many else 2):
@@ -139,27 +138,25 @@ class Classification(Task):
                                  "a classifier needs examples of two labels or more")
         return records
 
-    def check(self, records: Sequence[Labelled], name: str) -> None:
+    def check(self, records: Sequence[Labelled]) -> None:
         """Raises InputError for records of another kind than the model's, of unlike dimensions, or with labels that are no grades."""
-        if self.labels is not None:
-            for record in records[:1]:
-                self.check_kind(record)
-        if not isinstance(records[0].inputs, str):
-            wanted = self.scaler.dimensions if self.scaler is not None else records[0].inputs.shape[1]
-            wrong = next((record for record in records if record.inputs.shape[1] != wanted), None)
-            if wrong is not None:
-                there = "the model has" if self.scaler is not None else "the first series has"
-                raise InputError(f"{wrong.where}: {wrong.inputs.shape[1]} dimensions, but {there} {wanted}")
-        if self.ordinal:
-            wrong = next((record for record in records if not is_number(record.label)), None)
-            if wrong is not None:
-                raise InputError(f"{wrong.where}: the label {wrong.label!r} is no number; --ordinal needs grades such as 1 to 5")
+        for record in records:
+            if self.labels is not None:
+                self.check_input(record)
+            elif not isinstance(record.inputs, str) and record.inputs.shape[1] != records[0].inputs.shape[1]:
+                raise InputError(f"{record.where}: {record.inputs.shape[1]} dimensions, "
+                                 f"but the first series has {records[0].inputs.shape[1]}")
+            if self.ordinal and not is_number(record.label):
+                raise InputError(f"{record.where}: the label {record.label!r} is no number; --ordinal needs grades such as 1 to 5")
 
-    def check_kind(self, record: Labelled) -> None:
-        is_text = isinstance(record.inputs, str)
+    def check_input(self, record: Labelled) -> None:
+        """Raises InputError for an input of another kind, or with other dimensions, than the model was trained on."""
+        where, is_text = record.where or "the input", isinstance(record.inputs, str)
         if is_text != self.reads_text:
             has, wants = ("text", "series of numbers") if is_text else ("a series of numbers", "texts")
-            raise InputError(f"{record.where or 'the input'}: {has}, but the model was trained on {wants}")
+            raise InputError(f"{where}: {has}, but the model was trained on {wants}")
+        if not is_text and record.inputs.shape[1] != self.scaler.dimensions:
+            raise InputError(f"{where}: {record.inputs.shape[1]} dimensions, but the model has {self.scaler.dimensions}")
 
     def without_empty(self, records: list[Labelled], name: str) -> list[Labelled]:
         kept = [record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()]
@@ -180,7 +177,7 @@ class Classification(Task):
             for record in read_unlabelled([file], text_column=self.text_column):
                 if not self.reads_text and isinstance(record.inputs, str) and not is_series(file):
                     record = record._replace(inputs=series_of_line(record.inputs, record.where))
-                self.check_kind(record)
+                self.check_input(record)
                 yield record
 
     def as_record(self, value: Any) -> Labelled:
@@ -191,7 +188,7 @@ class Classification(Task):
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
             value, label = value
         record = Labelled(value if isinstance(value, str) else as_series(value), label)
-        self.check_kind(record)
+        self.check_input(record)
         return record
 
     def key(self, record: Labelled) -> str | bytes:
@@ -199,10 +196,16 @@ class Classification(Task):
 
     def fit(self, records: Sequence[Labelled]) -> None:
         names = {label for record in records for label in self.labels_of(record)}
+        if len(names) < 2 and not self.many:
+            raise InputError(f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                             "give --dev, or more examples")
         self.labels = Vocabulary(sorted(names, key=float if self.ordinal else None), specials=())
         self.weights = weights_of(self.class_weights, [self.labels_of(record) for record in records], self.labels.tokens)
         self.notices.append(f"{len(self.labels)} labels: {counted([label for record in records for label in self.labels_of(record)])}")
-        if isinstance(records[0].inputs, str):
+        is_text = isinstance(records[0].inputs, str)
+        if self.model == "bag-of-words" and not is_text:
+            raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
+        if is_text:
             self.fit_text([record.inputs for record in records])
         else:
             self.scaler = Scaler.fit([record.inputs for record in records])
@@ -276,7 +279,7 @@ class Classification(Task):
     def probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> np.ndarray:
         """What the network gives each label, [N, C]."""
         examples = [self.encode(record)._replace(targets=None) for record in records]
-        device = next(chain(network.parameters(), network.buffers())).device
+        device = next(network.parameters()).device
         found = np.zeros((len(records), len(self.labels)), dtype=np.float64)
         for rows in by_length(examples, tokens=8192):
             found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
@@ -334,7 +337,8 @@ class Classification(Task):
     def pictures(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
         if self.many:
             return {}
-        matrix = confusion.confusion([prediction.text for prediction in predictions], [record.label for record in records], self.labels.tokens)
+        answers, truths = [prediction.text for prediction in predictions], [record.label for record in records]
+        matrix = confusion.confusion(answers, truths, self.labels.tokens)
         return {"confusion.png": lambda file: confusion.draw(matrix, self.labels.tokens).savefig(file, format="png", dpi=120)}
 
     def text_of(self, record: Labelled) -> str:

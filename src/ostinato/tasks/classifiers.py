@@ -87,8 +87,9 @@ def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
 
 def bag_tokens(task: Classification, text: str) -> list[str]:
     """What a bag is made of: words, or characters where these are the unit."""
-    spelling = Spelling(task.lowercase, True)
-    return (Characters if task.unit == "character" else Words)(Vocabulary([]), spelling, *[task.tokenized] * (task.unit != "character")).tokens(text)
+    spelling, none = Spelling(task.lowercase, True), Vocabulary([])
+    units = Characters(none, spelling) if task.unit == "character" else Words(none, spelling, task.tokenized)
+    return units.tokens(text)
 
 
 class Simple(Baseline):
@@ -130,5 +131,5 @@ class Simple(Baseline):
 
 
 def rounded(values: Any) -> Any:
-    """Numbers, however deep in lists, with seven digits: all that float32 has."""
-    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.7g}")
+    """Numbers, however deep in lists, with nine digits: enough to give every float32 back."""
+    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.9g}")

@@ -39,7 +39,8 @@ def count_answers(predictions: Sequence[Prediction], truths: Sequence[Sequence[s
         right = set(filter(None, given)) == set(truth)
         counts["accuracy"].append(METRICS["accuracy"].count(right, True))
         strange = any(label not in known for label in truth)
-        counts["f1"].append(METRICS["f1"].count([*(label in given for label in known), False], [*(label in truth for label in known), strange]))
+        has = [*(label in given for label in known), False], [*(label in truth for label in known), strange]
+        counts["f1"].append(METRICS["f1"].count(*has))
         counts["calibration_error"].append(calibration(prediction.details["probabilities"], truth, right, many=bool(separator)))
     return counts
 
