@@ -1,4 +1,5 @@
-"""Classification quality: accuracy on test sets that the field knows, with the baselines' beside it, three seeds each.
+"""Classification quality: accuracy on test sets that the field knows, with the baselines' beside it; three seeds each, and
+together (the mean of the three models' probabilities).
 
     python benchmarks/classification.py --data FOLDER                    # all five sets: about an hour and a half
     python benchmarks/classification.py --data FOLDER --sets sst2 --seeds 1
@@ -22,12 +23,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from setting import find, setting, write
-
 import ostinato
 from ostinato.commands.report import number, table
 from ostinato.data.labelled import read_labelled
 from ostinato.data.split import hold_out
+from setting import find, setting, write
 
 COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration error", "baseline", "accuracy", "convolution", "epochs",
            "minutes", "tokens/s", "parameters"]  # fmt: skip
@@ -51,6 +51,8 @@ def main() -> None:
             for seed in arguments.seeds:
                 rows.append(measure(arguments, name, files, seed))
                 print(f"{name}, seed {seed}: accuracy {rows[-1]['metrics']['accuracy']:.4f}", file=sys.stderr, flush=True)
+            if "dev" in files and len(arguments.seeds) > 1:  # the same training data, so the same vocabulary, for all of them
+                rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
     print(*setting(arguments), sep="\n")
     print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
     write(arguments.output, arguments, {"runs": rows})
@@ -75,10 +77,19 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
     report = ostinato.train("classification", **files, out=f"{arguments.runs}/{name}-{seed}", **settings).report
     beside = None
     if not arguments.no_convolution:
-        beside = ostinato.train("classification", **files, out=f"{arguments.runs}/{name}-{seed}-convolution", model="convolution", **settings)
+        out = f"{arguments.runs}/{name}-{seed}-convolution"
+        beside = ostinato.train("classification", **files, out=out, model="convolution", **settings)
     kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
     return {"set": name, "seed": seed, **{key: report[key] for key in kept},
             "convolution": beside.report["metrics"]["accuracy"] if beside else None}  # fmt: skip
+
+
+def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The runs of all seeds as one model: the mean of their probabilities. Its time is theirs together."""
+    model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
+    result = model.evaluate(files["test"])
+    return {**rows[0], "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"],
+            "seconds": sum(row["seconds"] for row in rows), "parameters": sum(row["parameters"] for row in rows), "convolution": None}  # fmt: skip
 
 
 def sst2(data: str, folder: Path) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from ostinato.tasks.classification import Classification
 WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
 OTHERS = ["a", "film", "and", "the", "one", "it"]
 TINY = {"hidden_size": 16, "embedding_size": 8, "epochs": 15.0, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0, "batch_size": 8,
-        "tensorboard": False, "minimum_count": 1}  # fmt: skip
+        "evaluate_every": 3.0, "tensorboard": False, "minimum_count": 1}  # fmt: skip
 
 
 def toy(path, count=60, *, seed=0, kinds=("good", "bad"), label=lambda kind: kind):

@@ -77,6 +77,8 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
     batches = make_batches(built, data, training, plan.seed)
+    if "epochs" not in plan.values:
+        training = training.stretched(len(batches))
     optimizer = None if built.solved else build_optimizer(network, training)
     # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar, Literal
@@ -27,7 +26,7 @@ from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import POOLINGS, Together
 from ostinato.options import option
 from ostinato.tasks import classifiers
-from ostinato.tasks.labels import count_answers, targets_of, weights_of
+from ostinato.tasks.labels import count_answers, is_number, log_probability, targets_of, weights_of
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
 SOLVED = ("bag-of-words", "most-frequent")
@@ -42,7 +41,10 @@ class Classification(Task):
     example = "ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment"
     metrics = ("accuracy", "f1", "calibration_error")
     sample = "classification"
-    training: ClassVar[dict[str, Any]] = {"normalise": "sequences", "batch_size": 32}
+    sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16}
+    training: ClassVar[dict[str, Any]] = {
+        "normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.3, "learning_rate": 0.002, "schedule": "cosine",
+        "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5}  # fmt: skip
     speed_of = "inputs"
     models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
 
@@ -63,15 +65,16 @@ class Classification(Task):
     # the model
     model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(256, "units of each layer, both directions together", minimum=1)
-    embedding_size: int = option(128, "dimensions of a token's vector", minimum=1)
+    hidden_size: int = option(200, "units of each layer, both directions together", minimum=1)
+    embedding_size: int = option(300, "dimensions of a token's vector", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
     bidirectional: bool = option(True, "read both ways")
     pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
     dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
     input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
                                          minimum=0, maximum=0.99)
-    word_dropout: float = option(0.2, "probability with which a word's vector is dropped everywhere in a text", minimum=0, maximum=0.99)
+    word_dropout: float | None = option(None, "probability with which a token's vector is dropped everywhere in a text "
+                                        "(default: 0.5 of words, 0.2 of subwords, 0 of characters)", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     label_smoothing: float = option(0.0, "share of probability spread over all classes while training", minimum=0, maximum=0.99)
     embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size")
@@ -290,13 +293,9 @@ class Classification(Task):
 
     def decode(self, record: Labelled, probabilities: list[float]) -> Prediction:
         given = dict(zip(self.labels.tokens, probabilities, strict=True))
-        if self.many:
-            text = self.label_separator.join(label for label, value in given.items() if value >= self.threshold)
-            logarithm = sum(safe_log(max(value, 1 - value)) for value in probabilities)
-        else:
-            text = max(given, key=given.__getitem__)
-            logarithm = safe_log(given[text])
-        details: dict[str, Any] = {"log_probability": logarithm, "probabilities": given}
+        chosen = [label for label, value in given.items() if value >= self.threshold] if self.many else [max(given, key=given.__getitem__)]
+        text = self.label_separator.join(chosen) if self.many else chosen[0]
+        details: dict[str, Any] = {"log_probability": log_probability(given, chosen, self.many), "probabilities": given}
         if self.units is not None and not self.solved:
             numbers = self.units.encode(record.inputs)
             if UNK in numbers:
@@ -304,15 +303,11 @@ class Classification(Task):
         return Prediction(text, details)
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
-        scores = []
-        for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True):
-            given, true = dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record)
-            if not true and not self.many:
-                raise InputError(f"{record.where or 'the input'}: no label whose probability could be told")
-            shares = [value if label in true else 1 - value for label, value in given.items()] if self.many else []
-            shares += [0.0 if self.many else given.get(label, 0.0) for label in true if not self.many or label not in given]
-            scores.append(sum(safe_log(share) for share in shares))
-        return scores
+        missing = next((record for record in records if not self.labels_of(record) and not self.many), None)
+        if missing is not None:
+            raise InputError(f"{missing.where or 'the input'}: no label whose probability could be told")
+        return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record), self.many)
+                for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
 
     def measure(self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         unseen = [label for record in records for label in self.labels_of(record) if label not in self.labels]
@@ -362,15 +357,3 @@ class Classification(Task):
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return classifiers.Simple.restore(state)
-
-
-def is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def safe_log(value: float) -> float:
-    """log, of 0 minus infinity"""
-    return math.log(value) if value > 0 else -math.inf

@@ -27,6 +27,7 @@ from ostinato.tasks.task import Baseline, Counts, Unsuitable
 if TYPE_CHECKING:
     from ostinato.tasks.classification import Classification
 
+WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}  # a text is told by few of its words, but by all of its letters
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x labels
 
 
@@ -38,7 +39,8 @@ def build(task: Classification) -> nn.Module:
         return LinearBag(len(task.bag), len(task.labels), many=task.many)
     embedding = None
     if task.units is not None:
-        embedding = Embedding(len(task.units), task.embedding_size, word_dropout=task.word_dropout)
+        word_dropout = WORD_DROPOUT[task.unit] if task.word_dropout is None else task.word_dropout
+        embedding = Embedding(len(task.units), task.embedding_size, word_dropout=word_dropout)
         embedding.weight.requires_grad_(not (task.embeddings and task.freeze_embeddings))
     body = build_body(task, task.scaler.dimensions if embedding is None else task.embedding_size)
     input_dropout = task.dropout if embedding is not None else 0.0

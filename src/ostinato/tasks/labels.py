@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -28,6 +29,24 @@ def weights_of(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str])
     raw = {label: counts[label] ** -power for label in known}
     mean = sum(raw[label] * counts[label] for label in known) / sum(counts.values())
     return [raw[label] / mean for label in known]
+
+
+def is_number(text: str) -> bool:
+    """Whether a label can be a grade."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def log_probability(given: Mapping[str, float], labels: Sequence[str], many: bool) -> float:
+    """log P of these labels, given each one's probability; minus infinity for one that is not known.
+
+    With `many`, that of these and of no others: log_probability({"a": 0.5, "b": 0.25}, ["a"], True) -> log(0.5 * 0.75)"""
+    shares = [given.get(label, 0.0) for label in labels]
+    if many:
+        shares += [1 - value for label, value in given.items() if label not in labels]
+    return sum(math.log(share) if share > 0 else -math.inf for share in shares)
 
 
 def count_answers(predictions: Sequence[Prediction], truths: Sequence[Sequence[str]], known: Sequence[str],
