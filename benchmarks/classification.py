@@ -88,8 +88,8 @@ def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str
     """The runs of all seeds as one model: the mean of their probabilities. Its time is theirs together."""
     model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
     result = model.evaluate(files["test"])
-    return {**rows[0], "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"],
-            "seconds": sum(row["seconds"] for row in rows), "parameters": sum(row["parameters"] for row in rows), "convolution": None}  # fmt: skip
+    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
+    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"], "convolution": None}
 
 
 def sst2(data: str, folder: Path) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from ostinato import options
 from ostinato.commands.plan import make_plan
 from ostinato.commands.progress import say
 from ostinato.commands.report import as_json, number, table
+from ostinato.commands.session import refuse_used
 from ostinato.commands.train import train as train_one
 from ostinato.data.files import write_atomically
 from ostinato.errors import InputError, nearest
@@ -49,6 +50,7 @@ def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list
         if doubled:
             raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
         make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
+        refuse_used(folder / name, overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
     for name in names:

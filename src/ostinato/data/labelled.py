@@ -62,7 +62,8 @@ def read_one(file: FilePath, of: int, text_column: str | None, label_column: str
         return (Labelled(series.values, series.label, series.where) for series in read_series(file))
     if Path(file).is_dir():
         return read_folder(Path(file))
-    if not is_table(file) and not has_tabs(file) and not (text_column or label_column):
+    table = is_table(file) or str(file) == "-" or text_column or label_column  # standard input can be read but once
+    if not table and not has_tabs(file):
         if of == 1:
             raise InputError(f"{shown(file)}: texts without labels; expected a table with columns text and label, "
                              "or several files, one a class")
