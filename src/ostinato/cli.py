@@ -28,7 +28,7 @@ COMMANDS = {
     "compare": "several models on the same data: ostinato compare classification --models bag-of-words,convolution,gru,lstm",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "what runs fast here, and why not: ostinato benchmark",
-    "tasks": "what it can be done to: the tasks, their files, an example each",
+    "tasks": "the tasks, what each reads and an example command: ostinato tasks",
 }
 
 
@@ -167,13 +167,31 @@ def run(command: str, arguments: list[str]) -> None:
     result = getattr(module, command)(*positional, **values)
     lines = module.lines(result, json=as_json)
     if output is None:
-        for line in lines:
-            print(line, flush=sys.stdout.isatty())
-        sys.stdout.flush()
+        print_lines(lines)
         return
     from ostinato.data.files import write_atomically
 
     write_atomically(output, "".join(line + "\n" for line in lines).encode())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """To stdout; a person sees each line at once. Raises InputError where it cannot be written (disk full)."""
+    for line in chain(lines, [None]):
+        try:
+            if line is None:
+                sys.stdout.flush()
+            else:
+                print(line, flush=sys.stdout.isatty())
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            discard_output()
+            raise InputError(f"standard output: {error.strerror}; make room and run again") from None
+
+
+def discard_output() -> None:
+    """What is still in stdout's buffer has nowhere to go, and Python would complain of that when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_output(output: str) -> None:
@@ -219,8 +237,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(" ".join(str(error).split("\n")), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output (head, say) has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # a name too long, a folder closed to us
+        return 2
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.status

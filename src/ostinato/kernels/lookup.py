@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -123,6 +124,11 @@ def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = No
         if path.why_not(cell, x) is None:
             return path.run
     return None
+
+
+def find_backward(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> Callable | None:
+    """As `find`, for a run from each row's last real step to its first; only the native kernels have one."""
+    return functools.partial(run, reverse=True) if why_not(cell, x, state, lengths) is None else None
 
 
 def warn_once() -> None:

@@ -1,8 +1,8 @@
 """Weights in the order the kernels read them, kept between calls that only infer.
 
-What is kept belongs to one tensor at one version: every in-place change that PyTorch counts (an optimizer's step,
-`load_state_dict`, `copy_`) makes it stale. Changes behind PyTorch's back (`weight.data.add_(...)`, NumPy) are not
-seen: call `forget()` after them."""
+What is kept belongs to one tensor at one version: every in-place change that PyTorch counts (`load_state_dict`,
+`copy_`) makes it stale, and so does every step of an optimizer, which PyTorch does not count where it is fused.
+Changes behind PyTorch's back (`weight.data.add_(...)`, NumPy) are not seen: call `forget()` after them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ostinato.kernels import native
@@ -28,6 +29,9 @@ _rooms: WeakIdKeyDictionary = WeakIdKeyDictionary()  # weight -> {what for: Room
 def forget() -> None:
     """Packs every weight anew at its next use."""
     _rooms.clear()
+
+
+register_optimizer_step_post_hook(lambda *_: forget())  # fused steps change weights without a new version
 
 
 def state_of(weight: Tensor) -> tuple[int, int, int]:
