@@ -25,7 +25,7 @@ def data(tmp_path, monkeypatch):
 
 
 def test_one_table_and_one_picture(data, capsys):
-    files = ["--train", "train.tsv", "--test", "test.tsv", "--out", "cmp"]
+    files = ["--train", "train.tsv", "--dev", "test.tsv", "--test", "test.tsv", "--out", "cmp"]
     command = ["compare", "classification", *files, "--models", "most-frequent,gru", "--no-tensorboard", *FLAGS]
     assert main([*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

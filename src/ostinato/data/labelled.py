@@ -27,7 +27,7 @@ class Labelled(NamedTuple):
 
 
 def read_labelled(files: Sequence[FilePath], *, text_column: str | None = None, label_column: str | None = None,
-                  known: Sequence[str] = (), notices: list[str] | None = None) -> list[Labelled]:
+                  known: Sequence[str] = (), unlabelled: bool = False, notices: list[str] | None = None) -> list[Labelled]:
     """The labelled texts or series of the files, each of which may be
 
         a table (TSV, CSV, JSONL, Parquet)   columns text and label, or those named; a TSV of two columns needs no header
@@ -35,8 +35,9 @@ def read_labelled(files: Sequence[FilePath], *, text_column: str | None = None, 
         several text files without tabs      one a class, a text a line; the file's name is the label
         .ts or .npz                          series of numbers
 
-    known     labels of a trained model: they tell which column is which where no header does
-    notices   what the reader should know, a line each, is added here
+    known       labels of a trained model: they tell which column is which where no header does
+    unlabelled  a row may have no label, where several are allowed
+    notices     what the reader should know, a line each, is added here
 
     InputError, with file and line: a row without a label, no such column, nothing to read, texts and series mixed."""
     if not files:
@@ -50,7 +51,7 @@ def read_labelled(files: Sequence[FilePath], *, text_column: str | None = None, 
         records += found
     if len({isinstance(record.inputs, str) for record in records}) > 1:
         raise InputError(f"{' '.join(map(shown, files))}: texts and series of numbers cannot be mixed; give files of one kind")
-    missing = next((record for record in records if not record.label), None)
+    missing = None if unlabelled else next((record for record in records if not record.label), None)
     if missing is not None:
         raise InputError(f"{missing.where}: no label; complete the row or remove it")
     return records

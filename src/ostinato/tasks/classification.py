@@ -29,6 +29,7 @@ from ostinato.tasks import classifiers
 from ostinato.tasks.labels import count_answers, is_number, log_probability, targets_of, weights_of
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
+MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
 SOLVED = ("bag-of-words", "most-frequent")
 NEURAL = ("convolution", "feedforward")
 
@@ -55,7 +56,8 @@ class Classification(Task):
     ordinal: bool = option(False, "labels are grades in order, such as 1 to 5 stars")
     unit: Literal["word", "character", "subword"] = option("word", "what a token of a text is")
     vocabulary_size: int | None = option(None, "most tokens of the vocabulary (default: 20,000; 8,000 subwords)", minimum=10)
-    minimum_count: int = option(2, "words and characters seen less often become <unk>", minimum=1)
+    minimum_count: int | None = option(None, "words and characters seen less often become <unk> (default: 2 with 500 texts, else 1)",
+                                       minimum=1)
     lowercase: bool = option(True, "lower-case everything")
     tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
@@ -131,7 +133,8 @@ class Classification(Task):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Labelled]:
         known = self.labels.tokens if self.labels is not None else ()
-        records = read_labelled(files, text_column=self.text_column, label_column=self.label_column, known=known, notices=self.notices)
+        records = read_labelled(files, text_column=self.text_column, label_column=self.label_column, known=known,
+                                unlabelled=self.many, notices=self.notices)
         name = " ".join(map(shown, files))
         self.check(records)
         if training:
@@ -218,12 +221,13 @@ class Classification(Task):
             self.solution = classifiers.solve(self, records)
 
     def fit_text(self, texts: Sequence[str]) -> None:
-        if self.model == "bag-of-words":
-            self.bag = classifiers.fit_bag(self, texts)
+        if self.solved:
+            self.bag = classifiers.fit_bag(self, texts) if self.model == "bag-of-words" else None
+            return
         size = self.vocabulary_size or (8000 if self.unit == "subword" else 20_000)
-        self.units = fit_units(self.unit, texts, size=size, minimum_count=1 if self.solved else self.minimum_count,
-                               lowercase=self.lowercase, tokenized=self.tokenized)
-        if self.embeddings is not None and not self.solved:
+        minimum = self.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
+        self.units = fit_units(self.unit, texts, size=size, minimum_count=minimum, lowercase=self.lowercase, tokenized=self.tokenized)
+        if self.embeddings is not None:
             self.pretrained = read_embeddings(self.embeddings, self.units.all_tokens)
             self.embedding_size = self.pretrained.vectors.shape[1]
             self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
@@ -247,6 +251,8 @@ class Classification(Task):
         target = targets_of(self.labels_of(record), self.labels, self.many)
         if self.bag is not None:
             return Example(torch.from_numpy(np.stack(self.bag.vector(self.bag_tokens(record.inputs)), 1).astype(np.float32)), target)
+        if self.solved:
+            return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
         if self.scaler is not None:
             return Example(torch.from_numpy(self.scaler(record.inputs)), target)
         numbers = self.units.encode(record.inputs) or [UNK]  # an empty text has an answer, too
@@ -296,7 +302,7 @@ class Classification(Task):
         chosen = [label for label, value in given.items() if value >= self.threshold] if self.many else [max(given, key=given.__getitem__)]
         text = self.label_separator.join(chosen) if self.many else chosen[0]
         details: dict[str, Any] = {"log_probability": log_probability(given, chosen, self.many), "probabilities": given}
-        if self.units is not None and not self.solved:
+        if self.units is not None:
             numbers = self.units.encode(record.inputs)
             if UNK in numbers:
                 details["unknown"] = numbers.count(UNK) / len(numbers)

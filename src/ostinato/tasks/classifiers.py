@@ -83,8 +83,8 @@ def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
         raise Unsuitable("--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'")
     order = task.ngrams or (4 if task.unit == "character" else 2)
     most = max(1000, min(50_000, MOST_COEFFICIENTS // len(task.labels)))
-    return Bag.fit((bag_tokens(task, text) for text in texts), order=order, weighting=task.weighting, minimum=min(2, task.minimum_count),
-                   most=most)
+    return Bag.fit((bag_tokens(task, text) for text in texts), order=order, weighting=task.weighting, most=most,
+                   minimum=task.minimum_count or (2 if len(texts) >= 100 else 1))
 
 
 def bag_tokens(task: Classification, text: str) -> list[str]:
