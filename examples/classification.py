@@ -1,6 +1,6 @@
 """Film reviews, positive or negative, from Python: trains on the packaged sample, answers, says how sure it is, compares.
 
-Expect an accuracy of about SCORE after about a minute on two cores (a bag of words with scikit-learn: about 77 %).
+Expect an accuracy of about 75 % after about a minute on two cores (a bag of words with scikit-learn: about 77 %).
 
     python examples/classification.py [RUN]
 """
