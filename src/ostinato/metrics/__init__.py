@@ -6,6 +6,14 @@
 
 so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
 
-from ostinato.metrics import accuracy, bleu, chrf, perplexity
+from ostinato.metrics import accuracy, bleu, calibration_error, chrf, f1, mae, perplexity
 
-METRICS = {"accuracy": accuracy, "bleu": bleu, "chrf": chrf, "perplexity": perplexity}
+METRICS = {
+    "accuracy": accuracy,
+    "bleu": bleu,
+    "calibration_error": calibration_error,
+    "chrf": chrf,
+    "f1": f1,
+    "mae": mae,
+    "perplexity": perplexity,
+}
