@@ -39,7 +39,7 @@ class Translation(Task):
     sample = "translation"
     training = {"epochs": 12.0, "batch_tokens": 1200, "optimizer": "adam", "learning_rate": 0.002, "beta2": 0.98,
                 "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
-    sample_training = {"epochs": 12.0}
+    sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
 
     # the text
     unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
