@@ -6,6 +6,14 @@
 
 so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
 
-from ostinato.metrics import accuracy, bleu, chrf, perplexity
+from ostinato.metrics import accuracy, bleu, chrf, f1, perplexity, precision, recall
 
-METRICS = {"accuracy": accuracy, "bleu": bleu, "chrf": chrf, "perplexity": perplexity}
+METRICS = {
+    "accuracy": accuracy,
+    "bleu": bleu,
+    "chrf": chrf,
+    "f1": f1,
+    "perplexity": perplexity,
+    "precision": precision,
+    "recall": recall,
+}

@@ -1,10 +1,11 @@
 """The tasks by name. To add one: a file with a Task, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation,)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Tagging)}
 
 
 def task_class(name: str) -> type[Task]:

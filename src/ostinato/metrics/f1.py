@@ -1,0 +1,27 @@
+"""F1, from 0 to 1: the harmonic mean of precision and recall; of several classes, the mean of each one's (macro F1).
+
+Counted for each class are those found and right, those found, and those there are. With a single class (spans of a tagger,
+say) it is the usual F1; with several, every class weighs the same, however rare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+higher_is_better = True
+bounds = (0.0, 1.0)
+
+
+def count(prediction: Sequence[bool], reference: Sequence[bool]) -> tuple[int, ...]:
+    """(right, found, there) for each class: count([1, 0], [1, 1]) -> (1, 1, 1, 0, 0, 1)
+
+    Prediction and reference say for each class whether the example has it. ValueError if they differ in length."""
+    if len(prediction) != len(reference):
+        raise ValueError(f"f1 needs as many classes in prediction and reference; got {len(prediction)} and {len(reference)}")
+    return tuple(number for given, true in zip(prediction, reference, strict=True)
+                 for number in (int(given and true), int(given), int(true)))  # fmt: skip
+
+
+def score(total: Sequence[float]) -> float:
+    """score((1, 1, 1, 0, 0, 1)) -> 0.5: the mean over the classes that were found or there; 0 if none was."""
+    each = [2 * right / (found + there) for right, found, there in zip(*(total[part::3] for part in range(3)), strict=True) if found + there]
+    return float(sum(each) / len(each)) if each else 0.0
