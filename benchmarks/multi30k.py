@@ -15,11 +15,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from setting import parallel, setting, write
-
 import ostinato
 from ostinato.commands.report import number, table
 from ostinato.training.curves import read_curves
+from setting import parallel, setting, write
 
 TEST = "test_2016_flickr"
 COLUMNS = ["pair", "seed", "BLEU beam 5", "95 % interval", "BLEU greedy", "95 % interval", "word for word", "chrF", "perplexity",

@@ -24,7 +24,7 @@ ALLOWED = {
     "cells": {"kernels"},
     "decoding": {"cells"},
     "training": {"cells", "layers", "data"},
-    "inspection": {"cells", "layers", "data"},
+    "inspection": {"cells", "layers", "data", "kernels"},
     "serving": set(),
     "data": set(),
     "metrics": set(),

@@ -1,5 +1,6 @@
 """Every kernel equals the reference loop, values and gradients, on every path that this machine has."""
 
+import concurrent.futures
 import functools
 
 import pytest
@@ -10,7 +11,7 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import lookup, native
+from ostinato.kernels import lookup, native, packed
 
 CELLS = {
     "lstm": LSTM,
@@ -84,7 +85,9 @@ def reversed_reference(cell, x, state, lengths):
         outputs, last = scan(cell, x[b : b + 1, :length].flip(1), tuple(part[b : b + 1] for part in state))
         rest = outputs.new_zeros(1, x.shape[1] - length, outputs.shape[2])
         rows.append((torch.cat([outputs.flip(1), rest], 1), last))
-    return torch.cat([row[0] for row in rows]), tuple(torch.cat(parts) for parts in zip(*(r[1] for r in rows), strict=True))
+    return torch.cat([row[0] for row in rows]), tuple(
+        torch.cat(parts) for parts in zip(*(r[1] for r in rows), strict=True)
+    )
 
 
 def close(found, expected):
@@ -130,7 +133,10 @@ def test_only_what_is_asked_for(name):
         grads = []
         for run in (by_kernel, scan):
             cell.requires_grad_(bool(weights)).zero_grad()
-            leaf, first = x.clone().requires_grad_(bool(inputs)), tuple(s.clone().requires_grad_(bool(states)) for s in state)
+            leaf, first = (
+                x.clone().requires_grad_(bool(inputs)),
+                tuple(s.clone().requires_grad_(bool(states)) for s in state),
+            )
             outputs, last = run(cell, leaf, first, torch.tensor([5, 2, 0, 4]))
             (([outputs, *last][part]) * scales[part]).sum().backward()
             grads.append([tensor.grad for tensor in (leaf, *first, *cell.parameters())])
@@ -246,3 +252,42 @@ def test_wrong_lengths():
     cell, x, state, _ = example(LSTM, 2, 3, 3, 4)
     with pytest.raises(ValueError, match=r"lengths must lie in 0\.\.3; got 1\.\.4"):
         by_kernel(cell, x, state, torch.tensor([1, 4]))
+
+
+@needs_native
+def test_packed_weights_follow_the_weights():
+    cell, x, state, _ = example(LSTM, 2, 3, 3, 20)
+    with torch.no_grad():
+        for change in (
+            lambda: None,
+            lambda: cell.from_hidden.weight.mul_(2),
+            lambda: cell.from_input.weight.copy_(cell.from_input.weight + 1),
+            lambda: cell.load_state_dict({name: value + 0.5 for name, value in cell.state_dict().items()}),
+            lambda: setattr(cell.from_hidden, "weight", torch.nn.Parameter(cell.from_hidden.weight * 3)),
+            lambda: torch.optim.SGD(cell.parameters(), 0.1).step(),
+        ):
+            by_kernel(cell, x, state, None)  # packs, or finds what was packed
+            change()
+            torch.testing.assert_close(by_kernel(cell, x, state, None)[0], scan(cell, x, state)[0])
+        cell.from_hidden.weight.data.mul_(2)  # not counted by PyTorch
+        packed.forget()
+        torch.testing.assert_close(by_kernel(cell, x, state, None)[0], scan(cell, x, state)[0])
+    with torch.inference_mode():
+        cell = LSTM(3, 4)
+        torch.testing.assert_close(by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0])
+
+
+@needs_native
+def test_threads_at_once():
+    """Several Python threads, one model: the packing of one must not be seen half done by another."""
+    cell, x, state, _ = example(LSTM, 4, 5, 8, 200)
+    with torch.no_grad():
+        expected = by_kernel(cell, x, state, None)[0]
+        packed.forget()
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+
+            def run(_):
+                with torch.no_grad():
+                    return by_kernel(cell, x, state, None)[0]
+
+            assert all(torch.equal(outputs, expected) for outputs in pool.map(run, range(60)))

@@ -117,7 +117,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
-        return [(f"the {first} task and its model", list(options.fields(task).values())), ("training", training)]
+        return [(f"the {task.name} task and its model", list(options.fields(task).values())), ("training", training)]
     from ostinato.tasks.folder import describe
 
     run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
@@ -160,17 +160,46 @@ def run(command: str, arguments: list[str]) -> None:
     module = importlib.import_module(f"ostinato.commands.{command}")
     values = parse(command, module, arguments)
     as_json, output = values.pop("json", False), values.pop("output", None)
+    if output is not None:
+        check_output(output)
     positional = [values.pop(field.name) for field in signature_positionals(module, command)]
     result = getattr(module, command)(*positional, **values)
     lines = module.lines(result, json=as_json)
     if output is None:
-        for line in lines:
-            print(line, flush=sys.stdout.isatty())
-        sys.stdout.flush()
+        print_lines(lines)
         return
     from ostinato.data.files import write_atomically
 
     write_atomically(output, "".join(line + "\n" for line in lines).encode())
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """To stdout; a person sees each line at once. Raises InputError where it cannot be written (disk full)."""
+    for line in chain(lines, [None]):
+        try:
+            if line is None:
+                sys.stdout.flush()
+            else:
+                print(line, flush=sys.stdout.isatty())
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            discard_output()
+            raise InputError(f"standard output: {error.strerror}; make room and run again") from None
+
+
+def discard_output() -> None:
+    """What is still in stdout's buffer has nowhere to go, and Python would complain of that when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_output(output: str) -> None:
+    """Says before the work, not after it, that its result has nowhere to go."""
+    path = Path(output)
+    if path.is_dir():
+        raise InputError(f"{output}: a folder; name a file")
+    if not path.parent.is_dir():
+        raise InputError(f"{output}: there is no folder {path.parent}; create it first")
 
 
 def signature_positionals(module: ModuleType, command: str) -> list[Field]:
@@ -207,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(" ".join(str(error).split("\n")), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output (head, say) has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)

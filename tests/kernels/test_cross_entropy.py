@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy, linear
 
 from ostinato.kernels import cross_entropy as module
-from ostinato.kernels import linear_cross_entropy
+from ostinato.kernels import linear_cross_entropy, native
 
 
 def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
@@ -35,11 +35,30 @@ def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bia
         torch.testing.assert_close(a, b)
 
 
-def test_float32_and_one_word():
-    for a, b in zip(*both(33, 8, 1, smoothing=0.1, dtype=torch.float32), strict=True):
-        torch.testing.assert_close(a, b)
-    for a, b in zip(*both(33, 40, 1000, dtype=torch.float32), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize("isa", range(len(native.instruction_sets)) or [None])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("N", "H", "V"), [(33, 8, 1), (33, 40, 1000), (1, 1, 17), (7, 3, 16), (100, 65, 33)])
+def test_float32(monkeypatch, N, H, V, smoothing, isa):
+    if isa is not None:
+        monkeypatch.setattr(native, "chosen", isa)
+    monkeypatch.setattr(module, "PIECE", 20 * V)
+    for a, b in zip(*both(N, H, V, smoothing=smoothing, ignored=N // 5, dtype=torch.float32), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_extreme_logits_and_not_a_number():
+    hidden, targets = torch.tensor([[300.0], [-300.0], [float("nan")]]), torch.tensor([1, 1, 0])
+    weight = torch.tensor([[1.0], [2.0], [-1.0]])
+    for row in range(3):
+        ours = linear_cross_entropy(hidden[row : row + 1], weight, None, targets[row : row + 1])
+        theirs = cross_entropy(hidden[row : row + 1] @ weight.t(), targets[row : row + 1], reduction="sum")
+        torch.testing.assert_close(ours, theirs, equal_nan=True)
+
+
+def test_a_target_out_of_range():
+    for target in (5, -1):
+        with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
+            linear_cross_entropy(torch.zeros(1, 4), torch.zeros(5, 4), None, torch.tensor([target]))
 
 
 def test_without_gradients_and_with_some():

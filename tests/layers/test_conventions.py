@@ -85,6 +85,32 @@ def test_onnx_reference(name):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("directions", [1, 2])
+def test_onnx_live(kind, directions):
+    """What `to_onnx` gives, computed by ONNX Runtime, with peepholes and lengths."""
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    layer = tuple(random_weights(kind, peepholes=kind == "lstm", seed=seed) for seed in range(directions))
+    inputs, attributes = c.to_onnx(layer)
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    fed = {"X": x.transpose(0, 1).numpy().astype(np.float32), "L": np.array([5, 3], np.int32)}
+    names = ["X", "W", "R", "B", "L", "", "", "P"][: 8 if "P" in inputs else 5]
+    node = onnx.helper.make_node(kind.removesuffix("-reset-before").upper(), names, ["Y"], **attributes)
+    numbers_ = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [node], "one", [
+            onnx.helper.make_tensor_value_info("X", numbers_, [5, 2, 3]),
+            onnx.helper.make_tensor_value_info("L", onnx.TensorProto.INT32, [2]),
+        ],
+        [onnx.helper.make_tensor_value_info("Y", numbers_, [5, directions, 2, 4])],
+        [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in inputs.items()],
+    )  # fmt: skip
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
+    (y,) = runtime.InferenceSession(model.SerializeToString()).run(None, fed)
+    found = c.to_recurrent([layer])(x, torch.tensor([5, 3]))[0].detach().numpy()
+    np.testing.assert_allclose(y.transpose(2, 0, 1, 3).reshape(2, 5, -1), found, rtol=0, atol=1e-6)
+
+
 def check_keras(name: str, arrays: list, x, y) -> None:
     kind = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}[CASES[name][0]]
     options = {key: CASES[name][1][key] for key in ("activation", "reset_after") if key in CASES[name][1]}
@@ -272,6 +298,22 @@ def test_there_and_back(kind, name, inputs, hidden, biases, seed):
             there_and_back(name, weights)
         return
     same_function(weights, there_and_back(name, weights))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_directions_there_and_back(kind):
+    layer = tuple(random_weights(kind, seed=seed) for seed in range(2))
+    inputs, attributes = c.to_onnx(layer)
+    before = attributes.pop("linear_before_reset", 0)
+    by_onnx = c.from_onnx(
+        kind.removesuffix("-reset-before"), *(inputs.get(key) for key in "WRB"),
+        linear_before_reset=before, activations=attributes.get("activations"),
+    )  # fmt: skip
+    reset_after = {"gru": True, "gru-reset-before": False}.get(kind)
+    by_keras = c.from_keras(c.to_keras(layer), kind=kind.removesuffix("-reset-before"), reset_after=reset_after)
+    for row in range(2):
+        same_function(by_onnx[row], layer[row])
+        same_function(by_keras[row], layer[row])
 
 
 @pytest.mark.parametrize("name", ["ostinato", "onnx"])

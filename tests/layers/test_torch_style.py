@@ -12,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import prune
 from torch.nn.utils import rnn as packing
 
 import ostinato.nn as ours
@@ -387,6 +388,18 @@ def test_other_dtypes(kind):
     mine, theirs = mine.float(), theirs.float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         close(mine(x), theirs(x), 1e-2)
+        close(mine(x, lengths=[5, 0])[0][0], theirs(x)[0][0], 1e-2)
+
+
+@EACH_KIND
+def test_lengths_of_nothing(kind):
+    layer = getattr(ours, kind)(3, 4, batch_first=True)
+    for shape in ((0, 5, 3), (2, 0, 3)):
+        for path in (contextlib.nullcontext, kernels.disabled):
+            with path():
+                output, state = layer(torch.ones(shape), lengths=torch.zeros(shape[0], dtype=torch.int64))
+                assert output.shape == (*shape[:2], 4)
+                assert all(part.shape == (1, shape[0], 4) and not part.any() for part in leaves(state))
 
 
 @EACH_KIND
@@ -415,7 +428,7 @@ def test_weights_computed_by_hooks(kind, change):
     x = torch.randn(9, 2, 3)
     for layer in (theirs, mine):
         if change == "prune":
-            nn.utils.prune.l1_unstructured(layer, "weight_hh_l0", amount=0.5)
+            prune.l1_unstructured(layer, "weight_hh_l0", amount=0.5)
         else:
             nn.utils.weight_norm(layer, "weight_hh_l0")
     found, expected = mine(x), theirs(x)
@@ -510,6 +523,7 @@ def test_compile(kind):
 
 
 @EACH_KIND
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
 def test_export_and_trace(kind):
     layer = getattr(ours, kind)(3, 4, 2, batch_first=True).eval()
     x = torch.randn(2, 5, 3)

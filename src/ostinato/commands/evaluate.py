@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from ostinato.commands.device import choose
-from ostinato.commands.progress import track
+from ostinato.commands.plan import check_seed
+from ostinato.commands.progress import tell, track
 from ostinato.commands.report import as_json, number, scores, table
 from ostinato.data.samples import sample
 from ostinato.errors import InputError
@@ -31,10 +32,12 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     device    cpu, cuda, or auto
     seed      of the resampling behind intervals and tests
     """
+    check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     files = list(files) or [str(sample(task.sample)["test"])]
     records = task.read(files)
+    tell(task.notices)
     result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result}
     baseline = load_baseline(trained.folder, task)

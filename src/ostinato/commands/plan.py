@@ -54,18 +54,28 @@ def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], r
     values.update(settings)
     if not train:
         values = {**chosen.sample_training, **values}
-    if not 0 <= seed < 2**63:
-        raise InputError(f"--seed must be between 0 and 2**63 - 1; got {seed}")
+    check_seed(seed)
     plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
     plan.build_task()
     plan.build_options()
     return plan
 
 
+def check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed must be between 0 and 2**63 - 1; got {seed}")
+
+
 def listed(files: Any) -> list[str]:
     """A file or several, as absolute paths: a run may be resumed from another folder."""
     files = [files] if isinstance(files, (str, Path)) else list(files)
     return [str(file) if str(file) == "-" else str(Path(file).absolute()) for file in files]
+
+
+def nearby(file: str) -> str:
+    """A file below the working directory without the way to it, as the user most likely wrote it."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 def seconds(text: str) -> float:
@@ -91,7 +101,7 @@ class Data:
 
 def read_data(plan: Plan, task: Task) -> Data:
     """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
-    train, dev, test = plan.train, plan.dev, plan.test
+    train, dev, test = (list(map(nearby, files)) for files in (plan.train, plan.dev, plan.test))
     if not train:
         packaged = {part: [str(path)] for part, path in sample(task.sample).items()}
         train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]

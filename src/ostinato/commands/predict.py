@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
+from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.data.nbest import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load
@@ -31,6 +32,7 @@ def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu"
     window = 1 if list(files or ["-"]) == ["-"] and sys.stdin.isatty() else WINDOW
     answers = (answer for records in windows(inputs, window) for answer in trained.task.predict(network, records))
     yield from in_moses_format(answers) if moses else answers
+    tell(trained.task.notices)
 
 
 def windows(records: Iterator[Record], size: int) -> Iterator[list[Record]]:

@@ -18,6 +18,13 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def tell(notices: list[str]) -> None:
+    """Says what has been collected, once."""
+    for line in notices:
+        say(f"note: {line}")
+    notices.clear()
+
+
 class TrainingBar:
     """A context manager; `step` after each step, `evaluated` after each dev score.
 

@@ -41,7 +41,7 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
     if not 0 <= weight <= 1:
         raise InputError(f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}")
     candidates = read_nbest(nbest)
-    records = list(trained.task.read_inputs([source])) if source else tested_records(trained)
+    records = list(trained.task.read_inputs([source])) if source else tested_records(trained, SOURCE_NEEDED)
     model = log_probabilities(trained, candidates, records, nbest)
     if tune:
         weight = tuned_weight(trained, tune)
@@ -53,13 +53,16 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
     return Rescored([rescored[place] for place in order], weight)
 
 
-def tested_records(trained: Trained) -> list[Record]:
-    """What the run was tested on: the sentences that a list is about if nothing else is said."""
+SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
+
+
+def tested_records(trained: Trained, otherwise: str) -> list[Record]:
+    """What the run was tested on: the sentences that a list is about if nothing else is said; `otherwise` an InputError."""
     plan = trained.folder / "training" / "plan.json"
     saved = read_json(plan) if plan.is_file() else {}
     files = saved.get("test") or saved.get("dev") or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
     if not files or not all(Path(file).is_file() for file in files):
-        raise InputError("--source is needed: the file of the sentences that the n-best list translates")
+        raise InputError(otherwise)
     return trained.task.read(files)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.commands.device import choose
+from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.tasks.folder import Trained, load
 
@@ -17,7 +18,9 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
     device  cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return trained.task.log_probabilities(trained.network, trained.task.read(files))
+    records = trained.task.read(files)
+    tell(trained.task.notices)
+    return trained.task.log_probabilities(trained.network, records)
 
 
 def lines(result: list[float], *, json: bool = False) -> Iterator[str]:

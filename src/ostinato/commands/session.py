@@ -17,7 +17,7 @@ from torch import nn
 from ostinato import options
 from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
-from ostinato.commands.progress import TrainingBar, say, track
+from ostinato.commands.progress import TrainingBar, say, tell, track
 from ostinato.data.batch import Example
 from ostinato.data.batches import Batches, drawing
 from ostinato.data.files import write_atomically
@@ -72,19 +72,20 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     if not resume:
         refuse_used(folder, overwrite)
     built, training = plan.build_task(), plan.build_options()
-    data = read_data(plan, built)  # before the folder is touched: bad data leaves nothing behind
+    data = read_data(plan, built)
+    going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
+    torch.manual_seed(plan.seed)
+    network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
+    batches = make_batches(built, data, training, plan.seed)
+    optimizer = build_optimizer(network, training)  # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         interrupt = stack.enter_context(interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once"))
-        torch.manual_seed(plan.seed)
-        going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
-        network = restored_network(folder, built) if going_on else fresh_network(folder, built, plan, data)
-        for line in [*data.said, *built.notices]:
-            say(f"note: {line}")
-        network.to(device)
-        optimizer = build_optimizer(network, training)
-        batches = make_batches(built, data, training, plan.seed)
+        if not going_on:
+            refuse_used(folder, overwrite or resume)  # another process may have been quicker
+            begin_folder(folder, plan, built, data)
         saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
+        tell([*data.said, *built.notices])
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
         resumed_step = saved.position.step if going_on else None
         curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
@@ -92,16 +93,20 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
                       saved.counters.get("tokens", 0), saved.counters.get("training_seconds", 0.0))
 
 
-def fresh_network(folder: Path, task: Task, plan: Plan, data: Data) -> nn.Module:
-    """Vocabularies fitted and a network made; the folder says from now on what it holds."""
-    clear(folder)
+def fresh_network(task: Task, data: Data) -> nn.Module:
+    """Vocabularies fitted and a network made."""
     task.fit(data.train)
     network = task.network()
     task.initialise(network)
+    return network
+
+
+def begin_folder(folder: Path, plan: Plan, task: Task, data: Data) -> None:
+    """The folder says from now on what it holds."""
+    clear(folder)
     run_folder.save_description(folder, task)
     run_folder.save_baseline(folder, task.baseline(data.train))
     write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
-    return network
 
 
 def restored_network(folder: Path, task: Task) -> nn.Module:
@@ -116,7 +121,7 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
     holds_run = (folder / "model.json").exists() or (folder / PLAN).exists()
     if holds_run and not overwrite:
         raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite replaces it, or choose another --out")
-    if not holds_run and folder.is_dir() and any(path.name != "lock" for path in folder.iterdir()):
+    if not holds_run and folder.is_dir() and any(path.name not in ("lock", "training") for path in folder.iterdir()):
         raise InputError(f"{folder}: holds files that are no run; choose another --out")
 
 
@@ -156,10 +161,11 @@ def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
 
 
 def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batches:
-    examples = [task.encode(record) for record in track(data.train, "encoding")]
+    records = task.learnable(data.train)
+    examples = [task.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
-        return task.encode(data.train[row], draw=drawing(seed, epoch, row))
+        return task.encode(records[row], draw=drawing(seed, epoch, row))
 
     return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed,
                    encode=varied if task.varies else None)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ostinato.commands.device import choose
+from ostinato.commands.plan import check_seed
 from ostinato.commands.report import as_json, table
 from ostinato.commands.rescore import tested_records
 from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
@@ -22,6 +23,7 @@ from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
+FILES_NEEDED = "name the files of some examples after the run: it was tested on a part of its training data"
 ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
 
 
@@ -35,10 +37,13 @@ def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: i
     device    cpu, cuda, or auto
     seed      of the inputs made up for the single layers
     """
+    check_seed(seed)
+    if examples < 1:
+        raise InputError(f"--examples must be at least 1; got {examples}")
     if isinstance(run, nn.Module):
         return layer_checks(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = (trained.task.read(files) if files else tested_records(trained))[:examples]
+    records = (trained.task.read(files) if files else tested_records(trained, FILES_NEEDED))[:examples]
     return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
 
 

@@ -9,6 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
+from ostinato.kernels import native
+from ostinato.kernels.lookup import switched_off
+
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 PIECE = 1 << 21  # logits that exist at a time
 
@@ -57,10 +60,12 @@ class LinearCrossEntropy(torch.autograd.Function):
         wide = torch.promote_types(hidden.dtype, torch.float32)
         total = torch.zeros((), dtype=wide, device=hidden.device)
         gradients = [
-            torch.empty_like(hidden) if wanted[0] else None,
-            torch.zeros_like(weight, dtype=wide) if wanted[1] else None,
+            hidden.new_empty(hidden.shape) if wanted[0] else None,
+            weight.new_zeros(weight.shape, dtype=wide) if wanted[1] else None,
             torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
         ]
+        inputs = hidden, weight, bias
+        one_piece = NativePieces(*inputs) if why_not(*inputs, targets) is None else torch_piece
         size = max(1, PIECE // max(1, len(weight)))
         for start in range(0, len(hidden), size):
             piece = slice(start, start + size)
@@ -81,7 +86,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         return hidden, weight, bias, None, None
 
 
-def one_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
+def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
     """The loss of a few rows; their gradients are written or added to where they are wanted."""
     logits = linear(hidden, weight, bias)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -109,3 +114,49 @@ def one_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Tens
     if for_bias is not None:
         for_bias += wide.sum(0)
     return loss
+
+
+def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> str | None:
+    """Why the native kernels do not take this call, or None."""
+    tensors = [tensor for tensor in (hidden, weight, bias) if tensor is not None]
+    if switched_off() or native.missing:
+        return switched_off() or native.missing
+    if any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in tensors):
+        return "the tensors are not float32 on the CPU"
+    if torch._C._functorch.peek_interpreter_stack() is not None or torch.compiler.is_compiling():
+        return "a transform is at work"
+    if 0 in hidden.shape or 0 in weight.shape:
+        return "there is nothing to do"
+    lowest, highest = targets.aminmax()
+    if lowest < 0 or highest >= len(weight):
+        return "a target is out of range"  # which torch says in its own words
+    return None
+
+
+class NativePieces:
+    """torch_piece by the native products, which pack the weight once for all pieces."""
+
+    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None):
+        self.weight = weight.contiguous()
+        self.bias = None if bias is None else bias.contiguous()
+        self.rooms: dict[str, Tensor] = {}
+
+    def product(self, a: Tensor, out: Tensor, bias: Tensor | None = None, *, form: str) -> None:
+        filled = form in self.rooms
+        room = self.rooms.setdefault(form, native.room_for(self.weight, form=form) if not filled else None)
+        native.product(a, self.weight, out, bias, form=form, packed=(room, filled))
+
+    def __call__(self, hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
+        hidden, targets = hidden.contiguous(), targets.contiguous()
+        logits = hidden.new_empty(len(hidden), len(weight))
+        self.product(hidden, logits, self.bias, form="a bT")
+        for_hidden, for_weight, for_bias = gradients
+        wanted = any(gradient is not None for gradient in gradients)
+        losses = native.cross_entropies(logits, targets, torch.tensor([smoothing]), gradient=wanted)
+        if for_hidden is not None:
+            self.product(logits, for_hidden[rows], form="a b")
+        if for_weight is not None:
+            native.product(logits, hidden, for_weight, form="aT b", add=True)
+        if for_bias is not None:
+            for_bias += logits.sum(0)
+        return losses.sum()

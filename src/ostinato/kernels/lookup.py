@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ostinato.kernels import fused_torch, linear_scan, native, recurrence
 from ostinato.kernels.autograd import Run
@@ -91,10 +93,10 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
 def not_in_this_context(cell) -> str | None:
     if cell.notebook is not None:
         return "the gates are being traced"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is at work"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return "the call is being compiled or traced"
+    if torch.jit.is_tracing():
+        return "the call is being traced"
     if torch._C._is_any_autocast_enabled():
         return "autocast is at work"
     return None
@@ -124,6 +126,11 @@ def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = No
     return None
 
 
+def find_backward(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> Callable | None:
+    """As `find`, for a run from each row's last real step to its first; only the native kernels have one."""
+    return functools.partial(run, reverse=True) if why_not(cell, x, state, lengths) is None else None
+
+
 def warn_once() -> None:
     global _warned
     if not _warned:
@@ -143,7 +150,13 @@ def run(
     x = x.contiguous()
     memory = state[1] if len(state) > 1 else None
     inputs = [tensor for tensor in (x, *state, *weights) if tensor is not None]
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
+    training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    if torch.compiler.is_compiling() or isinstance(x, FakeTensor):
+        outputs, h, c, *_ = torch.ops.ostinato.recurrence(
+            cell.formula, x, state[0], memory, *weights, lengths, reverse, training
+        )
+        return outputs, (h,) if memory is None else (h, c)
+    if training:
         # a view of the cell, not the cell: it may have other weights by the time of a second derivative
         def reference(x, state):
             with disabled():

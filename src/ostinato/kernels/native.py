@@ -67,6 +67,7 @@ class Call(NamedTuple):
 
     kind: int
     training: bool
+    packed_before: bool
     steps: int
     rows: int
     hidden: int
@@ -101,8 +102,8 @@ def run(function, call: Call) -> None:
         call.kind,
         torch.get_num_threads(),
         SPLITS[split],
-        *call[1:5],
-        *(0 if tensor is None else tensor.data_ptr() for tensor in call[5:]),
+        *call[1:6],
+        *(0 if tensor is None else tensor.data_ptr() for tensor in call[6:]),
     )
 
 
@@ -119,17 +120,44 @@ def room_for_weight(kind: int, hidden: int) -> Tensor:
     return torch.empty(_native.packed_size(chosen, kind, hidden))
 
 
-def product(a: Tensor, b: Tensor, out: Tensor, bias: Tensor | None = None, *, form: str) -> Tensor:
+def product(
+    a: Tensor,
+    b: Tensor,
+    out: Tensor,
+    bias: Tensor | None = None,
+    *,
+    form: str,
+    add: bool = False,
+    packed: tuple[Tensor, bool] | None = None,
+) -> Tensor:
     """Fills `out` [M, N]: "a bT" with b [N, K], "a b" with b [K, N] (a [M, K]), or "aT b" with a [K, M], b [K, N].
 
-    Rows may lie apart (stride 0 of the tensors), but the numbers of a row lie together."""
+    Rows may lie apart, but the numbers of a row lie together. With `add`, what stands in `out` is added to.
+    `packed` is `room_for(b)` and whether an earlier call of the same form has filled it."""
     inner = a.shape[0] if form == "aT b" else a.shape[1]
+    room, filled = packed or (None, False)
     _native.product(
         chosen,
         torch.get_num_threads(),
         FORMS[form],
         *(out.shape[0], inner, out.shape[1]),
         *(a.data_ptr(), a.stride(0), b.data_ptr(), b.stride(0), out.data_ptr(), out.stride(0)),
-        address(bias),
+        *(address(bias), int(add), int(filled), address(room)),
     )
     return out
+
+
+def room_for(b: Tensor, *, form: str) -> Tensor:
+    """Where `product` packs b, to be used again."""
+    columns, inner = b.shape if form == "a bT" else b.shape[::-1]
+    return torch.empty((columns + 15) // 16 * 16 * inner + 1)
+
+
+def cross_entropies(logits: Tensor, targets: Tensor, smoothing: Tensor, *, gradient: bool) -> Tensor:
+    """The loss of each row; the logits [N, V], contiguous, become its gradient if that is wanted."""
+    losses = torch.empty(len(logits))
+    _native.cross_entropies(
+        *(chosen, torch.get_num_threads(), *logits.shape, logits.data_ptr(), targets.data_ptr()),
+        *(smoothing.data_ptr(), int(gradient), losses.data_ptr()),
+    )
+    return losses

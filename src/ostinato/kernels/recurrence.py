@@ -11,24 +11,29 @@ from torch import Tensor
 
 from ostinato.kernels import native
 from ostinato.kernels.native import Arrangement, Call
+from ostinato.kernels.packed import keep, kept
 
 
 class Formula(NamedTuple):
     """What the loop must know of a cell: gates; numbers kept of each step for the backward pass (in H); whether the
     state has a memory cell; which of the kept numbers meet the recurrent weight's gradient."""
 
-    kind: int
+    name: str
     gates: int
     width: int
     memory: bool = False
     inner: bool = False  # GRU: the candidate's product has a gradient of its own, kept behind the gates'
 
+    @property
+    def kind(self) -> int:
+        return native.KINDS[self.name]
+
 
 FORMULAS = {
-    "rnn-tanh": Formula(native.KINDS["rnn-tanh"], gates=1, width=1),
-    "rnn-relu": Formula(native.KINDS["rnn-relu"], gates=1, width=1),
-    "lstm": Formula(native.KINDS["lstm"], gates=4, width=4, memory=True),
-    "gru": Formula(native.KINDS["gru"], gates=3, width=4, inner=True),
+    "rnn-tanh": Formula("rnn-tanh", gates=1, width=1),
+    "rnn-relu": Formula("rnn-relu", gates=1, width=1),
+    "lstm": Formula("lstm", gates=4, width=4, memory=True),
+    "gru": Formula("gru", gates=3, width=4, inner=True),
 }
 
 
@@ -79,7 +84,13 @@ def project(formula: Formula, rows: Tensor, weights: Weights, training: bool) ->
         bias = added if bias is None else bias + added
     count, columns = rows.shape[0], formula.gates * size
     gates = rows.new_empty(count, formula.width * size if training else columns)
-    native.product(rows, weights.from_input.contiguous(), gates[:, :columns], bias, form="a bT")
+    weight = weights.from_input
+    room = None if training else kept(weight, "input")
+    filled = room is not None
+    room = room if filled else native.room_for(weight, form="a bT")
+    native.product(rows, weight.contiguous(), gates[:, :columns], bias, form="a bT", packed=(room, filled))
+    if not training and not filled:
+        keep(weight, "input", room)
     return gates
 
 
@@ -103,10 +114,14 @@ def forward(
     whole = arrangement.count == batch * steps
     outputs = x.new_empty(batch, steps, size) if whole else x.new_zeros(batch, steps, size)
     last = tuple(x.new_empty(batch, size) for _ in state)
+    room = None if training else kept(weights.from_hidden, formula.name)
+    filled = room is not None
+    room = room if filled else native.room_for_weight(formula.kind, size)
     native.forward(
         Call(
             formula.kind,
             training,
+            filled,
             arrangement.steps,
             batch,
             size,
@@ -115,7 +130,7 @@ def forward(
             arrangement.order,
             weights.from_hidden.contiguous(),
             inner_bias(formula, weights),
-            native.room_for_weight(formula.kind, size),
+            room,
             gates,
             before,
             memory,
@@ -126,6 +141,8 @@ def forward(
             last[1] if formula.memory else None,
         )
     )
+    if not training and not filled:
+        keep(weights.from_hidden, formula.name, room)
     return outputs, last, Kept(rows, gates, before, memory) if training else None
 
 
@@ -153,17 +170,17 @@ def backward(
     x: Tensor,
     weights: Weights,
     arrangement: Arrangement,
-    kept: Kept,
+    saved: Kept,
     d_outputs: Tensor | None,
     d_last: tuple[Tensor | None, ...],
     wanted: tuple[bool, ...],
     *,
     overwrite: bool,
 ) -> Gradients:
-    """The gradients that are `wanted`, in the order of `Gradients`. With `overwrite`, `kept` is used up."""
+    """The gradients that are `wanted`, in the order of `Gradients`. With `overwrite`, `saved` is used up."""
     batch = x.shape[0]
     size = weights.from_hidden.shape[1]
-    d_gates = kept.gates if overwrite else torch.empty_like(kept.gates)
+    d_gates = saved.gates if overwrite else torch.empty_like(saved.gates)
     room = x.new_empty(batch, size)
     d_h0 = x.new_empty(batch, size) if wanted[1] else None
     d_c0 = x.new_empty(batch, size) if wanted[2] and formula.memory else None
@@ -171,6 +188,7 @@ def backward(
         Call(
             formula.kind,
             True,
+            False,
             arrangement.steps,
             batch,
             size,
@@ -180,9 +198,9 @@ def backward(
             weights.from_hidden.contiguous(),
             None,
             native.room_for_weight(formula.kind, size),
-            kept.gates,
-            kept.before,
-            kept.memory,
+            saved.gates,
+            saved.before,
+            saved.memory,
             d_gates=d_gates,
             d_outputs=None if d_outputs is None else d_outputs.contiguous(),
             d_h_last=None if d_last[0] is None else d_last[0].contiguous(),
@@ -194,25 +212,25 @@ def backward(
         )
     )
     return Gradients(None, d_h0, d_c0, None, None, None, None)._replace(
-        **of_weights(formula, x, weights, arrangement, kept, d_gates, wanted)
+        **of_weights(formula, x, weights, arrangement, saved, d_gates, wanted)
     )
 
 
-def of_weights(formula, x, weights, arrangement, kept, d_gates, wanted) -> dict[str, Tensor]:
+def of_weights(formula, x, weights, arrangement, saved, d_gates, wanted) -> dict[str, Tensor]:
     """The large products after the loop: from the gates' gradients to those of x, weights and biases."""
     size = weights.from_hidden.shape[1]
     found = {}
     by_input = d_gates[:, : formula.gates * size]
     if wanted[0]:
-        rows = native.product(by_input, weights.from_input.contiguous(), torch.empty_like(kept.rows), form="a b")
+        rows = native.product(by_input, weights.from_input.contiguous(), torch.empty_like(saved.rows), form="a b")
         found["x"] = back_to_batch(rows, x, arrangement)
     if wanted[3]:
         empty = torch.empty(weights.from_input.shape)
-        found["from_input"] = native.product(by_input, kept.rows, empty, form="aT b")
+        found["from_input"] = native.product(by_input, saved.rows, empty, form="aT b")
     if wanted[4]:
         found["from_hidden"] = d_weight = torch.empty(weights.from_hidden.shape)
         for part, columns in hidden_columns(formula, size):
-            native.product(d_gates[:, columns], kept.before, d_weight[part], form="aT b")
+            native.product(d_gates[:, columns], saved.before, d_weight[part], form="aT b")
     if wanted[5] or wanted[6]:
         sums = d_gates.sum(0)
         if wanted[5]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from ostinato import kernels
 from ostinato.cells.cell import Cell, CellType, real, reverse
 from ostinato.cells.regularise import regularised
 from ostinato.cells.state import State
@@ -144,8 +145,14 @@ class Recurrent(nn.Module):
         outputs, last = run(cells[0], inputs, state[first], lengths)
         last = [last]
         if self.directions == 2:
-            backward, end = run(cells[1], reverse(inputs, lengths), state[first + 1], lengths)
-            outputs = MERGES[self.merge](outputs, reverse(backward, lengths))
+            plain = run == self.run_cell and not self.recompute
+            arguments = cells[1], inputs, state[first + 1], lengths
+            if plain and (kernel := kernels.find_backward(*arguments)):
+                backward, end = kernel(*arguments)
+            else:
+                backward, end = run(cells[1], reverse(inputs, lengths), state[first + 1], lengths)
+                backward = reverse(backward, lengths)
+            outputs = MERGES[self.merge](outputs, backward)
             last.append(end)
         return outputs + x if layer and self.residual else outputs, last
 

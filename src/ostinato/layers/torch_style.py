@@ -88,7 +88,7 @@ class Layered:
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
-        if not packed and self.short(input):
+        if not packed and (recorded() or self.short(input)):
             return super().forward(input, hx)
         if not self.well_formed(input, hx):
             if packed:  # where torch's LSTM checks nothing and reads beyond its weights
@@ -164,9 +164,8 @@ class Layered:
         """torch's own forward on the rows that have any steps; the others keep their state."""
         full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
         rows = full.nonzero()[:, 0].to(x.device)
-        width = (self.proj_size or self.hidden_size) * (2 if self.bidirectional else 1)
         if not len(rows):
-            return x.new_zeros(*x.shape[:2], width), parts
+            return x.new_zeros(*x.shape[:2], self.widths[0] * (2 if self.bidirectional else 1)), parts
         packed = pack_padded_sequence(x[rows], full[full > 0], batch_first=True, enforce_sorted=False)
         outputs, last = super().forward(packed, self.joined([part[:, rows] for part in parts]))
         outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
@@ -174,7 +173,8 @@ class Layered:
         if len(rows) == len(full):
             return outputs, last
         everything = outputs.new_zeros(len(full), *outputs.shape[1:]).index_copy(0, rows, outputs)
-        return everything, tuple(old.index_copy(1, rows, new) for old, new in zip(parts, last, strict=True))
+        kept = [old.to(new.dtype) for old, new in zip(parts, last, strict=True)]  # autocast: another dtype
+        return everything, tuple(old.index_copy(1, rows, new) for old, new in zip(kept, last, strict=True))
 
     def run_layers(self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
         """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
@@ -194,17 +194,26 @@ class Layered:
 
     def cell(self, row: int) -> Cell:
         """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
-        each = len(self._flat_weights) // (self.num_layers * (2 if self.bidirectional else 1))
+        each = len(self._flat_weights) // self.rows
         weights = self._flat_weights[row * each : (row + 1) * each]
         return cell_around(self.mode, weights, bias=self.bias, training=self.training)
+
+    @property
+    def rows(self) -> int:
+        """Layers times directions."""
+        return self.num_layers * (2 if self.bidirectional else 1)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of each part of the state: (O,), or (O, H) for an LSTM; O is H unless projected."""
+        output = self.proj_size or self.hidden_size
+        return (output, self.hidden_size) if self.mode == "LSTM" else (output,)
 
     def parts(self, hx, x: Tensor, batch: int) -> Parts:
         """hx as (h,) or (h, c); zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
-        rows = self.num_layers * (2 if self.bidirectional else 1)
-        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: 2 if self.mode == "LSTM" else 1]
-        return tuple(x.new_zeros(rows, batch, size) for size in sizes)
+        return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
 
     def joined(self, parts: Sequence[Tensor]):
         """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
@@ -224,11 +233,9 @@ class Layered:
         if data.dim() == 3:
             batch = [data.shape[0 if self.batch_first else 1]]
         given = hx if self.mode == "LSTM" and isinstance(hx, tuple | list) else (hx,)
-        rows = self.num_layers * (2 if self.bidirectional else 1)
-        sizes = (self.proj_size or self.hidden_size, self.hidden_size)[: 2 if self.mode == "LSTM" else 1]
-        return len(given) == len(sizes) and all(
-            isinstance(part, Tensor) and list(part.shape) == [rows, *batch, size] and part.dtype == data.dtype
-            for part, size in zip(given, sizes, strict=True)
+        return len(given) == len(self.widths) and all(
+            isinstance(part, Tensor) and list(part.shape) == [self.rows, *batch, width] and part.dtype == data.dtype
+            for part, width in zip(given, self.widths, strict=True)
         )
 
 

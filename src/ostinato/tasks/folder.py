@@ -57,7 +57,12 @@ def save_baseline(folder: Path, baseline: Baseline) -> None:
 def load_baseline(folder: Path, task: Task) -> Baseline | None:
     """What the network is measured against, as `train` left it; None in a folder without."""
     path = folder / "baseline.json"
-    return task.restore_baseline(read_json(path)) if path.is_file() else None
+    try:
+        return task.restore_baseline(read_json(path)) if path.is_file() else None
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: damaged ({error}); remove it to do without the baseline") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -83,7 +88,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
     if isinstance(version, int) and version > FORMAT:
         raise InputError(f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); "
                          f"install ostinato {description.get('ostinato', 'of a newer version')} or later")
-    if version != FORMAT or not {"task", "options", "state"} <= description.keys():
+    kinds = {"task": str, "options": dict, "state": dict}
+    if version != FORMAT or not all(isinstance(description.get(name), kind) for name, kind in kinds.items()):
         raise InputError(f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew")
     return description
 
@@ -103,7 +109,8 @@ def task_from(description: dict[str, Any], where: str | Path, changes: dict[str,
             allowed = [known for known, f in options.fields(task_class).items() if f.metadata.get("when_predicting")]
             raise InputError(f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}")
         values[option] = value
-    task = options.build(task_class, values)
+    given = changes or {}
+    task = options.build(task_class, values, lambda name: options.as_flag(name) if name in given else f"{where}/model.json: {name}")
     try:
         task.restore(description["state"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:

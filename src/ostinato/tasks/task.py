@@ -74,6 +74,10 @@ class Task(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what state() gave."""
 
+    def learnable(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
+        return records
+
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""

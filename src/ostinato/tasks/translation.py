@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,9 +13,9 @@ from torch import nn
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.embeddings import Pretrained, read_embeddings
-from ostinato.data.parallel import MAXIMUM_LINE, Pair, read_pairs, shortened
+from ostinato.data.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
 from ostinato.data.table import is_table, read_table
-from ostinato.data.text import iterate_lines
+from ostinato.data.text import iterate_lines, shown
 from ostinato.data.units import Units, fit_units, units_from_dict
 from ostinato.data.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
@@ -37,7 +37,9 @@ class Translation(Task):
     example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
-    sample_training = {"epochs": 8.0}
+    training = {"epochs": 12.0, "batch_tokens": 1200, "optimizer": "adam", "learning_rate": 0.002, "beta2": 0.98,
+                "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
+    sample_training = {"epochs": 12.0}
 
     # the text
     unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
@@ -51,7 +53,7 @@ class Translation(Task):
     subword_sampling: float = option(0.0, "probability with which a subword merge is skipped while training (BPE-dropout)",
                                      minimum=0, maximum=0.99)
     maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
-    long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters")
+    long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters", when_predicting=True)
     source_column: str | None = option(None, "the column of the source (default: source, src)")
     target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)")
     # the model
@@ -114,10 +116,35 @@ class Translation(Task):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
             if is_table(path):
-                for row in read_table(path, ("source",), names={"source": self.source_column}, keep_blank=True):
-                    yield Pair(shortened(row.text("source"), MAXIMUM_LINE), "")
+                rows = read_table(path, ("source",), names={"source": self.source_column}, keep_blank=True)
+                yield from self.inputs((one_line(row.text("source")) for row in rows), path)
             else:
-                yield from (Pair(shortened(line, MAXIMUM_LINE), "") for line in iterate_lines(path))
+                yield from self.inputs(iterate_lines(path), path)
+
+    def inputs(self, texts: Iterable[str], path: str) -> Iterator[Pair]:
+        """The texts of a file; those that are too long are cut and counted, or refused."""
+        long = 0
+        for number, text in enumerate(texts, start=1):
+            if len(text) > MAXIMUM_LINE:
+                if self.long_lines == "refuse":
+                    raise InputError(f"{shown(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it")
+                long += 1
+            yield Pair(shortened(text, MAXIMUM_LINE), "")
+        if long:
+            self.notices.append(f"{shown(path)}: {long:,} {plural('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that")
+
+    def learnable(self, records: Sequence[Pair]) -> Sequence[Pair]:
+        kept = [pair for pair in records if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)]
+        if not kept:
+            raise InputError(f"no training pair has --maximum-tokens {self.maximum_tokens} or less on both sides")
+        if len(kept) < len(records):
+            left_out = len(records) - len(kept)
+            self.notices.append(f"{left_out:,} {plural('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training")
+        return kept
+
+    def fits(self, units: Units, text: str) -> bool:
+        """Whether a text has no more than the maximum of tokens; one of so few characters is not taken apart to see."""
+        return len(text) < self.maximum_tokens or len(units.encode(text)) <= self.maximum_tokens
 
     def as_record(self, value: Any) -> Pair:
         return Pair(value, "") if isinstance(value, str) else Pair(*value)

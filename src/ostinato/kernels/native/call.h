@@ -10,6 +10,7 @@ struct Call {
     int64_t threads;  // at most so many
     int64_t split;    // Split
     int64_t training; // whether everything the backward pass needs is kept
+    int64_t packed_before;  // whether an earlier call has left the weight in `packed`
     int64_t steps, rows, hidden;
     const int64_t *offsets;  // [steps + 1]
     const int64_t *place;    // [P]: which row of outputs [B * T, H]
@@ -44,13 +45,25 @@ struct Product {
     float *c;
     int64_t c_stride;
     const float *bias;
-    float *room;  // product_room floats
+    int64_t add;     // to what stands in c
+    int64_t packed;  // whether b stands in `room` as an earlier call of the same form left it
+    float *room;     // product_room floats
 };
 
 enum Form : int64_t {
     A_BT,  // a [rows, inner], b [columns, inner]
     A_B,   // a [rows, inner], b [inner, columns]
     AT_B,  // a [inner, rows], b [inner, columns]; no bias
+};
+
+// The cross-entropies of rows of logits, which become their gradients if those are wanted.
+struct Softmax {
+    int64_t threads, rows, columns;
+    float *logits;           // [rows, columns]
+    const int64_t *targets;  // [rows]
+    const float *smoothing;  // one number
+    int64_t gradient;
+    float *losses;  // [rows]
 };
 
 // One table for each instruction set.
@@ -61,4 +74,5 @@ struct Table {
     int64_t (*packed_size)(int64_t kind, int64_t hidden);  // floats
     void (*product)(const Product &);
     int64_t (*product_room)(const Product &);  // floats
+    void (*cross_entropies)(const Softmax &);
 };

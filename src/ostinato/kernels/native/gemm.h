@@ -42,7 +42,7 @@ inline void rows_by_panels(const Product &p, const Blocks &panels, long row, lon
             long column = panels.first(i) * W;
             with_size(panels.size(i), [&](auto N) {
                 product<N>(left, rows, p.room + column * p.inner + k * N * W,
-                           [&](long r, Vector(&sums)[N]) INLINE_LAMBDA { put<N>(p, row + r, column, sums, k > 0); });
+                           [&](long r, Vector(&sums)[N]) INLINE_LAMBDA { put<N>(p, row + r, column, sums, p.add || k > 0); });
             });
         }
     }
@@ -50,8 +50,10 @@ inline void rows_by_panels(const Product &p, const Blocks &panels, long row, lon
 
 inline void by_rows(const Product &p, const Share &share) {
     Blocks panels{p.columns, 4};
-    for (long panel = share.thread; panel < panels.count(); panel += share.threads) pack_panel(p, panels, panel);
-    share.meet();
+    if (!p.packed) {
+        for (long panel = share.thread; panel < panels.count(); panel += share.threads) pack_panel(p, panels, panel);
+        share.meet();
+    }
     bool few = p.rows < 16 * share.threads;
     long parts = few ? 1 : share.threads, part = few ? 0 : share.thread;
     long first = few ? panels.count() * share.thread / share.threads : 0;
@@ -91,7 +93,7 @@ inline void by_columns(const Product &p, const Share &share) {
                 for (long row = first; row < last; row += TALL) {
                     Vector sums[TALL][N] = {};
                     multiply<TALL, N>(sums, a + (row - first) * width, 1, TALL, b, width);
-                    for (long r = 0; r < at_most(TALL, last - row); r++) put<N>(p, row + r, column, sums[r], k > 0);
+                    for (long r = 0; r < at_most(TALL, last - row); r++) put<N>(p, row + r, column, sums[r], p.add || k > 0);
                 }
             });
         }

@@ -96,7 +96,9 @@ void forward_pass(const Call &call) {
     long H = call.hidden;
     Blocks blocks = Cell::blocks(H);
     in_parallel(call, blocks.count(), Cell::GATES * H * H * 4, [&](const Share &share) {
-        for (long block = share.thread; block < blocks.count(); block += share.threads) Cell::pack(call, blocks, block);
+        if (!call.packed_before)
+            for (long block = share.thread; block < blocks.count(); block += share.threads)
+                Cell::pack(call, blocks, block);
         sorted(call, share, call.h0, call.before, first_rows(call));
         pass_on(call, share, call.h0, call.h_last);
         if (Cell::MEMORY) {

@@ -82,21 +82,40 @@ PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
     return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2])) : nullptr;
 }
 
-// product(instruction set, the fields of Product without room)
+// product(instruction set, the fields of Product): with a null `room`, room is made for this one call.
 PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    constexpr Py_ssize_t count = sizeof(Product) / 8 - 1;
-    int64_t values[1 + count + 1] = {};
+    constexpr Py_ssize_t count = sizeof(Product) / 8;
+    int64_t values[1 + count];
     if (!numbers(arguments, given, 1 + count, values)) return nullptr;
     const Table *table = table_of(values[0]);
     if (!table) return nullptr;
     Product call;
     __builtin_memcpy(&call, values + 1, sizeof(Product));
-    call.room = static_cast<float *>(malloc(table->product_room(call) * sizeof(float)));
-    if (!call.room) return PyErr_NoMemory();
+    void *room = nullptr;
+    if (!call.room) {
+        room = malloc(table->product_room(call) * sizeof(float));
+        if (!room) return PyErr_NoMemory();
+        call.room = static_cast<float *>(room);
+    }
     Py_BEGIN_ALLOW_THREADS;
     table->product(call);
     Py_END_ALLOW_THREADS;
-    free(call.room);
+    free(room);
+    Py_RETURN_NONE;
+}
+
+// cross_entropies(instruction set, the fields of Softmax)
+PyObject *cross_entropies(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
+    constexpr Py_ssize_t count = sizeof(Softmax) / 8;
+    int64_t values[1 + count];
+    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
+    const Table *table = table_of(values[0]);
+    if (!table) return nullptr;
+    Softmax call;
+    __builtin_memcpy(&call, values + 1, sizeof(Softmax));
+    Py_BEGIN_ALLOW_THREADS;
+    table->cross_entropies(call);
+    Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
 
@@ -139,6 +158,7 @@ PyMethodDef methods[] = {
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},
     {"product", (PyCFunction)(void (*)(void))product, METH_FASTCALL, nullptr},
+    {"cross_entropies", (PyCFunction)(void (*)(void))cross_entropies, METH_FASTCALL, nullptr},
     {"arrange", (PyCFunction)(void (*)(void))arrange, METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

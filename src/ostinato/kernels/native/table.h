@@ -4,6 +4,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "rnn.h"
+#include "softmax.h"
 
 namespace {
 

@@ -1,0 +1,75 @@
+"""What many tests share: a toy language, a model trained on it once, and the command line called in this process."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+WORDS = ["one", "two", "three", "four", "five", "six"]
+TINY = ["--hidden-size", "8", "--embedding-size", "6", "--unit", "word", "--epochs", "1", "--no-tensorboard"]
+
+
+class Outcome(NamedTuple):
+    """What a command gave: its exit status, stdout and stderr."""
+
+    status: int
+    out: str
+    err: str
+
+
+def write_toy(folder: Path, count: int = 20, *, seed: int = 0, stem: str = "train", longest: int = 5) -> list[str]:
+    """folder/train.src and train.tgt: "two five" and, upside down, "FIVE TWO"; gives their names."""
+    chance = random.Random(seed)
+    sources = [chance.choices(WORDS, k=chance.randint(1, longest)) for _ in range(count)]
+    files = [folder / f"{stem}.src", folder / f"{stem}.tgt"]
+    files[0].write_text("".join(" ".join(words) + "\n" for words in sources))
+    files[1].write_text("".join(" ".join(word.upper() for word in reversed(words)) + "\n" for words in sources))
+    return [str(file) for file in files]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tiny matrices gain nothing from threads, and the tests of other processes lose by them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """A run that is to be read only: 20 pairs, 8 units, an epoch. Beside it train.src and train.tgt."""
+    from ostinato.cli import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    files = write_toy(folder)
+    assert main(["train", "translation", "--train", *files, "--out", str(folder / "run"), *TINY]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def place(trained, tmp_path, monkeypatch) -> Path:
+    """The working directory of a test: a copy of the run as `run`, train.src and train.tgt beside it."""
+    shutil.copytree(trained.parent, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ostinato(capsys) -> Callable[..., Outcome]:
+    """ostinato("predict", "run", "new.src") -> what the command line would have done, without another process."""
+    from ostinato.cli import main
+
+    def call(*arguments) -> Outcome:
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return Outcome(status, *capsys.readouterr())
+
+    return call

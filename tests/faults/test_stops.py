@@ -1,0 +1,221 @@
+"""Runs that are stopped: by Ctrl-C, a signal, a kill, a full disk or numbers gone wild. What was learned is there, and --resume goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import TINY, write_toy
+from ostinato.data.weights import load_weights
+
+TRAIN = ["train", "translation", "--train", "train.src", "train.tgt", "--out", "new", *TINY[:-3], "--no-tensorboard", "--batch-size", "4"]
+LONG = [*TRAIN, "--epochs", "25", "--dropout", "0.3", "--evaluate-every", "5"]
+
+
+def start(*arguments: str, **settings) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ostinato.cli", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True, **settings)
+
+
+def wait_for_steps(process: subprocess.Popen, folder: Path, steps: int) -> None:
+    """Until the log holds so many steps."""
+    log = folder / "training/log.jsonl"
+    limit = time.monotonic() + 60
+    while not (log.is_file() and log.read_bytes().count(b"\n") >= steps):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    ours, theirs = load_weights(one), load_weights(other)
+    return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> Path:
+    """The run that nobody stopped: what the others must come to, bit for bit."""
+    from ostinato.cli import main
+
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    files = write_toy(folder)
+    assert main([*LONG[:3], *files, "--out", str(folder / "new"), *LONG[7:]]) == 0
+    return folder / "new"
+
+
+def resumed(ostinato, uninterrupted: Path) -> None:
+    """--resume finishes, and comes to the same weights as the run that nobody stopped."""
+    outcome = ostinato("train", "translation", "--out", "new", "--resume")
+    assert outcome.status == 0, outcome.err
+    assert same_weights(Path("new/model.safetensors"), uninterrupted / "model.safetensors")
+    name = "model.safetensors"
+    ours, theirs = (next(iter((run / "training").glob(f"[ab]/{name}"))) for run in (Path("new"), uninterrupted))
+    assert same_weights(ours, theirs)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(number, status, place, ostinato, uninterrupted):
+    process = start(*LONG)
+    wait_for_steps(process, place / "new", 12)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert "Traceback" not in err
+    assert re.search(r"saved at step \d+; go on with: ostinato train translation --out new --resume$", err.strip())
+    assert not (place / "new/report.json").exists()
+    resumed(ostinato, uninterrupted)
+
+
+def test_killed_and_resumed_as_if_never_killed(place, ostinato, uninterrupted):
+    process = start(*LONG, "--checkpoint-every", "0.01")
+    wait_for_steps(process, place / "new", 30)
+    process.kill()
+    process.communicate()
+    resumed(ostinato, uninterrupted)
+
+
+def test_killed_before_the_first_checkpoint_begins_again(place, ostinato, uninterrupted):
+    process = start(*LONG)
+    wait_for_steps(process, place / "new", 1)
+    process.kill()
+    process.communicate()
+    resumed(ostinato, uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_killed_at_any_time(seed, place, ostinato, uninterrupted):
+    process = start(*LONG, "--checkpoint-every", "0.001")
+    wait_for_steps(process, place / "new", 1)
+    time.sleep(seed * 0.05)
+    process.kill()
+    process.communicate()
+    resumed(ostinato, uninterrupted)
+
+
+def test_two_in_one_folder(place, ostinato):
+    process = start(*LONG, "--epochs", "4000")
+    wait_for_steps(process, place / "new", 1)
+    for flag in ("--resume", "--overwrite"):
+        outcome = ostinato(*TRAIN, flag) if flag == "--overwrite" else ostinato("train", "translation", "--out", "new", flag)
+        assert outcome.status == 2
+        assert f"new: in use by process {process.pid}; wait for it, stop it, or choose another --out" in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+
+
+def test_resuming_a_finished_run_changes_nothing(place, ostinato):
+    before = (place / "run/model.safetensors").read_bytes()
+    outcome = ostinato("train", "translation", "--out", "run", "--resume")
+    assert outcome.status == 0, outcome.err
+    assert (place / "run/model.safetensors").read_bytes() == before
+
+
+def test_resume_with_more_epochs_goes_on(place, ostinato):
+    assert ostinato("train", "translation", "--out", "run", "--resume", "--epochs", "3").status == 0
+    log = (place / "run/training/log.jsonl").read_text()
+    assert '"epoch": 3.0' in log
+
+
+def test_training_that_diverges_keeps_the_last_good_model(place, ostinato):
+    wild = [*TRAIN, "--optimizer", "sgd", "--learning-rate", "1e38", "--clip-norm", "none", "--epochs", "50"]
+    outcome = ostinato(*wild)
+    assert outcome.status == 2
+    last = outcome.err.splitlines()[-1]
+    assert re.match(r"training diverged at step \d+: loss .*; try a lower --learning-rate.*; the last good model is in new$", last)
+    assert "Traceback" not in outcome.err
+    assert all(tensor.isfinite().all() for tensor in load_weights(place / "new/model.safetensors").values())
+    assert ostinato("predict", "new", "train.src").status == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB, as only root can make one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_disk_full_in_the_middle_leaves_what_was_there(place, small_disk, ostinato):
+    arguments = [*TRAIN, "--out", "small/new", "--epochs", "20"]
+    outcome = ostinato(*arguments, "--embedding-size", "4000")
+    assert outcome.status == 2, outcome.err
+    assert "no space left" in outcome.err.splitlines()[-1].lower()
+    assert "Traceback" not in outcome.err
+    outcome = ostinato(*arguments)  # a smaller one fits where the large one left nothing that counts
+    assert outcome.status in (0, 2)
+    assert outcome.status == 0 or "holds a run already" in outcome.err
+
+
+def test_disk_full_while_training_keeps_the_checkpoint_before(place, small_disk, ostinato):
+    arguments = [*TRAIN, "--out", "small/new"]
+    assert ostinato(*arguments, "--epochs", "5").status == 0
+    before = (small_disk / "new/model.safetensors").read_bytes()
+    free = shutil.disk_usage(small_disk).free
+    (small_disk / "ballast").write_bytes(b"x" * (free - 4096))
+    outcome = ostinato("train", "translation", "--out", "small/new", "--resume", "--epochs", "10")
+    assert outcome.status == 2
+    assert "Traceback" not in outcome.err
+    assert re.search("no space left|cannot be written", outcome.err.splitlines()[-1], re.IGNORECASE)
+    (small_disk / "ballast").unlink()
+    assert (small_disk / "new/model.safetensors").read_bytes() == before
+    assert ostinato("predict", "small/new", "train.src").status == 0
+    outcome = ostinato("train", "translation", "--out", "small/new", "--resume", "--epochs", "10")
+    assert outcome.status == 0, outcome.err
+
+
+def test_predicting_onto_a_full_disk_keeps_the_old_answers(place, small_disk, ostinato):
+    answers = small_disk / "answers"
+    answers.write_text("old")
+    (small_disk / "ballast").write_bytes(b"x" * (shutil.disk_usage(small_disk).free))
+    outcome = ostinato("predict", "run", "train.src", "--json", "--output", "small/answers")
+    assert outcome.status == 2
+    assert "no space left" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert answers.read_text() == "old"
+
+
+def test_predicting_to_a_full_device(place):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run([sys.executable, "-m", "ostinato.cli", "predict", "run", "train.src", "--json"], stdout=full,
+                                 stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 2
+    assert "No space left" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_a_reader_that_has_had_enough(place):
+    Path("many").write_text("one two three\n" * 20_000)
+    process = start("predict", "run", "many", "--beam", "1", "--json")
+    assert process.stdout.readline().startswith("{")
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=60) == 0
+    assert err == ""
+
+
+def test_ctrl_c_while_predicting(place):
+    Path("many").write_text("one two three\n" * 200_000)
+    process = start("predict", "run", "many", "--json")
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err

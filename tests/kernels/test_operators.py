@@ -1,0 +1,85 @@
+"""The kernels inside torch.compile, torch.export, torch.func and autocast."""
+
+import pytest
+import torch
+
+from ostinato import kernels
+from ostinato.cells.cell import scan
+from ostinato.cells.gru import GRU
+from ostinato.cells.lstm import LSTM
+from ostinato.cells.rnn import RNN
+from ostinato.kernels import lookup, native
+
+pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+CELLS = [LSTM, GRU, RNN]
+
+
+def example(cell):
+    torch.manual_seed(1)
+    cell = cell(5, 7)
+    return cell, torch.randn(3, 4, 5), torch.tensor([4, 2, 0])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("padded", [False, True])
+def test_operator_is_sound(cell, padded):
+    cell, x, lengths = example(cell)
+    state = cell.start(3, x)
+    memory = state[1] if len(state) > 1 else None
+    weights = lookup.weights_of(cell)
+    arguments = (cell.formula, x.requires_grad_(), state[0], memory, *weights, lengths if padded else None, False, True)
+    outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
+    assert set(outcome.values()) == {"SUCCESS"}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_compiled_without_a_break(cell):
+    cell, x, lengths = example(cell)
+
+    def run(x, lengths):
+        outputs, state = cell.run(x, cell.start(3, x), lengths)
+        return outputs, *state
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x, lengths), run(x, lengths), rtol=0, atol=0)
+    x.requires_grad_()
+    results = [function(x, lengths) for function in (compiled, run)]
+    leaves = [x, *cell.parameters()]
+    found, expected = (torch.autograd.grad(sum(r.square().sum() for r in result), leaves) for result in results)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_exported(cell):
+    cell, x, lengths = example(cell)
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = cell
+
+        def forward(self, x, lengths):
+            return self.cell.run(x, self.cell.start(3, x), lengths)[0]
+
+    program = torch.export.export(Model(), (x, lengths))
+    assert any("ostinato.recurrence" in str(node.target) for node in program.graph.nodes)
+    assert torch.equal(program.module()(x, lengths), Model()(x, lengths))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_function_transforms_run_the_reference(cell):
+    cell, x, _ = example(cell)
+    rows = torch.func.vmap(lambda row: cell.run(row[None], cell.start(1, row), None)[0][0])(x)
+    torch.testing.assert_close(rows, scan(cell, x, cell.start(3, x))[0])
+    jacobian = torch.func.jacrev(lambda x: cell.run(x, cell.start(3, x), None)[0].sum(0))(x)
+    assert jacobian.shape == (4, 7, 3, 4, 5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_autocast_is_the_references(cell):
+    cell, x, _ = example(cell)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not kernels.usable(cell, x, cell.start(3, x))
+        outputs, _ = cell.run(x, cell.start(3, x), None)
+    torch.testing.assert_close(outputs.float(), scan(cell, x, cell.start(3, x))[0], rtol=0.05, atol=0.05)
