@@ -27,7 +27,7 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "what runs fast here, and why not: ostinato benchmark",
-    "tasks": "what it can be done to: the tasks, their files, an example each",
+    "tasks": "the tasks, what each reads and an example command: ostinato tasks",
 }
 
 

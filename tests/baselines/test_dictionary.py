@@ -1,6 +1,5 @@
 import json
 import random
-import time
 from collections import defaultdict
 
 import pytest
@@ -84,12 +83,3 @@ def test_empty_and_endless_sentences_teach_nothing():
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_five_thousand_pairs_take_less_than_two_seconds():
-    draw = random.Random(0)
-    pairs = [(draw.choices(range(5000), k=12), draw.choices(range(5000), k=12)) for _ in range(5000)]
-    pairs = [([str(word) for word in source], [str(word) for word in target]) for source, target in pairs]
-    begin = time.perf_counter()
-    Dictionary.fit(pairs)
-    assert time.perf_counter() - begin < 2

@@ -180,7 +180,7 @@ def run(session: Session) -> None:
     steps = train(session.network, session.batches, session.optimizer, epochs=session.options.epochs, schedule=session.schedule,
                   clip_norm=session.options.clip_norm, clip_value=session.options.clip_value, accumulate=session.options.accumulate,
                   normalise=session.options.normalise, start=session.saved.position, carried=session.saved.carried)
-    if session.schedule.finished(epoch):
+    if session.schedule.finished(epoch) and session.saved.position.step:  # a resumed run that was through; a fresh one takes a step
         return
     try:
         with TrainingBar(metric) as bar:

@@ -77,7 +77,13 @@ class Call(NamedTuple):
     weight: Tensor
     bias: Tensor | None
     packed: Tensor
+    inputs: Tensor | None
+    input_size: int
+    input_weight: Tensor | None
+    input_bias: Tensor | None
+    packed_input: Tensor | None
     gates: Tensor
+    gates_width: int
     before: Tensor
     memory: Tensor | None = None
     h0: Tensor | None = None
@@ -102,8 +108,7 @@ def run(function, call: Call) -> None:
         call.kind,
         torch.get_num_threads(),
         SPLITS[split],
-        *call[1:6],
-        *(0 if tensor is None else tensor.data_ptr() for tensor in call[6:]),
+        *(0 if part is None else part if isinstance(part, int) else part.data_ptr() for part in call[1:]),
     )
 
 
@@ -113,6 +118,9 @@ def forward(call: Call) -> None:
 
 def backward(call: Call) -> None:
     run(_native.backward, call)
+
+
+CHUNK = _native.chunk if _native else 0  # rows whose gates are made at a time
 
 
 def room_for_weight(kind: int, hidden: int) -> Tensor:

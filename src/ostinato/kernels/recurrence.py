@@ -73,25 +73,15 @@ def back_to_batch(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tenso
     return result.index_copy_(0, arrangement.place, rows).view(batch, steps, width)
 
 
-def project(formula: Formula, rows: Tensor, weights: Weights, training: bool) -> Tensor:
-    """W x + b for all rows at once, where the gates will stand; the recurrent bias is added where it can be."""
-    size = weights.from_hidden.shape[1]
-    bias = weights.input_bias
-    if weights.hidden_bias is not None:
-        added = weights.hidden_bias
-        if formula.inner:  # the candidate's stays inside its brackets
-            added = torch.cat([added[: 2 * size], added.new_zeros(size)])
-        bias = added if bias is None else bias + added
-    count, columns = rows.shape[0], formula.gates * size
-    gates = rows.new_empty(count, formula.width * size if training else columns)
-    weight = weights.from_input
-    room = None if training else kept(weight, "input")
-    filled = room is not None
-    room = room if filled else native.room_for(weight, form="a bT")
-    native.product(rows, weight.contiguous(), gates[:, :columns], bias, form="a bT", packed=(room, filled))
-    if not training and not filled:
-        keep(weight, "input", room)
-    return gates
+def input_bias_of(formula: Formula, weights: Weights) -> Tensor | None:
+    """What is added to all inputs at once: both biases, but for the one inside the candidate's brackets."""
+    own, added = weights.input_bias, weights.hidden_bias
+    if added is None:
+        return None if own is None else own.contiguous()
+    if formula.inner:
+        size = weights.from_hidden.shape[1]
+        added = torch.cat([added[: 2 * size], added.new_zeros(size)])
+    return (added if own is None else own + added).contiguous()
 
 
 def forward(
@@ -107,16 +97,16 @@ def forward(
     batch, steps, _ = x.shape
     size = weights.from_hidden.shape[1]
     rows = rows_of(x, arrangement)
-    gates = project(formula, rows, weights, training)
+    width = (formula.width if training else formula.gates) * size
+    chunk = max(native.CHUNK, batch)  # steps are projected whole
+    gates = x.new_empty(arrangement.count if training else min(chunk, arrangement.count), width)
     kept_rows = arrangement.count if training else 2 * batch
     before = x.new_empty(kept_rows, size)
     memory = x.new_empty(kept_rows, size) if formula.memory else None
     whole = arrangement.count == batch * steps
     outputs = x.new_empty(batch, steps, size) if whole else x.new_zeros(batch, steps, size)
     last = tuple(x.new_empty(batch, size) for _ in state)
-    room = None if training else kept(weights.from_hidden, formula.name)
-    filled = room is not None
-    room = room if filled else native.room_for_weight(formula.kind, size)
+    rooms, filled = packed_rooms(formula, weights, training)
     native.forward(
         Call(
             formula.kind,
@@ -130,8 +120,14 @@ def forward(
             arrangement.order,
             weights.from_hidden.contiguous(),
             inner_bias(formula, weights),
-            room,
+            rooms[0],
+            rows,
+            rows.shape[1],
+            weights.from_input.contiguous(),
+            input_bias_of(formula, weights),
+            rooms[1],
             gates,
+            width,
             before,
             memory,
             state[0].contiguous(),
@@ -142,8 +138,19 @@ def forward(
         )
     )
     if not training and not filled:
-        keep(weights.from_hidden, formula.name, room)
+        for weight, room in zip(weights[1::-1], rooms, strict=True):
+            keep(weight, formula.name, room)
     return outputs, last, Kept(rows, gates, before, memory) if training else None
+
+
+def packed_rooms(formula: Formula, weights: Weights, training: bool) -> tuple[list[Tensor], bool]:
+    """Room for the packed recurrent and input weights, and whether both stand there already."""
+    if not training:
+        found = [kept(weight, formula.name) for weight in weights[1::-1]]
+        if all(room is not None for room in found):
+            return found, True
+    room = native.room_for_weight(formula.kind, weights.from_hidden.shape[1])
+    return [room, native.room_for(weights.from_input, form="a bT")], False
 
 
 def inner_bias(formula: Formula, weights: Weights) -> Tensor | None:
@@ -198,7 +205,13 @@ def backward(
             weights.from_hidden.contiguous(),
             None,
             native.room_for_weight(formula.kind, size),
+            None,
+            x.shape[2],
+            None,
+            None,
+            None,
             saved.gates,
+            formula.width * size,
             saved.before,
             saved.memory,
             d_gates=d_gates,

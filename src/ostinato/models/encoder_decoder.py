@@ -16,6 +16,7 @@ from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE, PAD, Batch
 from ostinato.decoding.beam import beam_search
+from ostinato.decoding.greedy import greedy
 from ostinato.decoding.sample import sample
 from ostinato.decoding.step import Hypothesis
 from ostinato.kernels import linear_cross_entropy
@@ -205,11 +206,16 @@ class EncoderDecoder(nn.Module):
         return -token_losses(self.hidden(batch), output.weight, output.bias, batch.targets).sum(1)
 
 
-def search_targets(model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **search) -> list[list[Hypothesis]]:
-    """Beam search with any model that has start, step, bos and eos; `watch_attention` returns its weights, too."""
-    watch = model.looked_at if watch_attention else None
-    return beam_search(model.step, model.start(batch), rows=len(batch), bos=model.bos, eos=model.eos,
-                       forbidden=(PAD, model.bos), watch=watch, **search)
+def search_targets(model: EncoderDecoder, batch: Batch, *, maximum_length: int | Tensor, width: int = 5, length_penalty: float = 0.0,
+                   n_best: int = 1, watch_attention: bool = False) -> list[list[Hypothesis]]:
+    """Beam search with any model that has start, step, bos and eos; `watch_attention` returns its weights, too.
+
+    A beam of width 1 is greedy decoding, which is the quicker way to the same answer."""
+    settings = {"rows": len(batch), "bos": model.bos, "eos": model.eos, "forbidden": (PAD, model.bos), "maximum_length": maximum_length,
+                "watch": model.looked_at if watch_attention else None}  # fmt: skip
+    if width == 1 and n_best == 1:
+        return [[hypothesis] for hypothesis in greedy(model.step, model.start(batch), **settings)]
+    return beam_search(model.step, model.start(batch), width=width, length_penalty=length_penalty, n_best=n_best, **settings)
 
 
 def sample_targets(model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **settings) -> list[list[Hypothesis]]:

@@ -116,7 +116,8 @@ class Translation(Task):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
             if is_table(path):
-                rows = read_table(path, ("source",), names={"source": self.source_column}, keep_blank=True)
+                rows = read_table(path, ("source",), optional=("target",), keep_blank=True,
+                                  names={"source": self.source_column, "target": self.target_column})
                 yield from self.inputs((one_line(row.text("source")) for row in rows), path)
             else:
                 yield from self.inputs(iterate_lines(path), path)

@@ -10,7 +10,7 @@ struct Call {
     int64_t threads;  // at most so many
     int64_t split;    // Split
     int64_t training; // whether everything the backward pass needs is kept
-    int64_t packed_before;  // whether an earlier call has left the weight in `packed`
+    int64_t packed_before;  // whether an earlier call has left the weights in `packed` and `packed_input`
     int64_t steps, rows, hidden;
     const int64_t *offsets;  // [steps + 1]
     const int64_t *place;    // [P]: which row of outputs [B * T, H]
@@ -18,7 +18,13 @@ struct Call {
     const float *weight;     // [gates * H, H], of the previous output
     const float *bias;       // GRU: [H], inside the brackets; or null
     float *packed;           // room for the packed weight
-    float *gates;            // [P, width]: the projected input comes in, what the backward pass needs is left
+    const float *inputs;        // [P, D]
+    int64_t input_size;         // D
+    const float *input_weight;  // [gates * H, D]
+    const float *input_bias;    // [gates * H] or null
+    float *packed_input;        // room for it, packed
+    float *gates;               // [P, width]: what the backward pass needs; else [chunk_rows, width]
+    int64_t gates_width;
     float *before;           // training: [P, H], else [2 * B, H]: the output of the step before
     float *memory;           // LSTM, the same for the memory cell
     const float *h0, *c0;    // [B, H] or null for zero
@@ -72,6 +78,7 @@ struct Table {
     void (*forward)(const Call &);
     void (*backward)(const Call &);
     int64_t (*packed_size)(int64_t kind, int64_t hidden);  // floats
+    int64_t chunk;                                         // rows
     void (*product)(const Product &);
     int64_t (*product_room)(const Product &);  // floats
     void (*cross_entropies)(const Softmax &);

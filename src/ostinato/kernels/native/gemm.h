@@ -1,11 +1,14 @@
 // The large products around the loop: the projected input before it, the gradients of inputs and weights after it.
 #pragma once
-#include "loop.h"
+#include "blocks.h"
+#include "parallel.h"
+#include "product.h"
 
 namespace {
 
 constexpr long INNER = 512;  // numbers summed up in registers at a time: a packed panel of them stays in the cache
-constexpr long ROWS = 192;   // rows that meet all panels before the next rows do
+constexpr long CHUNK = 256; // rows whose gates are made just before the steps that read them
+constexpr long ROWS = 192;    // rows that meet all panels before the next rows do
 
 // Puts sums into row `row` of c, from column `column` on; adds them where something stands already.
 template <int N>
@@ -48,12 +51,8 @@ inline void rows_by_panels(const Product &p, const Blocks &panels, long row, lon
     }
 }
 
-inline void by_rows(const Product &p, const Share &share) {
-    Blocks panels{p.columns, 4};
-    if (!p.packed) {
-        for (long panel = share.thread; panel < panels.count(); panel += share.threads) pack_panel(p, panels, panel);
-        share.meet();
-    }
+// A thread's part of the rows, or of the panels if there are few rows.
+inline void share_of_rows(const Product &p, const Blocks &panels, const Share &share) {
     bool few = p.rows < 16 * share.threads;
     long parts = few ? 1 : share.threads, part = few ? 0 : share.thread;
     long first = few ? panels.count() * share.thread / share.threads : 0;
@@ -61,6 +60,15 @@ inline void by_rows(const Product &p, const Share &share) {
     long end = p.rows * (part + 1) / parts;
     for (long row = p.rows * part / parts; row < end; row += ROWS)
         rows_by_panels(p, panels, row, at_most(ROWS, end - row), first, last);
+}
+
+inline void by_rows(const Product &p, const Share &share) {
+    Blocks panels{p.columns, 4};
+    if (!p.packed) {
+        for (long panel = share.thread; panel < panels.count(); panel += share.threads) pack_panel(p, panels, panel);
+        share.meet();
+    }
+    share_of_rows(p, panels, share);
 }
 
 // a^T b: both are packed, some of the inner rows at a time.

@@ -7,8 +7,7 @@
 //   backward(step, row, unit, valid, dh)   from the gradient of the output to those of the gates and the state before
 //   left(...)          where the gradients that meet the recurrent weight stand
 #pragma once
-#include "parallel.h"
-#include "product.h"
+#include "gemm.h"
 
 namespace {
 
@@ -18,8 +17,9 @@ struct Step {
     long begin, rows, next_rows;  // first row in the [P, ...] buffers; how many; how many the next step has
     float *before, *memory;       // [rows, H]: output and memory cell of the step before
     float *after, *memory_after;  // [next_rows, H]: the same for the next step
+    long gates_begin = 0;         // the row with which call.gates begins
 
-    float *gates(long row, long width) const { return call.gates + (begin + row) * width; }
+    float *gates(long row, long width) const { return call.gates + (begin - gates_begin + row) * width; }
     float *d_gates(long row, long width) const { return call.d_gates + (begin + row) * width; }
 
     void put_output(long row, long unit, long valid, Vector h) const {
@@ -45,28 +45,10 @@ inline Step step_at(const Call &call, long s) {
     long now = call.training ? begin : (s % 2) * call.rows, next = call.training ? at[s + 1] : ((s + 1) % 2) * call.rows;
     float *c = call.memory;
     return Step{call, begin, rows, next_rows, call.before + now * H, c ? c + now * H : nullptr,
-                call.before + next * H, c ? c + next * H : nullptr};
+                call.before + next * H, c ? c + next * H : nullptr, 0};
 }
 
-inline long at_most(long a, long b) { return a < b ? a : b; }
-inline long vectors(long units) { return (units + W - 1) / W; }
 inline long first_rows(const Call &call) { return call.steps ? call.offsets[1] : 0; }
-
-// Blocks of units: `most` vectors of units each or fewer, evenly.
-struct Blocks {
-    long hidden, most;
-    long count() const { return (vectors(hidden) + most - 1) / most; }
-    long first(long block) const { return vectors(hidden) * block / count(); }
-    long size(long block) const { return first(block + 1) - first(block); }
-};
-
-template <class Work>
-INLINE void with_size(long size, Work work) {
-    if (size == 4) return work(std::integral_constant<int, 4>());
-    if (size == 3) return work(std::integral_constant<int, 3>());
-    if (size == 2) return work(std::integral_constant<int, 2>());
-    work(std::integral_constant<int, 1>());
-}
 
 // Copies row order[r] of `from` ([B, H] or null: zero) to row r of `to`, each thread its part of the rows.
 inline void sorted(const Call &call, const Share &share, const float *from, float *to, long rows) {
@@ -91,14 +73,49 @@ inline void pass_on(const Call &call, const Share &share, const float *from, flo
     }
 }
 
+// The input projection of the next steps, some 256 rows at a time, just before they need it.
+struct Projection {
+    Product product;
+    Blocks panels;
+    long begin = 0, end = 0;  // the steps whose gates are there
+
+    Projection(const Call &call, long gates)
+        : product{call.threads, A_BT, 0, call.input_size, gates * call.hidden, nullptr, call.input_size,
+                  call.input_weight, call.input_size, nullptr, call.gates_width, call.input_bias, 0, 0,
+                  call.packed_input},
+          panels{gates * call.hidden, 4} {}
+
+    void pack(const Share &share) const {
+        for (long panel = share.thread; panel < panels.count(); panel += share.threads)
+            pack_panel(product, panels, panel);
+    }
+
+    // All threads together, when the first step that lacks its gates comes.
+    void advance(const Call &call, const Share &share) {
+        const int64_t *at = call.offsets;
+        begin = end;
+        do end++;
+        while (end < call.steps && at[end + 1] - at[begin] <= CHUNK);
+        product.rows = at[end] - at[begin];
+        product.a = call.inputs + at[begin] * call.input_size;
+        product.c = call.gates + (call.training ? at[begin] * call.gates_width : 0);
+        if (begin > 0) share.meet();  // the others may still read the gates of the last steps
+        share_of_rows(product, panels, share);
+        share.meet();
+    }
+};
+
 template <class Cell>
 void forward_pass(const Call &call) {
     long H = call.hidden;
     Blocks blocks = Cell::blocks(H);
     in_parallel(call, blocks.count(), Cell::GATES * H * H * 4, [&](const Share &share) {
-        if (!call.packed_before)
+        Projection projection(call, Cell::GATES);
+        if (!call.packed_before) {
+            projection.pack(share);
             for (long block = share.thread; block < blocks.count(); block += share.threads)
                 Cell::pack(call, blocks, block);
+        }
         sorted(call, share, call.h0, call.before, first_rows(call));
         pass_on(call, share, call.h0, call.h_last);
         if (Cell::MEMORY) {
@@ -107,7 +124,9 @@ void forward_pass(const Call &call) {
         }
         share.meet();
         for (long s = 0; s < call.steps; s++) {
+            if (s == projection.end) projection.advance(call, share);
             Step step = step_at(call, s);
+            if (!call.training) step.gates_begin = call.offsets[projection.begin];
             Left left{step.before + share.first_row * H, share.row_step * H, H, 0, 0};
             for (long block = share.first_block; block < share.end_block; block++)
                 Cell::forward_block(step, blocks, block, left, share);
@@ -132,7 +151,7 @@ void backward_pass(const Call &call) {
         // The step -1 is the initial state: its gradient is that of an output without a cell.
         for (long s = call.steps - 1; s >= (call.d_h0 ? -1 : 0); s--) {
             Step step = s >= 0 ? step_at(call, s)
-                               : Step{call, 0, call.rows, first_rows(call), nullptr, nullptr, nullptr, nullptr};
+                               : Step{call, 0, call.rows, first_rows(call), nullptr, nullptr, nullptr, nullptr, 0};
             long next = s >= 0 ? call.offsets[s + 1] : 0;
             Left left = Cell::left(call.d_gates + (next + share.first_row) * Cell::WIDTH * H, H, share.row_step);
             long product_rows = share.rows_of(step.next_rows), rows = share.rows_of(step.rows);

@@ -173,6 +173,7 @@ PyMODINIT_FUNC PyInit__native() {
     PyObject *names = PyTuple_New(table_count);
     for (int i = 0; i < table_count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(tables[i]->name));
     PyModule_AddObject(result, "instruction_sets", names);
+    PyModule_AddIntConstant(result, "chunk", portable_table.chunk);
 #ifdef _OPENMP
     PyModule_AddIntConstant(result, "threads", 1);
 #else

@@ -2,7 +2,8 @@
 #pragma once
 #include <cmath>
 
-#include "loop.h"
+#include "blocks.h"
+#include "parallel.h"
 
 namespace {
 

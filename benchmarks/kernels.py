@@ -1,0 +1,339 @@
+"""How fast the kernels are, beside torch.nn, ONNX Runtime, OpenVINO and JAX (each if it is installed).
+
+    python benchmarks/kernels.py                        # the whole table, about half an hour
+    python benchmarks/kernels.py --cells gru --threads 1 --seconds 1 --markdown
+
+Each of them runs in a process of its own; the processes take turns, so that whatever else the machine does hits all.
+Only runs without an involuntary context switch count (unless there are none); medians of those. Every peer's output
+is compared with torch's before anything is timed. "GEMM" is torch's 1024 x 1024 x 1024 float32 product, measured in
+the same minutes; ratios above 1 mean that ours is faster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+SHAPES = [  # T, B, D, H
+    (35, 20, 200, 200),
+    (35, 20, 650, 650),
+    (50, 64, 256, 256),
+    (100, 32, 512, 512),
+    (200, 1, 256, 256),
+    (1000, 8, 128, 128),
+    (64, 128, 64, 64),
+    (30, 64, 1000, 1000),
+]
+VARIABLE = (50, 64, 256, 256)  # with lengths uniform in 5..50
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+def data(cell: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The same numbers in every process, in torch's layout."""
+    T, B, D, H = shape
+    random, rows = np.random.default_rng(0), GATES[cell] * H
+    uniform = lambda *size: random.uniform(-1, 1, size).astype(np.float32) / H**0.5  # noqa: E731
+    weights = {"w": uniform(rows, D), "u": uniform(rows, H), "b": uniform(rows), "c": uniform(rows)}
+    if cell != "gru":
+        weights["c"] *= 0  # one bias: ours has no second one
+    lengths = random.integers(5, 51, B)
+    return {"x": random.standard_normal((B, T, D), dtype=np.float32), "lengths": lengths, **weights}
+
+
+def ours(cell: str, given: dict, mode: str, variable: bool):
+    import torch
+
+    from ostinato import cells
+
+    made = {"rnn": cells.RNN, "gru": cells.GRU, "lstm": cells.LSTM}[cell](given["w"].shape[1], given["u"].shape[1])
+    with torch.no_grad():
+        for parameter, name in [(made.from_input.weight, "w"), (made.from_hidden.weight, "u")]:
+            parameter.copy_(torch.from_numpy(given[name]))
+        made.from_input.bias.copy_(torch.from_numpy(given["b"]))
+        if cell == "gru":
+            made.from_hidden.bias.copy_(torch.from_numpy(given["c"]))
+    x = torch.from_numpy(given["x"])
+    lengths = torch.from_numpy(given["lengths"]) if variable else None
+    state = made.start(len(x), x)
+    return in_torch(lambda x: made.run(x, state, lengths)[0], x, list(made.parameters()), mode)
+
+
+def torch_nn(cell: str, given: dict, mode: str, variable: bool):
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    kind = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell]
+    made = kind(given["w"].shape[1], given["u"].shape[1], batch_first=True)
+    with torch.no_grad():
+        for parameter, name in zip(made.parameters(), "wubc", strict=True):
+            parameter.copy_(torch.from_numpy(given[name]))
+    x, lengths = torch.from_numpy(given["x"]), torch.from_numpy(given["lengths"])
+
+    def run(x):
+        if not variable:
+            return made(x)[0]
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(made(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+
+    return in_torch(run, x, list(made.parameters()), mode)
+
+
+def in_torch(run, x, parameters, mode: str):
+    """A function without arguments that runs once and returns the outputs."""
+    import torch
+
+    if mode == "inference":
+
+        def infer():
+            with torch.no_grad():
+                return run(x)
+
+        return infer
+    x.requires_grad_()
+    outputs = run(x)
+    weight = torch.ones_like(outputs)
+
+    def train():
+        x.grad = None
+        for parameter in parameters:
+            parameter.grad = None
+        outputs = run(x)
+        outputs.backward(weight)
+        return outputs.detach()
+
+    return train
+
+
+def onnx_model(cell: str, given: dict) -> bytes:
+    """ONNX's own operator, with torch's gates in ONNX's order."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    order = {"rnn": [0], "gru": [1, 0, 2], "lstm": [0, 3, 1, 2]}[cell]
+    put = lambda a: np.concatenate([np.split(a, GATES[cell])[i] for i in order])  # noqa: E731
+    bias = np.concatenate([put(given["b"]), put(given["c"])])
+    weights = [("W", put(given["w"])[None]), ("R", put(given["u"])[None]), ("B", bias[None])]
+    T, B, D, H = given["x"].shape[1], len(given["x"]), given["w"].shape[1], given["u"].shape[1]
+    extra = {"linear_before_reset": 1} if cell == "gru" else {}
+    node = helper.make_node(cell.upper(), ["x", "W", "R", "B"], ["y"], hidden_size=H, **extra)
+    graph = helper.make_graph(
+        [node],
+        "recurrent",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [T, B, D])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [T, 1, B, H])],
+        [numpy_helper.from_array(array, name) for name, array in weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return model.SerializeToString()
+
+
+def onnx_runtime(cell: str, given: dict, mode: str, variable: bool):
+    import onnxruntime
+
+    if mode != "inference" or variable:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
+    session = onnxruntime.InferenceSession(onnx_model(cell, given), options, providers=["CPUExecutionProvider"])
+    x = np.ascontiguousarray(given["x"].transpose(1, 0, 2))
+    return lambda: session.run(None, {"x": x})[0][:, 0].transpose(1, 0, 2)
+
+
+def openvino(cell: str, given: dict, mode: str, variable: bool):
+    import openvino
+
+    if mode != "inference" or variable:
+        return None
+    core = openvino.Core()
+    threads = {"INFERENCE_NUM_THREADS": int(os.environ["OMP_NUM_THREADS"]), "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = core.compile_model(core.read_model(onnx_model(cell, given)), "CPU", threads)
+    request = compiled.create_infer_request()
+    x = np.ascontiguousarray(given["x"].transpose(1, 0, 2))
+    return lambda: request.infer({0: x})[0][:, 0].transpose(1, 0, 2)
+
+
+def jax_scan(cell: str, given: dict, mode: str, variable: bool):
+    import jax
+    import jax.numpy as jnp
+
+    if variable:
+        return None
+    sigmoid, tanh = jax.nn.sigmoid, jnp.tanh
+    H = given["u"].shape[1]
+
+    def step(weights, state, p):
+        h = state[0]
+        q = h @ weights["u"].T + weights["c"]
+        if cell == "rnn":
+            return (tanh(p + q),)
+        if cell == "gru":
+            r, z = jnp.split(sigmoid(p[:, : 2 * H] + q[:, : 2 * H]), 2, axis=1)
+            n = tanh(p[:, 2 * H :] + r * q[:, 2 * H :])
+            return (n + z * (h - n),)
+        i, f, g, o = jnp.split(p + q, 4, axis=1)
+        c = sigmoid(f) * state[1] + sigmoid(i) * tanh(g)
+        return sigmoid(o) * tanh(c), c
+
+    def run(weights, x):
+        projected = jnp.swapaxes(x, 0, 1) @ weights["w"].T + weights["b"]
+        zero = jnp.zeros((x.shape[0], H))
+
+        def one(state, p):
+            state = step(weights, state, p)
+            return state, state[0]
+
+        return jnp.swapaxes(jax.lax.scan(one, (zero,) * (2 if cell == "lstm" else 1), projected)[1], 0, 1)
+
+    weights = {name: jnp.asarray(given[name]) for name in "wubc"}
+    x = jnp.asarray(given["x"])
+    if mode == "inference":
+        compiled = jax.jit(run)
+        return lambda: compiled(weights, x).block_until_ready()
+    graded = jax.jit(jax.value_and_grad(lambda w, x: (lambda y: (y.sum(), y))(run(w, x)), (0, 1), has_aux=True))
+    return lambda: jax.block_until_ready(graded(weights, x))[0][1]
+
+
+RUNNERS = {"ours": ours, "torch": torch_nn, "onnxruntime": onnx_runtime, "openvino": openvino, "jax": jax_scan}
+
+
+def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int) -> None:
+    """One process of one peer: sends its outputs, then the times of as many runs as are asked for."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    try:
+        run = RUNNERS[name](cell, data(cell, shape), mode, variable)
+    except ImportError:
+        run = None
+    pipe.send(None if run is None else np.asarray(run()))
+    while run is not None and (seconds := pipe.recv()) > 0:
+        times, until = [], time.perf_counter() + seconds
+        while not times or time.perf_counter() < until:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+            start = time.perf_counter()
+            run()
+            taken = time.perf_counter() - start
+            times.append((taken, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - before))
+        pipe.send(times)
+
+
+def measure(cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, seconds: float) -> dict:
+    """Median seconds of each peer that is there."""
+    context = multiprocessing.get_context("spawn")
+    pipes, outputs, processes = {}, {}, []
+    for name in RUNNERS:
+        here, there = context.Pipe()
+        process = context.Process(target=worker, args=(there, name, cell, shape, mode, variable, threads))
+        process.start()
+        there.close()
+        output = here.recv()
+        processes.append(process)
+        if output is not None:
+            pipes[name], outputs[name] = here, output
+    for name, output in outputs.items():
+        worst = np.abs(output - outputs["torch"]).max()
+        if not worst < 1e-4:
+            raise SystemExit(f"{name} differs from torch by {worst} at {cell} {shape}")
+    times = {name: [] for name in pipes}
+    rounds = 8
+    for _ in range(rounds):
+        for name, pipe in pipes.items():
+            pipe.send(seconds / rounds)
+            times[name] += pipe.recv()
+    for pipe in pipes.values():
+        pipe.send(0)
+    for process in processes:
+        process.join()
+    return {name: typical(found) for name, found in times.items()}
+
+
+def typical(times: list[tuple[float, int]]) -> float:
+    undisturbed = [taken for taken, switches in times if switches == 0]
+    return statistics.median(undisturbed) if undisturbed else min(taken for taken, _ in times)
+
+
+def gemm(threads: int) -> float:
+    """Floating-point operations a second of a large product."""
+    import torch
+
+    torch.set_num_threads(threads)
+    a = torch.randn(1024, 1024)
+    times = []
+    for _ in range(30):
+        start = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - start)
+    return 2 * 1024**3 / min(times)
+
+
+def work(cell: str, shape: tuple[int, ...], mode: str) -> int:
+    T, B, D, H = shape
+    return 2 * GATES[cell] * H * (D + H) * T * B * (1 if mode == "inference" else 3)
+
+
+def line(cell: str, shape: tuple[int, ...], mode: str, threads: int, times: dict, peak: float, variable: bool) -> dict:
+    others = {name: taken for name, taken in times.items() if name != "ours"}
+    best = min(others, key=others.get)
+    return {
+        "cell": cell,
+        "shape": str(shape) + (" lengths 5..50" if variable else ""),
+        "mode": mode,
+        "threads": threads,
+        "ms": round(times["ours"] * 1e3, 3),
+        "to torch": round(times["torch"] / times["ours"], 2),
+        "to best peer": round(others[best] / times["ours"], 2),
+        "best peer": best,
+        "% of GEMM": None if variable else round(100 * work(cell, shape, mode) / times["ours"] / peak),
+    }
+
+
+def show(row: dict, markdown: bool) -> None:
+    print(" | ".join(str(value) for value in row.values()) if markdown else json.dumps(row), flush=True)
+
+
+def means(rows: list[dict]) -> None:
+    """Geometric means over the shapes."""
+    print()
+    for key in sorted({(row["cell"], row["mode"], row["threads"]) for row in rows}):
+        own = [row for row in rows if (row["cell"], row["mode"], row["threads"]) == key and "lengths" not in row["shape"]]
+        if own:
+            to = [math.exp(statistics.fmean(math.log(row[c]) for row in own)) for c in ("to torch", "to best peer")]
+            print(f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x the best peer")
+
+
+def machine() -> str:
+    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line][:1]
+    return f"{''.join(model).split(':')[-1].strip() or platform.processor()}, {os.cpu_count()} cores"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", default="rnn,gru,lstm")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--modes", default="inference,training")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each peer and line of the table")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    print(machine())
+    rows = []
+    for threads in map(int, options.threads.split(",")):
+        peak = gemm(threads)
+        print(f"GEMM with {threads} thread(s): {peak / 1e9:.0f} GFLOP/s")
+        for cell in options.cells.split(","):
+            for mode in options.modes.split(","):
+                for shape, variable in [*((shape, False) for shape in SHAPES), (VARIABLE, True)]:
+                    times = measure(cell, shape, mode, variable, threads, options.seconds)
+                    rows.append(line(cell, shape, mode, threads, times, peak, variable))
+                    show(rows[-1], options.markdown)
+    means(rows)
+
+
+if __name__ == "__main__":
+    main()
