@@ -41,7 +41,7 @@ class Tagging(Task):
     metrics = ("accuracy", "f1", "precision", "recall")
     sample = "tagging"
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 15.0}
-    sample_training: ClassVar[dict[str, Any]] = {}
+    sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
     # the data
     word_column: str | None = option(None, "the column of the word, by number or name (default: the first; form in CoNLL-U)",
@@ -117,6 +117,8 @@ class Tagging(Task):
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
         if isinstance(value, str):
             return Sentence(words_of(value))
+        if isinstance(value, Sentence):
+            return value
         pair = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], str)
         words, tags = value if pair else (value, ())
         if isinstance(words, str) or not all(isinstance(word, str) for word in (*words, *tags)) or (tags and len(tags) != len(words)):
