@@ -238,6 +238,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, say) has had enough
         discard_output()
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # a name too long, a folder closed to us
+        return 2
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)
         return interrupted.status

@@ -78,6 +78,7 @@ class Call(NamedTuple):
     bias: Tensor | None
     packed: Tensor
     inputs: Tensor | None
+    gathered: Tensor | None
     input_size: int
     input_weight: Tensor | None
     input_bias: Tensor | None

@@ -1,24 +1,30 @@
 """Weights in the order the kernels read them, kept between calls that only infer.
 
-What is kept belongs to one tensor at one version: every in-place change that PyTorch counts (an optimizer's step,
-`load_state_dict`, `copy_`) makes it stale. Changes behind PyTorch's back (`weight.data.add_(...)`, NumPy) are not
-seen: call `forget()` after them."""
+What is kept belongs to one tensor at one version: every in-place change that PyTorch counts (`load_state_dict`,
+`copy_`) makes it stale, and so does every step of an optimizer, which PyTorch does not count where it is fused.
+Changes behind PyTorch's back (`weight.data.copy_(...)`, NumPy) are seen at a few places of the tensor, so that
+averaged or exchanged weights are noticed; after a change of single rows in this way call `forget()`."""
 
 from __future__ import annotations
 
+import ctypes
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
 from ostinato.kernels import native
+
+State = tuple[int, int, int, tuple[bytes, ...]]
+PLACES, BYTES = 5, 32  # of a tensor that are compared: a microsecond a call
 
 
 class Room(NamedTuple):
     """Where a packed weight stands, and of which version, at which address, for which instruction set."""
 
-    state: tuple[int, int, int]
+    state: State
     room: Tensor
 
 
@@ -30,13 +36,23 @@ def forget() -> None:
     _rooms.clear()
 
 
-def state_of(weight: Tensor) -> tuple[int, int, int]:
-    return weight._version, weight.data_ptr(), native.chosen
+register_optimizer_step_post_hook(lambda *_: forget())  # fused steps change weights without a new version
+
+
+def state_of(weight: Tensor) -> State:
+    return weight._version, weight.data_ptr(), native.chosen, look(weight.data_ptr(), weight.nbytes)
+
+
+def look(address: int, size: int) -> tuple[bytes, ...]:
+    """What stands at a few places, from the first bytes to the last."""
+    last = max(0, size - BYTES)
+    return tuple(ctypes.string_at(address + last * place // (PLACES - 1), min(size, BYTES)) for place in range(PLACES))
 
 
 def keepable(weight: Tensor) -> bool:
     """Nothing is kept while gradients are recorded: the weights are about to change."""
-    return not (torch.is_grad_enabled() and weight.requires_grad or weight.is_inference())
+    recording = torch.is_grad_enabled() and weight.requires_grad
+    return not (recording or weight.is_inference()) and weight.is_contiguous()
 
 
 def kept(weight: Tensor, purpose: str) -> Tensor | None:

@@ -96,7 +96,7 @@ def forward(
     """(x [B, T, D], state) -> (outputs [B, T, H], last state, what the backward pass needs)."""
     batch, steps, _ = x.shape
     size = weights.from_hidden.shape[1]
-    rows = rows_of(x, arrangement)
+    rows = rows_of(x, arrangement) if training else x.contiguous()
     width = (formula.width if training else formula.gates) * size
     chunk = max(native.CHUNK, batch)  # steps are projected whole
     gates = x.new_empty(arrangement.count if training else min(chunk, arrangement.count), width)
@@ -122,7 +122,8 @@ def forward(
             inner_bias(formula, weights),
             rooms[0],
             rows,
-            rows.shape[1],
+            None if training else x.new_empty(len(gates), x.shape[2]),
+            x.shape[2],
             weights.from_input.contiguous(),
             input_bias_of(formula, weights),
             rooms[1],
@@ -205,6 +206,7 @@ def backward(
             weights.from_hidden.contiguous(),
             None,
             native.room_for_weight(formula.kind, size),
+            None,
             None,
             x.shape[2],
             None,

@@ -18,7 +18,8 @@ struct Call {
     const float *weight;     // [gates * H, H], of the previous output
     const float *bias;       // GRU: [H], inside the brackets; or null
     float *packed;           // room for the packed weight
-    const float *inputs;        // [P, D]
+    const float *inputs;        // [P, D], or [B * T, D] if they are to be gathered
+    float *gathered;            // room for [chunk_rows, D] to gather inputs in, or null
     int64_t input_size;         // D
     const float *input_weight;  // [gates * H, D]
     const float *input_bias;    // [gates * H] or null

@@ -111,7 +111,7 @@ inline void by_columns(const Product &p, const Share &share) {
 inline int64_t product_room(const Product &p) {
     long threads = p.threads > 1 ? p.threads : 1;
     if (p.form != AT_B) return vectors(p.columns) * W * p.inner + 1;
-    return threads * ((p.rows / TALL + 4) * TALL + 4 * W) * SOME;
+    return ((p.rows / TALL + 1 + 2 * threads) * TALL + threads * 4 * W) * SOME;
 }
 
 inline void multiply_matrices(const Product &p) {

@@ -100,6 +100,13 @@ struct Projection {
         product.a = call.inputs + at[begin] * call.input_size;
         product.c = call.gates + (call.training ? at[begin] * call.gates_width : 0);
         if (begin > 0) share.meet();  // the others may still read the gates of the last steps
+        if (call.gathered) {
+            long D = call.input_size;
+            for (long row = share.thread; row < product.rows; row += share.threads)
+                memcpy(call.gathered + row * D, call.inputs + call.place[at[begin] + row] * D, D * sizeof(float));
+            product.a = call.gathered;
+            share.meet();
+        }
         share_of_rows(product, panels, share);
         share.meet();
     }

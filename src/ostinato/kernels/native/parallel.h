@@ -63,10 +63,15 @@ inline Split choose(const Call &call, int threads, long blocks, long weight_byte
     return !few_rows && (weight_bytes <= OWN_CACHE || blocks < threads) ? BY_ROWS : BY_UNITS;
 }
 
+// A call of so few multiplications is over before a second thread has woken up.
+constexpr double SMALL = 150000;
+
 template <class Work>
 void in_parallel(const Call &call, long blocks, long weight_bytes, Work work) {
     Barrier everyone, step;
-    int wanted = int(call.threads > 1 ? call.threads : 1);
+    double rows = call.steps ? double(call.offsets[call.steps]) : 0;
+    bool small = call.split == AUTOMATIC && rows * (weight_bytes / 4) < SMALL;
+    int wanted = int(call.threads > 1 && !small ? call.threads : 1);
 #ifdef _OPENMP
 #pragma omp parallel num_threads(wanted)
     {

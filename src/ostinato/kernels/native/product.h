@@ -65,26 +65,61 @@ INLINE void product(const Left &left, long rows, const float *w, Finish finish) 
     }
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
+// One stage of a transposition: lanes whose number has the bit HALF change places between rows that differ in it.
+template <int HALF>
+INLINE void exchange(Vector (&rows)[W]) {
+    Integers low, high;
+    for (int j = 0; j < W; j++) {
+        low[j] = j & HALF ? j - HALF + W : j;
+        high[j] = j & HALF ? j + W : j + HALF;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; i++) {
+        if (i & HALF) continue;
+        Vector a = rows[i], b = rows[i | HALF];
+        rows[i] = __builtin_shuffle(a, b, low);
+        rows[i | HALF] = __builtin_shuffle(a, b, high);
+    }
+    if constexpr (HALF > 1) exchange<HALF / 2>(rows);
+}
+#else
+template <int HALF>
+INLINE void exchange(Vector (&rows)[W]) {
+    for (int i = 0; i < W; i++)
+        for (int j = 0; j < i; j++) {
+            float x = rows[i][j];
+            rows[i][j] = rows[j][i];
+            rows[j][i] = x;
+        }
+}
+#endif
+
 // Packs N vectors of columns of w^T: to[k][n][lane] = w[start[n] + lane][k], zero from the row end[n] on.
 template <int N>
 void pack_rows(const float *w, long stride, long k_count, const long (&start)[N], const long (&end)[N], float *to) {
-    for (long k = 0; k < k_count; k += 16) {  // a few cache lines of the rows at a time
-        long width = k_count - k < 16 ? k_count - k : 16;
-        for (int n = 0; n < N; n++)
-            for (long j = 0; j < width; j++)
-                for (long lane = 0; lane < W; lane++) {
-                    long row = start[n] + lane;
-                    to[((k + j) * N + n) * W + lane] = row < end[n] ? w[row * stride + k + j] : 0.0f;
-                }
+    for (long k = 0; k < k_count; k += W) {
+        long width = k_count - k < W ? k_count - k : W;
+        for (int n = 0; n < N; n++) {
+            Vector rows[W];
+            for (int lane = 0; lane < W; lane++) {
+                long row = start[n] + lane;
+                rows[lane] = row < end[n] ? load(w + row * stride + k, width) : Vector{};
+            }
+            exchange<W / 2>(rows);
+            for (long j = 0; j < width; j++) store(to + ((k + j) * N + n) * W, rows[j]);
+        }
     }
 }
 
-// Packs `valid` <= N * W columns of w [k_count, width] from `start` on: to[k][column], zero beyond.
+// Packs `valid` columns of w [k_count, width] from `start` on, or N * W if there are more: to[k][column], zero beyond.
 template <int N>
 void pack_columns(const float *w, long k_count, long width, long start, long valid, float *to) {
     for (long k = 0; k < k_count; k++)
-        for (long lane = 0; lane < N * W; lane++)
-            to[k * N * W + lane] = lane < valid ? w[k * width + start + lane] : 0.0f;
+        for (int n = 0; n < N; n++) {
+            long rest = valid - n * W;
+            store(to + (k * N + n) * W, rest <= 0 ? Vector{} : load(w + k * width + start + n * W, rest < W ? rest : W));
+        }
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+"""ostinato benchmark"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+from ostinato.commands.report import as_json
+
+
+def benchmark(
+    *, steps: int = 35, batch: int = 20, hidden_size: int = 200, seconds: float = 1.0, threads: int = 0
+) -> dict:
+    """What runs fast on this machine, and why not: the kernels that are active, and each against torch.nn.
+
+    steps        time steps of the sequences that are timed
+    batch        sequences at a time
+    hidden_size  units of the layer, and of its input
+    seconds      for each cell and mode
+    threads      0: as many as PyTorch uses
+    """
+    import torch
+
+    from ostinato import cells, kernels
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        rows = []
+        for name, ours, theirs in [
+            ("rnn", cells.RNN, torch.nn.RNN),
+            ("gru", cells.GRU, torch.nn.GRU),
+            ("lstm", cells.LSTM, torch.nn.LSTM),
+        ]:
+            cell, layer = ours(hidden_size, hidden_size), theirs(hidden_size, hidden_size, batch_first=True)
+            x = torch.randn(batch, steps, hidden_size)
+            state = cell.start(batch, x)
+            runs = [in_modes(lambda x, c=cell, s=state: c.run(x, s)[0], x), in_modes(lambda x, m=layer: m(x)[0], x)]
+            for mode in ("inference", "training"):
+                found = medians([run[mode] for run in runs], seconds)
+                rows.append({"cell": name, "mode": mode, "milliseconds": found[0] * 1e3, "torch": found[1] * 1e3})
+        return {"kernels": kernels.status(), "shape": [steps, batch, hidden_size], "times": rows}
+    finally:
+        torch.set_num_threads(before)
+
+
+def in_modes(run: Callable, x) -> dict[str, Callable[[], object]]:
+    import torch
+
+    def infer():
+        with torch.no_grad():
+            return run(x)
+
+    return {"inference": infer, "training": lambda: run(x).sum().backward()}
+
+
+def medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
+    """Seconds a call of each, taking turns."""
+    times: list[list[float]] = [[] for _ in functions]
+    for function in functions:
+        function()
+    until = time.perf_counter() + seconds
+    while len(times[0]) < 3 or time.perf_counter() < until:
+        for function, taken in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - start)
+    return [statistics.median(taken) for taken in times]
+
+
+def lines(result: dict, *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json(result)
+        return
+    status = result["kernels"]
+    if status["active"]:
+        yield f"kernels: active, {status['instruction_set']}, {status['threads']} thread(s): {', '.join(status['formulas'])}"
+    else:
+        yield f"kernels: not active: {status['reason']}"
+    yield "steps {}, batch {}, hidden size {}".format(*result["shape"])
+    yield f"{'cell':6}{'mode':11}{'ms':>9}{'torch.nn':>10}{'times':>8}"
+    for row in result["times"]:
+        ratio = row["torch"] / row["milliseconds"]
+        yield f"{row['cell']:6}{row['mode']:11}{row['milliseconds']:9.2f}{row['torch']:10.2f}{ratio:8.2f}"

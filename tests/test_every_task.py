@@ -1,0 +1,81 @@
+"""Every task keeps the contract: what it says of itself, its options, its sample, and what a caller may count on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import ostinato
+from ostinato import options
+from ostinato.data.samples import sample
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.tasks import TASKS, task_class
+from ostinato.training.options import Options
+
+every_task = pytest.mark.parametrize("name", TASKS)
+TINY = {"hidden_size": 8, "embedding_size": 6, "unit": "word", "epochs": 0.01, "vocabulary_size": 300, "beam": 1, "tensorboard": False}
+
+
+@every_task
+def test_describes_itself(name):
+    task = TASKS[name]
+    assert task.name == name
+    assert task.example.startswith(f"ostinato train {name}")
+    assert set(task.metrics) <= set(METRICS)
+    assert options.fields(task)["dev_metric"].default in task.metrics
+    for defaults in (task.training, task.sample_training):
+        assert set(defaults) <= set(options.fields(Options)) | set(options.fields(task))
+
+
+@every_task
+def test_every_option_has_help_and_no_training_option_shares_its_name(name):
+    fields = options.fields(TASKS[name])
+    assert all(field.metadata.get("help") for field in fields.values())
+    assert not set(fields) & set(options.fields(Options))
+
+
+@every_task
+def test_has_a_sample_with_its_licence(name):
+    files = sample(TASKS[name].sample)
+    assert {"train", "dev", "test"} <= set(files)
+    assert "licen" in (files["train"].parent / "LICENSE.txt").read_text().lower()
+    assert sum(path.stat().st_size for path in files.values()) < 1_000_000
+    assert TASKS[name]().read([str(files["test"])])
+
+
+@every_task
+def test_the_road_in_python(name, tmp_path):
+    """train, load, predict, evaluate, score, stream: on the sample, with a model of nothing."""
+    model = ostinato.train(name, out=tmp_path / "run", **TINY)
+    records = TASKS[name]().read([str(sample(name)["test"])])[:6]
+    inputs = [record[0] for record in records]
+    answers = model.predict(inputs)
+    assert len(answers) == 6
+    assert all(isinstance(answer, str) for answer in answers)
+    loaded = ostinato.load(tmp_path / "run")
+    assert loaded.predict(inputs) == answers
+    assert loaded.score(records) == model.score(records)
+    assert all(score < 0 for score in loaded.score(records))
+    stream = loaded.stream()
+    assert [stream(each) for each in inputs] == answers
+    assert list(loaded.stream().each(iter(inputs))) == answers
+    assert loaded.predict([]) == []
+    assert loaded.predict(["", "   "]) == ["", ""]
+    assert loaded.predict([inputs[0], "", inputs[1]]) == [answers[0], "", answers[1]]
+    assert json.loads((tmp_path / "run/report.json").read_text())["task"] == name
+    with pytest.raises(InputError, match="holds a run already"):
+        ostinato.train(name, out=tmp_path / "run", **TINY)
+
+
+def test_an_unknown_task():
+    with pytest.raises(InputError, match="no task 'translate'; did you mean 'translation'"):
+        task_class("translate")
+    with pytest.raises(InputError, match="no task 'x'; known: translation"):
+        task_class("x")
+
+
+def test_an_unknown_setting():
+    with pytest.raises(InputError, match="--hiden-size: no such option; did you mean 'hidden_size'"):
+        ostinato.train("translation", hiden_size=3)
