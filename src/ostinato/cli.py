@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "its answers, a line each: ostinato predict runs/de-en new.de > new.en",
     "score": "log-probability of each example: ostinato score runs/de-en test.de test.en",
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
+    "compare": "several models on the same data: ostinato compare classification --models bag-of-words,convolution,gru,lstm",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "what runs fast here, and why not: ostinato benchmark",
     "tasks": "the tasks, what each reads and an example command: ostinato tasks",

@@ -135,3 +135,12 @@ def test_every_option_says_what_it_is():
 def test_options_and_schedules_need_no_torch():
     code = "import sys, ostinato.training.options, ostinato.training.schedule; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_small_data_is_gone_through_more_often():
+    options = Options(epochs=10, least_steps=800, evaluate_every=0.5)
+    stretched = options.stretched(8)
+    assert (stretched.epochs, stretched.evaluate_every) == (100, 5)
+    assert options.stretched(80) == options.stretched(1000) == options
+    assert Options(epochs=10).stretched(1) == Options(epochs=10)
+    assert Options(epochs=10, least_steps=800, accumulate=2).stretched(8).epochs == 200

@@ -37,9 +37,10 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     task = trained.task
     files = list(files) or [str(sample(task.sample)["test"])]
     records = task.read(files)
-    tell(task.notices)
     result, counts, _ = measure(task, trained.network, records, seed=seed)
-    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result}
+    notes = list(task.notices)
+    tell(task.notices)
+    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result, "notes": notes}
     baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline.name, baseline.measure(records))

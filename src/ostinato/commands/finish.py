@@ -7,6 +7,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.session import Session
+from ostinato.data.files import write_atomically
 from ostinato.data.weights import load_unique_state, load_weights
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
@@ -22,11 +23,13 @@ def finish(session: Session) -> Trained:
     task, network = session.task, session.network
     weights = choose_weights(session)
     network.eval()
-    result, _, predictions = measure(task, network, session.data.test or session.data.dev, seed=session.plan.seed)
+    result, counts, predictions = measure(task, network, session.data.test or session.data.dev, seed=session.plan.seed)
     report = build_report(session, result, predictions, weights)
     run_folder.save_report(session.folder, report)
+    for name, write in task.pictures(session.data.test or session.data.dev, predictions).items():
+        write_atomically(session.folder / name, write)
     draw(read_curves(session.training_folder / "log.jsonl"), session.folder / "curves.png")
-    return Trained(task, [network], session.folder, report)
+    return Trained(task, [network], session.folder, report, counts)
 
 
 def choose_weights(session: Session) -> str:
@@ -65,7 +68,8 @@ def build_report(session: Session, result: dict[str, Any], predictions: list, we
         "seconds": seconds, "tokens_per_second": speed, "weights": weights,
         "parameters": sum(parameter.numel() for parameter in session.network.parameters()),
         "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
-        "seed": session.plan.seed, "notes": data.said, "options": options.to_dict(task), "training": options.to_dict(session.options),
+        "seed": session.plan.seed, "notes": [*data.said, *task.notices],
+        "options": options.to_dict(task), "training": options.to_dict(session.options),
         "examples": [task.show(record, prediction) for record, prediction in spread(list(zip(tested, predictions, strict=True)))],
         "next": task.next_commands(str(session.folder), inputs),
     }  # fmt: skip

@@ -49,7 +49,7 @@ class Session:
     options: Options
     data: Data
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | None  # None where nothing is left to be learned step by step
     schedule: Schedule
     batches: Batches
     curves: Curves
@@ -77,7 +77,10 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
     batches = make_batches(built, data, training, plan.seed)
-    optimizer = build_optimizer(network, training)  # all that can be wrong has been found: only now is the folder touched
+    if "epochs" not in plan.values:
+        training = training.stretched(len(batches))
+    optimizer = None if built.solved else build_optimizer(network, training)
+    # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         interrupt = stack.enter_context(interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once"))
@@ -173,6 +176,9 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batche
 
 def run(session: Session) -> None:
     """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
+    if session.task.solved:
+        run_folder.save_network(session.folder, session.network)
+        return
     metric = session.task.dev_metric
     saved_at = time.monotonic()
     epoch = session.saved.counters.get("epoch", 0.0)
@@ -188,7 +194,7 @@ def run(session: Session) -> None:
                 session.curves.step(progress)
                 for warning in watch(progress.gradient_norm):
                     say(f"warning: {warning}")
-                session.tokens += progress.tokens
+                session.tokens += progress.inputs if session.task.speed_of == "inputs" else progress.tokens
                 session.training_seconds += progress.seconds
                 bar.step(session.schedule.fraction_done(progress.epoch), progress)
                 due = crossed(session.options.evaluate_every, epoch, progress.epoch)

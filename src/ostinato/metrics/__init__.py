@@ -6,13 +6,15 @@
 
 so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
 
-from ostinato.metrics import accuracy, bleu, chrf, f1, perplexity, precision, recall
+from ostinato.metrics import accuracy, bleu, calibration_error, chrf, f1, mae, perplexity, precision, recall
 
 METRICS = {
     "accuracy": accuracy,
     "bleu": bleu,
+    "calibration_error": calibration_error,
     "chrf": chrf,
     "f1": f1,
+    "mae": mae,
     "perplexity": perplexity,
     "precision": precision,
     "recall": recall,

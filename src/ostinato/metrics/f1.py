@@ -23,5 +23,6 @@ def count(prediction: Sequence[bool], reference: Sequence[bool]) -> tuple[int, .
 
 def score(total: Sequence[float]) -> float:
     """score((1, 1, 1, 0, 0, 1)) -> 0.5: the mean over the classes that were found or there; 0 if none was."""
-    each = [2 * right / (found + there) for right, found, there in zip(*(total[part::3] for part in range(3)), strict=True) if found + there]
+    classes = zip(total[::3], total[1::3], total[2::3], strict=True)
+    each = [2 * right / (found + there) for right, found, there in classes if found + there]
     return float(sum(each) / len(each)) if each else 0.0

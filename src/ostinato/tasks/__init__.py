@@ -1,11 +1,12 @@
 """The tasks by name. To add one: a file with a Task, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.classification import Classification
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Tagging)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Classification, Tagging)}
 
 
 def task_class(name: str) -> type[Task]:

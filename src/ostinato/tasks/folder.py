@@ -14,19 +14,22 @@ from ostinato import options
 from ostinato.data.files import write_atomically
 from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.task import Baseline, Task
+from ostinato.tasks.task import Baseline, Counts, Task
 
 FORMAT = 1  # of model.json; raise it when an older version could not read a newer folder
 
 
 @dataclass
 class Trained:
-    """A task with what it has learned: one network, or several that decode together."""
+    """A task with what it has learned: one network, or several that decode together.
+
+    `counts` is what each metric counted of each example that the run was tested on, as `train` leaves it for `compare`."""
 
     task: Task
     networks: list[nn.Module]
     folder: Path
     report: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, list[Counts]] = field(default_factory=dict, repr=False)
 
     @property
     def network(self) -> nn.Module:

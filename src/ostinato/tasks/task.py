@@ -10,9 +10,9 @@ To add one: a file with a subclass, and its name in tasks/__init__.py."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar, Literal
 
 from torch import nn
 
@@ -21,6 +21,10 @@ from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
 Counts = tuple  # what a metric counts of one example; adds up over a corpus
+
+
+class Unsuitable(InputError):
+    """A model that cannot be had here: not for this kind of data, or not without a package. `compare` goes on without it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Task(ABC):
     training: ClassVar[dict[str, Any]] = {}  # where this task's training options differ from the general defaults
     sample: ClassVar[str]  # the folder of the packaged sample: train, dev and test files under samples/
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
+    speed_of: ClassVar[Literal["targets", "inputs"]] = "targets"  # which tokens are counted as tokens per second
+    models: ClassVar[tuple[str, ...]] = ("rnn", "gru", "lstm")  # what `compare` compares where nothing else is asked for
 
     dev_metric: str  # which metric chooses the best weights while training
     notices: list[str]  # what the user should hear about the data, collected while reading and fitting
@@ -82,6 +88,16 @@ class Task(ABC):
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
 
+    @classmethod
+    def as_model(cls, name: str) -> dict[str, Any]:
+        """The options that make the task use the model that `compare` knows by this name."""
+        return {"cell": name}
+
+    @property
+    def solved(self) -> bool:
+        """Whether fit() and initialise() are all the learning there is (counts, a convex problem), so that no step is taken."""
+        return False
+
     @property
     def varies(self) -> bool:
         """Whether encode(draw=...) gives other tensors in each epoch."""
@@ -113,6 +129,10 @@ class Task(ABC):
     @abstractmethod
     def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
         """log P of each record (of its target given its source, where there are two)."""
+
+    def pictures(self, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], object]]:
+        """Pictures for the run's folder, by file name, each with what writes it: {"confusion.png": write}"""
+        return {}
 
     def with_target(self, record: Record, text: str) -> Record:
         """The record with another target, as rescoring an n-best list needs it; an InputError where there are no targets."""

@@ -62,6 +62,7 @@ class Progress:
     seconds        since the step before, without the time spent in the caller's own code
     position       where to `start` in order to go on after this step
     state          the recurrent state carried to the next batch, if batches continue
+    inputs         how many steps of input that was, padding not counted
     """
 
     step: int
@@ -74,6 +75,7 @@ class Progress:
     seconds: float
     position: Position
     state: State = None
+    inputs: int = 0
 
 
 def train(
@@ -137,8 +139,9 @@ def train(
             step += 1
             position = Position(step, epoch, used) if used < size else Position(step, epoch + 1, 0)
             seconds = time.perf_counter() - began
+            inputs = sum(int(batch.lengths.sum()) for batch in group)
             yield Progress(
-                step, epoch + used / size, loss, tokens, sequences, norm, learning_rate, seconds, position, state
+                step, epoch + used / size, loss, tokens, sequences, norm, learning_rate, seconds, position, state, inputs
             )
             began = time.perf_counter()
         epoch, first = epoch + 1, 0

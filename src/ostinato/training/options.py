@@ -4,7 +4,7 @@ Imports no torch, so that --help is quick."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ostinato.errors import InputError
@@ -24,6 +24,7 @@ class Options:
     """Options(optimizer="sgd", schedule="halve", epochs=7.5)"""
 
     epochs: float = option(10.0, "how often to go through the training data; may be a fraction", above=0)
+    least_steps: int = option(0, "unless --epochs is given: as many epochs as make so many steps, where the data is small", minimum=0)
     batch_size: int | None = option(None, "most examples a batch (default: 64 without --batch-tokens)", minimum=1)
     batch_tokens: int | None = option(None, "most tokens a batch, padding counted", minimum=1)
     accumulate: int = option(1, "batches whose gradients make up one step", minimum=1)
@@ -61,6 +62,13 @@ class Options:
             object.__setattr__(self, "batch_size", 64)
         if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
             raise InputError(f"--momentum goes with --optimizer sgd or rmsprop; got {self.optimizer}")
+
+    def stretched(self, steps: int) -> Options:
+        """The same for data of so few `steps` an epoch that `least_steps` takes more epochs; as many dev scores as before.
+
+        Options(epochs=10, least_steps=800).stretched(8) -> Options(epochs=100, evaluate_every=10, ...)"""
+        factor = max(1.0, self.least_steps / max(1.0, self.epochs * steps / self.accumulate))
+        return replace(self, epochs=factor * self.epochs, evaluate_every=factor * self.evaluate_every)
 
     @property
     def initial_rate(self) -> float:

@@ -1,0 +1,145 @@
+"""Classification quality: accuracy on test sets that the field knows, with the baselines' beside it; three seeds each, and
+together (the mean of the three models' probabilities).
+
+    python benchmarks/classification.py --data FOLDER                    # all five sets: about an hour and a half
+    python benchmarks/classification.py --data FOLDER --sets sst2 --seeds 1
+
+FOLDER has one folder a set, as its publisher names the files inside:
+
+    sentiment_sst2                train.tsv, dev.tsv, test.tsv: SST-2, whole sentences, binary
+    sentiment_movie_reviews_long  reviews.tsv: id, label, text of Pang and Lee's polarity data 2.0; folds cv8 and cv9 are dev and test
+    names_nationality             one file of names a nationality; a tenth each is dev and test (seeded, equal names in one part)
+    seqclass_JapaneseVowels       JapaneseVowels_TRAIN.ts, JapaneseVowels_TEST.ts, of the UEA archive
+    seqclass_BasicMotions         BasicMotions_TRAIN.ts, BasicMotions_TEST.ts
+
+None of the models uses pretrained vectors. The clock counts everything from reading the files on."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ostinato
+from ostinato.commands.report import number, table
+from ostinato.data.labelled import read_labelled
+from ostinato.data.split import hold_out
+from setting import find, setting, write
+
+COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration error", "baseline", "accuracy", "convolution", "epochs",
+           "minutes", "tokens/s", "parameters"]  # fmt: skip
+SERIES = {"epochs": 100.0, "learning_rate": 0.003, "schedule": "cosine", "optimizer": "adam", "evaluate_every": 2.0, "hidden_size": 128,
+          "dev_metric": "perplexity"}  # fmt: skip
+SETS: dict[str, dict[str, Any]] = {
+    "sst2": {"minutes": 9.0},
+    "movie_reviews_long": {"minutes": 9.0, "settings": {"maximum_tokens": 3000, "batch_tokens": 12_000, "batch_size": 16}},
+    "names": {"minutes": 4.0, "settings": {"unit": "character", "lowercase": False, "word_dropout": 0.0, "dropout": 0.3, "epochs": 20.0}},
+    "japanese_vowels": {"minutes": 4.0, "settings": SERIES},
+    "basic_motions": {"minutes": 4.0, "settings": SERIES},
+}
+
+
+def main() -> None:
+    arguments = read_arguments()
+    rows = []
+    for name in arguments.sets:
+        with tempfile.TemporaryDirectory() as folder:
+            files = FILES[name](arguments.data, Path(folder))
+            for seed in arguments.seeds:
+                rows.append(measure(arguments, name, files, seed))
+                print(f"{name}, seed {seed}: accuracy {rows[-1]['metrics']['accuracy']:.4f}", file=sys.stderr, flush=True)
+            if "dev" in files and len(arguments.seeds) > 1:  # the same training data, so the same vocabulary, for all of them
+                rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
+    print(*setting(arguments), sep="\n")
+    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
+    write(arguments.output, arguments, {"runs": rows})
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the folder of the sets")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--minutes", type=float, help="training time of each run (default: 9 for texts, 4 for names and series)")
+    parser.add_argument("--no-convolution", action="store_true", help="without Kim's convolution beside it, trained as long")
+    parser.add_argument("--runs", default="runs/classification", help="where the trained models go; replaces what is there")
+    parser.add_argument("--output", help="also write everything to this JSON file")
+    return parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], seed: int) -> dict[str, Any]:
+    """One run trained and tested, by the same calls as a user's, and a convolution on the same data beside it."""
+    minutes = arguments.minutes or SETS[name]["minutes"]
+    settings = {**SETS[name].get("settings", {}), "time_limit": f"{round(minutes * 60)}s", "seed": seed, "overwrite": True}
+    report = ostinato.train("classification", **files, out=f"{arguments.runs}/{name}-{seed}", **settings).report
+    beside = None
+    if not arguments.no_convolution:
+        out = f"{arguments.runs}/{name}-{seed}-convolution"
+        beside = ostinato.train("classification", **files, out=out, model="convolution", **settings)
+    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
+    return {"set": name, "seed": seed, **{key: report[key] for key in kept},
+            "convolution": beside.report["metrics"]["accuracy"] if beside else None}  # fmt: skip
+
+
+def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The runs of all seeds as one model: the mean of their probabilities. Its time is theirs together."""
+    model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
+    result = model.evaluate(files["test"])
+    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
+    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"], "convolution": None}
+
+
+def sst2(data: str, folder: Path) -> dict[str, list[str]]:
+    return {part: [find(f"{data}/sentiment_sst2", f"{part}.tsv")] for part in ("train", "dev", "test")}
+
+
+def movie_reviews_long(data: str, folder: Path) -> dict[str, list[str]]:
+    """Folds 0 to 7 to learn from, 8 to choose by, 9 to test on: the review cv9xx is in fold 9."""
+    file = find(f"{data}/sentiment_movie_reviews_long", "reviews.tsv")
+    with (gzip.open if file.endswith(".gz") else open)(file, "rt", encoding="utf-8") as stream:
+        header, *rows = stream.read().rstrip("\n").split("\n")
+    fold = {"8": "dev", "9": "test"}
+    parts: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    for row in rows:
+        parts[fold.get(row[2], "train")].append(row)
+    return {part: [written(folder / f"{part}.tsv", [header, *each])] for part, each in parts.items()}
+
+
+def names(data: str, folder: Path) -> dict[str, list[str]]:
+    records = read_labelled([f"{data}/names_nationality"])
+    rest, test = hold_out(records, fraction=0.1, seed=1, key=lambda record: record.inputs)
+    train, dev = hold_out(rest, fraction=0.11, seed=2, key=lambda record: record.inputs)
+    parts = {"train": train, "dev": dev, "test": test}
+    return {part: [written(folder / f"{part}.tsv", ["text\tlabel", *(f"{each.inputs}\t{each.label}" for each in records)])]
+            for part, records in parts.items()}  # fmt: skip
+
+
+def archive(name: str) -> Any:
+    def files(data: str, folder: Path) -> dict[str, list[str]]:
+        train, test = (find(f"{data}/seqclass_{name}", f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
+        return {"train": [train], "test": [test]}
+
+    return files
+
+
+FILES = {"sst2": sst2, "movie_reviews_long": movie_reviews_long, "names": names, "japanese_vowels": archive("JapaneseVowels"),
+         "basic_motions": archive("BasicMotions")}  # fmt: skip
+
+
+def written(path: Path, lines: list[str]) -> str:
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return str(path)
+
+
+def cells(row: dict[str, Any]) -> list[Any]:
+    metrics, (low, high) = row["metrics"], row["intervals"]["accuracy"]
+    return [row["set"], row["seed"], metrics["accuracy"], f"{number(low)} .. {number(high)}", metrics["f1"], metrics["calibration_error"],
+            row["baseline"]["name"], row["baseline"]["metrics"]["accuracy"], "" if row["convolution"] is None else row["convolution"],
+            row["training"]["epochs"], row["seconds"] / 60, row["tokens_per_second"], row["parameters"]]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

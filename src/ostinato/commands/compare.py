@@ -1,0 +1,129 @@
+"""ostinato compare"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ostinato import options
+from ostinato.commands.plan import make_plan
+from ostinato.commands.progress import say
+from ostinato.commands.report import as_json, number, table
+from ostinato.commands.session import refuse_used
+from ostinato.commands.train import train as train_one
+from ostinato.data.files import write_atomically
+from ostinato.errors import InputError, nearest
+from ostinato.metrics import METRICS
+from ostinato.metrics.significance import paired
+from ostinato.tasks import task_class
+from ostinato.tasks.folder import Trained
+from ostinato.tasks.task import Unsuitable
+from ostinato.training.loop import TrainingDiverged
+
+SIGNIFICANT = 0.05
+
+
+def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[str] = [], models: str | None = None,  # noqa: B006
+            out: str | None = None, recipe: str | None = None, time_limit: str | None = None, seed: int = 1, device: str = "cpu",
+            overwrite: bool = False, **settings) -> dict[str, Any]:
+    """Several models trained on the same data under the same budget: one table, and one picture of it.
+
+    task        what to learn; `ostinato tasks` lists them
+    train       files to learn from; without any, the small sample that the package carries
+    dev         files to choose each model's best weights by; without any, the same part of the training data is held back for all
+    test        files to compare on; without any, the dev set
+    models      which, joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all that the task and this machine have)
+    out         the folder of the runs, one a model, and of compare.png (default: runs/compare-TASK)
+    recipe      settings that all models share: a packaged name, or a TOML file of options
+    time_limit  each model stops after this long: 90s, 10m, 2h
+    seed        the same for all models
+    device      cpu, cuda, or auto
+    overwrite   replace the runs that --out holds
+    """
+    chosen = task_class(task)
+    folder = Path(out or f"runs/compare-{task}")
+    names = chosen_names(chosen.models, models)
+    given = {"train": train, "dev": dev, "test": test, "recipe": recipe, "time_limit": time_limit, "seed": seed, "device": device}
+    for name in names:  # whatever is wrong with one of them is said before hours go into the others
+        doubled = [options.as_flag(option) for option in chosen.as_model(name) if option in settings]
+        if doubled:
+            raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
+        make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
+        refuse_used(folder / name, overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    trained: dict[str, Trained] = {}
+    for name in names:
+        say(f"{name}:")
+        try:
+            trained[name] = train_one(task, **given, out=str(folder / name), overwrite=overwrite, **settings, **chosen.as_model(name))
+        except (Unsuitable, TrainingDiverged) as error:
+            if models and isinstance(error, Unsuitable):
+                raise
+            say(f"note: {name} left out: {error}")
+    if not trained:
+        raise InputError(f"none of {', '.join(names)} can be trained here; name others with --models")
+    result = as_result(task, chosen.metrics[0], trained, seed)
+    result["picture"] = str(folder / "compare.png")
+    draw(result, folder / "compare.png")
+    write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
+    return result
+
+
+def chosen_names(known: Sequence[str], models: str | None) -> list[str]:
+    """chosen_names(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; without a choice, all that the task names.
+
+    What a task lists is what is worth comparing; a name that it does not list is tried all the same, and refused by its options."""
+    names = list(dict.fromkeys(name.strip() for name in (models or ",".join(known)).split(",") if name.strip()))
+    if not names:
+        raise InputError(f"--models: names none{nearest('', known)}")
+    return names
+
+
+def as_result(task: str, metric: str, models: dict[str, Trained], seed: int) -> dict[str, Any]:
+    """The models, the best first, each with the probability of so large a difference from the best by chance."""
+    sign = -1 if METRICS[metric].higher_is_better else 1
+    names = sorted(models, key=lambda name: sign * models[name].report["metrics"][metric])
+    best = models[names[0]]
+    rows = []
+    for name in names:
+        report, counts = models[name].report, models[name].counts[metric]
+        p = None if name == names[0] else paired(METRICS[metric], counts, best.counts[metric], seed=seed)
+        rows.append({"model": name, "score": report["metrics"][metric], "interval": report["intervals"][metric], "p": p,
+                     "metrics": report["metrics"], "intervals": report["intervals"], "seconds": report["seconds"],
+                     "parameters": report["parameters"], "run": report["run"]})  # fmt: skip
+    return {"task": task, "metric": metric, "examples": len(best.counts[metric]), "tested_on": best.report["tested_on"], "seed": seed,
+            "best": names[0], "models": rows}  # fmt: skip
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """A point and its interval for each model, the best on top; those that the best does not surely beat are in its colour."""
+    from matplotlib.figure import Figure
+
+    rows = result["models"][::-1]
+    figure = Figure(figsize=(7, 1.2 + 0.45 * len(rows)), layout="constrained")
+    panel = figure.subplots()
+    for place, row in enumerate(rows):
+        low, high = row["interval"]
+        colour = "C0" if row["p"] is None or row["p"] >= SIGNIFICANT else "0.5"
+        panel.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+        panel.plot([row["score"]], [place], marker="o", color=colour)
+        panel.annotate(f" {number(float(row['score']))}", (high, place), va="center", fontsize=9)
+    panel.set_yticks(range(len(rows)), [f"{row['model']} ({row['seconds']:.0f} s)" for row in rows])
+    panel.set(xlabel=f"{result['metric']} with its 95 % interval", title=result["task"], ylim=(-0.6, len(rows) - 0.4))
+    panel.margins(x=0.15)
+    panel.grid(axis="x", alpha=0.3)
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
+    if json:
+        yield as_json(result)
+        return
+    rows = []
+    for row in result["models"]:
+        low, high = row["interval"]
+        rows.append([row["model"], float(row["score"]), f"{number(float(low))} .. {number(float(high))}", float(row["seconds"]),
+                     row["parameters"], "best" if row["p"] is None else number(float(row["p"]))])  # fmt: skip
+    yield from table(["model", result["metric"], "95 % interval", "seconds", "parameters", "p against the best"], rows)
+    yield f"measured on {result['tested_on']}; p: how often chance alone makes so large a difference; drawn in {result['picture']}"

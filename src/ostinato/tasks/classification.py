@@ -1,0 +1,365 @@
+"""Classification: one label for a whole text or series of numbers. Many to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato.baselines.bag_of_words import Bag
+from ostinato.cells import CELLS
+from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
+from ostinato.data.scaler import Scaler
+from ostinato.data.series import as_series, is_series, series_of_line
+from ostinato.data.text import shown
+from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.data.vocabulary import UNK, Vocabulary
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS, confusion
+from ostinato.metrics.corpus import corpus_score
+from ostinato.models.classifier import POOLINGS, Together
+from ostinato.options import option
+from ostinato.tasks import classifiers
+from ostinato.tasks.labels import count_answers, is_number, log_probability, targets_of, weights_of
+from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
+
+MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
+SOLVED = ("bag-of-words", "most-frequent")
+NEURAL = ("convolution", "feedforward")
+
+
+@dataclass
+class Classification(Task):
+    name = "classification"
+    reads = ("TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file a class; "
+             "series of numbers in .ts (UCR/UEA) or .npz")
+    example = "ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment"
+    metrics = ("accuracy", "f1", "calibration_error")
+    sample = "classification"
+    sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16}
+    training: ClassVar[dict[str, Any]] = {
+        "normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.3, "learning_rate": 0.002, "schedule": "cosine",
+        "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5}  # fmt: skip
+    speed_of = "inputs"
+    models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
+
+    # the data
+    text_column: str | None = option(None, "the column of the text (default: text, sentence)")
+    label_column: str | None = option(None, "the column of the label (default: label, tag)")
+    label_separator: str | None = option(None, "an example may have several labels, separated by this, or none")
+    ordinal: bool = option(False, "labels are grades in order, such as 1 to 5 stars")
+    unit: Literal["word", "character", "subword"] = option("word", "what a token of a text is")
+    vocabulary_size: int | None = option(None, "most tokens of the vocabulary (default: 20,000; 8,000 subwords)", minimum=10)
+    minimum_count: int | None = option(None, "words and characters seen less often become <unk> (default: 2 with 500 texts, else 1)",
+                                       minimum=1)
+    lowercase: bool = option(True, "lower-case everything")
+    tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
+    maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
+    cut: Literal["end", "start", "middle"] = option("end", "which part of a longer text is left out")
+    class_weights: Literal["none", "balanced", "root"] = option(
+        "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
+    # the model
+    model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    hidden_size: int = option(200, "units of each layer, both directions together", minimum=1)
+    embedding_size: int = option(300, "dimensions of a token's vector", minimum=1)
+    layers: int = option(1, "recurrent layers", minimum=1)
+    bidirectional: bool = option(True, "read both ways")
+    pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
+    dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
+    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
+                                         minimum=0, maximum=0.99)
+    word_dropout: float | None = option(None, "probability with which a token's vector is dropped everywhere in a text "
+                                        "(default: 0.5 of words, 0.2 of subwords, 0 of characters)", minimum=0, maximum=0.99)
+    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
+    label_smoothing: float = option(0.0, "share of probability spread over all classes while training", minimum=0, maximum=0.99)
+    embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size")
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
+    filters: int = option(100, "convolution: filters of each of the widths 3, 4 and 5", minimum=1)
+    fixed_length: int | None = option(None, "feedforward: steps it sees (default: what 95 % of the training examples have)", minimum=1)
+    ngrams: int | None = option(None, "bag-of-words: longest run of tokens (default: 2 words, 4 characters)", minimum=1)
+    weighting: Literal["tf-idf", "counts"] = option("tf-idf", "bag-of-words: what an n-gram counts")
+    strength: float = option(10.0, "bag-of-words: scikit-learn's C; less pulls coefficients harder to 0", above=0)
+    dev_metric: Literal["accuracy", "f1", "perplexity", "mae"] = option("accuracy", "the dev score that chooses the best weights")
+    # predicting
+    threshold: float = option(0.5, "with --label-separator, labels of at least this probability are given", minimum=0, maximum=1,
+                              when_predicting=True)
+
+    labels: Vocabulary = field(init=False, default=None)
+    units: Units = field(init=False, default=None)
+    scaler: Scaler = field(init=False, default=None)
+    bag: Bag = field(init=False, default=None)
+    weights: list[float] = field(init=False, default=None, repr=False)
+    solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
+    pretrained: Pretrained | None = field(init=False, default=None, repr=False)
+    notices: list[str] = field(init=False, default_factory=list, repr=False)
+
+    def __post_init__(self):
+        if self.model in CELLS:
+            self.model, self.cell = "recurrent", self.model
+        if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
+            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
+        if self.ordinal and self.label_separator:
+            raise InputError("--ordinal and --label-separator exclude each other: an example has one grade")
+        if self.label_separator is not None and not self.label_separator.strip("\r\n"):
+            raise InputError("--label-separator must be a character or more that separates labels")
+        if self.dev_metric == "mae" and not self.ordinal:
+            raise InputError("--dev-metric mae needs --ordinal")
+
+    @classmethod
+    def as_model(cls, name: str) -> dict[str, Any]:
+        return {"model": name}
+
+    @property
+    def solved(self) -> bool:
+        return self.model in SOLVED
+
+    @property
+    def many(self) -> bool:
+        """Whether an example may have several labels."""
+        return self.label_separator is not None
+
+    @property
+    def reads_text(self) -> bool:
+        return self.scaler is None
+
+    # files to records to examples
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Labelled]:
+        known = self.labels.tokens if self.labels is not None else ()
+        records = read_labelled(files, text_column=self.text_column, label_column=self.label_column, known=known,
+                                unlabelled=self.many, notices=self.notices)
+        name = " ".join(map(shown, files))
+        self.check(records)
+        if training:
+            records = self.without_empty(records, name)
+            if len({label for record in records for label in self.labels_of(record)}) < (1 if self.many else 2):
+                raise InputError(f"{name}: all {len(records):,} examples have the label {records[0].label!r}; "
+                                 "a classifier needs examples of two labels or more")
+        return records
+
+    def check(self, records: Sequence[Labelled]) -> None:
+        """Raises InputError for records of another kind than the model's, of unlike dimensions, or with labels that are no grades."""
+        for record in records:
+            if self.labels is not None:
+                self.check_input(record)
+            elif not isinstance(record.inputs, str) and record.inputs.shape[1] != records[0].inputs.shape[1]:
+                raise InputError(f"{record.where}: {record.inputs.shape[1]} dimensions, "
+                                 f"but the first series has {records[0].inputs.shape[1]}")
+            if self.ordinal and not is_number(record.label):
+                raise InputError(f"{record.where}: the label {record.label!r} is no number; --ordinal needs grades such as 1 to 5")
+
+    def check_input(self, record: Labelled) -> None:
+        """Raises InputError for an input of another kind, or with other dimensions, than the model was trained on."""
+        where, is_text = record.where or "the input", isinstance(record.inputs, str)
+        if is_text != self.reads_text:
+            has, wants = ("text", "series of numbers") if is_text else ("a series of numbers", "texts")
+            raise InputError(f"{where}: {has}, but the model was trained on {wants}")
+        if not is_text and record.inputs.shape[1] != self.scaler.dimensions:
+            raise InputError(f"{where}: {record.inputs.shape[1]} dimensions, but the model has {self.scaler.dimensions}")
+
+    def without_empty(self, records: list[Labelled], name: str) -> list[Labelled]:
+        kept = [record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()]
+        if len(kept) < len(records):
+            self.notices.append(f"{name}: {len(records) - len(kept):,} examples with an empty text left out")
+        if not kept:
+            raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
+        return kept
+
+    def labels_of(self, record: Labelled) -> list[str]:
+        """The labels of a record: the one it has, or what its separators separate."""
+        if not self.many:
+            return [record.label] if record.label else []
+        return list(dict.fromkeys(label.strip() for label in record.label.split(self.label_separator) if label.strip()))
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Labelled]:
+        for file in files:
+            for record in read_unlabelled([file], text_column=self.text_column):
+                if not self.reads_text and isinstance(record.inputs, str) and not is_series(file):
+                    record = record._replace(inputs=series_of_line(record.inputs, record.where))
+                self.check_input(record)
+                yield record
+
+    def as_record(self, value: Any) -> Labelled:
+        """A text, or a series [T, D] as lists or an array; or a pair of one of these and its label."""
+        if isinstance(value, Labelled):
+            return value
+        label = ""
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
+            value, label = value
+        record = Labelled(value if isinstance(value, str) else as_series(value), label)
+        self.check_input(record)
+        return record
+
+    def key(self, record: Labelled) -> str | bytes:
+        return record.inputs if isinstance(record.inputs, str) else record.inputs.tobytes()
+
+    def fit(self, records: Sequence[Labelled]) -> None:
+        names = {label for record in records for label in self.labels_of(record)}
+        if len(names) < 2 and not self.many:
+            raise InputError(f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                             "give --dev, or more examples")
+        self.labels = Vocabulary(sorted(names, key=float if self.ordinal else None), specials=())
+        self.weights = weights_of(self.class_weights, [self.labels_of(record) for record in records], self.labels.tokens)
+        self.notices.append(f"{len(self.labels)} labels: {counted([label for record in records for label in self.labels_of(record)])}")
+        is_text = isinstance(records[0].inputs, str)
+        if self.model == "bag-of-words" and not is_text:
+            raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
+        if is_text:
+            self.fit_text([record.inputs for record in records])
+        else:
+            self.scaler = Scaler.fit([record.inputs for record in records])
+        if self.model == "feedforward" and self.fixed_length is None:
+            self.fixed_length = max(1, int(np.quantile([len(self.encode(record).inputs) for record in records], 0.95)))
+        if self.solved:
+            self.solution = classifiers.solve(self, records)
+
+    def fit_text(self, texts: Sequence[str]) -> None:
+        if self.solved:
+            self.bag = classifiers.fit_bag(self, texts) if self.model == "bag-of-words" else None
+            return
+        size = self.vocabulary_size or (8000 if self.unit == "subword" else 20_000)
+        minimum = self.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
+        self.units = fit_units(self.unit, texts, size=size, minimum_count=minimum, lowercase=self.lowercase, tokenized=self.tokenized)
+        if self.embeddings is not None:
+            self.pretrained = read_embeddings(self.embeddings, self.units.all_tokens)
+            self.embedding_size = self.pretrained.vectors.shape[1]
+            self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
+                                f"{self.embedding_size} numbers each")
+
+    def state(self) -> dict[str, Any]:
+        state = {"labels": self.labels.to_dict()}
+        for name in ("units", "scaler", "bag"):
+            if getattr(self, name) is not None:
+                state[name] = getattr(self, name).to_dict()
+        return {**state, "weights": self.weights, "embedding_size": self.embedding_size, "fixed_length": self.fixed_length}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.labels = Vocabulary.from_dict(state["labels"])
+        self.units = units_from_dict(state["units"]) if "units" in state else None
+        self.scaler = Scaler.from_dict(state["scaler"]) if "scaler" in state else None
+        self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
+        self.weights, self.embedding_size, self.fixed_length = state["weights"], state["embedding_size"], state["fixed_length"]
+
+    def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
+        target = targets_of(self.labels_of(record), self.labels, self.many)
+        if self.bag is not None:
+            return Example(torch.from_numpy(np.stack(self.bag.vector(self.bag_tokens(record.inputs)), 1).astype(np.float32)), target)
+        if self.solved:
+            return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
+        if self.scaler is not None:
+            return Example(torch.from_numpy(self.scaler(record.inputs)), target)
+        numbers = self.units.encode(record.inputs) or [UNK]  # an empty text has an answer, too
+        return Example(torch.tensor(self.shortened(numbers), dtype=torch.int64), target)
+
+    def shortened(self, numbers: list[int]) -> list[int]:
+        excess = len(numbers) - self.maximum_tokens
+        if excess <= 0:
+            return numbers
+        start = {"end": self.maximum_tokens, "start": 0, "middle": (self.maximum_tokens + 1) // 2}[self.cut]
+        return numbers[:start] + numbers[start + excess :]
+
+    def bag_tokens(self, text: str) -> list[str]:
+        return classifiers.bag_tokens(self, text)
+
+    # the network
+
+    def network(self) -> nn.Module:
+        return classifiers.build(self)
+
+    def initialise(self, network: nn.Module) -> None:
+        if self.solved:
+            network.put(*self.solution)
+        elif self.pretrained is not None:
+            network.embedding.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
+
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        return Together(networks)
+
+    # its answers
+
+    @torch.inference_mode()
+    def probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> np.ndarray:
+        """What the network gives each label, [N, C]."""
+        examples = [self.encode(record)._replace(targets=None) for record in records]
+        device = next(network.parameters()).device
+        found = np.zeros((len(records), len(self.labels)), dtype=np.float64)
+        for rows in by_length(examples, tokens=8192):
+            found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
+        return found
+
+    def predict(self, network: nn.Module, records: Sequence[Labelled]) -> list[Prediction]:
+        return [self.decode(record, row) for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
+
+    def decode(self, record: Labelled, probabilities: list[float]) -> Prediction:
+        given = dict(zip(self.labels.tokens, probabilities, strict=True))
+        chosen = [label for label, value in given.items() if value >= self.threshold] if self.many else [max(given, key=given.__getitem__)]
+        text = self.label_separator.join(chosen) if self.many else chosen[0]
+        details: dict[str, Any] = {"log_probability": log_probability(given, chosen, self.many), "probabilities": given}
+        if self.units is not None:
+            numbers = self.units.encode(record.inputs)
+            if UNK in numbers:
+                details["unknown"] = numbers.count(UNK) / len(numbers)
+        return Prediction(text, details)
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
+        missing = next((record for record in records if not self.labels_of(record) and not self.many), None)
+        if missing is not None:
+            raise InputError(f"{missing.where or 'the input'}: no label whose probability could be told")
+        return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record), self.many)
+                for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
+
+    def measure(self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        unseen = [label for record in records for label in self.labels_of(record) if label not in self.labels]
+        if unseen:
+            self.notices.append(f"{len(unseen):,} labels unseen in training, counted as wrong: {counted(unseen)}")
+        return self.count(records, predictions)
+
+    def count(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        counts = count_answers(predictions, [self.labels_of(record) for record in records], self.labels.tokens, self.label_separator)
+        if self.ordinal:
+            pairs = zip(predictions, records, strict=True)
+            counts["mae"] = [METRICS["mae"].count(float(prediction.text), float(record.label)) for prediction, record in pairs]
+        return counts
+
+    def quick_score(self, network: nn.Module, records: Sequence[Labelled], metric: str) -> float:
+        if metric == "perplexity":
+            counts = [METRICS[metric].count(max(value, -30.0), 1) for value in self.log_probabilities(network, records)]
+        else:
+            counts = self.count(records, self.predict(network, records))[metric]
+        return corpus_score(METRICS[metric], counts)
+
+    def pictures(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
+        if self.many:
+            return {}
+        answers, truths = [prediction.text for prediction in predictions], [record.label for record in records]
+        matrix = confusion.confusion(answers, truths, self.labels.tokens)
+        return {"confusion.png": lambda file: confusion.draw(matrix, self.labels.tokens).savefig(file, format="png", dpi=120)}
+
+    def text_of(self, record: Labelled) -> str:
+        if not isinstance(record.inputs, str):
+            raise InputError("a model of series does not read lines of text")
+        return record.inputs
+
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        try_it = f'echo "..." | ostinato predict {run}' if self.reads_text else f"ostinato predict {run} {file or 'FILE.ts'}"
+        return [try_it, f"ostinato predict {run} {file or 'FILE'} --json", "ostinato compare classification --time-limit 1m"]
+
+    def show(self, record: Labelled, prediction: Prediction) -> dict[str, str]:
+        text = isinstance(record.inputs, str)
+        inputs = record.inputs if text else f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"
+        confidence = max(prediction.details["probabilities"].values())
+        return {"text" if text else "series": inputs if len(inputs) <= 200 else inputs[:199] + "…", "label": record.label,
+                "prediction": f"{prediction.text} ({confidence:.0%})"}  # fmt: skip
+
+    def baseline(self, records: Sequence[Labelled]) -> Baseline:
+        return classifiers.Simple.fit(self, records)
+
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        return classifiers.Simple.restore(state)

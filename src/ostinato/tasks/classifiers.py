@@ -1,0 +1,137 @@
+"""The networks that classification can be done by, and the baseline that stands beside each in its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato import options
+from ostinato.baselines import bag_of_words
+from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
+from ostinato.baselines.convolution import Convolution
+from ostinato.baselines.feedforward import Feedforward
+from ostinato.cells import CELLS
+from ostinato.data.labelled import Labelled
+from ostinato.data.spelling import Spelling
+from ostinato.data.units import Characters, Words
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.layers.embedding import Embedding
+from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.labels import Classes, Grades, ManyLabels
+from ostinato.tasks.task import Baseline, Counts, Unsuitable
+
+if TYPE_CHECKING:
+    from ostinato.tasks.classification import Classification
+
+WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}  # a text is told by few of its words, but by all of its letters
+MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x labels
+
+
+def build(task: Classification) -> nn.Module:
+    """A fresh network for what `task` asks for."""
+    if task.model == "most-frequent":
+        return Constant(len(task.labels))
+    if task.model == "bag-of-words":
+        return LinearBag(len(task.bag), len(task.labels), many=task.many)
+    embedding = None
+    if task.units is not None:
+        word_dropout = WORD_DROPOUT[task.unit] if task.word_dropout is None else task.word_dropout
+        embedding = Embedding(len(task.units), task.embedding_size, word_dropout=word_dropout)
+        embedding.weight.requires_grad_(not (task.embeddings and task.freeze_embeddings))
+    body = build_body(task, task.scaler.dimensions if embedding is None else task.embedding_size)
+    input_dropout = task.dropout if embedding is not None else 0.0
+    if task.input_dropout is not None:
+        input_dropout = task.input_dropout
+    return Classifier(embedding, body, build_head(task, body.output_size), dropout=task.dropout, input_dropout=input_dropout)
+
+
+def build_body(task: Classification, size: int) -> nn.Module:
+    if task.model == "convolution":
+        return Convolution(size, filters=task.filters)
+    if task.model == "feedforward":
+        return Feedforward(size, task.hidden_size, length=task.fixed_length)
+    return RecurrentBody(CELLS[task.cell], size, task.hidden_size, layers=task.layers, bidirectional=task.bidirectional,
+                         pooling=task.pooling, dropout=task.dropout, recurrent_dropout=task.recurrent_dropout)
+
+
+def build_head(task: Classification, size: int) -> nn.Module:
+    weights = torch.tensor(task.weights)
+    if task.many:
+        return ManyLabels(size, len(task.labels), weights=weights)
+    if task.ordinal:
+        return Grades(size, len(task.labels), weights=weights)
+    return Classes(size, len(task.labels), weights=weights, label_smoothing=task.label_smoothing)
+
+
+def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray, ...]:
+    """What `put` of a solved network takes: the classes' shares, or the coefficients that scikit-learn finds."""
+    truth = np.array([[label in task.labels_of(record) for label in task.labels.tokens] for record in records], dtype=np.float64)
+    if task.model == "most-frequent":
+        return (truth.mean(0),)
+    vectors = [task.bag.vector(task.bag_tokens(record.inputs)) for record in records]
+    weights = None if task.class_weights == "none" else dict(enumerate(task.weights))
+    return bag_of_words.solve(vectors, truth if task.many else truth.argmax(1), len(task.bag), len(task.labels), strength=task.strength,
+                              weights=weights)
+
+
+def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
+    if not bag_of_words.available():
+        raise Unsuitable("--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'")
+    order = task.ngrams or (4 if task.unit == "character" else 2)
+    most = max(1000, min(50_000, MOST_COEFFICIENTS // len(task.labels)))
+    return Bag.fit((bag_tokens(task, text) for text in texts), order=order, weighting=task.weighting, most=most,
+                   minimum=task.minimum_count or (2 if len(texts) >= 100 else 1))
+
+
+def bag_tokens(task: Classification, text: str) -> list[str]:
+    """What a bag is made of: words, or characters where these are the unit."""
+    spelling, none = Spelling(task.lowercase, True), Vocabulary([])
+    units = Characters(none, spelling) if task.unit == "character" else Words(none, spelling, task.tokenized)
+    return units.tokens(text)
+
+
+class Simple(Baseline):
+    """A bag of words, or the most frequent label, as a task and a solved network of its own."""
+
+    def __init__(self, task: Classification, network: nn.Module):
+        self.task, self.network = task, network
+        self.name = task.model.replace("-", " ")
+
+    @classmethod
+    def fit(cls, task: Classification, records: Sequence[Labelled]) -> Simple:
+        """The best that is to be had: a bag of words for texts if scikit-learn is installed, else the most frequent label."""
+        text = isinstance(records[0].inputs, str)
+        model = "bag-of-words" if text and bag_of_words.available() else "most-frequent"
+        if text and model == "most-frequent":
+            task.notices.append("baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words")
+        other = options.build(type(task), {**options.to_dict(task), "model": model, "dev_metric": "accuracy"})
+        other.fit(records)
+        network = other.network()
+        other.initialise(network)
+        return cls(other, network.eval())
+
+    def measure(self, records: Sequence[Labelled]) -> dict[str, list[Counts]]:
+        return self.task.measure(self.network, records, self.task.predict(self.network, records))
+
+    def state(self) -> dict[str, Any]:
+        tensors = {name: rounded(tensor.tolist()) for name, tensor in self.network.state_dict().items()}
+        return {"options": options.to_dict(self.task), "state": self.task.state(), "tensors": tensors}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Simple:
+        from ostinato.tasks.classification import Classification
+
+        task = options.build(Classification, state["options"])
+        task.restore(state["state"])
+        network = task.network()
+        network.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in state["tensors"].items()})
+        return cls(task, network.eval())
+
+
+def rounded(values: Any) -> Any:
+    """Numbers, however deep in lists, with nine digits: enough to give every float32 back."""
+    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.9g}")

@@ -1,0 +1,106 @@
+"""What classification says to data that it cannot learn from or be asked about: exit status 2, one line, nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TEXTS = b"".join(b"film %d is %s\n" % (number, b"fine\tgood" if number % 2 else b"dull\tbad") for number in range(20))
+NUMBERS = np.arange(80.0).reshape(10, 4, 2)
+LABELS = np.arange(10) % 2
+TINY = ["--hidden-size", "4", "--embedding-size", "4", "--epochs", "1", "--no-tensorboard"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with train.tsv, train.npz, and a run of each: `run` and `series`."""
+    from ostinato.cli import main
+
+    folder = tmp_path_factory.mktemp("labels")
+    (folder / "train.tsv").write_bytes(TEXTS)
+    np.savez(folder / "train.npz", X=NUMBERS, y=LABELS)
+    for name, run in [("train.tsv", "run"), ("train.npz", "series")]:
+        assert main(["train", "classification", "--train", str(folder / name), "--out", str(folder / run), *TINY]) == 0
+    return folder
+
+
+def npz(**arrays):
+    return lambda: np.savez("bad.npz", **arrays)
+
+
+def text(content: str, name: str = "bad.tsv"):
+    return lambda: Path(name).write_text(content)
+
+
+def hole():
+    values = NUMBERS.copy()
+    values[2, 1, 1] = np.inf
+    np.savez("bad.npz", X=values, y=LABELS)
+
+
+TRAIN = "train classification --out new --train"
+ROWS = [
+    ("a row with a missing column", text("text\tlabel\nx\ty\nz\n"), f"{TRAIN} bad.tsv", r"bad.tsv:3: 1 field, expected 2"),
+    ("a row without its label", text("text\tlabel\nx\ty\nz\t\n"), f"{TRAIN} bad.tsv", "bad.tsv:3: no label; complete the row or remove it"),
+    ("one class only", text("x\ty\nz\ty\n"), f"{TRAIN} bad.tsv", "bad.tsv: all 2 examples have the label 'y'; a classifier needs"),
+    ("one class left when some are held back", text("x\ty\nz\tw\n"), f"{TRAIN} bad.tsv",
+     "is left to learn from once a dev set is held back; give --dev"),
+    ("empty texts only", text("text\tlabel\n \ty\n \tz\n"), f"{TRAIN} bad.tsv", "bad.tsv: no examples: all 2 texts are empty"),
+    ("no examples", text("text\tlabel\n"), f"{TRAIN} bad.tsv", "bad.tsv: no examples (0 lines)"),
+    ("no such column", text("review,stars\nx,1\n", "bad.csv"), f"{TRAIN} bad.csv", "bad.csv:1: no column 'text' or 'sentence'"),
+    ("wrong column name", text("review,stars\nx,1\n", "bad.csv"), f"{TRAIN} bad.csv --text-column reviews --label-column stars",
+     "bad.csv:1: no column 'reviews'; did you mean 'review'"),
+    ("no grades", text("x\tgood\ny\t3\n"), f"{TRAIN} bad.tsv --ordinal", "bad.tsv:1: the label 'good' is no number; --ordinal needs"),
+    ("a missing file", text(""), f"{TRAIN} trian.tsv", "trian.tsv: no such file; did you mean 'train.tsv'"),
+    ("pickled objects", npz(X=np.array([[1], [1, 2]], dtype=object)), f"{TRAIN} bad.npz", "bad.npz: refused: 'X' holds Python objects"),
+    ("infinity in a series", hole, f"{TRAIN} bad.npz", "bad.npz: series 3, step 2, dimension 2: inf is not a finite number"),
+    ("a series without labels", npz(X=NUMBERS), f"{TRAIN} bad.npz", "bad.npz: series 1: no label"),
+    ("frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), f"{TRAIN} train.npz bad.npz",
+     "bad.npz: series 1: 1 dimensions, but the first series has 2"),
+    ("evaluate: frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), "evaluate series bad.npz",
+     "bad.npz: series 1: 1 dimensions, but the model has 2"),
+    ("predict: frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), "predict series bad.npz",
+     "bad.npz: series 1: 1 dimensions, but the model has 2"),
+    ("evaluate: texts for series", text(""), "evaluate series train.tsv",
+     "train.tsv:1: text, but the model was trained on series of numbers"),
+    ("evaluate: series for texts", text(""), "evaluate run train.npz",
+     "train.npz: series 1: a series of numbers, but the model was trained on texts"),
+    ("predict: no JSON", text("some text\n", "bad"), "predict series bad", "bad:1: not JSON; this model reads series"),
+    ("predict: series for texts", text(""), "predict run train.npz", "train.npz: series 1: a series of numbers, but the model was trained"),
+    ("two kinds of labels", text(""), f"{TRAIN} train.tsv --ordinal --label-separator ;",
+     "--ordinal and --label-separator exclude each other"),
+    ("an empty separator", text(""), f"{TRAIN} train.tsv --label-separator=", "--label-separator must be a character or more"),
+    ("an odd size", text(""), f"{TRAIN} train.tsv --hidden-size 5", "--hidden-size must be even with --bidirectional; got 5"),
+    ("errors of grades without grades", text(""), f"{TRAIN} train.tsv --dev-metric mae", "--dev-metric mae needs --ordinal"),
+    ("a bag of numbers", text(""), f"{TRAIN} train.npz --model bag-of-words", "bag-of-words needs texts; these are series of numbers"),
+    ("an unknown model", text(""), f"{TRAIN} train.tsv --model lsmt", "no choice 'lsmt'; did you mean 'lstm'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, make, command, message", ROWS, ids=[row[0] for row in ROWS])
+def test_one_line_says_what_is_wrong(made, tmp_path, monkeypatch, ostinato, name, make, command, message):
+    monkeypatch.chdir(tmp_path)
+    for path in made.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    make()
+    outcome = ostinato(*command.split())
+    assert outcome.status == 2 and outcome.out == ""
+    assert len(outcome.err.splitlines()) == 1 and message in outcome.err
+    assert not Path("new").exists()
+
+
+def test_scikit_learn_is_named_where_it_is_missing(made, monkeypatch, ostinato, tmp_path):
+    monkeypatch.setattr("ostinato.baselines.bag_of_words.available", lambda: False)
+    outcome = ostinato("train", "classification", "--train", made / "train.tsv", "--out", tmp_path / "new", "--model", "bag-of-words")
+    assert outcome.status == 2 and outcome.err == "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'\n"
+
+
+def test_empty_texts_are_left_out_of_training_and_answered(made, ostinato, tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b" \tgood\n" + TEXTS)
+    outcome = ostinato("train", "classification", "--train", tmp_path / "a.tsv", "--out", tmp_path / "new", *TINY)
+    assert outcome.status == 0 and f"note: {tmp_path / 'a.tsv'}: 1 examples with an empty text left out" in outcome.err
+    assert ostinato("evaluate", tmp_path / "new", tmp_path / "a.tsv").status == 0
+    (tmp_path / "new.txt").write_text("\n \nfine\n")
+    assert len(ostinato("predict", tmp_path / "new", tmp_path / "new.txt").out.splitlines()) == 3

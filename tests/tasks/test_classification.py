@@ -1,0 +1,242 @@
+"""Classification from files to answers: training, saving, loading, predicting, every model and kind of label."""
+
+import io
+import json
+import random
+
+import numpy as np
+import pytest
+
+import ostinato as package
+from ostinato.baselines import bag_of_words
+from ostinato.cli import main
+from ostinato.data.labelled import Labelled
+from ostinato.errors import InputError
+from ostinato.tasks.classification import Classification
+
+WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
+OTHERS = ["a", "film", "and", "the", "one", "it"]
+TINY = {"hidden_size": 16, "embedding_size": 8, "epochs": 15.0, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0, "batch_size": 8,
+        "evaluate_every": 3.0, "tensorboard": False, "minimum_count": 1}  # fmt: skip
+
+
+def toy(path, count=60, *, seed=0, kinds=("good", "bad"), label=lambda kind: kind):
+    """path: a TSV of texts with one telling word among others."""
+    chance = random.Random(seed)
+    rows = []
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        words = [*chance.choices(OTHERS, k=chance.randint(1, 5)), chance.choice(WORDS[kind])]
+        chance.shuffle(words)
+        rows.append(f"{' '.join(words)}\t{label(kind)}\n")
+    path.write_text("text\tlabel\n" + "".join(rows))
+    return str(path)
+
+
+def toy_series(path, count=30, *, seed=0):
+    """path: an .npz of rising and falling series of two dimensions, of 3 to 7 steps."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(3, 8, count)
+    y = np.arange(count) % 2
+    x = np.zeros((count, 7, 2))
+    for row, length in enumerate(lengths):
+        x[row, :length, 0] = 5 + np.arange(length) * (1 if y[row] else -1) + random.normal(0, 0.1, length)
+        x[row, :length, 1] = 40.0
+    np.savez(path, X=x, lengths=lengths, y=y, labels=np.array(["falling", "rising"]))
+    return str(path)
+
+
+def train(train, test, folder, **settings):
+    """A model in folder/run, its best weights chosen and reported on `test`."""
+    return package.train("classification", train=[train], dev=[test], test=[test], out=str(folder / "run"), **{**TINY, **settings})
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classification")
+    return {"train": toy(folder / "train.tsv"), "test": toy(folder / "test.tsv", 20, seed=1), "series": toy_series(folder / "train.npz"),
+            "series_test": toy_series(folder / "test.npz", 10, seed=1), "folder": folder}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(files):
+    return train(files["train"], files["test"], files["folder"])
+
+
+def test_it_learns_and_reports(model, files):
+    report = model.report
+    assert report["metrics"]["accuracy"] == 1.0 and set(report["metrics"]) == {"accuracy", "f1", "calibration_error"}
+    assert report["baseline"]["name"] in ("bag of words", "most frequent") and report["baseline"]["metrics"]["accuracy"] >= 0.5
+    assert report["notes"][-1].startswith("2 labels: 'bad'") or any(note.startswith("2 labels: ") for note in report["notes"])
+    assert {"answers", "confidence", "right"} == set(report["details"]["calibration_error"])
+    assert (files["folder"] / "run" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert report["examples"][0].keys() == {"text", "label", "prediction"}
+    assert report["tokens_per_second"] > 0
+
+
+def test_saved_and_loaded_it_answers_the_same(model, files):
+    texts = ["a fine film", "dull and cold", "unheard words", ""]
+    again = package.load(files["folder"] / "run")
+    assert [vars(each) for each in again.predictions(texts)] == [vars(each) for each in model.predictions(texts)]
+    assert again.predict(texts)[:2] == ["good", "bad"]
+    assert again.evaluate([files["test"]])["metrics"] == model.report["metrics"]
+
+
+def test_answers(model):
+    fine, unknown, empty = model.predictions(["a fine film", "zz yy", ""])
+    assert sum(fine.details["probabilities"].values()) == pytest.approx(1)
+    assert fine.details["log_probability"] == pytest.approx(np.log(fine.details["probabilities"]["good"]))
+    assert unknown.details["unknown"] == 1.0 and "unknown" not in fine.details
+    assert empty.text in ("good", "bad")
+    assert model.score([("a fine film", "good")])[0] == pytest.approx(fine.details["log_probability"])
+    assert model.score([("a fine film", "other")]) == [-np.inf]
+    assert model.stream()("a fine film") == "good"
+
+
+def test_batch_is_one_by_one(model):
+    texts = ["fine", "a dull film and the one it", "the strange one", ""]
+    together = [each.details["log_probability"] for each in model.predictions(texts)]
+    alone = [model.predictions([text])[0].details["log_probability"] for text in texts]
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_verify(model, files, capsys):
+    assert main(["verify", str(files["folder"] / "run"), files["test"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"]
+
+
+def test_on_the_command_line(model, files, capsys, monkeypatch):
+    run = str(files["folder"] / "run")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"a fine film\n\ndull\n"))))
+    assert main(["predict", run]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["predict", run, files["test"], "--json"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(answers) == 20 and set(answers[0]["probabilities"]) == {"good", "bad"}
+    assert main(["score", run, files["test"]]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 20
+    assert main(["evaluate", f"{run},{run}", files["test"], "--against", run]) == 0
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_unseen_labels_are_counted_and_said(model, files, tmp_path, capsys):
+    path = toy(tmp_path / "other.tsv", 30, kinds=("good", "bad", "odd"))
+    assert main(["evaluate", str(files["folder"] / "run"), path, "--json"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert result["notes"] == ["10 labels unseen in training, counted as wrong: 'odd' 10"]
+    assert captured.err == "note: 10 labels unseen in training, counted as wrong: 'odd' 10\n"
+    assert result["metrics"]["accuracy"] <= 2 / 3 and result["metrics"]["f1"] < 0.7
+
+
+@pytest.mark.parametrize("name", ["gru", "rnn", "convolution", "feedforward", "most-frequent", "bag-of-words"])
+def test_every_model(files, tmp_path, name):
+    if name == "bag-of-words":
+        pytest.importorskip("sklearn")
+    trained = train(files["train"], files["test"], tmp_path, model=name)
+    again = package.load(tmp_path / "run")
+    assert again.evaluate([files["test"]])["metrics"] == trained.report["metrics"]
+    assert trained.report["metrics"]["accuracy"] >= (0.5 if name in ("most-frequent", "feedforward") else 0.9)
+    assert len(again.predict(["", "a", "fine " * 50])) == 3
+    assert trained.task.model == ("recurrent" if name in ("gru", "rnn") else name)
+
+
+@pytest.mark.parametrize("name", ["lstm", "convolution", "feedforward", "most-frequent"])
+def test_series(files, tmp_path, name):
+    trained = train(files["series"], files["series_test"], tmp_path, model=name)
+    assert trained.report["baseline"]["name"] == "most frequent"
+    assert trained.report["metrics"]["accuracy"] >= (0.5 if name == "most-frequent" else 0.9)
+    again = package.load(tmp_path / "run")
+    rising = [[5, 40], [6, 40], [7, 40]]
+    assert again.predict([rising, np.array(rising)])[0] in ("rising", "falling")
+    assert again.evaluate([files["series_test"]])["metrics"] == trained.report["metrics"]
+
+
+def test_series_as_lines_of_json(files, tmp_path, capsys):
+    train(files["series"], files["series_test"], tmp_path)
+    (tmp_path / "new").write_text("[[5, 40], [6, 40], [7, 40]]\n[[5, 40], [4, 40], [3, 40]]\n")
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "new")]) == 0
+    assert capsys.readouterr().out == "rising\nfalling\n"
+    assert main(["predict", str(tmp_path / "run"), files["series_test"]]) == 0
+    assert capsys.readouterr().out.split() == ["falling", "rising"] * 5
+
+
+def test_several_labels(tmp_path):
+    chance = random.Random(0)
+    rows = []
+    for _ in range(80):
+        kinds = [kind for kind in WORDS if chance.random() < 0.5]
+        words = [chance.choice(WORDS[kind]) for kind in kinds] + chance.choices(OTHERS, k=2)
+        chance.shuffle(words)
+        rows.append(f"{' '.join(words)}\t{';'.join(kinds)}\n")
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + "".join(rows))
+    path = str(tmp_path / "train.tsv")
+    model = train(path, path, tmp_path, label_separator=";")
+    assert model.report["metrics"]["f1"] > 0.9
+    assert set(model.predict(["a fine dull one"])[0].split(";")) == {"good", "bad"}
+    assert model.predict(["a film"]) == [""]
+    assert set(package.load(tmp_path / "run", threshold=0.0).predict(["a film"])[0].split(";")) == {"good", "bad", "odd"}
+    both = model.score([("a fine dull one", "good;bad"), ("a fine dull one", "good"), ("a film", "unheard")])
+    assert both[0] > both[1] and both[2] == -np.inf
+
+
+def test_grades(tmp_path):
+    stars = {"bad": "1", "odd": "2.5", "good": "10"}
+    path = toy(tmp_path / "train.tsv", kinds=("good", "bad", "odd"), label=stars.__getitem__)
+    model = train(path, path, tmp_path, ordinal=True, dev_metric="mae", epochs=40.0)
+    assert model.task.labels.tokens == ["1", "2.5", "10"]
+    assert model.report["metrics"]["mae"] < 1 and model.predict(["a great film", "a poor film"]) == ["10", "1"]
+
+
+@pytest.mark.parametrize("unit", ["character", "subword"])
+def test_units(tmp_path, unit):
+    path = toy(tmp_path / "train.tsv", 200)
+    model = train(path, path, tmp_path, unit=unit, vocabulary_size=60)
+    assert model.report["metrics"]["accuracy"] > 0.9
+
+
+def test_pretrained_vectors_stay_frozen_when_resumed(files, tmp_path):
+    (tmp_path / "vectors.txt").write_text("▁fine 1 0 0\nfine 1 0 0\ndull 0 1 0\n")
+    settings = {**TINY, "embeddings": str(tmp_path / "vectors.txt"), "freeze_embeddings": True, "epochs": 1.0}
+    settings.pop("embedding_size")
+    model = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), **settings)
+    weight = model.network.embedding.weight
+    assert model.task.embedding_size == 3 and not weight.requires_grad
+    assert weight[model.task.units.encode("fine")[0]].tolist() == [1, 0, 0]
+    again = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), resume=True, **{**settings, "epochs": 2.0})
+    assert (again.network.embedding.weight == weight).all()
+
+
+def test_a_text_is_cut_where_it_is_said():
+    cut = {kind: Classification(maximum_tokens=3, cut=kind).shortened([1, 2, 3, 4, 5]) for kind in ("end", "start", "middle")}
+    assert cut == {"end": [1, 2, 3], "start": [3, 4, 5], "middle": [1, 2, 5]}
+    assert Classification(maximum_tokens=5).shortened([1, 2]) == [1, 2]
+
+
+def test_class_weights():
+    labels = ["a"] * 9 + ["b"]
+    records = [Labelled("x", label) for label in labels]
+    weights = {}
+    for kind in ("none", "root", "balanced"):
+        task = Classification(class_weights=kind, minimum_count=1)
+        task.fit(records)
+        weights[kind] = task.weights
+        assert np.mean([task.weights[task.labels.number(label)] for label in labels]) == pytest.approx(1)
+    assert weights["none"] == [1, 1]
+    assert weights["balanced"][1] / weights["balanced"][0] == pytest.approx(9)
+    assert weights["root"][1] / weights["root"][0] == pytest.approx(3)
+
+
+def test_without_scikit_learn_the_report_says_so(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(bag_of_words, "available", lambda: False)
+    report = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), **{**TINY, "epochs": 1.0}).report
+    assert report["baseline"]["name"] == "most frequent"
+    assert "baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words" in report["notes"]
+
+
+def test_wrong_inputs_from_python(model, files):
+    with pytest.raises(InputError, match="the input: a series of numbers, but the model was trained on texts"):
+        model.predict([[[1.0], [2.0]]])
+    with pytest.raises(InputError, match="the input: no label whose probability could be told"):
+        model.score(["a fine film"])
