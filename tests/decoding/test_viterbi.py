@@ -10,7 +10,8 @@ from ostinato.decoding.viterbi import k_best, viterbi
 
 def lattice(seed, *, rows=4, steps=5, labels=3, forbidden=0.0):
     generator = torch.Generator().manual_seed(seed)
-    scores = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((rows, steps, labels), (labels, labels), (labels,), (labels,))]
+    shapes = ((rows, steps, labels), (labels, labels), (labels,), (labels,))
+    scores = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     scores[1][torch.rand(labels, labels, generator=generator) < forbidden] = -torch.inf
     return scores
 

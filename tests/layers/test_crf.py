@@ -42,7 +42,8 @@ def test_the_partition_and_its_gradient_are_those_of_brute_force(seed, masks):
     found, expected = log_partition(emissions, LENGTHS, crf.potentials()), brute_force(crf, emissions)
     torch.testing.assert_close(found, expected)
     wanted = [emissions, *crf.parameters()]
-    for one, other in zip(torch.autograd.grad((found * weight).sum(), wanted), torch.autograd.grad((expected * weight).sum(), wanted), strict=True):
+    gradients = [torch.autograd.grad((total * weight).sum(), wanted) for total in (found, expected)]
+    for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -50,14 +51,15 @@ def test_the_probabilities_of_all_paths_are_one():
     crf, emissions = field(5)
     rows = emissions[:1, :4].expand(81, 4, 3)
     paths = torch.tensor(list(itertools.product(range(3), repeat=4)))
-    assert float(crf(rows, torch.full((81,), 4), paths).exp().sum()) == pytest.approx(1)
+    assert crf(rows, torch.full((81,), 4), paths).exp().sum().item() == pytest.approx(1)
 
 
 def test_the_score_of_a_path_and_its_gradient():
     crf, emissions = field(6)
     labels = torch.randint(3, (4, 5)).masked_fill(torch.arange(5) >= LENGTHS[:, None], -100)
     found = path_scores(emissions, LENGTHS, labels, crf.potentials())
-    expected = [score_of(crf, emissions[row], labels[row, :length].tolist()) if length else torch.zeros(()) for row, length in enumerate(LENGTHS)]
+    expected = [score_of(crf, emissions[row], labels[row, :length].tolist()) if length else torch.zeros(())
+                for row, length in enumerate(LENGTHS)]
     torch.testing.assert_close(found, torch.stack(expected).double())
     assert (crf(emissions, LENGTHS, labels) <= 0).all()
     crf(emissions, LENGTHS, labels).sum().backward()

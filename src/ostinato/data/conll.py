@@ -133,7 +133,8 @@ def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column
     word = layout.column(word_column, "form" if "form" in layout.names else 1, "--word-column")
     tag = layout.column(tag_column, "upos" if layout.conllu else -1, "--tag-column")
     if word == tag:
-        raise InputError(f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; a token needs its tag beside it")
+        raise InputError(f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; "
+                         "a token needs its tag beside it")
     may_be_missing = layout.conllu and CONLLU[tag] in ("upos", "xpos")
     words: list[str] = []
     tags: list[str] = []

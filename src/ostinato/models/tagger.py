@@ -90,7 +90,8 @@ class Tagger(nn.Module):
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(labels | words) [B]."""
         emissions, potentials = self(batch)
-        return path_scores(emissions, batch.lengths, batch.targets.clamp(min=0), potentials) - normaliser(self, batch, emissions, potentials)
+        scores = path_scores(emissions, batch.lengths, batch.targets.clamp(min=0), potentials)
+        return scores - normaliser(self, batch, emissions, potentials)
 
 
 def normaliser(model: nn.Module, batch: Batch, emissions: Tensor, potentials: Potentials) -> Tensor:

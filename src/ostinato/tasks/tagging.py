@@ -25,7 +25,8 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
 from ostinato.options import option
-from ostinato.tasks.tag_baseline import NAME, TagBaseline, count_tags, reader_of
+from ostinato.tasks.counted_tagger import CountedTagger
+from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, reader_of
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
@@ -40,6 +41,7 @@ class Tagging(Task):
     example = "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos --out runs/pos"
     metrics = ("accuracy", "f1", "precision", "recall")
     sample = "tagging"
+    models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 15.0}
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
@@ -54,6 +56,7 @@ class Tagging(Task):
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
     maximum_tokens: int = option(500, "longer sentences are taken apart", minimum=1)
     # the model
+    model: Literal[("recurrent", *CELLS, *KINDS)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
     layers: int = option(1, "recurrent layers", minimum=1)
@@ -71,23 +74,35 @@ class Tagging(Task):
     dev_metric: Literal["accuracy", "f1"] | None = option(None, "the dev score that chooses the best weights (default: f1 of spans)")
     # predicting
     k_best: int = option(1, "taggings given for each sentence, the best first", minimum=1, when_predicting=True)
-    layout: Literal["auto", "columns", "sentences"] = option("auto", "whether the input has a token or a sentence a line", when_predicting=True)
+    layout: Literal["auto", "columns", "sentences"] = option("auto", "whether the input has a token or a sentence a line",
+                                                             when_predicting=True)
 
     words: Vocabulary = field(init=False, default=None)
     alphabet: Vocabulary = field(init=False, default=None)
     tags: Vocabulary = field(init=False, default=None)
     written: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
     columns: int = field(init=False, default=2)
+    counted: dict[str, Any] | None = field(init=False, default=None, repr=False)  # what a baseline as model has learned
     counts: Counter = field(init=False, default=None, repr=False)
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, tuple[int, ...]]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self):
+        if self.model in CELLS:
+            self.model, self.cell = "recurrent", self.model
         if self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
+
+    @classmethod
+    def as_model(cls, name: str) -> dict[str, Any]:
+        return {"model": name}
+
+    @property
+    def solved(self) -> bool:
+        return self.model in KINDS
 
     # files to records to examples
 
@@ -142,7 +157,9 @@ class Tagging(Task):
         if self.dev_metric == "f1" and self.written is None:
             raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
         self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
-        if self.embeddings is not None:
+        if self.solved:
+            self.counted = KINDS[self.model].fit((record.words, self.learned(record.tags)) for record in records).to_dict()
+        elif self.embeddings is not None:
             self.pretrained = read_embeddings(self.embeddings, self.words.tokens)
             self.embedding_size = self.pretrained.vectors.shape[1]
             self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
@@ -175,11 +192,11 @@ class Tagging(Task):
 
     def state(self) -> dict[str, Any]:
         return {"words": self.words.to_dict(), "alphabet": self.alphabet.to_dict(), "tags": self.tags.to_dict(), "written": self.written,
-                "columns": self.columns}
+                "columns": self.columns, "counted": self.counted}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.words, self.alphabet, self.tags = (Vocabulary.from_dict(state[part]) for part in ("words", "alphabet", "tags"))
-        self.written, self.columns = state["written"], int(state["columns"])
+        self.written, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
 
     def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
         example = self.encode_words(record.words)
@@ -206,7 +223,9 @@ class Tagging(Task):
 
     # the network
 
-    def network(self) -> Tagger:
+    def network(self) -> Tagger | CountedTagger:
+        if self.solved:
+            return CountedTagger.restore(self.model, self.counted, self.tags)
         cell = CELLS[self.cell]
         words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
         speller = None
@@ -215,13 +234,17 @@ class Tagging(Task):
         return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
                       legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout)
 
-    def initialise(self, network: Tagger) -> None:
+    def initialise(self, network: Tagger | CountedTagger) -> None:
+        if self.solved:
+            return
         counts = torch.tensor([self.counts.get(word, 0) for word in self.words.tokens], dtype=torch.float32)
         network.unknown_rate.copy_(torch.where(counts > 0, self.unknown / (self.unknown + counts), 0))
         if self.pretrained is not None:
             network.words.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
+        if self.solved:
+            raise InputError(f"models of --model {self.model} do not decode together; name a single run")
         return TaggerEnsemble(networks)
 
     # its answers
@@ -229,6 +252,8 @@ class Tagging(Task):
     @torch.inference_mode()
     def search(self, network: nn.Module, records: Sequence[Sentence], *, k: int = 1, probabilities: bool = True) -> list[list[Path]]:
         """The k likeliest taggings of each record, in the network's labels; of a sentence taken apart, only the likeliest."""
+        if self.solved:
+            return network.search(records, probabilities=probabilities)
         pieces = [(row, start) for row, record in enumerate(records) for start in range(0, len(record.words), self.maximum_tokens)]
         examples = [self.encode_words(records[row].words[start : start + self.maximum_tokens]) for row, start in pieces]
         device = next(network.parameters()).device
@@ -251,11 +276,12 @@ class Tagging(Task):
     def answer(self, record: Sentence, paths: list[Path]) -> Prediction:
         taggings = [self.tags_of(path) for path in paths]
         details: dict[str, Any] = {"words": list(record.words), "tags": list(taggings[0]), "log_probability": paths[0].score}
-        unknown = sum(self.remembered.get(word, (UNK,))[0] == UNK for word in record.words)
+        unknown = sum(self.looked_up(word) not in self.words for word in record.words)
         if unknown:
             details["unknown"] = unknown / len(record.words)
         if self.k_best > 1:
-            details["n_best"] = [{"prediction": " ".join(tags), "log_probability": path.score} for tags, path in zip(taggings, paths, strict=True)]
+            details["n_best"] = [{"prediction": " ".join(tags), "log_probability": path.score}
+                                 for tags, path in zip(taggings, paths, strict=True)]
         columns = [*taggings, *[["_"] * len(record.words)] * (self.k_best - len(taggings))]  # as many columns for each sentence
         return Prediction(fill(record, *columns), details)
 
@@ -281,9 +307,12 @@ class Tagging(Task):
 
     @torch.inference_mode()
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
-        """log P(tags | words); -inf with a tag that the model does not know."""
+        """log P(tags | words), of a hidden Markov model log P(words, tags); -inf with a tag that the model does not know."""
         pieces = [(row, piece) for row, record in enumerate(records) for piece in self.pieces(record)]
-        possible = [all(tag in self.tags for tag in self.learned(piece.tags)) for _, piece in pieces]
+        possible = self.all_known([piece for _, piece in pieces])
+        if self.solved:
+            return [network.log_probability(record.words, self.learned(record.tags)) if known else -torch.inf
+                    for record, known in zip(records, self.all_known(records), strict=True)]
         examples = [self.encode(piece) if known else Example(torch.zeros(0)) for (_, piece), known in zip(pieces, possible, strict=True)]
         totals = [0.0] * len(records)
         for (row, _), known in zip(pieces, possible, strict=True):
@@ -295,6 +324,10 @@ class Tagging(Task):
                 totals[pieces[place][0]] += value
         return totals
 
+    def all_known(self, records: Sequence[Sentence]) -> list[bool]:
+        """Whether each record has only tags that were learned."""
+        return [all(tag in self.tags for tag in self.learned(record.tags)) for record in records]
+
     def pieces(self, record: Sentence) -> list[Sentence]:
         """A sentence cut where it is longer than the network reads in one go."""
         if len(record.tags) != len(record.words):
@@ -302,7 +335,8 @@ class Tagging(Task):
         size = self.maximum_tokens
         if len(record.words) <= size:
             return [record]
-        return [Sentence(record.words[start : start + size], record.tags[start : start + size]) for start in range(0, len(record.words), size)]
+        return [Sentence(record.words[start : start + size], record.tags[start : start + size])
+                for start in range(0, len(record.words), size)]
 
     def with_target(self, record: Sentence, text: str) -> Sentence:
         return record._replace(tags=text.split())
@@ -317,7 +351,8 @@ class Tagging(Task):
     def show(self, record: Sentence, prediction: Prediction) -> dict[str, str]:
         tags = prediction.details["tags"]
         wrong = [f"{word}: {tag}, not {right}" for word, tag, right in zip(record.words, tags, record.tags, strict=True) if tag != right]
-        return {"tagged": " ".join(f"{word}/{tag}" for word, tag in zip(record.words, tags, strict=True)), "wrong": "; ".join(wrong) or "nothing"}
+        tagged = " ".join(f"{word}/{tag}" for word, tag in zip(record.words, tags, strict=True))
+        return {"tagged": tagged, "wrong": "; ".join(wrong) or "nothing"}
 
     def baseline(self, records: Sequence[Sentence]) -> Baseline:
         return TagBaseline.fit(records, self.written)
