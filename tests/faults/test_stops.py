@@ -17,7 +17,9 @@ from conftest import TINY, write_toy
 from ostinato.data.weights import load_weights
 
 TRAIN = ["train", "translation", "--train", "train.src", "train.tgt", "--out", "new", *TINY[:-3], "--no-tensorboard", "--batch-size", "4"]
-LONG = [*TRAIN, "--epochs", "25", "--dropout", "0.3", "--evaluate-every", "5"]
+LONG = [*TRAIN, "--dropout", "0.3", "--evaluate-every", "5", "--schedule", "constant"]  # no rate depends on the last epoch
+ENDLESS = [*LONG, "--epochs", "4000"]  # stopped before its end, however busy the machine is
+END = ["--epochs", "60"]
 
 
 def start(*arguments: str, **settings) -> subprocess.Popen:
@@ -48,13 +50,13 @@ def uninterrupted(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("uninterrupted")
     files = write_toy(folder)
-    assert main([*LONG[:3], *files, "--out", str(folder / "new"), *LONG[7:]]) == 0
+    assert main([*LONG[:3], *files, "--out", str(folder / "new"), *LONG[7:], *END]) == 0
     return folder / "new"
 
 
 def resumed(ostinato, uninterrupted: Path) -> None:
     """--resume finishes, and comes to the same weights as the run that nobody stopped."""
-    outcome = ostinato("train", "translation", "--out", "new", "--resume")
+    outcome = ostinato("train", "translation", "--out", "new", "--resume", *END)
     assert outcome.status == 0, outcome.err
     assert same_weights(Path("new/model.safetensors"), uninterrupted / "model.safetensors")
     name = "model.safetensors"
@@ -64,7 +66,7 @@ def resumed(ostinato, uninterrupted: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(number, status, place, ostinato, uninterrupted):
-    process = start(*LONG)
+    process = start(*ENDLESS)
     wait_for_steps(process, place / "new", 12)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
@@ -76,7 +78,7 @@ def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(number, status, plac
 
 
 def test_killed_and_resumed_as_if_never_killed(place, ostinato, uninterrupted):
-    process = start(*LONG, "--checkpoint-every", "0.01")
+    process = start(*ENDLESS, "--checkpoint-every", "0.01")
     wait_for_steps(process, place / "new", 30)
     process.kill()
     process.communicate()
@@ -84,7 +86,7 @@ def test_killed_and_resumed_as_if_never_killed(place, ostinato, uninterrupted):
 
 
 def test_killed_before_the_first_checkpoint_begins_again(place, ostinato, uninterrupted):
-    process = start(*LONG)
+    process = start(*ENDLESS)
     wait_for_steps(process, place / "new", 1)
     process.kill()
     process.communicate()
@@ -94,7 +96,7 @@ def test_killed_before_the_first_checkpoint_begins_again(place, ostinato, uninte
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_at_any_time(seed, place, ostinato, uninterrupted):
-    process = start(*LONG, "--checkpoint-every", "0.001")
+    process = start(*ENDLESS, "--checkpoint-every", "0.001")
     wait_for_steps(process, place / "new", 1)
     time.sleep(seed * 0.05)
     process.kill()
@@ -103,7 +105,7 @@ def test_killed_at_any_time(seed, place, ostinato, uninterrupted):
 
 
 def test_two_in_one_folder(place, ostinato):
-    process = start(*LONG, "--epochs", "4000")
+    process = start(*ENDLESS)
     wait_for_steps(process, place / "new", 1)
     for flag in ("--resume", "--overwrite"):
         outcome = ostinato(*TRAIN, flag) if flag == "--overwrite" else ostinato("train", "translation", "--out", "new", flag)

@@ -1,0 +1,60 @@
+"""Recipes: published settings are those of the paper, whatever the task's own defaults become."""
+
+from __future__ import annotations
+
+import pytest
+
+from ostinato.commands.plan import make_plan, nearby, seconds
+from ostinato.commands.recipe import names, read_recipe
+from ostinato.errors import InputError
+
+
+def plan(recipe: str, **settings):
+    made = make_plan("translation", train=["a", "b"], dev=[], test=[], recipe=recipe, time_limit=None, seed=1, device="cpu",
+                     settings=settings)
+    return vars(made.build_task()) | vars(made.build_options())
+
+
+def test_sutskever2014_is_section_3_4_to_the_letter():
+    wanted = {
+        "unit": "word", "source_vocabulary_size": 160_000, "target_vocabulary_size": 80_000, "minimum_count": 1,
+        "cell": "lstm", "layers": 4, "hidden_size": 1000, "embedding_size": 1000, "bidirectional": False, "reverse_source": True,
+        "attention": "none", "input_feeding": False, "context": "initial", "tied": False, "initial_range": 0.08,
+        "dropout": 0.0, "word_dropout": 0.0, "label_smoothing": 0.0, "teacher_forcing": 1.0,
+        "optimizer": "sgd", "momentum": 0.0, "weight_decay": None, "initial_rate": 0.7, "warmup": 0,
+        "schedule": "halve", "halve_from": 5.0, "halve_every": 0.5, "decay_factor": 0.5, "epochs": 7.5,
+        "batch_size": 128, "batch_tokens": None, "accumulate": 1, "normalise": "sequences", "clip_norm": 5.0, "clip_value": None,
+        "average_checkpoints": 1, "patience": None,
+    }  # fmt: skip
+    found = plan("sutskever2014")
+    assert {name: found.get(name) for name in wanted if name != "initial_rate"} == {k: v for k, v in wanted.items() if k != "initial_rate"}
+    assert found["learning_rate"] == wanted["initial_rate"]
+
+
+def test_a_flag_overrides():
+    assert plan("sutskever2014", layers=2, cell="gru")["layers"] == 2
+    assert plan("sutskever2014", batch_tokens=500)["batch_tokens"] == 500
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_recipe_makes_a_plan(name):
+    assert plan(name)
+    assert read_recipe(name, "translation")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("5", 5), ("0.5m", 30)])
+def test_seconds(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5s", "10 m", "soon", "1e9", "5d", "m5"])
+def test_no_time(text):
+    with pytest.raises(InputError, match="--time-limit: expected a time such as 90s, 10m or 2h"):
+        seconds(text)
+
+
+def test_nearby(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert nearby(str(tmp_path / "a/b")) == "a/b"
+    assert nearby("/elsewhere/b") == "/elsewhere/b"
+    assert nearby("-") == "-"
