@@ -45,9 +45,10 @@ class Speller(nn.Module):
         if self.recurrent is not None:
             _, (forward, backward) = self.recurrent(vectors, lengths)
             return torch.cat([forward[0], backward[0]], -1)
+        outside = ~real(lengths, characters.shape[1], characters.device).unsqueeze(2)
+        vectors = vectors.masked_fill(outside, 0)
         margin = self.width // 2
         padded = nn.functional.pad(vectors, (0, 0, margin, self.width - 1 - margin))
         windows = padded.unfold(1, self.width, 1).flatten(2)  # [W, C, E * width]
         responses = self.filters(windows)
-        outside = ~real(lengths, responses.shape[1], responses.device).unsqueeze(2)
         return responses.masked_fill(outside, -torch.inf).amax(1).tanh()
