@@ -156,7 +156,7 @@ class Tagging(Task):
                              "a tagger needs two tags or more: is it the right --tag-column?")
         if self.dev_metric == "f1" and self.written is None:
             raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
-        self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
+        self.choose_dev_metric()
         if self.solved:
             self.counted = KINDS[self.model].fit((record.words, self.learned(record.tags)) for record in records).to_dict()
         elif self.embeddings is not None:
@@ -164,6 +164,9 @@ class Tagging(Task):
             self.embedding_size = self.pretrained.vectors.shape[1]
             self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
                                 f"{self.embedding_size} numbers each")
+
+    def choose_dev_metric(self) -> None:
+        self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
 
     def looked_up(self, word: str) -> str:
         """How a word is written in the vocabulary."""
@@ -197,6 +200,7 @@ class Tagging(Task):
     def restore(self, state: dict[str, Any]) -> None:
         self.words, self.alphabet, self.tags = (Vocabulary.from_dict(state[part]) for part in ("words", "alphabet", "tags"))
         self.written, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
+        self.choose_dev_metric()
 
     def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
         example = self.encode_words(record.words)
