@@ -16,7 +16,9 @@ ALLOWED = {
     "model": {"commands", "tasks"},
     "signature": set(),
     "nn": {"layers"},
-    "commands": {"training", "serving", "inspection", "tasks", "metrics", "decoding", "data", "kernels", "models", "layers", "cells", "baselines"},
+    "commands": {
+        "training", "serving", "inspection", "tasks", "metrics", "decoding", "data", "kernels", "models", "layers", "cells", "baselines",
+    },
     "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
     "models": {"layers", "cells", "decoding", "data", "kernels"},
     "baselines": {"layers", "cells", "decoding", "data"},
