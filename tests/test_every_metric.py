@@ -12,6 +12,7 @@ from ostinato.metrics.significance import paired, paired_bootstrap, paired_rando
 
 REFERENCES = ["the cat sat on the mat .", "a man in a red hat", "zwei Hunde spielen im Schnee", "no", "it rains today"]
 SENTENCES = ["the cat sat on a mat .", "a man with a hat", "zwei Hunde im Schnee", "", "it rains and rains today"]
+SPANS = ([["a"], ["b", "c"], [], ["d"]], [["a"], ["b"], ["z"], ["d"]], [["a"], ["b"], ["z"], ["d"]])
 # name -> (predictions, references, perfect predictions for the same references, worse predictions)
 EXAMPLES = {
     "accuracy": ([["D", "N"], ["V"], "x", []], [["D", "V"], ["V"], "x", []], [["D", "V"], ["V"], "x", []],
@@ -23,6 +24,8 @@ EXAMPLES = {
            [[0, 1], [1, 0], [0, 1], [1, 0]]),
     "mae": ([4, [1, 2], 3.5, 2], [5, [1, 2], 3, 2], [5, [1, 2], 3, 2], [1, [4, 4], 9, 9]),
     "perplexity": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
+    "precision": (*SPANS, [["y"]] * 4),
+    "recall": (*SPANS, [[]] * 4),
 }
 
 

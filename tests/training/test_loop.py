@@ -229,3 +229,27 @@ def test_batches_are_moved_to_the_models_device_only():
     optimizer = build_optimizer(model, Options())
     [progress] = train(model, batches(1), optimizer)
     assert all(part.device.type == "cpu" for part in leaves(progress.state)) and len(leaves(progress.state)) == 2
+
+
+def test_what_is_kept_of_weights_is_stale_after_a_step_of_a_fused_optimizer():
+    """torch's fused Adam does not count the change; dev scores between steps must come from the new weights."""
+    from ostinato import CELLS, Recurrent, kernels
+    from ostinato.models.loss import Loss
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recurrent = Recurrent(CELLS["lstm"], 4, 8)
+
+        def loss(self, batch, state=None):
+            outputs, _ = self.recurrent(torch.ones(2, 3, 4))
+            return Loss(outputs.square().sum(), 6)
+
+    torch.manual_seed(0)
+    model = Model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+    for _ in train(model, batches(3), optimizer):
+        with torch.no_grad():
+            found = model.recurrent(torch.ones(2, 3, 4))[0]
+            with kernels.disabled():
+                torch.testing.assert_close(found, model.recurrent(torch.ones(2, 3, 4))[0])

@@ -16,10 +16,32 @@ IGNORE = -100  # targets are padded with this, and the loss passes over it
 
 
 class Example(NamedTuple):
-    """One encoded record: `inputs` [T] of token numbers or [T, D] of features; `targets` [U], a scalar, or None."""
+    """One encoded record: `inputs` [T] of token numbers or [T, D] of features; `targets` [U], a scalar, or None;
+    `spellings`, where a model reads them, the T inputs' own sequences: each word's character numbers."""
 
     inputs: Tensor
     targets: Tensor | None = None
+    spellings: Sequence[tuple[int, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """How the inputs of a batch are spelled, each different word once.
+
+    characters  [W, C] int64, zero beyond each length;  lengths [W] int64, on the CPU
+    places      [B, T] int64, which of the W words stands there (0 in the padding)
+    """
+
+    characters: Tensor
+    lengths: Tensor
+    places: Tensor
+
+    def to(self, device: torch.device | str) -> Spellings:
+        return replace(self, characters=self.characters.to(device), places=self.places.to(device))
+
+    def rows(self, index: slice, steps: int) -> Spellings:
+        """Those of some rows of the batch, cut to so many steps."""
+        return replace(self, places=self.places[index, :steps])
 
 
 @dataclass(frozen=True)
@@ -31,6 +53,7 @@ class Batch:
     targets         [B, U] int64 padded with -100, [B] int64, or [B, U, ...] float; None when predicting
     target_lengths  [B] int64, on the CPU
     continues       these rows go on where those of the batch before stopped: carry the state (truncated BPTT)
+    spellings       the inputs' own sequences, a word's characters; None where the model reads none
     """
 
     inputs: Tensor
@@ -38,6 +61,7 @@ class Batch:
     targets: Tensor | None = None
     target_lengths: Tensor | None = None
     continues: bool = False
+    spellings: Spellings | None = None
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
@@ -45,7 +69,8 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with inputs and targets on `device`; lengths stay on the CPU, where they are read."""
         targets = None if self.targets is None else self.targets.to(device)
-        return replace(self, inputs=self.inputs.to(device), targets=targets)
+        spellings = None if self.spellings is None else self.spellings.to(device)
+        return replace(self, inputs=self.inputs.to(device), targets=targets, spellings=spellings)
 
 
 def pad(rows: list[Tensor], value: float) -> tuple[Tensor, Tensor]:
@@ -64,7 +89,18 @@ def collate(examples: list[Example]) -> Batch:
             targets = torch.stack(rows)
         else:
             targets, target_lengths = pad(rows, IGNORE)
-    return Batch(inputs, lengths, targets, target_lengths)
+    spellings = None if examples[0].spellings is None else collate_spellings([example.spellings for example in examples])
+    return Batch(inputs, lengths, targets, target_lengths, spellings=spellings)
+
+
+def collate_spellings(rows: Sequence[Sequence[tuple[int, ...]]]) -> Spellings:
+    """collate_spellings([[(7, 8), (9,)], [(7, 8)]]) -> characters [[7, 8], [9, 0]], places [[0, 1], [0, 0]]"""
+    numbers: dict[tuple[int, ...], int] = {}
+    places = [torch.tensor([numbers.setdefault(word, len(numbers)) for word in row], dtype=torch.int64) for row in rows]
+    longest = max(map(len, numbers), default=0)
+    characters = torch.tensor([word + (PAD,) * (longest - len(word)) for word in numbers], dtype=torch.int64)
+    lengths = torch.tensor([len(word) for word in numbers], dtype=torch.int64)
+    return Spellings(characters.view(len(numbers), longest), lengths, pad(places, 0)[0])
 
 
 def by_length(examples: Sequence[Example], *, tokens: int = 4096, key: Callable[[Example], Any] | None = None) -> Iterator[list[int]]:

@@ -6,7 +6,7 @@
 
 so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
 
-from ostinato.metrics import accuracy, bleu, calibration_error, chrf, f1, mae, perplexity
+from ostinato.metrics import accuracy, bleu, calibration_error, chrf, f1, mae, perplexity, precision, recall
 
 METRICS = {
     "accuracy": accuracy,
@@ -16,4 +16,6 @@ METRICS = {
     "f1": f1,
     "mae": mae,
     "perplexity": perplexity,
+    "precision": precision,
+    "recall": recall,
 }

@@ -2,10 +2,11 @@
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.classification import Classification
+from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Classification)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Classification, Tagging)}
 
 
 def task_class(name: str) -> type[Task]:

@@ -69,6 +69,8 @@ def rows_of(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
     mine["inputs"] = mine["inputs"][:, : max(1, int(mine["lengths"].max()))]
     if mine["target_lengths"] is not None:
         mine["targets"] = mine["targets"][:, : max(1, int(mine["target_lengths"].max()))]
+    if batch.spellings is not None:
+        mine["spellings"] = batch.spellings.rows(rows, mine["inputs"].shape[1])
     return replace(batch, **mine), counted
 
 

@@ -134,6 +134,8 @@ def train(
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise _diverged(step + 1, loss, norm, learning_rate, clip_norm)
             optimizer.step()
+            # torch's fused optimizers change weights without counting it; what kernels keep of the old ones must be seen to be stale
+            torch.autograd.graph.increment_version(parameters)
             step += 1
             position = Position(step, epoch, used) if used < size else Position(step, epoch + 1, 0)
             seconds = time.perf_counter() - began

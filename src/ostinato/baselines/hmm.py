@@ -1,0 +1,203 @@
+"""Hidden Markov model: tags follow each other with some probability, and each tag gives out words with some probability.
+
+    P(words, tags) = prod_t P(tag_t | tag_t-1) P(word_t | tag_t)
+
+Learned by counting; decoded by Viterbi's algorithm. Smoothing and unknown words as in TnT (Brants 2000), for pairs of tags:
+transitions are interpolated with the tags' own frequencies (section 2.2), and a word never seen is judged by its ending,
+by its longest suffix among rare words, each length smoothed with the shorter one (section 2.3)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.decoding.viterbi import viterbi
+
+RARE = 10  # words seen so often at most tell how unknown words end
+LONGEST_SUFFIX = 10
+TOGETHER = 256  # sentences decoded at a time
+Tagged = tuple[Sequence[str], Sequence[str]]  # words, tags
+
+
+class HiddenMarkov:
+    """HiddenMarkov.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]]) -> [["DET", "NOUN"]]
+
+    tags    the K tags
+    steps   counts [K + 1, K + 1] of a tag after another; the last row and column are a sentence's two ends
+    words   how often each word had which tag: {"a": {0: 21}}
+    """
+
+    def __init__(self, tags: Sequence[str], steps: Tensor, words: Mapping[str, Mapping[int, int]]):
+        self.tags, self.steps, self.words = list(tags), steps.double(), words
+        size = len(self.tags)
+        self.counts = torch.zeros(size, dtype=torch.float64)
+        for given in words.values():
+            for tag, count in given.items():
+                self.counts[tag] += count
+        self.transitions = interpolated(self.steps).log()
+        self.endings = Endings(words, self.counts)
+        self.scores: dict[str, Tensor] = {}
+
+    @classmethod
+    def fit(cls, sentences: Iterable[Tagged]) -> HiddenMarkov:
+        """Counts. ValueError if there is no word to count."""
+        numbers: dict[str, int] = {}
+        words: dict[str, Counter[int]] = {}
+        pairs: Counter[tuple[int, int]] = Counter()
+        for sentence, tags in sentences:
+            before = -1
+            for word, tag in zip(sentence, tags, strict=True):
+                number = numbers.setdefault(tag, len(numbers))
+                words.setdefault(word, Counter())[number] += 1
+                pairs[before, number] += 1
+                before = number
+            pairs[before, -1] += 1
+        if not numbers:
+            raise ValueError("a hidden Markov model needs tagged words to count; got none")
+        steps = torch.zeros(len(numbers) + 1, len(numbers) + 1, dtype=torch.float64)
+        for (before, number), count in pairs.items():
+            steps[before, number] = count
+        return cls(list(numbers), steps, words)
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The likeliest tags of each sentence."""
+        found: list[list[str]] = [[] for _ in sentences]
+        order = sorted((row for row, sentence in enumerate(sentences) if sentence), key=lambda row: len(sentences[row]))
+        for first in range(0, len(order), TOGETHER):
+            rows = order[first : first + TOGETHER]
+            emissions = [torch.stack([self.score(word) for word in sentences[row]]) for row in rows]
+            padded = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
+            lengths = torch.tensor([len(sentences[row]) for row in rows])
+            paths = viterbi(padded, lengths, transitions=self.transitions[:-1, :-1], start=self.transitions[-1, :-1],
+                            end=self.transitions[:-1, -1])
+            for row, path in zip(rows, paths, strict=True):
+                found[row] = [self.tags[label] for label in path.labels]
+        return found
+
+    def score(self, word: str) -> Tensor:
+        """log P(word | tag) [K], up to a constant; -inf for tags that a known word never had."""
+        if word not in self.scores:
+            given = self.words.get(word)
+            if given is None:
+                self.scores[word] = self.endings.score(word)
+            else:
+                counts = torch.zeros_like(self.counts)
+                for tag, count in given.items():
+                    counts[tag] = count
+                self.scores[word] = (counts / self.counts).log()
+        return self.scores[word]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold, and from_dict takes back."""
+        return {"tags": self.tags, "steps": self.steps.long().tolist(), "words": {word: dict(given) for word, given in self.words.items()}}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> HiddenMarkov:
+        """ValueError if `saved` is not what to_dict() gave."""
+        try:
+            words = {word: {int(tag): int(count) for tag, count in given.items()} for word, given in saved["words"].items()}
+            return cls(list(saved["tags"]), torch.tensor(saved["steps"], dtype=torch.float64), words)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"a saved hidden Markov model must have tags, steps and words ({error})") from None
+
+
+def interpolated(steps: Tensor) -> Tensor:
+    """P(tag | tag before): a mixture of pair and single frequencies, weighed by deleted interpolation: each pair votes for
+    the one that foretells it better when it is itself left out."""
+    before, after = steps.sum(1, keepdim=True), steps.sum(0)
+    total = steps.sum()
+    pair = (steps - 1) / (before - 1).clamp(min=1)
+    single = ((after - 1) / (total - 1).clamp(min=1)).expand_as(pair)
+    votes = steps[steps > 0]
+    weight = float((votes * (pair > single)[steps > 0]).sum() / votes.sum())
+    weight = min(max(weight, 0.01), 0.99)
+    frequencies = (after + 1) / (total + len(steps))  # a tag that only ever begins sentences may follow something after all
+    return weight * steps / before.clamp(min=1) + (1 - weight) * frequencies
+
+
+class Endings:
+    """What the ending of a word, and its first letter's case, say of its tag."""
+
+    def __init__(self, words: Mapping[str, Mapping[int, int]], counts: Tensor):
+        self.frequencies = counts / counts.sum()
+        self.theta = float(self.frequencies.std()) if len(counts) > 1 else 0.0  # how much a shorter suffix counts
+        rare = {word: given for word, given in words.items() if sum(given.values()) <= RARE} or words
+        self.suffixes: dict[tuple[str, str], Counter[int]] = {}
+        for word, given in rare.items():
+            for key in keys(word):
+                self.suffixes.setdefault(key, Counter()).update(given)
+
+    def score(self, word: str) -> Tensor:
+        """log P(tag | ending) - log P(tag) = log P(ending | tag), up to a constant."""
+        probability = self.frequencies
+        for key in keys(word):
+            given = self.suffixes.get(key)
+            if given is None:
+                break
+            counts = torch.zeros_like(self.frequencies)
+            for tag, count in given.items():
+                counts[tag] = count
+            probability = (counts / counts.sum() + self.theta * probability) / (1 + self.theta)
+        return (probability + 1e-12).log() - self.frequencies.log()
+
+
+def keys(word: str) -> list[tuple[str, str]]:
+    """keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: its kind, with longer and longer endings."""
+    kind = "0" if any(letter.isdigit() for letter in word) else "A" if word[:1].isupper() else "a"
+    return [(kind, word[len(word) - length :]) for length in range(min(LONGEST_SUFFIX, len(word)) + 1)]
+
+
+class MostFrequentTag:
+    """Each word's most frequent tag; for unknown ones the most frequent of all.
+
+    MostFrequentTag.fit([(["a", "dog"], ["DET", "NOUN"])]).tag([["a", "cat"]]) -> [["DET", "DET"]]"""
+
+    def __init__(self, words: Mapping[str, str], otherwise: str):
+        self.words, self.otherwise = words, otherwise
+
+    @classmethod
+    def fit(cls, sentences: Iterable[Tagged]) -> MostFrequentTag:
+        """ValueError if there is no word to count."""
+        counts: dict[str, Counter[str]] = {}
+        overall: Counter[str] = Counter()
+        for words, tags in sentences:
+            for word, tag in zip(words, tags, strict=True):
+                counts.setdefault(word, Counter())[tag] += 1
+                overall[tag] += 1
+        if not overall:
+            raise ValueError("the most frequent tag needs tagged words to count; got none")
+        otherwise = most_frequent(overall)
+        return cls({word: most_frequent(given) for word, given in counts.items()}, otherwise)
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        return [[self.words.get(word, self.otherwise) for word in sentence] for sentence in sentences]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"words": dict(self.words), "otherwise": self.otherwise}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> MostFrequentTag:
+        """ValueError if `saved` is not what to_dict() gave."""
+        words, otherwise = (saved.get("words"), saved.get("otherwise")) if isinstance(saved, Mapping) else (None, None)
+        if not isinstance(words, Mapping) or not isinstance(otherwise, str):
+            raise ValueError("saved most frequent tags must be {'words': {word: tag, ...}, 'otherwise': tag}")
+        return cls(words, otherwise)
+
+
+def most_frequent(counts: Counter[str]) -> str:
+    """The first in the alphabet of equal ones, so that the order of the data does not matter."""
+    return min(counts, key=lambda tag: (-counts[tag], tag))
+
+
+def log_likelihood(model: HiddenMarkov, words: Sequence[str], tags: Sequence[str]) -> float:
+    """log P(words, tags), up to a constant for each unknown word; -inf for a tag that a known word never had."""
+    numbers = [model.tags.index(tag) for tag in tags]
+    total = sum(float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True))
+    path = [-1, *numbers, -1]
+    total += sum(float(model.transitions[before, after]) for before, after in zip(path, path[1:], strict=False))
+    return total if math.isfinite(total) else -math.inf

@@ -1,0 +1,143 @@
+"""Linear-chain conditional random field: how likely each sequence of labels is, neighbours taken into account.
+
+    log p(y | x) = start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T] - log Z(x)
+
+Lafferty, McCallum and Pereira 2001; over a recurrent network: Huang, Xu and Yu 2015, Lample et al. 2016 (section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from ostinato.cells.cell import real
+
+FORBIDDEN = -1e4  # the score of what must not be; finite, so that even labels that break a rule have a gradient
+SMALLEST = 1e-300  # a probability that is added to every one, so that its logarithm exists
+
+Mask = Sequence[Sequence[bool]] | Sequence[bool]
+
+
+class Potentials(NamedTuple):
+    """The scores that do not depend on the input: start [K], transitions [K, K] (of j after i), end [K]."""
+
+    start: Tensor
+    transitions: Tensor
+    end: Tensor
+
+
+class CRF(nn.Module):
+    """CRF(K)(emissions [B, T, K], lengths [B], labels [B, T]) -> log p(labels | emissions) [B]
+
+    start, transitions, end   True where a label may begin, may follow another, may end; all may, if nothing is said
+
+    A row of length 0 has log p = 0. ValueError for masks and labels that do not fit."""
+
+    def __init__(self, labels: int, *, start: Mask | None = None, transitions: Mask | None = None, end: Mask | None = None):
+        super().__init__()
+        masks = {"start": (start, (labels,)), "transitions": (transitions, (labels, labels)), "end": (end, (labels,))}
+        for name, (given, shape) in masks.items():
+            mask = torch.ones(shape, dtype=torch.bool) if given is None else torch.as_tensor(given, dtype=torch.bool)
+            if mask.shape != shape:
+                raise ValueError(f"{name} must be a mask of shape {list(shape)}; got {list(mask.shape)}")
+            self.register_buffer(f"may_{name}", mask, persistent=False)
+        self.start = nn.Parameter(torch.zeros(labels))
+        self.transitions = nn.Parameter(torch.empty(labels, labels).uniform_(-0.1, 0.1))
+        self.end = nn.Parameter(torch.zeros(labels))
+
+    def potentials(self, forbidden: float = FORBIDDEN) -> Potentials:
+        """What is learned, and `forbidden` for what must not be."""
+        return Potentials(*(getattr(self, name).masked_fill(~getattr(self, f"may_{name}"), forbidden) for name in Potentials._fields))
+
+    def forward(self, emissions: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        potentials = self.potentials()
+        return path_scores(emissions, lengths, labels, potentials) - log_partition(emissions, lengths, potentials)
+
+    def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """p(y_t = k | x) [B, T, K]; zero beyond each length."""
+        with torch.enable_grad():  # the gradient of log Z is the expectation
+            emissions = emissions.detach().requires_grad_()
+            total = log_partition(emissions, lengths, Potentials(*(part.detach() for part in self.potentials()))).sum()
+            return torch.autograd.grad(total, emissions)[0]
+
+
+def path_scores(emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials) -> Tensor:
+    """The scores [B] of given paths [B, T]; what stands beyond a length does not matter."""
+    start, transitions, end = potentials
+    if labels.shape != emissions.shape[:2]:
+        raise ValueError(f"labels must be {list(emissions.shape[:2])}, as emissions are; got {list(labels.shape)}")
+    rows, steps, size = emissions.shape
+    if not rows or not steps:
+        return emissions.new_zeros(rows)
+    inside = real(lengths, steps, emissions.device)
+    labels = labels.masked_fill(~inside, 0)
+    total = torch.where(inside, emissions.gather(2, labels.unsqueeze(2)).squeeze(2), 0).sum(1)
+    pairs = labels[:, :-1] * size + labels[:, 1:]
+    total = total + torch.where(inside[:, 1:], transitions.flatten()[pairs], 0).sum(1)
+    last = labels.gather(1, (lengths.to(labels.device) - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
+    return total + torch.where(inside[:, 0], start[labels[:, 0]] + end[last], 0)
+
+
+def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> Tensor:
+    """log Z [B]: the logarithm of the sum of exp(score) over all paths of each row's length."""
+    if not emissions.shape[0] or not emissions.shape[1]:
+        return emissions.new_zeros(emissions.shape[0])
+    return LogPartition.apply(emissions, lengths, *potentials)
+
+
+class LogPartition(torch.autograd.Function):
+    """The forward algorithm, and as its gradient the expectations that the backward algorithm gives (Rabiner 1989).
+
+    Logarithms in double precision; a step over all pairs of labels is one matrix product of shifted exponentials, so that
+    nothing of [B, K, K] is ever made."""
+
+    @staticmethod
+    def forward(context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
+        steps = emissions.shape[1]
+        scores = emissions.double().transpose(0, 1)
+        inside = real(lengths, steps, emissions.device).t().unsqueeze(2)
+        highest = transitions.max().double()
+        between = (transitions.double() - highest).exp()
+        alphas = [start.double() + scores[0]]
+        for step in range(1, steps):
+            moved = move(alphas[-1], between) + (scores[step] + highest)
+            alphas.append(torch.where(inside[step], moved, alphas[-1]))
+        total = (alphas[-1] + end.double()).logsumexp(1)
+        context.save_for_backward(scores, inside, between, highest, end, torch.stack(alphas), total)
+        return torch.where(inside[0, :, 0], total, 0).to(emissions.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context, gradient: Tensor):
+        scores, inside, between, highest, end, alphas, total = context.saved_tensors
+        steps = len(scores)
+        weight = (gradient.double() * inside[0, :, 0]).unsqueeze(1)
+        beta = end.double().expand_as(alphas[0])
+        betas = [beta]
+        back = between.t().contiguous()
+        for step in range(steps - 1, 0, -1):
+            moved = move(betas[-1] + scores[step], back) + highest
+            betas.append(torch.where(inside[step], moved, betas[-1]))
+        betas = torch.stack(betas[::-1])
+        log_total = total.unsqueeze(1)
+        unary = torch.where(inside, (alphas + betas - log_total).exp() * weight, 0)
+        last = (alphas[-1] + end.double() - log_total).exp() * weight
+        if steps == 1:
+            pairs = torch.zeros_like(between)
+        else:  # expected counts of (i, j): exp(alpha_t-1[i] + transitions[i, j] + scores_t[j] + beta_t[j] - log Z), summed
+            before, after = alphas[:-1], scores[1:] + betas[1:]
+            high, higher = before.amax(2, keepdim=True), after.amax(2, keepdim=True)
+            scale = torch.where(inside[1:], (high + higher + highest - log_total).exp() * weight, 0)
+            left, right = (before - high).exp() * scale, (after - higher).exp()
+            pairs = left.flatten(0, 1).t() @ right.flatten(0, 1) * between
+        dtype = gradient.dtype
+        return unary.transpose(0, 1).to(dtype), None, unary[0].sum(0).to(dtype), pairs.to(dtype), last.sum(0).to(dtype)
+
+
+def move(values: Tensor, between: Tensor) -> Tensor:
+    """log sum_i exp(values[b, i]) between[i, j], [B, K]"""
+    high = values.amax(1, keepdim=True)
+    return ((values - high).exp() @ between + SMALLEST).log() + high

@@ -1,0 +1,21 @@
+"""The share of what there was to find (of the spans of a tagger's reference, say) that was found, from 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from ostinato.metrics.spans import count_found
+
+higher_is_better = True
+bounds = (0.0, 1.0)
+
+
+def count(prediction: Iterable[Hashable], reference: Iterable[Hashable]) -> tuple[int, int, int]:
+    """count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2): right, found, there to be found."""
+    return count_found(prediction, reference)
+
+
+def score(total: Sequence[float]) -> float:
+    """score((1, 1, 2)) -> 0.5; 0 if there was nothing to find."""
+    right, _, there = total
+    return float(right / there) if there else 0.0

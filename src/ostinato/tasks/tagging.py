@@ -1,0 +1,374 @@
+"""Tagging: a label for each word of a sentence: parts of speech, names, chunks. Many to many, aligned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from ostinato.cells import CELLS
+from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences, words_of
+from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag, legal
+from ostinato.data.text import shown
+from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
+from ostinato.decoding.viterbi import Path
+from ostinato.errors import InputError
+from ostinato.layers.embedding import Embedding
+from ostinato.layers.spelling import Speller
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
+from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
+from ostinato.options import option
+from ostinato.tasks.counted_tagger import CountedTagger
+from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, reader_of
+from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+
+PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
+LONGEST_WORD = 30  # of longer ones the characters of both ends are read
+REMEMBERED = 200_000  # words whose numbers are kept at hand
+
+
+@dataclass
+class Tagging(Task):
+    name = "tagging"
+    reads = "CoNLL columns (word first, tag last) or CoNLL-U (--tag-column upos); predict also reads a tokenised sentence a line"
+    example = "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos --out runs/pos"
+    metrics = ("accuracy", "f1", "precision", "recall")
+    sample = "tagging"
+    models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
+    training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 15.0}
+    sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
+
+    # the data
+    word_column: str | None = option(None, "the column of the word, by number or name (default: the first; form in CoNLL-U)",
+                                     when_predicting=True)
+    tag_column: str | None = option(None, "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U)")
+    scheme: Literal["iobes", "bio", "iob1", "bilou"] = option("iobes", "the scheme in which spans are learned; whatever the files have")
+    binary: bool = option(False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O")
+    lowercase: bool = option(False, "words are looked up in lower case (their characters keep it)")
+    zero_digits: bool = option(False, "every digit of a word is looked up as 0")
+    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
+    maximum_tokens: int = option(500, "longer sentences are taken apart", minimum=1)
+    # the model
+    model: Literal[("recurrent", *CELLS, *KINDS)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
+    layers: int = option(1, "recurrent layers", minimum=1)
+    embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
+    characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how a word's characters are read")
+    character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
+    crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
+    dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
+    word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
+    character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
+    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
+    unknown: float = option(0.25, "x: a word seen n times is <unk> in x / (x + n) of its places while training", minimum=0)
+    embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size")
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
+    dev_metric: Literal["accuracy", "f1"] | None = option(None, "the dev score that chooses the best weights (default: f1 of spans)")
+    # predicting
+    k_best: int = option(1, "taggings given for each sentence, the best first", minimum=1, when_predicting=True)
+    layout: Literal["auto", "columns", "sentences"] = option("auto", "whether the input has a token or a sentence a line",
+                                                             when_predicting=True)
+
+    words: Vocabulary = field(init=False, default=None)
+    alphabet: Vocabulary = field(init=False, default=None)
+    tags: Vocabulary = field(init=False, default=None)
+    written: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
+    columns: int = field(init=False, default=2)
+    counted: dict[str, Any] | None = field(init=False, default=None, repr=False)  # what a baseline as model has learned
+    counts: Counter = field(init=False, default=None, repr=False)
+    pretrained: Pretrained | None = field(init=False, default=None, repr=False)
+    remembered: dict[str, tuple[int, tuple[int, ...]]] = field(init=False, default_factory=dict, repr=False)
+    notices: list[str] = field(init=False, default_factory=list, repr=False)
+
+    def __post_init__(self):
+        if self.model in CELLS:
+            self.model, self.cell = "recurrent", self.model
+        if self.hidden_size % 2:
+            raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")
+        if self.characters == "recurrent" and self.character_size % 2:
+            raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
+
+    @classmethod
+    def as_model(cls, name: str) -> dict[str, Any]:
+        return {"model": name}
+
+    @property
+    def solved(self) -> bool:
+        return self.model in KINDS
+
+    # files to records to examples
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Sentence]:
+        found = [self.as_tagged(sentence) for path in files
+                 for sentence in read_sentences(path, word_column=self.word_column, tag_column=self.tag_column)]
+        if not found:
+            raise InputError(f"{' '.join(map(shown, files))}: no examples (no line with a word and its tag)")
+        if training:
+            self.columns = count_columns(files[0])
+            found = [piece for sentence in found for piece in self.pieces(sentence)]
+        return found
+
+    def as_tagged(self, sentence: Sentence) -> Sentence:
+        if not self.binary:
+            return sentence
+        return sentence._replace(tags=[NAME if is_name(tag) else OUTSIDE for tag in sentence.tags])
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Sentence]:
+        known = frozenset() if self.tags is None else self.known_tags()
+        columns = {"auto": None, "columns": True, "sentences": False}[self.layout]
+        for path in files:
+            yield from read_blocks(path, word_column=self.word_column, tag_column=self.tag_column, columns=columns,
+                                   trained_columns=self.columns, known_tags=known)
+
+    def as_record(self, value: Any) -> Sentence:
+        """A tokenised sentence, a list of words, or a pair (words, tags)."""
+        if isinstance(value, str):
+            return Sentence(words_of(value))
+        if isinstance(value, Sentence):
+            return value
+        pair = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], str)
+        words, tags = value if pair else (value, ())
+        if isinstance(words, str) or not all(isinstance(word, str) for word in (*words, *tags)) or (tags and len(tags) != len(words)):
+            raise InputError(f"expected a tokenised sentence, a list of words, or (words, tags) of equal length; got {value!r:.80}")
+        return Sentence(list(words), list(tags))
+
+    def key(self, record: Sentence) -> tuple[str, ...]:
+        return tuple(record.words)
+
+    def fit(self, records: Sequence[Sentence]) -> None:
+        self.counts = Counter(self.looked_up(word) for record in records for word in record.words)
+        kept = [word for word, count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0])) if count >= self.minimum_count]
+        self.words = Vocabulary([word for word in kept if word not in ("<pad>", "<unk>", "<bos>", "<eos>")])
+        self.alphabet = Vocabulary.count((word for record in records for word in record.words), minimum_count=2)
+        self.written = "binary" if self.binary else detect(record.tags for record in records)
+        self.note_repairs(records)
+        self.tags = Vocabulary.count((self.learned(record.tags) for record in records), specials=())
+        if len(self.tags) < 2:
+            raise InputError(f"all {sum(len(record.tags) for record in records):,} words have the tag '{records[0].tags[0]}'; "
+                             "a tagger needs two tags or more: is it the right --tag-column?")
+        if self.dev_metric == "f1" and self.written is None:
+            raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
+        self.choose_dev_metric()
+        if self.solved:
+            self.counted = KINDS[self.model].fit((record.words, self.learned(record.tags)) for record in records).to_dict()
+        elif self.embeddings is not None:
+            self.pretrained = read_embeddings(self.embeddings, self.words.tokens)
+            self.embedding_size = self.pretrained.vectors.shape[1]
+            self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
+                                f"{self.embedding_size} numbers each")
+
+    def choose_dev_metric(self) -> None:
+        self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
+
+    def looked_up(self, word: str) -> str:
+        """How a word is written in the vocabulary."""
+        word = word.lower() if self.lowercase else word
+        return "".join("0" if letter.isdigit() else letter for letter in word) if self.zero_digits else word
+
+    def note_repairs(self, records: Sequence[Sentence]) -> None:
+        if self.written in SCHEMES:
+            changed = sum(tag != right for record in records for tag, right in
+                          zip(record.tags, convert(record.tags, self.written), strict=True))
+            repairs = f"; {changed:,} tags broke its rules and were put right as conlleval reads them" if changed else ""
+            self.notices.append(f"tags: spans in scheme {self.written}, learned as {self.scheme}{repairs}")
+
+    @property
+    def spelled_out(self) -> str | None:
+        """The scheme in which tags are learned; None where they are no spans."""
+        return self.scheme if self.written in SCHEMES else None
+
+    def learned(self, tags: Sequence[str]) -> Sequence[str]:
+        """The tags of a file as the network learns them."""
+        return tags if self.spelled_out is None else convert(tags, self.scheme)
+
+    def given(self, tags: Sequence[str]) -> Sequence[str]:
+        """The tags of the network as the files write them."""
+        return tags if self.spelled_out in (None, self.written) else convert(tags, self.written)
+
+    def state(self) -> dict[str, Any]:
+        return {"words": self.words.to_dict(), "alphabet": self.alphabet.to_dict(), "tags": self.tags.to_dict(), "written": self.written,
+                "columns": self.columns, "counted": self.counted}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.words, self.alphabet, self.tags = (Vocabulary.from_dict(state[part]) for part in ("words", "alphabet", "tags"))
+        self.written, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
+        self.choose_dev_metric()
+
+    def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
+        example = self.encode_words(record.words)
+        tags = self.learned(record.tags)
+        unseen = next((tag for tag in tags if tag not in self.tags), None)
+        if unseen is not None:
+            raise InputError(f"the tag '{unseen}' was not among those that the model has learned: {', '.join(self.tags.tokens[:20])}")
+        return example._replace(targets=torch.tensor(self.tags.encode(tags), dtype=torch.int64))
+
+    def encode_words(self, words: Sequence[str]) -> Example:
+        known = self.remembered
+        if len(known) > REMEMBERED:
+            known.clear()
+        found = [known.get(word) or self.remember(word) for word in words]
+        numbers = torch.tensor([number for number, _ in found], dtype=torch.int64)
+        return Example(numbers, None, None if self.characters == "none" else [letters for _, letters in found])
+
+    def remember(self, word: str) -> tuple[int, tuple[int, ...]]:
+        """A word's number, and those of its characters between <bos> and <eos>; of a very long one, those at both ends."""
+        letters = word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
+        number = self.words.readable.get(self.looked_up(word), UNK)
+        self.remembered[word] = found = (number, (BOS, *self.alphabet.encode(letters), EOS))
+        return found
+
+    # the network
+
+    def network(self) -> Tagger | CountedTagger:
+        if self.solved:
+            return CountedTagger.restore(self.model, self.counted, self.tags)
+        cell = CELLS[self.cell]
+        words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
+        speller = None
+        if self.characters != "none":
+            speller = Speller(self.characters, len(self.alphabet), self.character_size, cell=cell, dropout=self.character_dropout)
+        return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
+                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout)
+
+    def initialise(self, network: Tagger | CountedTagger) -> None:
+        if self.solved:
+            return
+        counts = torch.tensor([self.counts.get(word, 0) for word in self.words.tokens], dtype=torch.float32)
+        network.unknown_rate.copy_(torch.where(counts > 0, self.unknown / (self.unknown + counts), 0))
+        if self.pretrained is not None:
+            network.words.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
+
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        if self.solved:
+            raise InputError(f"models of --model {self.model} do not decode together; name a single run")
+        return TaggerEnsemble(networks)
+
+    # its answers
+
+    @torch.inference_mode()
+    def search(self, network: nn.Module, records: Sequence[Sentence], *, k: int = 1, probabilities: bool = True) -> list[list[Path]]:
+        """The k likeliest taggings of each record, in the network's labels; of a sentence taken apart, only the likeliest."""
+        if self.solved:
+            return network.search(records, probabilities=probabilities)
+        pieces = [(row, start) for row, record in enumerate(records) for start in range(0, len(record.words), self.maximum_tokens)]
+        examples = [self.encode_words(records[row].words[start : start + self.maximum_tokens]) for row, start in pieces]
+        device = next(network.parameters()).device
+        found: list[list[Path]] = [[] for _ in pieces]
+        for group in by_length(examples):
+            batch = collate([examples[place] for place in group]).to(device)
+            for place, paths in zip(group, best_labels(network, batch, k=k, probabilities=probabilities), strict=True):
+                found[place] = paths
+        answers: list[list[Path]] = [[] for _ in records]
+        for (row, _), paths in zip(pieces, found, strict=True):
+            answers[row] = [joined(answers[row][0], paths[0])] if answers[row] else paths
+        return [paths or [Path([], 0.0)] for paths in answers]
+
+    def tags_of(self, path: Path) -> Sequence[str]:
+        return self.given(self.tags.decode(path.labels))
+
+    def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Prediction]:
+        return [self.answer(record, paths) for record, paths in zip(records, self.search(network, records, k=self.k_best), strict=True)]
+
+    def answer(self, record: Sentence, paths: list[Path]) -> Prediction:
+        taggings = [self.tags_of(path) for path in paths]
+        details: dict[str, Any] = {"words": list(record.words), "tags": list(taggings[0]), "log_probability": paths[0].score}
+        unknown = sum(self.looked_up(word) not in self.words for word in record.words)
+        if unknown:
+            details["unknown"] = unknown / len(record.words)
+        if self.k_best > 1:
+            details["n_best"] = [{"prediction": " ".join(tags), "log_probability": path.score}
+                                 for tags, path in zip(taggings, paths, strict=True)]
+        columns = [*taggings, *[["_"] * len(record.words)] * (self.k_best - len(taggings))]  # as many columns for each sentence
+        return Prediction(fill(record, *columns), details)
+
+    def measure(self, network: nn.Module, records: Sequence[Sentence], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        self.note_unseen(records)
+        return count_tags([prediction.details["tags"] for prediction in predictions], records, reader_of(self.written))
+
+    def note_unseen(self, records: Sequence[Sentence]) -> None:
+        known = self.known_tags()
+        unseen = Counter(tag for record in records for tag in record.tags if tag not in known)
+        if unseen:
+            shown_tags = ", ".join(f"{tag} ({count:,})" for tag, count in unseen.most_common(5))
+            self.notices.append(f"tags never seen in training, counted as wrong: {shown_tags}{', ...' if len(unseen) > 5 else ''}")
+
+    def known_tags(self) -> frozenset[str]:
+        """Every tag that training knew, in whichever scheme it is written."""
+        kinds = {tag[2:] for tag in self.tags.tokens if tag != OUTSIDE} if self.spelled_out else ()
+        return frozenset(self.tags.tokens) | {f"{letter}-{kind}" for kind in kinds for letter in "BIESLU"}
+
+    def quick_score(self, network: nn.Module, records: Sequence[Sentence], metric: str) -> float:
+        taggings = [self.tags_of(paths[0]) for paths in self.search(network, records, probabilities=False)]
+        return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.written))[metric])
+
+    @torch.inference_mode()
+    def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
+        """log P(tags | words), of a hidden Markov model log P(words, tags); -inf with a tag that the model does not know."""
+        pieces = [(row, piece) for row, record in enumerate(records) for piece in self.pieces(record)]
+        possible = self.all_known([piece for _, piece in pieces])
+        if self.solved:
+            return [network.log_probability(record.words, self.learned(record.tags)) if known else -torch.inf
+                    for record, known in zip(records, self.all_known(records), strict=True)]
+        examples = [self.encode(piece) if known else Example(torch.zeros(0)) for (_, piece), known in zip(pieces, possible, strict=True)]
+        totals = [0.0] * len(records)
+        for (row, _), known in zip(pieces, possible, strict=True):
+            totals[row] += 0.0 if known else -torch.inf
+        device = next(network.parameters()).device
+        for group in by_length(examples):
+            batch = collate([examples[place] for place in group]).to(device)
+            for place, value in zip(group, network.log_probabilities(batch).tolist(), strict=True):
+                totals[pieces[place][0]] += value
+        return totals
+
+    def all_known(self, records: Sequence[Sentence]) -> list[bool]:
+        """Whether each record has only tags that were learned."""
+        return [all(tag in self.tags for tag in self.learned(record.tags)) for record in records]
+
+    def pieces(self, record: Sentence) -> list[Sentence]:
+        """A sentence cut where it is longer than the network reads in one go."""
+        if len(record.tags) != len(record.words):
+            raise InputError(f"a tag for each word is needed; got {len(record.tags)} for {len(record.words)} words")
+        size = self.maximum_tokens
+        if len(record.words) <= size:
+            return [record]
+        return [Sentence(record.words[start : start + size], record.tags[start : start + size])
+                for start in range(0, len(record.words), size)]
+
+    def with_target(self, record: Sentence, text: str) -> Sentence:
+        return record._replace(tags=text.split())
+
+    def text_of(self, record: Sentence) -> str:
+        return " ".join(record.words)
+
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        return [f'echo "..." | ostinato predict {run}', f"ostinato predict {run} {file or 'FILE'} --output tagged.conll",
+                f"ostinato verify {run}"]
+
+    def show(self, record: Sentence, prediction: Prediction) -> dict[str, str]:
+        tags = prediction.details["tags"]
+        wrong = [f"{word}: {tag}, not {right}" for word, tag, right in zip(record.words, tags, record.tags, strict=True) if tag != right]
+        tagged = " ".join(f"{word}/{tag}" for word, tag in zip(record.words, tags, strict=True))
+        return {"tagged": tagged, "wrong": "; ".join(wrong) or "nothing"}
+
+    def baseline(self, records: Sequence[Sentence]) -> Baseline:
+        return TagBaseline.fit(records, self.written)
+
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        return TagBaseline.restore(state, self.written)
+
+
+def is_name(tag: str) -> bool:
+    """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
+    return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
+
+
+def joined(path: Path, other: Path) -> Path:
+    return Path(path.labels + other.labels, path.score + other.score)

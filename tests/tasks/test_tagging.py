@@ -1,0 +1,162 @@
+"""Tagging from files to columns: what is kept, what is told apart, what is counted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import ostinato
+from ostinato.data.conll import Sentence
+from ostinato.errors import InputError
+from ostinato.tasks.tagging import Tagging
+
+TINY = {"hidden_size": 16, "embedding_size": 8, "character_size": 6, "epochs": 12.0, "batch_size": 4, "learning_rate": 0.02, "dropout": 0.0,
+        "tensorboard": False}  # fmt: skip
+NAMES = """-DOCSTART- -X- O
+
+Anna NNP I-PER
+Berg NNP I-PER
+lives VBZ O
+in IN O
+Oslo NNP I-LOC
+. . O
+
+Oslo NNP I-LOC
+Paris NNP B-LOC
+and CC O
+Rome NNP I-LOC
+
+Karl NNP I-PER
+sleeps VBZ O
+. . O
+
+"""
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("names")
+    (folder / "train.txt").write_text(NAMES * 8)
+    (folder / "test.txt").write_text(NAMES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(names):
+    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"), ("test", "test"))}
+    return ostinato.train("tagging", **files, out=names / "run", **TINY)
+
+
+def test_entities_are_learned_and_scored_in_the_scheme_of_the_file(model):
+    assert model.task.written == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
+    assert list(model.report["metrics"]) == ["f1", "precision", "recall", "accuracy"]
+    assert model.report["metrics"]["f1"] == 1.0 and model.report["metrics"]["accuracy"] == 1.0
+    assert 0 < model.report["baseline"]["metrics"]["f1"] <= 1
+    assert any("spans in scheme iob1, learned as iobes" in note for note in model.report["notes"])
+
+
+def test_every_line_comes_back(model, names, ostinato):
+    found = ostinato("predict", names / "run", names / "test.txt")
+    given, lines = NAMES.split("\n"), found.out.split("\n")
+    assert found.status == 0 and len(lines) == len(given)
+    for line, came in zip(given, lines, strict=False):
+        assert came == (f"{line} {line.split()[-1]}" if line else "")
+
+
+def test_sentences_and_columns_get_the_same_tags(model, names, tmp_path):
+    text = tmp_path / "new.txt"
+    text.write_text("Anna Berg lives in Oslo .\n\nKarl sleeps .\n")
+    answers = [prediction.details["tags"] for prediction in model.task.predict(model.network, list(model.task.read_inputs([text])))]
+    assert answers == [["I-PER", "I-PER", "O", "O", "I-LOC", "O"], [], ["I-PER", "O", "O"]]
+    assert model.predict(["Karl sleeps ."]) == model.predict([["Karl", "sleeps", "."]]) == ["Karl\tI-PER\nsleeps\tO\n.\tO\n"]
+
+
+def test_the_k_best(model, names, ostinato):
+    found = ostinato("predict", names / "run", names / "test.txt", "--k-best", "3", "--json")
+    answers = [json.loads(line) for line in found.out.splitlines()]
+    assert [len(answer.get("n_best", [])) for answer in answers] == [1, 3, 3, 3]  # the first is the line that begins a document
+    for answer in answers[1:]:
+        scores = [each["log_probability"] for each in answer["n_best"]]
+        assert scores == sorted(scores, reverse=True) and " ".join(answer["tags"]) == answer["n_best"][0]["prediction"]
+    columns = ostinato("predict", names / "run", names / "test.txt", "--k-best", "2").out.split("\n")
+    assert {len(line.split()) for line in columns if line} == {5}
+
+
+def test_a_probability_is_that_of_its_tags(model):
+    right, wrong = (["Karl", "sleeps", "."], ["I-PER", "O", "O"]), (["Karl", "sleeps", "."], ["O", "O", "O"])
+    scores = model.score([right, wrong, (["Karl"], ["I-ORG"]), ([], [])])
+    assert 0 >= scores[0] > scores[1] and scores[2:] == [-float("inf"), 0.0]
+    assert model.predictions([right[0]])[0].details["log_probability"] == pytest.approx(scores[0], abs=1e-4)
+
+
+def test_long_sentences_are_taken_apart_and_put_together(model):
+    words = ["Karl", "sleeps", "."] * 5
+    whole = ["I-PER", "O", "O"] * 5
+    model.task.maximum_tokens = 3
+    try:
+        assert model.predictions([words])[0].details["tags"] == whole
+        assert model.score([(words, whole)])[0] < 0
+    finally:
+        model.task.maximum_tokens = 500
+
+
+def test_tags_never_seen_are_counted_as_wrong_and_said(model, tmp_path):
+    path = tmp_path / "other.txt"
+    path.write_text("Karl NNP I-PER\nsleeps VBZ I-ODD\n\n")
+    result = model.evaluate([str(path)])
+    assert result["metrics"]["accuracy"] == 0.5
+    assert any("never seen in training, counted as wrong: I-ODD (1)" in note for note in result["notes"])
+
+
+def test_unknown_words_and_letters_get_tags(model):
+    answers = model.predictions([["\u4e2d\u6587", "\U0001f600", "x" * 1000], [""]])
+    assert len(answers[0].details["tags"]) == 3 and answers[0].details["unknown"] == 1.0
+
+
+def test_binary_names():
+    task = Tagging(binary=True)
+    records = [task.as_tagged(Sentence(["a", "b"], tags)) for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])]
+    assert [each.tags for each in records] == [["NAME", "O"], ["NAME", "O"], ["O", "NAME"]]
+    task.fit(records)
+    assert task.written == "binary" and task.dev_metric == "f1" and task.spelled_out is None
+
+
+def test_broken_tags_are_put_right_and_counted():
+    task = Tagging()
+    task.fit([Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]), Sentence(["a", "b"], ["O", "I-X"])])
+    assert task.written == "bio" and "1 tags broke its rules" in task.notices[0]
+    assert set(task.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
+
+
+@pytest.mark.parametrize("kind", ["hmm", "most-frequent"])
+def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
+    run = tmp_path / "run"
+    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    trained = ostinato.train("tagging", **files, out=run, model=kind)
+    assert trained.report["metrics"]["accuracy"] > 0.9
+    words = [["Karl", "sleeps", "."]]
+    assert ostinato.load(run).predict(words) == trained.predict(words)
+    if kind == "hmm":
+        assert ostinato.load(run).score([(words[0], ["I-PER", "O", "O"])])[0] < 0
+    else:
+        with pytest.raises(InputError, match="a model of most frequent tags knows no probabilities; train with --model hmm"):
+            trained.score([(words[0], ["I-PER", "O", "O"])])
+
+
+def test_two_runs_decode_together(names, tmp_path):
+    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    for seed in (1, 2):
+        ostinato.train("tagging", **files, out=tmp_path / str(seed), seed=seed, **TINY)
+    pair = ostinato.load(f"{tmp_path / '1'},{tmp_path / '2'}")
+    assert pair.evaluate([str(names / "test.txt")])["metrics"]["f1"] > 0.9
+
+
+def test_resumed_is_never_stopped(names, tmp_path):
+    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    settings = {**files, **TINY, "schedule": "constant"}
+    whole = ostinato.train("tagging", out=tmp_path / "whole", **{**settings, "epochs": 4.0})
+    ostinato.train("tagging", out=tmp_path / "parts", **{**settings, "epochs": 2.0})
+    parts = ostinato.train("tagging", out=tmp_path / "parts", resume=True, **{**settings, "epochs": 4.0})
+    for (name, one), other in zip(whole.network.state_dict().items(), parts.network.state_dict().values(), strict=True):
+        assert one.equal(other), name
