@@ -171,7 +171,7 @@ def flashrnn_step(kind, w, x, h, state):
 
 
 def cudnn_step(kind, w, x, h, state):
-    """One step as cuDNN's manual prints it: linLayerID 0.. for the input, then as many for the recurrent side."""
+    """One step of cuDNN's formulas, written out: linLayerID 0.. for the input, then as many for the recurrent side."""
     matrices, biases = w
     half = len(matrices) // 2
     wx = [x @ m.T + b for m, b in zip(matrices[:half], biases[:half], strict=True)]
