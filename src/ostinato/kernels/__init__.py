@@ -2,6 +2,7 @@
 
 import ostinato.kernels.operators  # noqa: F401  (registers them)
 from ostinato.kernels.cross_entropy import linear_cross_entropy
-from ostinato.kernels.lookup import disabled, find, find_backward, status, usable
+from ostinato.kernels.lookup import disabled, find, find_backward, one_step, status, usable
+from ostinato.kernels.streaming import weights_as
 
-__all__ = ["disabled", "find", "find_backward", "linear_cross_entropy", "status", "usable"]
+__all__ = ["disabled", "find", "find_backward", "linear_cross_entropy", "one_step", "status", "usable", "weights_as"]

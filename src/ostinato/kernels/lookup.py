@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from ostinato.kernels import fused_torch, linear_scan, native, recurrence
+from ostinato.kernels import fused_torch, linear_scan, native, recurrence, streaming
 from ostinato.kernels.autograd import Run
 from ostinato.kernels.recurrence import FORMULAS, Weights
 
@@ -131,6 +131,12 @@ def find_backward(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | 
     return functools.partial(run, reverse=True) if why_not(cell, x, state, lengths) is None else None
 
 
+def one_step(owner: nn.Module, cells: list, x: Tensor, state: tuple, *, residual: bool = False) -> tuple[Tensor, tuple] | None:
+    """(x [B, D], state) -> (output [B, H], the new state) of stacked layers in one call, without gradients and without
+    delay; None if this call is not for it. `owner` is the module that the packed weights are kept for."""
+    return None if switched_off() else streaming.one_step(owner, cells, x, state, residual=residual)
+
+
 def warn_once() -> None:
     global _warned
     if not _warned:
@@ -164,6 +170,8 @@ def run(
 
         outputs, *last = Run.apply(cell.formula, reference, lengths, reverse, x, state[0], memory, *weights)
         return outputs, tuple(last)
+    if streaming.current_format() != "float32" and streaming.usable(cell):
+        return streaming.run(cell, x, state, lengths, reverse=reverse)
     arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     formula = FORMULAS[cell.formula]
     outputs, last, _ = recurrence.forward(formula, x, state, weights, arrangement, training=False)

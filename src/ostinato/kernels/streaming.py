@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from ostinato.kernels import native, recurrence
 from ostinato.kernels.native import _native
-from ostinato.kernels.recurrence import Weights
 
 FORMATS = {"float32": 0, "bfloat16": 1, "int8": 2}  # `Format` in native/stream_call.h
 KINDS = {name: native.KINDS[name] for name in ("rnn-tanh", "rnn-relu", "lstm", "gru")}
@@ -54,13 +52,6 @@ def current_format() -> str:
     return _format
 
 
-class Token(NamedTuple):
-    """By what a change of a parameter is noticed: PyTorch's count and its place (a few of its bytes are compared as well)."""
-
-    version: int
-    address: int
-
-
 def tensors_of(cells: Sequence[nn.Module]) -> list[Tensor | None] | None:
     """Of each cell W_x, b_x, W_h, b_h; None if its linear layers are not plain ones. By the shortest way: a step is short."""
     found = []
@@ -91,6 +82,7 @@ class Plan:
             self.sizes.append((width, size))
             self.rooms += rooms
         self.layers = len(words)
+        self.equal = len({size for _, size in self.sizes}) == 1
         self.multiplications = sum(GATES[formula] * size * (width + size) for width, size in self.sizes)
         self.table = torch.zeros(self.layers, _native.stream_layer_words, dtype=torch.int64)
         self.table[:, : len(words[0])] = torch.tensor(words)
@@ -129,7 +121,11 @@ def forget() -> None:
     _plans.clear()
 
 
-def plan_for(owner: nn.Module, cells: Sequence[nn.Module], format: str) -> Plan | None:
+def forget_one(owner: object) -> None:
+    _plans.pop(owner, None)
+
+
+def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> Plan | None:
     """The plan kept for `owner`, whose layers are `cells`, made anew if weights have changed; None if there can be none."""
     tensors = tensors_of(cells)
     if tensors is None:
@@ -141,7 +137,7 @@ def plan_for(owner: nn.Module, cells: Sequence[nn.Module], format: str) -> Plan 
     return make_plan(owner, cells, tensors, format)
 
 
-def make_plan(owner: nn.Module, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str) -> Plan | None:
+def make_plan(owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str) -> Plan | None:
     formulas = {cell.formula for cell in cells}
     if native.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
         return None
@@ -165,12 +161,12 @@ def in_eager_mode() -> bool:
     )
 
 
-def plain(tensor: Tensor, shape: tuple[int, ...]) -> bool:
+def plain(tensor: Tensor, rows: int, size: int) -> bool:
     return (
-        type(tensor) in (Tensor, nn.Parameter)
-        and tensor.shape == shape
-        and tensor.dtype == torch.float32
-        and tensor.device.type == "cpu"
+        type(tensor) is Tensor
+        and tensor.shape == (rows, size)
+        and tensor.dtype is torch.float32
+        and tensor.is_cpu
         and tensor.is_contiguous()
     )
 
@@ -180,18 +176,19 @@ def one_step(
 ) -> tuple[Tensor, State] | None:
     """(x [B, D], state) -> (output [B, H], the new state), or None if this call is not for the compiled step."""
     plan = plan_for(owner, cells, _format)
-    if plan is None or not in_eager_mode():
+    if plan is None or not in_eager_mode() or len(state) != plan.layers:
         return None
-    rows = x.shape[0]
-    if rows == 0 or not plain(x, (rows, plan.sizes[0][0])) or len(state) != plan.layers:
+    rows = len(x)
+    if rows == 0 or not plain(x, rows, plan.sizes[0][0]):
         return None
+    parts = plan.parts
     for part, (_, size) in zip(state, plan.sizes, strict=True):
-        if len(part) != plan.parts or not all(plain(tensor, (rows, size)) for tensor in part):
+        if len(part) != parts or not plain(part[0], rows, size) or (parts == 2 and not plain(part[1], rows, size)):
             return None
     output, new = fresh(plan, rows)
-    threads = plan.threads(rows)
-    if not plan.run(x.data_ptr(), output.data_ptr(), addresses(state, new), rows=rows, residual=residual, threads=threads):
-        _plans.pop(owner)
+    arguments = x.data_ptr(), output.data_ptr(), addresses(state, new)
+    if not plan.run(*arguments, rows=rows, residual=residual, threads=plan.threads(rows)):
+        forget_one(owner)
         return one_step(owner, cells, x, state, residual=residual)
     return output, new
 
@@ -199,9 +196,9 @@ def one_step(
 def fresh(plan: Plan, rows: int) -> tuple[Tensor, State]:
     """Room for an output and a state."""
     sizes = plan.sizes
-    if all(size == sizes[0][1] for _, size in sizes):  # one allocation for all
+    if plan.equal:  # one allocation for all
         output, *rest = torch.empty(1 + plan.layers * plan.parts, rows, sizes[0][1]).unbind(0)
-        return output, tuple(zip(*(rest[part :: plan.parts] for part in range(plan.parts)), strict=True))
+        return output, tuple(zip(rest, strict=True)) if plan.parts == 1 else tuple(zip(rest[::2], rest[1::2], strict=True))
     return torch.empty(rows, sizes[-1][1]), tuple(tuple(torch.empty(rows, size) for _ in range(plan.parts)) for _, size in sizes)
 
 
@@ -209,10 +206,10 @@ def addresses(before: State, after: State) -> list[int]:
     """h before, h, c before, c of each layer."""
     found = []
     for old, new in zip(before, after, strict=True):
-        for a, b in zip(old, new, strict=True):
-            found += (a.data_ptr(), b.data_ptr())
         if len(old) == 1:
-            found += (0, 0)
+            found += (old[0].data_ptr(), new[0].data_ptr(), 0, 0)
+        else:
+            found += (old[0].data_ptr(), new[0].data_ptr(), old[1].data_ptr(), new[1].data_ptr())
     return found
 
 
@@ -232,7 +229,7 @@ def run(
             offsets=arrangement.offsets.data_ptr(), threads=plan.threads(x.shape[0]),
         )  # fmt: skip
         if not done:
-            _plans.pop(cell)
+            forget_one(cell)
     last = tuple(torch.empty_like(part).index_copy_(0, arrangement.order, part) for part in last)
     whole = x.new_empty(x.shape[0], x.shape[1], outputs.shape[1])
     return recurrence.back_to_batch(outputs, whole, arrangement), last
@@ -241,7 +238,3 @@ def run(
 def usable(cell: nn.Module) -> bool:
     """Whether `run` takes this cell, with the weights it has now."""
     return plan_for(cell, [cell], _format) is not None
-
-
-def weights_of(cell: nn.Module) -> Weights:
-    return Weights(cell.from_input.weight, cell.from_hidden.weight, cell.from_input.bias, cell.from_hidden.bias)
