@@ -12,7 +12,7 @@ from ostinato import options
 from ostinato.commands.recipe import read_recipe
 from ostinato.data.parallel import plural
 from ostinato.data.samples import sample
-from ostinato.data.split import hold_out, overlap
+from ostinato.data.split import overlap
 from ostinato.errors import InputError
 from ostinato.tasks import task_class
 from ostinato.tasks.task import Record, Task
@@ -110,7 +110,7 @@ def read_data(plan: Plan, task: Task) -> Data:
     task.notices.clear()
     if not dev:
         number = min(MOST_HELD_BACK, max(1, round(HELD_BACK * len(data.train))))
-        data.train, data.dev = hold_out(data.train, number=number, seed=plan.seed, key=task.key)
+        data.train, data.dev = task.hold_out(data.train, number=number, seed=plan.seed)
         data.said.append(f"no --dev: {len(data.dev):,} training {plural('example', len(data.dev))} held back (seed {plan.seed})")
     data.tested_on = " ".join(test or dev) or f"{len(data.dev):,} training examples held back"
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:

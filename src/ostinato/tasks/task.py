@@ -12,11 +12,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Literal
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 from torch import nn
 
 from ostinato.data.batch import Example
+from ostinato.data.files import write_atomically
+from ostinato.data.split import hold_out
 from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
@@ -33,6 +36,40 @@ class Prediction:
 
     text: str
     details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `generate` is asked for.
+
+    prompt       what every sample goes on from: text, or the name of a file of it; None: from nothing
+    length       at most so many tokens or steps of each sample; None: as the task finds fit
+    samples      how many
+    temperature  divides log-probabilities; 0: the likeliest always
+    top_k, top_p among how many, or how much of the probability, is drawn (0 and 1: all)
+    beam         search for the likeliest sequence with a beam so wide instead of drawing; 0: draw
+    stop         a sample ends before this text
+    condition    what kind is wanted, where a model has learned kinds (a genre)
+    """
+
+    prompt: str | None = None
+    length: int | None = None
+    samples: int = 1
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    beam: int = 0
+    seed: int = 1
+    stop: str | None = None
+    condition: str | None = None
+
+
+class Piece(NamedTuple):
+    """Something newly made of sample number `sample`: `text` to show at once; `result`, the whole of it, once it is complete."""
+
+    sample: int
+    text: str
+    result: Any = None
 
 
 @dataclass
@@ -84,6 +121,15 @@ class Task(ABC):
         """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
         return records
 
+    def hold_out(self, records: Sequence[Record], *, number: int, seed: int) -> tuple[list[Record], list[Record]]:
+        """(what is left to learn from, about `number` records for the dev set): nothing of one key stands in both."""
+        return hold_out(records, number=number, seed=seed, key=self.key)
+
+    def batches(self, records: Sequence[Record], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Any:
+        """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
+        examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
+        return None
+
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
@@ -129,6 +175,15 @@ class Task(ABC):
     @abstractmethod
     def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
         """log P of each record (of its target given its source, where there are two)."""
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        """What the model makes up, piece by piece; the samples one after the other or side by side."""
+        raise InputError(f"a model of task {self.name} does not generate; use predict")
+
+    def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
+        """Writes the complete samples to the file asked for (its suffix may decide the format), or to several; gives their names."""
+        write_atomically(path, "".join(f"{result}\n" for result in results).encode())
+        return [path]
 
     def pictures(self, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], object]]:
         """Pictures for the run's folder, by file name, each with what writes it: {"confusion.png": write}"""
