@@ -15,6 +15,8 @@ from ostinato.errors import InputError, nearest
 ALIASES = {
     "source": ("src",),
     "target": ("tgt", "trg"),
+    "utterance": ("source", "src", "question"),
+    "reply": ("target", "tgt", "trg", "answer", "response"),
     "text": ("sentence",),
     "label": ("tag",),
     "audio": ("audio_filepath", "audio_file"),

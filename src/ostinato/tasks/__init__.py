@@ -2,11 +2,12 @@
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.classification import Classification
+from ostinato.tasks.dialogue import Dialogue
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Classification, Tagging)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging)}
 
 
 def task_class(name: str) -> type[Task]:
