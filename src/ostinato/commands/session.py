@@ -131,7 +131,7 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 def clear(folder: Path) -> None:
     """Removes what an earlier run left, and nothing else."""
     shutil.rmtree(folder / "training", ignore_errors=True)
-    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "curves.png"):
+    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "baseline.safetensors", "curves.png"):
         (folder / name).unlink(missing_ok=True)
     (folder / "training").mkdir(parents=True, exist_ok=True)
 

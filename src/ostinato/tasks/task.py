@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.data.batch import Example
 from ostinato.data.files import write_atomically
-from ostinato.data.split import hold_out
+from ostinato.data.split import hold_out, overlap
 from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
@@ -85,6 +85,7 @@ class Task(ABC):
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
     speed_of: ClassVar[Literal["targets", "inputs"]] = "targets"  # which tokens are counted as tokens per second
     models: ClassVar[tuple[str, ...]] = ("rnn", "gru", "lstm")  # what `compare` compares where nothing else is asked for
+    measured_by_answers: ClassVar[bool] = True  # False: measure() needs no predictions, and is given none
 
     dev_metric: str  # which metric chooses the best weights while training
     notices: list[str]  # what the user should hear about the data, collected while reading and fitting
@@ -129,6 +130,10 @@ class Task(ABC):
         """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
         examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
         return None
+
+    def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
+        """The share of the records that stand in the training data, too."""
+        return overlap([self.key(each) for each in records], [self.key(each) for each in training])
 
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
@@ -213,11 +218,25 @@ class Task(ABC):
     def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
         """A record and its prediction as a few named strings, for the report's examples."""
 
+    def examples(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> list[dict[str, str]]:
+        """A few of the test set for the report."""
+        return [self.show(record, prediction) for record, prediction in spread(list(zip(records, predictions, strict=True)))]
+
+
+def spread(items: list, number: int = 5) -> list:
+    """spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]: a few from everywhere."""
+    return items[:: max(1, len(items) // number)][:number]
+
 
 class Baseline(ABC):
     """What a network is measured against: answers for records, scored by the task's own metrics."""
 
     name: str
+
+    @property
+    def simpler(self) -> Sequence[Baseline]:
+        """Baselines that are worth a line beside this one."""
+        return ()
 
     @abstractmethod
     def measure(self, records: Sequence[Record]) -> dict[str, list[Counts]]:
@@ -226,3 +245,7 @@ class Baseline(ABC):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """What it has learned, as JSON can hold it."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it has learned besides, too much for JSON; restore_baseline finds it under "tensors"."""
+        return {}
