@@ -21,6 +21,9 @@ ALIASES = {
     "label": ("tag",),
     "audio": ("audio_filepath", "audio_file"),
     "image": ("file_name",),
+    "sequence": ("seq",),
+    "labels": ("classes",),
+    "name": ("id",),
 }
 KINDS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 KINDS |= {".parquet": "parquet"}

@@ -3,11 +3,12 @@
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.classification import Classification
 from ostinato.tasks.dialogue import Dialogue
+from ostinato.tasks.genome import Genome
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging, Genome)}
 
 
 def task_class(name: str) -> type[Task]:

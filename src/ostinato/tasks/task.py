@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
@@ -168,6 +169,15 @@ class Task(ABC):
     @abstractmethod
     def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Prediction]:
         """An answer for every record, in the same order, for an empty one, too."""
+
+    def answers(self, network: nn.Module, inputs: Iterator[Record], ahead: int) -> Iterator[Prediction]:
+        """An answer for each input as they are read, of which at most `ahead` are read before they are answered."""
+        while records := list(islice(inputs, ahead)):
+            yield from self.predict(network, records)
+
+    def written(self, predictions: Iterator[Prediction], output: str | None = None) -> Iterator[str]:
+        """The answers as lines for people and files; the name of the file that they go to may decide their form."""
+        return (prediction.text for prediction in predictions)
 
     @abstractmethod
     def measure(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
