@@ -17,9 +17,12 @@ SPANS = ([["a"], ["b", "c"], [], ["d"]], [["a"], ["b"], ["z"], ["d"]], [["a"], [
 EXAMPLES = {
     "accuracy": ([["D", "N"], ["V"], "x", []], [["D", "V"], ["V"], "x", []], [["D", "V"], ["V"], "x", []],
                  [["N", "N"], ["N"], "y", []]),
+    "bits_per_character": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
     "bleu": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
     "calibration_error": ([0.9, 0.4, 0.7, 0.65], [True, False, False, True], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]),
     "chrf": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
+    "exact_match": (["a cat", "a dog", "flag: Japan"], [["the cat", "a cat"], "the dog", "flag: Japan"],
+                    ["the cat", "the dog", "flag:  Japan"], ["", "x", "flag"]),
     "f1": ([[1, 0], [0, 1], [0, 1], [1, 0]], [[1, 0], [0, 1], [1, 0], [0, 1]], [[1, 0], [0, 1], [1, 0], [0, 1]],
            [[0, 1], [1, 0], [0, 1], [1, 0]]),
     "mae": ([4, [1, 2], 3.5, 2], [5, [1, 2], 3, 2], [5, [1, 2], 3, 2], [1, [4, 4], 9, 9]),
