@@ -9,7 +9,7 @@ import pytest
 import ostinato
 from ostinato.data.conll import Sentence
 from ostinato.errors import InputError
-from ostinato.tasks.tagging import Tagging
+from ostinato.tasks.tagging import Tagging, folded
 
 TINY = {"hidden_size": 16, "embedding_size": 8, "character_size": 6, "epochs": 12.0, "batch_size": 4, "learning_rate": 0.02, "dropout": 0.0,
         "tensorboard": False}  # fmt: skip
@@ -112,6 +112,10 @@ def test_tags_never_seen_are_counted_as_wrong_and_said(model, tmp_path):
 def test_unknown_words_and_letters_get_tags(model):
     answers = model.predictions([["\u4e2d\u6587", "\U0001f600", "x" * 1000], [""]])
     assert len(answers[0].details["tags"]) == 3 and answers[0].details["unknown"] == 1.0
+
+
+def test_letters_that_differ_in_case_alone_are_folded():
+    assert folded(["a", "B", "A", "1", "b", "2"]).tolist() == [1, 2, 1, 3, 2, 3]
 
 
 def test_binary_names():

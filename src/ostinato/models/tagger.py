@@ -44,7 +44,7 @@ class Tagger(nn.Module):
             raise ValueError(f"hidden_size must be even, half of it for each direction; got {hidden_size}")
         self.words, self.speller, self.unknown = words, speller, unknown
         size = (words.embedding_dim if words is not None else 0) + (speller.output_size if speller is not None else 0)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, locked=locked)
         self.recurrent = Recurrent(cell, size, hidden_size // 2, layers=layers, bidirectional=True, dropout=dropout, locked=locked,
                                    recurrent_dropout=recurrent_dropout)
         self.output = nn.Linear(self.recurrent.output_size, labels)

@@ -20,7 +20,7 @@ from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Speller
+from ostinato.layers.spelling import Affixes, Speller
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
@@ -63,8 +63,10 @@ class Tagging(Task):
     embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
     characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how a word's characters are read")
     character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
+    affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
     crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
     dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
+    locked_dropout: bool = option(False, "dropout of the same units at each word of a sentence")
     word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
     character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
@@ -234,9 +236,12 @@ class Tagging(Task):
         words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
         speller = None
         if self.characters != "none":
-            speller = Speller(self.characters, len(self.alphabet), self.character_size, cell=cell, dropout=self.character_dropout)
+            affixes = Affixes(self.affix_size, folded=folded(self.alphabet.tokens)) if self.affix_size else None
+            speller = Speller(self.characters, len(self.alphabet), self.character_size, cell=cell, dropout=self.character_dropout,
+                              affixes=affixes)
         return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
-                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout)
+                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout,
+                      locked=self.locked_dropout)
 
     def initialise(self, network: Tagger | CountedTagger) -> None:
         if self.solved:
@@ -368,6 +373,12 @@ class Tagging(Task):
 def is_name(tag: str) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
     return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
+
+
+def folded(letters: Sequence[str]) -> torch.Tensor:
+    """The same number for letters that differ in case alone, and for all digits: folded(["a", "B", "A", "1", "2"]) -> [1, 2, 1, 3, 3]"""
+    numbers: dict[str, int] = {}
+    return torch.tensor([numbers.setdefault("0" if letter.isdigit() else letter.lower(), 1 + len(numbers)) for letter in letters])
 
 
 def joined(path: Path, other: Path) -> Path:
