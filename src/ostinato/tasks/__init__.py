@@ -1,6 +1,7 @@
 """The tasks by name. To add one: a file with a Task, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.captioning import Captioning
 from ostinato.tasks.classification import Classification
 from ostinato.tasks.dialogue import Dialogue
 from ostinato.tasks.genome import Genome
@@ -8,7 +9,7 @@ from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging, Genome)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging, Genome, Captioning)}
 
 
 def task_class(name: str) -> type[Task]:
