@@ -86,3 +86,13 @@ def test_tables_of_another_shape(tmp_path, content, message):
     (tmp_path / "a.jsonl").write_text(content)
     with pytest.raises(InputError, match=message):
         read_conversations([tmp_path / "a.jsonl"])
+
+
+def test_a_folder(tmp_path):
+    (tmp_path / "b.tsv").write_text("b\tc\n")
+    (tmp_path / "a.jsonl").write_text('{"turns": ["a", "b"]}\n')
+    (tmp_path / "readme.md").write_text("none")
+    assert read_conversations([tmp_path]) == [["a", "b"], ["b", "c"]]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: a folder without conversations"):
+        read_conversations([tmp_path / "empty"])

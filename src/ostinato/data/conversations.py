@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ostinato.data.parallel import one_line, read_pairs, report
 from ostinato.data.table import Row, is_table, kind_by_name, read_table
@@ -18,13 +19,14 @@ def read_conversations(
     files: Sequence[FilePath], *, names: dict[str, str | None] | None = None, keep_blank: bool = False,
     notices: list[str] | None = None,
 ) -> list[Turns]:
-    """The conversations of tables (a row is an utterance and its reply, with earlier turns in a column `context`; or in
-    JSONL a list `turns`), of ChatterBot YAML files, or of two aligned texts (utterances, replies).
+    """The conversations of files, or of those in a folder: tables (a row is an utterance and its reply, with earlier turns in a column `context`; or in
+    JSONL a list `turns`), ChatterBot YAML, or two aligned texts (utterances, replies).
 
     read_conversations(["greetings.yml"]) -> [["Hello", "Hi"], ["What's up?", "Not much."], ...]
 
     Without `keep_blank`, a pair with a blank side is left out of aligned texts, and said in `notices`.
     InputError, with file and line: what is no conversation, a turn that is no text, a file without any."""
+    files = [each for file in files for each in in_folder(file)]
     if files and all(is_yaml(file) or is_table(file) for file in files):
         read = {True: lambda file: yaml_conversations(file, notices), False: lambda file: table_conversations(file, names)}
         found = [turns for file in files for turns in read[is_yaml(file)](file)]
@@ -32,6 +34,16 @@ def read_conversations(
             raise InputError(f"{' '.join(map(shown, files))}: no conversations")
         return found
     return [list(pair) for pair in read_pairs(files, keep_blank=keep_blank, notices=notices)]
+
+
+def in_folder(file: FilePath) -> list[FilePath]:
+    """A file, or the tables and YAML files of a folder, by name."""
+    if not Path(file).is_dir():
+        return [file]
+    found = sorted(path for path in Path(file).iterdir() if path.is_file() and (is_yaml(path) or is_table(path)))
+    if not found:
+        raise InputError(f"{file}: a folder without conversations (.yml, .jsonl, .tsv, .csv)")
+    return found
 
 
 def is_yaml(file: FilePath) -> bool:

@@ -30,8 +30,8 @@ class Dialogue(Translation):
     example = "ostinato train dialogue --train conversations.jsonl --turns 3 --out runs/dialogue"
     metrics = ("perplexity", "bleu")
     sample = "dialogue"
-    training: ClassVar[dict[str, Any]] = {**Translation.training, "epochs": 20.0}
-    sample_training: ClassVar[dict[str, Any]] = {"hidden_size": 256, "vocabulary_size": 1500, "batch_tokens": 800}
+    training: ClassVar[dict[str, Any]] = {**Translation.training, "batch_tokens": 600, "epochs": 20.0}
+    sample_training: ClassVar[dict[str, Any]] = {"hidden_size": 256, "vocabulary_size": 1500}
 
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
     dev_metric: Literal["bleu", "chrf", "perplexity"] = option("perplexity", "the dev score that chooses the best weights")
