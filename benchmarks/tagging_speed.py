@@ -74,7 +74,7 @@ class Plain:
 
     def __init__(self, ours: Ours):
         task = self.task = ours.task
-        self.network = PlainTagger(len(task.words), len(task.alphabet), len(task.tags), embedding_size=task.embedding_size,
+        self.network = PlainTagger(len(task.words), len(task.letters), len(task.tags), embedding_size=task.embedding_size,
                                    character_size=task.character_size, hidden_size=task.hidden_size, dropout=task.dropout)
         self.network.load_ostinato(ours.network.state_dict())
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=TRAINING.initial_rate, fused=True)

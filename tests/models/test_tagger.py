@@ -132,7 +132,7 @@ def padded(words):
 
 
 def test_affixes_are_those_at_both_ends():
-    affixes = Affixes(4, folded=torch.arange(9), longest=3)
+    affixes = Affixes(4, folded=range(9), longest=3)
     numbers = affixes.numbers(*padded(WORDS))
     assert numbers.shape == (4, 6) and numbers.min() > 0
     first, second = numbers[0].tolist(), numbers[1].tolist()
@@ -141,8 +141,7 @@ def test_affixes_are_those_at_both_ends():
 
 
 def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
-    folded = torch.arange(9)
-    folded[8] = 4
+    folded = [*range(8), 4]
     affixes = Affixes(4, folded=folded, longest=3)
     together = affixes(*padded(WORDS))
     alone = torch.cat([affixes(*padded([word])) for word in WORDS])
@@ -151,7 +150,7 @@ def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
 
 
 def test_a_speller_joins_affixes_to_what_it_reads():
-    speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=torch.arange(9)))
+    speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9)))
     characters, lengths = padded(WORDS)
     found = speller.read(characters, lengths)
     assert speller.output_size == 11 and found.shape == (4, 11)

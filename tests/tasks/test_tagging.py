@@ -9,7 +9,7 @@ import pytest
 import ostinato
 from ostinato.data.conll import Sentence
 from ostinato.errors import InputError
-from ostinato.tasks.tagging import Tagging, folded
+from ostinato.tasks.tagging import Tagging
 
 TINY = {"hidden_size": 16, "embedding_size": 8, "character_size": 6, "epochs": 12.0, "batch_size": 4, "learning_rate": 0.02, "dropout": 0.0,
         "tensorboard": False}  # fmt: skip
@@ -49,7 +49,7 @@ def model(names):
 
 
 def test_entities_are_learned_and_scored_in_the_scheme_of_the_file(model):
-    assert model.task.written == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
+    assert model.task.file_scheme == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
     assert list(model.report["metrics"]) == ["f1", "precision", "recall", "accuracy"]
     assert model.report["metrics"]["f1"] == 1.0 and model.report["metrics"]["accuracy"] == 1.0
     assert 0 < model.report["baseline"]["metrics"]["f1"] <= 1
@@ -114,22 +114,18 @@ def test_unknown_words_and_letters_get_tags(model):
     assert len(answers[0].details["tags"]) == 3 and answers[0].details["unknown"] == 1.0
 
 
-def test_letters_that_differ_in_case_alone_are_folded():
-    assert folded(["a", "B", "A", "1", "b", "2"]).tolist() == [1, 2, 1, 3, 2, 3]
-
-
 def test_binary_names():
     task = Tagging(binary=True)
     records = [task.as_tagged(Sentence(["a", "b"], tags)) for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])]
     assert [each.tags for each in records] == [["NAME", "O"], ["NAME", "O"], ["O", "NAME"]]
     task.fit(records)
-    assert task.written == "binary" and task.dev_metric == "f1" and task.spelled_out is None
+    assert task.file_scheme == "binary" and task.dev_metric == "f1" and task.spelled_out is None
 
 
 def test_broken_tags_are_put_right_and_counted():
     task = Tagging()
     task.fit([Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]), Sentence(["a", "b"], ["O", "I-X"])])
-    assert task.written == "bio" and "1 tags broke its rules" in task.notices[0]
+    assert task.file_scheme == "bio" and "1 tags broke its rules" in task.notices[0]
     assert set(task.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -71,13 +73,13 @@ class Affixes(nn.Module):
 
     folded   a number for each character, the same for those that are to count as one (A and a)"""
 
-    def __init__(self, output_size: int, *, folded: Tensor, longest: int = 5, buckets: int = 30_000):
+    def __init__(self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 30_000):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
         self.table = Embedding(1 + buckets, output_size)
         with torch.no_grad():
             self.table.weight.mul_((2 * longest) ** -0.5)
-        self.register_buffer("folded", folded)
+        self.register_buffer("folded", torch.as_tensor(folded))
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         return functional.embedding_bag(self.numbers(characters, lengths), self.table.weight, mode="sum")

@@ -14,9 +14,10 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences, words_of
 from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.letters import Letters
 from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag, legal
 from ostinato.data.text import shown
-from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
+from ostinato.data.vocabulary import UNK, Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
@@ -30,7 +31,6 @@ from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, re
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
-LONGEST_WORD = 30  # of longer ones the characters of both ends are read
 REMEMBERED = 200_000  # words whose numbers are kept at hand
 
 
@@ -80,9 +80,9 @@ class Tagging(Task):
                                                              when_predicting=True)
 
     words: Vocabulary = field(init=False, default=None)
-    alphabet: Vocabulary = field(init=False, default=None)
+    letters: Letters = field(init=False, default=None)
     tags: Vocabulary = field(init=False, default=None)
-    written: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
+    file_scheme: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
     columns: int = field(init=False, default=2)
     counted: dict[str, Any] | None = field(init=False, default=None, repr=False)  # what a baseline as model has learned
     counts: Counter = field(init=False, default=None, repr=False)
@@ -149,14 +149,14 @@ class Tagging(Task):
         self.counts = Counter(self.looked_up(word) for record in records for word in record.words)
         kept = [word for word, count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0])) if count >= self.minimum_count]
         self.words = Vocabulary([word for word in kept if word not in ("<pad>", "<unk>", "<bos>", "<eos>")])
-        self.alphabet = Vocabulary.count((word for record in records for word in record.words), minimum_count=2)
-        self.written = "binary" if self.binary else detect(record.tags for record in records)
+        self.letters = Letters.fit(word for record in records for word in record.words)
+        self.file_scheme = "binary" if self.binary else detect(record.tags for record in records)
         self.note_repairs(records)
         self.tags = Vocabulary.count((self.learned(record.tags) for record in records), specials=())
         if len(self.tags) < 2:
             raise InputError(f"all {sum(len(record.tags) for record in records):,} words have the tag '{records[0].tags[0]}'; "
                              "a tagger needs two tags or more: is it the right --tag-column?")
-        if self.dev_metric == "f1" and self.written is None:
+        if self.dev_metric == "f1" and self.file_scheme is None:
             raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
         self.choose_dev_metric()
         if self.solved:
@@ -168,7 +168,7 @@ class Tagging(Task):
                                 f"{self.embedding_size} numbers each")
 
     def choose_dev_metric(self) -> None:
-        self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
+        self.dev_metric = self.dev_metric or ("accuracy" if self.file_scheme is None else "f1")
 
     def looked_up(self, word: str) -> str:
         """How a word is written in the vocabulary."""
@@ -176,16 +176,16 @@ class Tagging(Task):
         return "".join("0" if letter.isdigit() else letter for letter in word) if self.zero_digits else word
 
     def note_repairs(self, records: Sequence[Sentence]) -> None:
-        if self.written in SCHEMES:
+        if self.file_scheme in SCHEMES:
             changed = sum(tag != right for record in records for tag, right in
-                          zip(record.tags, convert(record.tags, self.written), strict=True))
+                          zip(record.tags, convert(record.tags, self.file_scheme), strict=True))
             repairs = f"; {changed:,} tags broke its rules and were put right as conlleval reads them" if changed else ""
-            self.notices.append(f"tags: spans in scheme {self.written}, learned as {self.scheme}{repairs}")
+            self.notices.append(f"tags: spans in scheme {self.file_scheme}, learned as {self.scheme}{repairs}")
 
     @property
     def spelled_out(self) -> str | None:
         """The scheme in which tags are learned; None where they are no spans."""
-        return self.scheme if self.written in SCHEMES else None
+        return self.scheme if self.file_scheme in SCHEMES else None
 
     def learned(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of a file as the network learns them."""
@@ -193,15 +193,16 @@ class Tagging(Task):
 
     def given(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of the network as the files write them."""
-        return tags if self.spelled_out in (None, self.written) else convert(tags, self.written)
+        return tags if self.spelled_out in (None, self.file_scheme) else convert(tags, self.file_scheme)
 
     def state(self) -> dict[str, Any]:
-        return {"words": self.words.to_dict(), "alphabet": self.alphabet.to_dict(), "tags": self.tags.to_dict(), "written": self.written,
+        return {"words": self.words.to_dict(), "alphabet": self.letters.to_dict(), "tags": self.tags.to_dict(), "written": self.file_scheme,
                 "columns": self.columns, "counted": self.counted}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.words, self.alphabet, self.tags = (Vocabulary.from_dict(state[part]) for part in ("words", "alphabet", "tags"))
-        self.written, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
+        self.words, self.tags = Vocabulary.from_dict(state["words"]), Vocabulary.from_dict(state["tags"])
+        self.letters = Letters.from_dict(state["alphabet"])
+        self.file_scheme, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
         self.choose_dev_metric()
 
     def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
@@ -221,10 +222,8 @@ class Tagging(Task):
         return Example(numbers, None, None if self.characters == "none" else [letters for _, letters in found])
 
     def remember(self, word: str) -> tuple[int, tuple[int, ...]]:
-        """A word's number, and those of its characters between <bos> and <eos>; of a very long one, those at both ends."""
-        letters = word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
-        number = self.words.readable.get(self.looked_up(word), UNK)
-        self.remembered[word] = found = (number, (BOS, *self.alphabet.encode(letters), EOS))
+        """A word's number, and those of its characters."""
+        self.remembered[word] = found = (self.words.readable.get(self.looked_up(word), UNK), self.letters.spell(word))
         return found
 
     # the network
@@ -236,8 +235,8 @@ class Tagging(Task):
         words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
         speller = None
         if self.characters != "none":
-            affixes = Affixes(self.affix_size, folded=folded(self.alphabet.tokens)) if self.affix_size else None
-            speller = Speller(self.characters, len(self.alphabet), self.character_size, cell=cell, dropout=self.character_dropout,
+            affixes = Affixes(self.affix_size, folded=self.letters.folded()) if self.affix_size else None
+            speller = Speller(self.characters, len(self.letters), self.character_size, cell=cell, dropout=self.character_dropout,
                               affixes=affixes)
         return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
                       legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout,
@@ -296,7 +295,7 @@ class Tagging(Task):
 
     def measure(self, network: nn.Module, records: Sequence[Sentence], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         self.note_unseen(records)
-        return count_tags([prediction.details["tags"] for prediction in predictions], records, reader_of(self.written))
+        return count_tags([prediction.details["tags"] for prediction in predictions], records, reader_of(self.file_scheme))
 
     def note_unseen(self, records: Sequence[Sentence]) -> None:
         known = self.known_tags()
@@ -312,7 +311,7 @@ class Tagging(Task):
 
     def quick_score(self, network: nn.Module, records: Sequence[Sentence], metric: str) -> float:
         taggings = [self.tags_of(paths[0]) for paths in self.search(network, records, probabilities=False)]
-        return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.written))[metric])
+        return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.file_scheme))[metric])
 
     @torch.inference_mode()
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
@@ -364,21 +363,15 @@ class Tagging(Task):
         return {"tagged": tagged, "wrong": "; ".join(wrong) or "nothing"}
 
     def baseline(self, records: Sequence[Sentence]) -> Baseline:
-        return TagBaseline.fit(records, self.written)
+        return TagBaseline.fit(records, self.file_scheme)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        return TagBaseline.restore(state, self.written)
+        return TagBaseline.restore(state, self.file_scheme)
 
 
 def is_name(tag: str) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
     return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
-
-
-def folded(letters: Sequence[str]) -> torch.Tensor:
-    """The same number for letters that differ in case alone, and for all digits: folded(["a", "B", "A", "1", "2"]) -> [1, 2, 1, 3, 3]"""
-    numbers: dict[str, int] = {}
-    return torch.tensor([numbers.setdefault("0" if letter.isdigit() else letter.lower(), 1 + len(numbers)) for letter in letters])
 
 
 def joined(path: Path, other: Path) -> Path:
