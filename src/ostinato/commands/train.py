@@ -52,7 +52,10 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
     for example in report["examples"]:
         yield ""
-        yield from (f"  {name:<10} {text}" for name, text in example.items())
+        for name, text in example.items():
+            first, *more = text.split("\n")
+            yield f"  {name:<10} {first}"
+            yield from (f"{'':<13}{line}" for line in more)
     yield ""
     yield "Next:"
     yield from (f"  {command}" for command in report["next"])

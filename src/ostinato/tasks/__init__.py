@@ -5,11 +5,13 @@ from ostinato.tasks.captioning import Captioning
 from ostinato.tasks.classification import Classification
 from ostinato.tasks.dialogue import Dialogue
 from ostinato.tasks.genome import Genome
+from ostinato.tasks.language import Language
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
+from ostinato.tasks.video import Video
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Classification, Tagging, Genome, Captioning)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video)}
 
 
 def task_class(name: str) -> type[Task]:
