@@ -67,6 +67,13 @@ class FrameNetwork(nn.Module):
         return self.project(self.dropout(seen)).unflatten(0, frames.shape[:2])
 
 
+class FlatFrames(nn.Module):
+    """Frames [B, T, C, H, W] of uint8 -> their pixels [B, T, C * H * W] from -1 to 1: nothing is learned."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames.flatten(2).float() / 127.5 - 1
+
+
 class FeatureProjection(nn.Module):
     """Features of frames [B, T, D], as given -> vectors [B, T, E]."""
 

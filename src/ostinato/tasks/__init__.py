@@ -11,7 +11,9 @@ from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 from ostinato.tasks.video import Video
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video)
+}
 
 
 def task_class(name: str) -> type[Task]:

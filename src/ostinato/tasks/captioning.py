@@ -15,6 +15,7 @@ from torch import nn
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.batches import Batches, drawing
 from ostinato.data.captions import Features, Picture, read_captioned, read_features, read_images
 from ostinato.data.gallery import Gallery
 from ostinato.data.images import varied
@@ -212,6 +213,16 @@ class Captioning(Task):
         self.units, self.kind, self.size = units_from_dict(state["units"]), state["kind"], int(state["size"])
         self.scaler = None if state["scaler"] is None else Scaler.from_dict(state["scaler"])
         self.encoder_digest = state["encoder"]
+
+    def batches(self, records: Sequence[Picture], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Batches:
+        """Batches of captions of any length: sorted by it, as texts are, each would be of one sort of picture."""
+        examples = [self.encode(record) for record in records]
+
+        def varied_example(row: int, epoch: int) -> Example:
+            return self.encode(records[row], draw=drawing(seed, epoch, row))
+
+        return Batches(examples, batch_size=batch_size, tokens=batch_tokens, seed=seed, pool=batch_size or 64,
+                       encode=varied_example if self.varies else None)
 
     @property
     def varies(self) -> bool:
