@@ -95,7 +95,7 @@ class Plain:
 
     def tag(self, records: Sequence[Sentence], *, sorts: bool = False) -> list[list[int]]:
         self.network.eval()
-        examples = [self.task.encode_words(record.words) for record in records]
+        examples = [self.task.encode_inputs(record) for record in records]
         rows = [row_of(example.inputs, example.spellings) for example in examples]
         groups = by_length(examples) if sorts else (range(first, min(first + 32, len(rows))) for first in range(0, len(rows), 32))
         found: list[list[int]] = [[] for _ in rows]

@@ -49,6 +49,7 @@ class Tagging(Task):
     word_column: str | None = option(None, "the column of the word, by number or name (default: the first; form in CoNLL-U)",
                                      when_predicting=True)
     tag_column: str | None = option(None, "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U)")
+    feature_columns: str | None = option(None, "further columns to read beside the word, by number or name, joined by commas: 2,3")
     scheme: Literal["iobes", "bio", "iob1", "bilou"] = option("iobes", "the scheme in which spans are learned; whatever the files have")
     binary: bool = option(False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O")
     lowercase: bool = option(False, "words are looked up in lower case (their characters keep it)")
@@ -64,6 +65,7 @@ class Tagging(Task):
     characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how a word's characters are read")
     character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
     affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
+    feature_size: int = option(20, "dimensions of what each of --feature-columns says of a word", minimum=1)
     crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
     dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
     locked_dropout: bool = option(False, "dropout of the same units at each word of a sentence")
@@ -82,6 +84,7 @@ class Tagging(Task):
     words: Vocabulary = field(init=False, default=None)
     letters: Letters = field(init=False, default=None)
     tags: Vocabulary = field(init=False, default=None)
+    features: list[Vocabulary] = field(init=False, default_factory=list)  # of each of --feature-columns
     file_scheme: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
     columns: int = field(init=False, default=2)
     counted: dict[str, Any] | None = field(init=False, default=None, repr=False)  # what a baseline as model has learned
@@ -106,11 +109,17 @@ class Tagging(Task):
     def solved(self) -> bool:
         return self.model in KINDS
 
+    @property
+    def further(self) -> list[str]:
+        """The columns read beside the word."""
+        return [column.strip() for column in (self.feature_columns or "").split(",") if column.strip()]
+
     # files to records to examples
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Sentence]:
         found = [self.as_tagged(sentence) for path in files
-                 for sentence in read_sentences(path, word_column=self.word_column, tag_column=self.tag_column)]
+                 for sentence in read_sentences(path, word_column=self.word_column, tag_column=self.tag_column,
+                                                feature_columns=self.further)]
         if not found:
             raise InputError(f"{' '.join(map(shown, files))}: no examples (no line with a word and its tag)")
         if training:
@@ -128,7 +137,7 @@ class Tagging(Task):
         columns = {"auto": None, "columns": True, "sentences": False}[self.layout]
         for path in files:
             yield from read_blocks(path, word_column=self.word_column, tag_column=self.tag_column, columns=columns,
-                                   trained_columns=self.columns, known_tags=known)
+                                   trained_columns=self.columns, known_tags=known, feature_columns=self.further)
 
     def as_record(self, value: Any) -> Sentence:
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
@@ -159,6 +168,8 @@ class Tagging(Task):
         if self.dev_metric == "f1" and self.file_scheme is None:
             raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
         self.choose_dev_metric()
+        self.features = [Vocabulary.count([features[column] for features in record.features] for record in records)
+                         for column in range(len(self.further))]
         if self.solved:
             self.counted = KINDS[self.model].fit((record.words, self.learned(record.tags)) for record in records).to_dict()
         elif self.embeddings is not None:
@@ -197,28 +208,36 @@ class Tagging(Task):
 
     def state(self) -> dict[str, Any]:
         return {"words": self.words.to_dict(), "alphabet": self.letters.to_dict(), "tags": self.tags.to_dict(), "written": self.file_scheme,
-                "columns": self.columns, "counted": self.counted}
+                "columns": self.columns, "counted": self.counted, "features": [each.to_dict() for each in self.features]}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.words, self.tags = Vocabulary.from_dict(state["words"]), Vocabulary.from_dict(state["tags"])
         self.letters = Letters.from_dict(state["alphabet"])
+        self.features = [Vocabulary.from_dict(each) for each in state["features"]]
         self.file_scheme, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
         self.choose_dev_metric()
 
     def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
-        example = self.encode_words(record.words)
+        example = self.encode_inputs(record)
         tags = self.learned(record.tags)
         unseen = next((tag for tag in tags if tag not in self.tags), None)
         if unseen is not None:
             raise InputError(f"the tag '{unseen}' was not among those that the model has learned: {', '.join(self.tags.tokens[:20])}")
         return example._replace(targets=torch.tensor(self.tags.encode(tags), dtype=torch.int64))
 
-    def encode_words(self, words: Sequence[str]) -> Example:
+    def encode_inputs(self, record: Sentence) -> Example:
+        """A sentence without its tags: [T], with --feature-columns [T, 1 + F]."""
         known = self.remembered
         if len(known) > REMEMBERED:
             known.clear()
-        found = [known.get(word) or self.remember(word) for word in words]
+        found = [known.get(word) or self.remember(word) for word in record.words]
         numbers = torch.tensor([number for number, _ in found], dtype=torch.int64)
+        if self.features:
+            if len(record.features) != len(record.words):
+                raise InputError(f"the model reads the columns {','.join(self.further)} beside each word; hand in a Sentence with features")
+            columns = [torch.tensor(vocabulary.encode(values), dtype=torch.int64)
+                       for vocabulary, values in zip(self.features, zip(*record.features, strict=True), strict=True)]
+            numbers = torch.stack([numbers, *columns], 1) if found else numbers.new_zeros(0, 1 + len(self.features))
         return Example(numbers, None, None if self.characters == "none" else [letters for _, letters in found])
 
     def remember(self, word: str) -> tuple[int, tuple[int, ...]]:
@@ -238,9 +257,10 @@ class Tagging(Task):
             affixes = Affixes(self.affix_size, folded=self.letters.folded()) if self.affix_size else None
             speller = Speller(self.characters, len(self.letters), self.character_size, cell=cell, dropout=self.character_dropout,
                               affixes=affixes)
+        features = [Embedding(len(each), self.feature_size) for each in self.features]
         return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
                       legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout,
-                      locked=self.locked_dropout)
+                      locked=self.locked_dropout, features=features)
 
     def initialise(self, network: Tagger | CountedTagger) -> None:
         if self.solved:
@@ -263,7 +283,7 @@ class Tagging(Task):
         if self.solved:
             return network.search(records, probabilities=probabilities)
         pieces = [(row, start) for row, record in enumerate(records) for start in range(0, len(record.words), self.maximum_tokens)]
-        examples = [self.encode_words(records[row].words[start : start + self.maximum_tokens]) for row, start in pieces]
+        examples = [self.encode_inputs(cut_out(records[row], start, self.maximum_tokens)) for row, start in pieces]
         device = next(network.parameters()).device
         found: list[list[Path]] = [[] for _ in pieces]
         for group in by_length(examples):
@@ -343,8 +363,7 @@ class Tagging(Task):
         size = self.maximum_tokens
         if len(record.words) <= size:
             return [record]
-        return [Sentence(record.words[start : start + size], record.tags[start : start + size])
-                for start in range(0, len(record.words), size)]
+        return [cut_out(record, start, size) for start in range(0, len(record.words), size)]
 
     def with_target(self, record: Sentence, text: str) -> Sentence:
         return record._replace(tags=text.split())
@@ -372,6 +391,12 @@ class Tagging(Task):
 def is_name(tag: str) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
     return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
+
+
+def cut_out(record: Sentence, start: int, size: int) -> Sentence:
+    """So many words from `start` on, and what belongs to them."""
+    words, tags, features = (part[start : start + size] for part in (record.words, record.tags, record.features))
+    return Sentence(words, tags, features=features)
 
 
 def joined(path: Path, other: Path) -> Path:
