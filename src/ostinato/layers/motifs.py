@@ -62,12 +62,18 @@ class Motifs(nn.Module):
 
 
 class WithMotifs(nn.Module):
-    """Motif detectors before the body of a classifier, as a body: (vectors [B, T, D], lengths) -> [B, P]."""
+    """Motif detectors before the body of a classifier, as a body: (vectors [B, T, D], lengths) -> [B, P + F].
+
+    What the body makes of the motifs' order and places, and beside it the most that each motif was found anywhere: the recurrence
+    need not first learn to pass on what is there. A body that answers for each step, [B, T', P], gets it at each step."""
 
     def __init__(self, motifs: Motifs, body: nn.Module):
         super().__init__()
-        self.motifs, self.body, self.output_size = motifs, body, body.output_size
+        self.motifs, self.body, self.output_size = motifs, body, body.output_size + motifs.output_size
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         found, lengths, _ = self.motifs(x, lengths)
-        return self.body(found, lengths)
+        states, most = self.body(found, lengths), found.amax(1)
+        if states.dim() == 3:
+            most = most.unsqueeze(1).expand(-1, states.shape[1], -1)
+        return torch.cat([states, most], -1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ostinato.metrics.ranking import BINS, count_scores
 
 higher_is_better = True
@@ -17,12 +19,13 @@ def count(prediction: Sequence, reference: Sequence) -> tuple[float, ...]:
 
 
 def score(total: Sequence[float]) -> float:
-    """sum_b (recall_b - recall_b-1) precision_b from the highest scores on; the mean over classes that there are, 0 if there is none."""
-    import numpy as np
+    """sum_b (recall_b - recall_b-1) precision_b from the highest scores on; the mean over classes that there are, 0 if there is none.
 
+    Within a bin the examples are taken to be in random order: precision is that at the middle of those that have the class."""
     areas = []
     for present, absent in np.asarray(total, dtype=np.float64).reshape(-1, 2, BINS)[:, :, ::-1]:
         if present.sum():
-            found, wrong = present.cumsum(), absent.cumsum()
+            found = present.cumsum() - (present - 1).clip(min=0) / 2
+            wrong = absent.cumsum() - absent / 2
             areas.append((present * found / np.maximum(1e-12, found + wrong)).sum() / present.sum())
     return min(1.0, float(sum(areas) / len(areas))) if areas else 0.0
