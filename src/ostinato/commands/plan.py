@@ -12,7 +12,6 @@ from ostinato import options
 from ostinato.commands.recipe import read_recipe
 from ostinato.data.parallel import plural
 from ostinato.data.samples import sample
-from ostinato.data.split import hold_out, overlap
 from ostinato.errors import InputError
 from ostinato.tasks import task_class
 from ostinato.tasks.task import Record, Task
@@ -110,11 +109,11 @@ def read_data(plan: Plan, task: Task) -> Data:
     task.notices.clear()
     if not dev:
         number = min(MOST_HELD_BACK, max(1, round(HELD_BACK * len(data.train))))
-        data.train, data.dev = hold_out(data.train, number=number, seed=plan.seed, key=task.key)
+        data.train, data.dev = task.hold_out(data.train, number=number, seed=plan.seed)
         data.said.append(f"no --dev: {len(data.dev):,} training {plural('example', len(data.dev))} held back (seed {plan.seed})")
     data.tested_on = " ".join(test or dev) or f"{len(data.dev):,} training examples held back"
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
-        share = overlap([task.key(each) for each in records], [task.key(each) for each in data.train])
+        share = task.overlap(records, data.train)
         if share > 0.2:
             data.said.append(f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter")
     return data

@@ -30,7 +30,7 @@ from ostinato.training.curves import Curves
 from ostinato.training.gradients import GradientWatch
 from ostinato.training.interrupt import Interrupt, interruptible
 from ostinato.training.lock import locked
-from ostinato.training.loop import BEGINNING, Progress, TrainingDiverged, leaves, train
+from ostinato.training.loop import BEGINNING, Progress, Shuffled, TrainingDiverged, leaves, train
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule, crossed
@@ -51,7 +51,7 @@ class Session:
     network: nn.Module
     optimizer: torch.optim.Optimizer | None  # None where nothing is left to be learned step by step
     schedule: Schedule
-    batches: Batches
+    batches: Shuffled
     curves: Curves
     interrupt: Interrupt
     saved: checkpoint.Checkpoint
@@ -131,7 +131,7 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 def clear(folder: Path) -> None:
     """Removes what an earlier run left, and nothing else."""
     shutil.rmtree(folder / "training", ignore_errors=True)
-    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "curves.png"):
+    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "baseline.safetensors", "curves.png"):
         (folder / name).unlink(missing_ok=True)
     (folder / "training").mkdir(parents=True, exist_ok=True)
 
@@ -163,8 +163,11 @@ def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
     return plan
 
 
-def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batches:
+def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffled:
     records = task.learnable(data.train)
+    own = task.batches(records, batch_size=training.batch_size, batch_tokens=training.batch_tokens, seed=seed)
+    if own is not None:
+        return own
     examples = [task.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
