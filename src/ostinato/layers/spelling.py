@@ -67,7 +67,7 @@ class Speller(nn.Module):
         tables = vectors @ weight  # [width, characters, out]
         inside = real(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
-        padded = functional.pad(characters, (margin, self.width - 1 - margin))
+        padded = functional.pad(characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin))
         responses = self.filters.bias
         for place, table in enumerate(tables):
             there = padded[:, place : place + characters.shape[1]][inside]

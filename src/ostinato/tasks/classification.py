@@ -33,7 +33,7 @@ from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
 MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
 SOLVED = ("bag-of-words", "most-frequent")
-FEW_TEXTS = 20_000  # so many are learned quickly enough that several networks can be afforded
+FEW_WORDS = 400_000  # so many are learned quickly enough that several networks can be afforded
 MEMBERS = 4
 REMEMBERED = 200_000  # words whose characters' numbers are kept at hand
 CHOSEN = ("weights", "embedding_size", "fixed_length", "members")  # what fit() sets where nothing else was asked for
@@ -81,7 +81,7 @@ class Classification(Task):
     character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
     affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
     members: int | None = option(None, "networks trained side by side, whose probabilities are averaged "
-                                 "(default: 4 for recurrent networks of up to 20,000 texts of words, else 1)", minimum=1)
+                                 "(default: 4 for a recurrent network of words that learns from few, up to 400,000; else 1)", minimum=1)
     pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
     dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
     input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
@@ -250,7 +250,8 @@ class Classification(Task):
         if self.spells:
             self.letters = Letters.fit(map(self.units.normalise, texts))
         if self.members is None:
-            self.members = MEMBERS if self.spells and len(texts) <= FEW_TEXTS else 1
+            few = self.spells and sum(min(text.count(" ") + 1, self.maximum_tokens) for text in texts) <= FEW_WORDS
+            self.members = MEMBERS if few else 1
         if self.embeddings is not None:
             self.pretrained = read_embeddings(self.embeddings, self.units.all_tokens)
             self.embedding_size = self.pretrained.vectors.shape[1]
