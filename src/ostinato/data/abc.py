@@ -19,17 +19,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from ostinato.data.tunes import PITCHES, bar_length
+from ostinato.data.tunes import LETTERS, PITCHES, bar_length
+from ostinato.data.tunes import signature as signature_of
 from ostinato.errors import InputError
 
-LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-ORDER = "FCGDAEB"  # in which sharps are added to a key; flats the other way round
 SIGNATURES = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F#": 6, "C#": 7, "F": -1, "BB": -2, "EB": -3, "AB": -4, "DB": -5, "GB": -6,
               "CB": -7, "G#": 8, "D#": 9, "A#": 10}  # fmt: skip
 MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-FIELD = re.compile(r"^([A-Za-z+]):(.*)$")
+FIELD = re.compile(r"^([A-Za-z+]):(?![|:])(.*)$")
 NOTE = re.compile(r"(\^\^|\^|=|__|_)?([A-Ga-g])([',]*)")
 LENGTH = re.compile(r"(\d*)(/*)(\d*)")
 BAR = re.compile(r"\.?(?::*\|[|\]:]*|\[\|[:]*|::+|\|\])")
@@ -127,7 +126,7 @@ class Reader:
     def line(self, line: str) -> None:
         line = line.split("%", 1)[0].rstrip()
         found = FIELD.match(line)
-        if found and (found[1] not in "|" and ("K" not in self.fields or found[1] in "KMLVPTRQwWrsIUN+mHZBDFGOSACX")):
+        if found:
             self.field(found[1], found[2].strip())
         elif "K" in self.fields:
             self.music(line)
@@ -153,9 +152,7 @@ class Reader:
             return
         if "K" not in self.fields:
             self.sharps = signature
-        self.key = {letter: 1 for letter in ORDER[: max(0, signature)]}
-        self.key |= {letter: -1 for letter in ORDER[::-1][: max(0, -signature)]}
-        self.key |= own
+        self.key = signature_of(signature) | own
 
     @property
     def elements(self) -> list[Struck | Bar]:

@@ -13,6 +13,8 @@ import numpy as np
 PITCHES = 128
 HOLD, REST, END = PITCHES, PITCHES + 1, PITCHES + 2  # events of a single voice besides "strike this pitch"
 EVENTS = PITCHES + 3
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ORDER = "FCGDAEB"  # in which sharps are added to a key; flats the other way round
 # Krumhansl and Kessler 1982: how well each degree of the scale fits a major and a minor key
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
@@ -28,7 +30,8 @@ class Note(NamedTuple):
 
 class Tune(NamedTuple):
     """Notes in order, and how many steps the whole takes. `label` is what kind of tune it is ("jig"), "" where nothing says;
-    `sharps` those of its key signature (flats below 0), None where nothing says; `where` the place it was read from."""
+    `sharps` those of its key signature (flats below 0), None where nothing says; `where` the place it was read from. A part of a longer
+    tune may not begin where that begins, or not end where it ends."""
 
     notes: tuple[Note, ...]
     steps: int
@@ -37,6 +40,8 @@ class Tune(NamedTuple):
     sharps: int | None = None
     metre: str = ""
     where: str = ""
+    begins: bool = True
+    ends: bool = True
 
     def transposed(self, semitones: int) -> Tune:
         """ValueError where a note would leave the range."""
@@ -51,14 +56,19 @@ class Tune(NamedTuple):
         low, high = min((note.pitch for note in self.notes), default=0), max((note.pitch for note in self.notes), default=0)
         return range(-min(most, low), min(most, PITCHES - 1 - high) + 1)
 
-    def polyphonic(self) -> bool:
-        """Whether two notes ever sound together."""
-        ends = 0
+    def parts(self, steps: int) -> list[Tune]:
+        """The tune in parts of so many steps; a note that is cut goes on as another."""
+        if self.steps <= steps:
+            return [self]
+        starts = range(0, self.steps, steps)
+        notes: list[list[Note]] = [[] for _ in starts]
         for note in self.notes:
-            if note.start < ends:
-                return True
-            ends = note.start + note.length
-        return False
+            for part in range(note.start // steps, (note.start + note.length - 1) // steps + 1):
+                begin, end = max(note.start, part * steps), min(note.start + note.length, (part + 1) * steps)
+                notes[part].append(Note(begin - part * steps, end - begin, note.pitch))
+        return [self._replace(notes=tuple(found), steps=min(steps, self.steps - start), begins=self.begins and not start,
+                              ends=self.ends and start + steps >= self.steps)
+                for start, found in zip(starts, notes, strict=True)]  # fmt: skip
 
 
 def on_grid(notes: Iterable[tuple[Fraction, Fraction, int]], steps_per_quarter: int) -> tuple[Note, ...]:
@@ -139,6 +149,11 @@ def sharps_of(tune: Tune) -> int:
 def sharps_of_major(tonic: int) -> int:
     """sharps_of_major(7) -> 1 (G major); sharps_of_major(5) -> -1 (F major)"""
     return (tonic * 7 + 5) % 12 - 5
+
+
+def signature(sharps: int) -> dict[str, int]:
+    """signature(2) -> {"F": 1, "C": 1}; signature(-1) -> {"B": -1}"""
+    return dict.fromkeys(ORDER[: max(0, sharps)], 1) | dict.fromkeys(ORDER[::-1][: max(0, -sharps)], -1)
 
 
 def to_c(tune: Tune) -> int:
