@@ -266,9 +266,10 @@ class Language(Task):
                                        for loss, size in zip(sums.tolist(), letters.tolist(), strict=True)]}
 
     def measure(self, network: nn.Module, records: Sequence[Line], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
-        unknown = int((self.encoded(records).numbers == UNK).sum())
-        if unknown and self.unit != "word":
-            self.notices.append(f"{unknown:,} tokens were never seen in training; they are scored as <unk>")
+        numbers = self.encoded(records).numbers
+        unknown = int((numbers == UNK).sum())
+        if unknown:
+            self.notices.append(f"{unknown:,} of {len(numbers):,} tokens are <unk>: what spelling them would cost is in no score")
         return self.counts_of(network, records)
 
     def quick_score(self, network: nn.Module, records: Sequence[Line], metric: str) -> float:

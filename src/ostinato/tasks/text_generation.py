@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 
 from ostinato.cells.state import select
 from ostinato.data.continued import Continued, Stop
+from ostinato.data.spelling import SPACE
 from ostinato.data.text import read_lines
-from ostinato.data.vocabulary import UNK
+from ostinato.data.vocabulary import EOS, UNK
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.stream import Stream
+from ostinato.decoding.words import Pieces, likely_words
 from ostinato.errors import InputError
 from ostinato.tasks.task import Piece, Request
 
@@ -110,5 +114,41 @@ def refuse_unknown(task: Language, prompt: str, numbers: list[int]) -> None:
     raise InputError(f"--prompt: the model has never seen {', '.join(map(repr, wrong)) or 'some of its characters'}; leave it out")
 
 
+WORD = re.compile(r"[\w'’-]*")
+
+
 def next_words(task: Language, network: nn.Module, text: str, count: int) -> list[tuple[str, float]]:
-    raise InputError("not yet")
+    """The likeliest words behind a text, or, if its last word is not followed by a space, those that this word may become;
+    each with its probability behind the words before."""
+    prefix = half_typed(task, text)
+    before = text[: len(text) - len(prefix)]
+    if before and not prefix and not before[-1].isspace():  # behind a comma, say
+        before += " "
+    tokens = torch.tensor([task.prompt(before)], device=next(network.parameters(), torch.zeros(())).device)
+    logits, state = network.read(tokens, network.start(1))
+    pieces = pieces_of(task, glued=bool(before) and not before[-1].isspace())
+    return likely_words(network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix))
+
+
+def half_typed(task: Language, text: str) -> str:
+    """half_typed(task, "I am (he") -> "he": the last word, if no space follows it."""
+    if not text or text[-1].isspace():
+        return ""
+    last = text.split()[-1]
+    return last if task.tokenized else last[len(last) - WORD.match(last[::-1]).end() :]
+
+
+def pieces_of(task: Language, *, glued: bool) -> Pieces:
+    """What each token is to a word; `glued` to a mark before it, a word begins without a space."""
+    tokens = task.units.all_tokens
+    texts = [token.removeprefix(SPACE) for token in tokens]
+    spaced = np.array([token.startswith(SPACE) for token in tokens])
+    wordly = np.array([number > EOS and bool(text) and bool(WORD.fullmatch(text)) for number, text in enumerate(texts)])
+    none = np.zeros(len(tokens), bool)
+    if task.unit == "word":
+        holds_letter = np.array([number > EOS and any(map(str.isalnum, text)) for number, text in enumerate(texts)])
+        return Pieces(texts, holds_letter & (task.tokenized | (spaced != glued)), none, ~none)
+    if task.unit == "character":
+        return Pieces(texts, wordly, wordly, ~wordly)
+    begins = np.array([number > EOS and (token == SPACE or wordly[number]) for number, token in enumerate(tokens)])
+    return Pieces(texts, begins & (spaced != glued), wordly & ~spaced, ~wordly | spaced)
