@@ -26,6 +26,7 @@ from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
 from ostinato.training import average, checkpoint
+from ostinato.training.averaged_sgd import averaged, stalled
 from ostinato.training.curves import Curves
 from ostinato.training.gradients import GradientWatch
 from ostinato.training.interrupt import Interrupt, interruptible
@@ -222,6 +223,13 @@ def run(session: Session) -> None:
 
 def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
     """A dev score; the weights are kept if it is the best so far, or may yet be averaged."""
+    with averaged(session.optimizer):
+        score_weights(session, progress, bar)
+    if session.options.optimizer == "asgd" and stalled(session.schedule.scores, session.options.average_patience):
+        session.optimizer.begin()
+
+
+def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> None:
     name = session.task.dev_metric
     session.network.eval()
     score = session.task.quick_score(session.network, session.data.dev, name)

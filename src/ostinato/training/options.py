@@ -54,6 +54,7 @@ class Options:
     patience: int | None = option(None, "stop after so many dev scores in a row without a new best", minimum=1)
     average_checkpoints: int = option(1, "the final model is the mean of so many of those scored", minimum=1)
     average: Literal["best", "last"] = option("best", "which ones of them")
+    average_patience: int = option(5, "asgd: weights are averaged once a dev score is below the best of those so many before", minimum=0)
     tensorboard: bool = option(True, "write TensorBoard events beside the learning curves")
     checkpoint_every: float = option(300.0, "seconds between checkpoints to resume from", above=0)
 
