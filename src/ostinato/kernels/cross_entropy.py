@@ -13,7 +13,8 @@ from ostinato.kernels import native
 from ostinato.kernels.lookup import switched_off
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
-PIECE = 1 << 21  # logits that exist at a time
+PIECE = 128  # rows whose logits exist at a time, or an eighth of all: the fewer, the oftener the weight gradient is passed over
+WORDS = 2048  # whose weights are packed at a time
 
 
 def linear_cross_entropy(
@@ -49,41 +50,53 @@ def linear_cross_entropy(
 
 
 class LinearCrossEntropy(torch.autograd.Function):
+    """The gradients stand ready when the loss does, and are handed over by the first backward pass, without a copy; a second
+    one (retain_graph) computes them anew."""
+
     @staticmethod
     def forward(ctx, hidden, weight, bias, targets, smoothing):
-        wanted = ctx.needs_input_grad[:3]
-        kept = (targets != IGNORED).nonzero()[:, 0]
-        ctx.rows = None if len(kept) == len(targets) else kept  # padding is left out, not multiplied by zero
-        ctx.count = len(targets)
-        if ctx.rows is not None:
-            hidden, targets = hidden.index_select(0, kept), targets.index_select(0, kept)
-        wide = torch.promote_types(hidden.dtype, torch.float32)
-        total = torch.zeros((), dtype=wide, device=hidden.device)
-        gradients = [
-            hidden.new_empty(hidden.shape) if wanted[0] else None,
-            weight.new_zeros(weight.shape, dtype=wide) if wanted[1] else None,
-            torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
-        ]
-        inputs = hidden, weight, bias
-        one_piece = NativePieces(*inputs) if why_not(*inputs, targets) is None else torch_piece
-        size = max(1, PIECE // max(1, len(weight)))
-        for start in range(0, len(hidden), size):
-            piece = slice(start, start + size)
-            total += one_piece(hidden[piece], weight, bias, targets[piece], smoothing, gradients, piece)
-        ctx.save_for_backward(*gradients)
-        ctx.dtypes = hidden.dtype, weight.dtype, None if bias is None else bias.dtype
+        total, ctx.gradients = loss_and_gradients(hidden, weight, bias, targets, smoothing, ctx.needs_input_grad[:3])
+        ctx.save_for_backward(hidden, weight, bias, targets)
+        ctx.smoothing = smoothing
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx, scale):
-        hidden, weight, bias = (
-            None if gradient is None else (gradient * scale).to(dtype)
-            for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
-        )
-        if hidden is not None and ctx.rows is not None:
-            hidden = hidden.new_zeros(ctx.count, hidden.shape[1]).index_copy_(0, ctx.rows, hidden)
-        return hidden, weight, bias, None, None
+        inputs = ctx.saved_tensors
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is None:
+            _, gradients = loss_and_gradients(*inputs, ctx.smoothing, ctx.needs_input_grad[:3])
+        found = [
+            None if gradient is None else gradient.mul_(scale).to(given.dtype)
+            for gradient, given in zip(gradients, inputs[:3], strict=True)
+        ]
+        return *found, None, None
+
+
+def loss_and_gradients(hidden, weight, bias, targets, smoothing, wanted) -> tuple[Tensor, list[Tensor | None]]:
+    """Piece by piece; the gradients of hidden, weight and bias that are wanted."""
+    count = len(targets)
+    kept = (targets != IGNORED).nonzero()[:, 0]
+    rows = None if len(kept) == count else kept  # padding is left out, not multiplied by zero
+    if rows is not None:
+        hidden, targets = hidden.index_select(0, kept), targets.index_select(0, kept)
+    wide = torch.promote_types(hidden.dtype, torch.float32)
+    total = torch.zeros((), dtype=wide, device=hidden.device)
+    gradients = [
+        hidden.new_empty(hidden.shape) if wanted[0] else None,
+        weight.new_zeros(weight.shape, dtype=wide) if wanted[1] else None,
+        torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
+    ]
+    inputs = hidden, weight, bias
+    one_piece = NativePieces(*inputs) if why_not(*inputs, targets) is None else torch_piece
+    size = max(PIECE, len(hidden) // 8)
+    for start in range(0, len(hidden), size):
+        piece = slice(start, start + size)
+        total += one_piece(hidden[piece], weight, bias, targets[piece], smoothing, gradients, piece)
+    if gradients[0] is not None and rows is not None:
+        gradients[0] = hidden.new_zeros(count, hidden.shape[1]).index_copy_(0, rows, gradients[0])
+    return total, gradients
 
 
 def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
@@ -134,29 +147,28 @@ def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 
 
 class NativePieces:
-    """torch_piece by the native products, which pack the weight once for all pieces."""
+    """torch_piece by the native products: some words at a time, so that few of their weights stand packed."""
 
     def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None):
         self.weight = weight.contiguous()
         self.bias = None if bias is None else bias.contiguous()
-        self.rooms: dict[str, Tensor] = {}
-
-    def product(self, a: Tensor, out: Tensor, bias: Tensor | None = None, *, form: str) -> None:
-        filled = form in self.rooms
-        room = self.rooms.setdefault(form, native.room_for(self.weight, form=form) if not filled else None)
-        native.product(a, self.weight, out, bias, form=form, packed=(room, filled))
+        self.logits = hidden.new_empty(min(len(hidden), max(PIECE, len(hidden) // 8)), len(weight))
+        self.blocks = [slice(start, start + WORDS) for start in range(0, len(weight), WORDS)]
 
     def __call__(self, hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
         hidden, targets = hidden.contiguous(), targets.contiguous()
-        logits = hidden.new_empty(len(hidden), len(weight))
-        self.product(hidden, logits, self.bias, form="a bT")
+        logits = self.logits[: len(hidden)]
+        for words in self.blocks:
+            own = None if self.bias is None else self.bias[words]
+            native.product(hidden, self.weight[words], logits[:, words], own, form="a bT")
         for_hidden, for_weight, for_bias = gradients
         wanted = any(gradient is not None for gradient in gradients)
         losses = native.cross_entropies(logits, targets, torch.tensor([smoothing]), gradient=wanted)
-        if for_hidden is not None:
-            self.product(logits, for_hidden[rows], form="a b")
-        if for_weight is not None:
-            native.product(logits, hidden, for_weight, form="aT b", add=True)
+        for words in self.blocks:
+            if for_hidden is not None:
+                native.product(logits[:, words], self.weight[words], for_hidden[rows], form="a b", add=words.start > 0)
+            if for_weight is not None:
+                native.product(logits[:, words], hidden, for_weight[words], form="aT b", add=rows.start > 0)
         if for_bias is not None:
             for_bias += logits.sum(0)
         return losses.sum()
