@@ -11,7 +11,8 @@ FOLDER has one folder a set, as its publisher names the files inside (each may b
     chunk_conll2000     train.txt, test.txt: chunks; each tenth sentence of train.txt chooses the weights
 
 Spans are scored as conlleval scores them. None of the models uses pretrained vectors. For chunks the network also reads the parts of
-speech that the files carry beside the word (a tagger's, not people's), as the shared task meant it; --words-alone leaves them out. The clock counts everything from reading the files on."""
+speech that the files carry beside the word (a tagger's, not people's), as the shared task meant it; --words-alone leaves them out. The
+clock counts everything from reading the files on."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
     python benchmarks/tagging_speed.py --data FOLDER          # about 6 minutes on two cores
 
-FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that
-`ostinato train tagging` takes; one without affixes and with plain dropout alone, which is the very function of the plain loop;
-and that loop, benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on the same batches with the same fused Adam and
-gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their segments
-are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without probabilities;
-Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
+FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that `ostinato train
+tagging` takes; one without affixes and with plain dropout alone, which is the very function of the plain loop; and that loop,
+benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on the same batches with the same fused Adam
+and gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their
+segments are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without
+probabilities; Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
 
 Then `ostinato predict` tags --tokens words from one file in a process of its own, and a tenth of them: what it needs at most
 must not grow with the file."""
