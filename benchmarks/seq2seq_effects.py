@@ -101,14 +101,15 @@ def read_arguments() -> argparse.Namespace:
 def train(arguments: argparse.Namespace, kind: str, seed: int, found: Found) -> Path:
     """One run of the paper's model, small: the encoder's last state is all that the decoder gets."""
     run = Path(arguments.runs) / f"{kind.replace(' ', '-')}-{seed}"
-    files = {part: parallel(arguments.data, name, arguments.pair) for part, name in (("train", "train"), ("dev", "val"), ("test", arguments.test))}
+    names = {"train": "train", "dev": "val", "test": arguments.test}
+    files = {part: parallel(arguments.data, name, arguments.pair) for part, name in names.items()}
     options = {
         "cell": "lstm", "attention": "none", "bidirectional": False, "reverse_source": KINDS[kind], "layers": arguments.layers,
         "hidden_size": arguments.hidden_size, "embedding_size": arguments.embedding_size, "vocabulary_size": arguments.vocabulary_size,
         "dropout": arguments.dropout, "label_smoothing": 0.0, "length_penalty": 0.0, "epochs": arguments.epochs, "batch_tokens": 1000,
         "learning_rate": 0.002, "schedule": "cosine", "warmup": 100, **overrides(arguments.set),
     }  # fmt: skip
-    model = ostinato.train("translation", **files, out=str(run), seed=seed, overwrite=True, **options)  # fmt: skip
+    model = ostinato.train("translation", **files, out=str(run), seed=seed, overwrite=True, **options)
     found.runs.append({"kind": kind, "seed": seed, **{name: model.report[name] for name in ("seconds", "tokens_per_second", "parameters")}})
     return run
 

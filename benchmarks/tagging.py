@@ -10,9 +10,9 @@ FOLDER has one folder a set, as its publisher names the files inside (each may b
     ner_conll2003       eng.train, eng.testa, eng.testb: entities
     chunk_conll2000     train.txt, test.txt: chunks; each tenth sentence of train.txt chooses the weights
 
-Spans are scored as conlleval scores them. None of the models uses pretrained vectors. On the CoNLL sets the network also reads the
-columns that their files carry beside the word (parts of speech, for entities chunks, too, as taggers gave them), as the shared tasks
-meant it; --words-alone leaves them out. The clock counts everything from reading the files on."""
+Spans are scored as conlleval scores them. None of the models uses pretrained vectors. For chunks the network also reads the parts of
+speech that the files carry beside the word (a tagger's, not people's), as the shared task meant it; --words-alone leaves them out. The
+clock counts everything from reading the files on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = ["set", "seed", "metric", "score", "95 % interval", "accuracy", "most 
            "tokens/s", "parameters"]  # fmt: skip
 SETS: dict[str, dict[str, Any]] = {
     "ewt": {},
-    "conll2003": {"feature_columns": "2,3"},
+    "conll2003": {},
     "conll2000": {"feature_columns": "2"},
 }
 

@@ -2,12 +2,12 @@
 
     python benchmarks/tagging_speed.py --data FOLDER          # about 6 minutes on two cores
 
-FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that
-`ostinato train tagging` takes; the same without affixes, which is the very function of the plain loop; and that loop, benchmarks/
-plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on the same batches with the same fused Adam and
-gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their segments
-are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without probabilities;
-Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
+FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that `ostinato train
+tagging` takes; one without affixes and with plain dropout alone, which is the very function of the plain loop; and that loop,
+benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on the same batches with the same fused Adam
+and gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their
+segments are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without
+probabilities; Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
 
 Then `ostinato predict` tags --tokens words from one file in a process of its own, and a tenth of them: what it needs at most
 must not grow with the file."""
@@ -146,7 +146,7 @@ def read_arguments() -> argparse.Namespace:
 def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     """Tokens a second of each contender, and whether the two that should be are the same function."""
     records = Tagging().read([file], training=True)
-    same = Ours(records, affix_size=0)
+    same = Ours(records, affix_size=0, locked_dropout=False, word_dropout=0.0, character_dropout=0.0, unknown=0.0)
     taggers = dict(zip(CONTENDERS, (Ours(records), same, Plain(same)), strict=True))
     judged = records[:: max(1, len(records) // arguments.sentences)]
     plan = [list(map(int, rows)) for rows in Batches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)]

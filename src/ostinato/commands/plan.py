@@ -47,17 +47,28 @@ def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], r
               device: str, settings: Mapping[str, Any]) -> Plan:
     """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
     chosen = task_class(task)
-    values = dict(read_recipe(recipe, task)) if recipe else {}
-    if recipe:
-        options.split(values, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
-    values.update(settings)
-    if not train:
-        values = {**chosen.sample_training, **values}
+    written = read_recipe(recipe, task) if recipe else {}
+    options.split(written, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
+    values = layered(chosen.training, {} if train else chosen.sample_training, written, settings)
     check_seed(seed)
     plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
     plan.build_task()
     plan.build_options()
     return plan
+
+
+def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """What later layers say goes before what earlier ones do; gives what they say, without the defaults.
+
+    Who gives one of batch_size and batch_tokens means that one alone, and not a limit on top of an earlier layer's other one:
+    layered({"batch_tokens": 1200}, {"batch_size": 32}) -> {"batch_size": 32, "batch_tokens": None}"""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for size, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
+            if layer.get(size) not in (None, "none") and other not in layer and {**defaults, **values}.get(other) is not None:
+                values[other] = None
+        values.update(layer)
+    return values
 
 
 def check_seed(seed: int) -> None:

@@ -35,6 +35,7 @@ def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[s
              "settings": settings}  # fmt: skip
     with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
         run(session)
+        session.interrupt.at_once(f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume")
         return finish(session)
 
 

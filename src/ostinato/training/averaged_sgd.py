@@ -63,6 +63,6 @@ def swap(optimizer: AveragedSGD) -> None:
 
 
 def stalled(scores: Sequence[float], patience: int) -> bool:
-    """stalled([1, 5, 2, 3], patience=2) -> True: the last score is below the best of those more than `patience` before it."""
+    """stalled([5, 1, 2, 3], patience=2) -> True: the last score is below the best of those more than `patience` before it."""
     before = list(scores[:-1])
     return len(before) > patience and scores[-1] < max(before[: len(before) - patience])

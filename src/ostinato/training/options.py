@@ -25,7 +25,7 @@ class Options:
 
     epochs: float = option(10.0, "how often to go through the training data; may be a fraction", above=0)
     least_steps: int = option(0, "unless --epochs is given: as many epochs as make so many steps, where the data is small", minimum=0)
-    batch_size: int | None = option(None, "most examples a batch (default: 64 without --batch-tokens)", minimum=1)
+    batch_size: int | None = option(None, "most examples a batch, however long (default: 64 without --batch-tokens)", minimum=1)
     batch_tokens: int | None = option(None, "most tokens a batch, padding counted", minimum=1)
     accumulate: int = option(1, "batches whose gradients make up one step", minimum=1)
 
