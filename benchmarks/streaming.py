@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a step is over before another thread has woken up
 
 import numpy as np  # noqa: E402
+
 from kernels import GATES, machine  # noqa: E402
 
 FORMATS = ("float32", "bfloat16", "int8")
@@ -45,8 +46,6 @@ def example(cell: str, batch: int, hidden_size: int, layers: int):
 
 
 def contenders(cell: str, ours, theirs, batch: int) -> Iterator[tuple[str, Step]]:
-    import torch
-
     from ostinato import StreamingStep
 
     for weights in FORMATS:
