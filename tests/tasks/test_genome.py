@@ -66,7 +66,8 @@ def both_ways(folder):
 
 @pytest.fixture(scope="module")
 def forwards(folder):
-    return ostinato.train("genome", **files(folder, "train", "test"), out=folder / "forwards", bidirectional=False, **{**BASES, "epochs": 20.0})
+    settings = {**BASES, "epochs": 20.0, "bidirectional": False}
+    return ostinato.train("genome", **files(folder, "train", "test"), out=folder / "forwards", **settings)
 
 
 @pytest.fixture(scope="module")
@@ -233,15 +234,15 @@ def test_models_of_bases(model, folder, tmp_path):
 @pytest.mark.parametrize("model", ["k-mers", "weight-matrix", "most-frequent", "feedforward", "convolution", "gru"])
 def test_models_of_whole_sequences(model, tmp_path):
     chance = random.Random(1)
-    rows = [("".join(chance.choices("ACGT", k=10)) + ("GTAAGT" if number % 2 else "CCATCC") + "".join(chance.choices("ACGT", k=10)), number % 2)
-            for number in range(80)]
+    around = ["".join(chance.choices("ACGT", k=10)) for _ in range(160)]
+    rows = [(around[number] + ("GTAAGT" if number % 2 else "CCATCC") + around[80 + number], number % 2) for number in range(80)]
     for name, part in (("train", rows[:60]), ("test", rows[60:])):
         (tmp_path / f"{name}.tsv").write_text("seq\tclass\n" + "".join(f"{bases}\t{label}\n" for bases, label in part))
     if model in ("k-mers", "weight-matrix"):
         pytest.importorskip("sklearn")
     settings = {**TINY, "epochs": 8.0, "filters": 8, "pooling": "middle"}
-    trained = ostinato.train("genome", train=[str(tmp_path / "train.tsv")], test=[str(tmp_path / "test.tsv")], out=tmp_path / "run", model=model,
-                             **settings)
+    parts = {part: [str(tmp_path / f"{part}.tsv")] for part in ("train", "test")}
+    trained = ostinato.train("genome", **parts, out=tmp_path / "run", model=model, **settings)
     assert trained.report["metrics"]["accuracy"] >= (0.5 if model == "most-frequent" else 0.8)
     answers = trained.predict([bases for bases, _ in rows[60:]])
     assert ostinato.load(tmp_path / "run").predict([bases for bases, _ in rows[60:]]) == answers

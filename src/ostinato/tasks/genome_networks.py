@@ -100,7 +100,9 @@ def fit_bag(task: Genome, records: Sequence[Strand]) -> Bag | Kmers:
     if not bag_of_words.available():
         raise Unsuitable(f"--model {task.model} needs scikit-learn; pip install 'ostinato[genome]'")
     counted = (counted_in(task, record.bases) for record in records)
-    return Kmers.fit(counted, longest=task.kmer or 6) if task.model == "k-mers" else Bag.fit(counted, order=1, weighting="counts", minimum=2)
+    if task.model == "k-mers":
+        return Kmers.fit(counted, longest=task.kmer or 6)
+    return Bag.fit(counted, order=1, weighting="counts", minimum=2)
 
 
 def counted_in(task: Genome, bases: str) -> list[str] | np.ndarray:
