@@ -57,8 +57,8 @@ def measure(arguments: argparse.Namespace, pair: str, seed: int) -> dict[str, An
     test = parallel(arguments.data, TEST, pair)
     model = ostinato.train(
         "translation", train=parallel(arguments.data, "train", pair), dev=parallel(arguments.data, "val", pair), test=test, out=str(run),
-        recipe=None if arguments.recipe == "none" else arguments.recipe, time_limit=f"{round(arguments.minutes * 60)}s", seed=seed,
-        overwrite=True, **overrides(arguments.set),
+        recipe=None if arguments.recipe == "none" else arguments.recipe, seed=seed, overwrite=True,
+        time_limit=f"{round(arguments.minutes * 60)}s" if arguments.minutes else None, **overrides(arguments.set),
     )  # fmt: skip
     greedy, beam = (ostinato.load(run, beam=width).evaluate(test) for width in (1, 5))
     curves = read_curves(run / "training" / "log.jsonl")

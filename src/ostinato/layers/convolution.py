@@ -11,19 +11,18 @@ from ostinato.layers.dropout import Dropout
 
 
 class Stage(nn.Module):
-    """Half the height and width, then one residual block: x + W2 relu(W1 x) (He et al. 2016, figure 2), each normalised over
-    groups of channels (Wu and He 2018), so that a picture's answer never depends on what else is in its batch."""
+    """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016), where N
+    normalises over groups of channels (Wu and He 2018), so that a picture's answer never depends on what else is in its batch."""
 
     def __init__(self, before: int, channels: int):
         super().__init__()
-        self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1)
+        self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False)
+        self.refine = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.norms = nn.ModuleList(nn.GroupNorm(groups(channels), channels) for _ in range(2))
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.shrink(x)
-        return x + self.second(self.norms[1](self.first(self.norms[0](x).relu())).relu())
+        x = self.norms[0](self.shrink(x)).relu()
+        return (x + self.norms[1](self.refine(x))).relu()
 
 
 def groups(channels: int) -> int:
@@ -41,12 +40,11 @@ class PictureNetwork(nn.Module):
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
         self.stages = nn.Sequential(*(Stage(before, after) for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
-        self.norm = nn.GroupNorm(groups(widths[-1]), widths[-1])
         self.output_size = widths[-1]
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x = pictures.to(self.norm.weight.dtype) / 127.5 - 1
-        return self.norm(self.stages(x)).relu().flatten(2).transpose(1, 2)
+        x = pictures.to(self.stages[0].shrink.weight.dtype) / 127.5 - 1
+        return self.stages(x).flatten(2).transpose(1, 2)
 
 
 class FrameNetwork(nn.Module):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.kmers import Kmers
 from ostinato.cells import CELLS
 from ostinato.data import nucleotides
 from ostinato.data.batch import IGNORE, Example, by_length, collate
@@ -51,7 +52,7 @@ class Genome(Task):
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05, "learning_rate": 0.003, "schedule": "cosine", "epochs": 15.0,
         "least_steps": 400, "average_checkpoints": 3}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {}
+    sample_training: ClassVar[dict[str, Any]] = {"epochs": 12.0}
 
     # the data
     sequence_column: str | None = option(None, "the column of the sequence (default: sequence, seq)")
@@ -74,7 +75,8 @@ class Genome(Task):
     motifs: int = option(64, "filters that look for motifs before the recurrence; 0: none", minimum=0)
     motif_width: int = option(11, "bases that a filter sees", minimum=1)
     motif_pool: int = option(1, "label of a sequence: of so many neighbours the filter's strongest answer is kept", minimum=1)
-    pooling: Literal[POOLINGS] = option("max", "label of a sequence: how the states of all steps become one")
+    pooling: Literal[POOLINGS] | None = option(
+        None, "label of a sequence: how the states of all steps become one (default: middle, where all are of one length, else max)")
     dropout: float = option(0.3, "before, between and after the layers", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     filters: int = option(100, "convolution: filters of each width", minimum=1)
@@ -94,7 +96,7 @@ class Genome(Task):
     whole: bool = field(init=False, default=True)  # whether a sequence has one label
     background: str | None = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
-    bag: Bag | None = field(init=False, default=None, repr=False)
+    bag: Bag | Kmers | None = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
     notices: list[str] = field(init=False, default_factory=list, repr=False)
@@ -225,6 +227,7 @@ class Genome(Task):
         if self.positive is not None and self.positive not in names:
             raise InputError(f"--positive {self.positive}: no such label{nearest(self.positive, names)}")
         self.dev_metric = self.dev_metric or ("accuracy" if self.whole else "f1")
+        self.pooling = self.pooling or ("middle" if len({len(record.bases) for record in records}) == 1 else "max")
         self.weights = genome_networks.weights_of(self, records)
         self.note(records)
         genome_networks.fit(self, records)
@@ -241,12 +244,14 @@ class Genome(Task):
 
     def state(self) -> dict[str, Any]:
         return {"labels": self.labels.to_dict(), "whole": self.whole, "background": self.background, "weights": self.weights,
-                "bag": None if self.bag is None else self.bag.to_dict(), "fixed_length": self.fixed_length, "dev_metric": self.dev_metric}
+                "bag": None if self.bag is None else self.bag.to_dict(), "fixed_length": self.fixed_length, "pooling": self.pooling,
+                "dev_metric": self.dev_metric}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.labels, self.whole, self.background = Vocabulary.from_dict(state["labels"]), bool(state["whole"]), state["background"]
-        self.bag = None if state["bag"] is None else Bag.from_dict(state["bag"])
-        self.weights, self.fixed_length, self.dev_metric = state["weights"], state["fixed_length"], state["dev_metric"]
+        self.bag = genome_networks.restore_bag(self, state["bag"])
+        self.weights, self.fixed_length = state["weights"], state["fixed_length"]
+        self.pooling, self.dev_metric = state["pooling"], state["dev_metric"]
 
     def learnable(self, records: Sequence[Strand]) -> Sequence[Strand]:
         if self.whole or self.carries:
