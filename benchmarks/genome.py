@@ -105,8 +105,8 @@ def repeats(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
 
 
 def islands(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    files = {part: drawn(folder / part, names, length, seed)
-             for part, names, length, seed in (("train", "abc", 60_000, 1), ("dev", "d", 30_000, 2), ("test", "ef", 60_000, 3))}  # fmt: skip
+    wanted = {"train": ("abc", 60_000, 1), "dev": ("d", 30_000, 2), "test": ("ef", 60_000, 3)}
+    files = {part: drawn(folder / part, *each) for part, each in wanted.items()}
     rows = [measured(arguments, "islands", "lstm", **files, **SMALL, epochs=40.0, evaluate_every=4.0)]
     settings = {**files, **SMALL, "bidirectional": False, "epochs": 60.0, "evaluate_every": 6.0, "batch_size": 8}
     forwards = measured(arguments, "islands", "gru", **settings)
