@@ -280,7 +280,7 @@ def measure_together(
             raise SystemExit(f"{name} differs from torch by {worst} at {cell} {shape}")
         times[name] = []
     for round in range(200):
-        if round >= 7 and sum(sum(taken) for taken in times.values()) > seconds * len(runs):
+        if round >= 5 and sum(sum(taken) for taken in times.values()) > seconds * len(runs):
             break
         for name, run in runs.items():
             start = now()
