@@ -86,7 +86,7 @@ def test_parts_are_the_whole(tune, size):
     assert sum(part.steps for part in parts) == tune.steps
     whole = np.concatenate([chords_of(part) for part in parts]) if parts else np.zeros((0, 128))
     assert (whole == chords_of(tune)).all()
-    assert [part.begins for part in parts] == [True] + [False] * (len(parts) - 1)
+    assert [part.offset for part in parts] == [size * number for number in range(len(parts))]
     assert [part.ends for part in parts] == [False] * (len(parts) - 1) + [True]
 
 

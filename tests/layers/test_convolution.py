@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ostinato.layers.convolution import FeatureProjection, FlatFrames, FrameNetwork, PictureNetwork, groups
+from ostinato.layers.convolution import FeatureProjection, FlatFrames, FrameNetwork, PictureNetwork, norm
 
 
 def pictures(count=3, channels=3, height=16, width=24):
@@ -20,9 +20,12 @@ def test_regions_row_by_row():
     assert difference[0, 0] == 0 and difference[-1, -1] > 0  # ... before normalising
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_batch_is_one_by_one(training):
-    network = PictureNetwork(1, widths=(16, 32)).train(training)
+@pytest.mark.parametrize("training, batch_norm", [(False, False), (True, False), (False, True)])
+def test_batch_is_one_by_one(training, batch_norm):
+    network = PictureNetwork(1, widths=(16, 32), batch_norm=batch_norm)
+    network(pictures(4, 1))  # a training step, so that there is something to normalise by
+    assert not any(name.endswith("num_batches_tracked") for name in network.state_dict())
+    network.train(training)
     x = pictures(4, 1)
     alone = torch.cat([network(x[row : row + 1]) for row in range(4)])
     torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-4)
@@ -43,4 +46,4 @@ def test_refused():
     for widths in ((), (4, 0)):
         with pytest.raises(ValueError, match="widths must be at least one number above 0"):
             PictureNetwork(3, widths=widths)
-    assert [groups(channels) for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]
+    assert [norm(channels, False).num_groups for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]

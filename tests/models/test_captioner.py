@@ -16,7 +16,7 @@ BOS, EOS, H = 2, 3, 6
 def captioner(kind, *, cell="lstm", attention="additive", context="initial", layers=1):
     torch.manual_seed(0)
     if kind == "pictures":
-        encoder = PictureEncoder(PictureNetwork(3, widths=(4, 8)), CELLS[cell], H, layers=layers)
+        encoder = PictureEncoder(PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers)
     else:
         encoder = RegionEncoder(5, CELLS[cell], H, layers=layers)
     decoder = Decoder(Embedding(9, 4), CELLS[cell], H, memory_size=H, attention=attention, context=context, layers=layers)

@@ -45,8 +45,20 @@ def test_what_is_read_and_what_is_predicted():
     assert example.targets.tolist() == [60, 128, 129, 62, END]
     assert [row.nonzero().flatten().tolist() for row in example.inputs] == [
         [131, 133], [60, 133], [128, 133], [129, 133], [62, 133]]  # the event before, or the beginning; the kind
+    assert task.places("4/4", np.arange(3)).shape == (3, 0)
     hidden = [task.encode(tune, draw=draw).inputs[:, 132].any().item() for draw in range(200)]
     assert 0.03 < np.mean(hidden) < 0.2  # training sees some tunes as of no kind
+
+
+def test_the_place_in_the_bar():
+    tune = Tune((Note(0, 8, 60),), 8, metre="3/4")
+    task = fitted([tune, tune._replace(metre="2/4")], steps_per_quarter=1)
+    found = [row.nonzero().flatten().tolist() for row in task.encode(tune).inputs[:, 132:]]
+    assert found[:4] == [[0, 4, 5], [1, 4, 5], [2, 4, 5], [0, 4, 6]]  # step of the bar, metre, bar of the phrase
+    assert task.places("2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
+    assert not task.places("7/8", np.arange(4)).any()
+    (rows,), (following,) = task.given_to(tune, "", "3/4", 1)
+    assert torch.equal(torch.cat([rows, following(np.array([129]))])[:, 132:], task.places("3/4", np.arange(10)))
 
 
 def test_chords_are_read_and_predicted_as_sets():
@@ -80,7 +92,7 @@ def test_a_normalised_key():
 @pytest.mark.parametrize("which", ["tunes", "chords"])
 def test_cut_into_chunks_is_whole(which, request):
     model = request.getfixturevalue(which)
-    records = [record for record in model.task.read([str(sample("melody")["test"])])][:5]
+    records = model.task.read([str(sample("melody")["test"])])[:5]
     whole = model.task.log_probabilities(model.network, records)
     try:
         model.task.maximum_steps = 7

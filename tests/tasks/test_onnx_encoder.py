@@ -23,7 +23,9 @@ def network(path, *, shape=("N", 3, 8, 8), kind="map", opset=13, inputs=1, dtype
              helper.make_node("Flatten", ["map"], ["vector"])]
     given = [helper.make_tensor_value_info(name, dtype, shape) for name in ("x", "y")[:inputs]]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ((kind, "vector") if kind == "map" else (kind,))]
-    graph = helper.make_graph(nodes if inputs == 1 else nodes, "g", given, outputs, [numpy_helper.from_array(weights, "w")])
+    if inputs > 1 or shape[1] != 3 or shape[2:] == (8, 12):
+        nodes = [helper.make_node("Identity", ["x"], ["map"]), helper.make_node("Identity", ["x"], ["vector"])]
+    graph = helper.make_graph(nodes, "g", given, outputs, [numpy_helper.from_array(weights, "w")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = 8
     path.write_bytes(model.SerializeToString())
@@ -61,7 +63,7 @@ def test_captions_by_it(tmp_path):
     rows = "".join(f"{number}.png\t{['red', 'blue'][number % 2]}\n" for number in range(12))
     (tmp_path / "t.tsv").write_text("image\tcaption\n" + rows)
     model = package.train("captioning", train=[str(tmp_path / "t.tsv")], dev=[str(tmp_path / "t.tsv")], out=str(tmp_path / "run"),
-                          encoder=path, hidden_size=16, embedding_size=8, epochs=20.0, batch_size=4, learning_rate=0.02, dropout=0.0,
+                          encoder=path, hidden_size=16, embedding_size=8, epochs=20.0, batch_size=2, learning_rate=0.02, dropout=0.0,
                           tensorboard=False, warmup=0)
     assert model.report["metrics"]["exact_match"] == 1.0 and model.task.kind == "regions" and model.task.size == 3
     files = [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
@@ -78,12 +80,8 @@ def test_captions_by_it(tmp_path):
     ({"shape": ("N", 3, 8, 12)}, "reads pictures of 12 x 8; only square ones"),
 ])  # fmt: skip
 def test_a_network_whose_input_is_no_picture(tmp_path, settings, message):
-    try:
-        path = network(tmp_path / "a.onnx", **settings)
-        with pytest.raises(InputError, match=message):
-            OnnxEncoder(path)
-    except InputError as error:  # onnxruntime may see sooner that shapes do not fit
-        assert "not an ONNX model that onnxruntime can run" in str(error)
+    with pytest.raises(InputError, match=message):
+        OnnxEncoder(network(tmp_path / "a.onnx", **settings))
 
 
 def test_no_network(tmp_path):

@@ -16,7 +16,7 @@ from ostinato.kernels.lookup import switched_off
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 PIECE = 128  # rows whose logits exist at a time, or an eighth of all: the fewer, the oftener the weight's gradient is passed over
-NARROW = 1 << 21  # logits that exist at a time in bfloat16
+NARROW = 1 << 22  # logits that exist at a time in bfloat16
 WORDS = 2048  # whose weights are packed at a time
 PRECISIONS = ("float32", "bfloat16")
 
@@ -184,22 +184,32 @@ class NarrowPieces:
 
     def __init__(self, weight: Tensor, loss: Callable[..., Tensor]):
         self.weight, self.loss = weight.bfloat16(), loss
+        self.logits = self.wide = self.for_weight = None  # used again, as fresh memory costs more than what is done in it
 
     def __call__(self, hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
         hidden = hidden.bfloat16()
-        logits = (hidden @ self.weight.t()).float()
+        narrow, logits = self.rooms(len(hidden))
+        logits.copy_(torch.mm(hidden, self.weight.t(), out=narrow))
         if bias is not None:
             logits += bias
         for_hidden, for_weight, for_bias = gradients
         loss = self.loss(logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients))
-        narrow = logits.bfloat16()
+        narrow.copy_(logits)
         if for_hidden is not None:
             for_hidden[rows] = narrow @ self.weight
         if for_weight is not None:
-            put(narrow.t() @ hidden, for_weight, add=rows.start > 0)
+            put(torch.mm(narrow.t(), hidden, out=self.for_weight), for_weight, add=rows.start > 0)
         if for_bias is not None:
             for_bias += logits.sum(0)
         return loss
+
+    def rooms(self, rows: int) -> tuple[Tensor, Tensor]:
+        """For the logits of so many rows, in bfloat16 and in float32."""
+        if self.wide is None or len(self.wide) < rows:
+            self.logits = self.weight.new_empty(rows, len(self.weight))
+            self.wide = torch.empty_like(self.logits, dtype=torch.float32)
+            self.for_weight = torch.empty_like(self.weight)
+        return self.logits[:rows], self.wide[:rows]
 
 
 class NativePieces:

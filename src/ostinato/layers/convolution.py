@@ -11,36 +11,46 @@ from ostinato.layers.dropout import Dropout
 
 
 class Stage(nn.Module):
-    """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016), where N
-    normalises over groups of channels (Wu and He 2018), so that a picture's answer never depends on what else is in its batch."""
+    """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016)."""
 
-    def __init__(self, before: int, channels: int):
+    def __init__(self, before: int, channels: int, *, batch_norm: bool = False):
         super().__init__()
         self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False)
         self.refine = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList(nn.GroupNorm(groups(channels), channels) for _ in range(2))
+        self.norms = nn.ModuleList(norm(channels, batch_norm) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norms[0](self.shrink(x)).relu()
         return (x + self.norms[1](self.refine(x))).relu()
 
 
-def groups(channels: int) -> int:
-    """Sixteen channels a group where that is possible, else all in one."""
-    return channels // 16 if channels % 16 == 0 else 1
+def norm(channels: int, batch_norm: bool) -> nn.Module:
+    """Over a batch (Ioffe and Szegedy 2015), or over groups of sixteen channels where that is possible (Wu and He 2018)."""
+    if not batch_norm:
+        return nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+    made = nn.BatchNorm2d(channels)
+    made.num_batches_tracked = None  # a count that nothing reads here, and that has no place among weights
+    return made
 
 
 class PictureNetwork(nn.Module):
     """Pictures [N, C, H, W] of uint8 -> what stands in each region [N, H / 2^S * W / 2^S, F], row by row.
 
-    widths   the channels of the S stages; the last is F"""
+    widths      the channels of the S stages; the last is F
+    batch_norm  normalise over the batch while training, which learns faster, rather than each picture by itself; without it
+                a picture's answer never depends on what else is in its batch, not in training either"""
 
-    def __init__(self, channels: int, *, widths: Sequence[int] = (32, 64, 128)):
+    def __init__(self, channels: int, *, widths: Sequence[int] = (32, 64, 128), batch_norm: bool = False):
         super().__init__()
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
-        self.stages = nn.Sequential(*(Stage(before, after) for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
+        self.stages = nn.Sequential(*(Stage(before, after, batch_norm=batch_norm)
+                                      for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
         self.output_size = widths[-1]
+
+    def side(self, size: int) -> int:
+        """How many regions a picture of `size` pixels has in a row: each stage halves it, rounding up."""
+        return -(-size // 2 ** len(self.stages))
 
     def forward(self, pictures: Tensor) -> Tensor:
         x = pictures.to(self.stages[0].shrink.weight.dtype) / 127.5 - 1

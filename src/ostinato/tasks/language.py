@@ -180,8 +180,8 @@ class Language(Task):
 
     def count(self, numbers: np.ndarray, order: int) -> NGram:
         boundary = None if self.unit == "character" else EOS
-        return NGram.fit(numbers[:COUNTED_TOKENS], order=order, size=len(self.units), possible=len(self.units) - 2, first=self.line_end,
-                         boundary=boundary)
+        return NGram.fit(numbers[:COUNTED_TOKENS], order=order, size=len(self.units), first=self.line_end, boundary=boundary,
+                         impossible=(PAD, BOS))
 
     def state(self) -> dict[str, Any]:
         return {"units": self.units.to_dict(), "counted": self.counted}
@@ -232,7 +232,7 @@ class Language(Task):
     def network(self) -> LanguageModel | CountedLanguageModel:
         if self.solved:
             tensors = empty_tensors(self.counted) if self.ngram is None else as_tensors(self.ngram)
-            return CountedLanguageModel(tensors, size=len(self.units), possible=len(self.units) - 2)
+            return CountedLanguageModel(tensors, size=len(self.units), impossible=(PAD, BOS))
         rates = [self.dropout if rate is None else rate for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)]
         sizes = [self.hidden_size] * (self.layers - 1) + [self.last_size or self.hidden_size]
         return LanguageModel(Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout), CELLS[self.cell], sizes,
