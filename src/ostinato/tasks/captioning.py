@@ -48,8 +48,9 @@ class Captioning(Task):
     example = "ostinato train captioning --train captions.tsv --image-size 64 --attention additive --out runs/captions"
     metrics = ("bleu", "exact_match", "perplexity")
     sample = "captioning"
-    training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 64, "optimizer": "adamw", "weight_decay": 0.05,
-                                          "learning_rate": 0.002, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0}  # fmt: skip
+    training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
+                                          "learning_rate": 0.003, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
+                                          "evaluate_every": 2.0}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"dev_metric": "bleu"}
 
     # the data
