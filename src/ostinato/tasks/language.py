@@ -97,6 +97,8 @@ class Language(Task):
     suggest: int = option(0, "predict: so many likeliest next words instead of a continuation; completes a half-typed one", minimum=0,
                           when_predicting=True)
     maximum_length: int = option(200, "predict: most tokens of a continuation", minimum=1, when_predicting=True)
+    weights: Literal["float32", "bfloat16", "int8"] = option("float32", "generate one sample: smaller ones are read in less time",
+                                                             when_predicting=True)
 
     units: Units = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
