@@ -257,8 +257,9 @@ class Captioning(Task):
         elif self.kind == "regions":
             encoder = RegionEncoder(self.size, cell, self.hidden_size, **settings)
         else:
-            frames = FrameNetwork(self.size, self.hidden_size, widths=widths, dropout=self.dropout) if self.kind == "clips" else \
-                FeatureProjection(self.size, self.hidden_size)
+            frames: nn.Module = FeatureProjection(self.size, self.hidden_size)
+            if self.kind == "clips":
+                frames = FrameNetwork(self.size, self.hidden_size, (self.image_size,) * 2, widths=widths, dropout=self.dropout)
             encoder = Encoder(frames, cell, self.hidden_size, **settings)
         words = Embedding(len(self.units), self.embedding_size)
         decoder = Decoder(words, cell, self.hidden_size, memory_size=self.hidden_size, attention=self.attention, context=self.context,
