@@ -59,7 +59,7 @@ class Language(Task):
     models = ("kneser-ney", "rnn", "gru", "lstm")
     measured_by_answers = False
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
-    sample_training: ClassVar[dict[str, Any]] = {"epochs": 2.0, "evaluate_every": 0.5}
+    sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}
 
     # the text
     unit: Literal["character", "word", "subword"] = option("character", "what a token is")
