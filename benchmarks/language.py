@@ -3,7 +3,6 @@
     python benchmarks/language.py shakespeare --data input.txt --minutes 3      # characters; below 1.88 nats is the aim
     python benchmarks/language.py shakespeare --data input.txt --minutes 60     # the same, given an hour
     python benchmarks/language.py ptb --data FOLDER                             # recipe zaremba2014-small, beside Kneser-Ney
-    python benchmarks/language.py ptb --data FOLDER --recipe ptb --minutes 60   # as well as can be had in an hour
     python benchmarks/language.py training                                      # tokens a second beside a plain loop; needs no data
     python benchmarks/language.py generation                                    # likewise, tokens made a second
 

@@ -17,7 +17,8 @@ def main(run: str = "runs/example-language") -> None:
           f"{baseline['name']}: {baseline['metrics']['perplexity']:.2f}")
 
     print("ROMEO:" + model.generate(prompt="ROMEO:", length=300, temperature=0.8, seed=2)[0])
-    for line, score in zip(["What is thy name?", "Name thy is what?"], model.score(["What is thy name?", "Name thy is what?"]), strict=True):
+    lines = ["What is thy name?", "Name thy is what?"]
+    for line, score in zip(lines, model.score(lines), strict=True):
         print(f"{score:8.2f}  {line}")
 
     words = ostinato.load(run, suggest=5)
