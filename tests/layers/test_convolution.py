@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ostinato.layers.convolution import FeatureProjection, FlatFrames, FrameNetwork, PictureNetwork, norm
+from ostinato.layers.convolution import FeatureProjection, FlatFrames, FrameNetwork, Grid, PictureNetwork, norm
 
 
 def pictures(count=3, channels=3, height=16, width=24):
@@ -32,7 +32,7 @@ def test_batch_is_one_by_one(training, batch_norm):
 
 
 def test_frames():
-    network = FrameNetwork(3, 10, widths=(4, 8))
+    network = FrameNetwork(3, 10, (16, 24), widths=(4, 8))
     x = pictures(6).unflatten(0, (2, 3))
     assert network(x).shape == (2, 3, 10) and network.embedding_dim == 10
     torch.testing.assert_close(network(x)[1, 2], network(x[1:, 2:])[0, 0])
@@ -40,6 +40,13 @@ def test_frames():
     assert all(parameter.grad is not None for parameter in network.parameters())
     assert FlatFrames()(x).shape == (2, 3, 3 * 16 * 24) and FlatFrames()(x).abs().max() <= 1
     assert FeatureProjection(5, 7)(torch.zeros(2, 3, 5)).shape == (2, 3, 7)
+
+
+def test_one_vector_keeps_where_things_are():
+    grid = Grid((2, 8), 3)
+    regions = torch.randn(5, 16, 3)
+    assert grid(regions).shape == (5, 2 * 4 * 3) and grid.output_size == 24
+    torch.testing.assert_close(grid(regions).view(5, 3, 2, 4)[:, 1, 1, 3], regions[:, [14, 15], 1].mean(1))
 
 
 def test_refused():

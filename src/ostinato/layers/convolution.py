@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ostinato.layers.dropout import Dropout
+
+SIDE = 4  # regions a side that one vector of a picture keeps apart
 
 
 class Stage(nn.Module):
@@ -57,21 +59,36 @@ class PictureNetwork(nn.Module):
         return self.stages(x).flatten(2).transpose(1, 2)
 
 
+class Grid(nn.Module):
+    """Regions [N, h * w, F] -> one vector each [N, G], all regions side by side, so that it is kept where things are.
+
+    size    (h, w); a larger grid than 4 x 4 is averaged down to that"""
+
+    def __init__(self, size: tuple[int, int], features: int):
+        super().__init__()
+        self.size, self.shape = size, (min(size[0], SIDE), min(size[1], SIDE))
+        self.output_size = self.shape[0] * self.shape[1] * features
+
+    def forward(self, regions: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(regions.transpose(1, 2).unflatten(2, self.size), self.shape).flatten(1)
+
+
 class FrameNetwork(nn.Module):
-    """Frames [B, T, C, H, W] of uint8 -> a vector each [B, T, E]: the regions' mean and their greatest, projected.
+    """Frames [B, T, C, H, W] of uint8 -> a vector each [B, T, E]: all its regions side by side, projected.
 
-    In place of an embedding: what a recurrent network reads of each frame."""
+    In place of an embedding: what a recurrent network reads of each frame. `size` is (H, W)."""
 
-    def __init__(self, channels: int, dimensions: int, *, widths: Sequence[int] = (16, 32, 64), dropout: float = 0.0):
+    def __init__(self, channels: int, dimensions: int, size: tuple[int, int], *, widths: Sequence[int] = (16, 32, 64),
+                 dropout: float = 0.0):
         super().__init__()
         self.network = PictureNetwork(channels, widths=widths)
+        self.grid = Grid((self.network.side(size[0]), self.network.side(size[1])), self.network.output_size)
         self.dropout = Dropout(dropout)
-        self.project = nn.Linear(2 * self.network.output_size, dimensions)
+        self.project = nn.Linear(self.grid.output_size, dimensions)
         self.embedding_dim = dimensions
 
     def forward(self, frames: Tensor) -> Tensor:
-        regions = self.network(frames.flatten(0, 1))
-        seen = torch.cat([regions.mean(1), regions.amax(1)], -1)
+        seen = self.grid(self.network(frames.flatten(0, 1)))
         return self.project(self.dropout(seen)).unflatten(0, frames.shape[:2])
 
 

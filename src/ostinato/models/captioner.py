@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batch import Batch
-from ostinato.layers.convolution import PictureNetwork
+from ostinato.layers.convolution import Grid, PictureNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
-
-GRID = 4  # a picture's first impression is of so many regions a side at most
 
 
 class RegionEncoder(nn.Module):
@@ -48,17 +45,16 @@ class PictureEncoder(nn.Module):
     def __init__(self, network: PictureNetwork, size: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0):
         super().__init__()
         self.network, self.dropout = network, Dropout(dropout)
-        self.side = network.side(size)
+        side = network.side(size)
+        self.grid = Grid((side, side), network.output_size)
         self.project = nn.Linear(network.output_size, hidden_size)
-        self.places = nn.Parameter(torch.randn(self.side**2, hidden_size) * 0.1)
+        self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
-        self.first = nn.Linear(min(self.side, GRID) ** 2 * network.output_size, layers * sum(self.sizes))
+        self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes))
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         regions = self.network(pictures[:, 0])
-        grid = regions.transpose(1, 2).unflatten(2, (self.side, self.side))
-        seen = self.dropout(functional.adaptive_avg_pool2d(grid, min(self.side, GRID)).flatten(1))
-        parts = iter(self.first(seen).tanh().split(self.sizes * self.layers, -1))
+        parts = iter(self.first(self.dropout(self.grid(regions))).tanh().split(self.sizes * self.layers, -1))
         return (self.project(regions) + self.places).tanh(), tuple(tuple(next(parts) for _ in self.sizes) for _ in range(self.layers))
 
 

@@ -48,8 +48,9 @@ class Captioning(Task):
     example = "ostinato train captioning --train captions.tsv --image-size 64 --attention additive --out runs/captions"
     metrics = ("bleu", "exact_match", "perplexity")
     sample = "captioning"
-    training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 64, "optimizer": "adamw", "weight_decay": 0.05,
-                                          "learning_rate": 0.002, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0}  # fmt: skip
+    training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
+                                          "learning_rate": 0.003, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
+                                          "evaluate_every": 2.0}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"dev_metric": "bleu"}
 
     # the data
@@ -256,8 +257,9 @@ class Captioning(Task):
         elif self.kind == "regions":
             encoder = RegionEncoder(self.size, cell, self.hidden_size, **settings)
         else:
-            frames = FrameNetwork(self.size, self.hidden_size, widths=widths, dropout=self.dropout) if self.kind == "clips" else \
-                FeatureProjection(self.size, self.hidden_size)
+            frames: nn.Module = FeatureProjection(self.size, self.hidden_size)
+            if self.kind == "clips":
+                frames = FrameNetwork(self.size, self.hidden_size, (self.image_size,) * 2, widths=widths, dropout=self.dropout)
             encoder = Encoder(frames, cell, self.hidden_size, **settings)
         words = Embedding(len(self.units), self.embedding_size)
         decoder = Decoder(words, cell, self.hidden_size, memory_size=self.hidden_size, attention=self.attention, context=self.context,

@@ -59,7 +59,7 @@ class Language(Task):
     models = ("kneser-ney", "rnn", "gru", "lstm")
     measured_by_answers = False
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
-    sample_training: ClassVar[dict[str, Any]] = {"epochs": 2.0, "evaluate_every": 0.5}
+    sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}
 
     # the text
     unit: Literal["character", "word", "subword"] = option("character", "what a token is")
@@ -97,6 +97,8 @@ class Language(Task):
     suggest: int = option(0, "predict: so many likeliest next words instead of a continuation; completes a half-typed one", minimum=0,
                           when_predicting=True)
     maximum_length: int = option(200, "predict: most tokens of a continuation", minimum=1, when_predicting=True)
+    weights: Literal["float32", "bfloat16", "int8"] = option("float32", "generate one sample: smaller ones are read in less time",
+                                                             when_predicting=True)
 
     units: Units = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large

@@ -48,7 +48,9 @@ class Melody(Task):
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 16, "optimizer": "adamw", "weight_decay": 0.01, "learning_rate": 0.003, "schedule": "cosine", "clip_norm": 1.0,
         "epochs": 60.0, "least_steps": 800, "evaluate_every": 2.0, "average_checkpoints": 3}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {"condition": "genre"}
+    sample_training: ClassVar[dict[str, Any]] = {
+        "condition": "genre", "normalise_key": True, "transpose": 0, "hidden_size": 128, "embedding_size": 64, "dropout": 0.4,
+        "input_dropout": 0.1, "batch_size": 8, "learning_rate": 0.006, "evaluate_every": 4.0}  # fmt: skip
     speed_of = "inputs"
     measured_by_answers = False
 
