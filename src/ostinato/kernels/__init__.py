@@ -2,6 +2,6 @@
 
 import ostinato.kernels.operators  # noqa: F401  (registers them)
 from ostinato.kernels.cross_entropy import linear_cross_entropy
-from ostinato.kernels.lookup import disabled, find, find_backward, status, usable
+from ostinato.kernels.lookup import disabled, find, find_backward, find_both, status, usable
 
-__all__ = ["disabled", "find", "find_backward", "linear_cross_entropy", "status", "usable"]
+__all__ = ["disabled", "find", "find_backward", "find_both", "linear_cross_entropy", "status", "usable"]
