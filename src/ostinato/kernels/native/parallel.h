@@ -6,7 +6,13 @@
 #include "simd.h"
 #ifdef _OPENMP
 #include <omp.h>
-#include <sched.h>
+#endif
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
+#include <thread>
 #endif
 
 namespace {
@@ -19,26 +25,42 @@ INLINE void pause() {
 #endif
 }
 
-// A barrier that spins, since a step takes microseconds, and gives way when the machine is shared.
+// A barrier that spins for as long as a step may take, since waking a thread takes longer than many a step, and then
+// sleeps: on a machine that is shared the thread that is waited for may need this very core.
 struct Barrier {
+    static constexpr int SPINS = 4000;  // some 50 microseconds
     std::atomic<int> arrived{0};
     std::atomic<int> round{0};
+    std::atomic<int> asleep{0};
 
     void wait(int threads) {
         if (threads == 1) return;
         int now = round.load(std::memory_order_acquire);
         if (arrived.fetch_add(1, std::memory_order_acq_rel) == threads - 1) {
             arrived.store(0, std::memory_order_relaxed);
-            round.store(now + 1, std::memory_order_release);
+            round.store(now + 1, std::memory_order_seq_cst);
+            if (asleep.load(std::memory_order_seq_cst)) wake();
             return;
         }
-        for (long spins = 0; round.load(std::memory_order_acquire) == now; spins++) {
+        for (int spins = 0; spins < SPINS; spins++) {
+            if (round.load(std::memory_order_acquire) != now) return;
             pause();
-#ifdef _OPENMP
-            if (spins > 300) sched_yield();
-#endif
         }
+        while (round.load(std::memory_order_acquire) == now) sleep(now);
     }
+
+#if defined(__linux__)
+    void wake() { syscall(SYS_futex, &round, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0); }
+
+    void sleep(int now) {
+        asleep.fetch_add(1, std::memory_order_seq_cst);
+        syscall(SYS_futex, &round, FUTEX_WAIT_PRIVATE, now, nullptr, nullptr, 0);  // returns at once if it is over
+        asleep.fetch_sub(1, std::memory_order_relaxed);
+    }
+#else
+    void wake() {}
+    void sleep(int) { std::this_thread::yield(); }
+#endif
 };
 
 // A thread's part of each step: its rows first_row, first_row + row_step, ... and of any number of blocks the part it is.
