@@ -182,7 +182,7 @@ def test_equals_the_reference(name, path):
 
 
 @needs_native
-@pytest.mark.parametrize("path", PATHS, indirect=True, ids=str)
+@pytest.mark.parametrize("path", [path for path in PATHS if path[2] == 2], indirect=True, ids=str)
 @pytest.mark.parametrize("name", DROPPED)
 def test_equals_the_reference_with_dropout_inside(name, path):
     for shape in (SHAPES[2], SHAPES[3], SHAPES[7]):
