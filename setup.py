@@ -21,7 +21,10 @@ OWN_FLAGS = {  # what a file may use beyond what every processor has
     "avx2.cpp": ["-mavx2", "-mfma"],
     "avx512.cpp": ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mfma"],
 }
-SOURCES = ["module.cpp", "portable.cpp", *(OWN_FLAGS if X86 else ())]
+OWN_FLAGS["stream_avx2.cpp"] = OWN_FLAGS["avx2.cpp"]
+OWN_FLAGS["stream_avx512.cpp"] = OWN_FLAGS["avx512.cpp"]
+OWN_FLAGS["stream_vnni.cpp"] = [*OWN_FLAGS["avx512.cpp"], "-mavx512vnni"]
+SOURCES = ["module.cpp", "portable.cpp", "stream_portable.cpp", *(OWN_FLAGS if X86 else ())]
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
 

@@ -1,7 +1,7 @@
 """Classification quality: accuracy on test sets that the field knows, with the baselines' beside it; three seeds each, and
-together (the mean of the three models' probabilities).
+together (the mean of the three models' probabilities); DNA by ten-fold cross-validation.
 
-    python benchmarks/classification.py --data FOLDER                    # all five sets: about an hour and a half
+    python benchmarks/classification.py --data FOLDER                    # all six sets: about an hour and a half
     python benchmarks/classification.py --data FOLDER --sets sst2 --seeds 1
 
 FOLDER has one folder a set, as its publisher names the files inside:
@@ -11,15 +11,17 @@ FOLDER has one folder a set, as its publisher names the files inside:
     names_nationality             one file of names a nationality; a tenth each is dev and test (seeded, equal names in one part)
     seqclass_JapaneseVowels       JapaneseVowels_TRAIN.ts, JapaneseVowels_TEST.ts, of the UEA archive
     seqclass_BasicMotions         BasicMotions_TRAIN.ts, BasicMotions_TEST.ts
+    genomics_splice               splice.tsv with columns class and sequence: UCI's primate splice junctions, 60 bases each; ten folds,
+                                  all that are the same sequence in one of them, the fold before each is its dev set
 
 None of the models uses pretrained vectors. The clock counts everything from reading the files on."""
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +29,26 @@ import ostinato
 from ostinato.commands.report import number, table
 from ostinato.data.labelled import read_labelled
 from ostinato.data.split import hold_out
+from ostinato.data.text import read_lines
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
+from ostinato.metrics.interval import interval
 from setting import find, setting, write
 
 COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration error", "baseline", "accuracy", "convolution", "epochs",
            "minutes", "tokens/s", "parameters"]  # fmt: skip
 SERIES = {"epochs": 100.0, "learning_rate": 0.003, "schedule": "cosine", "optimizer": "adam", "evaluate_every": 2.0, "hidden_size": 128,
           "dev_metric": "perplexity"}  # fmt: skip
+SPLICE = {"unit": "character", "lowercase": False, "pooling": "middle", "hidden_size": 128, "embedding_size": 16, "input_dropout": 0.1,
+          "epochs": 12.0, "learning_rate": 0.003}  # fmt: skip
+FOLDS = 10
 SETS: dict[str, dict[str, Any]] = {
     "sst2": {"minutes": 9.0},
     "movie_reviews_long": {"minutes": 9.0, "settings": {"maximum_tokens": 3000, "batch_tokens": 12_000, "batch_size": 16}},
     "names": {"minutes": 4.0, "settings": {"unit": "character", "lowercase": False, "word_dropout": 0.0, "dropout": 0.3, "epochs": 20.0}},
     "japanese_vowels": {"minutes": 4.0, "settings": SERIES},
     "basic_motions": {"minutes": 4.0, "settings": SERIES},
+    "splice": {"minutes": 4.0, "settings": SPLICE},
 }
 
 
@@ -48,8 +58,8 @@ def main() -> None:
     for name in arguments.sets:
         with tempfile.TemporaryDirectory() as folder:
             files = FILES[name](arguments.data, Path(folder))
-            for seed in arguments.seeds:
-                rows.append(measure(arguments, name, files, seed))
+            for seed in arguments.seeds if name != "splice" else arguments.seeds[:1]:
+                rows.append(measure(arguments, name, files, seed) if name != "splice" else folded(arguments, files, seed))
                 print(f"{name}, seed {seed}: accuracy {rows[-1]['metrics']['accuracy']:.4f}", file=sys.stderr, flush=True)
             if "dev" in files and len(arguments.seeds) > 1:  # the same training data, so the same vocabulary, for all of them
                 rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
@@ -84,6 +94,40 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
             "convolution": beside.report["metrics"]["accuracy"] if beside else None}  # fmt: skip
 
 
+def folded(arguments: argparse.Namespace, folds: dict[str, list[str]], seed: int) -> dict[str, Any]:
+    """Ten runs, each tested on its own fold: their counts together as one."""
+    minutes = arguments.minutes or SETS["splice"]["minutes"]
+    settings = {**SPLICE, "time_limit": f"{round(minutes * 60)}s", "seed": seed, "overwrite": True, "tensorboard": False,
+                "text_column": "sequence", "label_column": "class"}  # fmt: skip
+    kinds = {"network": {}} if arguments.no_convolution else {"network": {}, "convolution": {"model": "convolution"}}
+    reports: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    counts: dict[str, list[Any]] = {}
+    for fold in range(FOLDS):
+        rest = [str(fold) for fold in range(FOLDS)]
+        test, dev = rest.pop(fold), str((fold + 1) % FOLDS)
+        rest.remove(dev)
+        files = {"train": [folds[each][0] for each in rest], "dev": folds[dev], "test": folds[test]}
+        for kind, model in kinds.items():
+            trained = ostinato.train("classification", **files, out=f"{arguments.runs}/splice-{kind}-{fold}", **settings, **model)
+            reports[kind].append(trained.report)
+            for metric, each in trained.counts.items() if kind == "network" else ():
+                counts.setdefault(metric, []).extend(each)
+    own = reports["network"]
+    scores = {metric: corpus_score(METRICS[metric], each) for metric, each in counts.items()}
+    intervals = {metric: list(interval(METRICS[metric], each)) for metric, each in counts.items()}
+    beside = mean([(report["data"]["test"], report["baseline"]["metrics"]["accuracy"]) for report in own])
+    convolved = [(report["data"]["test"], report["metrics"]["accuracy"]) for report in reports.get("convolution", [])]
+    sums = {name: sum(report[name] for report in own) for name in ("seconds", "parameters")}
+    return {"set": "splice", "seed": f"{seed}, {FOLDS} folds", "metrics": scores, "intervals": intervals, **sums,
+            "baseline": {"name": own[0]["baseline"]["name"], "metrics": {"accuracy": beside}}, "training": own[0]["training"],
+            "tokens_per_second": own[0]["tokens_per_second"], "convolution": mean(convolved) if convolved else None}  # fmt: skip
+
+
+def mean(scores: list[tuple[int, float]]) -> float:
+    """Of scores, each of so many examples."""
+    return sum(number * score for number, score in scores) / sum(number for number, _ in scores)
+
+
 def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The runs of all seeds as one model: the mean of their probabilities. Its time is theirs together."""
     model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
@@ -98,9 +142,7 @@ def sst2(data: str, folder: Path) -> dict[str, list[str]]:
 
 def movie_reviews_long(data: str, folder: Path) -> dict[str, list[str]]:
     """Folds 0 to 7 to learn from, 8 to choose by, 9 to test on: the review cv9xx is in fold 9."""
-    file = find(f"{data}/sentiment_movie_reviews_long", "reviews.tsv")
-    with (gzip.open if file.endswith(".gz") else open)(file, "rt", encoding="utf-8") as stream:
-        header, *rows = stream.read().rstrip("\n").split("\n")
+    header, *rows = read_lines(find(f"{data}/sentiment_movie_reviews_long", "reviews.tsv"))
     fold = {"8": "dev", "9": "test"}
     parts: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for row in rows:
@@ -117,6 +159,16 @@ def names(data: str, folder: Path) -> dict[str, list[str]]:
             for part, records in parts.items()}  # fmt: skip
 
 
+def splice(data: str, folder: Path) -> dict[str, list[str]]:
+    """The fold of a sequence follows from its letters, so that repeats stay together."""
+    header, *rows = read_lines(find(f"{data}/genomics_splice", "splice.tsv"))
+    place = header.split("\t").index("sequence")
+    folds: dict[str, list[str]] = {str(fold): [] for fold in range(FOLDS)}
+    for row in rows:
+        folds[str(zlib.crc32(row.split("\t")[place].encode()) % FOLDS)].append(row)
+    return {fold: [written(folder / f"{fold}.tsv", [header, *each])] for fold, each in folds.items()}
+
+
 def archive(name: str) -> Any:
     def files(data: str, folder: Path) -> dict[str, list[str]]:
         train, test = (find(f"{data}/seqclass_{name}", f"{name}_{part}.ts") for part in ("TRAIN", "TEST"))
@@ -126,7 +178,7 @@ def archive(name: str) -> Any:
 
 
 FILES = {"sst2": sst2, "movie_reviews_long": movie_reviews_long, "names": names, "japanese_vowels": archive("JapaneseVowels"),
-         "basic_motions": archive("BasicMotions")}  # fmt: skip
+         "basic_motions": archive("BasicMotions"), "splice": splice}  # fmt: skip
 
 
 def written(path: Path, lines: list[str]) -> str:

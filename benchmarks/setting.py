@@ -49,7 +49,7 @@ def setting(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {name: value for name, value in vars(arguments).items() if name not in ("data", "output", "runs", "joeynmt_python")}
+    return {name: value for name, value in vars(arguments).items() if name not in ("data", "tatoeba", "output", "runs", "joeynmt_python")}
 
 
 def listed(value: Any) -> str:

@@ -13,16 +13,23 @@ from ostinato.metrics.significance import paired, paired_bootstrap, paired_rando
 REFERENCES = ["the cat sat on the mat .", "a man in a red hat", "zwei Hunde spielen im Schnee", "no", "it rains today"]
 SENTENCES = ["the cat sat on a mat .", "a man with a hat", "zwei Hunde im Schnee", "", "it rains and rains today"]
 SPANS = ([["a"], ["b", "c"], [], ["d"]], [["a"], ["b"], ["z"], ["d"]], [["a"], ["b"], ["z"], ["d"]])
+RANKED = ([[0.7], [0.75], [0.4], [0.3]], [[1], [0], [1], [0]])
 # name -> (predictions, references, perfect predictions for the same references, worse predictions)
 EXAMPLES = {
     "accuracy": ([["D", "N"], ["V"], "x", []], [["D", "V"], ["V"], "x", []], [["D", "V"], ["V"], "x", []],
                  [["N", "N"], ["N"], "y", []]),
+    "bits_per_character": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
+    "auprc": (*RANKED, [[0.9], [0.1], [0.8], [0.05]], [[0.1], [0.9], [0.2], [0.95]]),
+    "auroc": (*RANKED, [[0.9], [0.1], [0.8], [0.05]], [[0.1], [0.9], [0.2], [0.95]]),
     "bleu": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
     "calibration_error": ([0.9, 0.4, 0.7, 0.65], [True, False, False, True], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]),
     "chrf": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
+    "exact_match": (["a cat", "a dog", "flag: Japan"], [["the cat", "a cat"], "the dog", "flag: Japan"],
+                    ["the cat", "the dog", "flag:  Japan"], ["", "x", "flag"]),
     "f1": ([[1, 0], [0, 1], [0, 1], [1, 0]], [[1, 0], [0, 1], [1, 0], [0, 1]], [[1, 0], [0, 1], [1, 0], [0, 1]],
            [[0, 1], [1, 0], [0, 1], [1, 0]]),
     "mae": ([4, [1, 2], 3.5, 2], [5, [1, 2], 3, 2], [5, [1, 2], 3, 2], [1, [4, 4], 9, 9]),
+    "nll_per_step": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
     "perplexity": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
     "precision": (*SPANS, [["y"]] * 4),
     "recall": (*SPANS, [[]] * 4),

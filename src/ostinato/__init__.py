@@ -14,7 +14,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "train": "ostinato.model", "load": "ostinato.model", "Model": "ostinato.model",
     "accelerate": "ostinato.layers.accelerate", "verify": "ostinato.commands.verify",
-    "Recurrent": "ostinato.layers.recurrent", "Cell": "ostinato.cells.cell", "CELLS": "ostinato.cells",
+    "Recurrent": "ostinato.layers.recurrent", "StreamingStep": "ostinato.layers.streaming",
+    "Cell": "ostinato.cells.cell", "CELLS": "ostinato.cells",
     "nn": None, "cells": None, "layers": None, "kernels": None, "models": None, "decoding": None, "inspection": None,
     "InputError": "ostinato.errors",
 }  # fmt: skip

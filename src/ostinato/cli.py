@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "from files to a trained model: ostinato train translation --train train.de train.en --out runs/de-en",
     "evaluate": "its scores on a test set: ostinato evaluate runs/de-en test.de test.en",
     "predict": "its answers, a line each: ostinato predict runs/de-en new.de > new.en",
+    "generate": "what it makes up, shown as it is made: ostinato generate runs/language --prompt ROMEO: --length 500",
     "score": "log-probability of each example: ostinato score runs/de-en test.de test.en",
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: ostinato compare classification --models bag-of-words,convolution,gru,lstm",
@@ -97,12 +98,15 @@ def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Fi
         default = {} if required else {"default": field.default}
         parser.add_argument(field.name, nargs=nargs, metavar=field.name.upper().rstrip("S") if field.many else field.name.upper(),
                             help=field.metadata["help"].replace("%", "%%"), **default)
-    for field in [*flags, *extra]:
+    own = [*flags, *extra]
+    for field in own:
         add_flag(parser, field)
+    taken = {field.name for field in own}  # a command's own flag hides a task's option of the same name
     for title, group_fields in more:
         group = parser.add_argument_group(title)
         for field in group_fields:
-            add_flag(group, field)
+            if field.name not in taken:
+                add_flag(group, field)
     return parser
 
 
@@ -165,6 +169,12 @@ def run(command: str, arguments: list[str]) -> None:
         check_output(output)
     positional = [values.pop(field.name) for field in signature_positionals(module, command)]
     result = getattr(module, command)(*positional, **values)
+    if hasattr(module, "pieces") and output is None and not as_json:
+        print_pieces(module.pieces(result))
+        return
+    if hasattr(module, "save") and output is not None and not as_json:
+        module.save(result, output)
+        return
     lines = module.lines(result, json=as_json)
     if output is None:
         print_lines(lines)
@@ -175,13 +185,18 @@ def run(command: str, arguments: list[str]) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """To stdout; a person sees each line at once. Raises InputError where it cannot be written (disk full)."""
-    for line in chain(lines, [None]):
+    """To stdout; a person sees each line at once."""
+    print_pieces(f"{line}\n" for line in lines)
+
+
+def print_pieces(pieces: Iterable[str]) -> None:
+    """To stdout; a person sees each piece at once. Raises InputError where it cannot be written (disk full)."""
+    for piece in chain(pieces, [None]):
         try:
-            if line is None:
+            if piece is None:
                 sys.stdout.flush()
             else:
-                print(line, flush=sys.stdout.isatty())
+                print(piece, end="", flush=sys.stdout.isatty())
         except BrokenPipeError:
             raise
         except OSError as error:

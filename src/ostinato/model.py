@@ -31,6 +31,14 @@ class Model(Trained):
         """log P of each record: of the target given the source for a pair (source, target)."""
         return self.task.log_probabilities(self.network, [self.task.as_record(each) for each in records])
 
+    def generate(self, **settings) -> list[Any]:
+        """What the model makes up: model.generate(prompt="ROMEO:", length=200, temperature=0.8); settings as of `ostinato generate`."""
+        from ostinato.commands.generate import generate
+
+        pieces = generate(self, **settings)
+        complete = {piece.sample: piece.result for piece in pieces if piece.result is not None}
+        return [complete[number] for number in sorted(complete)]
+
     def stream(self) -> Stream:
         """One item in, one answer out: `stream = model.stream(); answer = stream("Ein Hund läuft.")`."""
         return Stream(self)

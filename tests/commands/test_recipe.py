@@ -36,6 +36,23 @@ def test_a_flag_overrides():
     assert plan("sutskever2014", batch_tokens=500)["batch_tokens"] == 500
 
 
+@pytest.mark.parametrize(("recipe", "train", "settings", "batches"), [
+    (None, ["a", "b"], {}, (None, 1200)),
+    (None, ["a", "b"], {"batch_size": 32}, (32, None)),
+    (None, ["a", "b"], {"batch_size": 32, "batch_tokens": 900}, (32, 900)),
+    (None, ["a", "b"], {"batch_tokens": "none"}, (64, None)),
+    (None, [], {}, (None, 500)),
+    (None, [], {"batch_size": 32}, (32, None)),
+    ("multi30k", ["a", "b"], {"batch_size": 32}, (32, None)),
+    ("sutskever2014", ["a", "b"], {"batch_tokens": 500}, (None, 500)),
+    ("sutskever2014", ["a", "b"], {}, (128, None)),
+])  # fmt: skip
+def test_one_batch_option_given_switches_the_other_off(recipe, train, settings, batches):
+    made = make_plan("translation", train=train, dev=[], test=[], recipe=recipe, time_limit=None, seed=1, device="cpu", settings=settings)
+    training = made.build_options()
+    assert (training.batch_size, training.batch_tokens) == batches
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_recipe_makes_a_plan(name):
     assert plan(name)

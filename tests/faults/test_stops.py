@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -128,6 +129,51 @@ def test_resume_with_more_epochs_goes_on(place, ostinato):
     assert ostinato("train", "translation", "--out", "run", "--resume", "--epochs", "3").status == 0
     log = (place / "run/training/log.jsonl").read_text()
     assert '"epoch": 3.0' in log
+
+
+def test_a_changed_end_holds_for_the_next_resume_too(place, ostinato):
+    assert ostinato("train", "translation", "--out", "run", "--resume", "--epochs", "3").status == 0
+    outcome = ostinato("train", "translation", "--out", "run", "--resume")
+    assert outcome.status == 0
+    assert "learning rate" not in outcome.err
+    assert json.loads(Path("run/report.json").read_text())["training"]["epochs"] == 3
+
+
+@pytest.mark.parametrize(("schedule", "said"), [
+    ("cosine", ["it goes on at a learning rate of 0.0015 instead of 0"]),  # 0.002 (1 + cos(pi / 3)) / 2
+    ("linear", ["it goes on at a learning rate of 0.0013 instead of 0"]),
+    ("constant", []),
+])  # fmt: skip
+def test_a_schedule_whose_end_is_moved_says_so(schedule, said, place, ostinato):
+    settings = ["--schedule", schedule, "--learning-rate", "0.002", "--warmup", "0"]
+    assert ostinato(*TRAIN, *settings, "--epochs", "1").status == 0
+    assert ostinato("train", "translation", "--out", "new", "--resume", "--epochs", "1").err.count("learning rate") == 0
+    outcome = ostinato("train", "translation", "--out", "new", "--resume", "--epochs", "3")
+    assert outcome.status == 0
+    found = [line for line in outcome.err.splitlines() if "learning rate" in line]
+    assert found == [f"note: the {schedule} schedule ends with the run, whose end has moved: {each}" for each in said]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch):
+    from ostinato.commands import finish
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(finish, "measure", lambda *_, **__: os.kill(os.getpid(), number))
+    outcome = ostinato(*TRAIN)
+    assert outcome.status == status
+    assert outcome.err.splitlines()[-1] == "trained, but not reported on; for that: ostinato train translation --out new --resume"
+    assert not Path("new/report.json").exists()
+    assert signal.getsignal(number) == before
+    monkeypatch.undo()
+    assert ostinato("train", "translation", "--out", place / "new", "--resume").status == 0
+    assert (place / "new/report.json").exists()
+
+
+def test_training_is_silent_where_nobody_watches(place, ostinato):
+    outcome = ostinato(*TRAIN, "--dev", "train.src", "train.tgt")
+    assert outcome.status == 0
+    assert [line for line in outcome.err.splitlines() if not line.startswith(("note: ", "warning: "))] == []
 
 
 def test_training_that_diverges_keeps_the_last_good_model(place, ostinato):

@@ -10,7 +10,7 @@ from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.regularise import regularised
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import lookup, native, recurrence
+from ostinato.kernels import native, recurrence, running
 from ostinato.kernels.autograd import flat
 from ostinato.kernels.formulas import FORMULAS
 
@@ -41,12 +41,12 @@ def example(cell):
 def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.start(3, x)
-    weights, inputs = lookup.weights_of(cell), x.requires_grad_()
+    weights, inputs = running.weights_of(cell), x.requires_grad_()
     if FORMULAS[cell.formula].given:
         inputs, weights = cell.project(x).detach().requires_grad_(), weights._replace(from_input=None, input_bias=None)
     arguments = (
         *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
-        *(lengths if padded else None, False, True, *lookup.drops_of(cell, x, state)),
+        *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
     assert set(outcome.values()) == {"SUCCESS"}

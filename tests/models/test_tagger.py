@@ -9,7 +9,7 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Batch, Example, collate
 from ostinato.data.spans import follows, legal
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Speller
+from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
 from ostinato.training.distributed import rows_of
 
@@ -121,6 +121,40 @@ def test_padding_a_word_changes_nothing(kind):
     found = speller.read(characters, torch.tensor([3, 1]))
     torch.testing.assert_close(found[:1], speller.read(torch.tensor([[3, 4, 5]]), torch.tensor([3])))
     torch.testing.assert_close(found[1:], speller.read(torch.tensor([[8]]), torch.tensor([1])))
+
+
+WORDS = [(2, 4, 5, 6, 7, 3), (2, 5, 6, 7, 3), (2, 8, 3), (2, 3)]  # between <bos> and <eos>; the last is empty
+
+
+def padded(words):
+    longest = max(map(len, words))
+    return torch.tensor([word + (0,) * (longest - len(word)) for word in words]), torch.tensor([len(word) for word in words])
+
+
+def test_affixes_are_those_at_both_ends():
+    affixes = Affixes(4, folded=range(9), longest=3)
+    numbers = affixes.numbers(*padded(WORDS))
+    assert numbers.shape == (4, 6) and numbers.min() > 0
+    first, second = numbers[0].tolist(), numbers[1].tolist()
+    assert first[3:] == second[3:] and not set(first[:3]) & set(second[:3])  # both end in 5 6 7, and begin differently
+    assert len(set(numbers[2].tolist())) == 6  # a letter as a beginning is not the same letter as an ending
+
+
+def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
+    folded = [*range(8), 4]
+    affixes = Affixes(4, folded=folded, longest=3)
+    together = affixes(*padded(WORDS))
+    alone = torch.cat([affixes(*padded([word])) for word in WORDS])
+    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(affixes(*padded([(2, 4, 3)])), affixes(*padded([(2, 8, 3)])))
+
+
+def test_a_speller_joins_affixes_to_what_it_reads():
+    speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9)))
+    characters, lengths = padded(WORDS)
+    found = speller.read(characters, lengths)
+    assert speller.output_size == 11 and found.shape == (4, 11)
+    torch.testing.assert_close(found[:, 6:], speller.affixes(characters, lengths))
 
 
 def test_what_does_not_fit_is_refused():

@@ -17,7 +17,7 @@ from ostinato.tasks.classification import Classification
 WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
 OTHERS = ["a", "film", "and", "the", "one", "it"]
 TINY = {"hidden_size": 16, "embedding_size": 8, "epochs": 15.0, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0, "batch_size": 8,
-        "evaluate_every": 3.0, "tensorboard": False, "minimum_count": 1}  # fmt: skip
+        "evaluate_every": 3.0, "tensorboard": False, "minimum_count": 1, "members": 1}  # fmt: skip
 
 
 def toy(path, count=60, *, seed=0, kinds=("good", "bad"), label=lambda kind: kind):
@@ -240,3 +240,34 @@ def test_wrong_inputs_from_python(model, files):
         model.predict([[[1.0], [2.0]]])
     with pytest.raises(InputError, match="the input: no label whose probability could be told"):
         model.score(["a fine film"])
+
+
+def test_members_are_trained_side_by_side_and_answer_together(files):
+    model = train(files["train"], files["test"], files["folder"] / "members", members=3)
+    assert len(model.network.models) == 3 and model.report["metrics"]["accuracy"] > 0.9
+    again = package.load(files["folder"] / "members" / "run")
+    assert again.predictions(["a fine film"])[0].details == model.predictions(["a fine film"])[0].details
+    whole = model.task.probabilities(model.network, [Labelled("a fine film", "")])
+    alone = [model.task.probabilities(member, [Labelled("a fine film", "")]) for member in model.network.models]
+    np.testing.assert_allclose(whole, np.mean(alone, 0), atol=1e-6)
+
+
+def test_small_texts_are_learned_by_several_networks(files):
+    tasks = {name: Classification(**settings) for name, settings in {
+        "words": {}, "characters": {"unit": "character"}, "convolution": {"model": "convolution"}, "plain": {"characters": "none"}}.items()}
+    for task in tasks.values():
+        task.fit(task.read([files["train"]], training=True))
+    assert {name: task.members for name, task in tasks.items()} == {"words": 4, "characters": 1, "convolution": 1, "plain": 1}
+
+
+def test_unknown_words_are_told_apart_by_their_letters(files):
+    task = Classification(hidden_size=8, embedding_size=4, members=1, dropout=0.0, word_dropout=0.0)
+    task.fit(task.read([files["train"]], training=True))
+    network = task.network().eval()
+    first, second = (task.probabilities(network, [Labelled(text, "")]) for text in ("warmer", "colder"))
+    assert task.units.encode("warmer") == task.units.encode("colder") and not np.allclose(first, second)
+    plain = Classification(hidden_size=8, embedding_size=4, characters="none")
+    plain.fit(plain.read([files["train"]], training=True))
+    network = plain.network().eval()
+    first, second = (plain.probabilities(network, [Labelled(text, "")]) for text in ("warmer", "colder"))
+    np.testing.assert_allclose(first, second)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import ostinato
+import ostinato as package
 from ostinato.data.conll import Sentence
 from ostinato.errors import InputError
 from ostinato.tasks.tagging import Tagging
@@ -45,11 +45,11 @@ def names(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(names):
     files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"), ("test", "test"))}
-    return ostinato.train("tagging", **files, out=names / "run", **TINY)
+    return package.train("tagging", **files, out=names / "run", **TINY)
 
 
 def test_entities_are_learned_and_scored_in_the_scheme_of_the_file(model):
-    assert model.task.written == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
+    assert model.task.file_scheme == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
     assert list(model.report["metrics"]) == ["f1", "precision", "recall", "accuracy"]
     assert model.report["metrics"]["f1"] == 1.0 and model.report["metrics"]["accuracy"] == 1.0
     assert 0 < model.report["baseline"]["metrics"]["f1"] <= 1
@@ -119,13 +119,13 @@ def test_binary_names():
     records = [task.as_tagged(Sentence(["a", "b"], tags)) for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])]
     assert [each.tags for each in records] == [["NAME", "O"], ["NAME", "O"], ["O", "NAME"]]
     task.fit(records)
-    assert task.written == "binary" and task.dev_metric == "f1" and task.spelled_out is None
+    assert task.file_scheme == "binary" and task.dev_metric == "f1" and task.spelled_out is None
 
 
 def test_broken_tags_are_put_right_and_counted():
     task = Tagging()
     task.fit([Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]), Sentence(["a", "b"], ["O", "I-X"])])
-    assert task.written == "bio" and "1 tags broke its rules" in task.notices[0]
+    assert task.file_scheme == "bio" and "1 tags broke its rules" in task.notices[0]
     assert set(task.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
 
 
@@ -133,12 +133,12 @@ def test_broken_tags_are_put_right_and_counted():
 def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     run = tmp_path / "run"
     files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
-    trained = ostinato.train("tagging", **files, out=run, model=kind)
+    trained = package.train("tagging", **files, out=run, model=kind)
     assert trained.report["metrics"]["accuracy"] > 0.9
     words = [["Karl", "sleeps", "."]]
-    assert ostinato.load(run).predict(words) == trained.predict(words)
+    assert package.load(run).predict(words) == trained.predict(words)
     if kind == "hmm":
-        assert ostinato.load(run).score([(words[0], ["I-PER", "O", "O"])])[0] < 0
+        assert package.load(run).score([(words[0], ["I-PER", "O", "O"])])[0] < 0
     else:
         with pytest.raises(InputError, match="a model of most frequent tags knows no probabilities; train with --model hmm"):
             trained.score([(words[0], ["I-PER", "O", "O"])])
@@ -147,16 +147,44 @@ def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
 def test_two_runs_decode_together(names, tmp_path):
     files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
     for seed in (1, 2):
-        ostinato.train("tagging", **files, out=tmp_path / str(seed), seed=seed, **TINY)
-    pair = ostinato.load(f"{tmp_path / '1'},{tmp_path / '2'}")
+        package.train("tagging", **files, out=tmp_path / str(seed), seed=seed, **TINY)
+    pair = package.load(f"{tmp_path / '1'},{tmp_path / '2'}")
     assert pair.evaluate([str(names / "test.txt")])["metrics"]["f1"] > 0.9
 
 
 def test_resumed_is_never_stopped(names, tmp_path):
     files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
     settings = {**files, **TINY, "schedule": "constant"}
-    whole = ostinato.train("tagging", out=tmp_path / "whole", **{**settings, "epochs": 4.0})
-    ostinato.train("tagging", out=tmp_path / "parts", **{**settings, "epochs": 2.0})
-    parts = ostinato.train("tagging", out=tmp_path / "parts", resume=True, **{**settings, "epochs": 4.0})
+    whole = package.train("tagging", out=tmp_path / "whole", **{**settings, "epochs": 4.0})
+    package.train("tagging", out=tmp_path / "parts", **{**settings, "epochs": 2.0})
+    parts = package.train("tagging", out=tmp_path / "parts", resume=True, **{**settings, "epochs": 4.0})
     for (name, one), other in zip(whole.network.state_dict().items(), parts.network.state_dict().values(), strict=True):
         assert one.equal(other), name
+
+
+PAIRS = "".join(f"{word} {kind} {tag}\n\n" for word, kind, tag in [("a", "x", "T"), ("b", "x", "T"), ("a", "y", "F"), ("b", "y", "F")]) * 8
+
+
+def test_further_columns_are_read_beside_the_word(tmp_path, ostinato):
+    """The word says nothing here, the second column everything."""
+    (tmp_path / "train.txt").write_text(PAIRS)
+    files = ["--train", tmp_path / "train.txt", "--dev", tmp_path / "train.txt", "--out", tmp_path / "run"]
+    settings = [part for name, value in TINY.items() if name != "tensorboard" for part in (f"--{name.replace('_', '-')}", value)]
+    assert ostinato("train", "tagging", *files, "--feature-columns", "2", "--no-tensorboard", *settings).status == 0
+    (tmp_path / "new.txt").write_text("a x\na y\nodd y\nodd never\n\n\nb y\n")
+    found = ostinato("predict", tmp_path / "run", tmp_path / "new.txt")
+    assert [line.split() for line in found.out.split("\n")][:3] == [["a", "x", "T"], ["a", "y", "F"], ["odd", "y", "F"]]
+    (tmp_path / "text.txt").write_text("just a sentence here\nand one more\n")
+    found = ostinato("predict", tmp_path / "run", tmp_path / "text.txt")
+    assert found.status == 2 and "text.txt:1: a sentence a line, but the model reads the columns 2 beside the word" in found.err
+    with pytest.raises(InputError, match="the model reads the columns 2 beside each word; hand in a Sentence with features"):
+        package.load(tmp_path / "run").predict(["a b"])
+    assert package.load(tmp_path / "run").predictions([Sentence(["a"], features=[("y",)])])[0].details["tags"] == ["F"]
+
+
+@pytest.mark.parametrize(("columns", "said"), [("1", "column 1 is the word's own"), ("3", "column 3 is that of the tag to be learned"),
+                                               ("2,-2", "column 2 is given twice"), ("9", "the columns are 1 to 3"), ("pos", "no such column")])
+def test_columns_that_cannot_be_read_beside_the_word(columns, said, tmp_path, ostinato):
+    (tmp_path / "train.txt").write_text(PAIRS)
+    found = ostinato("train", "tagging", "--train", tmp_path / "train.txt", "--out", tmp_path / "run", "--feature-columns", columns)
+    assert found.status == 2 and said in found.err and "train.txt:1" in found.err

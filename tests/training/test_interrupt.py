@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from ostinato.errors import Interrupted
 from ostinato.training.interrupt import interruptible
 
 
@@ -42,6 +43,20 @@ def test_ctrl_c_is_answered_on_stderr(capfd):
     with interruptible("stopping after this step"):
         os.kill(os.getpid(), signal.SIGTERM)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_where_nothing_is_to_be_saved_the_first_signal_ends_it(early):
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="^go on with --resume$") as stopped, interruptible() as interrupt:
+        if early:
+            os.kill(os.getpid(), signal.SIGTERM)
+        interrupt.at_once("go on with --resume")
+        assert not early
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("the signal was to end it")
+    assert stopped.value.status == 143
+    assert signal.getsignal(signal.SIGTERM) == handler
 
 
 def test_what_was_ignored_stays_ignored():

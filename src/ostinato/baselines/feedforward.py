@@ -25,3 +25,15 @@ class Feedforward(nn.Module):
         x = x.masked_fill(~real(lengths, x.shape[1], x.device).unsqueeze(-1), 0)
         x = functional.pad(x, (0, 0, 0, max(0, self.length - x.shape[1])))[:, : self.length]
         return torch.relu(self.layer(x.flatten(1)))
+
+
+class Framewise(nn.Module):
+    """Vectors [B, T, E] -> relu(W x_t + b) [B, T, H]: each step by itself, without a memory of the others."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.output_size = hidden_size
+        self.layer = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return torch.relu(self.layer(x))

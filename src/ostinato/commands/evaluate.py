@@ -19,7 +19,7 @@ from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired
 from ostinato.tasks.folder import Trained, load, load_baseline
-from ostinato.tasks.task import Counts, Prediction, Record, Task
+from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
 
 def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None = None, device: str = "cpu", seed: int = 1,  # noqa: B006
@@ -43,7 +43,7 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result, "notes": notes}
     baseline = load_baseline(trained.folder, task)
     if baseline is not None:
-        result["baseline"] = baseline_scores(baseline.name, baseline.measure(records))
+        result["baseline"] = baseline_scores(baseline, records)
     if against is not None:
         other = load(against, changes, choose(device))
         if other.task.name != task.name:
@@ -64,9 +64,10 @@ Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
 def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> Measured:
     """(the scores as a mapping, what each metric counted of each example, the predictions)."""
     began = time.perf_counter()
-    predictions = predict_all(task, network, records)
+    predictions = predict_all(task, network, records) if task.measured_by_answers else []
     seconds = time.perf_counter() - began
     counts = task.measure(network, records, predictions)
+    seconds = seconds if task.measured_by_answers else time.perf_counter() - began
     result: dict[str, Any] = {"examples": len(records), "metrics": {}, "intervals": {}, "details": {}}
     for name, each in counts.items():
         metric = METRICS[name]
@@ -79,8 +80,11 @@ def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: 
     return result, counts, predictions
 
 
-def baseline_scores(name: str, counts: dict[str, list[Counts]]) -> dict[str, Any]:
-    return {"name": name, "metrics": {metric: corpus_score(METRICS[metric], each) for metric, each in counts.items()}}
+def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, Any]:
+    """A baseline's scores, and under "simpler" those of the ones that are worth a line beside it."""
+    scores = {metric: corpus_score(METRICS[metric], each) for metric, each in baseline.measure(records).items()}
+    simpler = [baseline_scores(each, records) for each in baseline.simpler]
+    return {"name": baseline.name, "metrics": scores, **({"simpler": simpler} if simpler else {})}
 
 
 def compare(other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from ostinato.tasks.folder import Trained
 from ostinato.training import average
 from ostinato.training.curves import draw, read_curves
 
-SHOWN = 5  # held-back examples in the report
-
 
 def finish(session: Session) -> Trained:
     """The run's folder completed: final weights, report, learning curves."""
@@ -56,7 +54,7 @@ def build_report(session: Session, result: dict[str, Any], predictions: list, we
     task, data = session.task, session.data
     tested = data.test or data.dev
     baseline = run_folder.load_baseline(session.folder, task)
-    beside = baseline_scores(baseline.name, baseline.measure(tested))
+    beside = baseline_scores(baseline, tested)
     speed = round(session.tokens / max(1e-9, session.training_seconds), 1)
     seconds = round(session.schedule.seconds, 1)
     table = [{"task": task.name, "metric": name, "score": value, "low": result["intervals"][name][0], "high": result["intervals"][name][1],
@@ -70,11 +68,6 @@ def build_report(session: Session, result: dict[str, Any], predictions: list, we
         "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
         "seed": session.plan.seed, "notes": [*data.said, *task.notices],
         "options": options.to_dict(task), "training": options.to_dict(session.options),
-        "examples": [task.show(record, prediction) for record, prediction in spread(list(zip(tested, predictions, strict=True)))],
+        "examples": task.examples(session.network, tested, predictions),
         "next": task.next_commands(str(session.folder), inputs),
     }  # fmt: skip
-
-
-def spread(items: list, number: int = SHOWN) -> list:
-    """spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]: a few from everywhere."""
-    return items[:: max(1, len(items) // number)][:number]

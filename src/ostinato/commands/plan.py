@@ -12,7 +12,6 @@ from ostinato import options
 from ostinato.commands.recipe import read_recipe
 from ostinato.data.parallel import plural
 from ostinato.data.samples import sample
-from ostinato.data.split import hold_out, overlap
 from ostinato.errors import InputError
 from ostinato.tasks import task_class
 from ostinato.tasks.task import Record, Task
@@ -48,17 +47,28 @@ def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], r
               device: str, settings: Mapping[str, Any]) -> Plan:
     """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
     chosen = task_class(task)
-    values = dict(read_recipe(recipe, task)) if recipe else {}
-    if recipe:
-        options.split(values, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
-    values.update(settings)
-    if not train:
-        values = {**chosen.sample_training, **values}
+    written = read_recipe(recipe, task) if recipe else {}
+    options.split(written, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
+    values = layered(chosen.training, {} if train else chosen.sample_training, written, settings)
     check_seed(seed)
     plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
     plan.build_task()
     plan.build_options()
     return plan
+
+
+def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """What later layers say goes before what earlier ones do; gives what they say, without the defaults.
+
+    Who gives one of batch_size and batch_tokens means that one alone, and not a limit on top of an earlier layer's other one:
+    layered({"batch_tokens": 1200}, {"batch_size": 32}) -> {"batch_size": 32, "batch_tokens": None}"""
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for size, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
+            if layer.get(size) not in (None, "none") and other not in layer and {**defaults, **values}.get(other) is not None:
+                values[other] = None
+        values.update(layer)
+    return values
 
 
 def check_seed(seed: int) -> None:
@@ -110,11 +120,11 @@ def read_data(plan: Plan, task: Task) -> Data:
     task.notices.clear()
     if not dev:
         number = min(MOST_HELD_BACK, max(1, round(HELD_BACK * len(data.train))))
-        data.train, data.dev = hold_out(data.train, number=number, seed=plan.seed, key=task.key)
+        data.train, data.dev = task.hold_out(data.train, number=number, seed=plan.seed)
         data.said.append(f"no --dev: {len(data.dev):,} training {plural('example', len(data.dev))} held back (seed {plan.seed})")
     data.tested_on = " ".join(test or dev) or f"{len(data.dev):,} training examples held back"
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
-        share = overlap([task.key(each) for each in records], [task.key(each) for each in data.train])
+        share = task.overlap(records, data.train)
         if share > 0.2:
             data.said.append(f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter")
     return data

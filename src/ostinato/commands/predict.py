@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import islice
 
 from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
+from ostinato.data.files import write_atomically
 from ostinato.data.nbest import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Prediction, Record
+from ostinato.tasks.task import Prediction, Task
 
 WINDOW = 2000  # inputs read ahead, so that those of similar length share a batch and memory stays flat
 
 
-def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu", moses: bool = False, **changes) -> Iterator[Prediction]:  # noqa: B006
+class Answers:
+    """The answers as they come: `for prediction in predict(run, files)`. `written` gives them as lines."""
+
+    def __init__(self, predictions: Iterator[Prediction], task: Task):
+        self.predictions, self.task = predictions, task
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return self.predictions
+
+    def written(self, output: str | None = None) -> Iterator[str]:
+        return self.task.written(self.predictions, output)
+
+
+def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu", moses: bool = False, **changes) -> Answers:  # noqa: B006
     """The model's answers, one line for each line of input.
 
     run     the folder that `ostinato train` made; several, joined by commas, decode together
@@ -26,19 +39,15 @@ def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu"
     from ostinato.commands.device import choose
 
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    network = trained.network
-    inputs = trained.task.read_inputs(files or ["-"])
+    return Answers(answers(trained, files or ["-"], moses), trained.task)
+
+
+def answers(trained: Trained, files: list[str], moses: bool) -> Iterator[Prediction]:
     # somebody who types wants each answer at once
-    window = 1 if list(files or ["-"]) == ["-"] and sys.stdin.isatty() else WINDOW
-    answers = (answer for records in windows(inputs, window) for answer in trained.task.predict(network, records))
-    yield from in_moses_format(answers) if moses else answers
+    ahead = 1 if list(files) == ["-"] and sys.stdin.isatty() else WINDOW
+    found = trained.task.answers(trained.network, iter(trained.task.read_inputs(files)), ahead)
+    yield from in_moses_format(found) if moses else found
     tell(trained.task.notices)
-
-
-def windows(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
-    """windows(iter("abcde"), 2) -> ["a", "b"], ["c", "d"], ["e"]"""
-    while window := list(islice(records, size)):
-        yield window
 
 
 def in_moses_format(answers: Iterator[Prediction]) -> Iterator[Prediction]:
@@ -50,6 +59,12 @@ def in_moses_format(answers: Iterator[Prediction]) -> Iterator[Prediction]:
             yield Prediction(next(format_nbest([candidate])), {"id": number, **each})
 
 
-def lines(result: Iterator[Prediction], *, json: bool = False) -> Iterator[str]:
-    for prediction in result:
-        yield as_json({"prediction": prediction.text, **prediction.details}) if json else prediction.text
+def lines(result: Answers, *, json: bool = False) -> Iterator[str]:
+    if json:
+        return (as_json({"prediction": prediction.text, **prediction.details}) for prediction in result)
+    return result.written()
+
+
+def save(result: Answers, output: str) -> None:
+    """The lines in a file, written as they come."""
+    write_atomically(output, lambda file: file.writelines(f"{line}\n".encode() for line in result.written(output)))

@@ -55,6 +55,8 @@ class TrainingBar:
                         speed=speed)
 
     def evaluated(self, progress: Step, score: float, best: float) -> None:
+        if self.bar.disable:
+            return
         text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
         self.bar.update(self.line, dev=text)
         self.bar.console.print(f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}", highlight=False)

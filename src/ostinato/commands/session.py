@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
 from ostinato.training import average, checkpoint
+from ostinato.training.averaged_sgd import averaged, stalled
 from ostinato.training.curves import Curves
 from ostinato.training.gradients import GradientWatch
 from ostinato.training.interrupt import Interrupt, interruptible
 from ostinato.training.lock import locked
-from ostinato.training.loop import BEGINNING, Progress, TrainingDiverged, leaves, train
+from ostinato.training.loop import BEGINNING, Progress, Shuffled, TrainingDiverged, leaves, train
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule, crossed
@@ -51,7 +52,7 @@ class Session:
     network: nn.Module
     optimizer: torch.optim.Optimizer | None  # None where nothing is left to be learned step by step
     schedule: Schedule
-    batches: Batches
+    batches: Shuffled
     curves: Curves
     interrupt: Interrupt
     saved: checkpoint.Checkpoint
@@ -67,7 +68,7 @@ class Session:
 def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[Session]:
     """Everything made ready for run(): data read, vocabularies fitted, network built or restored. Holds the folder's lock."""
     began = time.monotonic()
-    plan = resumed_plan(folder, task, given) if resume else make_plan(task, **given)
+    plan = resumed_plan(started := read_plan(folder, task), folder, given) if resume else make_plan(task, **given)
     device = choose(plan.device)
     if not resume:
         refuse_used(folder, overwrite)
@@ -77,8 +78,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
     batches = make_batches(built, data, training, plan.seed)
-    if "epochs" not in plan.values:
-        training = training.stretched(len(batches))
+    training = stretched(training, plan, batches)
     optimizer = None if built.solved else build_optimizer(network, training)
     # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
@@ -87,13 +87,23 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
         if not going_on:
             refuse_used(folder, overwrite or resume)  # another process may have been quicker
             begin_folder(folder, plan, built, data)
+        elif plan != started:
+            save_plan(folder, plan)  # a changed end holds for the next --resume, too
         saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
         tell([*data.said, *built.notices])
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
+        if going_on:
+            before = stretched(started.build_options(), started, batches)
+            tell(moved(Schedule(before, started.time_limit, schedule.spent), schedule, saved))
         resumed_step = saved.position.step if going_on else None
         curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
         yield Session(folder, plan, built, training, data, network, optimizer, schedule, batches, curves, interrupt, saved,
                       saved.counters.get("tokens", 0), saved.counters.get("training_seconds", 0.0))
+
+
+def stretched(training: Options, plan: Plan, batches: Shuffled) -> Options:
+    """With more epochs where the data is small, unless the plan says how many."""
+    return training if "epochs" in plan.values else training.stretched(len(batches))
 
 
 def fresh_network(task: Task, data: Data) -> nn.Module:
@@ -109,6 +119,10 @@ def begin_folder(folder: Path, plan: Plan, task: Task, data: Data) -> None:
     clear(folder)
     run_folder.save_description(folder, task)
     run_folder.save_baseline(folder, task.baseline(data.train))
+    save_plan(folder, plan)
+
+
+def save_plan(folder: Path, plan: Plan) -> None:
     write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
 
 
@@ -131,13 +145,13 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 def clear(folder: Path) -> None:
     """Removes what an earlier run left, and nothing else."""
     shutil.rmtree(folder / "training", ignore_errors=True)
-    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "curves.png"):
+    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "baseline.safetensors", "curves.png"):
         (folder / name).unlink(missing_ok=True)
     (folder / "training").mkdir(parents=True, exist_ok=True)
 
 
-def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
-    """The plan that the run was started with; raises InputError for settings that would make it another run."""
+def read_plan(folder: Path, task: str) -> Plan:
+    """The plan that the run was started with."""
     path = folder / PLAN
     if not path.is_file():
         raise InputError(f"{folder}: no run to resume; leave out --resume to start one")
@@ -147,7 +161,13 @@ def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
         raise InputError(f"{path}: damaged; leave out --resume and choose another --out to train anew") from None
     if plan.task != task:
         raise InputError(f"{folder}: a run of task {plan.task}, not {task}")
-    asked = make_plan(task, **given)
+    return plan
+
+
+def resumed_plan(started: Plan, folder: Path, given: dict[str, Any]) -> Plan:
+    """The same plan with another end, where one is asked for; raises InputError for settings that would make it another run."""
+    plan = replace(started, values=dict(started.values))
+    asked = make_plan(plan.task, **given)
     differing = {name: value for name, value in asked.values.items() if plan.values.get(name, value) != value or name not in plan.values}
     for part in ("train", "dev", "test"):
         if getattr(asked, part) and getattr(asked, part) != getattr(plan, part):
@@ -163,8 +183,23 @@ def resumed_plan(folder: Path, task: str, given: dict[str, Any]) -> Plan:
     return plan
 
 
-def make_batches(task: Task, data: Data, training: Options, seed: int) -> Batches:
+def moved(before: Schedule, now: Schedule, saved: checkpoint.Checkpoint) -> list[str]:
+    """Says that a learning rate which falls until the end goes on elsewhere on its curve, as the end has moved."""
+    if before.options.schedule not in ("cosine", "linear"):
+        return []
+    step, epoch = saved.position.step + 1, saved.counters.get("epoch", 0.0)
+    old, new = before(step, epoch), now(step, epoch)
+    if abs(new - old) <= 0.01 * now.options.initial_rate:
+        return []
+    return [f"the {now.options.schedule} schedule ends with the run, whose end has moved: it goes on at a learning rate of {new:.2g} "
+            f"instead of {old:.2g}"]
+
+
+def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffled:
     records = task.learnable(data.train)
+    own = task.batches(records, batch_size=training.batch_size, batch_tokens=training.batch_tokens, seed=seed)
+    if own is not None:
+        return own
     examples = [task.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
@@ -219,6 +254,13 @@ def run(session: Session) -> None:
 
 def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
     """A dev score; the weights are kept if it is the best so far, or may yet be averaged."""
+    with averaged(session.optimizer):
+        score_weights(session, progress, bar)
+    if session.options.optimizer == "asgd" and stalled(session.schedule.scores, session.options.average_patience):
+        session.optimizer.begin()
+
+
+def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> None:
     name = session.task.dev_metric
     session.network.eval()
     score = session.task.quick_score(session.network, session.data.dev, name)

@@ -35,6 +35,7 @@ def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[s
              "settings": settings}  # fmt: skip
     with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
         run(session)
+        session.interrupt.at_once(f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume")
         return finish(session)
 
 
@@ -48,13 +49,22 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield from table(columns, [cells(each) for each in report["table"]])
     for metric, details in report["details"].items():
         yield f"{metric}: " + ", ".join(f"{name} {value}" for name, value in details.items())
-    yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}"
+    simpler = "".join(f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", []))
+    yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
     for example in report["examples"]:
         yield ""
-        yield from (f"  {name:<10} {text}" for name, text in example.items())
+        for name, text in example.items():
+            first, *more = text.split("\n")
+            yield f"  {name:<10} {first}"
+            yield from (f"{'':<13}{line}" for line in more)
     yield ""
     yield "Next:"
     yield from (f"  {command}" for command in report["next"])
+
+
+def shown_metrics(baseline: dict[str, Any]) -> str:
+    """{"metrics": {"perplexity": 642.1}} -> "perplexity 642.1" """
+    return ", ".join(f"{name} {number(float(value))}" for name, value in baseline["metrics"].items())
 
 
 def cells(row: dict[str, Any]) -> list[Any]:

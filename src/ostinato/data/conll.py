@@ -24,11 +24,13 @@ ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
 
 
 class Sentence(NamedTuple):
-    """Sentence(["West", "Indian"], ["B-MISC", "I-MISC"]); without tags where none are known."""
+    """Sentence(["West", "Indian"], ["B-MISC", "I-MISC"]); without tags where none are known. `features` has further columns that
+    are read beside the words, for each word one value of each: [("NNP", "I-NP"), ("JJ", "I-NP")]"""
 
     words: Sequence[str]
     tags: Sequence[str] = ()
     block: Block | None = None
+    features: Sequence[Sequence[str]] = ()
 
 
 class Block(NamedTuple):
@@ -99,6 +101,15 @@ class Layout(NamedTuple):
             raise InputError(f"{self.file}:{self.line}: {option} {wanted}: no such column{known}")
         return self.names.index(wanted.lower())
 
+    def further(self, given: Sequence[str], others: Sequence[int | None]) -> list[int]:
+        """Which columns are read beside the word, from 0; InputError for the word's own, the tag's, or one given twice."""
+        found = [self.column(each, each, "--feature-columns") for each in given]
+        wrong = next((each for place, each in enumerate(found) if each in others or each in found[:place]), None)
+        if wrong is not None:
+            what = "given twice" if wrong not in others else "the word's own" if wrong == others[0] else "that of the tag to be learned"
+            raise InputError(f"{self.file}:{self.line}: --feature-columns {','.join(given)}: column {wrong + 1} is {what}")
+        return found
+
 
 def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     """How a file is laid out, from its first lines; None where no token stands in them."""
@@ -119,7 +130,8 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     return Layout(shown(file), number, len(fields), tabs, conllu, names)
 
 
-def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column: str | None = None) -> Iterator[Sentence]:
+def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column: str | None = None,
+                   feature_columns: Sequence[str] = ()) -> Iterator[Sentence]:
     """The tagged sentences of a file, one at a time.
 
     next(read_sentences("dev.conllu", tag_column="xpos")) -> Sentence(["Al", "-", "Zaman"], ["NNP", "HYPH", "NNP"])
@@ -135,17 +147,19 @@ def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column
     if word == tag:
         raise InputError(f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; "
                          "a token needs its tag beside it")
+    further = layout.further(feature_columns, (word, tag))
     may_be_missing = layout.conllu and CONLLU[tag] in ("upos", "xpos")
     words: list[str] = []
     tags: list[str] = []
+    features: list[tuple[str, ...]] = []
     for number, line in enumerate(chain(head, lines), start=1):
         fields = token(layout, number, line, first=not words)
         if fields is None:
             continue
         if not fields:
             if words:
-                yield Sentence(words, tags)
-                words, tags = [], []
+                yield Sentence(words, tags, features=features)
+                words, tags, features = [], [], []
             continue
         if not fields[word] or not fields[tag] or (may_be_missing and fields[tag] == "_"):
             missing = f"the token '{fields[word]}' has no tag" if fields[word] else "no word"
@@ -153,8 +167,10 @@ def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column
                              "or name another --tag-column")
         words.append(fields[word])
         tags.append(fields[tag])
+        if further:
+            features.append(tuple(fields[each] for each in further))
     if words:
-        yield Sentence(words, tags)
+        yield Sentence(words, tags, features=features)
 
 
 def token(layout: Layout, number: int, line: str, *, first: bool) -> list[str] | None:
@@ -194,7 +210,8 @@ def count_columns(file: FilePath) -> int:
 
 
 def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: str | None = None, columns: bool | None = None,
-                trained_columns: int = 2, known_tags: frozenset[str] = frozenset()) -> Iterator[Sentence]:
+                trained_columns: int = 2, known_tags: frozenset[str] = frozenset(),
+                feature_columns: Sequence[str] = ()) -> Iterator[Sentence]:
     """What is to be tagged, one sentence at a time, each with the lines that it stands on.
 
     columns          whether the file has columns (True) or a sentence a line (False); None: seen from its first lines,
@@ -207,13 +224,16 @@ def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: s
         columns = bool(columns) and any(line.startswith(("#", BOUNDARY)) for line in head)
     elif columns is None:
         columns = has_columns(file, head, layout, trained_columns, known_tags)
+    if feature_columns and not columns and layout is not None:
+        raise InputError(f"{layout.file}:{layout.line}: a sentence a line, but the model reads the columns {','.join(feature_columns)} "
+                         "beside the word; give a file of columns (--layout columns if this is one)")
     everything = chain(head, lines)
     if not columns:
         yield from (Sentence(words_of(line)) for line in everything)
     elif layout is None:
         yield Sentence([], (), Block(list(everything), [], [], None, "\t"))
     else:
-        yield from blocks(layout, everything, word_column, tag_column)
+        yield from blocks(layout, everything, word_column, tag_column, feature_columns)
 
 
 def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained_columns: int, known_tags: frozenset[str]) -> bool:
@@ -231,11 +251,14 @@ def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained_col
     return len(rows) > 1 and layout.columns == 1 or len(rows) > 2 and layout.columns == trained_columns - 1 and not head[-1].strip()
 
 
-def blocks(layout: Layout, lines: Iterator[str], word_column: str | None, tag_column: str | None) -> Iterator[Sentence]:
+def blocks(layout: Layout, lines: Iterator[str], word_column: str | None, tag_column: str | None,
+           feature_columns: Sequence[str]) -> Iterator[Sentence]:
     word = layout.column(word_column, "form" if "form" in layout.names else 1, "--word-column")
     column = layout.column(tag_column, "upos", "--tag-column") if layout.conllu else None
+    further = layout.further(feature_columns, (word, column))
     separator = "\t" if layout.tabs or layout.columns == 1 else " "
     words: list[str] = []
+    features: list[tuple[str, ...]] = []
     block = Block([], [], [], column, separator)
     for number, line in enumerate(lines, start=1):
         fields = token(layout, number, line, first=not words)
@@ -244,11 +267,13 @@ def blocks(layout: Layout, lines: Iterator[str], word_column: str | None, tag_co
             if not fields[word]:
                 raise InputError(f"{layout.file}:{number}: no word in column {word + 1}")
             words.append(fields[word])
+            if further:
+                features.append(tuple(fields[each] for each in further))
             block.places.append(len(block.lines) - 1)
         elif fields is None and line.startswith(BOUNDARY):
             block.boundaries.append(len(block.lines) - 1)
         elif fields is not None:
-            yield Sentence(words, (), block)
-            words, block = [], Block([], [], [], column, separator)
+            yield Sentence(words, (), block, features)
+            words, features, block = [], [], Block([], [], [], column, separator)
     if block.lines:
-        yield Sentence(words, (), block)
+        yield Sentence(words, (), block, features)

@@ -8,7 +8,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,8 +132,8 @@ def read_npz(file: FilePath) -> Iterator[Series]:
         yield Series(one, label, where)
 
 
-def cut(values: np.ndarray, lengths: np.ndarray | None, file: FilePath) -> list[np.ndarray]:
-    """X as one array a series, without its padding."""
+def cut(values: np.ndarray, lengths: np.ndarray | None, file: FilePath, *, name: str = "X") -> list[np.ndarray]:
+    """X (or what else it is called) as one array a series, without its padding."""
     if lengths is None:
         return list(values)
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
@@ -142,11 +142,11 @@ def cut(values: np.ndarray, lengths: np.ndarray | None, file: FilePath) -> list[
     if total == len(values) and len(lengths) != len(values):  # one after another
         return np.split(values, np.cumsum(lengths)[:-1])
     if len(lengths) != len(values):
-        raise InputError(f"{shown(file)}: {len(lengths):,} lengths for {len(values):,} rows of X; "
-                         f"expected one a series, or X of {total:,} rows, one series after another")
+        raise InputError(f"{shown(file)}: {len(lengths):,} lengths for {len(values):,} rows of {name}; "
+                         f"expected one a series, or {name} of {total:,} rows, one series after another")
     if int(lengths.max(initial=0)) > values.shape[1]:
         number = int(lengths.argmax())
-        raise InputError(f"{shown(file)}: series {number + 1} has length {lengths[number]}, but X only {values.shape[1]} steps")
+        raise InputError(f"{shown(file)}: series {number + 1} has length {lengths[number]}, but {name} only {values.shape[1]} steps")
     return [row[:length] for row, length in zip(values, lengths, strict=True)]
 
 
@@ -165,11 +165,11 @@ def labels_of(arrays: dict[str, np.ndarray], number: int, file: FilePath) -> lis
     return [names[label] for label in labels.tolist()]
 
 
-def load_arrays(file: FilePath) -> dict[str, np.ndarray]:
-    """The arrays of an .npz by name, its headers checked before anything is read: no objects, no absurd sizes."""
+def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.ndarray]:
+    """The `wanted` arrays of an .npz by name, its headers checked before anything is read: no objects, no absurd sizes."""
     try:
         with zipfile.ZipFile(file) as archive:
-            names = [info.filename for info in archive.infolist() if info.filename.removesuffix(".npy") in ARRAYS]
+            names = [info.filename for info in archive.infolist() if info.filename.removesuffix(".npy") in wanted]
             for name in names:
                 check_header(archive, name, file)
         with np.load(file, allow_pickle=False) as opened:

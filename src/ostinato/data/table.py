@@ -15,10 +15,15 @@ from ostinato.errors import InputError, nearest
 ALIASES = {
     "source": ("src",),
     "target": ("tgt", "trg"),
+    "utterance": ("source", "src", "question"),
+    "reply": ("target", "tgt", "trg", "answer", "response"),
     "text": ("sentence",),
     "label": ("tag",),
     "audio": ("audio_filepath", "audio_file"),
     "image": ("file_name",),
+    "sequence": ("seq",),
+    "labels": ("classes",),
+    "name": ("id",),
 }
 KINDS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 KINDS |= {".parquet": "parquet"}

@@ -115,8 +115,9 @@ def damaged_gzip(path: FilePath, lines: int, error: Exception) -> str:
     return f"{shown(path)}: the gzip data is cut short or damaged{after} ({error}); copy the file again"
 
 
-def not_utf8(path: FilePath, number: int, line: bytes, start: int) -> str:
-    column = len(line[:start].decode()) + 1
+def not_utf8(path: FilePath, number: int, line: bytes, start: int, *, before: int = 0) -> str:
+    """`before`: how many characters of the line precede these bytes."""
+    column = before + len(line[:start].decode()) + 1
     what = f"{shown(path)}:{number}:{column}: byte 0x{line[start]:02x} is not UTF-8"
     return f"{what}; convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8"
 

@@ -32,14 +32,14 @@ def scaled_mask(x: Tensor, rate: float) -> Tensor:
 class Dropout(nn.Module):
     """dropout() as a module: nothing at all in evaluation, or at rate 0."""
 
-    def __init__(self, rate: float):
+    def __init__(self, rate: float, *, locked: bool = False):
         super().__init__()
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be at least 0 and below 1; got {rate}")
-        self.rate = rate
+        self.rate, self.locked = rate, locked
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.rate, training=self.training)
+        return dropout(x, self.rate, training=self.training, locked=self.locked)
 
     def extra_repr(self) -> str:
         return f"{self.rate}"

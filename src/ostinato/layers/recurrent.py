@@ -93,7 +93,18 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
         """(x [B, T, D], lengths [B] or mask [B, T], state) -> (outputs [B, T, output_size], state)"""
+        if lengths is None and state is not None and not torch.is_grad_enabled() and self.steps_alone(x):
+            found = kernels.one_step(self, list(self.cells), x[:, 0], state, residual=self.residual)
+            if found is not None:
+                return found[0].unsqueeze(1), found[1]
         return self.through(self.run_cell, x, lengths, state)
+
+    def steps_alone(self, x: Tensor) -> bool:
+        """Whether this is a single step that needs nothing but the formulas, as in decoding."""
+        inside = self.inside
+        random = self.training and (self.dropout or inside["recurrent_dropout"] or inside["weight_drop"])
+        plain = self.directions == 1 and not (random or any(inside["zoneout"]))
+        return plain and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
         """The same run by the reference, keeping every gate and state of every layer at every step, by name."""

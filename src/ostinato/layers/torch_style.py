@@ -18,8 +18,9 @@ from ostinato import cells, kernels
 from ostinato.cells.cell import Cell, real, scan
 from ostinato.cells.cell import reverse as reversed_rows
 from ostinato.kernels import native
-from ostinato.kernels.lookup import run as native_run
-from ostinato.kernels.lookup import run_both, switched_off
+from ostinato.kernels.running import run as native_run
+from ostinato.kernels.running import run_both
+from ostinato.kernels.switch import switched_off
 from ostinato.layers.check import check_lengths
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save

@@ -6,15 +6,35 @@
 
 so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
 
-from ostinato.metrics import accuracy, bleu, calibration_error, chrf, f1, mae, perplexity, precision, recall
+from ostinato.metrics import (
+    accuracy,
+    auprc,
+    auroc,
+    bits_per_character,
+    bleu,
+    calibration_error,
+    chrf,
+    exact_match,
+    f1,
+    mae,
+    nll_per_step,
+    perplexity,
+    precision,
+    recall,
+)
 
 METRICS = {
     "accuracy": accuracy,
+    "auprc": auprc,
+    "auroc": auroc,
+    "bits_per_character": bits_per_character,
     "bleu": bleu,
     "calibration_error": calibration_error,
     "chrf": chrf,
+    "exact_match": exact_match,
     "f1": f1,
     "mae": mae,
+    "nll_per_step": nll_per_step,
     "perplexity": perplexity,
     "precision": precision,
     "recall": recall,

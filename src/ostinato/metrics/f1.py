@@ -26,3 +26,14 @@ def score(total: Sequence[float]) -> float:
     classes = zip(total[::3], total[1::3], total[2::3], strict=True)
     each = [2 * right / (found + there) for right, found, there in classes if found + there]
     return float(sum(each) / len(each)) if each else 0.0
+
+
+def count_labels(prediction: Sequence[int], reference: Sequence[int], classes: Sequence[int]) -> tuple[int, ...]:
+    """The same of many examples at once, each with one of the classes: count_labels([0, 1], [1, 1], [1]) -> (1, 1, 2)"""
+    import numpy as np
+
+    given, true = np.asarray(prediction), np.asarray(reference)
+    if given.shape != true.shape:
+        raise ValueError(f"f1 needs a label for each in the reference; got {given.size} for {true.size}")
+    return tuple(int(number) for each in classes
+                 for number in (((given == each) & (true == each)).sum(), (given == each).sum(), (true == each).sum()))  # fmt: skip

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
+from ostinato.data.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.spelling import Speller
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.models.loss import Loss
 
-POOLINGS = ("last", "both-ends", "mean", "max", "attention", "ensemble")
+POOLINGS = ("last", "both-ends", "middle", "mean", "max", "attention", "ensemble")
 Head = Classes | ManyLabels | Grades
 
 
@@ -45,6 +46,7 @@ class RecurrentBody(nn.Module):
 
     pooling     last        the state behind the last step (backwards: behind the first): what the network itself kept
                 both-ends   the outputs at the first and at the last step, of both directions
+                middle      the output at the middle step: for sequences cut out around what they are about
                 mean, max   over the outputs of all steps
                 attention   the outputs weighed by a learned question
                 ensemble    every step's output is classified, and the mean of the probabilities is the answer
@@ -76,7 +78,10 @@ class RecurrentBody(nn.Module):
             return outputs.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
         if self.pooling == "attention":
             return self.attend(outputs, mask)
-        last = outputs[torch.arange(len(outputs), device=outputs.device), (lengths - 1).to(outputs.device)]
+        rows = torch.arange(len(outputs), device=outputs.device)
+        if self.pooling == "middle":
+            return outputs[rows, (lengths // 2).to(outputs.device)]
+        last = outputs[rows, (lengths - 1).to(outputs.device)]
         return torch.cat([outputs[:, 0], last], -1)
 
 
@@ -85,17 +90,20 @@ class Classifier(nn.Module):
 
     embedding   tokens [B, T] -> vectors [B, T, E]; None where the inputs are vectors already
     body        (vectors, lengths) -> one vector each [B, P], or one for every step [B, T, P], classified together
-    head        vectors -> probabilities: models.labels.Classes, ManyLabels or Grades"""
+    head        vectors -> probabilities: models.labels.Classes, ManyLabels or Grades
+    speller     the batch's spellings -> further vectors [B, T, S], joined to the embedding's"""
 
     def __init__(self, embedding: nn.Module | None, body: nn.Module, head: Head, *, dropout: float = 0.0,
-                 input_dropout: float | None = None):
+                 input_dropout: float | None = None, speller: Speller | None = None):
         super().__init__()
-        self.embedding, self.body, self.head = embedding, body, head
+        self.embedding, self.speller, self.body, self.head = embedding, speller, body, head
         self.input_dropout = Dropout(dropout if input_dropout is None else input_dropout)
         self.dropout = Dropout(dropout)
 
     def states(self, batch: Batch) -> Tensor:
         vectors = batch.inputs if self.embedding is None else self.embedding(batch.inputs)
+        if self.speller is not None:
+            vectors = torch.cat([vectors, self.speller(batch.spellings)], -1)
         return self.dropout(self.body(self.input_dropout(vectors), batch.lengths))
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
@@ -110,6 +118,20 @@ class Classifier(nn.Module):
         return given if given.dim() == 2 else mean_of_real(given, batch.lengths)
 
 
+class FrameClassifier(Classifier):
+    """Many to many, aligned: a label for every step. The body gives a vector for each [B, T, P]; targets are [B, T]."""
+
+    def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The sum over all real steps of -log P(label)."""
+        wanted = batch.targets != IGNORE
+        losses = self.head.losses(self.states(batch)[wanted], batch.targets[wanted])
+        return Loss(losses.sum(), int(wanted.sum()))
+
+    def probabilities(self, batch: Batch) -> Tensor:
+        """[B, T, C]"""
+        return self.head.probabilities(self.states(batch))
+
+
 def mean_of_real(values: Tensor, lengths: Tensor) -> Tensor:
     """The mean over each row's real steps: [B, T, ...] -> [B, ...]"""
     mask = real(lengths, values.shape[1], values.device).view(*values.shape[:2], *[1] * (values.dim() - 2))
@@ -117,11 +139,17 @@ def mean_of_real(values: Tensor, lengths: Tensor) -> Tensor:
 
 
 class Together(nn.Module):
-    """Several trained classifiers as one: the mean of their probabilities."""
+    """Several classifiers as one: the mean of their probabilities. They may be trained side by side (each by its own loss), or
+    have been trained before (Lakshminarayanan, Pritzel and Blundell 2017)."""
 
     def __init__(self, models: Sequence[nn.Module]):
         super().__init__()
         self.models = nn.ModuleList(models)
+
+    def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The mean of the members' losses."""
+        losses = [model.loss(batch) for model in self.models]
+        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count)
 
     def probabilities(self, batch: Batch) -> Tensor:
         return torch.stack([model.probabilities(batch) for model in self.models]).mean(0)

@@ -151,15 +151,20 @@ class EncoderDecoder(nn.Module):
         self.label_smoothing = label_smoothing
         self.teacher_forcing = teacher_forcing
 
+    def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:
+        """The encoder's outputs [B, S, M], how many of each row are real [B], and its state."""
+        outputs, state = self.encoder(batch.inputs, batch.lengths)
+        return outputs, batch.lengths, state
+
     def start(self, batch: Batch) -> DecoderState:
         """The sources, read: the state from which decoding begins, one row a source."""
-        outputs, state = self.encoder(batch.inputs, batch.lengths)
+        outputs, lengths, state = self.read(batch)
         decoder = self.decoder
         recurrent = fit_layers(state, decoder.recurrent, len(batch))
         context = recurrent[-1][0] if decoder.context == "every" else None
         if decoder.attention is None:
             return DecoderState(recurrent, context=context)
-        positions = real(batch.lengths, outputs.shape[1], outputs.device)
+        positions = real(lengths, outputs.shape[1], outputs.device)
         memory = decoder.attention.remember(decoder.dropout(outputs), positions)
         feed = outputs.new_zeros(len(batch), decoder.embedding.embedding_dim) if decoder.input_feeding else None
         return DecoderState(recurrent, memory, context, feed, outputs.new_zeros(positions.shape))

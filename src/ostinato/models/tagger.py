@@ -30,21 +30,24 @@ class Tagger(nn.Module):
     speller    their characters' encoder; None if only whole words are read
     crf        scores of neighbouring labels; None: each label by itself (softmax)
     legal      (start, transitions, end): masks of what labels may stand where; without a CRF they count when predicting
+    features   embeddings of what else is known of each word: inputs are [B, T, 1 + F] then, the words first
     unknown    the token that stands for unknown words; while training, a word w takes its place with probability
                `unknown_rate[w]`, so that the network learns what to make of a word that it does not know
     """
 
     def __init__(self, words: Embedding | None, speller: Speller | None, cell: CellType, hidden_size: int, labels: int, *, layers: int = 1,
                  legal: Sequence[Sequence] = (None, None, None), crf: bool = True, dropout: float = 0.0, recurrent_dropout: float = 0.0,
-                 locked: bool = False, unknown: int = 1):
+                 locked: bool = False, unknown: int = 1, features: Sequence[Embedding] = ()):
         super().__init__()
         if words is None and speller is None:
             raise ValueError("words or speller: one of them must be given")
         if hidden_size % 2:
             raise ValueError(f"hidden_size must be even, half of it for each direction; got {hidden_size}")
         self.words, self.speller, self.unknown = words, speller, unknown
+        self.features = nn.ModuleList(features)
         size = (words.embedding_dim if words is not None else 0) + (speller.output_size if speller is not None else 0)
-        self.dropout = Dropout(dropout)
+        size += sum(each.embedding_dim for each in features)
+        self.dropout = Dropout(dropout, locked=locked)
         self.recurrent = Recurrent(cell, size, hidden_size // 2, layers=layers, bidirectional=True, dropout=dropout, locked=locked,
                                    recurrent_dropout=recurrent_dropout)
         self.output = nn.Linear(self.recurrent.output_size, labels)
@@ -61,9 +64,11 @@ class Tagger(nn.Module):
 
     def emissions(self, batch: Batch) -> Tensor:
         """The score of each label at each step, [B, T, K]."""
-        parts = [] if self.words is None else [self.words(self.some_unknown(batch.inputs))]
+        words, *further = batch.inputs.unbind(2) if batch.inputs.dim() == 3 else [batch.inputs]
+        parts = [] if self.words is None else [self.words(self.some_unknown(words))]
         if self.speller is not None:
             parts.append(self.speller(batch.spellings))
+        parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
         outputs, _ = self.recurrent(self.dropout(torch.cat(parts, -1)), batch.lengths)
         return self.output(self.dropout(outputs))
 

@@ -1,12 +1,19 @@
 """The tasks by name. To add one: a file with a Task, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.captioning import Captioning
 from ostinato.tasks.classification import Classification
+from ostinato.tasks.dialogue import Dialogue
+from ostinato.tasks.genome import Genome
+from ostinato.tasks.language import Language
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
+from ostinato.tasks.video import Video
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Translation, Classification, Tagging)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video)
+}
 
 
 def task_class(name: str) -> type[Task]:

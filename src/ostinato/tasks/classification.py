@@ -15,8 +15,10 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.embeddings import Pretrained, read_embeddings
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
+from ostinato.data.letters import Letters
 from ostinato.data.scaler import Scaler
 from ostinato.data.series import as_series, is_series, series_of_line
+from ostinato.data.spelling import SPACE
 from ostinato.data.text import shown
 from ostinato.data.units import Units, fit_units, units_from_dict
 from ostinato.data.vocabulary import UNK, Vocabulary
@@ -31,6 +33,10 @@ from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
 MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
 SOLVED = ("bag-of-words", "most-frequent")
+FEW_WORDS = 400_000  # so many are learned quickly enough that several networks can be afforded
+MEMBERS = 4
+REMEMBERED = 200_000  # words whose characters' numbers are kept at hand
+CHOSEN = ("weights", "embedding_size", "fixed_length", "members")  # what fit() sets where nothing else was asked for
 NEURAL = ("convolution", "feedforward")
 
 
@@ -71,6 +77,11 @@ class Classification(Task):
     embedding_size: int = option(300, "dimensions of a token's vector", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
     bidirectional: bool = option(True, "read both ways")
+    characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how the characters of words are read, too")
+    character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
+    affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
+    members: int | None = option(None, "networks trained side by side, whose probabilities are averaged "
+                                 "(default: 4 for a recurrent network of words that learns from few, up to 400,000; else 1)", minimum=1)
     pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
     dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
     input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
@@ -93,11 +104,13 @@ class Classification(Task):
 
     labels: Vocabulary = field(init=False, default=None)
     units: Units = field(init=False, default=None)
+    letters: Letters | None = field(init=False, default=None)
     scaler: Scaler = field(init=False, default=None)
     bag: Bag = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
+    remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self):
@@ -105,6 +118,8 @@ class Classification(Task):
             self.model, self.cell = "recurrent", self.model
         if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
+        if self.characters == "recurrent" and self.character_size % 2:
+            raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
         if self.ordinal and self.label_separator:
             raise InputError("--ordinal and --label-separator exclude each other: an example has one grade")
         if self.label_separator is not None and not self.label_separator.strip("\r\n"):
@@ -124,6 +139,11 @@ class Classification(Task):
     def many(self) -> bool:
         """Whether an example may have several labels."""
         return self.label_separator is not None
+
+    @property
+    def spells(self) -> bool:
+        """Whether the characters of words are read, too. Published baselines stay as they are."""
+        return self.model == "recurrent" and self.unit == "word" and self.characters != "none"
 
     @property
     def reads_text(self) -> bool:
@@ -227,6 +247,11 @@ class Classification(Task):
         size = self.vocabulary_size or (8000 if self.unit == "subword" else 20_000)
         minimum = self.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
         self.units = fit_units(self.unit, texts, size=size, minimum_count=minimum, lowercase=self.lowercase, tokenized=self.tokenized)
+        if self.spells:
+            self.letters = Letters.fit(map(self.units.normalise, texts))
+        if self.members is None:
+            few = self.spells and sum(min(text.count(" ") + 1, self.maximum_tokens) for text in texts) <= FEW_WORDS
+            self.members = MEMBERS if few else 1
         if self.embeddings is not None:
             self.pretrained = read_embeddings(self.embeddings, self.units.all_tokens)
             self.embedding_size = self.pretrained.vectors.shape[1]
@@ -235,17 +260,20 @@ class Classification(Task):
 
     def state(self) -> dict[str, Any]:
         state = {"labels": self.labels.to_dict()}
-        for name in ("units", "scaler", "bag"):
+        for name in ("units", "letters", "scaler", "bag"):
             if getattr(self, name) is not None:
                 state[name] = getattr(self, name).to_dict()
-        return {**state, "weights": self.weights, "embedding_size": self.embedding_size, "fixed_length": self.fixed_length}
+        chosen = {name: getattr(self, name) for name in CHOSEN}
+        return {**state, **chosen}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.labels = Vocabulary.from_dict(state["labels"])
         self.units = units_from_dict(state["units"]) if "units" in state else None
         self.scaler = Scaler.from_dict(state["scaler"]) if "scaler" in state else None
         self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
-        self.weights, self.embedding_size, self.fixed_length = state["weights"], state["embedding_size"], state["fixed_length"]
+        self.letters = Letters.from_dict(state["letters"]) if "letters" in state else None
+        for name in CHOSEN:
+            setattr(self, name, state[name])
 
     def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
         target = targets_of(self.labels_of(record), self.labels, self.many)
@@ -255,15 +283,26 @@ class Classification(Task):
             return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
         if self.scaler is not None:
             return Example(torch.from_numpy(self.scaler(record.inputs)), target)
-        numbers = self.units.encode(record.inputs) or [UNK]  # an empty text has an answer, too
-        return Example(torch.tensor(self.shortened(numbers), dtype=torch.int64), target)
+        if self.letters is None:
+            numbers = self.units.encode(record.inputs) or [UNK]  # an empty text has an answer, too
+            return Example(torch.tensor(self.shortened(numbers), dtype=torch.int64), target)
+        tokens = self.shortened(self.units.tokens(record.inputs) or [""])
+        numbers = self.units.vocabulary.encode(tokens)
+        return Example(torch.tensor(numbers, dtype=torch.int64), target, [self.spelled(token) for token in tokens])
 
-    def shortened(self, numbers: list[int]) -> list[int]:
-        excess = len(numbers) - self.maximum_tokens
+    def spelled(self, token: str) -> tuple[int, ...]:
+        if len(self.remembered) > REMEMBERED:
+            self.remembered.clear()
+        if token not in self.remembered:
+            self.remembered[token] = self.letters.spell(token.removeprefix(SPACE))
+        return self.remembered[token]
+
+    def shortened(self, tokens: list) -> list:
+        excess = len(tokens) - self.maximum_tokens
         if excess <= 0:
-            return numbers
+            return tokens
         start = {"end": self.maximum_tokens, "start": 0, "middle": (self.maximum_tokens + 1) // 2}[self.cut]
-        return numbers[:start] + numbers[start + excess :]
+        return tokens[:start] + tokens[start + excess :]
 
     def bag_tokens(self, text: str) -> list[str]:
         return classifiers.bag_tokens(self, text)
@@ -277,7 +316,8 @@ class Classification(Task):
         if self.solved:
             network.put(*self.solution)
         elif self.pretrained is not None:
-            network.embedding.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
+            for member in network.models if isinstance(network, Together) else [network]:
+                member.embedding.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return Together(networks)

@@ -20,7 +20,8 @@ from ostinato.data.spelling import Spelling
 from ostinato.data.units import Characters, Words
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
-from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.layers.spelling import Affixes, Speller
+from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.tasks.task import Baseline, Counts, Unsuitable
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ostinato.tasks.classification import Classification
 
 WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}  # a text is told by few of its words, but by all of its letters
+CHARACTER_DROPOUT = 0.1
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x labels
 
 
@@ -37,16 +39,26 @@ def build(task: Classification) -> nn.Module:
         return Constant(len(task.labels))
     if task.model == "bag-of-words":
         return LinearBag(len(task.bag), len(task.labels), many=task.many)
-    embedding = None
+    return Together([build_one(task) for _ in range(task.members)]) if (task.members or 1) > 1 else build_one(task)
+
+
+def build_one(task: Classification) -> Classifier:
+    embedding = speller = None
     if task.units is not None:
         word_dropout = WORD_DROPOUT[task.unit] if task.word_dropout is None else task.word_dropout
         embedding = Embedding(len(task.units), task.embedding_size, word_dropout=word_dropout)
         embedding.weight.requires_grad_(not (task.embeddings and task.freeze_embeddings))
-    body = build_body(task, task.scaler.dimensions if embedding is None else task.embedding_size)
+    if task.letters is not None:
+        affixes = Affixes(task.affix_size, folded=task.letters.folded()) if task.affix_size else None
+        speller = Speller(task.characters, len(task.letters), task.character_size, cell=CELLS[task.cell], dropout=CHARACTER_DROPOUT,
+                          affixes=affixes)
+    size = task.scaler.dimensions if embedding is None else task.embedding_size + (speller.output_size if speller is not None else 0)
+    body = build_body(task, size)
     input_dropout = task.dropout if embedding is not None else 0.0
     if task.input_dropout is not None:
         input_dropout = task.input_dropout
-    return Classifier(embedding, body, build_head(task, body.output_size), dropout=task.dropout, input_dropout=input_dropout)
+    return Classifier(embedding, body, build_head(task, body.output_size), dropout=task.dropout, input_dropout=input_dropout,
+                      speller=speller)
 
 
 def build_body(task: Classification, size: int) -> nn.Module:

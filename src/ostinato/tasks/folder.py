@@ -55,13 +55,18 @@ def save_report(folder: Path, report: dict[str, Any]) -> None:
 
 def save_baseline(folder: Path, baseline: Baseline) -> None:
     write_atomically(folder / "baseline.json", json.dumps(baseline.state(), ensure_ascii=False).encode())
+    if tensors := baseline.tensors():
+        save_weights(folder / "baseline.safetensors", tensors)
 
 
 def load_baseline(folder: Path, task: Task) -> Baseline | None:
     """What the network is measured against, as `train` left it; None in a folder without."""
     path = folder / "baseline.json"
+    tensors = path.with_suffix(".safetensors")
     try:
-        return task.restore_baseline(read_json(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return task.restore_baseline({**read_json(path), **({"tensors": load_weights(tensors)} if tensors.is_file() else {})})
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:

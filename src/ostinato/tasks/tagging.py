@@ -14,13 +14,14 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences, words_of
 from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.letters import Letters
 from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag, legal
 from ostinato.data.text import shown
-from ostinato.data.vocabulary import BOS, EOS, UNK, Vocabulary
+from ostinato.data.vocabulary import UNK, Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Speller
+from ostinato.layers.spelling import Affixes, Speller
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
@@ -30,7 +31,6 @@ from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, re
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
-LONGEST_WORD = 30  # of longer ones the characters of both ends are read
 REMEMBERED = 200_000  # words whose numbers are kept at hand
 
 
@@ -42,13 +42,15 @@ class Tagging(Task):
     metrics = ("accuracy", "f1", "precision", "recall")
     sample = "tagging"
     models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
-    training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 15.0}
+    training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500,
+                                          "average_checkpoints": 3}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
     # the data
     word_column: str | None = option(None, "the column of the word, by number or name (default: the first; form in CoNLL-U)",
                                      when_predicting=True)
     tag_column: str | None = option(None, "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U)")
+    feature_columns: str | None = option(None, "further columns to read beside the word, by number or name, joined by commas: 2,3")
     scheme: Literal["iobes", "bio", "iob1", "bilou"] = option("iobes", "the scheme in which spans are learned; whatever the files have")
     binary: bool = option(False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O")
     lowercase: bool = option(False, "words are looked up in lower case (their characters keep it)")
@@ -63,9 +65,12 @@ class Tagging(Task):
     embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
     characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how a word's characters are read")
     character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
+    affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
+    feature_size: int = option(20, "dimensions of what each of --feature-columns says of a word", minimum=1)
     crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
     dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
-    word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
+    locked_dropout: bool = option(True, "dropout of the same units at each word of a sentence")
+    word_dropout: float = option(0.15, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
     character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     unknown: float = option(0.25, "x: a word seen n times is <unk> in x / (x + n) of its places while training", minimum=0)
@@ -78,9 +83,10 @@ class Tagging(Task):
                                                              when_predicting=True)
 
     words: Vocabulary = field(init=False, default=None)
-    alphabet: Vocabulary = field(init=False, default=None)
+    letters: Letters = field(init=False, default=None)
     tags: Vocabulary = field(init=False, default=None)
-    written: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
+    features: list[Vocabulary] = field(init=False, default_factory=list)  # of each of --feature-columns
+    file_scheme: str | None = field(init=False, default=None)  # the scheme of the files; "binary" for --binary
     columns: int = field(init=False, default=2)
     counted: dict[str, Any] | None = field(init=False, default=None, repr=False)  # what a baseline as model has learned
     counts: Counter = field(init=False, default=None, repr=False)
@@ -104,11 +110,17 @@ class Tagging(Task):
     def solved(self) -> bool:
         return self.model in KINDS
 
+    @property
+    def further(self) -> list[str]:
+        """The columns read beside the word."""
+        return [column.strip() for column in (self.feature_columns or "").split(",") if column.strip()]
+
     # files to records to examples
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Sentence]:
         found = [self.as_tagged(sentence) for path in files
-                 for sentence in read_sentences(path, word_column=self.word_column, tag_column=self.tag_column)]
+                 for sentence in read_sentences(path, word_column=self.word_column, tag_column=self.tag_column,
+                                                feature_columns=self.further)]
         if not found:
             raise InputError(f"{' '.join(map(shown, files))}: no examples (no line with a word and its tag)")
         if training:
@@ -126,7 +138,7 @@ class Tagging(Task):
         columns = {"auto": None, "columns": True, "sentences": False}[self.layout]
         for path in files:
             yield from read_blocks(path, word_column=self.word_column, tag_column=self.tag_column, columns=columns,
-                                   trained_columns=self.columns, known_tags=known)
+                                   trained_columns=self.columns, known_tags=known, feature_columns=self.further)
 
     def as_record(self, value: Any) -> Sentence:
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
@@ -147,16 +159,18 @@ class Tagging(Task):
         self.counts = Counter(self.looked_up(word) for record in records for word in record.words)
         kept = [word for word, count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0])) if count >= self.minimum_count]
         self.words = Vocabulary([word for word in kept if word not in ("<pad>", "<unk>", "<bos>", "<eos>")])
-        self.alphabet = Vocabulary.count((word for record in records for word in record.words), minimum_count=2)
-        self.written = "binary" if self.binary else detect(record.tags for record in records)
+        self.letters = Letters.fit(word for record in records for word in record.words)
+        self.file_scheme = "binary" if self.binary else detect(record.tags for record in records)
         self.note_repairs(records)
         self.tags = Vocabulary.count((self.learned(record.tags) for record in records), specials=())
         if len(self.tags) < 2:
             raise InputError(f"all {sum(len(record.tags) for record in records):,} words have the tag '{records[0].tags[0]}'; "
                              "a tagger needs two tags or more: is it the right --tag-column?")
-        if self.dev_metric == "f1" and self.written is None:
+        if self.dev_metric == "f1" and self.file_scheme is None:
             raise InputError("--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; use accuracy")
         self.choose_dev_metric()
+        self.features = [Vocabulary.count([features[column] for features in record.features] for record in records)
+                         for column in range(len(self.further))]
         if self.solved:
             self.counted = KINDS[self.model].fit((record.words, self.learned(record.tags)) for record in records).to_dict()
         elif self.embeddings is not None:
@@ -166,7 +180,7 @@ class Tagging(Task):
                                 f"{self.embedding_size} numbers each")
 
     def choose_dev_metric(self) -> None:
-        self.dev_metric = self.dev_metric or ("accuracy" if self.written is None else "f1")
+        self.dev_metric = self.dev_metric or ("accuracy" if self.file_scheme is None else "f1")
 
     def looked_up(self, word: str) -> str:
         """How a word is written in the vocabulary."""
@@ -174,16 +188,16 @@ class Tagging(Task):
         return "".join("0" if letter.isdigit() else letter for letter in word) if self.zero_digits else word
 
     def note_repairs(self, records: Sequence[Sentence]) -> None:
-        if self.written in SCHEMES:
+        if self.file_scheme in SCHEMES:
             changed = sum(tag != right for record in records for tag, right in
-                          zip(record.tags, convert(record.tags, self.written), strict=True))
+                          zip(record.tags, convert(record.tags, self.file_scheme), strict=True))
             repairs = f"; {changed:,} tags broke its rules and were put right as conlleval reads them" if changed else ""
-            self.notices.append(f"tags: spans in scheme {self.written}, learned as {self.scheme}{repairs}")
+            self.notices.append(f"tags: spans in scheme {self.file_scheme}, learned as {self.scheme}{repairs}")
 
     @property
     def spelled_out(self) -> str | None:
         """The scheme in which tags are learned; None where they are no spans."""
-        return self.scheme if self.written in SCHEMES else None
+        return self.scheme if self.file_scheme in SCHEMES else None
 
     def learned(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of a file as the network learns them."""
@@ -191,38 +205,45 @@ class Tagging(Task):
 
     def given(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of the network as the files write them."""
-        return tags if self.spelled_out in (None, self.written) else convert(tags, self.written)
+        return tags if self.spelled_out in (None, self.file_scheme) else convert(tags, self.file_scheme)
 
     def state(self) -> dict[str, Any]:
-        return {"words": self.words.to_dict(), "alphabet": self.alphabet.to_dict(), "tags": self.tags.to_dict(), "written": self.written,
-                "columns": self.columns, "counted": self.counted}
+        return {"words": self.words.to_dict(), "alphabet": self.letters.to_dict(), "tags": self.tags.to_dict(), "written": self.file_scheme,
+                "columns": self.columns, "counted": self.counted, "features": [each.to_dict() for each in self.features]}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.words, self.alphabet, self.tags = (Vocabulary.from_dict(state[part]) for part in ("words", "alphabet", "tags"))
-        self.written, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
+        self.words, self.tags = Vocabulary.from_dict(state["words"]), Vocabulary.from_dict(state["tags"])
+        self.letters = Letters.from_dict(state["alphabet"])
+        self.features = [Vocabulary.from_dict(each) for each in state["features"]]
+        self.file_scheme, self.columns, self.counted = state["written"], int(state["columns"]), state["counted"]
         self.choose_dev_metric()
 
     def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
-        example = self.encode_words(record.words)
+        example = self.encode_inputs(record)
         tags = self.learned(record.tags)
         unseen = next((tag for tag in tags if tag not in self.tags), None)
         if unseen is not None:
             raise InputError(f"the tag '{unseen}' was not among those that the model has learned: {', '.join(self.tags.tokens[:20])}")
         return example._replace(targets=torch.tensor(self.tags.encode(tags), dtype=torch.int64))
 
-    def encode_words(self, words: Sequence[str]) -> Example:
+    def encode_inputs(self, record: Sentence) -> Example:
+        """A sentence without its tags: [T], with --feature-columns [T, 1 + F]."""
         known = self.remembered
         if len(known) > REMEMBERED:
             known.clear()
-        found = [known.get(word) or self.remember(word) for word in words]
+        found = [known.get(word) or self.remember(word) for word in record.words]
         numbers = torch.tensor([number for number, _ in found], dtype=torch.int64)
+        if self.features:
+            if len(record.features) != len(record.words):
+                raise InputError(f"the model reads the columns {','.join(self.further)} beside each word; hand in a Sentence with features")
+            columns = [torch.tensor(vocabulary.encode(values), dtype=torch.int64)
+                       for vocabulary, values in zip(self.features, zip(*record.features, strict=True), strict=True)]
+            numbers = torch.stack([numbers, *columns], 1) if found else numbers.new_zeros(0, 1 + len(self.features))
         return Example(numbers, None, None if self.characters == "none" else [letters for _, letters in found])
 
     def remember(self, word: str) -> tuple[int, tuple[int, ...]]:
-        """A word's number, and those of its characters between <bos> and <eos>; of a very long one, those at both ends."""
-        letters = word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
-        number = self.words.readable.get(self.looked_up(word), UNK)
-        self.remembered[word] = found = (number, (BOS, *self.alphabet.encode(letters), EOS))
+        """A word's number, and those of its characters."""
+        self.remembered[word] = found = (self.words.readable.get(self.looked_up(word), UNK), self.letters.spell(word))
         return found
 
     # the network
@@ -234,9 +255,13 @@ class Tagging(Task):
         words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
         speller = None
         if self.characters != "none":
-            speller = Speller(self.characters, len(self.alphabet), self.character_size, cell=cell, dropout=self.character_dropout)
+            affixes = Affixes(self.affix_size, folded=self.letters.folded()) if self.affix_size else None
+            speller = Speller(self.characters, len(self.letters), self.character_size, cell=cell, dropout=self.character_dropout,
+                              affixes=affixes)
+        features = [Embedding(len(each), self.feature_size) for each in self.features]
         return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
-                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout)
+                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout,
+                      locked=self.locked_dropout, features=features)
 
     def initialise(self, network: Tagger | CountedTagger) -> None:
         if self.solved:
@@ -259,7 +284,7 @@ class Tagging(Task):
         if self.solved:
             return network.search(records, probabilities=probabilities)
         pieces = [(row, start) for row, record in enumerate(records) for start in range(0, len(record.words), self.maximum_tokens)]
-        examples = [self.encode_words(records[row].words[start : start + self.maximum_tokens]) for row, start in pieces]
+        examples = [self.encode_inputs(cut_out(records[row], start, self.maximum_tokens)) for row, start in pieces]
         device = next(network.parameters()).device
         found: list[list[Path]] = [[] for _ in pieces]
         for group in by_length(examples):
@@ -291,7 +316,7 @@ class Tagging(Task):
 
     def measure(self, network: nn.Module, records: Sequence[Sentence], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         self.note_unseen(records)
-        return count_tags([prediction.details["tags"] for prediction in predictions], records, reader_of(self.written))
+        return count_tags([prediction.details["tags"] for prediction in predictions], records, reader_of(self.file_scheme))
 
     def note_unseen(self, records: Sequence[Sentence]) -> None:
         known = self.known_tags()
@@ -307,7 +332,7 @@ class Tagging(Task):
 
     def quick_score(self, network: nn.Module, records: Sequence[Sentence], metric: str) -> float:
         taggings = [self.tags_of(paths[0]) for paths in self.search(network, records, probabilities=False)]
-        return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.written))[metric])
+        return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.file_scheme))[metric])
 
     @torch.inference_mode()
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
@@ -339,8 +364,7 @@ class Tagging(Task):
         size = self.maximum_tokens
         if len(record.words) <= size:
             return [record]
-        return [Sentence(record.words[start : start + size], record.tags[start : start + size])
-                for start in range(0, len(record.words), size)]
+        return [cut_out(record, start, size) for start in range(0, len(record.words), size)]
 
     def with_target(self, record: Sentence, text: str) -> Sentence:
         return record._replace(tags=text.split())
@@ -359,15 +383,21 @@ class Tagging(Task):
         return {"tagged": tagged, "wrong": "; ".join(wrong) or "nothing"}
 
     def baseline(self, records: Sequence[Sentence]) -> Baseline:
-        return TagBaseline.fit(records, self.written)
+        return TagBaseline.fit(records, self.file_scheme)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        return TagBaseline.restore(state, self.written)
+        return TagBaseline.restore(state, self.file_scheme)
 
 
 def is_name(tag: str) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
     return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
+
+
+def cut_out(record: Sentence, start: int, size: int) -> Sentence:
+    """So many words from `start` on, and what belongs to them."""
+    words, tags, features = (part[start : start + size] for part in (record.words, record.tags, record.features))
+    return Sentence(words, tags, features=features)
 
 
 def joined(path: Path, other: Path) -> Path:

@@ -12,11 +12,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Literal
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.data.batch import Example
+from ostinato.data.files import write_atomically
+from ostinato.data.split import hold_out, overlap
 from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
@@ -35,6 +39,40 @@ class Prediction:
     details: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Request:
+    """What `generate` is asked for.
+
+    prompt       what every sample goes on from: text, or the name of a file of it; None: from nothing
+    length       at most so many tokens or steps of each sample; None: as the task finds fit
+    samples      how many
+    temperature  divides log-probabilities; 0: the likeliest always
+    top_k, top_p among how many, or how much of the probability, is drawn (0 and 1: all)
+    beam         search for the likeliest sequence with a beam so wide instead of drawing; 0: draw
+    stop         a sample ends before this text
+    condition    what kind is wanted, where a model has learned kinds (a genre)
+    """
+
+    prompt: str | None = None
+    length: int | None = None
+    samples: int = 1
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    beam: int = 0
+    seed: int = 1
+    stop: str | None = None
+    condition: str | None = None
+
+
+class Piece(NamedTuple):
+    """Something newly made of sample number `sample`: `text` to show at once; `result`, the whole of it, once it is complete."""
+
+    sample: int
+    text: str
+    result: Any = None
+
+
 @dataclass
 class Task(ABC):
     """See the module's docstring. `name`, `reads`, `example` and `metrics` describe it to users; the first metric is the main one."""
@@ -48,6 +86,7 @@ class Task(ABC):
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
     speed_of: ClassVar[Literal["targets", "inputs"]] = "targets"  # which tokens are counted as tokens per second
     models: ClassVar[tuple[str, ...]] = ("rnn", "gru", "lstm")  # what `compare` compares where nothing else is asked for
+    measured_by_answers: ClassVar[bool] = True  # False: measure() needs no predictions, and is given none
 
     dev_metric: str  # which metric chooses the best weights while training
     notices: list[str]  # what the user should hear about the data, collected while reading and fitting
@@ -84,6 +123,19 @@ class Task(ABC):
         """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
         return records
 
+    def hold_out(self, records: Sequence[Record], *, number: int, seed: int) -> tuple[list[Record], list[Record]]:
+        """(what is left to learn from, about `number` records for the dev set): nothing of one key stands in both."""
+        return hold_out(records, number=number, seed=seed, key=self.key)
+
+    def batches(self, records: Sequence[Record], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Any:
+        """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
+        examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
+        return None
+
+    def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
+        """The share of the records that stand in the training data, too."""
+        return overlap([self.key(each) for each in records], [self.key(each) for each in training])
+
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
@@ -118,6 +170,15 @@ class Task(ABC):
     def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Prediction]:
         """An answer for every record, in the same order, for an empty one, too."""
 
+    def answers(self, network: nn.Module, inputs: Iterator[Record], ahead: int) -> Iterator[Prediction]:
+        """An answer for each input as they are read, of which at most `ahead` are read before they are answered."""
+        while records := list(islice(inputs, ahead)):
+            yield from self.predict(network, records)
+
+    def written(self, predictions: Iterator[Prediction], output: str | None = None) -> Iterator[str]:
+        """The answers as lines for people and files; the name of the file that they go to may decide their form."""
+        return (prediction.text for prediction in predictions)
+
     @abstractmethod
     def measure(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         """For each metric, what it counts of each record."""
@@ -129,6 +190,15 @@ class Task(ABC):
     @abstractmethod
     def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
         """log P of each record (of its target given its source, where there are two)."""
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        """What the model makes up, piece by piece; the samples one after the other or side by side."""
+        raise InputError(f"a model of task {self.name} does not generate; use predict")
+
+    def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
+        """Writes the complete samples to the file asked for (its suffix may decide the format), or to several; gives their names."""
+        write_atomically(path, "".join(f"{result}\n" for result in results).encode())
+        return [path]
 
     def pictures(self, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], object]]:
         """Pictures for the run's folder, by file name, each with what writes it: {"confusion.png": write}"""
@@ -158,11 +228,25 @@ class Task(ABC):
     def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
         """A record and its prediction as a few named strings, for the report's examples."""
 
+    def examples(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> list[dict[str, str]]:
+        """A few of the test set for the report."""
+        return [self.show(record, prediction) for record, prediction in spread(list(zip(records, predictions, strict=True)))]
+
+
+def spread(items: list, number: int = 5) -> list:
+    """spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]: a few from everywhere."""
+    return items[:: max(1, len(items) // number)][:number]
+
 
 class Baseline(ABC):
     """What a network is measured against: answers for records, scored by the task's own metrics."""
 
     name: str
+
+    @property
+    def simpler(self) -> Sequence[Baseline]:
+        """Baselines that are worth a line beside this one."""
+        return ()
 
     @abstractmethod
     def measure(self, records: Sequence[Record]) -> dict[str, list[Counts]]:
@@ -171,3 +255,7 @@ class Baseline(ABC):
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """What it has learned, as JSON can hold it."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it has learned besides, too much for JSON; restore_baseline finds it under "tensors"."""
+        return {}

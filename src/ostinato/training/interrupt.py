@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ostinato.errors import Interrupted
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -17,6 +19,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.last_words: str | None = None
 
     def __bool__(self) -> bool:
         return self.number is not None
@@ -29,6 +32,12 @@ class Interrupt:
     @property
     def exit_status(self) -> int:
         return 0 if self.number is None else 128 + self.number
+
+    def at_once(self, last_words: str) -> None:
+        """From here on there is nothing to be saved first: a signal, also one that has come, raises Interrupted(last_words)."""
+        self.last_words = last_words
+        if self:
+            raise Interrupted(last_words, self.exit_status)
 
 
 @contextmanager
@@ -50,6 +59,8 @@ def interruptible(announcement: str = "") -> Iterator[Interrupt]:
         if interrupt:
             _raise(number)
         interrupt.number = number
+        if interrupt.last_words is not None:
+            raise Interrupted(interrupt.last_words, interrupt.exit_status)
         if announcement and number == signal.SIGINT:
             os.write(2, f"\n{announcement}\n".encode())  # print could be in the middle of a line of its own
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ostinato.errors import InputError
+from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.options import Options
 
 __all__ = ["Options", "Together", "build_optimizer"]
@@ -81,7 +82,7 @@ def _kind(options: Options) -> tuple[type[torch.optim.Optimizer], dict[str, Any]
         "adagrad": (torch.optim.Adagrad, epsilon),
         "rmsprop": (torch.optim.RMSprop, momentum | epsilon),
         "adadelta": (torch.optim.Adadelta, epsilon),
-        "asgd": (torch.optim.ASGD, {}),
+        "asgd": (AveragedSGD, {}),
     }[options.optimizer]
 
 

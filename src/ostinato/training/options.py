@@ -25,7 +25,7 @@ class Options:
 
     epochs: float = option(10.0, "how often to go through the training data; may be a fraction", above=0)
     least_steps: int = option(0, "unless --epochs is given: as many epochs as make so many steps, where the data is small", minimum=0)
-    batch_size: int | None = option(None, "most examples a batch (default: 64 without --batch-tokens)", minimum=1)
+    batch_size: int | None = option(None, "most examples a batch, however long (default: 64 without --batch-tokens)", minimum=1)
     batch_tokens: int | None = option(None, "most tokens a batch, padding counted", minimum=1)
     accumulate: int = option(1, "batches whose gradients make up one step", minimum=1)
 
@@ -54,6 +54,7 @@ class Options:
     patience: int | None = option(None, "stop after so many dev scores in a row without a new best", minimum=1)
     average_checkpoints: int = option(1, "the final model is the mean of so many of those scored", minimum=1)
     average: Literal["best", "last"] = option("best", "which ones of them")
+    average_patience: int = option(5, "asgd: weights are averaged once a dev score is below the best of those so many before", minimum=0)
     tensorboard: bool = option(True, "write TensorBoard events beside the learning curves")
     checkpoint_every: float = option(300.0, "seconds between checkpoints to resume from", above=0)
 

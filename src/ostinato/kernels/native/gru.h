@@ -15,7 +15,7 @@ struct Gru {
         pack_gates<3>(call.weight, call.hidden, call.output, call.packed, share);
     }
 
-    static void forward(const Step &step, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         gates_product<3>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
@@ -69,7 +69,7 @@ struct GruResetBefore {
 
     static float *second(const Call &call) { return call.packed + 2 * vectors(call.hidden) * W * call.hidden; }
 
-    static void forward(const Step &step, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         gates_product<2>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
@@ -83,7 +83,7 @@ struct GruResetBefore {
                          });
     }
 
-    static void forward_second(const Step &step, const Share &share) {
+    static void forward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Left left = rows_of(share, step.gates(0) + reset(call), call.gates_width, H);
@@ -115,14 +115,14 @@ struct GruResetBefore {
     }
 
     // Through the candidate's product to what it saw, r h_{t-1} (times the mask).
-    static void backward_second(const Step &step, const Share &share) {
+    static void backward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Left left = rows_of(share, step.d_gates(0) + 2 * H, call.gates_width, H);
         units_product(share, left, step.rows, step.rows, second(call), H,
                       [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
                           float *carry = call.carry_h + row * H + u;
-                          if (call.mask) sum *= step.mask(row, u, valid);
+                          if (step.masked) sum *= mask_of(call, step.order[row], u, valid);
                           Vector r = load(step.gates(row) + u, valid), before = load(step.before + row * H + u, valid);
                           store(step.d_gates(row) + u, sum * before * r * (all(1.0f) - r), valid);
                           store(carry, load(carry, valid) + sum * r, valid);

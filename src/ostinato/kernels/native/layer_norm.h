@@ -86,7 +86,7 @@ struct Normalised {
         pack_units(call.weight, GATES * call.hidden, call.output, call.packed, share);
     }
 
-    static void forward(const Step &step, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         units_product(share, rows_of(share, step.seen, H, H), step.rows, step.rows, call.packed, GATES * H,
@@ -111,7 +111,7 @@ struct LayerNormLstm : Normalised<4, 4> {
     static constexpr int NORMS = 10;            // gain and bias of the products (4 H each), of the memory cell (H each)
     static constexpr bool MEMORY = true, CARRY = false;
 
-    static void forward_second(const Step &step, const Share &share) {
+    static void forward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Norm products(call, share, NORMS, 0, 4 * H), cell(call, share, NORMS, 8 * H, H);
@@ -146,7 +146,7 @@ struct LayerNormLstm : Normalised<4, 4> {
         return Vector{};
     }
 
-    static void backward_second(const Step &step, const Share &share) {
+    static void backward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Norm products(call, share, NORMS, 0, 4 * H), cell(call, share, NORMS, 8 * H, H);
@@ -183,7 +183,7 @@ struct LayerNormGru : Normalised<3, 3> {
     static constexpr int NORMS = 6;             // gain and bias of the gates' products (2 H each), of n's (H each)
     static constexpr bool MEMORY = false, CARRY = true;
 
-    static void forward_second(const Step &step, const Share &share) {
+    static void forward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Norm gates(call, share, NORMS, 0, 2 * H), candidate(call, share, NORMS, 4 * H, H);
@@ -213,7 +213,7 @@ struct LayerNormGru : Normalised<3, 3> {
         return Vector{};
     }
 
-    static void backward_second(const Step &step, const Share &share) {
+    static void backward_second(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         Norm gates(call, share, NORMS, 0, 2 * H), candidate(call, share, NORMS, 4 * H, H);

@@ -17,58 +17,67 @@
 
 namespace {
 
-// What a cell sees of one step. Rows are those of the step; `row` always means the row of the step.
+// Dropout inside the recurrence is rare: kept out of the way of everything else, and of the addresses of what is local.
+#define RARE __attribute__((noinline, cold))
+
+RARE Vector mask_of(const Call &call, long sequence, long unit, long valid) {
+    return load(call.mask + sequence * call.output + unit, valid);
+}
+
+// Which random numbers decide over a part of the state (0 the output, 1 the memory cell).
+inline const float *noise(const Call &call, long step, int part, long sequence, long unit) {
+    long O = call.output, both = O + (call.memory ? call.hidden : 0);
+    const float *of_step = call.noise + step * call.rows * both;
+    return part ? of_step + call.rows * O + sequence * call.hidden + unit : of_step + sequence * O + unit;
+}
+
+// Zoneout: a unit's new value, its old one, or a mixture.
+RARE Vector stay(const Call &call, long step, int part, long sequence, long unit, long valid, Vector fresh, Vector old) {
+    Vector rate = all(call.zoneout[part]);
+    if (!call.noise) return rate * old + (all(1.0f) - rate) * fresh;
+    return load(noise(call, step, part, sequence, unit), valid) < rate ? old : fresh;
+}
+
+// How much of a unit stays as it was: 0 or 1, or the rate itself.
+RARE Vector stays(const Call &call, long step, int part, long sequence, long unit, long valid) {
+    Vector rate = all(call.zoneout[part]);
+    if (!call.noise) return rate;
+    return load(noise(call, step, part, sequence, unit), valid) < rate ? all(1.0f) : Vector{};
+}
+
+// What a cell sees of one step. Rows are those of the step; `row` always means the row of the step. It is handed over
+// by value, and holds copies of what is needed for each vector: what stands behind a reference is read again after
+// every store.
 struct Step {
     const Call &call;
     long number, begin, rows, next_rows;  // first row in the [P, ...] buffers; how many; how many the next step has
     float *before, *seen, *memory;        // [rows, ...]: output, what the weight sees of it, and memory cell before
     float *after, *seen_after, *memory_after;  // [next_rows, ...]: the same for the next step
     long gates_begin = 0;                      // the row with which call.gates begins
+    const int64_t *place = call.place + begin, *order = call.order;
+    float *outputs = call.outputs, *h_last = call.h_last, *c_last = call.c_last;
+    long O = call.output, H = call.hidden, output_stride = call.output_stride, d_stride = call.d_output_stride;
+    const float *d_outputs = call.d_outputs;
+    bool zoned = call.zoneout, masked = call.mask;
 
-    float *gates(long row) const { return call.gates + (begin - gates_begin + row) * call.gates_width; }
-    float *d_gates(long row) const { return call.d_gates + (begin + row) * call.gates_width; }
+    INLINE float *gates(long row) const { return call.gates + (begin - gates_begin + row) * call.gates_width; }
+    INLINE float *d_gates(long row) const { return call.d_gates + (begin + row) * call.gates_width; }
 
     INLINE void put_output(long row, long unit, long valid, Vector h) const {
-        long O = call.output;
-        if (call.zoneout) h = zoned(0, row, unit, valid, h, load(before + row * O + unit, valid));
-        store(call.outputs + call.place[begin + row] * call.output_stride + unit, h, valid);
-        store(row < next_rows ? after + row * O + unit : call.h_last + call.order[row] * O + unit, h, valid);
-        if (call.mask && row < next_rows) store(seen_after + row * O + unit, h * mask(row, unit, valid), valid);
+        if (__builtin_expect(zoned, 0)) h = stay(call, number, 0, order[row], unit, valid, h, load(before + row * O + unit, valid));
+        store(outputs + place[row] * output_stride + unit, h, valid);
+        store(row < next_rows ? after + row * O + unit : h_last + order[row] * O + unit, h, valid);
+        if (__builtin_expect(masked, 0) && row < next_rows)
+            store(seen_after + row * O + unit, h * mask_of(call, order[row], unit, valid), valid);
     }
 
     INLINE void put_memory(long row, long unit, long valid, Vector c) const {
-        long H = call.hidden;
-        if (call.zoneout) c = zoned(1, row, unit, valid, c, load(memory + row * H + unit, valid));
-        store(row < next_rows ? memory_after + row * H + unit : call.c_last + call.order[row] * H + unit, c, valid);
+        if (__builtin_expect(zoned, 0)) c = stay(call, number, 1, order[row], unit, valid, c, load(memory + row * H + unit, valid));
+        store(row < next_rows ? memory_after + row * H + unit : c_last + order[row] * H + unit, c, valid);
     }
 
-    Vector d_output(long row, long unit, long valid) const {
-        return call.d_outputs ? load(call.d_outputs + call.place[begin + row] * call.d_output_stride + unit, valid)
-                              : Vector{};
-    }
-
-    Vector mask(long row, long unit, long valid) const {
-        return load(call.mask + call.order[row] * call.output + unit, valid);
-    }
-
-    // Which random numbers decide over a part of the state (0 the output, 1 the memory cell).
-    const float *noise(int part, long row, long unit) const {
-        long O = call.output, both = O + (call.memory ? call.hidden : 0);
-        const float *step = call.noise + number * call.rows * both;
-        return part ? step + call.rows * O + call.order[row] * call.hidden + unit : step + call.order[row] * O + unit;
-    }
-
-    Vector zoned(int part, long row, long unit, long valid, Vector fresh, Vector old) const {
-        Vector rate = all(call.zoneout[part]);
-        if (!call.noise) return rate * old + (all(1.0f) - rate) * fresh;
-        return load(noise(part, row, unit), valid) < rate ? old : fresh;
-    }
-
-    // How much of a unit stays as it was: 0 or 1, or the rate itself.
-    Vector stays(int part, long row, long unit, long valid) const {
-        Vector rate = all(call.zoneout[part]);
-        if (!call.noise) return rate;
-        return load(noise(part, row, unit), valid) < rate ? all(1.0f) : Vector{};
+    INLINE Vector d_output(long row, long unit, long valid) const {
+        return d_outputs ? load(d_outputs + place[row] * d_stride + unit, valid) : Vector{};
     }
 };
 
@@ -157,10 +166,11 @@ inline Left rows_of(const Share &share, const float *from, long stride, long wid
 template <int N, class Finish>
 INLINE void gates_product(const Share &share, const Left &left, long rows, const float *packed, long units, Finish finish) {
     long K = left.width + left.more, mine = share.rows_of(rows), end = share.end_of(vectors(units));
+    long first = share.first_row(), row_step = share.row_step();
     for (long block = share.first_of(vectors(units)); block < end; block++) {
         long u = block * W, valid = at_most(W, units - u);
         product<N>(left, mine, packed + u * N * K,
-                   [&](long i, Vector(&sums)[N]) INLINE_LAMBDA { finish(share.row(i), u, valid, sums); });
+                   [&](long i, Vector(&sums)[N]) INLINE_LAMBDA { finish(first + i * row_step, u, valid, sums); });
     }
 }
 
@@ -170,14 +180,14 @@ INLINE void units_product(const Share &share, const Left &left, long product_row
                           long units, Finish finish) {
     Blocks blocks{units, 4};
     long K = left.width + left.more, with = share.rows_of(product_rows), all_rows = share.rows_of(rows);
-    long end = share.end_of(blocks.count());
+    long end = share.end_of(blocks.count()), first = share.first_row(), row_step = share.row_step();
     for (long block = share.first_of(blocks.count()); block < end; block++) {
         long unit = blocks.first(block) * W;
         with_size(blocks.size(block), [&](auto N) {
             auto each = [&](long i, Vector(&sums)[N]) INLINE_LAMBDA {
                 for (int n = 0; n < N; n++) {
                     long u = unit + n * W;
-                    finish(share.row(i), u, at_most(W, units - u), sums[n]);
+                    finish(first + i * row_step, u, at_most(W, units - u), sums[n]);
                 }
             };
             product<N>(left, with, packed + unit * K, each);
@@ -273,25 +283,24 @@ void forward_pass(const Call *calls, int count) {
 template <class Cell>
 INLINE void to_cell(const Step &step, long row, long u, long valid, Vector sum) {
     const Call &call = step.call;
-    long O = call.output;
+    long O = step.O;
     float *carry = call.carry_h + row * O + u;
     Vector dh = sum;
     if (row >= step.next_rows) {
         if (call.d_h_last) dh = load(call.d_h_last + call.order[row] * O + u, valid);
     } else {
-        if (call.mask) dh *= step.mask(row, u, valid);
-        if (Cell::CARRY || call.zoneout) dh += load(carry, valid);
+        if (step.masked) dh *= mask_of(call, step.order[row], u, valid);
+        if (Cell::CARRY || step.zoned) dh += load(carry, valid);
     }
     if (step.number < 0) return store(call.d_h0 + call.order[row] * O + u, dh, valid);
     dh += step.d_output(row, u, valid);
     Vector past{};
-    if (call.zoneout) {
-        Vector stays = step.stays(0, row, u, valid);
-        past = stays * dh;
+    if (step.zoned) {
+        past = stays(call, step.number, 0, step.order[row], u, valid) * dh;
         dh -= past;
     }
     past += Cell::backward(step, row, u, valid, dh);
-    if (Cell::CARRY || call.zoneout) store(carry, past, valid);
+    if (Cell::CARRY || step.zoned) store(carry, past, valid);
 }
 
 template <class Cell>

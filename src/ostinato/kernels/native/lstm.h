@@ -10,8 +10,8 @@ namespace {
 INLINE Vector to_memory(const Step &step, long row, long u, long valid, Vector dc, Vector carried, Vector i, Vector f,
                         Vector g, Vector before, Vector (&d)[3]) {
     Vector one = all(1.0f), past{};
-    if (step.call.zoneout) {
-        past = step.stays(1, row, u, valid) * carried;
+    if (step.zoned) {
+        past = stays(step.call, step.number, 1, step.order[row], u, valid) * carried;
         carried -= past;
     }
     dc += carried;
@@ -35,11 +35,11 @@ struct Lstm {
         if (PROJECTED) pack_units(call.to_output, call.output, call.hidden, call.packed_output, share);
     }
 
-    static void forward(const Step &step, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden, O = call.output;
         gates_product<4>(share, rows_of(share, step.seen, O, O), step.rows, call.packed, H,
-                         [&](long row, long u, long valid, Vector(&sums)[4]) INLINE_LAMBDA {
+                         [&, training = bool(call.training)](long row, long u, long valid, Vector(&sums)[4]) INLINE_LAMBDA {
                              float *kept = step.gates(row) + u;
                              Vector before = load(step.memory + row * H + u, valid);
                              if (PEEPHOLE) {
@@ -52,7 +52,7 @@ struct Lstm {
                              Vector c = f * before + i * g;
                              if (PEEPHOLE) sums[3] += load(call.own + 2 * H + u, valid) * c;
                              Vector o = sigmoid(sums[3] + load(kept + 3 * H, valid));
-                             if (call.training) {
+                             if (training) {
                                  store(kept, i, valid);
                                  store(kept + H, f, valid);
                                  store(kept + 2 * H, g, valid);
@@ -67,7 +67,7 @@ struct Lstm {
                          });
     }
 
-    static void forward_second(const Step &step, const Share &share) {
+    static void forward_second(Step step, Share share) {
         const Call &call = step.call;
         Left left = rows_of(share, step.gates(0) + middle(call), call.gates_width, call.hidden);
         units_product(share, left, step.rows, step.rows, call.packed_output, call.output,
@@ -88,7 +88,7 @@ struct Lstm {
         return Vector{};
     }
 
-    static void backward_second(const Step &step, const Share &share) {
+    static void backward_second(Step step, Share share) {
         const Call &call = step.call;
         Left left = rows_of(share, call.d_hidden + step.begin * call.output, call.output, call.output);
         units_product(share, left, step.rows, step.rows, call.packed_output, call.hidden,

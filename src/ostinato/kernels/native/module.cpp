@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "call.h"
 
@@ -159,7 +160,14 @@ PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     Py_RETURN_NONE;
 }
 
+}  // namespace
+
+#include "stream_module.h"
+
+namespace {
+
 PyMethodDef methods[] = {
+    STREAM_METHODS,
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, nullptr},
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},
@@ -179,6 +187,7 @@ PyMODINIT_FUNC PyInit__native() {
     PyObject *names = PyTuple_New(table_count);
     for (int i = 0; i < table_count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(tables[i]->name));
     PyModule_AddObject(result, "instruction_sets", names);
+    add_streams(result);
     PyModule_AddIntConstant(result, "chunk", portable_table.chunk);
 #ifdef _OPENMP
     PyModule_AddIntConstant(result, "threads", 1);

@@ -71,7 +71,6 @@ struct Share {
 
     long first_row() const { return by_rows ? thread : 0; }
     long row_step() const { return by_rows ? threads : 1; }
-    long row(long i) const { return first_row() + i * row_step(); }
     long rows_of(long rows) const { return rows <= first_row() ? 0 : (rows - first_row() + row_step() - 1) / row_step(); }
     long first_of(long blocks) const { return by_rows ? 0 : blocks * thread / threads; }
     long end_of(long blocks) const { return by_rows ? blocks : blocks * (thread + 1) / threads; }

@@ -13,7 +13,7 @@ struct Rnn {
         pack_units(call.weight, call.hidden, call.output, call.packed, share);
     }
 
-    static void forward(const Step &step, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
         units_product(share, rows_of(share, step.seen, H, H), step.rows, step.rows, call.packed, H,

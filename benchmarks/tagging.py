@@ -1,0 +1,121 @@
+"""Tagging quality: parts of speech, entities and chunks on the sets that the field knows, with the counted baselines' scores beside
+them; three seeds each, and together (the mean of the three networks' scores).
+
+    python benchmarks/tagging.py --data FOLDER                           # all three sets: about an hour
+    python benchmarks/tagging.py --data FOLDER --sets ewt --seeds 1
+
+FOLDER has one folder a set, as its publisher names the files inside (each may be gzipped):
+
+    pos_ud_english_ewt  en_ewt-ud-train.conllu, en_ewt-ud-dev.conllu, en_ewt-ud-test.conllu: universal parts of speech
+    ner_conll2003       eng.train, eng.testa, eng.testb: entities
+    chunk_conll2000     train.txt, test.txt: chunks; each tenth sentence of train.txt chooses the weights
+
+Spans are scored as conlleval scores them. None of the models uses pretrained vectors. For chunks the network also reads the parts of
+speech that the files carry beside the word (a tagger's, not people's), as the shared task meant it; --words-alone leaves them out. The
+clock counts everything from reading the files on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ostinato
+from ostinato.commands.report import number, table
+from ostinato.data.text import read_lines
+from setting import find, setting, write
+
+COLUMNS = ["set", "seed", "metric", "score", "95 % interval", "accuracy", "most frequent tag", "hidden Markov model", "epochs", "minutes",
+           "tokens/s", "parameters"]  # fmt: skip
+SETS: dict[str, dict[str, Any]] = {
+    "ewt": {},
+    "conll2003": {},
+    "conll2000": {"feature_columns": "2"},
+}
+
+
+def main() -> None:
+    arguments = read_arguments()
+    rows = []
+    for name in arguments.sets:
+        with tempfile.TemporaryDirectory() as folder:
+            files = FILES[name](arguments.data, Path(folder))
+            counted = {kind: baseline(arguments, name, files, kind) for kind in ("most-frequent", "hmm")}
+            for seed in arguments.seeds:
+                rows.append({**measure(arguments, name, files, seed), "counted": counted})
+                print(f"{name}, seed {seed}: {rows[-1]['metric']} {rows[-1]['score']:.4f}", file=sys.stderr, flush=True)
+            if len(arguments.seeds) > 1:
+                rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
+    print(*setting(arguments), sep="\n")
+    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
+    write(arguments.output, arguments, {"runs": rows})
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the folder of the sets")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--minutes", type=float, default=15.0, help="most training time of each run")
+    parser.add_argument("--words-alone", action="store_true", help="without the further columns of the CoNLL sets")
+    parser.add_argument("--runs", default="runs/tagging", help="where the trained models go; replaces what is there")
+    parser.add_argument("--output", help="also write everything to this JSON file")
+    return parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], seed: int) -> dict[str, Any]:
+    """One run trained and tested, by the same call as a user's."""
+    settings = {} if arguments.words_alone else SETS[name]
+    report = ostinato.train("tagging", **files, out=f"{arguments.runs}/{name}-{seed}", seed=seed, overwrite=True, tensorboard=False,
+                            time_limit=f"{round(arguments.minutes * 60)}s", **settings).report
+    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
+    metric = report["table"][0]["metric"]
+    return {"set": name, "seed": seed, "metric": metric, "score": report["metrics"][metric], **{key: report[key] for key in kept}}
+
+
+def baseline(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], kind: str) -> float:
+    report = ostinato.train("tagging", **files, out=f"{arguments.runs}/{name}-{kind}", model=kind, overwrite=True).report
+    return report["table"][0]["score"]
+
+
+def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The runs of all seeds as one model. Its time is theirs together."""
+    model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
+    result = model.evaluate(files["test"])
+    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
+    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"],
+            "score": result["metrics"][rows[0]["metric"]]}  # fmt: skip
+
+
+def ewt(data: str, folder: Path) -> dict[str, list[str]]:
+    return {part: [find(f"{data}/pos_ud_english_ewt", f"en_ewt-ud-{part}.conllu")] for part in ("train", "dev", "test")}
+
+
+def conll2003(data: str, folder: Path) -> dict[str, list[str]]:
+    parts = {"train": "eng.train", "dev": "eng.testa", "test": "eng.testb"}
+    return {part: [find(f"{data}/ner_conll2003", file)] for part, file in parts.items()}
+
+
+def conll2000(data: str, folder: Path) -> dict[str, list[str]]:
+    """Of the training sentences each tenth becomes dev."""
+    sentences = "\n".join(read_lines(find(f"{data}/chunk_conll2000", "train.txt"))).strip("\n").split("\n\n")
+    parts = {"train": [each for place, each in enumerate(sentences) if (place + 1) % 10], "dev": sentences[9::10]}
+    for part, each in parts.items():
+        (folder / f"{part}.txt").write_text("\n\n".join(each) + "\n", encoding="utf-8")
+    return {**{part: [str(folder / f"{part}.txt")] for part in parts}, "test": [find(f"{data}/chunk_conll2000", "test.txt")]}
+
+
+FILES = {"ewt": ewt, "conll2003": conll2003, "conll2000": conll2000}
+
+
+def cells(row: dict[str, Any]) -> list[Any]:
+    low, high = row["intervals"][row["metric"]]
+    return [row["set"], row["seed"], row["metric"], row["score"], f"{number(low)} .. {number(high)}", row["metrics"]["accuracy"],
+            row["counted"]["most-frequent"], row["counted"]["hmm"], row["training"]["epochs"], row["seconds"] / 60,
+            row["tokens_per_second"], row["parameters"]]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""All frames of a sequence side by side as one long vector, and one linear layer: multinomial logistic regression.
+
+What a network without memory can do. A sequence longer than the vector is cut, a shorter one filled up with the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MOST_WEIGHTS = 50_000_000  # places of the vector x classes
+
+
+class Flattened:
+    """Flattened.fit(sequences, numbers of their labels, classes=3, length=30).answer(sequences) -> numbers"""
+
+    def __init__(self, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor):
+        """mean and scale [T, D]; weight [C, T * D]; bias [C]"""
+        self.mean, self.scale, self.weight, self.bias = mean, scale, weight, bias
+
+    @classmethod
+    def fit(cls, sequences: Sequence[np.ndarray], labels: Sequence[int], *, classes: int, length: int, decay: float = 0.01,
+            steps: int = 100) -> Flattened | None:
+        """From sequences [T, ...] of numbers; None where the vector would be too long to be of use.
+
+        Minimises the mean of -log P(label) + decay / 2 |w|^2, which is convex, by L-BFGS."""
+        size = int(np.prod(sequences[0].shape[1:]))
+        if size * length * classes > MOST_WEIGHTS:
+            return None
+        steps_of_all = torch.from_numpy(np.concatenate([one.reshape(len(one), -1) for one in sequences])).float()
+        mean, scale = steps_of_all.mean(0), steps_of_all.std(0, unbiased=False).clamp_min(1e-6)
+        found = cls(mean.expand(length, -1), scale.expand(length, -1), torch.zeros(classes, length * size), torch.zeros(classes))
+        x, wanted = found.vectors(sequences), torch.tensor(labels)
+        weight, bias = found.weight.requires_grad_(), found.bias.requires_grad_()
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            optimizer.zero_grad()
+            value = functional.cross_entropy(functional.linear(x, weight, bias), wanted) + decay / 2 * weight.square().sum()
+            value.backward()
+            return value
+
+        optimizer.step(loss)
+        return cls(found.mean.clone(), found.scale.clone(), weight.detach(), bias.detach())
+
+    def vectors(self, sequences: Sequence[np.ndarray]) -> Tensor:
+        """[N, T * D], standardised, zero beyond each end."""
+        length, size = self.mean.shape
+        x = torch.zeros(len(sequences), length, size)
+        for row, one in enumerate(sequences):
+            steps = torch.from_numpy(np.ascontiguousarray(one[:length])).float().view(-1, size)
+            x[row, : len(steps)] = (steps - self.mean[: len(steps)]) / self.scale[: len(steps)]
+        return x.flatten(1) / size**0.5
+
+    def answer(self, sequences: Sequence[np.ndarray]) -> list[int]:
+        return functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the constructor takes, by name."""
+        return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}

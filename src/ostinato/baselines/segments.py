@@ -1,0 +1,115 @@
+"""What finds segments without recurrence: a hidden Markov model, dilated convolutions, the most frequent label.
+
+Each answers as models.segmenter.Segmenter does: answers(batch, state) -> (probabilities [B, T, K], labels [B, T], state)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.cells.cell import real
+from ostinato.cells.state import State
+from ostinato.data.batch import Batch
+from ostinato.decoding.viterbi import viterbi
+from ostinato.layers.crf import CRF
+
+Counts = tuple[np.ndarray, np.ndarray]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
+
+
+def places(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
+    """For each step the number of the run of `order` letters that ends there; 0 stands before the first step: [..., T] -> [..., T]
+
+    places([1, 2, 1], 2, 5) -> [0 * 5 + 1, 1 * 5 + 2, 2 * 5 + 1]"""
+    numbers = torch.as_tensor(inputs).long()
+    found = numbers.clone()
+    for back in range(1, order):
+        moved = torch.zeros_like(numbers)
+        moved[..., back:] = numbers[..., : max(0, numbers.shape[-1] - back)]
+        found = found + moved * letters**back
+    return found.numpy() if isinstance(inputs, np.ndarray) else found
+
+
+def count_segments(sequences: Iterable[tuple[np.ndarray, np.ndarray]], labels: int, *, order: int, letters: int) -> Counts:
+    """From letters [T] and their labels [T]: how often each label follows each, and how often each gives out each run of letters."""
+    steps, runs = np.zeros((labels, labels)), np.zeros((letters**order, labels))
+    for inputs, given in sequences:
+        steps += np.bincount(given[:-1] * labels + given[1:], minlength=labels * labels).reshape(labels, labels)
+        runs += np.bincount(places(inputs, order, letters) * labels + given, minlength=runs.size).reshape(runs.shape)
+    return steps, runs
+
+
+class MarkovSegments(nn.Module):
+    """A hidden Markov model whose states are the labels, and whose letters depend on the `order` - 1 letters before them:
+
+        P(x, y) = prod_t P(y_t | y_t-1) P(x_t | x_t-1 ... x_t-order+1, y_t)
+
+    Learned by counting, each count with one more; decoded by Viterbi's algorithm, with the probabilities of the forward and
+    backward algorithms beside it (Rabiner 1989). `table` [numbers of inputs] says which of the letters 0 to A - 1 each is."""
+
+    def __init__(self, labels: int, *, table: Tensor, order: int = 5):
+        super().__init__()
+        self.letters, self.order = int(table.max()) + 1, order
+        self.register_buffer("table", table, persistent=False)
+        size = self.letters**order
+        self.emissions = nn.Parameter(torch.zeros(size, labels), requires_grad=False)
+        self.transitions = nn.Parameter(torch.zeros(labels, labels), requires_grad=False)
+        self.start = nn.Parameter(torch.zeros(labels), requires_grad=False)
+
+    def put(self, steps: np.ndarray, runs: np.ndarray) -> None:
+        """Takes what count_segments() found."""
+        given = (runs + 1).reshape(-1, self.letters, runs.shape[1])  # [what was before, letter, label]: the last letter varies fastest
+        emissions = np.log(given / given.sum(1, keepdims=True)).reshape(runs.shape)
+        self.emissions.copy_(torch.from_numpy(emissions))
+        self.transitions.copy_(torch.from_numpy(np.log((steps + 1) / (steps + 1).sum(1, keepdims=True))))
+        self.start.copy_(torch.from_numpy(np.log((runs.sum(0) + 1) / (runs.sum() + runs.shape[1]))))
+
+    def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        scores = self.emissions[places(self.table[batch.inputs], self.order, self.letters)]
+        chain = CRF(scores.shape[-1]).to(scores)
+        with torch.no_grad():
+            chain.start.copy_(self.start)
+            chain.transitions.copy_(self.transitions)
+            chain.end.zero_()
+        paths = viterbi(scores, batch.lengths, transitions=self.transitions, start=self.start)
+        best = torch.nn.utils.rnn.pad_sequence([torch.tensor(path.labels) for path in paths], batch_first=True).to(scores.device)
+        with torch.inference_mode(False):
+            marginals = chain.marginals(scores.clone(), batch.lengths)
+        return marginals, best, None
+
+
+class DilatedConvolution(nn.Module):
+    """Convolutions over steps further and further apart (Yu and Koltun 2016), each added to what went in.
+
+    (vectors [B, T, D], lengths, state) -> (outputs [B, T, H], None): called as a Recurrent is."""
+
+    def __init__(self, input_size: int, hidden_size: int, *, layers: int = 6, width: int = 5):
+        super().__init__()
+        self.first = nn.Conv1d(input_size, hidden_size, 1)
+        self.layers = nn.ModuleList(nn.Conv1d(hidden_size, hidden_size, width, padding="same", dilation=2**layer)
+                                    for layer in range(layers))  # fmt: skip
+        self.output_size = hidden_size
+
+    def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, None]:
+        mask = real(lengths, x.shape[1], x.device).unsqueeze(1)
+        h = self.first(x.transpose(1, 2))
+        for layer in self.layers:
+            h = h + layer(h.relu().masked_fill(~mask, 0))
+        return h.relu().masked_fill(~mask, 0).transpose(1, 2), None
+
+
+class ConstantLabels(nn.Module):
+    """The same at every step: how frequent each label was in training."""
+
+    def __init__(self, labels: int):
+        super().__init__()
+        self.shares = nn.Parameter(torch.zeros(labels), requires_grad=False)
+
+    def put(self, shares: np.ndarray) -> None:
+        self.shares.copy_(torch.from_numpy(shares))
+
+    def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        probabilities = self.shares.expand(*batch.inputs.shape, -1)
+        return probabilities, probabilities.argmax(-1), None

@@ -1,0 +1,105 @@
+"""ostinato generate"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostinato.commands.device import choose
+from ostinato.commands.plan import check_seed
+from ostinato.commands.progress import say, tell
+from ostinato.commands.report import as_json
+from ostinato.errors import InputError
+from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.task import Piece, Request, Task
+
+
+@dataclass
+class Generation:
+    """The pieces as they are made, and the task that knows how they are written to files."""
+
+    task: Task
+    request: Request
+    made: Iterator[Piece]
+
+    def __iter__(self) -> Iterator[Piece]:
+        yield from self.made
+        tell(self.task.notices)
+
+
+def generate(run: str | Trained, *, prompt: str | None = None, length: int | None = None, samples: int = 1, temperature: float = 1.0,
+             top_k: int = 0, top_p: float = 1.0, beam: int = 0, seed: int = 1, stop: str | None = None, condition: str | None = None,
+             device: str = "cpu", **changes) -> Generation:
+    """What the model makes up, shown as it is made.
+
+    run          the folder that `ostinato train` made; several, joined by commas, generate together
+    prompt       what to go on from: text, or the name of a file of it (default: from nothing)
+    length       at most so many characters, words or steps of each sample
+    samples      how many
+    temperature  below 1: safer; above 1: bolder; 0: the likeliest always
+    top_k        draw among the k likeliest only; 0: among all
+    top_p        draw among the fewest that hold this share of the probability
+    beam         search for the likeliest with a beam so wide instead of drawing; 0: draw
+    seed         the same seed, the same samples
+    stop         a sample ends before this text
+    condition    the kind wanted, where the model has learned kinds (a genre)
+    device       cpu, cuda, or auto
+    """
+    check_seed(seed)
+    request = Request(prompt, length, samples, temperature, top_k, top_p, beam, seed, stop, condition)
+    check_request(request)
+    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    return Generation(trained.task, request, trained.task.generate(trained.network, request))
+
+
+def check_request(request: Request) -> None:
+    """Raises InputError for what no model can do."""
+    if request.length is not None and request.length < 0:
+        raise InputError(f"--length must be 0 or more; got {request.length}")
+    if request.samples < 1:
+        raise InputError(f"--samples must be 1 or more; got {request.samples}")
+    if not 0 <= request.temperature < float("inf"):
+        raise InputError(f"--temperature must be 0 (the likeliest always) or more, and finite; got {request.temperature}")
+    if request.top_k < 0:
+        raise InputError(f"--top-k must be 0 (all) or more; got {request.top_k}")
+    if not 0 <= request.top_p <= 1:
+        raise InputError(f"--top-p must be between 0 and 1; got {request.top_p}")
+    if request.beam < 0:
+        raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
+    if request.stop == "":
+        raise InputError("--stop must not be empty")
+
+
+def pieces(result: Generation) -> Iterator[str]:
+    """The text as it is made; samples made side by side come one after the other, with an empty line between them."""
+    current, waiting, complete = 0, {}, set()
+    for piece in result:
+        if piece.result is not None:
+            complete.add(piece.sample)
+        if piece.sample != current:
+            waiting[piece.sample] = waiting.get(piece.sample, "") + piece.text
+            continue
+        yield piece.text
+        while current in complete:
+            current += 1
+            yield "\n\n" if current < result.request.samples else "\n"
+            yield waiting.pop(current, "")
+
+
+def lines(result: Generation, *, json: bool = False) -> Iterator[str]:
+    texts: dict[int, str] = {}
+    for piece in result:
+        texts[piece.sample] = texts.get(piece.sample, "") + piece.text
+    samples = [texts[number] for number in sorted(texts)]
+    if json:
+        yield as_json({"task": result.task.name, "prompt": result.request.prompt, "seed": result.request.seed, "samples": samples})
+    else:
+        yield from samples
+
+
+def save(result: Generation, output: str) -> None:
+    """Writes the complete samples, and says to which files."""
+    complete = sorted(((piece.sample, piece.result) for piece in result if piece.result is not None), key=lambda pair: pair[0])
+    for path in result.task.save_generated([each for _, each in complete], Path(output)):
+        say(f"wrote {path}")

@@ -1,0 +1,100 @@
+"""A recurrent layer, or a stack, that is fed as its inputs come: one time step a call, in microseconds.
+
+Letters: B batch, D input, H hidden."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ostinato.cells.state import State, map_state
+from ostinato.kernels import streaming as compiled
+from ostinato.kernels.streaming import FORMATS, addresses, check_format, in_eager_mode, plain, plan_for
+from ostinato.layers.recurrent import Recurrent
+
+MOST = 16  # rows; more are better off in whole sequences
+
+
+class StreamingStep:
+    """The state held here and updated in place, all layers in one call, nothing allocated.
+
+        step = ostinato.StreamingStep(Recurrent(LSTM, 40, 256, layers=2), weights="int8")
+        for x in microphone:        # x [1, 40]
+            h = step(x)             # [1, 256]: the same tensor each time; clone what is to be kept
+        step.reset()                # the next sequence
+
+    recurrent  one direction, without zoneout; dropout rests, as in evaluation
+    batch      1 to 16 rows
+    weights    float32, bfloat16 (half the memory to read) or int8 (a quarter: see `kernels.weights_as`); the smaller ones
+               are for RNN (tanh, relu), LSTM and GRU with reset after, and need the compiled kernels
+
+    `state` is the tensors themselves, as `Recurrent` returns them: they may be read, and written to, between two calls.
+    Weights whose values change are packed anew; after a parameter has been exchanged for another one, make a new step.
+
+    Raises ValueError for what does not fit, before anything is computed."""
+
+    def __init__(self, recurrent: Recurrent, *, batch: int = 1, weights: str = "float32"):
+        check_format(weights)
+        if not isinstance(recurrent, Recurrent) or recurrent.directions == 2 or any(recurrent.inside["zoneout"]):
+            raise ValueError("recurrent must be a Recurrent of one direction without zoneout")
+        if not isinstance(batch, int) or not 1 <= batch <= MOST:
+            raise ValueError(f"batch must be a whole number from 1 to {MOST}; got {batch!r}")
+        self.recurrent, self.batch, self.weights = recurrent, batch, weights
+        self.cells = list(recurrent.cells)
+        self.input_size = recurrent.input_size
+        with torch.no_grad():
+            self.state: State = map_state(Tensor.clone, recurrent.start(batch))
+        self.plan = plan_for(self, self.cells, weights)
+        if self.plan is None and weights != "float32":
+            raise ValueError(f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, and a cell that "
+                             f"is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}")  # fmt: skip
+        self.output = self.cells[-1].from_input.weight.new_empty(batch, recurrent.output_size)
+        if self.plan is not None:
+            self.places = addresses(self.state, self.state)
+
+    @torch.no_grad()
+    def reset(self, state: State = None) -> None:
+        """Back to the state before the first step, or to a given one."""
+        state = self.recurrent.start(self.batch) if state is None else state
+        if len(state) != len(self.state):
+            raise ValueError(f"state must be a tuple of {len(self.state)}, one for each layer; got {len(state)}")
+        for mine, given in zip(self.state, state, strict=True):
+            for a, b in zip(mine, given, strict=True):
+                if a.shape != b.shape:
+                    raise ValueError(f"state must have parts of {tuple(a.shape)}; got {tuple(b.shape)}")
+                a.copy_(b)
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """x [B, D] -> the output [B, H] of the last layer, in `self.output`; the state moves on."""
+        if self.plan is None or not plain(x, self.batch, self.input_size) or not in_eager_mode():
+            return self.by_reference(x)
+        threads = self.plan.threads(self.batch)
+        while not self.fresh() or not self.plan.run(
+            x.data_ptr(), self.output.data_ptr(), self.places, rows=self.batch, residual=self.recurrent.residual, threads=threads
+        ):
+            compiled.forget_one(self)
+            self.plan = plan_for(self, self.cells, self.weights)
+        return self.output
+
+    def fresh(self) -> bool:
+        return self.plan.current(compiled.tensors_of(self.cells))
+
+    def by_reference(self, x: Tensor) -> Tensor:
+        """The same by the layer itself: where there is no compiled step, or x is a view or not an ordinary tensor."""
+        if not isinstance(x, Tensor) or x.shape != (self.batch, self.input_size):
+            got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"x must be [{self.batch}, {self.input_size}]; got {got}")
+        if self.plan is not None and in_eager_mode() and not x.is_contiguous():
+            return self(x.contiguous())
+        if self.weights != "float32":
+            raise ValueError(f"x must be a float32 tensor on the CPU with weights={self.weights!r}; got {x.dtype} on {x.device}")
+        before = self.recurrent.training
+        self.recurrent.eval()
+        outputs, state = self.recurrent(x.unsqueeze(1), None, self.state)
+        self.recurrent.train(before)
+        self.reset(state)
+        return self.output.copy_(outputs[:, 0])
+
+
+__all__ = ["FORMATS", "StreamingStep"]

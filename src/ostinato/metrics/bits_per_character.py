@@ -1,0 +1,28 @@
+"""How many bits the model needs to tell a character of the text, however the text is cut into tokens: -sum log2 p / characters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+higher_is_better = False
+bounds = (0.0, math.inf)
+
+
+def count(prediction: float, reference: int) -> tuple[float, int]:
+    """The natural log-probability that the model gave a text, and of how many characters (line ends too) it is, in bits.
+
+    count(-6.9, 5) -> (9.95, 5). ValueError if that is no probability, or no number of characters."""
+    if math.isnan(prediction) or prediction > 1e-3:
+        raise ValueError(f"a log-probability is 0 or less; got {prediction}")
+    if reference < 0:
+        raise ValueError(f"a number of characters is 0 or more; got {reference}")
+    return max(0.0, -prediction) / math.log(2), reference
+
+
+def score(total: Sequence[float]) -> float:
+    """score((9.95, 5)) -> 1.99; ValueError if there were no characters."""
+    bits, characters = total
+    if characters == 0:
+        raise ValueError("bits per character of no characters are undefined")
+    return bits / characters

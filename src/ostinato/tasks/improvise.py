@@ -1,0 +1,77 @@
+"""Tunes made step by step: features in, events or chords out, text as it becomes complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.abc_text import AbcWriter
+from ostinato.data.batch import pad
+from ostinato.data.tunes import END, HOLD, PITCHES, REST, Note, notes_of_chords, notes_of_events
+from ostinato.decoding.draws import Draws
+
+Features = Callable[[np.ndarray], Tensor]  # what was played, events [T] or chords [T, P] -> features [T, D]
+
+
+class Made(NamedTuple):
+    """What is new of a row: its text; once it is complete, everything played, the given part left out."""
+
+    row: int
+    text: str
+    played: np.ndarray | None = None
+
+
+@torch.inference_mode()
+def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Features], draws: Draws, *, length: int,
+              writers: Sequence[AbcWriter], shift: int = 0) -> Iterator[Made]:
+    """Goes on from features [T, D] given of each row, `length` steps or to the end that the model finds.
+
+    features   of each row: takes what was drawn to what is read at the next step
+    writers    of each row; they are told of pitches `shift` semitones higher"""
+    device = next(network.parameters()).device
+    lengths = torch.tensor([len(one) - 1 for one in given])
+    state = network.start(len(given))
+    if int(lengths.max()) > 0:
+        state = network.read(pad([one[:-1] for one in given], 0)[0].to(device), lengths, state)
+    inputs = torch.stack([one[-1] for one in given]).to(device)
+    played: list[list] = [[] for _ in given]
+    going = set(range(len(given))) if length else set()
+    before: list[frozenset[int]] = [frozenset()] * len(given)
+    for row in range(len(given)) if not length else ():
+        yield Made(row, "", np.zeros(0, np.int64))
+    while going:
+        drawn, state = network.step(inputs, state, draws)
+        drawn = drawn.cpu().numpy()
+        for row in sorted(going):
+            ended = drawn.ndim == 1 and drawn[row] == END
+            text = ""
+            if not ended:
+                sounding, struck = heard(drawn[row], before[row])
+                text = writers[row].add({pitch + shift for pitch in sounding}, {pitch + shift for pitch in struck})
+                before[row] = sounding
+                played[row].append(drawn[row])
+            if ended or len(played[row]) == length:
+                going.remove(row)
+                yield Made(row, text + (writers[row].finish() if played[row] else ""), np.array(played[row]))
+            elif text:
+                yield Made(row, text)
+        inputs = torch.cat([each(drawn[row : row + 1]) for row, each in enumerate(features)]).to(device)
+
+
+def heard(drawn: np.ndarray, before: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """What sounds after an event, or of a chord [P], and what of it is struck anew."""
+    if drawn.ndim:
+        sounding = frozenset(np.flatnonzero(drawn).tolist())
+        return sounding, sounding - before
+    if drawn < PITCHES:
+        return frozenset([int(drawn)]), frozenset([int(drawn)])
+    return (before if drawn == HOLD else frozenset()), frozenset()
+
+
+def notes_of(played: np.ndarray) -> tuple[Note, ...]:
+    """Events [T] or chords [T, P] -> notes."""
+    return notes_of_chords(played) if played.ndim == 2 else notes_of_events(np.where(played == END, REST, played).tolist())
