@@ -4,9 +4,11 @@
     python benchmarks/kernels.py --cells gru --threads 1 --seconds 1 --markdown
 
 Each of them runs in a process of its own; the processes take turns, so that whatever else the machine does hits all.
-Only runs without an involuntary context switch count (unless there are none); medians of those. Every peer's output
-is compared with torch's before anything is timed. "GEMM" is a 1024 x 1024 x 1024 float32 product, by torch or by the kernels' own
-routine, whichever is faster, measured in the same run; ratios above 1 mean that ours is faster."""
+With `--clock processor` a run's time is what its process spent on the processor, which others can lengthen only by what they
+leave in the caches; use it for one thread on a machine that is not idle. Only runs without an involuntary context switch count
+(unless there are none); medians of those. Every peer's output is compared with torch's before anything is timed. "GEMM" is a
+1024 x 1024 x 1024 float32 product, by torch or by the kernels' own routine, whichever is faster, measured in the same run;
+ratios above 1 mean that ours is faster. A single step a call: streaming.py; the large softmax: large_softmax.py."""
 
 from __future__ import annotations
 
@@ -204,8 +206,12 @@ def jax_scan(cell: str, given: dict, mode: str, variable: bool):
 RUNNERS = {"ours": ours, "torch": torch_nn, "onnxruntime": onnx_runtime, "openvino": openvino, "jax": jax_scan}
 
 
-def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int) -> None:
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, clock: str) -> None:
     """One process of one peer: sends its outputs, then the times of as many runs as are asked for."""
+    now = CLOCKS[clock]
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     try:
@@ -217,20 +223,20 @@ def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variab
         times, until = [], time.perf_counter() + seconds
         while not times or time.perf_counter() < until:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-            start = time.perf_counter()
+            start = now()
             run()
-            taken = time.perf_counter() - start
+            taken = now() - start
             times.append((taken, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - before))
         pipe.send(times)
 
 
-def measure(cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, seconds: float) -> dict:
+def measure(cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, seconds: float, clock: str) -> dict:
     """Median seconds of each peer that is there."""
     context = multiprocessing.get_context("spawn")
     pipes, outputs, processes = {}, {}, []
     for name in RUNNERS:
         here, there = context.Pipe()
-        process = context.Process(target=worker, args=(there, name, cell, shape, mode, variable, threads))
+        process = context.Process(target=worker, args=(there, name, cell, shape, mode, variable, threads, clock))
         process.start()
         there.close()
         output = here.recv()
@@ -259,7 +265,7 @@ def typical(times: list[tuple[float, int]]) -> float:
     return statistics.median(undisturbed) if undisturbed else min(taken for taken, _ in times)
 
 
-def gemm(threads: int) -> float:
+def gemm(threads: int, clock: str) -> float:
     """Floating-point operations a second of a large product: torch's or the kernels' own, whichever is faster."""
     import torch
 
@@ -274,9 +280,9 @@ def gemm(threads: int) -> float:
     times = []
     for _ in range(30):
         for way in ways:
-            start = time.perf_counter()
+            start = CLOCKS[clock]()
             way()
-            times.append(time.perf_counter() - start)
+            times.append(CLOCKS[clock]() - start)
     return 2 * 1024**3 / min(times)
 
 
@@ -325,17 +331,20 @@ def main() -> None:
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--modes", default="inference,training")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each peer and line of the table")
+    parser.add_argument("--shapes", default="0,1,2,3,4,5,6,7,variable", help="which lines of SHAPES")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: one thread, while others use the machine")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     print(machine())
     rows = []
+    shapes = [(VARIABLE, True) if name == "variable" else (SHAPES[int(name)], False) for name in options.shapes.split(",")]
     for threads in map(int, options.threads.split(",")):
-        peak = gemm(threads)
+        peak = gemm(threads, options.clock)
         print(f"GEMM with {threads} thread(s): {peak / 1e9:.0f} GFLOP/s")
         for cell in options.cells.split(","):
             for mode in options.modes.split(","):
-                for shape, variable in [*((shape, False) for shape in SHAPES), (VARIABLE, True)]:
-                    times = measure(cell, shape, mode, variable, threads, options.seconds)
+                for shape, variable in shapes:
+                    times = measure(cell, shape, mode, variable, threads, options.seconds, options.clock)
                     rows.append(line(cell, shape, mode, threads, times, peak, variable))
                     show(rows[-1], options.markdown)
     means(rows)

@@ -51,16 +51,16 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(arguments: argparse.Namespace, pair: str, seed: int) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace, pair: str, seed: int, *, test: str = TEST) -> dict[str, Any]:
     """One run trained and tested, by the same calls as a user's."""
     run = Path(arguments.runs) / f"{pair}-{seed}"
-    test = parallel(arguments.data, TEST, pair)
+    tested = parallel(arguments.data, test, pair)
     model = ostinato.train(
-        "translation", train=parallel(arguments.data, "train", pair), dev=parallel(arguments.data, "val", pair), test=test, out=str(run),
-        recipe=None if arguments.recipe == "none" else arguments.recipe, time_limit=f"{round(arguments.minutes * 60)}s", seed=seed,
-        overwrite=True, **overrides(arguments.set),
+        "translation", train=parallel(arguments.data, "train", pair), dev=parallel(arguments.data, "val", pair), test=tested, out=str(run),
+        recipe=None if arguments.recipe == "none" else arguments.recipe, seed=seed, overwrite=True,
+        time_limit=f"{round(arguments.minutes * 60)}s" if arguments.minutes else None, **overrides(arguments.set),
     )  # fmt: skip
-    greedy, beam = (ostinato.load(run, beam=width).evaluate(test) for width in (1, 5))
+    greedy, beam = (ostinato.load(run, beam=width).evaluate(tested) for width in (1, 5))
     curves = read_curves(run / "training" / "log.jsonl")
     report = model.report
     return {"pair": pair, "seed": seed, "greedy": greedy, "beam_5": beam, "epochs": last_epoch(curves), "seconds": report["seconds"],

@@ -24,7 +24,8 @@ def build(spec: dict) -> EncoderDecoder:
     source, target = (Embedding(spec[f"{side}_size"], spec["embedding_size"]) for side in ("source", "target"))
     encoder = Encoder(source, cell, size, bidirectional=True, dropout=dropout)
     decoder = Decoder(target, cell, size, memory_size=size, attention="general", input_feeding=spec["input_feeding"], dropout=dropout)
-    return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=spec["label_smoothing"])
+    return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=spec["label_smoothing"],
+                          output_precision=spec["output_precision"])
 
 
 class Given:

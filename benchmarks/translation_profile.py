@@ -27,7 +27,7 @@ from ostinato.models.encoder_decoder import shift
 from ostinato.training.gradients import clip_gradients
 from ostinato_contender import Given, Ostinato
 from setting import setting, write
-from translation_speed import prepare
+from translation_speed import NARROW, prepare
 
 Times = dict[str, list[float]]
 
@@ -40,9 +40,9 @@ def print_profile(arguments: argparse.Namespace) -> None:
     results: dict[str, Any] = {}
     print(*setting(arguments), sep="\n")
     for cell in arguments.cells:
-        for feeding in (False, True):
-            name = f"{cell}{', input feeding' if feeding else ''}"
-            spec = {"cell": cell, "input_feeding": feeding, **sizes, **vars(arguments)}
+        for feeding, precision in ((False, "float32"), (False, "bfloat16"), (True, "float32")):
+            name = f"{cell}{', input feeding' if feeding else ''}{NARROW if precision == 'bfloat16' else ''}"
+            spec = {"cell": cell, "input_feeding": feeding, "output_precision": precision, **sizes, **vars(arguments)}
             results[name] = profile(Ostinato(spec), batches, arguments.repeats)
             print(*shares(name, results[name], sum(tokens) / len(tokens)), sep="\n")
     write(arguments.output, arguments, {"milliseconds_a_step": results})
@@ -112,7 +112,7 @@ def step(contender: Ostinato, batch: Batch, spent: dict[str, float]) -> None:
     wanted = batch.targets.flatten()
     with timing(spent, "output layer and loss"):
         total = linear_cross_entropy(hidden.flatten(0, 1), network.decoder.output.weight, network.decoder.output.bias, wanted,
-                                     label_smoothing=network.label_smoothing)  # fmt: skip
+                                     label_smoothing=network.label_smoothing, precision=network.output_precision)  # fmt: skip
         total = total / int((wanted != IGNORE).sum())
     with timing(spent, "output layer and loss, backward"):
         total.backward()

@@ -37,6 +37,7 @@ class Contender:
     program: str
     input_feeding: bool
     whole_target: bool = False
+    output_precision: str = "float32"
     parameters: int = 0
     loss: float = float("nan")
     failed: str = ""
@@ -44,16 +45,24 @@ class Contender:
     peaks: dict[str, float] = field(default_factory=dict)
     found: dict[str, list[list[int]]] = field(default_factory=dict)
 
+    @property
+    def decodes(self) -> bool:
+        """Whether it decodes otherwise than another one of the same program."""
+        return not self.whole_target and self.output_precision == "float32"
+
     def median(self, what: str) -> float:
         return statistics.median(self.segments[what]) if self.segments.get(what) else float("nan")
 
 
 BASE = "plain loop, input feeding"
+NARROW = ", --output-precision bfloat16"
 SEARCHES = {"greedy": 1, "beam 5": 5}
 
 
 def contenders() -> list[Contender]:
     return [Contender("Ostinato", "ostinato", False), Contender("Ostinato, input feeding", "ostinato", True),
+            Contender(f"Ostinato{NARROW}", "ostinato", False, output_precision="bfloat16"),
+            Contender(f"Ostinato, input feeding{NARROW}", "ostinato", True, output_precision="bfloat16"),
             Contender(BASE, "plain", True), Contender("plain loop", "plain", False),
             Contender("plain, whole target", "plain", False, whole_target=True),
             Contender("JoeyNMT, input feeding", "joeynmt", True)]  # fmt: skip
@@ -69,7 +78,8 @@ class Worker:
             raise Failed("no --joeynmt-python given")
         if contender.program == "joeynmt" and arguments.embedding_size != arguments.hidden_size:
             raise Failed("ties its output layer only to embeddings as wide as the hidden layer")
-        spec = {"cell": cell, "input_feeding": contender.input_feeding, "whole_target": contender.whole_target, **sizes,
+        spec = {"cell": cell, "input_feeding": contender.input_feeding, "whole_target": contender.whole_target,
+                "output_precision": contender.output_precision, **sizes,
                 **{name: getattr(arguments, name) for name in ("embedding_size", "hidden_size", "dropout", "label_smoothing",
                                                                "learning_rate", "clip_norm")}}  # fmt: skip
         program = Path(__file__).with_name("translation_worker.py")
@@ -187,7 +197,7 @@ def run(arguments: argparse.Namespace, cell: str, work: Path, sizes: dict[str, i
         for segment in range(arguments.repeats + 1):
             say(f"{cell}: decoding segment {segment} of {arguments.repeats}")
             for worker in running(workers):
-                if not worker.contender.whole_target:  # decodes as the plain loop does
+                if worker.contender.decodes:
                     decode_segment(worker, arguments, timed=segment > 0)
     finally:
         for worker in workers:

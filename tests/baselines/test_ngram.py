@@ -82,7 +82,9 @@ def test_a_longer_context_helps_where_it_tells_more():
 
 
 def test_an_unknown_token_has_some_probability():
-    model = NGram.fit(np.array([1, 1, 2, 1, 1, 2, 2, 1]), order=3, size=10, first=END, possible=8)
+    model = NGram.fit(np.array([1, 1, 2, 1, 1, 2, 2, 1]), order=3, size=10, first=END, impossible=(7, 8))
+    assert model.distribution([1]).sum() == pytest.approx(1)
+    assert not model.distribution([1])[[7, 8]].any()
     assert -10 < model.log_probabilities(np.array([1]), np.array([9]))[0] < 0
 
 

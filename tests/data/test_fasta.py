@@ -16,7 +16,8 @@ def read(path, content: bytes):
 
 
 @pytest.mark.parametrize("content", [
-    b">a one two\nACGT\nac\n\n>b\nNN\n", b">a one two\r\nACGT\r\nac\r\n\r\n>b\r\nNN\r\n", b"\xef\xbb\xbf; made by hand\n>a one two\nAC GT\nac\n>b\nNN",
+    b">a one two\nACGT\nac\n\n>b\nNN\n", b">a one two\r\nACGT\r\nac\r\n\r\n>b\r\nNN\r\n",
+    b"\xef\xbb\xbf; made by hand\n>a one two\nAC GT\nac\n>b\nNN",
     gzip.compress(b">a one two\nACGTac\n>b\nNN\n"),
 ])
 def test_the_same_whatever_the_lines(tmp_path, content):

@@ -14,7 +14,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, content in {
         "oct4.fa": ">a\nACGT\n>b\nTTTT\n", "train_mafk.fasta": ">a\nGGGG\n", "oct4_test.fa": ">c\nAAAA\n",
-        "said.fa": ">a x label=one y\nAC\n>b class=two\nGT\n", "genome.fa": ">chr1\nACGTACGTAC\n>chr2\nGGGG\n", "genes.bed": "chr1 2 5 gene\n",
+        "said.fa": ">a x label=one y\nAC\n>b class=two\nGT\n",
+        "genome.fa": ">chr1\nACGTACGTAC\n>chr2\nGGGG\n", "genes.bed": "chr1 2 5 gene\n",
         "whole.tsv": "class\tseq\nx\tACGT\ny\tGG\n", "bases.csv": "sequence,labels,name\nACGT,..EE,s1\nGGA,I I E,s2\n",
     }.items():
         (tmp_path / name).write_text(content)

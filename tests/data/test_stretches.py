@@ -40,7 +40,8 @@ def test_an_epoch_goes_on_anywhere_and_differs_from_the_next():
     for start in range(len(whole) + 1):
         rest = list(stretches.epoch(1, start=start))
         assert len(rest) == len(whole) - start
-        assert all(one.inputs.equal(other.inputs) and one.continues == other.continues for one, other in zip(rest, whole[start:], strict=True))
+        pairs = list(zip(rest, whole[start:], strict=True))
+        assert all(one.inputs.equal(other.inputs) and one.continues == other.continues for one, other in pairs)
     assert any(not one.inputs.equal(other.inputs) for one, other in zip(stretches.epoch(1), stretches.epoch(3), strict=True))
 
 

@@ -1,11 +1,14 @@
 """The large softmax in pieces equals linear + cross_entropy: values and gradients."""
 
+import contextlib
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, linear
 
 from ostinato.kernels import cross_entropy as module
 from ostinato.kernels import linear_cross_entropy, native
+from ostinato.kernels.switch import disabled
 
 
 def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
@@ -30,7 +33,7 @@ def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize(("N", "ignored"), [(1, 0), (1, 1), (7, 0), (7, 3), (40, 40), (0, 0)])
 def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bias):
-    monkeypatch.setattr(module, "PIECE", 50)  # pieces of four rows
+    monkeypatch.setattr(module, "PIECE", 4)
     for a, b in zip(*both(N, 5, 11, bias=bias, smoothing=smoothing, ignored=ignored), strict=True):
         torch.testing.assert_close(a, b)
 
@@ -41,9 +44,47 @@ def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bia
 def test_float32(monkeypatch, N, H, V, smoothing, isa):
     if isa is not None:
         monkeypatch.setattr(native, "chosen", isa)
-    monkeypatch.setattr(module, "PIECE", 20 * V)
+    monkeypatch.setattr(module, "PIECE", 20)
+    monkeypatch.setattr(module, "WORDS", 40)
     for a, b in zip(*both(N, H, V, smoothing=smoothing, ignored=N // 5, dtype=torch.float32), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize("wanted", [(True, True, True), (True, False, False), (False, True, True)])
+def test_products_of_bfloat16(monkeypatch, kernels, wanted):
+    """Off by what rounding to 8 binary digits does, 1 part in 256 at most, and exact where nothing is rounded."""
+    monkeypatch.setattr(module, "NARROW", 3000)
+    generator = torch.Generator().manual_seed(1)
+    shapes = (50, 64), (300, 64), (300,)
+    leaves = [torch.randn(shape, generator=generator) / 2 for shape in shapes]
+    targets = torch.randint(300, (50,), generator=generator)
+    targets[3] = -100
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        inputs = [leaf.clone().requires_grad_(needed) for leaf, needed in zip(leaves, wanted, strict=True)]
+        with contextlib.nullcontext() if kernels else disabled():
+            loss = linear_cross_entropy(*inputs, targets, 0.1, precision=precision)
+        loss.backward()
+        assert [each.grad is not None for each in inputs] == list(wanted)
+        found[precision] = [loss.detach(), *(each.grad for each in inputs if each.grad is not None)]
+    for exact, rounded in zip(*found.values(), strict=True):
+        assert rounded.dtype == torch.float32
+        assert (rounded - exact).norm() < 0.01 * exact.norm()
+        assert not torch.equal(rounded, exact)
+    whole = torch.randint(-3, 4, (4, 8), generator=generator).float(), torch.randint(-3, 4, (9, 8), generator=generator).float()
+    losses = [linear_cross_entropy(*whole, None, torch.arange(4), precision=precision) for precision in module.PRECISIONS]
+    assert torch.equal(*losses)
+
+
+def test_a_second_backward_pass_finds_the_same(monkeypatch):
+    monkeypatch.setattr(module, "PIECE", 4)
+    hidden, weight, bias = (torch.randn(shape, requires_grad=True) for shape in ((9, 4), (11, 4), (11,)))
+    targets = torch.tensor([1, 2, -100, 3, 4, 5, 6, 7, 8])
+    loss = linear_cross_entropy(hidden, weight, bias, targets)
+    passes = [torch.autograd.grad(loss * scale, (hidden, weight, bias), retain_graph=True) for scale in (1.0, 3.0)]
+    for first, second in zip(*passes, strict=True):
+        torch.testing.assert_close(3 * first, second)
 
 
 def test_extreme_logits_and_not_a_number():
@@ -95,3 +136,8 @@ def test_bfloat16_and_autocast():
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         linear_cross_entropy(*arguments)
+
+
+def test_no_such_precision():
+    with pytest.raises(ValueError, match="precision must be one of float32, bfloat16; got 'half'"):
+        linear_cross_entropy(torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), precision="half")

@@ -98,3 +98,14 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"labels must be \[4, 5\], as emissions are; got \[4, 4\]"):
         crf(emissions, LENGTHS, torch.zeros(4, 4, dtype=torch.int64))
     assert log_partition(emissions[:, :0], torch.zeros(4, dtype=torch.int64), crf.potentials()).tolist() == [0] * 4
+
+
+def test_what_stands_beyond_a_length_does_not_matter():
+    crf, emissions = field(10)
+    beyond = torch.arange(5) >= LENGTHS[:, None]
+    spoiled = emissions.detach().masked_fill(beyond.unsqueeze(2), float("nan")).requires_grad_()
+    labels = torch.zeros(4, 5, dtype=torch.int64)
+    torch.testing.assert_close(crf(spoiled, LENGTHS, labels), crf(emissions, LENGTHS, labels))
+    gradients = [torch.autograd.grad(crf(each, LENGTHS, labels).sum(), [each, *crf.parameters()]) for each in (spoiled, emissions)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)

@@ -8,6 +8,7 @@ from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.data.batch import Example, collate
 from ostinato.layers.embedding import Embedding
+from ostinato.layers.spelling import Speller
 from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
 
@@ -148,3 +149,24 @@ def test_wrong_arguments():
         Convolution(4, widths=())
     with pytest.raises(ValueError, match="length must be at least 1; got 0"):
         Feedforward(4, 6, length=0)
+
+
+def test_members_learn_each_for_itself():
+    """The gradient of each is the one it would have alone, divided by their number."""
+    torch.manual_seed(3)
+    members = [Classifier(Embedding(12, 4), RecurrentBody(GRU, 4, 6), Classes(6, 3)) for _ in range(2)]
+    batch = collate(examples())
+    total, count, _ = Together(members).loss(batch)
+    alone = [member.loss(batch).total for member in members]
+    torch.testing.assert_close(total, sum(alone) / 2)
+    assert count == 4
+    weight = members[0].head.output.weight
+    torch.testing.assert_close(torch.autograd.grad(total, weight)[0], torch.autograd.grad(alone[0], weight)[0] / 2)
+
+
+def test_spellings_are_read_beside_the_tokens():
+    torch.manual_seed(4)
+    speller = Speller("convolution", 9, 5, embedding_size=3)
+    model = Classifier(Embedding(12, 4), RecurrentBody(GRU, 9, 6), Classes(6, 3), speller=speller).eval()
+    one, other = (collate([Example(torch.tensor([1, 5]), torch.tensor(0), [word, (2, 4, 3)])]) for word in ((2, 5, 3), (2, 6, 7, 3)))
+    assert not torch.allclose(model.probabilities(one), model.probabilities(other))

@@ -192,6 +192,15 @@ def test_scheduled_sampling_shows_the_model_its_own_words():
     close(model.loss(batch).total, -model.log_probabilities(batch).sum())
 
 
+def test_output_precision_rounds_while_training_and_at_no_other_time():
+    models = [build(output_precision=precision) for precision in ("float32", "bfloat16")]
+    batch = collate(examples())
+    assert torch.equal(*(model.loss(batch).total for model in models))
+    exact, rounded = (model.train().loss(batch).total for model in models)
+    assert exact != rounded
+    torch.testing.assert_close(exact, rounded, rtol=0.01, atol=0)
+
+
 def test_gradients_reach_every_parameter():
     for attention, context, feeding in FORMS:
         model = build("lstm", attention, context, feeding).train()

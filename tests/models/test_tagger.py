@@ -149,6 +149,22 @@ def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
     torch.testing.assert_close(affixes(*padded([(2, 4, 3)])), affixes(*padded([(2, 8, 3)])))
 
 
+def test_the_convolution_is_that_of_torch():
+    """Value and gradients of the lookup are those of filters slid over each word by itself."""
+    torch.manual_seed(0)
+    speller = Speller("convolution", 9, 6, embedding_size=4)
+    characters, lengths = padded(WORDS)
+    kernel = speller.filters.weight.view(6, 4, 3)
+    expected = torch.cat([torch.nn.functional.conv1d(speller.embedding(torch.tensor([word])).mT, kernel, speller.filters.bias, padding=1)
+                          .amax(2).tanh() for word in WORDS])
+    found = speller.read(characters, lengths)
+    torch.testing.assert_close(found, expected)
+    weights = [speller.embedding.weight, *speller.filters.parameters()]
+    for one, other in zip(torch.autograd.grad(found.square().sum(), weights), torch.autograd.grad(expected.square().sum(), weights),
+                          strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_speller_joins_affixes_to_what_it_reads():
     speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9)))
     characters, lengths = padded(WORDS)

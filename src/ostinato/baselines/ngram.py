@@ -41,11 +41,12 @@ class Prepared(NamedTuple):
 class NGram:
     """NGram.fit(numbers, order=5, size=10_000, first=3, boundary=3).log_probabilities(history, numbers)
 
-    size      of the vocabulary; `possible` of its tokens may occur
+    size        of the vocabulary
+    impossible  those of its tokens that never occur in a text
     """
 
-    def __init__(self, levels: Sequence[Level], *, size: int, possible: int):
-        self.levels, self.size, self.possible = list(levels), size, possible
+    def __init__(self, levels: Sequence[Level], *, size: int, impossible: Sequence[int] = ()):
+        self.levels, self.size, self.impossible = list(levels), size, list(impossible)
         self.prepared = [prepare(level, size) for level in self.levels]
 
     @property
@@ -54,7 +55,7 @@ class NGram:
 
     @classmethod
     def fit(cls, numbers: np.ndarray, *, order: int, size: int, first: int, boundary: int | None = None,
-            possible: int | None = None) -> NGram:  # fmt: skip
+            impossible: Sequence[int] = ()) -> NGram:  # fmt: skip
         """Counts of a text; `first` stands before its first token. ValueError for an order below 1.
 
         boundary  the token that ends a line, before which a context does not reach; None: contexts reach across lines"""
@@ -67,12 +68,12 @@ class NGram:
             counts = kinds.counts if k == order - 1 else continuations(kinds, found[k + 1])
             starts = np.searchsorted(kinds.keys // size, np.arange(kinds.contexts + 1))
             levels.append(Level(shrunk(kinds.keys % size), shrunk(starts), shrunk(counts)))
-        return cls(levels, size=size, possible=possible or size)
+        return cls(levels, size=size, impossible=impossible)
 
     def log_probabilities(self, history: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """log p of each of `numbers` [N] given those before it and, before those, `history`."""
         text = np.concatenate([history, numbers]).astype(np.int64)
-        probability = np.full(len(text), 1.0 / self.possible)
+        probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
         context = np.zeros(len(text), np.int64)  # the number of the context of this order before each token; -1: unknown
         for own in self.prepared:
             known = context >= 0
@@ -89,7 +90,8 @@ class NGram:
 
     def distribution(self, history: Sequence[int]) -> np.ndarray:
         """p of every token [V] behind `history`."""
-        probability = np.full(self.size, 1.0 / self.possible)
+        probability = np.full(self.size, 1.0 / (self.size - len(self.impossible)))
+        probability[self.impossible] = 0
         chain = self.contexts(history)
         for level, own, context in zip(self.levels, self.prepared, chain, strict=False):
             probability *= own.gammas[context]

@@ -103,7 +103,7 @@ def read_tune(lines: Sequence[str], first: int = 1, *, repeats: bool = False) ->
     if not notes:
         raise Unreadable(first, "has no notes")
     whole = bar_length(reader.fields.get("M", ""))
-    bar = next((bar for _, _, bar in played if bar), Fraction(0))
+    bar = next((bar for _, length, bar in played if 0 < bar < length), Fraction(0))
     upbeat = whole - bar if whole and 0 < bar < whole else Fraction(0)
     return AbcTune(reader.fields, notes, max(length for _, length, _ in played), upbeat, reader.sharps, first)
 

@@ -64,10 +64,10 @@ def is_npz(file: FilePath) -> bool:
 
 
 def merged(records: Sequence[Picture]) -> list[Picture]:
-    """Records of one image as one record, its captions in their order; arrays stay as they are."""
+    """Records of one image as one record, its captions in their order; arrays are one image where they are one object."""
     together: dict[str | int, Picture] = {}
-    for number, record in enumerate(records):
-        key = record.image if isinstance(record.image, str) else number
+    for record in records:
+        key = record.image if isinstance(record.image, str) else id(record.image)
         before = together.get(key)
         together[key] = record if before is None else before._replace(captions=(*before.captions, *record.captions))
     return list(together.values())
@@ -77,7 +77,7 @@ def read_rows(file: FilePath, image_column: str | None, caption_column: str | No
     for row in read_table(file, ("image", "caption"), names={"image": image_column, "caption": caption_column}):
         caption = " ".join(row.text("caption").split())
         image, ordered = image_of(row, features)
-        if image == "":
+        if isinstance(image, str) and not image:
             raise InputError(f"{shown(file)}:{row.line}: a caption without its image; complete the row or remove it")
         yield Picture(image, (caption,) if caption else (), f"{shown(file)}:{row.line}", ordered)
 

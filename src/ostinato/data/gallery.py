@@ -1,4 +1,4 @@
-"""Images as the numbers that a network reads, each file decoded once and remembered while there is room."""
+"""Images as the numbers that a network reads; those with captions are decoded once and remembered while there is room."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Gallery:
         if key and key in self.remembered:
             return self.remembered[key]
         values = self.load(picture)
-        if key and values.nbytes <= self.room:
+        if key and picture.captions and values.nbytes <= self.room:  # what is only to be captioned comes but once
             self.room -= values.nbytes
             self.remembered[key] = values
         return values

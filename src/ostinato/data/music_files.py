@@ -119,7 +119,7 @@ class Reading:
             found = part_of(found, name, part)
         if not isinstance(found, list):
             found = [found]
-        if found and all(isinstance(step, int) and not isinstance(step, bool) for step in found):
+        if found and all(step is None or isinstance(step, int) for step in found):
             found = [found]  # one plain sequence of pitches
         if not found:
             raise InputError(f"{name}: no pieces in it")

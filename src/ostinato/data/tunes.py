@@ -31,7 +31,7 @@ class Note(NamedTuple):
 class Tune(NamedTuple):
     """Notes in order, and how many steps the whole takes. `label` is what kind of tune it is ("jig"), "" where nothing says;
     `sharps` those of its key signature (flats below 0), None where nothing says; `where` the place it was read from. A part of a longer
-    tune may not begin where that begins, or not end where it ends."""
+    tune begins `offset` steps behind its beginning, and may not end where it ends."""
 
     notes: tuple[Note, ...]
     steps: int
@@ -40,7 +40,7 @@ class Tune(NamedTuple):
     sharps: int | None = None
     metre: str = ""
     where: str = ""
-    begins: bool = True
+    offset: int = 0
     ends: bool = True
 
     def transposed(self, semitones: int) -> Tune:
@@ -66,7 +66,7 @@ class Tune(NamedTuple):
             for part in range(note.start // steps, (note.start + note.length - 1) // steps + 1):
                 begin, end = max(note.start, part * steps), min(note.start + note.length, (part + 1) * steps)
                 notes[part].append(Note(begin - part * steps, end - begin, note.pitch))
-        return [self._replace(notes=tuple(found), steps=min(steps, self.steps - start), begins=self.begins and not start,
+        return [self._replace(notes=tuple(found), steps=min(steps, self.steps - start), offset=self.offset + start,
                               ends=self.ends and start + steps >= self.steps)
                 for start, found in zip(starts, notes, strict=True)]  # fmt: skip
 

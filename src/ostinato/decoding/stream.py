@@ -54,15 +54,17 @@ class Stream:
         scores = logits.float().cpu().numpy()
         if self.forbidden:
             scores[:, self.forbidden] = -np.inf
-        highest = scores.max(1, keepdims=True)
+        best = scores.argmax(1)
+        highest = scores[np.arange(len(scores)), best][:, None]
         refuse_broken(not np.isfinite(highest).all(), self.steps)
         if self.greedy:
-            return scores.argmax(1)
+            return best
         chance = self.chance()
-        scores = (scores - highest).astype(np.float64) / self.temperature
+        scores = scores - highest
+        scores /= self.temperature
         if self.top_k or self.top_p < 1:
-            return draw(torch.from_numpy(scores), torch.from_numpy(chance), top_k=self.top_k, top_p=self.top_p).numpy()
-        cumulative = np.exp(scores, out=scores).cumsum(1)
+            return draw(torch.from_numpy(scores).double(), torch.from_numpy(chance), top_k=self.top_k, top_p=self.top_p).numpy()
+        cumulative = np.exp(scores, out=scores).cumsum(1, dtype=np.float64)
         return np.array([row.searchsorted(wanted * row[-1], side="right") for row, wanted in zip(cumulative, chance, strict=True)])
 
     def chance(self) -> np.ndarray:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ostinato.kernels import linear
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -62,7 +64,7 @@ class Attention(nn.Module):
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
         """Values [B, S, M] and mask [B, S] -> the memory, its keys computed once for all steps."""
-        return Memory(values, values if self.kind == "dot" else self.key(values), mask)
+        return Memory(values, values if self.kind == "dot" else linear(values, self.key.weight, self.key.bias), mask)
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         rows, steps, size = query.shape

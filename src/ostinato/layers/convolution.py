@@ -4,66 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ostinato.layers.dropout import Dropout
 
+SIDE = 4  # regions a side that one vector of a picture keeps apart
+
 
 class Stage(nn.Module):
-    """Half the height and width, then one residual block: x + W2 relu(W1 x) (He et al. 2016, figure 2), each normalised over
-    groups of channels (Wu and He 2018), so that a picture's answer never depends on what else is in its batch."""
+    """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016)."""
 
-    def __init__(self, before: int, channels: int):
+    def __init__(self, before: int, channels: int, *, batch_norm: bool = False):
         super().__init__()
-        self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1)
-        self.norms = nn.ModuleList(nn.GroupNorm(groups(channels), channels) for _ in range(2))
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False)
+        self.refine = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(norm(channels, batch_norm) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.shrink(x)
-        return x + self.second(self.norms[1](self.first(self.norms[0](x).relu())).relu())
+        x = self.norms[0](self.shrink(x)).relu()
+        return (x + self.norms[1](self.refine(x))).relu()
 
 
-def groups(channels: int) -> int:
-    """Sixteen channels a group where that is possible, else all in one."""
-    return channels // 16 if channels % 16 == 0 else 1
+def norm(channels: int, batch_norm: bool) -> nn.Module:
+    """Over a batch (Ioffe and Szegedy 2015), or over groups of sixteen channels where that is possible (Wu and He 2018)."""
+    if not batch_norm:
+        return nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+    made = nn.BatchNorm2d(channels)
+    made.num_batches_tracked = None  # a count that nothing reads here, and that has no place among weights
+    return made
 
 
 class PictureNetwork(nn.Module):
     """Pictures [N, C, H, W] of uint8 -> what stands in each region [N, H / 2^S * W / 2^S, F], row by row.
 
-    widths   the channels of the S stages; the last is F"""
+    widths      the channels of the S stages; the last is F
+    batch_norm  normalise over the batch while training, which learns faster, rather than each picture by itself; without it
+                a picture's answer never depends on what else is in its batch, not in training either"""
 
-    def __init__(self, channels: int, *, widths: Sequence[int] = (32, 64, 128)):
+    def __init__(self, channels: int, *, widths: Sequence[int] = (32, 64, 128), batch_norm: bool = False):
         super().__init__()
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
-        self.stages = nn.Sequential(*(Stage(before, after) for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
-        self.norm = nn.GroupNorm(groups(widths[-1]), widths[-1])
+        self.stages = nn.Sequential(*(Stage(before, after, batch_norm=batch_norm)
+                                      for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
         self.output_size = widths[-1]
 
+    def side(self, size: int) -> int:
+        """How many regions a picture of `size` pixels has in a row: each stage halves it, rounding up."""
+        return -(-size // 2 ** len(self.stages))
+
     def forward(self, pictures: Tensor) -> Tensor:
-        x = pictures.to(self.norm.weight.dtype) / 127.5 - 1
-        return self.norm(self.stages(x)).relu().flatten(2).transpose(1, 2)
+        x = pictures.to(self.stages[0].shrink.weight.dtype) / 127.5 - 1
+        return self.stages(x).flatten(2).transpose(1, 2)
+
+
+class Grid(nn.Module):
+    """Regions [N, h * w, F] -> one vector each [N, G], all regions side by side, so that it is kept where things are.
+
+    size    (h, w); a larger grid than 4 x 4 is averaged down to that"""
+
+    def __init__(self, size: tuple[int, int], features: int):
+        super().__init__()
+        self.size, self.shape = size, (min(size[0], SIDE), min(size[1], SIDE))
+        self.output_size = self.shape[0] * self.shape[1] * features
+
+    def forward(self, regions: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(regions.transpose(1, 2).unflatten(2, self.size), self.shape).flatten(1)
 
 
 class FrameNetwork(nn.Module):
-    """Frames [B, T, C, H, W] of uint8 -> a vector each [B, T, E]: the regions' mean and their greatest, projected.
+    """Frames [B, T, C, H, W] of uint8 -> a vector each [B, T, E]: all its regions side by side, projected.
 
-    In place of an embedding: what a recurrent network reads of each frame."""
+    In place of an embedding: what a recurrent network reads of each frame. `size` is (H, W)."""
 
-    def __init__(self, channels: int, dimensions: int, *, widths: Sequence[int] = (16, 32, 64), dropout: float = 0.0):
+    def __init__(self, channels: int, dimensions: int, size: tuple[int, int], *, widths: Sequence[int] = (16, 32, 64),
+                 dropout: float = 0.0):
         super().__init__()
         self.network = PictureNetwork(channels, widths=widths)
+        self.grid = Grid((self.network.side(size[0]), self.network.side(size[1])), self.network.output_size)
         self.dropout = Dropout(dropout)
-        self.project = nn.Linear(2 * self.network.output_size, dimensions)
+        self.project = nn.Linear(self.grid.output_size, dimensions)
         self.embedding_dim = dimensions
 
     def forward(self, frames: Tensor) -> Tensor:
-        regions = self.network(frames.flatten(0, 1))
-        seen = torch.cat([regions.mean(1), regions.amax(1)], -1)
+        seen = self.grid(self.network(frames.flatten(0, 1)))
         return self.project(self.dropout(seen)).unflatten(0, frames.shape[:2])
 
 

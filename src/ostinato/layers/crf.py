@@ -96,48 +96,51 @@ class LogPartition(torch.autograd.Function):
 
     @staticmethod
     def forward(context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
-        steps = emissions.shape[1]
+        rows, steps, labels = emissions.shape
         scores = emissions.double().transpose(0, 1)
         inside = real(lengths, steps, emissions.device).t().unsqueeze(2)
+        last = (lengths.to(emissions.device) - 1).clamp(min=0).view(1, rows, 1).expand(1, rows, labels)
         highest = transitions.max().double()
         between = (transitions.double() - highest).exp()
-        alphas = [start.double() + scores[0]]
+        learning = any(context.needs_input_grad)
+        lattices, tables, first = scores, between, start.double()
+        if learning:  # paths from the first step on, and from the last one back: both in one go
+            mirror = (last - torch.arange(steps, device=last.device).view(-1, 1, 1)).clamp(min=0)
+            lattices = torch.stack([scores, scores.gather(0, mirror)], 1)
+            tables, first = torch.stack([between, between.t()]), torch.stack([start, end]).double().unsqueeze(1)
+        sums = [first + lattices[0]]
+        lattices = lattices + highest
         for step in range(1, steps):
-            moved = move(alphas[-1], between) + (scores[step] + highest)
-            alphas.append(torch.where(inside[step], moved, alphas[-1]))
-        total = (alphas[-1] + end.double()).logsumexp(1)
-        context.save_for_backward(scores, inside, between, highest, end, torch.stack(alphas), total)
+            sums.append(move(sums[-1], tables) + lattices[step])
+        sums = torch.stack(sums)
+        before = sums[:, 0] if learning else sums
+        total = (before.gather(0, last)[0] + end.double()).logsumexp(1)
+        if learning:
+            context.save_for_backward(scores, inside, last, between, highest, before, sums[:, 1].gather(0, mirror), total)
         return torch.where(inside[0, :, 0], total, 0).to(emissions.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(context, gradient: Tensor):
-        scores, inside, between, highest, end, alphas, total = context.saved_tensors
-        steps = len(scores)
+        """before, after: log of the sum over all paths up to, and from, each label at each step, its own score counted."""
+        scores, inside, last, between, highest, before, after, total = context.saved_tensors
         weight = (gradient.double() * inside[0, :, 0]).unsqueeze(1)
-        beta = end.double().expand_as(alphas[0])
-        betas = [beta]
-        back = between.t().contiguous()
-        for step in range(steps - 1, 0, -1):
-            moved = move(betas[-1] + scores[step], back) + highest
-            betas.append(torch.where(inside[step], moved, betas[-1]))
-        betas = torch.stack(betas[::-1])
         log_total = total.unsqueeze(1)
-        unary = torch.where(inside, (alphas + betas - log_total).exp() * weight, 0)
-        last = (alphas[-1] + end.double() - log_total).exp() * weight
-        if steps == 1:
+        unary = torch.where(inside, (before + after - scores - log_total).exp() * weight, 0)
+        if len(scores) == 1:
             pairs = torch.zeros_like(between)
-        else:  # expected counts of (i, j): exp(alpha_t-1[i] + transitions[i, j] + scores_t[j] + beta_t[j] - log Z), summed
-            before, after = alphas[:-1], scores[1:] + betas[1:]
+        else:  # expected counts of (i, j): exp(before_t-1[i] + transitions[i, j] + after_t[j] - log Z), summed
+            before, after = before[:-1], torch.where(inside[1:], after[1:], 0)
             high, higher = before.amax(2, keepdim=True), after.amax(2, keepdim=True)
             scale = torch.where(inside[1:], (high + higher + highest - log_total).exp() * weight, 0)
-            left, right = (before - high).exp() * scale, (after - higher).exp()
+            left, right = torch.where(inside[1:], (before - high).exp() * scale, 0), (after - higher).exp()
             pairs = left.flatten(0, 1).t() @ right.flatten(0, 1) * between
         dtype = gradient.dtype
-        return unary.transpose(0, 1).to(dtype), None, unary[0].sum(0).to(dtype), pairs.to(dtype), last.sum(0).to(dtype)
+        ends = unary.gather(0, last)[0].sum(0)
+        return unary.transpose(0, 1).to(dtype), None, unary[0].sum(0).to(dtype), pairs.to(dtype), ends.to(dtype)
 
 
 def move(values: Tensor, between: Tensor) -> Tensor:
-    """log sum_i exp(values[b, i]) between[i, j], [B, K]"""
-    high = values.amax(1, keepdim=True)
+    """log sum_i exp(values[..., b, i]) between[..., i, j], [..., B, K]"""
+    high = values.amax(-1, keepdim=True)
     return ((values - high).exp() @ between + SMALLEST).log() + high

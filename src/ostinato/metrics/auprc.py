@@ -19,13 +19,10 @@ def count(prediction: Sequence, reference: Sequence) -> tuple[float, ...]:
 
 
 def score(total: Sequence[float]) -> float:
-    """sum_b (recall_b - recall_b-1) precision_b from the highest scores on; the mean over classes that there are, 0 if there is none.
-
-    Within a bin the examples are taken to be in random order: precision is that at the middle of those that have the class."""
+    """sum_b (recall_b - recall_b-1) precision_b from the highest scores on; the mean over classes that there are, 0 if there is none."""
     areas = []
     for present, absent in np.asarray(total, dtype=np.float64).reshape(-1, 2, BINS)[:, :, ::-1]:
         if present.sum():
-            found = present.cumsum() - (present - 1).clip(min=0) / 2
-            wrong = absent.cumsum() - absent / 2
+            found, wrong = present.cumsum(), absent.cumsum()
             areas.append((present * found / np.maximum(1e-12, found + wrong)).sum() / present.sum())
     return min(1.0, float(sum(areas) / len(areas))) if areas else 0.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batch import Batch
-from ostinato.layers.convolution import PictureNetwork
+from ostinato.layers.convolution import Grid, PictureNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
 
@@ -37,16 +37,25 @@ class RegionEncoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """Pictures [B, 1, C, H, W] of uint8 -> the vectors of their regions [B, R, H], and the decoder's first state."""
+    """Pictures [B, 1, C, H, W] of uint8 -> the vectors of their regions [B, R, H], and the decoder's first state.
 
-    def __init__(self, network: PictureNetwork, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0):
+    Each region has a vector of its own added, which says where it lies; the state is tanh(W v + b) of all regions side by side (of
+    a large picture, of the means over a grid of 4 x 4). `size` is the pictures' height and width."""
+
+    def __init__(self, network: PictureNetwork, size: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0):
         super().__init__()
-        self.network = network
-        self.regions = RegionEncoder(network.output_size, cell, hidden_size, layers=layers, dropout=dropout)
+        self.network, self.dropout = network, Dropout(dropout)
+        side = network.side(size)
+        self.grid = Grid((side, side), network.output_size)
+        self.project = nn.Linear(network.output_size, hidden_size)
+        self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
+        self.layers, self.sizes = layers, cell(1, hidden_size).sizes
+        self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes))
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         regions = self.network(pictures[:, 0])
-        return self.regions(regions, torch.full_like(lengths, regions.shape[1]))
+        parts = iter(self.first(self.dropout(self.grid(regions))).tanh().split(self.sizes * self.layers, -1))
+        return (self.project(regions) + self.places).tanh(), tuple(tuple(next(parts) for _ in self.sizes) for _ in range(self.layers))
 
 
 class Captioner(EncoderDecoder):

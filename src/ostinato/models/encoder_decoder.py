@@ -19,7 +19,7 @@ from ostinato.decoding.beam import beam_search
 from ostinato.decoding.greedy import greedy
 from ostinato.decoding.sample import sample
 from ostinato.decoding.step import Hypothesis
-from ostinato.kernels import linear_cross_entropy
+from ostinato.kernels import linear, linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
@@ -120,9 +120,12 @@ class Decoder(nn.Module):
     def look(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
         """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S]."""
         if self.attention is None:
-            return (outputs if self.readout is None else self.readout(outputs).tanh()), None
+            return (outputs if self.readout is None else self.read_out(outputs)), None
         context, weights = self.attention(self.dropout(outputs), memory)
-        return self.readout(torch.cat([context, outputs], -1)).tanh(), weights
+        return self.read_out(torch.cat([context, outputs], -1)), weights
+
+    def read_out(self, x: Tensor) -> Tensor:
+        return linear(x, self.readout.weight, self.readout.bias).tanh()
 
 
 def unroll(decoder: Decoder, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -140,16 +143,18 @@ class EncoderDecoder(nn.Module):
     label_smoothing     the share of probability spread over all words while training (Szegedy et al. 2016, section 7)
     teacher_forcing     the probability with which each training step is given the true previous token rather than the
                         model's own best (scheduled sampling, Bengio et al. 2015); 1 runs the target in one piece
+    output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, *, bos: int, eos: int, label_smoothing: float = 0.0,
-                 teacher_forcing: float = 1.0):
+                 teacher_forcing: float = 1.0, output_precision: str = "float32"):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.bos, self.eos = bos, eos
         self.label_smoothing = label_smoothing
         self.teacher_forcing = teacher_forcing
+        self.output_precision = output_precision
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:
         """The encoder's outputs [B, S, M], how many of each row are real [B], and its state."""
@@ -188,7 +193,7 @@ class EncoderDecoder(nn.Module):
         wanted = batch.targets.flatten()
         smoothing = self.label_smoothing if self.training else 0.0
         total = linear_cross_entropy(hidden.flatten(0, 1), self.decoder.output.weight, self.decoder.output.bias, wanted,
-                                     label_smoothing=smoothing)
+                                     label_smoothing=smoothing, precision=self.output_precision if self.training else "float32")
         return Loss(total, int((wanted != IGNORE).sum()))
 
     def sampled_hidden(self, batch: Batch) -> Tensor:

@@ -6,13 +6,14 @@ from ostinato.tasks.classification import Classification
 from ostinato.tasks.dialogue import Dialogue
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.language import Language
+from ostinato.tasks.melody import Melody
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import Task
 from ostinato.tasks.translation import Translation
 from ostinato.tasks.video import Video
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video)
+    task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video, Melody)
 }
 
 

@@ -48,7 +48,7 @@ class Classification(Task):
     example = "ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment"
     metrics = ("accuracy", "f1", "calibration_error")
     sample = "classification"
-    sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16}
+    sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16, "members": 1}
     training: ClassVar[dict[str, Any]] = {
         "normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.3, "learning_rate": 0.002, "schedule": "cosine",
         "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5}  # fmt: skip

@@ -21,18 +21,18 @@ PARTS = Level._fields
 class CountedLanguageModel(nn.Module):
     """An n-gram, with the methods of a recurrent language model; its state is the last few tokens [N, order - 1], -1 for none."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], *, size: int, possible: int):
+    def __init__(self, tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]):
         super().__init__()
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
-        self.size, self.possible, self.order = size, possible, len(tensors) // len(PARTS)
+        self.size, self.impossible, self.order = size, impossible, len(tensors) // len(PARTS)
         self.built: NGram | None = None
 
     @property
     def ngram(self) -> NGram:
         """Made of the buffers when it is first asked, once they are loaded."""
         if self.built is None:
-            self.built = from_tensors(dict(self.named_buffers()), size=self.size, possible=self.possible)
+            self.built = from_tensors(dict(self.named_buffers()), size=self.size, impossible=self.impossible)
         return self.built
 
     def start(self, rows: int) -> State:
@@ -62,13 +62,13 @@ def as_tensors(ngram: NGram) -> dict[str, Tensor]:
             for order, level in enumerate(ngram.levels, start=1) for part in PARTS}
 
 
-def from_tensors(tensors: Mapping[str, Tensor], *, size: int, possible: int) -> NGram:
+def from_tensors(tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]) -> NGram:
     """ValueError where a level is missing."""
     orders = range(1, len(tensors) // len(PARTS) + 1)
     missing = [f"{part}_{order}" for order in orders for part in PARTS if f"{part}_{order}" not in tensors]
     if missing or not tensors:
         raise ValueError(f"n-grams: {', '.join(missing) or 'everything'} missing")
-    return NGram([Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders], size=size, possible=possible)
+    return NGram([Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders], size=size, impossible=impossible)
 
 
 def empty_tensors(shapes: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
@@ -94,7 +94,7 @@ class NGramBaseline(Baseline):
         parts: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
         for name, tensor in state["tensors"].items():
             parts[name.startswith("unigram_")][name.removeprefix("unigram_")] = tensor
-        ngram, unigram = (from_tensors(part, size=int(state["size"]), possible=int(state["possible"])) for part in parts)
+        ngram, unigram = (from_tensors(part, size=int(state["size"]), impossible=list(map(int, state["impossible"]))) for part in parts)
         return cls(ngram, unigram, counts_of)
 
     @property
@@ -102,12 +102,12 @@ class NGramBaseline(Baseline):
         return () if self.ngram.order == 1 else (NGramBaseline(self.unigram, self.unigram, self.counts_of),)
 
     def measure(self, records: Sequence[Line]) -> dict[str, list[Counts]]:
-        network = CountedLanguageModel(as_tensors(self.ngram), size=self.ngram.size, possible=self.ngram.possible)
+        network = CountedLanguageModel(as_tensors(self.ngram), size=self.ngram.size, impossible=self.ngram.impossible)
         network.built = self.ngram
         return self.counts_of(network, records)
 
     def state(self) -> dict[str, Any]:
-        return {"size": self.ngram.size, "possible": self.ngram.possible}
+        return {"size": self.ngram.size, "impossible": self.ngram.impossible}
 
     def tensors(self) -> dict[str, Tensor]:
         return as_tensors(self.ngram) | {f"unigram_{name}": tensor for name, tensor in as_tensors(self.unigram).items()}

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.kmers import Kmers
 from ostinato.cells import CELLS
 from ostinato.data import nucleotides
-from ostinato.data.batch import IGNORE, Example, by_length, collate
-from ostinato.data.bed import Segment, bed_line
+from ostinato.data.batch import IGNORE, Example
 from ostinato.data.fasta import Entry
 from ostinato.data.labelled import counted
 from ostinato.data.strands import Strand, numbers_of, read_entries, read_strands, segments_of_labels
@@ -23,14 +23,15 @@ from ostinato.data.stretches import Stretches
 from ostinato.data.text import shown
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest
-from ostinato.metrics import METRICS, confusion
+from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import option
 from ostinato.tasks import genome_networks, highlight
-from ostinato.tasks.base_labels import BLOCKS, TOGETHER, Marked, Window, label_bases, windows
+from ostinato.tasks.base_labels import BLOCKS, TOGETHER, Window, label_bases, windows
 from ostinato.tasks.labels import log_probability
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.whole_labels import count_whole, draw_confusion, label_whole, probabilities
 
 OUTSIDE = "background"  # the label of bases that no segment names
 AS_OUTSIDE = (OUTSIDE, ".", "-", "_", "0", "O")  # what stands for it where every base has its label written
@@ -51,7 +52,7 @@ class Genome(Task):
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05, "learning_rate": 0.003, "schedule": "cosine", "epochs": 15.0,
         "least_steps": 400, "average_checkpoints": 3}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {}
+    sample_training: ClassVar[dict[str, Any]] = {"epochs": 12.0}
 
     # the data
     sequence_column: str | None = option(None, "the column of the sequence (default: sequence, seq)")
@@ -74,7 +75,8 @@ class Genome(Task):
     motifs: int = option(64, "filters that look for motifs before the recurrence; 0: none", minimum=0)
     motif_width: int = option(11, "bases that a filter sees", minimum=1)
     motif_pool: int = option(1, "label of a sequence: of so many neighbours the filter's strongest answer is kept", minimum=1)
-    pooling: Literal[POOLINGS] = option("max", "label of a sequence: how the states of all steps become one")
+    pooling: Literal[POOLINGS] | None = option(
+        None, "label of a sequence: how the states of all steps become one (default: middle, where all are of one length, else max)")
     dropout: float = option(0.3, "before, between and after the layers", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     filters: int = option(100, "convolution: filters of each width", minimum=1)
@@ -94,7 +96,7 @@ class Genome(Task):
     whole: bool = field(init=False, default=True)  # whether a sequence has one label
     background: str | None = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
-    bag: Bag | None = field(init=False, default=None, repr=False)
+    bag: Bag | Kmers | None = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
     notices: list[str] = field(init=False, default_factory=list, repr=False)
@@ -225,6 +227,7 @@ class Genome(Task):
         if self.positive is not None and self.positive not in names:
             raise InputError(f"--positive {self.positive}: no such label{nearest(self.positive, names)}")
         self.dev_metric = self.dev_metric or ("accuracy" if self.whole else "f1")
+        self.pooling = self.pooling or ("middle" if len({len(record.bases) for record in records}) == 1 else "max")
         self.weights = genome_networks.weights_of(self, records)
         self.note(records)
         genome_networks.fit(self, records)
@@ -241,12 +244,14 @@ class Genome(Task):
 
     def state(self) -> dict[str, Any]:
         return {"labels": self.labels.to_dict(), "whole": self.whole, "background": self.background, "weights": self.weights,
-                "bag": None if self.bag is None else self.bag.to_dict(), "fixed_length": self.fixed_length, "dev_metric": self.dev_metric}
+                "bag": None if self.bag is None else self.bag.to_dict(), "fixed_length": self.fixed_length, "pooling": self.pooling,
+                "dev_metric": self.dev_metric}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.labels, self.whole, self.background = Vocabulary.from_dict(state["labels"]), bool(state["whole"]), state["background"]
-        self.bag = None if state["bag"] is None else Bag.from_dict(state["bag"])
-        self.weights, self.fixed_length, self.dev_metric = state["weights"], state["fixed_length"], state["dev_metric"]
+        self.bag = genome_networks.restore_bag(self, state["bag"])
+        self.weights, self.fixed_length = state["weights"], state["fixed_length"]
+        self.pooling, self.dev_metric = state["pooling"], state["dev_metric"]
 
     def learnable(self, records: Sequence[Strand]) -> Sequence[Strand]:
         if self.whole or self.carries:
@@ -307,7 +312,7 @@ class Genome(Task):
     def predict(self, network: nn.Module, records: Sequence[Strand | Entry]) -> list[Prediction]:
         strands = [as_strand(record) for record in records]
         if self.whole:
-            return self.predict_whole(network, strands)
+            return label_whole(self, network, strands)
         blocks = [self.blocks(strand) for strand in strands]
         return list(label_bases(self, network, (self.cut(strand) for strand in strands), blocks=blocks))
 
@@ -328,29 +333,6 @@ class Genome(Task):
         sequences = (windows(entry.name, entry.pieces, self.window, margin) for entry in inputs)
         yield from label_bases(self, network, sequences, together=1 if ahead == 1 else TOGETHER, regions=True)
 
-    @torch.inference_mode()
-    def probabilities(self, network: nn.Module, strands: Sequence[Strand]) -> np.ndarray:
-        """What the network gives each label of each whole sequence, [N, C]."""
-        both = strands if not self.averages else [*strands, *(each._replace(bases=nucleotides.reverse_complement(each.bases))
-                                                              for each in strands)]  # fmt: skip
-        examples = [self.encode(strand)._replace(targets=None) for strand in both]
-        device = next(network.parameters()).device
-        found = np.zeros((len(both), len(self.labels)), dtype=np.float64)
-        for rows in by_length(examples, tokens=1 << 15):
-            found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
-        return found if not self.averages else (found[: len(strands)] + found[len(strands) :]) / 2
-
-    def predict_whole(self, network: nn.Module, strands: Sequence[Strand]) -> list[Prediction]:
-        found = []
-        for strand, row in zip(strands, self.probabilities(network, strands).tolist(), strict=True):
-            label = self.labels.tokens[int(np.argmax(row))]
-            segment = Segment(0, len(strand.bases), label)
-            probabilities = dict(zip(self.labels.tokens, row, strict=True))
-            details = {"name": strand.name, "label": label, "score": max(row), "probabilities": probabilities}
-            bases = strand.bases if self.coloured else ""
-            found.append(Marked(bed_line(strand.name, segment, max(row)), details, name=strand.name, bases=bases, runs=(segment,)))
-        return found
-
     def written(self, predictions: Iterator[Prediction], output: str | None = None) -> Iterator[str]:
         """BED; or the sequence in colours, with --highlight or for a file whose name ends in .html."""
         self.page = (output or "").lower().endswith((".html", ".htm"))
@@ -370,18 +352,7 @@ class Genome(Task):
     def count(self, records: Sequence[Strand], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         if not self.whole:
             return {metric: list(chain.from_iterable(each.counts[metric] for each in predictions)) for metric in self.metrics}
-        counts: dict[str, list[Counts]] = {metric: [] for metric in self.metrics}
-        for record, prediction in zip(records, predictions, strict=True):
-            given, names = prediction.details, self.labels.tokens
-            counts["accuracy"].append(METRICS["accuracy"].count(given["label"], record.label))
-            strange = record.label not in self.labels  # a class of its own, so that it counts as missed
-            counts["f1"].append(METRICS["f1"].count([*(given["label"] == name for name in names), False],
-                                                    [*(record.label == name for name in names), strange]))
-            ranked = [names[number] for number in self.ranked]
-            areas = METRICS["auroc"].count([given["probabilities"][name] for name in ranked], [record.label == name for name in ranked])
-            counts["auroc"].append(areas)
-            counts["auprc"].append(areas)
-        return counts
+        return count_whole(self, records, predictions)
 
     def quick_score(self, network: nn.Module, records: Sequence[Strand], metric: str) -> float:
         return corpus_score(METRICS[metric], self.count(records, self.predict(network, records))[metric])
@@ -396,14 +367,10 @@ class Genome(Task):
         if missing is not None:
             raise InputError(f"{missing.where}: no label whose probability could be told")
         return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), [record.label], False)
-                for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
+                for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
 
     def pictures(self, records: Sequence[Strand], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
-        if not self.whole:
-            return {}
-        answers, truths = [prediction.details["label"] for prediction in predictions], [record.label for record in records]
-        matrix = confusion.confusion(answers, truths, self.labels.tokens)
-        return {"confusion.png": lambda file: confusion.draw(matrix, self.labels.tokens).savefig(file, format="png", dpi=120)}
+        return {"confusion.png": draw_confusion(self, records, predictions)} if self.whole else {}
 
     def with_target(self, record: Strand, text: str) -> Strand:
         return self.as_record((record.bases, text))

@@ -59,7 +59,7 @@ class Language(Task):
     models = ("kneser-ney", "rnn", "gru", "lstm")
     measured_by_answers = False
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
-    sample_training: ClassVar[dict[str, Any]] = {"epochs": 2.0, "evaluate_every": 0.5}
+    sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}
 
     # the text
     unit: Literal["character", "word", "subword"] = option("character", "what a token is")
@@ -97,6 +97,8 @@ class Language(Task):
     suggest: int = option(0, "predict: so many likeliest next words instead of a continuation; completes a half-typed one", minimum=0,
                           when_predicting=True)
     maximum_length: int = option(200, "predict: most tokens of a continuation", minimum=1, when_predicting=True)
+    weights: Literal["float32", "bfloat16", "int8"] = option("float32", "generate one sample: smaller ones are read in less time",
+                                                             when_predicting=True)
 
     units: Units = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
@@ -180,8 +182,8 @@ class Language(Task):
 
     def count(self, numbers: np.ndarray, order: int) -> NGram:
         boundary = None if self.unit == "character" else EOS
-        return NGram.fit(numbers[:COUNTED_TOKENS], order=order, size=len(self.units), possible=len(self.units) - 2, first=self.line_end,
-                         boundary=boundary)
+        return NGram.fit(numbers[:COUNTED_TOKENS], order=order, size=len(self.units), first=self.line_end, boundary=boundary,
+                         impossible=(PAD, BOS))
 
     def state(self) -> dict[str, Any]:
         return {"units": self.units.to_dict(), "counted": self.counted}
@@ -232,7 +234,7 @@ class Language(Task):
     def network(self) -> LanguageModel | CountedLanguageModel:
         if self.solved:
             tensors = empty_tensors(self.counted) if self.ngram is None else as_tensors(self.ngram)
-            return CountedLanguageModel(tensors, size=len(self.units), possible=len(self.units) - 2)
+            return CountedLanguageModel(tensors, size=len(self.units), impossible=(PAD, BOS))
         rates = [self.dropout if rate is None else rate for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)]
         sizes = [self.hidden_size] * (self.layers - 1) + [self.last_size or self.hidden_size]
         return LanguageModel(Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout), CELLS[self.cell], sizes,

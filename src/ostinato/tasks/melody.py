@@ -18,7 +18,7 @@ from ostinato.data.batch import Batch, Example, by_length, collate
 from ostinato.data.labelled import counted
 from ostinato.data.music_files import ENDINGS, Reading, prompt_tune
 from ostinato.data.text import shown
-from ostinato.data.tunes import END, EVENTS, PITCHES, Note, Tune, chords_of, events_of, sharps_of, to_c
+from ostinato.data.tunes import END, EVENTS, PITCHES, Note, Tune, chords_of, events_of, sharps_of, steps_in_bar, to_c
 from ostinato.decoding.draws import Draws, seed_of
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
@@ -34,6 +34,8 @@ from ostinato.tasks.tune_output import save_tunes
 HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tunes of no kind can be asked for, too
 MANY_VOICES = 0.05  # with so large a share of steps on which notes sound together, tunes are read as chords
 DEFAULT_BARS = 16
+PHRASE = 8  # bars that are told apart: tunes are mostly made of so many
+LONGEST_BAR = 400  # steps; longer ones have no places
 
 
 @dataclass
@@ -46,7 +48,9 @@ class Melody(Task):
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 16, "optimizer": "adamw", "weight_decay": 0.01, "learning_rate": 0.003, "schedule": "cosine", "clip_norm": 1.0,
         "epochs": 60.0, "least_steps": 800, "evaluate_every": 2.0, "average_checkpoints": 3}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {"condition": "genre"}
+    sample_training: ClassVar[dict[str, Any]] = {
+        "condition": "genre", "normalise_key": True, "transpose": 0, "hidden_size": 128, "embedding_size": 64, "dropout": 0.4,
+        "input_dropout": 0.1, "batch_size": 8, "learning_rate": 0.006, "evaluate_every": 4.0}  # fmt: skip
     speed_of = "inputs"
     measured_by_answers = False
 
@@ -58,6 +62,7 @@ class Melody(Task):
                                    "or what ABC says (genre: R:, composer: C:, origin: O:, metre: M:)")
     repeats: bool = option(False, "play the repeated parts of ABC tunes twice")
     normalise_key: bool = option(False, "everything is transposed to C major or A minor first, and back in the end")
+    bar_position: bool = option(True, "the network is told the metre, and at each step where in the bar, and in the eight bars, it is")
     transpose: int = option(5, "training sees each tune transposed by up to so many semitones, at random", minimum=0, maximum=11)
     maximum_steps: int = option(1000, "longer tunes are learned in parts", minimum=2)
     # the model
@@ -81,6 +86,7 @@ class Melody(Task):
     chords: bool = field(init=False, default=None)
     labels: list[str] = field(init=False, default_factory=list)
     metres: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # the most frequent one of each label, and of all
+    bar_lengths: list[int] = field(init=False, default_factory=list, repr=False)  # steps of the bars of the metres that occur
     given: int = field(init=False, default=0, repr=False)  # steps of the last prompt, for pictures
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -136,6 +142,8 @@ class Melody(Task):
         self.notices.append(f"{len(records):,} tunes of {sum(tune.steps for tune in records):,} steps, learned as {what} "
                             f"(notes sound together on {share:.0%} of the steps)")
         self.metres = {"": most_frequent(tune.metre for tune in records)}
+        if self.bar_position:
+            self.bar_lengths = sorted({steps_in_bar(tune.metre, self.steps_per_quarter) for tune in records} & set(range(1, LONGEST_BAR)))
         if self.condition is not None:
             self.labels = sorted({tune.label for tune in records if tune.label})
             if not self.labels:
@@ -145,10 +153,11 @@ class Melody(Task):
             self.notices.append(f"{len(self.labels)} kinds: {counted([tune.label for tune in records if tune.label])}")
 
     def state(self) -> dict[str, Any]:
-        return {"chords": self.chords, "labels": self.labels, "metres": self.metres}
+        return {"chords": self.chords, "labels": self.labels, "metres": self.metres, "bar_lengths": self.bar_lengths}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.chords, self.labels, self.metres = bool(state["chords"]), list(state["labels"]), dict(state["metres"])
+        self.bar_lengths = list(state["bar_lengths"])
 
     def learnable(self, records: Sequence[Tune]) -> Sequence[Tune]:
         return [part for record in records for part in record.parts(self.maximum_steps)]
@@ -170,24 +179,35 @@ class Melody(Task):
         played = chords_of(tune) if self.chords else events_of(tune)
         if not self.chords and tune.ends:
             played = np.append(played, END)
-        inputs = self.features(played[:-1] if len(played) else played, label, begins=tune.begins)
+        steps = np.arange(tune.offset, tune.offset + max(1, len(played)))
+        inputs = self.features(played[:-1] if len(played) else played, label, tune.metre, steps)
         return Example(inputs[: len(played)], torch.from_numpy(played.astype(np.int8 if self.chords else np.int64)))
 
-    def features(self, played: np.ndarray, label: str, *, begins: bool | None = None) -> Tensor:
-        """What is known at each step: what was played at the one before, whether it is the first, and the kind of tune.
+    def features(self, played: np.ndarray, label: str, metre: str, steps: np.ndarray) -> Tensor:
+        """What is known when each of these steps [T] is to be played: what was played at the one before, whether it is the first, the
+        kind of tune, and the place in the bar.
 
-        events [T] or chords [T, P] -> [T, D]; with `begins`, one step more in front, before which nothing (or another part) was."""
-        offset = begins is not None
-        size = PITCHES if self.chords else EVENTS
-        rows = torch.zeros(len(played) + offset, size + 1 + (1 + len(self.labels)) * bool(self.labels))
+        events [T] or chords [T, P]; or one fewer, where nothing (or another part) was before the first step -> [T, D]"""
+        size, before = PITCHES if self.chords else EVENTS, len(steps) - len(played)
+        rows = torch.zeros(len(steps), size + 1)
         if self.chords:
-            rows[offset:, :size] = torch.from_numpy(played.astype(np.float32))
+            rows[before:, :size] = torch.from_numpy(played.astype(np.float32))
         else:
-            rows[torch.arange(offset, len(rows)), torch.from_numpy(played.astype(np.int64))] = 1
-        if begins:
-            rows[0, size] = 1
+            rows[torch.arange(before, len(steps)), torch.from_numpy(played.astype(np.int64))] = 1
+        rows[:, size] = torch.from_numpy(steps == 0)
+        kind = torch.zeros(len(steps), (1 + len(self.labels)) * bool(self.labels))
         if self.labels:
-            rows[:, size + 1 + (1 + self.labels.index(label) if label in self.labels else 0)] = 1
+            kind[:, 1 + self.labels.index(label) if label in self.labels else 0] = 1
+        return torch.cat([rows, kind, self.places(metre, steps)], 1)
+
+    def places(self, metre: str, steps: np.ndarray) -> Tensor:
+        """Which metre it is, at which step of the bar, and in which of eight bars: a 1 for each; zeros in a metre never seen."""
+        longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
+        rows = torch.zeros(len(steps), (longest + known + PHRASE) * bool(known))
+        bar = steps_in_bar(metre, self.steps_per_quarter)
+        if bar in self.bar_lengths:
+            which, phrase = np.full(len(steps), longest + self.bar_lengths.index(bar)), longest + known + steps // bar % PHRASE
+            rows.scatter_(1, torch.from_numpy(np.stack([steps % bar, which, phrase], 1).astype(np.int64)), 1.0)
         return rows
 
     # the network
@@ -199,7 +219,7 @@ class Melody(Task):
             head = Voices(self.hidden_size, PITCHES, downwards=self.downwards, dropout=self.head_dropout)
         else:
             head = Independent(self.hidden_size, PITCHES)
-        features = self.features(np.zeros((0, PITCHES)) if self.chords else np.zeros(0), "").shape[1]
+        features = self.features(np.zeros((0, PITCHES)) if self.chords else np.zeros(0), "", "", np.zeros(1)).shape[1]
         return Music(features, self.embedding_size, CELLS[self.cell], self.hidden_size, head, layers=self.layers, dropout=self.dropout,
                      input_dropout=self.input_dropout, recurrent_dropout=self.recurrent_dropout)  # fmt: skip
 
@@ -252,7 +272,8 @@ class Melody(Task):
         writers = [AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=metre, sharps=key) for _ in about]
         for row, tune in enumerate(about):
             yield Piece(row, header(tune, self.steps_per_quarter, row + 1, tempo=self.tempo) + begun(writers[row], prompt))
-        for made in improvise(network, *self.given_to(prompt, label, request.samples), draws, length=length, writers=writers, shift=shift):
+        given = self.given_to(prompt, label, metre, request.samples)
+        for made in improvise(network, *given, draws, length=length, writers=writers, shift=shift):
             result = None
             if made.played is not None:
                 result = about[made.row]._replace(notes=joined(prompt, made.played, shift), steps=prompt.steps + len(made.played))
@@ -285,11 +306,12 @@ class Melody(Task):
     def default_length(self, metre: str) -> int:
         return DEFAULT_BARS * AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=metre).bar
 
-    def given_to(self, record: Tune, label: str, rows: int) -> tuple[list[Tensor], list]:
+    def given_to(self, record: Tune, label: str, metre: str, rows: int) -> tuple[list[Tensor], list[Following]]:
         """(the features of a tune to go on from, what takes the next steps to features), for so many rows alike."""
         tune = self.prepared(record)
         played = chords_of(tune) if self.chords else events_of(tune)
-        return [self.features(played, label, begins=True)] * rows, [lambda drawn: self.features(drawn, label)] * rows
+        given = self.features(played, label, metre, np.arange(len(played) + 1))
+        return [given] * rows, [Following(self, label, metre, len(played)) for _ in range(rows)]
 
     def predict(self, network: nn.Module, records: Sequence[Tune]) -> list[Prediction]:
         """Each tune continued. Every one draws the same random numbers, so that its continuation does not depend on its place."""
@@ -299,7 +321,7 @@ class Melody(Task):
             writer = AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=record.metre or self.metres[""], sharps=sharps_of(record),
                                at=record.steps)  # fmt: skip
             draws = Draws([1], temperature=self.boldness)
-            made = list(improvise(network, *self.given_to(record, record.label, 1), draws, length=self.bars * writer.bar,
+            made = list(improvise(network, *self.given_to(record, record.label, record.metre, 1), draws, length=self.bars * writer.bar,
                                   writers=[writer], shift=shift))  # fmt: skip
             notes = joined(record, made[-1].played, shift)[len(record.notes) :]
             text = " ".join("".join(each.text for each in made).split())
@@ -328,6 +350,20 @@ class Melody(Task):
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return TuneBaseline.restore(state, self.prepared)
+
+
+@dataclass
+class Following:
+    """Takes what was played at `step` to the features of the next one, and counts on."""
+
+    task: Melody
+    label: str
+    metre: str
+    step: int
+
+    def __call__(self, played: np.ndarray) -> Tensor:
+        self.step += 1
+        return self.task.features(played, self.label, self.metre, np.array([self.step]))
 
 
 def chunks(batch: Batch, size: int) -> Iterator[Batch]:

@@ -77,6 +77,8 @@ class Translation(Task):
     label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
     teacher_forcing: float = option(1.0, "probability that a training step sees the true previous token rather than the model's own",
                                     minimum=0, maximum=1)
+    output_precision: Literal["float32", "bfloat16"] = option(
+        "float32", "of the output layer's products while training; bfloat16 is quicker where the processor has instructions for it")
     dev_metric: Literal["bleu", "chrf", "perplexity"] = option("bleu", "the dev score that chooses the best weights (greedy decoding)")
     # decoding
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
@@ -210,7 +212,7 @@ class Translation(Task):
         decoder = Decoder(target, cell, self.hidden_size, memory_size=self.hidden_size, layers=self.layers, attention=self.attention,
                           context=self.context, input_feeding=self.input_feeding, tied=self.tied, dropout=self.dropout)
         return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=self.label_smoothing,
-                              teacher_forcing=self.teacher_forcing)
+                              teacher_forcing=self.teacher_forcing, output_precision=self.output_precision)
 
     def embedding(self, units: Units) -> Embedding:
         return Embedding(len(units), self.embedding_size, word_dropout=self.word_dropout, sparse=self.sparse_embeddings)

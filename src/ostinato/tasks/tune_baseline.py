@@ -83,4 +83,4 @@ def as_dict(model: NGram | NoteMarkov) -> dict[str, Any]:
 def from_dict(content: dict[str, Any]) -> NGram | NoteMarkov:
     if "levels" not in content:
         return NoteMarkov.from_dict(content)
-    return NGram([Level(*map(np.array, level)) for level in content["levels"]], size=EVENTS, possible=EVENTS)
+    return NGram([Level(*map(np.array, level)) for level in content["levels"]], size=EVENTS)

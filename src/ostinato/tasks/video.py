@@ -48,7 +48,7 @@ class Video(Task):
     training: ClassVar[dict[str, Any]] = {"normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
                                           "learning_rate": 0.002, "schedule": "cosine", "warmup": 20, "epochs": 20.0, "least_steps": 400,
                                           "clip_norm": 1.0}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {}
+    sample_training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "shift": 0.1}
     speed_of = "inputs"
     models = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
 
@@ -211,7 +211,7 @@ class Video(Task):
         size = int(np.prod(self.shape))
         if len(self.shape) == 3 and self.model == "recurrent":
             widths = [max(1, self.channels // 4), max(1, self.channels // 2), self.channels]
-            embedding = FrameNetwork(self.shape[0], self.embedding_size, widths=widths)
+            embedding = FrameNetwork(self.shape[0], self.embedding_size, self.shape[1:], widths=widths)
             size = self.embedding_size
         elif len(self.shape) == 3:
             embedding = FlatFrames()

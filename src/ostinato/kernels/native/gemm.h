@@ -71,9 +71,9 @@ inline void by_rows(const Product &p, const Share &share) {
     share_of_rows(p, panels, share);
 }
 
-// a^T b: both are packed, some of the inner rows at a time.
+// a^T b: of some inner rows at a time all of b is packed, and of a as many columns as stay in the cache beside a panel of b.
 constexpr int TALL = tile_rows<4>();
-constexpr long SOME = 256;
+constexpr long SOME = 256, BAND = 16 * TALL;
 
 inline void pack_transposed(const Product &p, long k, long width, long row, long rows, float *to) {
     for (long i = 0; i < rows; i += TALL) {
@@ -84,26 +84,39 @@ inline void pack_transposed(const Product &p, long k, long width, long row, long
     }
 }
 
+// A band of rows of c times one packed panel.
+template <int N>
+void band_by_panel(const Product &p, long row, long rows, long column, long k, long width, const float *a, const float *b) {
+    for (long i = 0; i < rows; i += TALL) {
+        Vector sums[TALL][N] = {};
+        multiply<TALL, N>(sums, a + i * width, 1, TALL, b, width);
+        for (long r = 0; r < at_most(TALL, rows - i); r++) put<N>(p, row + i + r, column, sums[r], p.add || k > 0);
+    }
+}
+
 inline void by_columns(const Product &p, const Share &share) {
     Blocks panels{p.columns, 4};
     long tiles = (p.rows + TALL - 1) / TALL;
     long first = tiles * share.thread / share.threads * TALL;
     long last = at_most(tiles * (share.thread + 1) / share.threads * TALL, p.rows);
-    long a_size = (tiles / share.threads + 2) * TALL * SOME, b_size = 4 * W * SOME;
+    long a_size = BAND * SOME, b_size = vectors(p.columns) * W * SOME;
     float *a = p.room + share.thread * (a_size + b_size), *b = a + a_size;
     for (long k = 0; k < p.inner || k == 0; k += SOME) {
         long width = at_most(SOME, p.inner - k);
-        pack_transposed(p, k, width, first, last - first, a);
         for (long panel = 0; panel < panels.count(); panel++) {
             long column = panels.first(panel) * W;
             with_size(panels.size(panel), [&](auto N) {
-                pack_columns<N>(p.b + k * p.b_stride, width, p.b_stride, column, p.columns - column, b);
-                for (long row = first; row < last; row += TALL) {
-                    Vector sums[TALL][N] = {};
-                    multiply<TALL, N>(sums, a + (row - first) * width, 1, TALL, b, width);
-                    for (long r = 0; r < at_most(TALL, last - row); r++) put<N>(p, row + r, column, sums[r], p.add || k > 0);
-                }
+                pack_columns<N>(p.b + k * p.b_stride, width, p.b_stride, column, p.columns - column, b + column * width);
             });
+        }
+        for (long row = first; row < last; row += BAND) {
+            long rows = at_most(BAND, last - row);
+            pack_transposed(p, k, width, row, rows, a);
+            for (long panel = 0; panel < panels.count(); panel++) {
+                long column = panels.first(panel) * W;
+                with_size(panels.size(panel),
+                          [&](auto N) { band_by_panel<N>(p, row, rows, column, k, width, a, b + column * width); });
+            }
         }
     }
 }
@@ -111,7 +124,7 @@ inline void by_columns(const Product &p, const Share &share) {
 inline int64_t product_room(const Product &p) {
     long threads = p.threads > 1 ? p.threads : 1;
     if (p.form != AT_B) return vectors(p.columns) * W * p.inner + 1;
-    return ((p.rows / TALL + 1 + 2 * threads) * TALL + threads * 4 * W) * SOME;
+    return threads * (BAND + vectors(p.columns) * W) * SOME;
 }
 
 inline void multiply_matrices(const Product &p) {

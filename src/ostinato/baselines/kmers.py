@@ -1,0 +1,68 @@
+"""A bag of k-mers: how often each run of 1 to k bases occurs in a sequence, for logistic regression. Where it stands is not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Kmers:
+    """Vectors of letters 0 to 3 (-1: none of them, and no run goes over it), by number: those of one base first, then of two, ...
+
+    Counts are weighed and normalised as in baselines.bag_of_words.Bag: times ln((1 + N) / (1 + sequences with it)) + 1, to length 1.
+    Number 0 is no k-mer: it is what padding adds, and counts nothing."""
+
+    def __init__(self, idf: Sequence[float], *, longest: int = 6):
+        self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
+        if len(self.idf) != size(longest):
+            raise ValueError(f"idf must have {size(longest)} numbers for k-mers of up to {longest}; got {len(self.idf)}")
+
+    @classmethod
+    def fit(cls, sequences: Iterable[np.ndarray], *, longest: int = 6) -> Kmers:
+        """ValueError if there is no sequence."""
+        having, number = np.zeros(size(longest)), 0
+        for letters in sequences:
+            having[np.unique(runs(letters, longest))] += 1
+            number += 1
+        if not number:
+            raise ValueError("a bag of k-mers needs sequences to count; got none")
+        return cls(np.log((1 + number) / (1 + having)) + 1, longest=longest)
+
+    def vector(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(numbers, values) of the k-mers that a sequence has; ([0], [0.0]) if it has none."""
+        numbers, counts = np.unique(runs(letters, self.longest), return_counts=True)
+        if not len(numbers):
+            return np.zeros(1, dtype=np.int64), np.zeros(1)
+        values = counts * self.idf[numbers]
+        return numbers, values / np.linalg.norm(values)
+
+    def __len__(self) -> int:
+        return len(self.idf) - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"idf": self.idf.tolist(), "longest": self.longest}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Kmers:
+        """ValueError where `content` is not what to_dict gave."""
+        try:
+            return cls(content["idf"], longest=int(content["longest"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"bag of k-mers: not what was saved: {error!r}") from None
+
+
+def size(longest: int) -> int:
+    """size(2) -> 1 + 4 + 16"""
+    return sum(4**length for length in range(longest + 1))
+
+
+def runs(letters: np.ndarray, longest: int) -> np.ndarray:
+    """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
+    codes, known, found, first = np.zeros(len(letters) + 1, dtype=np.int64), np.ones(len(letters) + 1, dtype=bool), [], 1
+    for length in range(1, min(longest, len(letters)) + 1):
+        codes, known = codes[:-1] * 4 + letters[length - 1 :], known[:-1] & (letters[length - 1 :] >= 0)
+        found.append(codes[known] + first)
+        first += 4**length
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,111 @@
+"""Video from files to labels: a label a clip, a label a frame, pixels and features, every model."""
+
+import json
+
+import numpy as np
+import pytest
+
+import ostinato as package
+from ostinato.cli import main
+from ostinato.errors import InputError
+from ostinato.tasks.video import Video
+
+TINY = {"hidden_size": 16, "embedding_size": 12, "channels": 8, "epochs": 20.0, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0,
+        "evaluate_every": 10.0, "warmup": 0, "shift": 0.0, "zoom": 0.0, "tensorboard": False}  # fmt: skip
+
+
+def make(path, *, pixels, per_frame, count=32, seed=0):
+    """A bright column that wanders to the right or to the left; of a label a frame, in which half it stands."""
+    chance = np.random.default_rng(seed)
+    lengths = chance.integers(3, 7, count)
+    y = np.arange(count) % 2
+    x = np.zeros((count, 6, 6, 8), np.uint8)
+    halves = np.zeros((count, 6), np.int64)
+    for row, length in enumerate(lengths):
+        start = chance.integers(0, 8 - length + 1) + (0 if y[row] else length - 1)
+        places = start + np.arange(length) * (1 if y[row] else -1)
+        x[row, np.arange(length), :, places] = 200
+        halves[row, :length] = places >= 4
+    np.savez(path, X=x if pixels else x[:, :, 0].astype(np.float32), lengths=lengths, y=halves if per_frame else y,
+             labels=np.array(["west", "east"]))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("video")
+    return {(pixels, per_frame): make(folder / f"{pixels}{per_frame}.npz", pixels=pixels, per_frame=per_frame)
+            for pixels in (False, True) for per_frame in (False, True)}  # fmt: skip
+
+
+def train(file, out, **settings):
+    return package.train("video", train=[file], dev=[file], out=str(out), **{**TINY, **settings})
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+@pytest.mark.parametrize("per_frame", [False, True])
+def test_it_learns_and_is_loaded(files, tmp_path, pixels, per_frame, capsys):
+    file = files[pixels, per_frame]
+    model = train(file, tmp_path / "run")
+    report = model.report
+    assert set(report["metrics"]) == {"accuracy", "f1"} and report["metrics"]["accuracy"] > 0.9
+    assert report["baseline"]["name"] == "flattened frames, linear"
+    assert (tmp_path / "run" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    again = package.load(tmp_path / "run")
+    assert again.evaluate([file])["metrics"] == report["metrics"]
+    assert again.evaluate([file])["baseline"]["metrics"] == report["baseline"]["metrics"]
+    with np.load(file) as arrays:
+        first = arrays["X"][0, : arrays["lengths"][0]]
+    answer, blank = again.predictions([first, " "])
+    assert blank.text == "" and set(answer.text.split()) <= {"east", "west"}
+    names = answer.text.split()
+    assert len(names) == (len(first) if per_frame else 1)
+    assert again.score([(first, tuple(names) if per_frame else answer.text)])[0] == pytest.approx(answer.details["log_probability"])
+    assert again.score([(first, ("up",) * len(first) if per_frame else "up")]) == [-np.inf]
+    with pytest.raises(InputError, match="no label whose probability"):
+        again.score([first])
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), file]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 32
+
+
+@pytest.mark.parametrize("name", ["gru", "feedforward", "most-frequent"])
+@pytest.mark.parametrize("pixels, per_frame", [(True, False), (True, True), (False, False), (False, True)])
+def test_every_model(files, tmp_path, name, pixels, per_frame):
+    model = train(files[pixels, per_frame], tmp_path / "run", model=name, epochs=2.0)
+    again = package.load(tmp_path / "run")
+    assert again.evaluate([files[pixels, per_frame]])["metrics"] == model.report["metrics"]
+    assert model.report["metrics"]["accuracy"] >= 0.3
+
+
+def test_batch_is_one_by_one(files, tmp_path, capsys):
+    train(files[True, False], tmp_path / "run", epochs=1.0)
+    assert main(["verify", str(tmp_path / "run"), files[True, False], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"]
+
+
+def test_unseen_labels_are_counted_and_said(files, tmp_path):
+    model = train(files[False, False], tmp_path / "run", epochs=1.0)
+    with np.load(files[False, False]) as arrays:
+        np.savez(tmp_path / "other.npz", X=arrays["X"], lengths=arrays["lengths"], y=np.where(arrays["y"] == 1, "east", "up"))
+    result = model.evaluate([str(tmp_path / "other.npz")])
+    assert result["notes"] == ["16 labels unseen in training, counted as wrong: 'up' 16"] and result["metrics"]["accuracy"] <= 0.5
+    assert model.task.quick_score(model.network, model.task.read([str(tmp_path / "other.npz")]), "perplexity") > 1
+
+
+def test_an_ensemble_and_lines_of_json(files, tmp_path, capsys):
+    for seed in (1, 2):
+        train(files[False, False], tmp_path / str(seed), seed=seed, epochs=1.0)
+    (tmp_path / "new").write_text(json.dumps([[0.0] * 8, [1.0] * 8]) + "\n\n")
+    capsys.readouterr()
+    assert main(["predict", f"{tmp_path}/1,{tmp_path}/2", str(tmp_path / "new"), "--json"]) == 0
+    first, blank = map(json.loads, capsys.readouterr().out.splitlines())
+    assert set(first["probabilities"]) == {"east", "west"} and blank["prediction"] == ""
+
+
+def test_labels_with_spaces_stand_between_tabs():
+    task = Video()
+    task.labels = type("Labels", (), {"tokens": ["go left", "go right"]})()
+    assert task.separator == "\t"
+    with pytest.raises(InputError, match="--hidden-size must be even"):
+        Video(hidden_size=5)
