@@ -12,10 +12,9 @@ import json
 import multiprocessing
 import os
 import statistics
-import time
 from pathlib import Path
 
-from kernels import machine
+from kernels import CLOCKS, machine
 
 SIZES = [(700, 200, 10_000), (2_000, 200, 10_000), (700, 512, 80_000), (2_000, 512, 80_000)]  # rows, H, words
 
@@ -30,7 +29,7 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def worker(pipe, ours: bool, size: tuple[int, int, int], threads: int) -> None:
+def worker(pipe, ours: bool, size: tuple[int, int, int], threads: int, clock: str) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     import torch
@@ -60,17 +59,17 @@ def worker(pipe, ours: bool, size: tuple[int, int, int], threads: int) -> None:
     pipe.send((memory, float(loss), [float(gradient.norm()) for gradient in gradients]))
     del gradients
     while pipe.recv():
-        start = time.perf_counter()
+        start = CLOCKS[clock]()
         run()
-        pipe.send(time.perf_counter() - start)
+        pipe.send(CLOCKS[clock]() - start)
 
 
-def measure(size: tuple[int, int, int], threads: int, runs: int) -> dict:
+def measure(size: tuple[int, int, int], threads: int, runs: int, clock: str) -> dict:
     context = multiprocessing.get_context("spawn")
     pipes, found = [], []
     for ours in (True, False):
         here, there = context.Pipe()
-        context.Process(target=worker, args=(there, ours, size, threads), daemon=True).start()
+        context.Process(target=worker, args=(there, ours, size, threads, clock), daemon=True).start()
         pipes.append(here)
         found.append(here.recv())
     flat = [[loss, *norms] for _, loss, norms in found]
@@ -96,13 +95,15 @@ def measure(size: tuple[int, int, int], threads: int, runs: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="as in kernels.py")
+    parser.add_argument("--sizes", type=int, default=len(SIZES), help="so many of the sizes, the smallest first")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     print(machine())
     for threads in map(int, options.threads.split(",")):
-        for size in SIZES:
-            row = measure(size, threads, options.runs)
+        for size in SIZES[: options.sizes]:
+            row = measure(size, threads, options.runs, options.clock)
             print(" | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])), flush=True)
 
 

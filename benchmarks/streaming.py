@@ -2,6 +2,7 @@
 
     python benchmarks/streaming.py                                   # batch 1 and 16, 2 layers, H = 256, one thread
     python benchmarks/streaming.py --batches 1 --hidden-size 512 --markdown
+    python benchmarks/streaming.py --whole                           # what smaller weights do to whole sequences
 
 Every contender carries its state from call to call and takes its turn in one process; medians of the calls without an
 involuntary context switch. float32 outputs are compared with torch's over 20 steps before anything is timed; of the smaller
@@ -159,6 +160,25 @@ def microseconds(steps: dict[str, Step], x, seconds: float) -> dict[str, float]:
     return {name: statistics.median(taken) * 1e6 for name, taken in times.items()}
 
 
+def whole_sequences(cell: str, T: int, B: int, size: int, seconds: float) -> dict:
+    """Milliseconds of processor time of one layer over whole sequences, by format."""
+    import torch
+
+    from ostinato import CELLS, Recurrent, kernels
+
+    recurrent, x = Recurrent(CELLS[cell], size, size).eval(), torch.randn(B, T, size)
+    times = {weights: [] for weights in FORMATS}
+    until = time.perf_counter() + seconds
+    with torch.no_grad():
+        while time.perf_counter() < until or len(times["float32"]) < 5:
+            for weights, taken in times.items():
+                with kernels.weights_as(weights):
+                    start = time.process_time()
+                    recurrent(x)
+                    taken.append(time.process_time() - start)
+    return {weights: round(statistics.median(taken[1:]) * 1e3, 2) for weights, taken in times.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", default="rnn,gru,lstm")
@@ -167,10 +187,17 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=8.0, help="for each line of the table")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--whole", action="store_true", help="whole sequences in the three formats instead")
     options = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
+    if options.whole:
+        for cell in options.cells.split(","):
+            for shape in [(200, 1, 256), (35, 20, 200), (50, 64, 256), (100, 32, 512)]:
+                row = {"cell": cell, "T, B, H": str(shape), **whole_sequences(cell, *shape, options.seconds)}
+                print(" | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])), flush=True)
+        return
     print(f"{machine()}; {options.layers} layers, H = {options.hidden_size}, one thread; microseconds a step")
     for cell in options.cells.split(","):
         for batch in map(int, options.batches.split(",")):

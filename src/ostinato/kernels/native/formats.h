@@ -58,12 +58,6 @@ void each_number(const Columns &columns, Put put) {
                 }
 }
 
-// How many sums of each kind run side by side, so that additions need not wait for one another.
-template <int R, int N>
-constexpr int ways() {
-    return R * N >= 8 ? 1 : R * N >= 3 ? 2 : 4;
-}
-
 inline void copy_row(const float *x, long size, char *to) {
     memcpy(to, x, size * sizeof(float));
     memset(to + size * sizeof(float), 0, (round_up(size, 16) - size) * sizeof(float));
@@ -87,25 +81,14 @@ struct Float32 {
 
     template <int R, int N>
     static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
-        constexpr int U = ways<R, N>();
         const float *w = reinterpret_cast<const float *>(room) + columns.first(block) * columns.inner;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
-        const long stride = rows.stride / 4, K = columns.inner;
-        Vector sum[U][R][N] = {};
-        long k = 0;
-        for (; k + U <= K; k += U, w += U * N * W) {
-#pragma GCC unroll 4
-            for (int u = 0; u < U; u++) multiply<R, N>(sum[u], a + k + u, stride, 1, w + u * N * W, 1);
-        }
-        multiply<R, N>(sum[0], a + k, stride, 1, w, K - k);
+        Vector sum[R][N] = {};
+        multiply_side_by_side<R, N>(sum, a, rows.stride / 4, w, columns.inner);
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-            for (int n = 0; n < N; n++) {
-                Vector total = sum[0][r][n];
-                for (int u = 1; u < U; u++) total += sum[u][r][n];
-                to[r][n] = total;
-            }
+            for (int n = 0; n < N; n++) to[r][n] = sum[r][n];
     }
 };
 

@@ -28,6 +28,31 @@ INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_st
     }
 }
 
+// How many sums of each kind run side by side, so that additions need not wait for one another.
+template <int R, int N>
+constexpr int ways() {
+    return R * N >= 8 ? 1 : R * N >= 3 ? 2 : 4;
+}
+
+// As multiply, for a few rows: every other k (or every fourth) adds to sums of its own.
+template <int R, int N>
+INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stride, const float *w, long k_count) {
+    constexpr int U = ways<R, N>();
+    if constexpr (U == 1) return multiply<R, N>(sum, a, stride, 1, w, k_count);
+    Vector apart[U][R][N] = {};
+    long k = 0;
+    for (; k + U <= k_count; k += U, w += U * N * W) {
+#pragma GCC unroll 4
+        for (int u = 0; u < U; u++) multiply<R, N>(apart[u], a + k + u, stride, 1, w + u * N * W, 1);
+    }
+    multiply<R, N>(sum, a + k, stride, 1, w, k_count - k);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; n++)
+            for (int u = 0; u < U; u++) sum[r][n] += apart[u][r][n];
+}
+
 // The left matrix: rows at a, a + stride, ...; of each row `width` numbers and, `gap` numbers later, `more` others.
 struct Left {
     const float *a;
@@ -38,8 +63,9 @@ template <int R, int N>
 void tile(const Left &left, long row, const float *w, Vector (*results)[N]) {
     Vector sum[R][N] = {};
     const float *a = left.a + row * left.stride;
-    multiply<R, N>(sum, a, left.stride, 1, w, left.width);
-    if (left.more) multiply<R, N>(sum, a + left.width + left.gap, left.stride, 1, w + left.width * N * W, left.more);
+    multiply_side_by_side<R, N>(sum, a, left.stride, w, left.width);
+    if (left.more)
+        multiply_side_by_side<R, N>(sum, a + left.width + left.gap, left.stride, w + left.width * N * W, left.more);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
