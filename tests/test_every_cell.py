@@ -71,6 +71,8 @@ def test_kernel_equals_reference(cell, lengths, dtype):
     with kernels.disabled():
         expected, expected_gradients = layer(x, lengths, state), gradients(layer, x, lengths, state)
     assert_same(layer(x, lengths, state), expected, **tolerance)
+    if dtype == torch.float32:  # normalisation over five units magnifies what is rounded away
+        tolerance["atol"] = 2e-6 * max(gradient.abs().max().item() for gradient in expected_gradients)
     torch.testing.assert_close(gradients(layer, x, lengths, state), expected_gradients, **tolerance)
 
 

@@ -1,25 +1,62 @@
 """Every kernel equals the reference loop, values and gradients, on every path that this machine has."""
 
 import concurrent.futures
+import copy
 import functools
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from ostinato import kernels
-from ostinato.cells.cell import scan
-from ostinato.cells.gru import GRU
-from ostinato.cells.lstm import LSTM
+from ostinato.cells.cell import reverse, scan
+from ostinato.cells.gru import GRU, GRUResetBefore
+from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
+from ostinato.cells.lstm import LSTM, PeepholeLSTM
+from ostinato.cells.regularise import regularised
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import lookup, native, packed
+from ostinato.kernels.formulas import FORMULAS
+
+
+class Case(NamedTuple):
+    """A cell, and what is dropped inside its recurrence."""
+
+    make: object
+    recurrent_dropout: float = 0.0
+    zoneout: tuple[float, ...] = ()
+    training: bool = True
+
+
+def projected(cell):
+    """To fewer units, or to more."""
+    return lambda D, H: cell(D, H, output_size=H // 2 if H > 3 else H + 3)
+
 
 CELLS = {
-    "lstm": LSTM,
-    "lstm without bias": functools.partial(LSTM, bias=False),
-    "gru": GRU,
-    "gru without bias": functools.partial(GRU, bias=False),
-    "rnn-tanh": RNN,
-    "rnn-relu": functools.partial(RNN, activation="relu"),
+    "lstm": Case(LSTM),
+    "lstm without bias": Case(functools.partial(LSTM, bias=False)),
+    "lstm-projected": Case(projected(LSTM)),
+    "lstm-peephole": Case(PeepholeLSTM),
+    "lstm-peephole-projected": Case(projected(PeepholeLSTM)),
+    "lstm-layer-norm": Case(LayerNormLSTM),
+    "gru": Case(GRU),
+    "gru without bias": Case(functools.partial(GRU, bias=False)),
+    "gru-reset-before": Case(GRUResetBefore),
+    "gru-layer-norm": Case(LayerNormGRU),
+    "rnn-tanh": Case(RNN),
+    "rnn-relu": Case(functools.partial(RNN, activation="relu")),
+}
+DROPPED = {
+    f"{name}, {what}": Case(CELLS[name].make, *([options] if isinstance(options, float) else options))
+    for name in CELLS
+    if "without" not in name
+    for what, options in {
+        "recurrent dropout": 0.4,
+        "zoneout": (0.0, (0.3, 0.2)),
+        "zoneout in evaluation": (0.0, (0.3, 0.2), False),
+        "both": (0.25, (0.5, 0.0)),
+    }.items()
 }
 # B, T, D, H, lengths
 SHAPES = [
@@ -50,26 +87,53 @@ def path(request, monkeypatch):
     torch.set_num_threads(before)
 
 
-def example(make, B, T, D, H, dtype=torch.float32, seed=0):
+def example(case, B, T, D, H, seed=0):
     """A cell, inputs, a state that is not zero, and what the results are weighed with."""
     generator = torch.Generator().manual_seed(seed)
-    cell = make(D, H).to(dtype)
+    cell = case.make(D, H).train(case.training)
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) / H**0.5)
     random = functools.partial(torch.randn, generator=generator)
-    x, state = random(B, T, D).to(dtype), tuple(random(B, H).to(dtype) for _ in range(cell.parts))
-    return cell, x, state, [random(B, T, H), *(random(B, H) for _ in state)]
+    x, state = random(B, T, D), tuple(random(B, size) for size in cell.sizes)
+    scales = [random(B, T, cell.output_size), *(random(B, size) for size in cell.sizes)]
+    torch.manual_seed(seed)
+    zoneout = case.zoneout[: cell.parts]
+    return regularised(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout), x, state, scales
+
+
+def exactly(cell, x, state):
+    """The same in float64."""
+    cell = copy.deepcopy(cell).double()
+    if getattr(cell.from_hidden, "mask", None) is not None:
+        cell.from_hidden.mask = cell.from_hidden.mask.double()
+    return cell, x.double(), tuple(part.double() for part in state)
+
+
+def drawn_like(part):
+    """Zoneout's noise is that of float32, whatever it decides over."""
+    return torch.rand(part.shape, dtype=torch.float32).to(part.dtype)
 
 
 def results(run, cell, x, state, lengths, scales):
     """Outputs, last state, and the gradients of everything."""
     x, state = x.clone().requires_grad_(), tuple(part.clone().requires_grad_() for part in state)
+    torch.manual_seed(3)
     outputs, last = run(cell, x, state, lengths)
     found = [outputs, *last]
     sum((result * scale.to(result)).sum() for result, scale in zip(found, scales, strict=True)).backward()
     leaves = [x, *state, *cell.parameters()]
     return [result.detach() for result in found] + [leaf.grad for leaf in leaves]
+
+
+@functools.lru_cache(4096)
+def expected(name, B, T, D, H, lengths):
+    """What the reference computes in float64."""
+    cell, x, state, scales = example((CELLS | DROPPED)[name], B, T, D, H)
+    lengths = None if lengths is None else torch.tensor(lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "rand_like", drawn_like)
+        return results(scan, *exactly(cell, x, state), lengths, scales)
 
 
 def by_kernel(cell, x, state, lengths):
@@ -79,15 +143,14 @@ def by_kernel(cell, x, state, lengths):
 
 def reversed_reference(cell, x, state, lengths):
     """Each row from its last real step to its first."""
-    lengths = torch.full((len(x),), x.shape[1]) if lengths is None else lengths
-    rows = []
-    for b, length in enumerate(lengths.tolist()):
-        outputs, last = scan(cell, x[b : b + 1, :length].flip(1), tuple(part[b : b + 1] for part in state))
-        rest = outputs.new_zeros(1, x.shape[1] - length, outputs.shape[2])
-        rows.append((torch.cat([outputs.flip(1), rest], 1), last))
-    return torch.cat([row[0] for row in rows]), tuple(
-        torch.cat(parts) for parts in zip(*(r[1] for r in rows), strict=True)
-    )
+    outputs, last = scan(cell, reverse(x, lengths), state, lengths)
+    return reverse(outputs, lengths), last
+
+
+def test_reversed_rows():
+    x = torch.arange(8.0).view(2, 4, 1)
+    assert reverse(x, torch.tensor([3, 0]))[..., 0].tolist() == [[2, 1, 0, 3], [4, 5, 6, 7]]
+    assert reverse(x, None)[..., 0].tolist() == [[3, 2, 1, 0], [7, 6, 5, 4]]
 
 
 def close(found, expected):
@@ -98,30 +161,50 @@ def close(found, expected):
         torch.testing.assert_close(a.double(), b.double(), rtol=0, atol=1e-5 * max(1.0, b.abs().max().item()))
 
 
+def equals_the_reference(name, B, T, D, H, lengths):
+    cell, x, state, scales = example((CELLS | DROPPED)[name], B, T, D, H)
+    exact = expected(name, B, T, D, H, None if lengths is None else tuple(lengths))
+    lengths = None if lengths is None else torch.tensor(lengths)
+    found = results(by_kernel, cell, x, state, lengths, scales)
+    close(found, exact)
+    torch.manual_seed(3)
+    with torch.no_grad():  # nothing is kept for a backward pass, and nothing else changes
+        outputs, last = by_kernel(cell, x, state, lengths)
+    assert all(torch.equal(a, b) for a, b in zip(found, [outputs, *last], strict=False))
+
+
 @needs_native
 @pytest.mark.parametrize("path", PATHS, indirect=True, ids=str)
 @pytest.mark.parametrize("name", CELLS)
 def test_equals_the_reference(name, path):
-    for B, T, D, H, lengths in SHAPES:
-        lengths = None if lengths is None else torch.tensor(lengths)
-        cell, x, state, scales = example(CELLS[name], B, T, D, H)
-        exact = example(CELLS[name], B, T, D, H, torch.float64)
-        found = results(by_kernel, cell, x, state, lengths, scales)
-        close(found, results(scan, *exact[:3], lengths, scales))
-        with torch.no_grad():  # nothing is kept for a backward pass, and nothing else changes
-            outputs, last = by_kernel(cell, x, state, lengths)
-        assert all(torch.equal(a, b) for a, b in zip(found, [outputs, *last], strict=False))
+    for shape in SHAPES:
+        equals_the_reference(name, *shape)
 
 
 @needs_native
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("path", [path for path in PATHS if path[2] == 2], indirect=True, ids=str)
+@pytest.mark.parametrize("name", DROPPED)
+def test_equals_the_reference_with_dropout_inside(name, path):
+    for shape in (SHAPES[2], SHAPES[3], SHAPES[7]):
+        equals_the_reference(name, *shape)
+
+
+def test_every_formula_is_tested():
+    assert {example(case, 1, 1, 5, 6)[0].formula for case in CELLS.values()} == set(FORMULAS)
+
+
+@needs_native
+@pytest.mark.parametrize("name", [*CELLS, *DROPPED])
 def test_backward_in_time(name):
-    run = functools.partial(lookup.run, reverse=True)
-    for B, T, D, H, lengths in SHAPES[:-1]:
+    run, case = functools.partial(lookup.run, reverse=True), (CELLS | DROPPED)[name]
+    for B, T, D, H, lengths in SHAPES[:-1] if name in CELLS else SHAPES[2:4]:
         lengths = None if lengths is None else torch.tensor(lengths)
-        cell, x, state, scales = example(CELLS[name], B, T, D, H)
-        exact = example(CELLS[name], B, T, D, H, torch.float64)
-        close(results(run, cell, x, state, lengths, scales), results(reversed_reference, *exact[:3], lengths, scales))
+        cell, x, state, scales = example(case, B, T, D, H)
+        exact = exactly(cell, x, state)
+        found = results(run, cell, x, state, lengths, scales)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "rand_like", drawn_like)
+            close(found, results(reversed_reference, *exact, lengths, scales))
 
 
 @needs_native
@@ -190,7 +273,7 @@ def test_not_a_number_goes_where_it_would(name, bad):
 
 @needs_native
 def test_same_bits_again():
-    cell, x, state, scales = example(LSTM, 20, 30, 8, 70)
+    cell, x, state, scales = example(CELLS["lstm"], 20, 30, 8, 70)
     torch.set_num_threads(2)
     runs = [results(by_kernel, cell, x, state, None, scales) for _ in range(3)]
     for run in runs[1:]:
@@ -202,9 +285,8 @@ def test_same_bits_again():
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn-tanh"])
 def test_no_drift_over_long_sequences(name):
     cell, x, state, _ = example(CELLS[name], 1, 10_000, 4, 24)
-    exact = example(CELLS[name], 1, 10_000, 4, 24, torch.float64)
     with torch.no_grad():
-        found, expected = by_kernel(cell, x, state, None), scan(*exact[:3])
+        found, expected = by_kernel(cell, x, state, None), scan(*exactly(cell, x, state))
     assert (found[0].double() - expected[0]).abs().max() < 5e-6
 
 
@@ -219,7 +301,7 @@ def test_no_drift_over_long_sequences(name):
     ],
 )
 def test_what_the_reference_takes(change, reason):
-    cell, x, state, _ = example(LSTM, 2, 3, 3, 4)
+    cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
     cell, x, state = change(cell, x, state)
     assert reason in lookup.why_not(cell, x, state, None)
     assert not kernels.usable(cell, x, state, None)
@@ -229,7 +311,7 @@ def test_what_the_reference_takes(change, reason):
 
 @needs_native
 def test_switches(monkeypatch):
-    cell, x, state, _ = example(LSTM, 2, 3, 3, 4)
+    cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
     assert kernels.status()["active"] and kernels.usable(cell, x, state)
     with kernels.disabled():
         assert kernels.find(cell, x, state) is None
@@ -239,7 +321,7 @@ def test_switches(monkeypatch):
 
 
 def test_without_the_compiled_part(monkeypatch):
-    cell, x, state, _ = example(LSTM, 2, 3, 3, 4)
+    cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
     monkeypatch.setattr(native, "missing", "no such file")
     monkeypatch.setattr(lookup, "_warned", False)
     with pytest.warns(UserWarning, match="slower loops: the compiled part is missing.*Install a C"):
@@ -249,14 +331,14 @@ def test_without_the_compiled_part(monkeypatch):
 
 @needs_native
 def test_wrong_lengths():
-    cell, x, state, _ = example(LSTM, 2, 3, 3, 4)
+    cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
     with pytest.raises(ValueError, match=r"lengths must lie in 0\.\.3; got 1\.\.4"):
         by_kernel(cell, x, state, torch.tensor([1, 4]))
 
 
 @needs_native
 def test_packed_weights_follow_the_weights():
-    cell, x, state, _ = example(LSTM, 2, 3, 3, 20)
+    cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 20)
     with torch.no_grad():
         for change in (
             lambda: None,
@@ -280,7 +362,7 @@ def test_packed_weights_follow_the_weights():
 @needs_native
 def test_threads_at_once():
     """Several Python threads, one model: the packing of one must not be seen half done by another."""
-    cell, x, state, _ = example(LSTM, 4, 5, 8, 200)
+    cell, x, state, _ = example(CELLS["lstm"], 4, 5, 8, 200)
     with torch.no_grad():
         expected = by_kernel(cell, x, state, None)[0]
         packed.forget()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from ostinato.commands.plan import make_plan, nearby, seconds
@@ -9,8 +12,8 @@ from ostinato.commands.recipe import names, read_recipe
 from ostinato.errors import InputError
 
 
-def plan(recipe: str, **settings):
-    made = make_plan("translation", train=["a", "b"], dev=[], test=[], recipe=recipe, time_limit=None, seed=1, device="cpu",
+def plan(recipe: str, task: str = "translation", **settings):
+    made = make_plan(task, train=["a", "b"], dev=[], test=[], recipe=recipe, time_limit=None, seed=1, device="cpu",
                      settings=settings)
     return vars(made.build_task()) | vars(made.build_options())
 
@@ -55,8 +58,9 @@ def test_one_batch_option_given_switches_the_other_off(recipe, train, settings, 
 
 @pytest.mark.parametrize("name", names())
 def test_every_recipe_makes_a_plan(name):
-    assert plan(name)
-    assert read_recipe(name, "translation")
+    task = tomllib.loads((files("ostinato") / "recipes" / f"{name}.toml").read_text())["task"]
+    assert plan(name, task)
+    assert read_recipe(name, task)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("5", 5), ("0.5m", 30)])

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from ostinato.kernels import cross_entropy as module
 from ostinato.kernels import linear_cross_entropy, native
-from ostinato.kernels.lookup import disabled
+from ostinato.kernels.switch import disabled
 
 
 def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):

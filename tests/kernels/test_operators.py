@@ -5,16 +5,32 @@ import torch
 
 from ostinato import kernels
 from ostinato.cells.cell import scan
-from ostinato.cells.gru import GRU
-from ostinato.cells.lstm import LSTM
+from ostinato.cells.gru import GRU, GRUResetBefore
+from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
+from ostinato.cells.lstm import LSTM, PeepholeLSTM
+from ostinato.cells.regularise import regularised
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import lookup, native
+from ostinato.kernels import native, recurrence, running
+from ostinato.kernels.autograd import flat
+from ostinato.kernels.formulas import FORMULAS
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
-CELLS = [LSTM, GRU, RNN]
+
+
+def projected(input_size, hidden_size):
+    return PeepholeLSTM(input_size, hidden_size, output_size=3)
+
+
+def dropped(input_size, hidden_size):
+    """A mask that hides units from the product with the output before."""
+    return regularised(LSTM(input_size, hidden_size), 3, recurrent_dropout=0.5)
+
+
+CELLS = [LSTM, GRU, RNN, GRUResetBefore, LayerNormGRU, LayerNormLSTM, projected, dropped]
 
 
 def example(cell):
+    torch._dynamo.reset()
     torch.manual_seed(1)
     cell = cell(5, 7)
     return cell, torch.randn(3, 4, 5), torch.tensor([4, 2, 0])
@@ -25,9 +41,13 @@ def example(cell):
 def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.start(3, x)
-    memory = state[1] if len(state) > 1 else None
-    weights = lookup.weights_of(cell)
-    arguments = (cell.formula, x.requires_grad_(), state[0], memory, *weights, lengths if padded else None, False, True)
+    weights, inputs = running.weights_of(cell), x.requires_grad_()
+    if FORMULAS[cell.formula].given:
+        inputs, weights = cell.project(x).detach().requires_grad_(), weights._replace(from_input=None, input_bias=None)
+    arguments = (
+        *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
+        *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
+    )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
     assert set(outcome.values()) == {"SUCCESS"}
 
@@ -67,13 +87,13 @@ def test_exported(cell):
     assert torch.equal(program.module()(x, lengths), Model()(x, lengths))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS[:-1])
 def test_function_transforms_run_the_reference(cell):
     cell, x, _ = example(cell)
     rows = torch.func.vmap(lambda row: cell.run(row[None], cell.start(1, row), None)[0][0])(x)
     torch.testing.assert_close(rows, scan(cell, x, cell.start(3, x))[0])
     jacobian = torch.func.jacrev(lambda x: cell.run(x, cell.start(3, x), None)[0].sum(0))(x)
-    assert jacobian.shape == (4, 7, 3, 4, 5)
+    assert jacobian.shape == (4, cell.output_size, 3, 4, 5)
 
 
 @pytest.mark.parametrize("cell", CELLS)

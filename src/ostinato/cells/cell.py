@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.state import State
+from ostinato.kernels.recurrence import reverse as reverse
 
 
 class Cell(nn.Module):
@@ -86,7 +87,7 @@ class Cell(nn.Module):
     @property
     def formula(self) -> str | None:
         """The name under which `kernels` knows this `step`: not inherited, as a subclass may have another one."""
-        if self.notebook is not None or self.zoneout or getattr(self.from_hidden, "mask", None) is not None:
+        if self.notebook is not None:
             return None
         return vars(self).get("kernel", vars(type(self)).get("kernel"))
 
@@ -143,13 +144,3 @@ def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> 
     if lengths is not None:
         outputs = outputs * real(lengths, x.shape[1], x.device)[..., None]
     return outputs, now
-
-
-def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Each row's real steps last to first, padding left where it is: [1, 2, 3, 0] of length 3 -> [3, 2, 1, 0]."""
-    if lengths is None:
-        return x.flip(1)
-    time = torch.arange(x.shape[1], device=x.device)
-    lengths = lengths.to(x.device)[:, None]
-    index = torch.where(time < lengths, lengths - 1 - time, time)
-    return x.take_along_dim(index[..., None], dim=1)

@@ -17,6 +17,8 @@ class LayerNormLSTM(LSTM):
 
     Source: Ba, Kiros and Hinton, Layer normalization, 2016, equations 20 to 22."""
 
+    kernel = "lstm-layer-norm"
+
     def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float = 1.0, chrono: int | None = None):
         super().__init__(input_size, hidden_size, forget_bias=forget_bias, chrono=chrono)
         self.norm_input, self.norm_hidden = nn.LayerNorm(4 * hidden_size), nn.LayerNorm(4 * hidden_size)
@@ -43,6 +45,7 @@ class LayerNormGRU(GRU):
     Source: Ba, Kiros and Hinton, Layer normalization, 2016, supplement, equations 29 to 31."""
 
     hidden_bias = False  # the normalisation has one of its own
+    kernel = "gru-layer-norm"
 
     def __init__(self, input_size: int, hidden_size: int, *, chrono: int | None = None):
         super().__init__(input_size, hidden_size, chrono=chrono)

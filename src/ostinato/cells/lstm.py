@@ -79,6 +79,8 @@ class PeepholeLSTM(LSTM):
         )
         self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
         self.reset_parameters()
+        if type(self) is PeepholeLSTM:
+            self.kernel = "lstm-peephole" if output_size is None else "lstm-peephole-projected"
 
     def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from ostinato.kernels import native
-from ostinato.kernels.lookup import switched_off
+from ostinato.kernels.switch import switched_off
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 PIECE = 128  # rows whose logits exist at a time, or an eighth of all: the fewer, the oftener the weight's gradient is passed over

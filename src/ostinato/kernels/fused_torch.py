@@ -18,6 +18,8 @@ def why_not(cell, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
     if cell.formula not in FUNCTIONS:
         return f"torch has no fused {type(cell).__name__} of this formula"
+    if cell.zoneout or getattr(cell.from_hidden, "mask", None) is not None:
+        return "torch has no dropout inside the recurrence"
     if x.numel() == 0:
         return "there is nothing to run"
     if x.dtype != cell.from_input.weight.dtype:

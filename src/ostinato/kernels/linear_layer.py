@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostinato.kernels import native
-from ostinato.kernels.lookup import switched_off
+from ostinato.kernels.switch import switched_off
 
 LEAST = 64  # rows from which on packing the weight pays
 

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor
 
-from ostinato.kernels import fused_torch, linear_scan, native, recurrence, streaming
-from ostinato.kernels.autograd import Run
-from ostinato.kernels.recurrence import FORMULAS, Weights
+from ostinato.kernels import fused_torch, linear_scan, native, streaming
+from ostinato.kernels.formulas import FORMULAS, Formula
+from ostinato.kernels.running import run, run_both, weights_of
+from ostinato.kernels.switch import switched_off
 
-_off = 0  # how many `disabled()` blocks are open
+EPSILON = 1e-5  # of the normalisations that native/layer_norm.h computes
+
 _warned = False
-
-
-@contextlib.contextmanager
-def disabled() -> Iterator[None]:
-    """`with kernels.disabled(): ...` runs the reference loops: for tests and comparisons."""
-    global _off
-    _off += 1
-    try:
-        yield
-    finally:
-        _off -= 1
-
-
-def switched_off() -> str | None:
-    """Why no kernel is wanted just now, or None."""
-    if _off:
-        return "inside kernels.disabled()"
-    if os.environ.get("OSTINATO_KERNELS", "").lower() in ("off", "0", "no", "false"):
-        return "OSTINATO_KERNELS=off"
-    return None
 
 
 def status() -> dict:
@@ -67,25 +45,50 @@ def why_not(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) 
 
 
 def not_a_formula(cell) -> str | None:
-    if cell.formula not in FORMULAS:
+    formula = FORMULAS.get(cell.formula)
+    if formula is None:
         return f"there is no kernel for {type(cell).__name__}"
-    for linear in (cell.from_input, cell.from_hidden):
-        if type(linear) is not nn.Linear or linear._forward_hooks or linear._forward_pre_hooks:
+    linears = [cell.from_input, cell.from_hidden] + ([cell.to_output] if formula.middle is not None else [])
+    for linear in linears:
+        # a class with a `mask` of its own is cells.regularise.FromHidden: a Linear, and the mask is looked at here
+        if (type(linear) is not nn.Linear and "mask" not in vars(type(linear))) or hooked(linear):
             return "its linear layers are not plain nn.Linear"
+    if linears[-1] is not cell.from_hidden and cell.to_output.bias is not None:
+        return "its projection has a bias"
+    if formula.norms:
+        return not_plain_norms(cell, formula)
+    return None
+
+
+def hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def not_plain_norms(cell, formula: Formula) -> str | None:
+    norms = [cell.get_submodule(name.split(".")[0]) for name in formula.own]
+    if cell.from_hidden.bias is not None:
+        return "a bias stands before a normalisation"
+    for norm in norms:
+        if type(norm) is not nn.LayerNorm or hooked(norm) or norm.eps != EPSILON or norm.bias is None:
+            return "its normalisations are not plain nn.LayerNorm"
     return None
 
 
 def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
-    weights = weights_of(cell)
-    tensors = [x, *state, *(weight for weight in weights if weight is not None)]
+    weights, formula = weights_of(cell), FORMULAS[cell.formula]
+    (rows, output), size = weights.from_hidden.shape, cell.hidden_size
+    mask = getattr(cell.from_hidden, "mask", None)
+    tensors = [tensor for tensor in (x, *state, *weights[:5], *weights.own, mask) if tensor is not None]
     if any(tensor.device.type != "cpu" or tensor.layout != torch.strided for tensor in tensors):
         return "the tensors are not plain CPU tensors"
     if any(tensor.dtype != torch.float32 for tensor in tensors):
         return "the tensors are not float32"
-    size = weights.from_hidden.shape[1]
-    if x.dim() != 3 or 0 in x.shape or any(part.shape != (x.shape[0], size) for part in state):
+    sizes = (output, size) if formula.memory else (output,)
+    if x.dim() != 3 or 0 in x.shape or [part.shape for part in state] != [(x.shape[0], width) for width in sizes]:
         return "there is nothing to run"
-    if weights.from_input.shape != (FORMULAS[cell.formula].gates * size, x.shape[2]):
+    fits = rows == formula.gates * size and cell.from_input.weight.shape == (rows, x.shape[2])
+    fits = fits and (output == size if weights.to_output is None else weights.to_output.shape == (output, size))
+    if not fits or (mask is not None and mask.shape != state[0].shape):
         return "the shapes do not fit"
     return None
 
@@ -100,11 +103,6 @@ def not_in_this_context(cell) -> str | None:
     if torch._C._is_any_autocast_enabled():
         return "autocast is at work"
     return None
-
-
-def weights_of(cell) -> Weights:
-    into, back = cell.from_input, cell.from_hidden
-    return Weights(into.weight, back.weight, into.bias, back.bias)
 
 
 def usable(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> bool:
@@ -126,9 +124,12 @@ def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = No
     return None
 
 
-def find_backward(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> Callable | None:
-    """As `find`, for a run from each row's last real step to its first; only the native kernels have one."""
-    return functools.partial(run, reverse=True) if why_not(cell, x, state, lengths) is None else None
+def find_both(cells, x: Tensor, states, lengths: Tensor | None = None) -> Callable | None:
+    """As `find`, for the two directions of a layer at the same time: `run_both`, or None."""
+    if cells[0].formula != cells[1].formula or cells[0].sizes != cells[1].sizes:
+        return None
+    ready = all(why_not(cell, x, state, lengths) is None for cell, state in zip(cells, states, strict=True))
+    return run_both if ready else None
 
 
 def one_step(owner: nn.Module, cells: list, x: Tensor, state: tuple, *, residual: bool = False) -> tuple[Tensor, tuple] | None:
@@ -146,33 +147,3 @@ def warn_once() -> None:
             "Install a C++ compiler and install ostinato again, or set OSTINATO_KERNELS=off to silence this.",
             stacklevel=4,
         )
-
-
-def run(
-    cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None, *, reverse: bool = False
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The whole sequence by the native kernel; with `reverse`, from each row's last real step to its first."""
-    weights = weights_of(cell)
-    x = x.contiguous()
-    memory = state[1] if len(state) > 1 else None
-    inputs = [tensor for tensor in (x, *state, *weights) if tensor is not None]
-    training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    if torch.compiler.is_compiling() or isinstance(x, FakeTensor):
-        outputs, h, c, *_ = torch.ops.ostinato.recurrence(
-            cell.formula, x, state[0], memory, *weights, lengths, reverse, training
-        )
-        return outputs, (h,) if memory is None else (h, c)
-    if training:
-        # a view of the cell, not the cell: it may have other weights by the time of a second derivative
-        def reference(x, state):
-            with disabled():
-                return cell.run(x, state, lengths)
-
-        outputs, *last = Run.apply(cell.formula, reference, lengths, reverse, x, state[0], memory, *weights)
-        return outputs, tuple(last)
-    if streaming.current_format() != "float32" and streaming.usable(cell):
-        return streaming.run(cell, x, state, lengths, reverse=reverse)
-    arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
-    formula = FORMULAS[cell.formula]
-    outputs, last, _ = recurrence.forward(formula, x, state, weights, arrangement, training=False)
-    return outputs, last

@@ -17,7 +17,18 @@ except ImportError as error:  # not built, or built for another processor: looku
 else:
     missing = None
 
-KINDS = {"rnn-tanh": 0, "rnn-relu": 1, "lstm": 2, "gru": 3}  # `Kind` in native/call.h
+KINDS = {  # `Kind` in native/call.h
+    "rnn-tanh": 0,
+    "rnn-relu": 1,
+    "lstm": 2,
+    "gru": 3,
+    "lstm-projected": 4,
+    "lstm-peephole": 5,
+    "lstm-peephole-projected": 6,
+    "gru-reset-before": 7,
+    "lstm-layer-norm": 8,
+    "gru-layer-norm": 9,
+}
 SPLITS = {"automatic": 0, "rows": 1, "units": 2}  # `Split`
 FORMS = {"a bT": 0, "a b": 1, "aT b": 2}  # `Form`
 instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
@@ -71,12 +82,16 @@ class Call(NamedTuple):
     steps: int
     rows: int
     hidden: int
+    output: int
     offsets: Tensor
     place: Tensor
     order: Tensor
     weight: Tensor
     bias: Tensor | None
     packed: Tensor
+    to_output: Tensor | None
+    packed_output: Tensor | None
+    own: Tensor | None
     inputs: Tensor | None
     gathered: Tensor | None
     input_size: int
@@ -86,47 +101,60 @@ class Call(NamedTuple):
     gates: Tensor
     gates_width: int
     before: Tensor
-    memory: Tensor | None = None
+    seen: Tensor | None
+    memory: Tensor | None
     h0: Tensor | None = None
     c0: Tensor | None = None
     outputs: Tensor | None = None
+    output_stride: int = 0
     h_last: Tensor | None = None
     c_last: Tensor | None = None
+    mask: Tensor | None = None
+    zoneout: Tensor | None = None
+    noise: Tensor | None = None
     d_gates: Tensor | None = None
     d_outputs: Tensor | None = None
+    d_output_stride: int = 0
     d_h_last: Tensor | None = None
     d_c_last: Tensor | None = None
+    d_hidden: Tensor | None = None
+    d_own: Tensor | None = None
     carry_h: Tensor | None = None
     carry_c: Tensor | None = None
     d_h0: Tensor | None = None
     d_c0: Tensor | None = None
 
 
-def run(function, call: Call) -> None:
-    """run(_native.forward, call)"""
-    function(
-        chosen,
-        call.kind,
-        torch.get_num_threads(),
-        SPLITS[split],
-        *(0 if part is None else part if isinstance(part, int) else part.data_ptr() for part in call[1:]),
-    )
+def run(function, *calls: Call) -> None:
+    """run(_native.forward, call); two calls run at the same time"""
+    threads, way = torch.get_num_threads(), SPLITS[split]
+    numbers = [chosen]
+    for call in calls:
+        numbers += (call.kind, threads, way)
+        numbers += [0 if part is None else part if isinstance(part, int) else part.data_ptr() for part in call[1:]]
+    function(*numbers)
 
 
-def forward(call: Call) -> None:
-    run(_native.forward, call)
+def forward(*calls: Call) -> None:
+    run(_native.forward, *calls)
 
 
-def backward(call: Call) -> None:
-    run(_native.backward, call)
+def backward(*calls: Call) -> None:
+    run(_native.backward, *calls)
 
 
 CHUNK = _native.chunk if _native else 0  # rows whose gates are made at a time
 
 
-def room_for_weight(kind: int, hidden: int) -> Tensor:
-    """Where the weight is packed."""
-    return torch.empty(_native.packed_size(chosen, kind, hidden))
+def room_for_weight(kind: int, hidden: int, output: int) -> Tensor:
+    """Where the recurrent weight is packed."""
+    return torch.empty(_native.packed_size(chosen, kind, hidden, output))
+
+
+def room_for_projection(weight: Tensor) -> Tensor:
+    """Where the weight [O, H] of a projection is packed, forward or backward."""
+    output, hidden = weight.shape
+    return torch.empty(max((output + 15) // 16 * hidden, (hidden + 15) // 16 * output) * 16)
 
 
 def product(

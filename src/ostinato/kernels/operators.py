@@ -1,15 +1,18 @@
 """The kernels as PyTorch operators, for torch.compile and torch.export: `torch.ops.ostinato.recurrence`.
 
 Eager code does not come through here: a call of an operator with gradients costs some 50 microseconds, an
-`autograd.Function` a fifth of that. Both end in `recurrence.forward` and `recurrence.backward`."""
+`autograd.Function` a fifth of that. Both end in `recurrence.forward` and `gradients.backward`."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ostinato.kernels import native, recurrence
-from ostinato.kernels.recurrence import FORMULAS, Kept, Weights
+from ostinato.kernels import gradients, native, recurrence
+from ostinato.kernels.formulas import FORMULAS
+from ostinato.kernels.gradients import Gradients, Incoming
+from ostinato.kernels.native import Arrangement
+from ostinato.kernels.recurrence import Direction, Drops, Kept, Weights
 
 
 def whole(rows: Tensor, count: int) -> Tensor:
@@ -27,41 +30,49 @@ def recurrence_operator(
     x: Tensor,
     h0: Tensor,
     c0: Tensor | None,
-    from_input: Tensor,
+    from_input: Tensor | None,
     from_hidden: Tensor,
     input_bias: Tensor | None,
     hidden_bias: Tensor | None,
+    to_output: Tensor | None,
+    own: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
     training: bool,
+    mask: Tensor | None,
+    rates: Tensor | None,
+    noise: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """-> outputs, h, c, and what the backward pass reads (empty where there is nothing)."""
-    weights = Weights(from_input, from_hidden, input_bias, hidden_bias)
+    weights = Weights(from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,))
+    direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
+    outputs, (last,), (saved,) = recurrence.forward(FORMULAS[name], [direction], training=training)
+    count, nothing = x.shape[0] * x.shape[1], [x.new_empty(0) for _ in range(4)]
+    kept = [whole(part, count) for part in saved[1:4] if part is not None] if training else []
+    return outputs, last[0], last[1] if c0 is not None else nothing.pop(), *kept, *nothing[: 3 - len(kept)]
+
+
+def direction_of(x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise) -> Direction:
     arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     state = (h0,) if c0 is None else (h0, c0)
-    outputs, last, saved = recurrence.forward(
-        FORMULAS[name], x.contiguous(), state, weights, arrangement, training=training
-    )
-    count, nothing = x.shape[0] * x.shape[1], [x.new_empty(0) for _ in range(4)]
-    kept = [] if saved is None else [whole(part, count) for part in saved[1:] if part is not None]
-    return outputs, last[0], last[1] if c0 is not None else nothing.pop(), *kept, *nothing[: 3 - len(kept)]
+    return Direction(x.contiguous(), state, weights, arrangement, Drops(mask, rates, noise))
 
 
 @recurrence_operator.register_fake
 def fake_recurrence(
-    name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, lengths, reverse, training
+    name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own, lengths, reverse, training, *rest
 ):
-    (batch, steps, _), size = x.shape, from_hidden.shape[1]
-    count = batch * steps if training else 0
+    (batch, steps, _), output = x.shape, from_hidden.shape[1]
+    formula = FORMULAS[name]
+    count, size = batch * steps if training else 0, from_hidden.shape[0] // formula.gates
 
     def rows(width: int, there: bool = True) -> Tensor:
-        return x.new_empty(count, width * size) if training and there else x.new_empty(0)
+        return x.new_empty(count, width) if training and there else x.new_empty(0)
 
-    memory = FORMULAS[name].memory
-    c = x.new_empty(batch, size) if memory else x.new_empty(0)
+    c = x.new_empty(batch, size) if formula.memory else x.new_empty(0)
     return (
-        x.new_empty(batch, steps, size), x.new_empty(batch, size), c,
-        rows(FORMULAS[name].width), rows(1), rows(1, memory),
+        x.new_empty(batch, steps, output), x.new_empty(batch, output), c,
+        rows(formula.width * size), rows(output), rows(size, formula.memory),
     )  # fmt: skip
 
 
@@ -71,59 +82,74 @@ def backward_operator(
     x: Tensor,
     h0: Tensor,
     c0: Tensor | None,
-    from_input: Tensor,
+    from_input: Tensor | None,
     from_hidden: Tensor,
     input_bias: Tensor | None,
     hidden_bias: Tensor | None,
+    to_output: Tensor | None,
+    own: Tensor | None,
     lengths: Tensor | None,
     reverse: bool,
+    mask: Tensor | None,
+    rates: Tensor | None,
+    noise: Tensor | None,
     gates: Tensor,
     before: Tensor,
     memory: Tensor,
     d_outputs: Tensor | None,
     d_h: Tensor | None,
     d_c: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """-> the gradients of x, h0, c0, from_input, from_hidden, input_bias, hidden_bias (empty for what is None)."""
-    arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
-    weights = Weights(from_input, from_hidden, input_bias, hidden_bias)
-    count = arrangement.count
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """-> the gradients of x, h0, c0, from_input, ..., own (empty for what is None)."""
+    weights = Weights(from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,))
+    direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
+    formula, arrangement = FORMULAS[name], direction.arrangement
+    before = before[: arrangement.count]
     saved = Kept(
-        recurrence.rows_of(x.contiguous(), arrangement),
-        gates[:count],
-        before[:count],
-        None if c0 is None else memory[:count],
+        None if formula.given else recurrence.rows_of(direction.x, arrangement),
+        gates[: arrangement.count],
+        before,
+        None if c0 is None else memory[: arrangement.count],
+        before if mask is None else before * mask[steps_to_rows(arrangement)],
     )
-    inputs = (x, h0, c0, *weights)
-    wanted = tuple(tensor is not None for tensor in inputs)
-    gradients = recurrence.backward(
-        FORMULAS[name], x, weights, arrangement, saved, d_outputs, (d_h, d_c), wanted, overwrite=False
-    )
-    return tuple(x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in gradients)
+    inputs = (x, h0, c0, *weights[:5])
+    wanted = Gradients(*(tensor is not None for tensor in inputs), own=(own is not None,))
+    incoming = Incoming(None if d_outputs is None else d_outputs.contiguous(), from_hidden.shape[1], (d_h, d_c))
+    (found,) = gradients.backward(formula, [direction], [saved], [incoming], [wanted], overwrite=False)
+    all_found = (*found[:8], *(found.own or (None,)))
+    return tuple(x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in all_found)
+
+
+def steps_to_rows(arrangement: Arrangement) -> Tensor:
+    """Which sequence each of the P rows belongs to."""
+    counts = arrangement.offsets.diff()
+    return torch.cat([arrangement.order[:count] for count in counts.tolist()])
 
 
 @backward_operator.register_fake
-def fake_backward(name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, lengths, *rest):
-    inputs = (x, h0, c0, from_input, from_hidden, input_bias, hidden_bias)
+def fake_backward(
+    name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own, lengths, *rest
+):
+    inputs = (x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own)
     return tuple(x.new_empty(0) if tensor is None else x.new_empty(tensor.shape) for tensor in inputs)
 
 
 def remember(ctx, inputs, output):
-    name, x, h0, c0, *weights, lengths, reverse, training = inputs
+    name, x, h0, c0, *weights, lengths, reverse, training, mask, rates, noise = inputs
     if not training:
         raise RuntimeError("ostinato::recurrence was called with training=False, but gradients are wanted")
     ctx.name, ctx.reverse = name, reverse
-    ctx.save_for_backward(x, h0, c0, *weights, lengths, *output[3:])
+    ctx.save_for_backward(x, h0, c0, *weights, lengths, mask, rates, noise, *output[3:])
     ctx.set_materialize_grads(False)
 
 
 def differentiate(ctx, d_outputs, d_h, d_c, *_):
-    *inputs, lengths, gates, before, memory = ctx.saved_tensors
-    gradients = torch.ops.ostinato.recurrence_backward(
-        ctx.name, *inputs, lengths, ctx.reverse, gates, before, memory, d_outputs, d_h, d_c
+    *inputs, lengths, mask, rates, noise, gates, before, memory = ctx.saved_tensors
+    each = torch.ops.ostinato.recurrence_backward(
+        ctx.name, *inputs, lengths, ctx.reverse, mask, rates, noise, gates, before, memory, d_outputs, d_h, d_c
     )
-    found = [None if tensor is None else gradient for tensor, gradient in zip(inputs, gradients, strict=True)]
-    return None, *found, None, None, None
+    found = [None if tensor is None else gradient for tensor, gradient in zip(inputs, each, strict=True)]
+    return None, *found, *(None,) * 6
 
 
 recurrence_operator.register_autograd(differentiate, setup_context=remember)

@@ -1,58 +1,61 @@
-"""One layer in one direction: from inputs to outputs, and from their gradients back to those of inputs and weights.
+"""One layer over all steps: from inputs to outputs, and from their gradients back to those of inputs and weights.
 
-Letters: B batch, T time, D input, H hidden, G gates, P the real steps of all rows together."""
+Letters: B batch, T time, D input, H hidden, O output (H unless the cell projects), G gates, P the real steps of all
+rows together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ostinato.kernels import native
+from ostinato.kernels.formulas import Formula
 from ostinato.kernels.native import Arrangement, Call
 from ostinato.kernels.packed import keep, kept
 
 
-class Formula(NamedTuple):
-    """What the loop must know of a cell: gates; numbers kept of each step for the backward pass (in H); whether the
-    state has a memory cell; which of the kept numbers meet the recurrent weight's gradient."""
-
-    name: str
-    gates: int
-    width: int
-    memory: bool = False
-    inner: bool = False  # GRU: the candidate's product has a gradient of its own, kept behind the gates'
-
-    @property
-    def kind(self) -> int:
-        return native.KINDS[self.name]
-
-
-FORMULAS = {
-    "rnn-tanh": Formula("rnn-tanh", gates=1, width=1),
-    "rnn-relu": Formula("rnn-relu", gates=1, width=1),
-    "lstm": Formula("lstm", gates=4, width=4, memory=True),
-    "gru": Formula("gru", gates=3, width=4, inner=True),
-}
-
-
 class Weights(NamedTuple):
-    """from_input [G * H, D], from_hidden [G * H, H]; input_bias and hidden_bias [G * H] or None."""
+    """from_input [G * H, D], from_hidden [G * H, O], input_bias and hidden_bias [G * H], to_output [O, H]; None where
+    the cell has none, or where its inputs are projected before. `own` are those that only this formula has."""
 
-    from_input: Tensor
+    from_input: Tensor | None
     from_hidden: Tensor
     input_bias: Tensor | None
     hidden_bias: Tensor | None
+    to_output: Tensor | None = None
+    own: tuple[Tensor, ...] = ()
+
+
+class Drops(NamedTuple):
+    """What dropout inside the recurrence there is: `mask` [B, O] for the product with the output before; zoneout's two
+    `rates`; and its `noise` [T, B * O (+ B * H)] in 0..1, below a rate where a unit stays. None where there is none."""
+
+    mask: Tensor | None = None
+    rates: Tensor | None = None
+    noise: Tensor | None = None
+
+
+class Direction(NamedTuple):
+    """A layer in one direction of time: all that goes in."""
+
+    x: Tensor
+    state: tuple[Tensor, ...]
+    weights: Weights
+    arrangement: Arrangement
+    drops: Drops = Drops()
 
 
 class Kept(NamedTuple):
-    """What the backward pass reads: rows and gates [P, ...] and the state before each step."""
+    """What the backward pass reads: rows and gates [P, ...], the state before each step, and what the weight saw of it."""
 
-    rows: Tensor
+    rows: Tensor | None
     gates: Tensor
     before: Tensor
     memory: Tensor | None
+    seen: Tensor
 
 
 def rows_of(x: Tensor, arrangement: Arrangement) -> Tensor:
@@ -73,190 +76,148 @@ def back_to_batch(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tenso
     return result.index_copy_(0, arrangement.place, rows).view(batch, steps, width)
 
 
+def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Each row's real steps last to first, padding left where it is: [1, 2, 3, 0] of length 3 -> [3, 2, 1, 0]."""
+    if lengths is None:
+        return x.flip(1)
+    time = torch.arange(x.shape[1], device=x.device)
+    lengths = lengths.to(x.device)[:, None]
+    index = torch.where(time < lengths, lengths - 1 - time, time)
+    return x.take_along_dim(index[..., None], dim=1)
+
+
 def input_bias_of(formula: Formula, weights: Weights) -> Tensor | None:
     """What is added to all inputs at once: both biases, but for the one inside the candidate's brackets."""
     own, added = weights.input_bias, weights.hidden_bias
     if added is None:
         return None if own is None else own.contiguous()
     if formula.inner:
-        size = weights.from_hidden.shape[1]
+        size = len(added) // formula.gates
         added = torch.cat([added[: 2 * size], added.new_zeros(size)])
     return (added if own is None else own + added).contiguous()
-
-
-def forward(
-    formula: Formula,
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    weights: Weights,
-    arrangement: Arrangement,
-    *,
-    training: bool,
-) -> tuple[Tensor, tuple[Tensor, ...], Kept | None]:
-    """(x [B, T, D], state) -> (outputs [B, T, H], last state, what the backward pass needs)."""
-    batch, steps, _ = x.shape
-    size = weights.from_hidden.shape[1]
-    rows = rows_of(x, arrangement) if training else x.contiguous()
-    width = (formula.width if training else formula.gates) * size
-    chunk = max(native.CHUNK, batch)  # steps are projected whole
-    gates = x.new_empty(arrangement.count if training else min(chunk, arrangement.count), width)
-    kept_rows = arrangement.count if training else 2 * batch
-    before = x.new_empty(kept_rows, size)
-    memory = x.new_empty(kept_rows, size) if formula.memory else None
-    whole = arrangement.count == batch * steps
-    outputs = x.new_empty(batch, steps, size) if whole else x.new_zeros(batch, steps, size)
-    last = tuple(x.new_empty(batch, size) for _ in state)
-    rooms, filled = packed_rooms(formula, weights, training)
-    native.forward(
-        Call(
-            formula.kind,
-            training,
-            filled,
-            arrangement.steps,
-            batch,
-            size,
-            arrangement.offsets,
-            arrangement.place,
-            arrangement.order,
-            weights.from_hidden.contiguous(),
-            inner_bias(formula, weights),
-            rooms[0],
-            rows,
-            None if training else x.new_empty(len(gates), x.shape[2]),
-            x.shape[2],
-            weights.from_input.contiguous(),
-            input_bias_of(formula, weights),
-            rooms[1],
-            gates,
-            width,
-            before,
-            memory,
-            state[0].contiguous(),
-            state[1].contiguous() if formula.memory else None,
-            outputs,
-            last[0],
-            last[1] if formula.memory else None,
-        )
-    )
-    if not training and not filled:
-        for weight, room in zip(weights[1::-1], rooms, strict=True):
-            keep(weight, formula.name, room)
-    return outputs, last, Kept(rows, gates, before, memory) if training else None
-
-
-def packed_rooms(formula: Formula, weights: Weights, training: bool) -> tuple[list[Tensor], bool]:
-    """Room for the packed recurrent and input weights, and whether both stand there already."""
-    if not training:
-        found = [kept(weight, formula.name) for weight in weights[1::-1]]
-        if all(room is not None for room in found):
-            return found, True
-    room = native.room_for_weight(formula.kind, weights.from_hidden.shape[1])
-    return [room, native.room_for(weights.from_input, form="a bT")], False
 
 
 def inner_bias(formula: Formula, weights: Weights) -> Tensor | None:
     """The bias inside the candidate's brackets."""
     if not formula.inner or weights.hidden_bias is None:
         return None
-    return weights.hidden_bias[2 * weights.from_hidden.shape[1] :].contiguous()
+    return weights.hidden_bias[2 * len(weights.hidden_bias) // 3 :].contiguous()
 
 
-class Gradients(NamedTuple):
-    """Of x, of the state's two parts, and of the four weights; None where not wanted."""
-
-    x: Tensor | None
-    h0: Tensor | None
-    c0: Tensor | None
-    from_input: Tensor | None
-    from_hidden: Tensor | None
-    input_bias: Tensor | None
-    hidden_bias: Tensor | None
+def own_of(weights: Weights) -> Tensor | None:
+    """The formula's own numbers, one after another."""
+    if not weights.own:
+        return None
+    return torch.cat([part.reshape(-1) for part in weights.own])
 
 
-def backward(
-    formula: Formula,
-    x: Tensor,
-    weights: Weights,
-    arrangement: Arrangement,
-    saved: Kept,
-    d_outputs: Tensor | None,
-    d_last: tuple[Tensor | None, ...],
-    wanted: tuple[bool, ...],
-    *,
-    overwrite: bool,
-) -> Gradients:
-    """The gradients that are `wanted`, in the order of `Gradients`. With `overwrite`, `saved` is used up."""
-    batch = x.shape[0]
-    size = weights.from_hidden.shape[1]
-    d_gates = saved.gates if overwrite else torch.empty_like(saved.gates)
-    room = x.new_empty(batch, size)
-    d_h0 = x.new_empty(batch, size) if wanted[1] else None
-    d_c0 = x.new_empty(batch, size) if wanted[2] and formula.memory else None
-    native.backward(
-        Call(
-            formula.kind,
-            True,
-            False,
-            arrangement.steps,
-            batch,
-            size,
-            arrangement.offsets,
-            arrangement.place,
-            arrangement.order,
-            weights.from_hidden.contiguous(),
-            None,
-            native.room_for_weight(formula.kind, size),
-            None,
-            None,
-            x.shape[2],
-            None,
-            None,
-            None,
-            saved.gates,
-            formula.width * size,
-            saved.before,
-            saved.memory,
-            d_gates=d_gates,
-            d_outputs=None if d_outputs is None else d_outputs.contiguous(),
-            d_h_last=None if d_last[0] is None else d_last[0].contiguous(),
-            d_c_last=None if not formula.memory or d_last[1] is None else d_last[1].contiguous(),
-            carry_h=room,
-            carry_c=room,
-            d_h0=d_h0,
-            d_c0=d_c0,
-        )
+def contiguous(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
+
+
+def forward(
+    formula: Formula, directions: Sequence[Direction], *, training: bool
+) -> tuple[Tensor, list[tuple[Tensor, ...]], list[Kept]]:
+    """Of one direction, or of two at the same time: the outputs [B, T, O] side by side, each one's last state, and
+    what its backward pass needs."""
+    first = directions[0]
+    batch, steps, _ = first.x.shape
+    width = first.weights.from_hidden.shape[1]
+    whole = first.arrangement.count == batch * steps
+    shape = batch, steps, width * len(directions)
+    outputs = first.x.new_empty(shape) if whole else first.x.new_zeros(shape)
+    calls, saved, last, fresh = [], [], [], []
+    for number, direction in enumerate(directions):
+        rooms, filled = packed_rooms(formula, direction.weights, training)
+        if not (training or filled):
+            fresh.append((direction.weights, rooms))
+        last.append(tuple(torch.empty_like(part, memory_format=torch.contiguous_format) for part in direction.state))
+        place = outputs[..., number * width :]
+        call, keeping = forward_call(formula, direction, rooms, filled, place, shape[2], last[-1], training=training)
+        calls.append(call)
+        saved.append(keeping)
+    native.forward(*calls)
+    for weights, rooms in fresh:
+        for weight, room in zip(packable(weights), rooms, strict=True):
+            if weight is not None:
+                keep(weight, formula.name, room)
+    return outputs, last, saved
+
+
+def forward_call(
+    formula: Formula, direction: Direction, rooms, filled: bool, outputs: Tensor, stride: int, last, *, training: bool
+) -> tuple[Call, Kept]:
+    """What the compiled loop is given, and the part of it that the backward pass reads."""
+    x, state, weights, arrangement, drops = direction
+    batch, _, input_size = x.shape
+    output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
+    rows = rows_of(x, arrangement) if training and not formula.given else x.contiguous()
+    width = formula.width_of(training=training) * hidden
+    chunk = min(max(native.CHUNK, batch), arrangement.count)  # steps are projected whole
+    gates = x.new_empty(arrangement.count if training else chunk, width)
+    kept_rows = arrangement.count if training else 2 * batch
+    before = x.new_empty(kept_rows, output)
+    seen = None if drops.mask is None else x.new_empty(kept_rows, output)
+    memory = x.new_empty(kept_rows, hidden) if formula.memory else None
+    call = Call(
+        kind=formula.kind,
+        training=training,
+        packed_before=filled,
+        steps=arrangement.steps,
+        rows=batch,
+        hidden=hidden,
+        output=output,
+        offsets=arrangement.offsets,
+        place=arrangement.place,
+        order=arrangement.order,
+        weight=weights.from_hidden.contiguous(),
+        bias=inner_bias(formula, weights),
+        packed=rooms[0],
+        to_output=contiguous(weights.to_output),
+        packed_output=rooms[2],
+        own=own_of(weights),
+        inputs=rows,
+        gathered=None if training or formula.given else x.new_empty(chunk, input_size),
+        input_size=input_size,
+        input_weight=contiguous(weights.from_input),
+        input_bias=None if formula.given else input_bias_of(formula, weights),
+        packed_input=rooms[1],
+        gates=gates,
+        gates_width=width,
+        before=before,
+        seen=seen,
+        memory=memory,
+        h0=state[0].contiguous(),
+        c0=state[1].contiguous() if formula.memory else None,
+        outputs=outputs,
+        output_stride=stride,
+        h_last=last[0],
+        c_last=last[1] if formula.memory else None,
+        **of_drops(drops),
     )
-    return Gradients(None, d_h0, d_c0, None, None, None, None)._replace(
-        **of_weights(formula, x, weights, arrangement, saved, d_gates, wanted)
-    )
+    return call, Kept(None if formula.given else rows, gates, before, memory, before if seen is None else seen)
 
 
-def of_weights(formula, x, weights, arrangement, saved, d_gates, wanted) -> dict[str, Tensor]:
-    """The large products after the loop: from the gates' gradients to those of x, weights and biases."""
-    size = weights.from_hidden.shape[1]
-    found = {}
-    by_input = d_gates[:, : formula.gates * size]
-    if wanted[0]:
-        rows = native.product(by_input, weights.from_input.contiguous(), torch.empty_like(saved.rows), form="a b")
-        found["x"] = back_to_batch(rows, x, arrangement)
-    if wanted[3]:
-        empty = torch.empty(weights.from_input.shape)
-        found["from_input"] = native.product(by_input, saved.rows, empty, form="aT b")
-    if wanted[4]:
-        found["from_hidden"] = d_weight = torch.empty(weights.from_hidden.shape)
-        for part, columns in hidden_columns(formula, size):
-            native.product(d_gates[:, columns], saved.before, d_weight[part], form="aT b")
-    if wanted[5] or wanted[6]:
-        sums = d_gates.sum(0)
-        if wanted[5]:
-            found["input_bias"] = sums[: formula.gates * size]
-        if wanted[6]:
-            found["hidden_bias"] = torch.cat([sums[columns] for _, columns in hidden_columns(formula, size)])
-    return found
+def of_drops(drops: Drops) -> dict[str, Tensor | None]:
+    """The fields of a call for dropout inside the recurrence."""
+    return {"mask": contiguous(drops.mask), "zoneout": drops.rates, "noise": drops.noise}
 
 
-def hidden_columns(formula: Formula, size: int) -> list[tuple[slice, slice]]:
-    """Which rows of the recurrent weight's gradient come from which columns of the gates'."""
-    if formula.inner:
-        return [(slice(0, 2 * size), slice(0, 2 * size)), (slice(2 * size, 3 * size), slice(3 * size, 4 * size))]
-    return [(slice(0, formula.gates * size), slice(0, formula.gates * size))]
+def packable(weights: Weights) -> tuple[Tensor | None, ...]:
+    """The weights that are packed: each may be kept so between calls that only infer."""
+    return weights.from_hidden, weights.from_input, weights.to_output
+
+
+def packed_rooms(formula: Formula, weights: Weights, training: bool) -> tuple[list[Tensor | None], bool]:
+    """Room for the packed recurrent, input and output weights, and whether all stand there already."""
+    each = packable(weights)
+    if not training:
+        found = [None if weight is None else kept(weight, formula.name) for weight in each]
+        if all(room is not None or weight is None for room, weight in zip(found, each, strict=True)):
+            return found, True
+    from_hidden, from_input, to_output = each
+    return [
+        native.room_for_weight(formula.kind, len(from_hidden) // formula.gates, from_hidden.shape[1]),
+        None if from_input is None else native.room_for(from_input, form="a bT"),
+        None if to_output is None else native.room_for_projection(to_output),
+    ], False

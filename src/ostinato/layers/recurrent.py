@@ -153,19 +153,25 @@ class Recurrent(nn.Module):
         inputs = dropout(x, self.dropout, training=self.training, locked=self.locked) if layer else x
         first = layer * self.directions
         cells = [regularised(cell, x.shape[0], **self.inside) for cell in self.cells[first : first + self.directions]]
-        outputs, last = run(cells[0], inputs, state[first], lengths)
-        last = [last]
-        if self.directions == 2:
-            plain = run == self.run_cell and not self.recompute
-            arguments = cells[1], inputs, state[first + 1], lengths
-            if plain and (kernel := kernels.find_backward(*arguments)):
-                backward, end = kernel(*arguments)
-            else:
-                backward, end = run(cells[1], reverse(inputs, lengths), state[first + 1], lengths)
-                backward = reverse(backward, lengths)
-            outputs = MERGES[self.merge](outputs, backward)
-            last.append(end)
+        states = state[first : first + self.directions]
+        if self.directions == 1:
+            outputs, last = run(cells[0], inputs, states[0], lengths)
+            last = [last]
+        else:
+            outputs, last = self.run_both(run, cells, inputs, states, lengths)
         return outputs + x if layer and self.residual else outputs, last
+
+    def run_both(
+        self, run: Callable, cells: list[Cell], x: Tensor, states: State, lengths: Tensor | None
+    ) -> tuple[Tensor, list]:
+        """The two directions of a layer, at the same time where a kernel can."""
+        plain = run == self.run_cell and not self.recompute
+        if plain and (kernel := kernels.find_both(cells, x, states, lengths)):
+            outputs, last = kernel(cells, x, states, lengths)
+            return outputs if self.merge == "concat" else MERGES[self.merge](*outputs.chunk(2, dim=-1)), list(last)
+        forward, first = run(cells[0], x, states[0], lengths)
+        backward, second = run(cells[1], reverse(x, lengths), states[1], lengths)
+        return MERGES[self.merge](forward, reverse(backward, lengths)), [first, second]
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}, layers={self.layers}, bidirectional={self.bidirectional}"

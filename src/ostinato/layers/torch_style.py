@@ -18,8 +18,9 @@ from ostinato import cells, kernels
 from ostinato.cells.cell import Cell, real, scan
 from ostinato.cells.cell import reverse as reversed_rows
 from ostinato.kernels import native
-from ostinato.kernels.lookup import run as native_run
-from ostinato.kernels.lookup import switched_off
+from ostinato.kernels.running import run as native_run
+from ostinato.kernels.running import run_both
+from ostinato.kernels.switch import switched_off
 from ostinato.layers.check import check_lengths
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
@@ -183,10 +184,15 @@ class Layered:
         for layer in range(self.num_layers):
             if layer:
                 x = nn.functional.dropout(x, self.dropout, self.training)
+            rows = range(layer * directions, (layer + 1) * directions)
+            layer_cells, states = [self.cell(row) for row in rows], [tuple(part[row] for part in parts) for row in rows]
+            if directions == 2 and run is native_run:
+                x, states = run_both(layer_cells, x, states, lengths)
+                last += states
+                continue
             outputs = []
-            for row in range(layer * directions, (layer + 1) * directions):
-                state = tuple(part[row] for part in parts)
-                output, state = run(self.cell(row), x, state, lengths, reverse=row % directions == 1)
+            for cell, state in zip(layer_cells, states, strict=True):
+                output, state = run(cell, x, state, lengths, reverse=bool(outputs))
                 outputs.append(output)
                 last.append(state)
             x = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)

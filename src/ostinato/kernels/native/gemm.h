@@ -132,7 +132,7 @@ inline void multiply_matrices(const Product &p) {
     Call how{};
     how.threads = p.rows * p.columns * p.inner < 200000 ? 1 : p.threads;
     how.split = BY_UNITS;
-    in_parallel(how, 1, 0, [&](const Share &share) {
+    in_parallel(&how, 1, Size{1, 0}, [&](const Call &, const Share &share) {
         if (p.form == AT_B)
             by_columns(p, share);
         else

@@ -1,4 +1,6 @@
-// r, z = sigmoid(projected + U h_{t-1});  n = tanh(projected + r (U_n h_{t-1} + b));  h_t = z h_{t-1} + (1 - z) n.
+// r, z = sigmoid(projected + U h_{t-1});  h_t = z h_{t-1} + (1 - z) n, in two forms:
+// reset after   n = tanh(projected + r (U_n h_{t-1} + b))
+// reset before  n = tanh(projected + U_n (r h_{t-1}))
 #pragma once
 #include "loop.h"
 
@@ -6,46 +8,40 @@ namespace {
 
 struct Gru {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and the product inside n's brackets
+    static constexpr int STAGES = 1, SEEN = 3, NORMS = 0;
     static constexpr bool MEMORY = false, CARRY = true;
 
-    static Blocks blocks(long H) { return {H, 1}; }
-
-    static void pack(const Call &call, const Blocks &, long block) {
-        long H = call.hidden, u = block * W;
-        const long start[3] = {u, H + u, 2 * H + u};
-        const long end[3] = {H, 2 * H, 3 * H};
-        pack_rows<3>(call.weight, H, H, start, end, call.packed + u * 3 * H);
+    static void pack(const Call &call, const Share &share) {
+        pack_gates<3>(call.weight, call.hidden, call.output, call.packed, share);
     }
 
-    static void forward_block(const Step &step, const Blocks &, long block, const Left &left, const Share &share) {
+    static void forward(Step step, Share share) {
         const Call &call = step.call;
-        long H = call.hidden, u = block * W, valid = at_most(W, H - u), width = call.training ? 4 * H : 3 * H;
-        Vector bias = call.bias ? load(call.bias + u, valid) : Vector{};
-        product<3>(left, share.rows_of(step.rows), call.packed + u * 3 * H,
-                   [&](long index, Vector(&sums)[3]) INLINE_LAMBDA {
-                       long row = share.first_row + index * share.row_step;
-                       float *kept = step.gates(row, width) + u;
-                       Vector inner = sums[2] + bias;
-                       Vector r = sigmoid(sums[0] + load(kept, valid));
-                       Vector z = sigmoid(sums[1] + load(kept + H, valid));
-                       Vector n = tanh(load(kept + 2 * H, valid) + r * inner);
-                       if (call.training) {
-                           store(kept, r, valid);
-                           store(kept + H, z, valid);
-                           store(kept + 2 * H, n, valid);
-                           store(kept + 3 * H, inner, valid);
-                       }
-                       step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
-                   });
+        long H = call.hidden;
+        gates_product<3>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
+                         [&](long row, long u, long valid, Vector(&sums)[3]) INLINE_LAMBDA {
+                             float *kept = step.gates(row) + u;
+                             Vector inner = call.bias ? sums[2] + load(call.bias + u, valid) : sums[2];
+                             Vector r = sigmoid(sums[0] + load(kept, valid));
+                             Vector z = sigmoid(sums[1] + load(kept + H, valid));
+                             Vector n = tanh(load(kept + 2 * H, valid) + r * inner);
+                             if (call.training) {
+                                 store(kept, r, valid);
+                                 store(kept + H, z, valid);
+                                 store(kept + 2 * H, n, valid);
+                                 store(kept + 3 * H, inner, valid);
+                             }
+                             step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
+                         });
     }
 
     // The gradients of r, z and of the product in the brackets; n's own stands between them.
-    static Left left(const float *gates, long H, long row_step) { return {gates, row_step * 4 * H, 2 * H, H, H}; }
+    static Left seen_by(Left gates, long H) { return {gates.a, gates.stride, 2 * H, H, H}; }
 
-    static INLINE void backward(const Step &step, long row, long u, long valid, Vector dh) {
+    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
         long H = step.call.hidden;
-        const float *kept = step.gates(row, 4 * H) + u;
-        float *to = step.d_gates(row, 4 * H) + u;
+        const float *kept = step.gates(row) + u;
+        float *to = step.d_gates(row) + u;
         Vector one = all(1.0f), before = load(step.before + row * H + u, valid);
         Vector r = load(kept, valid), z = load(kept + H, valid);
         Vector n = load(kept + 2 * H, valid), inner = load(kept + 3 * H, valid);
@@ -54,7 +50,83 @@ struct Gru {
         store(to + H, dh * (before - n) * z * (one - z), valid);
         store(to + 2 * H, dn, valid);
         store(to + 3 * H, dn * r, valid);
-        store(step.call.carry_h + row * H + u, dh * z, valid);
+        return dh * z;
+    }
+};
+
+struct GruResetBefore {
+    static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and r h_{t-1} as the weight sees it
+    static constexpr int STAGES = 2, SEEN = 2, NORMS = 0;
+    static constexpr bool MEMORY = false, CARRY = true;
+
+    static long reset(const Call &call) { return call.training ? 3 * call.hidden : 0; }
+
+    static void pack(const Call &call, const Share &share) {
+        long H = call.hidden;
+        pack_gates<2>(call.weight, H, H, call.packed, share);
+        pack_units(call.weight + 2 * H * H, H, H, second(call), share);
+    }
+
+    static float *second(const Call &call) { return call.packed + 2 * vectors(call.hidden) * W * call.hidden; }
+
+    static void forward(Step step, Share share) {
+        const Call &call = step.call;
+        long H = call.hidden;
+        gates_product<2>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
+                         [&](long row, long u, long valid, Vector(&sums)[2]) INLINE_LAMBDA {
+                             float *kept = step.gates(row) + u;
+                             Vector r = sigmoid(sums[0] + load(kept, valid));
+                             Vector z = sigmoid(sums[1] + load(kept + H, valid));
+                             if (call.training) store(kept, r, valid);
+                             store(kept + H, z, valid);
+                             store(kept + reset(call), r * load(step.seen + row * H + u, valid), valid);
+                         });
+    }
+
+    static void forward_second(Step step, Share share) {
+        const Call &call = step.call;
+        long H = call.hidden;
+        Left left = rows_of(share, step.gates(0) + reset(call), call.gates_width, H);
+        units_product(share, left, step.rows, step.rows, second(call), H,
+                      [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
+                          float *kept = step.gates(row) + u;
+                          Vector n = tanh(sum + load(kept + 2 * H, valid)), z = load(kept + H, valid);
+                          if (call.training) store(kept + 2 * H, n, valid);
+                          step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
+                      });
+    }
+
+    static Left seen_by(Left gates, long H) { return gates.width = 2 * H, gates; }
+
+    static void pack_backward(const Call &call, const Share &share) {
+        long H = call.hidden;
+        pack_units_of(call.weight + 2 * H * H, H, H, second(call), share);
+    }
+
+    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
+        long H = step.call.hidden;
+        const float *kept = step.gates(row) + u;
+        float *to = step.d_gates(row) + u;
+        Vector one = all(1.0f), before = load(step.before + row * H + u, valid);
+        Vector z = load(kept + H, valid), n = load(kept + 2 * H, valid);
+        store(to + H, dh * (before - n) * z * (one - z), valid);
+        store(to + 2 * H, dh * (one - z) * (one - n * n), valid);
+        return dh * z;
+    }
+
+    // Through the candidate's product to what it saw, r h_{t-1} (times the mask).
+    static void backward_second(Step step, Share share) {
+        const Call &call = step.call;
+        long H = call.hidden;
+        Left left = rows_of(share, step.d_gates(0) + 2 * H, call.gates_width, H);
+        units_product(share, left, step.rows, step.rows, second(call), H,
+                      [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
+                          float *carry = call.carry_h + row * H + u;
+                          if (step.masked) sum *= mask_of(call, step.order[row], u, valid);
+                          Vector r = load(step.gates(row) + u, valid), before = load(step.before + row * H + u, valid);
+                          store(step.d_gates(row) + u, sum * before * r * (all(1.0f) - r), valid);
+                          store(carry, load(carry, valid) + sum * r, valid);
+                      });
     }
 };
 

@@ -1,75 +1,201 @@
 // The loop over steps, forward and backward, for every cell. A cell is a struct of static members:
 //
-//   GATES, COLUMNS     gates; vectors of columns a block of the forward product has at most
-//   WIDTH              numbers kept of each step for the backward pass, in multiples of H
+//   GATES              blocks of H rows that its weights have
+//   WIDTH              numbers kept of each step, in multiples of H: what the inputs project to, and what is added
+//   STAGES             1, or 2 if one product of a step waits for another: all threads meet in between
+//   SEEN               how many of them meet the output before in the first of these products
 //   MEMORY             whether the state has a second part, the memory cell
-//   forward<N>(step, row, unit, sums)      from the product to gates, state and output
-//   backward(step, row, unit, valid, dh)   from the gradient of the output to those of the gates and the state before
-//   left(...)          where the gradients that meet the recurrent weight stand
+//   CARRY              whether the gradient of the output goes to the output before without passing the weight
+//   NORMS              how many numbers of its own, in H, whose gradients are summed up along the way
+//   pack(call, share)                          the weight, in the order in which forward reads it
+//   forward(step, share), forward_second       from the product to gates, state and output
+//   seen_by(...)                               where the gradients stand that meet the recurrent weight
+//   backward(step, row, unit, valid, dh)       from the gradient of the output to those of the gates; returns what
+//   backward_second(step, share)               of it goes straight to the output before
 #pragma once
 #include "gemm.h"
 
 namespace {
 
-// What a cell sees of one step. Rows are those of the step; `row` always means the row of the step.
+// Dropout inside the recurrence is rare: kept out of the way of everything else, and of the addresses of what is local.
+#define RARE __attribute__((noinline, cold))
+
+RARE Vector mask_of(const Call &call, long sequence, long unit, long valid) {
+    return load(call.mask + sequence * call.output + unit, valid);
+}
+
+// Which random numbers decide over a part of the state (0 the output, 1 the memory cell).
+inline const float *noise(const Call &call, long step, int part, long sequence, long unit) {
+    long O = call.output, both = O + (call.memory ? call.hidden : 0);
+    const float *of_step = call.noise + step * call.rows * both;
+    return part ? of_step + call.rows * O + sequence * call.hidden + unit : of_step + sequence * O + unit;
+}
+
+// Zoneout: a unit's new value, its old one, or a mixture.
+RARE Vector stay(const Call &call, long step, int part, long sequence, long unit, long valid, Vector fresh, Vector old) {
+    Vector rate = all(call.zoneout[part]);
+    if (!call.noise) return rate * old + (all(1.0f) - rate) * fresh;
+    return load(noise(call, step, part, sequence, unit), valid) < rate ? old : fresh;
+}
+
+// How much of a unit stays as it was: 0 or 1, or the rate itself.
+RARE Vector stays(const Call &call, long step, int part, long sequence, long unit, long valid) {
+    Vector rate = all(call.zoneout[part]);
+    if (!call.noise) return rate;
+    return load(noise(call, step, part, sequence, unit), valid) < rate ? all(1.0f) : Vector{};
+}
+
+// What a cell sees of one step. Rows are those of the step; `row` always means the row of the step. It is handed over
+// by value, and holds copies of what is needed for each vector: what stands behind a reference is read again after
+// every store.
 struct Step {
     const Call &call;
-    long begin, rows, next_rows;  // first row in the [P, ...] buffers; how many; how many the next step has
-    float *before, *memory;       // [rows, H]: output and memory cell of the step before
-    float *after, *memory_after;  // [next_rows, H]: the same for the next step
-    long gates_begin = 0;         // the row with which call.gates begins
+    long number, begin, rows, next_rows;  // first row in the [P, ...] buffers; how many; how many the next step has
+    float *before, *seen, *memory;        // [rows, ...]: output, what the weight sees of it, and memory cell before
+    float *after, *seen_after, *memory_after;  // [next_rows, ...]: the same for the next step
+    long gates_begin = 0;                      // the row with which call.gates begins
+    const int64_t *place = call.place + begin, *order = call.order;
+    float *outputs = call.outputs, *h_last = call.h_last, *c_last = call.c_last;
+    long O = call.output, H = call.hidden, output_stride = call.output_stride, d_stride = call.d_output_stride;
+    const float *d_outputs = call.d_outputs;
+    bool zoned = call.zoneout, masked = call.mask;
 
-    float *gates(long row, long width) const { return call.gates + (begin - gates_begin + row) * width; }
-    float *d_gates(long row, long width) const { return call.d_gates + (begin + row) * width; }
+    INLINE float *gates(long row) const { return call.gates + (begin - gates_begin + row) * call.gates_width; }
+    INLINE float *d_gates(long row) const { return call.d_gates + (begin + row) * call.gates_width; }
 
-    void put_output(long row, long unit, long valid, Vector h) const {
-        long H = call.hidden;
-        store(call.outputs + call.place[begin + row] * H + unit, h, valid);
-        store(row < next_rows ? after + row * H + unit : call.h_last + call.order[row] * H + unit, h, valid);
+    INLINE void put_output(long row, long unit, long valid, Vector h) const {
+        if (__builtin_expect(zoned, 0)) h = stay(call, number, 0, order[row], unit, valid, h, load(before + row * O + unit, valid));
+        store(outputs + place[row] * output_stride + unit, h, valid);
+        store(row < next_rows ? after + row * O + unit : h_last + order[row] * O + unit, h, valid);
+        if (__builtin_expect(masked, 0) && row < next_rows)
+            store(seen_after + row * O + unit, h * mask_of(call, order[row], unit, valid), valid);
     }
 
-    void put_memory(long row, long unit, long valid, Vector c) const {
-        long H = call.hidden;
-        store(row < next_rows ? memory_after + row * H + unit : call.c_last + call.order[row] * H + unit, c, valid);
+    INLINE void put_memory(long row, long unit, long valid, Vector c) const {
+        if (__builtin_expect(zoned, 0)) c = stay(call, number, 1, order[row], unit, valid, c, load(memory + row * H + unit, valid));
+        store(row < next_rows ? memory_after + row * H + unit : c_last + order[row] * H + unit, c, valid);
     }
 
-    Vector d_output(long row, long unit, long valid) const {
-        return call.d_outputs ? load(call.d_outputs + call.place[begin + row] * call.hidden + unit, valid) : Vector{};
+    INLINE Vector d_output(long row, long unit, long valid) const {
+        return d_outputs ? load(d_outputs + place[row] * d_stride + unit, valid) : Vector{};
     }
 };
 
 inline Step step_at(const Call &call, long s) {
     const int64_t *at = call.offsets;
-    long H = call.hidden, begin = at[s], rows = at[s + 1] - begin;
-    long next_rows = s + 1 < call.steps ? at[s + 2] - at[s + 1] : 0;
+    long begin = at[s], next_rows = s + 1 < call.steps ? at[s + 2] - at[s + 1] : 0;
     long now = call.training ? begin : (s % 2) * call.rows, next = call.training ? at[s + 1] : ((s + 1) % 2) * call.rows;
-    float *c = call.memory;
-    return Step{call, begin, rows, next_rows, call.before + now * H, c ? c + now * H : nullptr,
-                call.before + next * H, c ? c + next * H : nullptr, 0};
+    auto row = [](float *from, long at, long width) { return from ? from + at * width : nullptr; };
+    long O = call.output, H = call.hidden;
+    float *seen = call.mask ? call.seen : call.before;
+    return Step{call, s, begin, at[s + 1] - begin, next_rows,
+                row(call.before, now, O), row(seen, now, O), row(call.memory, now, H),
+                row(call.before, next, O), row(seen, next, O), row(call.memory, next, H), 0};
 }
 
 inline long first_rows(const Call &call) { return call.steps ? call.offsets[1] : 0; }
 
-// Copies row order[r] of `from` ([B, H] or null: zero) to row r of `to`, each thread its part of the rows.
-inline void sorted(const Call &call, const Share &share, const float *from, float *to, long rows) {
-    long H = call.hidden;
+// Copies row order[r] of `from` ([B, width] or null: zero) to row r of `to`, each thread its part of the rows.
+inline void sorted(const Call &call, const Share &share, long width, const float *from, float *to, long rows) {
     for (long r = share.thread; r < rows; r += share.threads) {
         if (from)
-            memcpy(to + r * H, from + call.order[r] * H, H * sizeof(float));
+            memcpy(to + r * width, from + call.order[r] * width, width * sizeof(float));
         else
-            memset(to + r * H, 0, H * sizeof(float));
+            memset(to + r * width, 0, width * sizeof(float));
     }
 }
 
 // Rows without a single step: what came in goes out.
-inline void pass_on(const Call &call, const Share &share, const float *from, float *to) {
-    long H = call.hidden;
-    for (long r = first_rows(call) + share.thread; r < call.rows; r += share.threads) {
-        float *row = to + call.order[r] * H;
-        if (from)
-            memcpy(row, from + call.order[r] * H, H * sizeof(float));
-        else
-            memset(row, 0, H * sizeof(float));
+inline void pass_on(const Call &call, const Share &share, long width, const float *from, float *to) {
+    for (long r = first_rows(call) + share.thread; r < call.rows; r += share.threads)
+        memcpy(to + call.order[r] * width, from + call.order[r] * width, width * sizeof(float));
+}
+
+// The state before the first step.
+inline void start(const Call &call, const Share &share, bool memory) {
+    long O = call.output, H = call.hidden, rows = first_rows(call);
+    sorted(call, share, O, call.h0, call.before, rows);
+    pass_on(call, share, O, call.h0, call.h_last);
+    if (memory) {
+        sorted(call, share, H, call.c0, call.memory, rows);
+        pass_on(call, share, H, call.c0, call.c_last);
+    }
+    if (!call.mask) return;
+    for (long r = share.thread; r < rows; r += share.threads)
+        for (long u = 0; u < O; u++) call.seen[r * O + u] = call.before[r * O + u] * call.mask[call.order[r] * O + u];
+}
+
+// Weights [N * units, K] as [block of W units][K][N gates][W].
+template <int N>
+void pack_gates(const float *w, long units, long K, float *to, const Share &share) {
+    for (long block = share.thread; block < vectors(units); block += share.threads) {
+        long u = block * W, start[N], end[N];
+        for (int n = 0; n < N; n++) start[n] = n * units + u, end[n] = (n + 1) * units;
+        pack_rows<N>(w, K, K, start, end, to + u * N * K);
+    }
+}
+
+// Weights [units, K] as [block of up to 4 W units][K][up to 4][W].
+inline void pack_units(const float *w, long units, long K, float *to, const Share &share) {
+    Blocks blocks{units, 4};
+    for (long block = share.thread; block < blocks.count(); block += share.threads) {
+        long unit = blocks.first(block) * W;
+        with_size(blocks.size(block), [&](auto N) {
+            long start[N], end[N];
+            for (int n = 0; n < N; n++) start[n] = unit + n * W, end[n] = units;
+            pack_rows<N>(w, K, K, start, end, to + unit * K);
+        });
+    }
+}
+
+// The same for weights [K, units].
+inline void pack_units_of(const float *w, long units, long K, float *to, const Share &share) {
+    Blocks blocks{units, 4};
+    for (long block = share.thread; block < blocks.count(); block += share.threads) {
+        long unit = blocks.first(block) * W, end = at_most(blocks.first(block + 1) * W, units);
+        with_size(blocks.size(block), [&](auto N) { pack_columns<N>(w, K, units, unit, end - unit, to + unit * K); });
+    }
+}
+
+// A thread's rows of a matrix whose rows begin at `from`, `from` + stride, ...
+inline Left rows_of(const Share &share, const float *from, long stride, long width) {
+    return {from + share.first_row() * stride, share.row_step() * stride, width, 0, 0};
+}
+
+// finish(row, unit, valid, sums of N gates) for a thread's part of rows and units; weights as `pack_gates` left them.
+template <int N, class Finish>
+INLINE void gates_product(const Share &share, const Left &left, long rows, const float *packed, long units, Finish finish) {
+    long K = left.width + left.more, mine = share.rows_of(rows), end = share.end_of(vectors(units));
+    long first = share.first_row(), row_step = share.row_step();
+    for (long block = share.first_of(vectors(units)); block < end; block++) {
+        long u = block * W, valid = at_most(W, units - u);
+        product<N>(left, mine, packed + u * N * K,
+                   [&](long i, Vector(&sums)[N]) INLINE_LAMBDA { finish(first + i * row_step, u, valid, sums); });
+    }
+}
+
+// finish(row, unit, valid, sum) likewise, for weights as `pack_units` left them; rows that have no product get zero.
+template <class Finish>
+INLINE void units_product(const Share &share, const Left &left, long product_rows, long rows, const float *packed,
+                          long units, Finish finish) {
+    Blocks blocks{units, 4};
+    long K = left.width + left.more, with = share.rows_of(product_rows), all_rows = share.rows_of(rows);
+    long end = share.end_of(blocks.count()), first = share.first_row(), row_step = share.row_step();
+    for (long block = share.first_of(blocks.count()); block < end; block++) {
+        long unit = blocks.first(block) * W;
+        with_size(blocks.size(block), [&](auto N) {
+            auto each = [&](long i, Vector(&sums)[N]) INLINE_LAMBDA {
+                for (int n = 0; n < N; n++) {
+                    long u = unit + n * W;
+                    finish(first + i * row_step, u, at_most(W, units - u), sums[n]);
+                }
+            };
+            product<N>(left, with, packed + unit * K, each);
+            for (long i = with; i < all_rows; i++) {
+                Vector nothing[N] = {};
+                each(i, nothing);
+            }
+        });
     }
 }
 
@@ -86,8 +212,16 @@ struct Projection {
           panels{gates * call.hidden, 4} {}
 
     void pack(const Share &share) const {
+        if (!product.b) return;
         for (long panel = share.thread; panel < panels.count(); panel += share.threads)
             pack_panel(product, panels, panel);
+    }
+
+    // Row by row to where they are used, each thread its part.
+    static void gather(const Call &call, const Share &share, long first, long rows, float *to, long stride) {
+        long D = call.input_size;
+        for (long row = share.thread; row < rows; row += share.threads)
+            memcpy(to + row * stride, call.inputs + call.place[first + row] * D, D * sizeof(float));
     }
 
     // All threads together, when the first step that lacks its gates comes.
@@ -100,10 +234,12 @@ struct Projection {
         product.a = call.inputs + at[begin] * call.input_size;
         product.c = call.gates + (call.training ? at[begin] * call.gates_width : 0);
         if (begin > 0) share.meet();  // the others may still read the gates of the last steps
+        if (!product.b) {  // projected already
+            gather(call, share, at[begin], product.rows, product.c, call.gates_width);
+            return share.meet();
+        }
         if (call.gathered) {
-            long D = call.input_size;
-            for (long row = share.thread; row < product.rows; row += share.threads)
-                memcpy(call.gathered + row * D, call.inputs + call.place[at[begin] + row] * D, D * sizeof(float));
+            gather(call, share, at[begin], product.rows, call.gathered, call.input_size);
             product.a = call.gathered;
             share.meet();
         }
@@ -113,80 +249,84 @@ struct Projection {
 };
 
 template <class Cell>
-void forward_pass(const Call &call) {
-    long H = call.hidden;
-    Blocks blocks = Cell::blocks(H);
-    in_parallel(call, blocks.count(), Cell::GATES * H * H * 4, [&](const Share &share) {
+Size size_of(const Call &call, long units, long lanes) {
+    long weights = Cell::GATES * call.hidden * call.output + (call.to_output ? call.hidden * call.output : 0);
+    return {Blocks{units, lanes}.count(), weights * 4};
+}
+
+template <class Cell>
+void forward_pass(const Call *calls, int count) {
+    in_parallel(calls, count, size_of<Cell>(calls[0], calls[0].hidden, Cell::GATES == 1 ? 4 : 1),
+                [&](const Call &call, const Share &share) {
         Projection projection(call, Cell::GATES);
         if (!call.packed_before) {
             projection.pack(share);
-            for (long block = share.thread; block < blocks.count(); block += share.threads)
-                Cell::pack(call, blocks, block);
+            Cell::pack(call, share);
         }
-        sorted(call, share, call.h0, call.before, first_rows(call));
-        pass_on(call, share, call.h0, call.h_last);
-        if (Cell::MEMORY) {
-            sorted(call, share, call.c0, call.memory, first_rows(call));
-            pass_on(call, share, call.c0, call.c_last);
-        }
+        start(call, share, Cell::MEMORY);
         share.meet();
         for (long s = 0; s < call.steps; s++) {
             if (s == projection.end) projection.advance(call, share);
             Step step = step_at(call, s);
             if (!call.training) step.gates_begin = call.offsets[projection.begin];
-            Left left{step.before + share.first_row * H, share.row_step * H, H, 0, 0};
-            for (long block = share.first_block; block < share.end_block; block++)
-                Cell::forward_block(step, blocks, block, left, share);
+            Cell::forward(step, share);
             share.end_of_step();
+            if constexpr (Cell::STAGES == 2) {
+                Cell::forward_second(step, share);
+                share.end_of_step();
+            }
         }
     });
 }
 
+// The gradient of the output before its cell's own part: from the next step, from outside, and what zoneout passes by.
 template <class Cell>
-void backward_pass(const Call &call) {
-    long H = call.hidden;
-    Blocks blocks{H, 4};
-    constexpr long K = Cell::GATES;
-    in_parallel(call, blocks.count(), K * H * H * 4, [&](const Share &share) {
-        for (long block = share.thread; block < blocks.count(); block += share.threads) {
-            long unit = blocks.first(block) * W, end = at_most(blocks.first(block + 1) * W, H);
-            float *to = call.packed + unit * K * H;
-            with_size(blocks.size(block), [&](auto N) { pack_columns<N>(call.weight, K * H, H, unit, end - unit, to); });
-        }
-        if (Cell::MEMORY) sorted(call, share, call.d_c_last, call.carry_c, call.rows);
+INLINE void to_cell(const Step &step, long row, long u, long valid, Vector sum) {
+    const Call &call = step.call;
+    long O = step.O;
+    float *carry = call.carry_h + row * O + u;
+    Vector dh = sum;
+    if (row >= step.next_rows) {
+        if (call.d_h_last) dh = load(call.d_h_last + call.order[row] * O + u, valid);
+    } else {
+        if (step.masked) dh *= mask_of(call, step.order[row], u, valid);
+        if (Cell::CARRY || step.zoned) dh += load(carry, valid);
+    }
+    if (step.number < 0) return store(call.d_h0 + call.order[row] * O + u, dh, valid);
+    dh += step.d_output(row, u, valid);
+    Vector past{};
+    if (step.zoned) {
+        past = stays(call, step.number, 0, step.order[row], u, valid) * dh;
+        dh -= past;
+    }
+    past += Cell::backward(step, row, u, valid, dh);
+    if (Cell::CARRY || step.zoned) store(carry, past, valid);
+}
+
+template <class Cell>
+void backward_pass(const Call *calls, int count) {
+    in_parallel(calls, count, size_of<Cell>(calls[0], calls[0].output, 4), [&](const Call &call, const Share &share) {
+        long H = call.hidden, O = call.output;
+        pack_units_of(call.weight, O, Cell::SEEN * H, call.packed, share);
+        if constexpr (Cell::STAGES == 2) Cell::pack_backward(call, share);
+        if (Cell::MEMORY) sorted(call, share, H, call.d_c_last, call.carry_c, call.rows);
+        if (call.d_own) memset(call.d_own + share.thread * Cell::NORMS * H, 0, Cell::NORMS * H * sizeof(float));
         share.meet();
         // The step -1 is the initial state: its gradient is that of an output without a cell.
         for (long s = call.steps - 1; s >= (call.d_h0 ? -1 : 0); s--) {
-            Step step = s >= 0 ? step_at(call, s)
-                               : Step{call, 0, call.rows, first_rows(call), nullptr, nullptr, nullptr, nullptr, 0};
-            long next = s >= 0 ? call.offsets[s + 1] : 0;
-            Left left = Cell::left(call.d_gates + (next + share.first_row) * Cell::WIDTH * H, H, share.row_step);
-            long product_rows = share.rows_of(step.next_rows), rows = share.rows_of(step.rows);
-            for (long block = share.first_block; block < share.end_block; block++) {
-                long unit = blocks.first(block) * W;
-                with_size(blocks.size(block), [&](auto N) {
-                    auto finish = [&](long i, Vector(&sums)[N]) INLINE_LAMBDA {
-                        long row = share.first_row + i * share.row_step;
-                        for (int n = 0; n < N; n++) {
-                            long u = unit + n * W, valid = at_most(W, H - u);
-                            Vector dh = sums[n];
-                            if (row >= step.next_rows && call.d_h_last)
-                                dh = load(call.d_h_last + call.order[row] * H + u, valid);
-                            if (Cell::CARRY && row < step.next_rows) dh += load(call.carry_h + row * H + u, valid);
-                            if (s < 0)
-                                store(call.d_h0 + call.order[row] * H + u, dh, valid);
-                            else
-                                Cell::backward(step, row, u, valid, dh + step.d_output(row, u, valid));
-                        }
-                    };
-                    product<N>(left, product_rows, call.packed + unit * K * H, finish);
-                    for (long i = product_rows; i < rows; i++) {
-                        Vector nothing[N] = {};
-                        finish(i, nothing);
-                    }
-                });
-            }
+            Step step = s >= 0 ? step_at(call, s) : Step{call, -1, 0, call.rows, first_rows(call)};
+            const float *next = call.d_gates + (s >= 0 ? call.offsets[s + 1] : 0) * call.gates_width;
+            Left left = Cell::seen_by(rows_of(share, next, call.gates_width, 0), H);
+            units_product(share, left, step.next_rows, step.rows, call.packed, O,
+                          [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
+                              to_cell<Cell>(step, row, u, valid, sum);
+                          });
             share.end_of_step();
+            if constexpr (Cell::STAGES == 2) {
+                if (s < 0) continue;
+                Cell::backward_second(step, share);
+                share.end_of_step();
+            }
         }
         if (Cell::MEMORY && call.d_c0) {
             share.meet();

@@ -53,16 +53,22 @@ const Table *table_of(int64_t index) {
 
 constexpr Py_ssize_t CALL_NUMBERS = sizeof(Call) / 8;
 
-PyObject *run(PyObject *const *arguments, Py_ssize_t given, void (*Table::*pass)(const Call &)) {
-    int64_t values[1 + CALL_NUMBERS];
-    if (!numbers(arguments, given, 1 + CALL_NUMBERS, values)) return nullptr;
+// forward and backward(instruction set, the fields of a Call, or of two that may run at the same time)
+PyObject *run(PyObject *const *arguments, Py_ssize_t given, void (*Table::*pass)(const Call *, int)) {
+    int64_t values[1 + 2 * CALL_NUMBERS];
+    Py_ssize_t count = given > 1 + CALL_NUMBERS ? 2 : 1;
+    if (!numbers(arguments, given, 1 + count * CALL_NUMBERS, values)) return nullptr;
     const Table *table = table_of(values[0]);
     if (!table) return nullptr;
-    Call call;
+    Call calls[2];
     static_assert(sizeof(Call) == 8 * CALL_NUMBERS && sizeof(void *) == 8, "numbers and pointers have 64 bits");
-    __builtin_memcpy(&call, values + 1, sizeof(Call));
+    __builtin_memcpy(calls, values + 1, count * sizeof(Call));
+    if (count == 2 && calls[0].kind != calls[1].kind) {
+        PyErr_SetString(PyExc_ValueError, "two calls at the same time must be of one kind");
+        return nullptr;
+    }
     Py_BEGIN_ALLOW_THREADS;
-    (table->*pass)(call);
+    (table->*pass)(calls, int(count));
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
@@ -75,12 +81,12 @@ PyObject *backward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     return run(arguments, given, &Table::backward);
 }
 
-// packed_size(instruction set, kind, hidden) -> floats
+// packed_size(instruction set, kind, hidden, output) -> floats
 PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t values[3];
-    if (!numbers(arguments, given, 3, values)) return nullptr;
+    int64_t values[4];
+    if (!numbers(arguments, given, 4, values)) return nullptr;
     const Table *table = table_of(values[0]);
-    return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2])) : nullptr;
+    return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2], values[3])) : nullptr;
 }
 
 // product(instruction set, the fields of Product): with a null `room`, room is made for this one call.

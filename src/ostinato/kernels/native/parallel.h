@@ -6,7 +6,13 @@
 #include "simd.h"
 #ifdef _OPENMP
 #include <omp.h>
-#include <sched.h>
+#endif
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#else
+#include <thread>
 #endif
 
 namespace {
@@ -19,59 +25,92 @@ INLINE void pause() {
 #endif
 }
 
-// A barrier that spins, since a step takes microseconds, and gives way when the machine is shared.
+// A barrier that spins for as long as a step may take, since waking a thread takes longer than many a step, and then
+// sleeps: on a machine that is shared the thread that is waited for may need this very core.
 struct Barrier {
+    static constexpr int SPINS = 4000;  // some 50 microseconds
     std::atomic<int> arrived{0};
     std::atomic<int> round{0};
+    std::atomic<int> asleep{0};
 
     void wait(int threads) {
         if (threads == 1) return;
         int now = round.load(std::memory_order_acquire);
         if (arrived.fetch_add(1, std::memory_order_acq_rel) == threads - 1) {
             arrived.store(0, std::memory_order_relaxed);
-            round.store(now + 1, std::memory_order_release);
+            round.store(now + 1, std::memory_order_seq_cst);
+            if (asleep.load(std::memory_order_seq_cst)) wake();
             return;
         }
-        for (long spins = 0; round.load(std::memory_order_acquire) == now; spins++) {
+        for (int spins = 0; spins < SPINS; spins++) {
+            if (round.load(std::memory_order_acquire) != now) return;
             pause();
-#ifdef _OPENMP
-            if (spins > 300) sched_yield();
-#endif
         }
+        while (round.load(std::memory_order_acquire) == now) sleep(now);
     }
+
+#if defined(__linux__)
+    void wake() { syscall(SYS_futex, &round, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0); }
+
+    void sleep(int now) {
+        asleep.fetch_add(1, std::memory_order_seq_cst);
+        syscall(SYS_futex, &round, FUTEX_WAIT_PRIVATE, now, nullptr, nullptr, 0);  // returns at once if it is over
+        asleep.fetch_sub(1, std::memory_order_relaxed);
+    }
+#else
+    void wake() {}
+    void sleep(int) { std::this_thread::yield(); }
+#endif
 };
 
-// A thread's part: the rows first_row, first_row + row_step, ... of each step, and the blocks first_block .. end_block.
+// A thread's part of each step: its rows first_row, first_row + row_step, ... and of any number of blocks the part it is.
 struct Share {
-    long first_row, row_step, first_block, end_block;
-    int thread, threads;  // of all: for what is shared out before and after the steps
-    Barrier *everyone, *step;
-    int step_threads;  // how many must meet after each step
+    int thread, threads;  // of all that work on this call: for what is shared out before and after the steps
+    bool by_rows;
+    Barrier *barrier;
 
-    long rows_of(long rows) const { return rows <= first_row ? 0 : (rows - first_row + row_step - 1) / row_step; }
-    void meet() const { everyone->wait(threads); }
-    void end_of_step() const { step->wait(step_threads); }
+    long first_row() const { return by_rows ? thread : 0; }
+    long row_step() const { return by_rows ? threads : 1; }
+    long rows_of(long rows) const { return rows <= first_row() ? 0 : (rows - first_row() + row_step() - 1) / row_step(); }
+    long first_of(long blocks) const { return by_rows ? 0 : blocks * thread / threads; }
+    long end_of(long blocks) const { return by_rows ? blocks : blocks * (thread + 1) / threads; }
+    void meet() const { barrier->wait(threads); }
+    void end_of_step() const {
+        if (!by_rows) barrier->wait(threads);
+    }
 };
 
 // By rows, every thread reads all weights: right while they fit its own cache. By units, each reads its part of
 // them, and all meet once a step.
 constexpr long OWN_CACHE = 1100 * 1024;  // bytes
 
-inline Split choose(const Call &call, int threads, long blocks, long weight_bytes) {
-    if (call.split != AUTOMATIC) return Split(call.split);
+// How much a call has to do: what decides how it is shared out.
+struct Size {
+    long blocks, weight_bytes;
+};
+
+inline bool choose_rows(const Call &call, int threads, Size size) {
+    if (call.split != AUTOMATIC) return call.split == BY_ROWS;
     bool few_rows = call.rows < 2 * threads;
-    return !few_rows && (weight_bytes <= OWN_CACHE || blocks < threads) ? BY_ROWS : BY_UNITS;
+    return !few_rows && (size.weight_bytes <= OWN_CACHE || size.blocks < threads);
 }
 
 // A call of so few multiplications is over before a second thread has woken up.
 constexpr double SMALL = 150000;
 
-template <class Work>
-void in_parallel(const Call &call, long blocks, long weight_bytes, Work work) {
-    Barrier everyone, step;
+inline bool is_small(const Call &call, Size size) {
     double rows = call.steps ? double(call.offsets[call.steps]) : 0;
-    bool small = call.split == AUTOMATIC && rows * (weight_bytes / 4) < SMALL;
-    int wanted = int(call.threads > 1 && !small ? call.threads : 1);
+    return call.split == AUTOMATIC && rows * (size.weight_bytes / 4) < SMALL;
+}
+
+// One region for one call, or for two that do not wait for one another (the directions of a layer): a half of the
+// threads takes each, and where there is but one thread it takes them in turn.
+template <class Work>
+void in_parallel(const Call *calls, int count, Size size, Work work) {
+    Barrier barriers[2];
+    bool small = true;
+    for (int i = 0; i < count; i++) small = small && is_small(calls[i], size);
+    int wanted = int(calls[0].threads > 1 && !small ? calls[0].threads : 1);
 #ifdef _OPENMP
 #pragma omp parallel num_threads(wanted)
     {
@@ -80,11 +119,11 @@ void in_parallel(const Call &call, long blocks, long weight_bytes, Work work) {
     {
         int threads = 1, thread = 0;
 #endif
-        if (choose(call, threads, blocks, weight_bytes) == BY_ROWS)
-            work(Share{thread, threads, 0, blocks, thread, threads, &everyone, nullptr, 1});
-        else
-            work(Share{0, 1, blocks * thread / threads, blocks * (thread + 1) / threads, thread, threads, &everyone,
-                       &step, threads});
+        bool halves = count == 2 && threads > 1;
+        int first_half = (threads + 1) / 2, mine = halves && thread >= first_half;
+        if (halves) thread -= mine ? first_half : 0, threads = mine ? threads - first_half : first_half;
+        for (int i = halves ? mine : 0; i < (halves ? mine + 1 : count); i++)
+            work(calls[i], Share{thread, threads, choose_rows(calls[i], threads, size), &barriers[i]});
     }
 }
 

@@ -54,7 +54,7 @@ inline void cross_entropies(const Softmax &call) {
     Call how{};
     how.threads = call.threads;
     how.split = BY_ROWS;
-    in_parallel(how, 1, 0, [&](const Share &share) {
+    in_parallel(&how, 1, Size{1, 0}, [&](const Call &, const Share &share) {
         for (long row = share.thread; row < call.rows; row += share.threads)
             call.losses[row] = cross_entropy(call.logits + row * call.columns, call.columns, call.targets[row],
                                              *call.smoothing, call.gradient);
