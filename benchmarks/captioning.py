@@ -97,6 +97,7 @@ def cells(row: dict[str, Any]) -> list[Any]:
 def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8) -> None:
     """Every so-manieth picture of the test set, right and wrong alike, with its caption; below a wrong one, its name."""
     from matplotlib.figure import Figure
+    from PIL import Image
 
     records = model.task.read([str(sample("captioning")["test"])])
     shown = records[:: len(records) // (columns * rows)][: columns * rows]
@@ -110,7 +111,9 @@ def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8)
             panel.text(1.12, 0.16, wrapped(record.captions[0]), fontsize=6, va="center", color="0.5")
         panel.set(xlim=(0, 4), ylim=(0, 1))
         panel.axis("off")
-    figure.savefig(output, dpi=110, pil_kwargs={"optimize": True})
+    figure.savefig(output, dpi=100)
+    with Image.open(output) as drawn:
+        drawn.convert("RGB").quantize(96).save(output, optimize=True)
     print(f"drawn: {output}, {Path(output).stat().st_size:,} bytes", file=sys.stderr)
 
 

@@ -1,0 +1,33 @@
+"""Emoji and what they show, from Python: trains on the packaged sample, captions pictures, scores captions, writes a page.
+
+Expect about 39 BLEU and 4 % exact matches on emoji that it never saw, whose names it never heard (the nearest neighbour: 47 and 0), after
+a few minutes on one core.
+
+    python examples/captioning.py [RUN]
+"""
+
+import sys
+
+import ostinato
+from ostinato.commands.predict import predict, save
+from ostinato.data.samples import sample
+
+
+def main(run: str = "runs/example-captioning") -> None:
+    model = ostinato.train("captioning", out=run, overwrite=True)
+    scores, beside = model.report["metrics"], model.report["baseline"]
+    print(f"BLEU {scores['bleu']:.1f}, exact match {scores['exact_match']:.1%}; "
+          f"{beside['name']}: BLEU {beside['metrics']['bleu']:.1f}, exact match {beside['metrics']['exact_match']:.1%}")
+
+    test = str(sample("captioning")["test"])
+    for record in model.task.read([test])[::60]:
+        [answer] = model.predictions([record.image])
+        print(f"{answer.text} ({answer.details['log_probability']:.1f}); its name is {record.captions[0]}: "
+              f"{model.score([(record.image, record.captions[0])])[0]:.1f}")
+
+    save(predict(model, [test]), f"{run}/page.html")
+    print(f"all test pictures beside their captions: {run}/page.html")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
