@@ -61,7 +61,8 @@ def read_arguments() -> argparse.Namespace:
 
 def train(arguments: argparse.Namespace, attention: str, seed: int) -> ostinato.Model:
     settings = {} if arguments.epochs is None else {"epochs": arguments.epochs}
-    return ostinato.train("captioning", out=f"{arguments.runs}/{attention}-{seed}", overwrite=True, attention=attention, seed=seed, **settings)
+    out = f"{arguments.runs}/{attention}-{seed}"
+    return ostinato.train("captioning", out=out, overwrite=True, attention=attention, seed=seed, **settings)
 
 
 def as_row(model: ostinato.Model, attention: str, seed: int) -> dict[str, Any]:
@@ -91,7 +92,8 @@ def cells(row: dict[str, Any]) -> list[Any]:
     metrics, beside = row["metrics"], row["baseline"]["metrics"]
     intervals = {name: f"{number(float(low))} .. {number(float(high))}" for name, (low, high) in row["intervals"].items()}
     return [row["attention"], row["seed"], metrics["exact_match"], intervals["exact_match"], metrics["bleu"], intervals["bleu"],
-            metrics["perplexity"], beside["exact_match"], beside["bleu"], row["training"]["epochs"], row["seconds"], row["parameters"]]  # fmt: skip
+            metrics["perplexity"], beside["exact_match"], beside["bleu"], row["training"]["epochs"], row["seconds"],
+            row["parameters"]]  # fmt: skip
 
 
 def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8) -> None:

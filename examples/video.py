@@ -16,7 +16,8 @@ import ostinato
 def main(run: str = "runs/example-video") -> None:
     model = ostinato.train("video", out=run, overwrite=True)
     scores, beside = model.report["metrics"], model.report["baseline"]
-    print(f"accuracy {scores['accuracy']:.1%}; {beside['name']}: {beside['metrics']['accuracy']:.1%}; who is taken for whom: {run}/confusion.png")
+    print(f"accuracy {scores['accuracy']:.1%}; {beside['name']}: {beside['metrics']['accuracy']:.1%}; "
+          f"who is taken for whom: {run}/confusion.png")
 
     square = np.zeros((8, 20, 20), np.uint8)  # not a digit, but it moves
     for step in range(8):

@@ -47,7 +47,8 @@ ROWS = [
     ("a length beyond T", {"X": np.ones((2, 3, 4)), "lengths": [3, 5]}, "series 2 has length 5, but X only 3 steps"),
     ("no frames", {"X": np.ones((2, 3, 4)), "lengths": [3, 0]}, "a.npz: clip 2: has no frames; remove it"),
     ("labels", {"X": np.ones((2, 3, 4)), "y": [1, 2, 3]}, r"y has shape \[3\] for 2 clips of up to 3 frames; expected a label a clip"),
-    ("an unknown number", {"X": np.ones((2, 3, 4)), "y": [0, 2], "labels": ["a", "b"]}, "y has the number 2, but there are 2 labels, from 0"),
+    ("an unknown number", {"X": np.ones((2, 3, 4)), "y": [0, 2], "labels": ["a", "b"]},
+     "y has the number 2, but there are 2 labels, from 0"),
     ("five channels", {"X": np.ones((1, 2, 3, 3, 5))}, r"expected features \[T, D\] or pixels .* got shape \[2, 3, 3, 5\]"),
     ("large pixels", {"X": np.full((1, 2, 3, 3), 300)}, "pixels must be 0 to 255"),
 ]

@@ -110,7 +110,8 @@ def test_arrays():
     assert to_bytes(np.array([0.0, 0.5, 1.0]), "x").tolist() == [0, 128, 255]
     assert to_bytes(np.array([0, 255]), "x").tolist() == [0, 255]
     for wrong, message in [(np.zeros((2, 2, 5)), r"expected pixels \[H, W, 3\] or \[H, W\]; got shape \[2, 2, 5\]"),
-                           (np.full((2, 2), np.nan), "a pixel is not a finite number"), (np.full((2, 2), 256), "must be 0 to 255, or fraction"),
+                           (np.full((2, 2), np.nan), "a pixel is not a finite number"),
+                           (np.full((2, 2), 256), "must be 0 to 255, or fraction"),
                            (np.full((2, 2), "a"), "pixels must be numbers")]:  # fmt: skip
         with pytest.raises(InputError, match=message):
             from_array(wrong)

@@ -103,8 +103,8 @@ def test_a_page_shows_text_as_text(tmp_path):
     assert "<script>" not in page and "&lt;script&gt;" in page and "&lt;b&gt;" in page and page.count("<img") == 1
 
 
-@pytest.mark.parametrize("options", [{"attention": "none"}, {"attention": "dot", "context": "every", "cell": "gru"}, {"input_feeding": True}],
-                         ids=str)
+@pytest.mark.parametrize("options", [{"attention": "none"}, {"attention": "dot", "context": "every", "cell": "gru"},
+                                     {"input_feeding": True}], ids=str)
 def test_other_ways_to_look(place, tmp_path, options):
     trained = train(place[1], tmp_path / "run", epochs=1.0, **options)
     assert len(package.load(tmp_path / "run").predict([str(place[0] / "0.png")])) == 1
@@ -120,7 +120,7 @@ def test_other_inputs(tmp_path, kind):
     arrays = {
         "features": {"features": telling},
         "regions": {"features": np.stack([telling, np.zeros((24, 3))], 1)},
-        "clips": {"frames": np.array([COLOURS[name] for name in names], np.uint8)[:, None, None, None].repeat(4, 1).repeat(8, 2).repeat(8, 3)},
+        "clips": {"frames": np.tile(np.array([COLOURS[name] for name in names], np.uint8)[:, None, None, None], (1, 4, 8, 8, 1))},
         "steps": {"frames": telling[:, None].repeat(4, 1), "lengths": chance.integers(1, 5, 24)},
         "named": {"features": telling, "names": np.arange(24).astype(str)},
     }[kind]
