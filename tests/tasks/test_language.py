@@ -18,7 +18,6 @@ from ostinato.commands.recipe import names
 from ostinato.data.corpus import Corpus, Line
 from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
-from ostinato.errors import InputError
 from ostinato.tasks.language import Language, is_tokenized
 from ostinato.tasks.task import Request
 from ostinato.tasks.text_scores import losses_of
@@ -53,7 +52,7 @@ def network(made: Language, seed: int = 0):
 
 # scores
 
-@pytest.mark.parametrize("model", ["lstm", "kneser-ney"])
+@pytest.mark.parametrize("model", ["lstm", "kneser-ney", "hmm"])
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_text_has_one_score_however_it_is_read(unit, model):
     """Any chunk length, and token by token from its beginning: every token once, the state carried."""
@@ -98,7 +97,8 @@ def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     """A text on disk and packed, encoded into a memory map, trains to the same bits as one in memory."""
     train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
     (tmp_path / "train.txt.gz").write_bytes(gzip.compress(Path(train).read_bytes()))
-    settings = {**SMALL, "unit": unit, "epochs": 1.0, "batch_size": 4, "chunk": 10, **({"vocabulary_size": 60} if unit == "subword" else {})}
+    size = {"vocabulary_size": 60} if unit == "subword" else {}
+    settings = {**SMALL, "unit": unit, "epochs": 1.0, "batch_size": 4, "chunk": 10, **size}
     whole = package.train("language", train=train, dev=dev, out=tmp_path / "memory", **settings)
     monkeypatch.setitem(Corpus.read.__func__.__kwdefaults__, "in_memory", 256)
     monkeypatch.setitem(store.__kwdefaults__, "in_memory", 256)
@@ -147,7 +147,8 @@ def test_resumed_is_never_stopped(tmp_path):
 
 def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tmp_path):
     train, test = write(tmp_path / "train.txt", verses(600)), write(tmp_path / "test.txt", verses(80, seed=5))
-    model = package.train("language", train=train, test=test, out=tmp_path / "run", **{**SMALL, "hidden_size": 64}, epochs=8.0, batch_size=4)
+    settings = {**SMALL, "hidden_size": 64, "epochs": 8.0, "batch_size": 4}
+    model = package.train("language", train=train, test=test, out=tmp_path / "run", **settings)
     characters = sum(len(line) + 1 for line in verses(80, seed=5)) / 80
     best = (0.9 * 3 * math.log2(4) + 0.47) / characters  # nobody can know more
     assert best < model.report["metrics"]["bits_per_character"] < 2 * best
@@ -166,12 +167,14 @@ def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tm
     assert loaded.task.overlap(Corpus.of(["x" * 50, "y" * 50]), Corpus.of(["y" * 50, "short"])) == 0.5
 
 
-@pytest.mark.parametrize("model", ["kneser-ney", "unigram"])
+@pytest.mark.parametrize("model", ["kneser-ney", "unigram", "hmm"])
 def test_counting_is_a_model_too(model, tmp_path):
     train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
     made = package.train("language", train=train, dev=dev, out=tmp_path / "run", model=model, unit="word", **SMALL)
-    beside = made.report["baseline"] if model == "kneser-ney" else made.report["baseline"]["simpler"][0]
-    assert made.report["metrics"] == pytest.approx(beside["metrics"], rel=1e-5)
+    baseline = made.report["baseline"]
+    beside = {"kneser-ney": baseline["metrics"], "unigram": baseline["simpler"][0]["metrics"], "hmm": made.report["metrics"]}[model]
+    assert made.report["metrics"] == pytest.approx(beside, rel=1e-5)
+    assert made.report["metrics"]["perplexity"] < 1.01 * baseline["simpler"][0]["metrics"]["perplexity"]
     loaded = package.load(tmp_path / "run")
     assert loaded.evaluate([dev])["metrics"] == made.report["metrics"]
     assert loaded.generate(length=5, seed=1) == made.generate(length=5, seed=1)
@@ -297,7 +300,8 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
         assert message in outcome.err
         assert outcome.err.count("\n") <= 2
     assert ostinato("train", "language", "--train", train, *run, "--unit", "word").status == 0
-    for flags, message in [(["--temperature", "-1"], "--temperature must be 0"), (["--beam", "2", "--samples", "3"], "--samples 3: a search gives"),
+    for flags, message in [(["--temperature", "-1"], "--temperature must be 0"),
+                           (["--beam", "2", "--samples", "3"], "--samples 3: a search gives"),
                            (["--condition", "x"], "has learned no kinds")]:
         outcome = ostinato("generate", tmp_path / "run", *flags)
         assert (outcome.status, message in outcome.err) == (2, True), outcome

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ostinato.baselines.baum_welch import HiddenMarkov
 from ostinato.baselines.ngram import Level, NGram
 from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE
@@ -57,6 +58,40 @@ class CountedLanguageModel(nn.Module):
         return self.read(tokens.unsqueeze(1), state)
 
 
+class HiddenMarkovLanguageModel(nn.Module):
+    """A hidden Markov model, with the methods of a recurrent language model; its state [N, K] is what it believes of the hidden
+    state before the next token."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        super().__init__()
+        for name in HiddenMarkov._fields:
+            self.register_buffer(name, tensors[name])
+
+    @property
+    def chain(self) -> HiddenMarkov:
+        return HiddenMarkov(self.initial, self.transitions, self.emissions)
+
+    def start(self, rows: int) -> State:
+        return self.initial.expand(rows, -1).contiguous()
+
+    def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
+        chain, losses = self.chain, []
+        for place in range(tokens.shape[1]):
+            state = chain.advance(state, tokens[:, place])
+            spread = (state * chain.emissions.t()[targets[:, place].clamp(min=0)]).sum(1)
+            losses.append(-spread.log())
+        return torch.stack(losses, 1).masked_fill(targets == IGNORE, 0), state
+
+    def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        chain = self.chain
+        for place in range(tokens.shape[1]):
+            state = chain.advance(state, tokens[:, place])
+        return (state @ chain.emissions).log(), state
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.read(tokens.unsqueeze(1), state)
+
+
 def as_tensors(ngram: NGram) -> dict[str, Tensor]:
     return {f"{part}_{order}": torch.from_numpy(np.ascontiguousarray(getattr(level, part)))
             for order, level in enumerate(ngram.levels, start=1) for part in PARTS}
@@ -73,11 +108,11 @@ def from_tensors(tensors: Mapping[str, Tensor], *, size: int, impossible: Sequen
 
 def empty_tensors(shapes: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
     """empty_tensors({"counts_1": ["uint8", 40]}) -> {"counts_1": 40 zeros}: what loading fills."""
-    return {name: torch.zeros(int(length), dtype=getattr(torch, kind)) for name, (kind, length) in shapes.items()}
+    return {name: torch.zeros(*map(int, shape), dtype=getattr(torch, kind)) for name, (kind, *shape) in shapes.items()}
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
-    return {name: [str(tensor.dtype).removeprefix("torch."), len(tensor)] for name, tensor in tensors.items()}
+    return {name: [str(tensor.dtype).removeprefix("torch."), *tensor.shape] for name, tensor in tensors.items()}
 
 
 class NGramBaseline(Baseline):

@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ostinato.baselines.baum_welch import HiddenMarkov
 from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
@@ -26,17 +27,25 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
 from ostinato.options import option
-from ostinato.tasks.counted_language import CountedLanguageModel, NGramBaseline, as_tensors, empty_tensors, shapes_of
+from ostinato.tasks.counted_language import (
+    CountedLanguageModel,
+    HiddenMarkovLanguageModel,
+    NGramBaseline,
+    as_tensors,
+    empty_tensors,
+    shapes_of,
+)
 from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, Task
 from ostinato.tasks.text_generation import generate, next_words
 from ostinato.tasks.text_scores import losses_of, sums_by_group
 
-COUNTED = ("kneser-ney", "unigram")
+COUNTED = ("kneser-ney", "unigram", "hmm")
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
 LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
 COUNTED_TOKENS = 20_000_000  # the baseline sees no more of the training text
+HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
 SUBWORD_CHARACTERS = 50_000_000  # nor do subwords
 SAMPLE = 1 << 20  # characters that are looked at to see whether a text is tokenised
 
@@ -92,6 +101,8 @@ class Language(Task):
     initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
     baseline_order: int | None = option(None, "longest n-gram of the baseline (default: words and subwords 5, characters 8)",
                                         minimum=1, maximum=20)
+    states: int = option(32, "--model hmm: how many hidden states", minimum=1)
+    iterations: int = option(20, "--model hmm: rounds of expectation maximisation", minimum=1)
     dev_metric: Literal["perplexity", "bits_per_character"] = option("perplexity", "the dev score that chooses the best weights")
     # predicting
     suggest: int = option(0, "predict: so many likeliest next words instead of a continuation; completes a half-typed one", minimum=0,
@@ -102,7 +113,7 @@ class Language(Task):
 
     units: Units = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
-    ngram: NGram | None = field(init=False, default=None, repr=False)
+    learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     encoded_texts: WeakKeyDictionary = field(init=False, default_factory=WeakKeyDictionary, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -162,9 +173,15 @@ class Language(Task):
         self.units = fit_units(self.unit, texts, size=size, minimum_count=self.minimum_count, lowercase=self.lowercase,
                                tokenized=self.tokenized)
         if self.solved:
-            order = 1 if self.model == "unigram" else self.order
-            self.ngram = self.count(self.encoded(records).numbers, order)
-            self.counted = shapes_of(as_tensors(self.ngram))
+            self.learned = self.solve(self.encoded(records).numbers)
+            self.counted = shapes_of(self.learned)
+
+    def solve(self, numbers: np.ndarray) -> dict[str, Tensor]:
+        """What a baseline as model learns."""
+        if self.model == "hmm":
+            text = torch.from_numpy(np.append(self.line_end, numbers[:HIDDEN_TOKENS]).astype(np.int64))
+            return HiddenMarkov.fit(text, states=self.states, size=len(self.units), iterations=self.iterations)._asdict()
+        return as_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
 
     @property
     def order(self) -> int:
@@ -231,9 +248,11 @@ class Language(Task):
 
     # the network
 
-    def network(self) -> LanguageModel | CountedLanguageModel:
+    def network(self) -> LanguageModel | CountedLanguageModel | HiddenMarkovLanguageModel:
         if self.solved:
-            tensors = empty_tensors(self.counted) if self.ngram is None else as_tensors(self.ngram)
+            tensors = empty_tensors(self.counted) if self.learned is None else self.learned
+            if self.model == "hmm":
+                return HiddenMarkovLanguageModel(tensors)
             return CountedLanguageModel(tensors, size=len(self.units), impossible=(PAD, BOS))
         rates = [self.dropout if rate is None else rate for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)]
         sizes = [self.hidden_size] * (self.layers - 1) + [self.last_size or self.hidden_size]

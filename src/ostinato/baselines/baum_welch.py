@@ -1,0 +1,82 @@
+"""A hidden Markov model of a sequence of tokens, learned without labels: expectation maximisation.
+
+    chain = HiddenMarkov.fit(numbers, states=32, size=65)
+    belief = chain.initial                         # [K] P(hidden state) before the first token
+    belief = chain.advance(belief[None], tokens)   # behind it
+    belief @ chain.emissions                       # P(next token)
+
+Source: Baum, Petrie, Soules and Weiss 1970; Rabiner 1989, section III with the scaling of section V.
+
+Letters: K hidden states, V tokens, B streams of T tokens that are learned from side by side."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LITTLE = 0.01  # added to every count of a token in a state: none is impossible
+
+
+class HiddenMarkov(NamedTuple):
+    """initial [K], transitions [K, K] (from, to), emissions [K, V]: probabilities."""
+
+    initial: Tensor
+    transitions: Tensor
+    emissions: Tensor
+
+    @classmethod
+    def random(cls, states: int, size: int, *, seed: int) -> HiddenMarkov:
+        """Any distribution as likely as any other: no two states are alike, or they would stay alike."""
+        generator = torch.Generator().manual_seed(seed)
+        parts = (torch.empty(states, count).exponential_(generator=generator) for count in (1, states, size))
+        initial, transitions, emissions = parts
+        return cls(initial[:, 0] / initial.sum(), normalised(transitions), normalised(emissions))
+
+    @classmethod
+    def fit(cls, numbers: Tensor, *, states: int, size: int, iterations: int = 20, rows: int = 256, seed: int = 1) -> HiddenMarkov:
+        """Learns from numbers [N], cut into `rows` streams. ValueError for fewer than two of them."""
+        if len(numbers) < 2:
+            raise ValueError(f"numbers must be two or more; got {len(numbers)}")
+        rows = max(1, min(rows, len(numbers) // 50))
+        streams = numbers[: len(numbers) // rows * rows].view(rows, -1).long()
+        chain = cls.random(states, size, seed=seed)
+        for _ in range(iterations):
+            chain = chain.improved(streams)[0]
+        return chain
+
+    def improved(self, streams: Tensor) -> tuple[HiddenMarkov, float]:
+        """(the chain after one more round over streams [B, T], the log-likelihood before it)."""
+        likelihoods = self.emissions.t()[streams]  # [B, T, K]
+        forward, scales = self.forward(likelihoods)
+        backward = torch.ones_like(self.initial).expand(len(streams), -1)
+        steps, tokens = torch.zeros_like(self.transitions), torch.full_like(self.emissions.t(), LITTLE)
+        for t in range(streams.shape[1] - 1, -1, -1):
+            tokens.index_add_(0, streams[:, t], forward[t] * backward)
+            if t:
+                ahead = likelihoods[:, t] * backward / scales[t][:, None]
+                steps += forward[t - 1].t() @ ahead
+                backward = ahead @ self.transitions.t()
+        begun = (forward[0] * backward).sum(0)
+        chain = HiddenMarkov(begun / begun.sum(), normalised(self.transitions * steps), normalised(tokens.t()))
+        return chain, float(torch.stack(scales).double().log().sum())
+
+    def forward(self, likelihoods: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """P(hidden state | tokens so far) [B, K] and P(token | those before it) [B], for each step."""
+        belief, forward, scales = self.initial.expand(len(likelihoods), -1), [], []
+        for t in range(likelihoods.shape[1]):
+            joint = belief * likelihoods[:, t]
+            scales.append(joint.sum(1))
+            forward.append(joint / scales[-1][:, None])
+            belief = forward[-1] @ self.transitions
+        return forward, scales
+
+    def advance(self, belief: Tensor, tokens: Tensor) -> Tensor:
+        """belief [B, K] before tokens [B] -> behind them."""
+        joint = belief * self.emissions.t()[tokens]
+        return (joint / joint.sum(1, keepdim=True)) @ self.transitions
+
+
+def normalised(counts: Tensor) -> Tensor:
+    return counts / counts.sum(-1, keepdim=True)
