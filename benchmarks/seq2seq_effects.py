@@ -17,6 +17,7 @@ what each seed found stands in its own column."""
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -94,6 +95,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE", help="further options of the runs")
     parser.add_argument("--runs", default="runs/seq2seq-effects", help="where models and lists go; replaces what is there")
+    parser.add_argument("--keep", action="store_true", help="take the models that an interrupted benchmark has left, and train the rest")
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
@@ -109,8 +111,10 @@ def train(arguments: argparse.Namespace, kind: str, seed: int, found: Found) -> 
         "dropout": arguments.dropout, "label_smoothing": 0.0, "length_penalty": 0.0, "epochs": arguments.epochs, "batch_tokens": 1000,
         "learning_rate": 0.002, "schedule": "cosine", "warmup": 100, **overrides(arguments.set),
     }  # fmt: skip
-    model = ostinato.train("translation", **files, out=str(run), seed=seed, overwrite=True, **options)
-    found.runs.append({"kind": kind, "seed": seed, **{name: model.report[name] for name in ("seconds", "tokens_per_second", "parameters")}})
+    if not (arguments.keep and (run / "report.json").is_file()):
+        ostinato.train("translation", **files, out=str(run), seed=seed, overwrite=True, **options)
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    found.runs.append({"kind": kind, "seed": seed, **{name: report[name] for name in ("seconds", "tokens_per_second", "parameters")}})
     return run
 
 
