@@ -22,8 +22,9 @@ def test_odd_shapes(name, instruction_set, monkeypatch):
         x = torch.randn(rows, steps, width, requires_grad=True)
         outputs, _ = layer(x)
         assert outputs.shape == (rows, steps, 2 * size)
-        outputs.sum().backward()
-        assert x.grad.isfinite().all()
+        if outputs.numel():
+            outputs.sum().backward()
+            assert x.grad.isfinite().all()
         if steps < 100:
             with kernels.disabled():
                 torch.testing.assert_close(layer(x)[0], outputs, rtol=1e-4, atol=1e-4)
