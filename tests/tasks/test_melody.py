@@ -57,7 +57,7 @@ def test_the_place_in_the_bar():
     assert found[:4] == [[0, 4, 5], [1, 4, 5], [2, 4, 5], [0, 4, 6]]  # step of the bar, metre, bar of the phrase
     assert task.places("2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
     assert not task.places("7/8", np.arange(4)).any()
-    (rows,), (following,) = task.given_to(tune, "", "3/4", 1)
+    rows, following = task.given_to(tune, "", "3/4")
     assert torch.equal(torch.cat([rows, following(np.array([129]))])[:, 132:], task.places("3/4", np.arange(10)))
 
 
@@ -123,6 +123,12 @@ def test_the_same_seed_the_same_tunes(which, request):
     assert none.notes == ()
     greedy = model.generate(temperature=0, length=20)
     assert greedy == model.generate(temperature=0, length=20, seed=99)
+
+
+def test_a_tune_made_of_nothing_begins_as_tunes_do(tunes):
+    begun = {(tune.notes[0].start, tune.notes[0].pitch) for tune in tunes.generate(samples=20, length=40, condition="jig")}
+    assert len(begun) > 1
+    assert begun <= set(map(tuple, tunes.task.openings["jig"]))
 
 
 @pytest.mark.parametrize("which", ["tunes", "chords"])

@@ -24,7 +24,7 @@ def keep_all(folder, scores, *, count, which):
 
 @pytest.mark.parametrize(
     ("which", "count", "scores", "steps"),
-    [("last", 2, [5, 1, 2, 3], [1, 3, 4]), ("best", 2, [5, 1, 2, 3], [1, 4]), ("best", 1, [1, 1, 1], [1]),
+    [("last", 2, [5, 1, 2, 3], [1, 3, 4]), ("best", 2, [5, 1, 2, 3], [1, 4]), ("best", 1, [1, 1, 1], [3]),
      ("last", 1, [1, 2, 3], [3]), ("last", 3, [3, 2], [1, 2]), ("best", 3, [1, 4, 2, 3], [2, 3, 4])],
 )  # fmt: skip
 def test_what_is_kept(which, count, scores, steps, tmp_path):

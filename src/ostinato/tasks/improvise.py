@@ -26,22 +26,23 @@ class Made(NamedTuple):
 
 
 @torch.inference_mode()
-def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Features], draws: Draws, *, length: int,
-              writers: Sequence[AbcWriter], shift: int = 0) -> Iterator[Made]:
-    """Goes on from features [T, D] given of each row, `length` steps or to the end that the model finds.
+def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Features], draws: Draws, *, lengths: Sequence[int],
+              writers: Sequence[AbcWriter], sounding: Sequence[frozenset[int]], shift: int = 0) -> Iterator[Made]:
+    """Goes on from features [T, D] given of each row, so many steps each or to the end that the model finds.
 
     features   of each row: takes what was drawn to what is read at the next step
+    sounding   of each row: what still sounds where the given part ends
     writers    of each row; they are told of pitches `shift` semitones higher"""
     device = next(network.parameters()).device
-    lengths = torch.tensor([len(one) - 1 for one in given])
+    known = torch.tensor([len(one) - 1 for one in given])
     state = network.start(len(given))
-    if int(lengths.max()) > 0:
-        state = network.read(pad([one[:-1] for one in given], 0)[0].to(device), lengths, state)
+    if int(known.max()) > 0:
+        state = network.read(pad([one[:-1] for one in given], 0)[0].to(device), known, state)
     inputs = torch.stack([one[-1] for one in given]).to(device)
     played: list[list] = [[] for _ in given]
-    going = set(range(len(given))) if length else set()
-    before: list[frozenset[int]] = [frozenset()] * len(given)
-    for row in range(len(given)) if not length else ():
+    going = {row for row, length in enumerate(lengths) if length}
+    before = list(sounding)
+    for row in sorted(set(range(len(given))) - going):
         yield Made(row, "", np.zeros(0, np.int64))
     while going:
         drawn, state = network.step(inputs, state, draws)
@@ -50,11 +51,11 @@ def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Fe
             ended = drawn.ndim == 1 and drawn[row] == END
             text = ""
             if not ended:
-                sounding, struck = heard(drawn[row], before[row])
-                text = writers[row].add({pitch + shift for pitch in sounding}, {pitch + shift for pitch in struck})
-                before[row] = sounding
+                now, struck = heard(drawn[row], before[row])
+                text = writers[row].add({pitch + shift for pitch in now}, {pitch + shift for pitch in struck})
+                before[row] = now
                 played[row].append(drawn[row])
-            if ended or len(played[row]) == length:
+            if ended or len(played[row]) == lengths[row]:
                 going.remove(row)
                 yield Made(row, text + (writers[row].finish() if played[row] else ""), np.array(played[row]))
             elif text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,7 +18,7 @@ from ostinato.data.batch import Batch, Example, by_length, collate
 from ostinato.data.labelled import counted
 from ostinato.data.music_files import ENDINGS, Reading, prompt_tune
 from ostinato.data.text import shown
-from ostinato.data.tunes import END, EVENTS, PITCHES, Note, Tune, chords_of, events_of, sharps_of, steps_in_bar, to_c
+from ostinato.data.tunes import END, EVENTS, HOLD, PITCHES, Note, Tune, chords_of, events_of, sharps_of, steps_in_bar, to_c
 from ostinato.decoding.draws import Draws, seed_of
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
@@ -35,6 +35,7 @@ HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tu
 MANY_VOICES = 0.05  # with so large a share of steps on which notes sound together, tunes are read as chords
 DEFAULT_BARS = 16
 PHRASE = 8  # bars that are told apart: tunes are mostly made of so many
+MOST_OPENINGS = 500  # beginnings that are remembered of each kind
 LONGEST_BAR = 400  # steps; longer ones have no places
 
 
@@ -87,6 +88,7 @@ class Melody(Task):
     labels: list[str] = field(init=False, default_factory=list)
     metres: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # the most frequent one of each label, and of all
     bar_lengths: list[int] = field(init=False, default_factory=list, repr=False)  # steps of the bars of the metres that occur
+    openings: dict[str, list[list[int]]] = field(init=False, default_factory=dict, repr=False)  # [rests, first pitch] of tunes by label
     given: int = field(init=False, default=0, repr=False)  # steps of the last prompt, for pictures
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -152,12 +154,20 @@ class Melody(Task):
             self.metres |= {label: most_frequent(tune.metre for tune in records if tune.label == label) for label in self.labels}
             self.notices.append(f"{len(self.labels)} kinds: {counted([tune.label for tune in records if tune.label])}")
 
+        self.openings = {label: self.openings_of([tune for tune in records if label in ("", tune.label)]) for label in self.metres}
+
+    def openings_of(self, records: Sequence[Tune]) -> list[list[int]]:
+        """How tunes begin: how many steps of rest, as before an upbeat, and which note comes first."""
+        first = [self.prepared(tune).notes[0] for tune in records if tune.notes and not self.chords]
+        return [[note.start, note.pitch] for note in first[:MOST_OPENINGS]]
+
     def state(self) -> dict[str, Any]:
-        return {"chords": self.chords, "labels": self.labels, "metres": self.metres, "bar_lengths": self.bar_lengths}
+        return {"chords": self.chords, "labels": self.labels, "metres": self.metres, "bar_lengths": self.bar_lengths,
+                "openings": self.openings}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.chords, self.labels, self.metres = bool(state["chords"]), list(state["labels"]), dict(state["metres"])
-        self.bar_lengths = list(state["bar_lengths"])
+        self.bar_lengths, self.openings = list(state["bar_lengths"]), dict(state["openings"])
 
     def learnable(self, records: Sequence[Tune]) -> Sequence[Tune]:
         return [part for record in records for part in record.parts(self.maximum_steps)]
@@ -270,13 +280,17 @@ class Melody(Task):
         key = sharps_of(prompt) if prompt.notes else 0
         about = [Tune((), 0, label, f"Sample {row + 1}", key, metre) for row in range(request.samples)]
         writers = [AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=metre, sharps=key) for _ in about]
+        starts = [prompt if prompt.steps else self.opening(label, request, row, length) for row in range(request.samples)]
         for row, tune in enumerate(about):
-            yield Piece(row, header(tune, self.steps_per_quarter, row + 1, tempo=self.tempo) + begun(writers[row], prompt))
-        given = self.given_to(prompt, label, metre, request.samples)
-        for made in improvise(network, *given, draws, length=length, writers=writers, shift=shift):
+            yield Piece(row, header(tune, self.steps_per_quarter, row + 1, tempo=self.tempo) + begun(writers[row], starts[row]))
+        given = [self.given_to(start, label, metre) for start in starts]
+        lengths = [length - (0 if prompt.steps else start.steps) for start in starts]
+        sounding = [still_sounding(self.prepared(start)) for start in starts]
+        for made in improvise(network, *zip(*given, strict=True), draws, lengths=lengths, writers=writers, sounding=sounding, shift=shift):
             result = None
             if made.played is not None:
-                result = about[made.row]._replace(notes=joined(prompt, made.played, shift), steps=prompt.steps + len(made.played))
+                start = starts[made.row]
+                result = about[made.row]._replace(notes=joined(start, made.played, shift), steps=start.steps + len(made.played))
                 result = result if prompt.notes else result._replace(sharps=None)
             yield Piece(made.row, made.text, result)
 
@@ -306,12 +320,21 @@ class Melody(Task):
     def default_length(self, metre: str) -> int:
         return DEFAULT_BARS * AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=metre).bar
 
-    def given_to(self, record: Tune, label: str, metre: str, rows: int) -> tuple[list[Tensor], list[Following]]:
-        """(the features of a tune to go on from, what takes the next steps to features), for so many rows alike."""
+    def opening(self, label: str, request: Request, row: int, length: int) -> Tune:
+        """What a tune made of nothing begins with: the rests and the first note of one of the training tunes of its kind."""
+        known = self.openings.get(label) or self.openings.get("")
+        if not known:
+            return Tune((), 0)
+        place = np.random.default_rng(seed_of(request.seed, row)).integers(len(known))
+        rests, pitch = most_frequent(map(tuple, known)) if request.temperature == 0 else known[place]
+        return Tune((Note(rests, 1, pitch),), rests + 1, sharps=0) if rests < length else Tune((), 0)
+
+    def given_to(self, record: Tune, label: str, metre: str) -> tuple[Tensor, Following]:
+        """(the features of a tune to go on from, what takes the next steps to features)."""
         tune = self.prepared(record)
         played = chords_of(tune) if self.chords else events_of(tune)
         given = self.features(played, label, metre, np.arange(len(played) + 1))
-        return [given] * rows, [Following(self, label, metre, len(played)) for _ in range(rows)]
+        return given, Following(self, label, metre, len(played))
 
     def predict(self, network: nn.Module, records: Sequence[Tune]) -> list[Prediction]:
         """Each tune continued. Every one draws the same random numbers, so that its continuation does not depend on its place."""
@@ -321,8 +344,9 @@ class Melody(Task):
             writer = AbcWriter(steps_per_quarter=self.steps_per_quarter, metre=record.metre or self.metres[""], sharps=sharps_of(record),
                                at=record.steps)  # fmt: skip
             draws = Draws([1], temperature=self.boldness)
-            made = list(improvise(network, *self.given_to(record, record.label, record.metre, 1), draws, length=self.bars * writer.bar,
-                                  writers=[writer], shift=shift))  # fmt: skip
+            given, following = self.given_to(record, record.label, record.metre)
+            made = list(improvise(network, [given], [following], draws, lengths=[self.bars * writer.bar], writers=[writer],
+                                  sounding=[still_sounding(self.prepared(record))], shift=shift))  # fmt: skip
             notes = joined(record, made[-1].played, shift)[len(record.notes) :]
             text = " ".join("".join(each.text for each in made).split())
             answers.append(Prediction(text, {"notes": [list(note) for note in notes], "steps": len(made[-1].played)}))
@@ -379,7 +403,7 @@ def shared_steps(records: Sequence[Tune]) -> float:
     return together / max(1, sum(tune.steps for tune in records))
 
 
-def most_frequent(values: Iterator[str]) -> str:
+def most_frequent(values: Iterable[Any]) -> Any:
     return Counter(value for value in values).most_common(1)[0][0]
 
 
@@ -396,7 +420,14 @@ def within(pitch: int) -> int:
 def joined(given: Tune, played: np.ndarray, shift: int) -> tuple[Note, ...]:
     """The notes of what was given, and behind them those that were made."""
     made = [Note(note.start + given.steps, note.length, within(note.pitch + shift)) for note in notes_of(played)]
-    return given.notes + tuple(made)
+    held = 0 if played.ndim == 2 else next((step for step, event in enumerate(played) if event != HOLD), len(played))
+    before = [note._replace(length=note.length + held * (note.start + note.length == given.steps)) for note in given.notes]
+    return (*before, *made)
+
+
+def still_sounding(tune: Tune) -> frozenset[int]:
+    """What sounds at its last step: of a melody a hold goes on with it."""
+    return frozenset(note.pitch for note in tune.notes if note.start + note.length == tune.steps)
 
 
 def shortened(text: str) -> str:

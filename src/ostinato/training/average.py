@@ -60,7 +60,7 @@ def chosen(folder: Path, count: int, which: Which) -> list[Kept]:
 
 
 def best(folder: Path) -> Kept | None:
-    """The one with the best dev score, the first of equals."""
+    """The one with the best dev score; of equals the last, which has learned longest (a small dev set has many equals)."""
     return next(iter(chosen(folder, 1, "best")), None)
 
 
@@ -81,7 +81,7 @@ def average(paths: list[Path]) -> dict[str, Tensor]:
 
 
 def _ranked(candidates: list[Kept], which: Which) -> list[Kept]:
-    return sorted(candidates, key=lambda one: (-one.score, one.step) if which == "best" else -one.step)
+    return sorted(candidates, key=lambda one: (-one.score, -one.step) if which == "best" else -one.step)
 
 
 def _choose(candidates: list[Kept], count: int, which: Which) -> list[Kept]:
