@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -213,12 +214,12 @@ class Language(Task):
         if not isinstance(records, Corpus):
             records = Corpus.of(records)
         if records not in self.encoded_texts:
-            tokens, characters = [], []
+            tokens, characters = array("L"), array("L")
             numbers = store(self.blocks(records, tokens, characters), size=len(self.units))
-            self.encoded_texts[records] = Encoded(numbers, np.array(tokens, np.int64), np.array(characters, np.int64))
+            self.encoded_texts[records] = Encoded(numbers, *(np.array(each, np.int64) for each in (tokens, characters)))
         return self.encoded_texts[records]
 
-    def blocks(self, records: Sequence[Line], tokens: list[int], characters: list[int]) -> Iterator[np.ndarray]:
+    def blocks(self, records: Sequence[Line], tokens: array, characters: array) -> Iterator[np.ndarray]:
         """The numbers of many lines at a time; notes how many tokens and characters each line has."""
         waiting: list[int] = []
         for line in records:
