@@ -42,8 +42,8 @@ class Tagging(Task):
     metrics = ("accuracy", "f1", "precision", "recall")
     sample = "tagging"
     models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
-    training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500,
-                                          "average_checkpoints": 3}  # fmt: skip
+    training: ClassVar[dict[str, Any]] = {
+        "batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500, "average_checkpoints": 3}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
     # the data
@@ -70,7 +70,7 @@ class Tagging(Task):
     crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
     dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
     locked_dropout: bool = option(True, "dropout of the same units at each word of a sentence")
-    word_dropout: float = option(0.15, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
+    word_dropout: float = option(0.15, "probability that a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
     character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     unknown: float = option(0.25, "x: a word seen n times is <unk> in x / (x + n) of its places while training", minimum=0)
