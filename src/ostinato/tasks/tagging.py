@@ -43,7 +43,8 @@ class Tagging(Task):
     sample = "tagging"
     models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
     training: ClassVar[dict[str, Any]] = {
-        "batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500, "average_checkpoints": 3}  # fmt: skip
+        "batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500,
+        "average_checkpoints": 3}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
     # the data
