@@ -221,9 +221,9 @@ class TestInputs:
         header, *rows = Path("pairs.csv").read_text().split("\n")
         Path("english.csv").write_text("\n".join(["id,french,english", *rows]))
         wanted = (place / "run/model.safetensors").read_bytes()
-        for number, files in enumerate(formats):
-            run(ostinato, "train", "translation", "--train", *files, "--out", f"new{number}", *TINY)
-            assert (place / f"new{number}/model.safetensors").read_bytes() == wanted, files
+        for number, given in enumerate(formats):
+            run(ostinato, "train", "translation", "--train", *given, "--out", f"new{number}", *TINY)
+            assert (place / f"new{number}/model.safetensors").read_bytes() == wanted, given
 
     def test_predicting_from_a_table_and_from_standard_input(self, place, ostinato):
         self.formats()

@@ -183,7 +183,8 @@ def test_further_columns_are_read_beside_the_word(tmp_path, ostinato):
 
 
 @pytest.mark.parametrize(("columns", "said"), [("1", "column 1 is the word's own"), ("3", "column 3 is that of the tag to be learned"),
-                                               ("2,-2", "column 2 is given twice"), ("9", "the columns are 1 to 3"), ("pos", "no such column")])
+                                               ("2,-2", "column 2 is given twice"),
+                                               ("9", "the columns are 1 to 3"), ("pos", "no such column")])
 def test_columns_that_cannot_be_read_beside_the_word(columns, said, tmp_path, ostinato):
     (tmp_path / "train.txt").write_text(PAIRS)
     found = ostinato("train", "tagging", "--train", tmp_path / "train.txt", "--out", tmp_path / "run", "--feature-columns", columns)

@@ -19,8 +19,8 @@ def read_conversations(
     files: Sequence[FilePath], *, names: dict[str, str | None] | None = None, keep_blank: bool = False,
     notices: list[str] | None = None,
 ) -> list[Turns]:
-    """The conversations of files, or of those in a folder: tables (a row is an utterance and its reply, with earlier turns in a column `context`; or in
-    JSONL a list `turns`), ChatterBot YAML, or two aligned texts (utterances, replies).
+    """The conversations of files, or of those in a folder: tables (a row is an utterance and its reply, with earlier turns
+    in a column `context`; or in JSONL a list `turns`), ChatterBot YAML, or two aligned texts (utterances, replies).
 
     read_conversations(["greetings.yml"]) -> [["Hello", "Hi"], ["What's up?", "Not much."], ...]
 
