@@ -89,7 +89,7 @@ def test_unseen_labels_are_counted_and_said(files, tmp_path):
     with np.load(files[False, False]) as arrays:
         np.savez(tmp_path / "other.npz", X=arrays["X"], lengths=arrays["lengths"], y=np.where(arrays["y"] == 1, "east", "up"))
     result = model.evaluate([str(tmp_path / "other.npz")])
-    assert result["notes"] == ["16 labels unseen in training, counted as wrong: 'up' 16"] and result["metrics"]["accuracy"] <= 0.5
+    assert result["notes"][-1] == "16 labels unseen in training, counted as wrong: 'up' 16" and result["metrics"]["accuracy"] <= 0.5
     assert model.task.quick_score(model.network, model.task.read([str(tmp_path / "other.npz")]), "perplexity") > 1
 
 

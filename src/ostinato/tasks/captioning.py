@@ -89,7 +89,8 @@ class Captioning(Task):
         None, "the dev score that chooses the best weights (default: bleu; perplexity where most captions have fewer than four words)")
     # decoding
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", when_predicting=True)
+    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
+                                   when_predicting=True)
     sampling: bool = option(False, "draw each caption at random instead of searching the likeliest", when_predicting=True)
     temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
     top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
