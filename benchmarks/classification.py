@@ -37,8 +37,8 @@ from setting import find, setting, write
 
 COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration error", "baseline", "accuracy", "convolution", "epochs",
            "minutes", "tokens/s", "parameters"]  # fmt: skip
-SERIES = {"epochs": 100.0, "learning_rate": 0.003, "schedule": "cosine", "optimizer": "adam", "evaluate_every": 2.0, "hidden_size": 128,
-          "dev_metric": "perplexity"}  # fmt: skip
+SERIES = {"epochs": 100.0, "learning_rate": 0.003, "schedule": "cosine", "evaluate_every": 2.0, "hidden_size": 128,
+          "dropout": 0.2, "dev_metric": "perplexity"}  # fmt: skip
 SPLICE = {"unit": "character", "lowercase": False, "pooling": "middle", "hidden_size": 128, "embedding_size": 16, "input_dropout": 0.1,
           "epochs": 12.0, "learning_rate": 0.003}  # fmt: skip
 FOLDS = 10

@@ -79,3 +79,14 @@ def test_nearby(tmp_path, monkeypatch):
     assert nearby(str(tmp_path / "a/b")) == "a/b"
     assert nearby("/elsewhere/b") == "/elsewhere/b"
     assert nearby("-") == "-"
+
+
+def test_another_optimizer_does_not_take_over_what_suited_the_one_before():
+    def made(**settings):
+        return make_plan("translation", train=["a", "b"], dev=[], test=[], recipe=None, time_limit=None, seed=1, device="cpu",
+                         settings=settings).build_options()
+
+    for optimizer, expected in {"sgd": (0.7, 0.0), "adamw": (0.001, 0.01), "adam": (0.002, 0.0)}.items():
+        training = made(optimizer=optimizer)
+        assert (training.initial_rate, training.decay) == expected
+    assert made(optimizer="sgd", learning_rate=0.1).initial_rate == 0.1

@@ -19,6 +19,7 @@ from ostinato.training.options import Options
 
 HELD_BACK = 0.05  # the share of the training data that becomes the dev set where none is given
 MOST_HELD_BACK = 2000
+OF_THE_OPTIMIZER = ("learning_rate", "weight_decay", "momentum", "beta1", "beta2", "epsilon")  # right for one, wrong for another
 
 
 @dataclass
@@ -61,9 +62,13 @@ def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str
     """What later layers say goes before what earlier ones do; gives what they say, without the defaults.
 
     Who gives one of batch_size and batch_tokens means that one alone, and not a limit on top of an earlier layer's other one:
-    layered({"batch_tokens": 1200}, {"batch_size": 32}) -> {"batch_size": 32, "batch_tokens": None}"""
+    layered({"batch_tokens": 1200}, {"batch_size": 32}) -> {"batch_size": 32, "batch_tokens": None}
+    And who gives another optimizer does not mean the rate or the decay that was chosen for the one before."""
     values: dict[str, Any] = {}
     for layer in layers:
+        earlier = {"optimizer": options.fields(Options)["optimizer"].default, **defaults, **values}
+        if layer.get("optimizer", earlier["optimizer"]) != earlier["optimizer"]:
+            values |= {name: options.fields(Options)[name].default for name in OF_THE_OPTIMIZER if name in earlier}
         for size, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
             if layer.get(size) not in (None, "none") and other not in layer and {**defaults, **values}.get(other) is not None:
                 values[other] = None
