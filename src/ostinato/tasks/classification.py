@@ -402,4 +402,4 @@ class Classification(Task):
         return classifiers.Simple.fit(self, records)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        return classifiers.Simple.restore(state)
+        return classifiers.Simple.restore(type(self), state)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-from ostinato import options
 from ostinato.baselines import bag_of_words
 from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
 from ostinato.baselines.convolution import Convolution
@@ -23,7 +22,8 @@ from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
-from ostinato.tasks.task import Baseline, Counts, Unsuitable
+from ostinato.tasks.solved_baseline import SolvedBaseline
+from ostinato.tasks.task import Unsuitable
 
 if TYPE_CHECKING:
     from ostinato.tasks.classification import Classification
@@ -106,12 +106,8 @@ def bag_tokens(task: Classification, text: str) -> list[str]:
     return units.tokens(text)
 
 
-class Simple(Baseline):
-    """A bag of words, or the most frequent label, as a task and a solved network of its own."""
-
-    def __init__(self, task: Classification, network: nn.Module):
-        self.task, self.network = task, network
-        self.name = task.model.replace("-", " ")
+class Simple(SolvedBaseline):
+    """A bag of words, or the most frequent label."""
 
     @classmethod
     def fit(cls, task: Classification, records: Sequence[Labelled]) -> Simple:
@@ -120,30 +116,4 @@ class Simple(Baseline):
         model = "bag-of-words" if text and bag_of_words.available() else "most-frequent"
         if text and model == "most-frequent":
             task.notices.append("baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words")
-        other = options.build(type(task), {**options.to_dict(task), "model": model, "dev_metric": "accuracy"})
-        other.fit(records)
-        network = other.network()
-        other.initialise(network)
-        return cls(other, network.eval())
-
-    def measure(self, records: Sequence[Labelled]) -> dict[str, list[Counts]]:
-        return self.task.measure(self.network, records, self.task.predict(self.network, records))
-
-    def state(self) -> dict[str, Any]:
-        tensors = {name: rounded(tensor.tolist()) for name, tensor in self.network.state_dict().items()}
-        return {"options": options.to_dict(self.task), "state": self.task.state(), "tensors": tensors}
-
-    @classmethod
-    def restore(cls, state: dict[str, Any]) -> Simple:
-        from ostinato.tasks.classification import Classification
-
-        task = options.build(Classification, state["options"])
-        task.restore(state["state"])
-        network = task.network()
-        network.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in state["tensors"].items()})
-        return cls(task, network.eval())
-
-
-def rounded(values: Any) -> Any:
-    """Numbers, however deep in lists, with nine digits: enough to give every float32 back."""
-    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.9g}")
+        return cls.of(task, records, model=model, dev_metric="accuracy")

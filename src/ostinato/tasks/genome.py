@@ -397,7 +397,7 @@ class Genome(Task):
         return genome_networks.Simplest.fit(self, records)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        return genome_networks.Simplest.restore(state)
+        return genome_networks.Simplest.restore(type(self), state)
 
 
 def as_strand(record: Strand | Entry) -> Strand:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato import options
 from ostinato.baselines import bag_of_words
 from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
 from ostinato.baselines.convolution import Convolution
@@ -27,8 +26,8 @@ from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes
 from ostinato.models.segmenter import Segmenter, SegmenterEnsemble
-from ostinato.tasks.classifiers import rounded
-from ostinato.tasks.task import Baseline, Counts, Unsuitable
+from ostinato.tasks.solved_baseline import SolvedBaseline
+from ostinato.tasks.task import Unsuitable
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome import Genome
@@ -170,12 +169,12 @@ def combine(task: Genome, networks: list[nn.Module]) -> nn.Module:
     return Together(networks) if task.whole else SegmenterEnsemble(networks)
 
 
-class Simplest(Baseline):
-    """Of the models that need no training step by step the best, judged on a tenth of the training data: as a task and a network."""
+class Simplest(SolvedBaseline):
+    """Of the models that need no training step by step the best, judged on a tenth of the training data."""
 
-    def __init__(self, task: Genome, network: nn.Module):
-        self.task, self.network = task, network
-        self.name = SHOWN[task.model]
+    @staticmethod
+    def shown(model: str) -> str:
+        return SHOWN[model]
 
     @classmethod
     def fit(cls, task: Genome, records: Sequence[Strand]) -> Simplest:
@@ -187,34 +186,9 @@ class Simplest(Baseline):
             some = records[:: max(1, len(records) // MOST_JUDGED)]
             rest, judges = task.hold_out(some, number=max(1, len(some) // JUDGED), seed=0)
             if rest and len(task.labels_of(rest)) == len(task.labels):
-                tried = {each: cls.of(task, each, rest) for each in kinds}
+                tried = {each: cls.of(task, rest, model=each, both_strands=False) for each in kinds}
                 kind = max(kinds, key=lambda each: corpus_score(METRICS[task.dev_metric], tried[each].measure(judges)[task.dev_metric]))
-        return cls.of(task, kind, records)
-
-    @classmethod
-    def of(cls, task: Genome, kind: str, records: Sequence[Strand]) -> Simplest:
-        other = options.build(type(task), {**options.to_dict(task), "model": kind, "both_strands": False})
-        other.fit(records)
-        network = other.network()
-        other.initialise(network)
-        return cls(other, network.eval())
-
-    def measure(self, records: Sequence[Strand]) -> dict[str, list[Counts]]:
-        return self.task.measure(self.network, records, self.task.predict(self.network, records))
-
-    def state(self) -> dict[str, Any]:
-        tensors = {name: rounded(tensor.tolist()) for name, tensor in self.network.state_dict().items()}
-        return {"options": options.to_dict(self.task), "state": self.task.state(), "tensors": tensors}
-
-    @classmethod
-    def restore(cls, state: dict[str, Any]) -> Simplest:
-        from ostinato.tasks.genome import Genome
-
-        task = options.build(Genome, state["options"])
-        task.restore(state["state"])
-        network = task.network()
-        network.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in state["tensors"].items()})
-        return cls(task, network.eval())
+        return cls.of(task, records, model=kind, both_strands=False)
 
 
 def candidates(task: Genome, records: Sequence[Strand]) -> Iterator[str]:
