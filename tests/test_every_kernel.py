@@ -246,6 +246,30 @@ def test_twice_backward_and_second_derivatives(name):
 
 
 @needs_native
+@pytest.mark.parametrize("name", [*CELLS, *(name for name in DROPPED if name.endswith(", both"))])
+@pytest.mark.parametrize("lengths", [None, [4, 1, 0]])
+def test_second_derivatives_backward_in_time(name, lengths):
+    """Of outputs and last states, by inputs, first states and weights, through zoneout's draws, too."""
+    cell, x, state, scales = example((CELLS | DROPPED)[name], 3, 4, 3, 5)
+    lengths = None if lengths is None else torch.tensor(lengths)
+
+    def second(run):
+        leaves = [x.clone().requires_grad_(), *(part.clone().requires_grad_() for part in state)]
+        torch.manual_seed(3)
+        outputs, last = run(cell, leaves[0], tuple(leaves[1:]), lengths)
+        loss = sum((result * scale).sum() for result, scale in zip([outputs, *last], scales, strict=True))
+        leaves += cell.parameters()
+        options = {"allow_unused": True, "materialize_grads": True}
+        gradients = torch.autograd.grad(loss, leaves, create_graph=True, **options)
+        return torch.autograd.grad(sum(each.square().sum() for each in gradients), leaves, **options)
+
+    with pytest.warns(UserWarning, match="second derivatives are computed by the reference loop"):
+        found = second(functools.partial(lookup.run, reverse=True))
+    for a, b in zip(found, second(reversed_reference), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * max(1.0, b.abs().max().item()))
+
+
+@needs_native
 @pytest.mark.parametrize("name", CELLS)
 def test_views_and_shared_storage(name):
     cell, x, state, _ = example(CELLS[name], 4, 6, 5, 12)
