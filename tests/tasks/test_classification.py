@@ -13,6 +13,8 @@ from ostinato.cli import main
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.tasks.classification import Classification
+from ostinato.tasks.labels import probabilities
+from ostinato.tasks.text_inputs import shortened
 
 WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
 OTHERS = ["a", "film", "and", "the", "one", "it"]
@@ -209,9 +211,9 @@ def test_pretrained_vectors_stay_frozen_when_resumed(files, tmp_path):
 
 
 def test_a_text_is_cut_where_it_is_said():
-    cut = {kind: Classification(maximum_tokens=3, cut=kind).shortened([1, 2, 3, 4, 5]) for kind in ("end", "start", "middle")}
+    cut = {kind: shortened(Classification(maximum_tokens=3, cut=kind), [1, 2, 3, 4, 5]) for kind in ("end", "start", "middle")}
     assert cut == {"end": [1, 2, 3], "start": [3, 4, 5], "middle": [1, 2, 5]}
-    assert Classification(maximum_tokens=5).shortened([1, 2]) == [1, 2]
+    assert shortened(Classification(maximum_tokens=5), [1, 2]) == [1, 2]
 
 
 def test_class_weights():
@@ -247,8 +249,8 @@ def test_members_are_trained_side_by_side_and_answer_together(files):
     assert len(model.network.models) == 3 and model.report["metrics"]["accuracy"] > 0.9
     again = package.load(files["folder"] / "members" / "run")
     assert again.predictions(["a fine film"])[0].details == model.predictions(["a fine film"])[0].details
-    whole = model.task.probabilities(model.network, [Labelled("a fine film", "")])
-    alone = [model.task.probabilities(member, [Labelled("a fine film", "")]) for member in model.network.models]
+    whole = probabilities(model.task, model.network, [Labelled("a fine film", "")])
+    alone = [probabilities(model.task, member, [Labelled("a fine film", "")]) for member in model.network.models]
     np.testing.assert_allclose(whole, np.mean(alone, 0), atol=1e-6)
 
 
@@ -264,10 +266,10 @@ def test_unknown_words_are_told_apart_by_their_letters(files):
     task = Classification(hidden_size=8, embedding_size=4, members=1, dropout=0.0, word_dropout=0.0)
     task.fit(task.read([files["train"]], training=True))
     network = task.network().eval()
-    first, second = (task.probabilities(network, [Labelled(text, "")]) for text in ("warmer", "colder"))
+    first, second = (probabilities(task, network, [Labelled(text, "")]) for text in ("warmer", "colder"))
     assert task.units.encode("warmer") == task.units.encode("colder") and not np.allclose(first, second)
     plain = Classification(hidden_size=8, embedding_size=4, characters="none")
     plain.fit(plain.read([files["train"]], training=True))
     network = plain.network().eval()
-    first, second = (plain.probabilities(network, [Labelled(text, "")]) for text in ("warmer", "colder"))
+    first, second = (probabilities(plain, network, [Labelled(text, "")]) for text in ("warmer", "colder"))
     np.testing.assert_allclose(first, second)

@@ -13,7 +13,8 @@ from ostinato.data.nucleotides import reverse_complement
 from ostinato.data.strands import Strand
 from ostinato.errors import InputError
 from ostinato.tasks.base_labels import answer, windows
-from ostinato.tasks.genome import Genome, turned
+from ostinato.tasks.genome import Genome
+from ostinato.tasks.strand_examples import turned
 
 TINY = {"hidden_size": 8, "motifs": 8, "motif_width": 5, "batch_size": 8, "learning_rate": 0.01, "dropout": 0.0, "tensorboard": False}
 BASES = {**TINY, "window": 50, "margin": 20, "epochs": 12.0}

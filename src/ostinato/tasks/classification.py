@@ -4,44 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
-from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
-from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.batch import Example
+from ostinato.data.embeddings import Pretrained
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
 from ostinato.data.letters import Letters
 from ostinato.data.scaler import Scaler
 from ostinato.data.series import as_series, is_series, series_of_line
-from ostinato.data.spelling import SPACE
 from ostinato.data.text import shown
-from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.data.units import Units, units_from_dict
 from ostinato.data.vocabulary import UNK, Vocabulary
 from ostinato.errors import InputError
-from ostinato.metrics import METRICS, confusion
+from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import POOLINGS, Together
-from ostinato.options import option
-from ostinato.tasks import classifiers
-from ostinato.tasks.labels import count_answers, is_number, log_probability, targets_of, weights_of
+from ostinato.models.classifier import Together
+from ostinato.tasks import classifiers, text_inputs
+from ostinato.tasks.classification_options import SOLVED, ClassificationOptions
+from ostinato.tasks.labels import (
+    count_answers,
+    draw_confusion,
+    is_number,
+    log_probability,
+    note_unseen,
+    probabilities,
+    targets_of,
+    weights_of,
+)
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
-MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
-SOLVED = ("bag-of-words", "most-frequent")
-FEW_WORDS = 400_000  # so many are learned quickly enough that several networks can be afforded
-MEMBERS = 4
-REMEMBERED = 200_000  # words whose characters' numbers are kept at hand
 CHOSEN = ("weights", "embedding_size", "fixed_length", "members")  # what fit() sets where nothing else was asked for
-NEURAL = ("convolution", "feedforward")
 
 
 @dataclass
-class Classification(Task):
+class Classification(ClassificationOptions, Task):
     name = "classification"
     reads = ("TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file a class; "
              "series of numbers in .ts (UCR/UEA) or .npz")
@@ -55,53 +56,6 @@ class Classification(Task):
     speed_of = "inputs"
     models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
 
-    # the data
-    text_column: str | None = option(None, "the column of the text (default: text, sentence)")
-    label_column: str | None = option(None, "the column of the label (default: label, tag)")
-    label_separator: str | None = option(None, "an example may have several labels, separated by this, or none")
-    ordinal: bool = option(False, "labels are grades in order, such as 1 to 5 stars")
-    unit: Literal["word", "character", "subword"] = option("word", "what a token of a text is")
-    vocabulary_size: int | None = option(None, "most tokens of the vocabulary (default: 20,000; 8,000 subwords)", minimum=10)
-    minimum_count: int | None = option(None, "words and characters seen less often become <unk> (default: 2 with 500 texts, else 1)",
-                                       minimum=1)
-    lowercase: bool = option(True, "lower-case everything")
-    tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
-    maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
-    cut: Literal["end", "start", "middle"] = option("end", "which part of a longer text is left out")
-    class_weights: Literal["none", "balanced", "root"] = option(
-        "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
-    # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(200, "units of each layer, both directions together", minimum=1)
-    embedding_size: int = option(300, "dimensions of a token's vector", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    bidirectional: bool = option(True, "read both ways")
-    characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how the characters of words are read, too")
-    character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
-    affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
-    members: int | None = option(None, "networks trained side by side, whose probabilities are averaged "
-                                 "(default: 4 for a recurrent network of words that learns from few, up to 400,000; else 1)", minimum=1)
-    pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
-    dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
-    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
-                                         minimum=0, maximum=0.99)
-    word_dropout: float | None = option(None, "probability with which a token's vector is dropped everywhere in a text "
-                                        "(default: 0.5 of words, 0.2 of subwords, 0 of characters)", minimum=0, maximum=0.99)
-    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    label_smoothing: float = option(0.0, "share of probability spread over all classes while training", minimum=0, maximum=0.99)
-    embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size")
-    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
-    filters: int = option(100, "convolution: filters of each of the widths 3, 4 and 5", minimum=1)
-    fixed_length: int | None = option(None, "feedforward: steps it sees (default: what 95 % of the training examples have)", minimum=1)
-    ngrams: int | None = option(None, "bag-of-words: longest run of tokens (default: 2 words, 4 characters)", minimum=1)
-    weighting: Literal["tf-idf", "counts"] = option("tf-idf", "bag-of-words: what an n-gram counts")
-    strength: float = option(10.0, "bag-of-words: scikit-learn's C; less pulls coefficients harder to 0", above=0)
-    dev_metric: Literal["accuracy", "f1", "perplexity", "mae"] = option("accuracy", "the dev score that chooses the best weights")
-    # predicting
-    threshold: float = option(0.5, "with --label-separator, labels of at least this probability are given", minimum=0, maximum=1,
-                              when_predicting=True)
-
     labels: Vocabulary = field(init=False, default=None)
     units: Units = field(init=False, default=None)
     letters: Letters | None = field(init=False, default=None)
@@ -112,20 +66,6 @@ class Classification(Task):
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
-        if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
-            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
-        if self.characters == "recurrent" and self.character_size % 2:
-            raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
-        if self.ordinal and self.label_separator:
-            raise InputError("--ordinal and --label-separator exclude each other: an example has one grade")
-        if self.label_separator is not None and not self.label_separator.strip("\r\n"):
-            raise InputError("--label-separator must be a character or more that separates labels")
-        if self.dev_metric == "mae" and not self.ordinal:
-            raise InputError("--dev-metric mae needs --ordinal")
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
@@ -232,31 +172,13 @@ class Classification(Task):
         if self.model == "bag-of-words" and not is_text:
             raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
         if is_text:
-            self.fit_text([record.inputs for record in records])
+            text_inputs.fit(self, [record.inputs for record in records])
         else:
             self.scaler = Scaler.fit([record.inputs for record in records])
         if self.model == "feedforward" and self.fixed_length is None:
             self.fixed_length = max(1, int(np.quantile([len(self.encode(record).inputs) for record in records], 0.95)))
         if self.solved:
             self.solution = classifiers.solve(self, records)
-
-    def fit_text(self, texts: Sequence[str]) -> None:
-        if self.solved:
-            self.bag = classifiers.fit_bag(self, texts) if self.model == "bag-of-words" else None
-            return
-        size = self.vocabulary_size or (8000 if self.unit == "subword" else 20_000)
-        minimum = self.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
-        self.units = fit_units(self.unit, texts, size=size, minimum_count=minimum, lowercase=self.lowercase, tokenized=self.tokenized)
-        if self.spells:
-            self.letters = Letters.fit(map(self.units.normalise, texts))
-        if self.members is None:
-            few = self.spells and sum(min(text.count(" ") + 1, self.maximum_tokens) for text in texts) <= FEW_WORDS
-            self.members = MEMBERS if few else 1
-        if self.embeddings is not None:
-            self.pretrained = read_embeddings(self.embeddings, self.units.all_tokens)
-            self.embedding_size = self.pretrained.vectors.shape[1]
-            self.notices.append(f"{self.embeddings}: vectors for {self.pretrained.coverage:.0%} of the vocabulary, "
-                                f"{self.embedding_size} numbers each")
 
     def state(self) -> dict[str, Any]:
         state = {"labels": self.labels.to_dict()}
@@ -278,34 +200,12 @@ class Classification(Task):
     def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
         target = targets_of(self.labels_of(record), self.labels, self.many)
         if self.bag is not None:
-            return Example(torch.from_numpy(np.stack(self.bag.vector(self.bag_tokens(record.inputs)), 1).astype(np.float32)), target)
+            return Example(classifiers.bag_vector(self, record.inputs), target)
         if self.solved:
             return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
         if self.scaler is not None:
             return Example(torch.from_numpy(self.scaler(record.inputs)), target)
-        if self.letters is None:
-            numbers = self.units.encode(record.inputs) or [UNK]  # an empty text has an answer, too
-            return Example(torch.tensor(self.shortened(numbers), dtype=torch.int64), target)
-        tokens = self.shortened(self.units.tokens(record.inputs) or [""])
-        numbers = self.units.vocabulary.encode(tokens)
-        return Example(torch.tensor(numbers, dtype=torch.int64), target, [self.spelled(token) for token in tokens])
-
-    def spelled(self, token: str) -> tuple[int, ...]:
-        if len(self.remembered) > REMEMBERED:
-            self.remembered.clear()
-        if token not in self.remembered:
-            self.remembered[token] = self.letters.spell(token.removeprefix(SPACE))
-        return self.remembered[token]
-
-    def shortened(self, tokens: list) -> list:
-        excess = len(tokens) - self.maximum_tokens
-        if excess <= 0:
-            return tokens
-        start = {"end": self.maximum_tokens, "start": 0, "middle": (self.maximum_tokens + 1) // 2}[self.cut]
-        return tokens[:start] + tokens[start + excess :]
-
-    def bag_tokens(self, text: str) -> list[str]:
-        return classifiers.bag_tokens(self, text)
+        return text_inputs.encode(self, record.inputs)._replace(targets=target)
 
     # the network
 
@@ -324,18 +224,8 @@ class Classification(Task):
 
     # its answers
 
-    @torch.inference_mode()
-    def probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> np.ndarray:
-        """What the network gives each label, [N, C]."""
-        examples = [self.encode(record)._replace(targets=None) for record in records]
-        device = next(network.parameters()).device
-        found = np.zeros((len(records), len(self.labels)), dtype=np.float64)
-        for rows in by_length(examples, tokens=8192):
-            found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
-        return found
-
     def predict(self, network: nn.Module, records: Sequence[Labelled]) -> list[Prediction]:
-        return [self.decode(record, row) for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
+        return [self.decode(record, row) for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
 
     def decode(self, record: Labelled, probabilities: list[float]) -> Prediction:
         given = dict(zip(self.labels.tokens, probabilities, strict=True))
@@ -353,12 +243,10 @@ class Classification(Task):
         if missing is not None:
             raise InputError(f"{missing.where or 'the input'}: no label whose probability could be told")
         return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record), self.many)
-                for record, row in zip(records, self.probabilities(network, records).tolist(), strict=True)]
+                for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
 
     def measure(self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
-        unseen = [label for record in records for label in self.labels_of(record) if label not in self.labels]
-        if unseen:
-            self.notices.append(f"{len(unseen):,} labels unseen in training, counted as wrong: {counted(unseen)}")
+        note_unseen(self.notices, [label for record in records for label in self.labels_of(record)], self.labels)
         return self.count(records, predictions)
 
     def count(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
@@ -379,8 +267,7 @@ class Classification(Task):
         if self.many:
             return {}
         answers, truths = [prediction.text for prediction in predictions], [record.label for record in records]
-        matrix = confusion.confusion(answers, truths, self.labels.tokens)
-        return {"confusion.png": lambda file: confusion.draw(matrix, self.labels.tokens).savefig(file, format="png", dpi=120)}
+        return {"confusion.png": draw_confusion(answers, truths, self.labels)}
 
     def text_of(self, record: Labelled) -> str:
         if not isinstance(record.inputs, str):

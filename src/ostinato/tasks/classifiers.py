@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.baselines import bag_of_words
 from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
@@ -84,7 +84,7 @@ def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray
     truth = np.array([[label in task.labels_of(record) for label in task.labels.tokens] for record in records], dtype=np.float64)
     if task.model == "most-frequent":
         return (truth.mean(0),)
-    vectors = [task.bag.vector(task.bag_tokens(record.inputs)) for record in records]
+    vectors = [task.bag.vector(bag_tokens(task, record.inputs)) for record in records]
     weights = None if task.class_weights == "none" else dict(enumerate(task.weights))
     return bag_of_words.solve(vectors, truth if task.many else truth.argmax(1), len(task.bag), len(task.labels), strength=task.strength,
                               weights=weights)
@@ -104,6 +104,10 @@ def bag_tokens(task: Classification, text: str) -> list[str]:
     spelling, none = Spelling(task.lowercase, True), Vocabulary([])
     units = Characters(none, spelling) if task.unit == "character" else Words(none, spelling, task.tokenized)
     return units.tokens(text)
+
+
+def bag_vector(task: Classification, text: str) -> Tensor:
+    return torch.from_numpy(np.stack(task.bag.vector(bag_tokens(task, text)), 1).astype(np.float32))
 
 
 class Simple(SolvedBaseline):

@@ -5,43 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
-import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
 from ostinato.baselines.kmers import Kmers
-from ostinato.cells import CELLS
 from ostinato.data import nucleotides
-from ostinato.data.batch import IGNORE, Example
+from ostinato.data.batch import Example
 from ostinato.data.fasta import Entry
 from ostinato.data.labelled import counted
-from ostinato.data.strands import Strand, numbers_of, read_entries, read_strands, segments_of_labels
+from ostinato.data.strands import Strand, read_entries, read_strands, segments_of_labels
 from ostinato.data.stretches import Stretches
 from ostinato.data.text import shown
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import POOLINGS
-from ostinato.options import option
-from ostinato.tasks import genome_networks, highlight
+from ostinato.tasks import genome_networks, highlight, strand_examples
 from ostinato.tasks.base_labels import BLOCKS, TOGETHER, Window, label_bases, windows
-from ostinato.tasks.labels import log_probability
+from ostinato.tasks.genome_options import SOLVED, GenomeOptions
+from ostinato.tasks.labels import draw_confusion, log_probability, note_unseen
+from ostinato.tasks.strand_examples import AS_OUTSIDE, labels_of
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
-from ostinato.tasks.whole_labels import count_whole, draw_confusion, label_whole, probabilities
+from ostinato.tasks.whole_labels import both_strands, count_whole, label_whole
 
-OUTSIDE = "background"  # the label of bases that no segment names
-AS_OUTSIDE = (OUTSIDE, ".", "-", "_", "0", "O")  # what stands for it where every base has its label written
 FEW = 20  # of so few sequences with labels for their bases, the ends are held back, not whole ones
-SOLVED = ("most-frequent", "k-mers", "weight-matrix", "hmm")
-NEURAL = ("convolution", "feedforward")
 
 
 @dataclass
-class Genome(Task):
+class Genome(GenomeOptions, Task):
     name = "genome"
     reads = "FASTA (one file a class, or with BED files of the segments); TSV, CSV, JSONL with sequence and label, or labels of its bases"
     example = "ostinato train genome --train genome.fa exons.bed --dev dev.fa dev.bed --out runs/exons"
@@ -54,44 +48,6 @@ class Genome(Task):
         "least_steps": 400, "average_checkpoints": 3}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"epochs": 12.0}
 
-    # the data
-    sequence_column: str | None = option(None, "the column of the sequence (default: sequence, seq)")
-    label_column: str | None = option(None, "the column of the label (default: label, class, tag)")
-    masked: Literal["ignore", "flag", "unknown"] = option("ignore", "lower case (masked repeats): as upper case, with a flag, or as N")
-    reverse_complement: bool = option(False, "learn from both strands: every other time, the other one with its labels")
-    positive: str | None = option(None, "of two labels, whose ranking auroc and auprc judge (default: the last in the alphabet)")
-    maximum_length: int = option(20_000, "of longer sequences with one label, the middle is read", minimum=1)
-    window: int = option(1000, "labels of bases: how many are decided in one go, and gradients reach back", minimum=10)
-    margin: int = option(100, "labels of bases, both ways: how far beyond a window's ends is seen", minimum=0)
-    class_weights: Literal["none", "balanced", "root"] = option(
-        "none", "balanced: rare labels count as much as frequent ones; root: half-way there")
-    # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED, "bag-of-words")] = option(
-        "recurrent", "a recurrent network (of --cell), or a baseline; bag-of-words is k-mers")
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(128, "units of each layer, both directions together", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    bidirectional: bool = option(True, "read both ways; labels of bases: without it, the state goes on from window to window")
-    motifs: int = option(64, "filters that look for motifs before the recurrence; 0: none", minimum=0)
-    motif_width: int = option(11, "bases that a filter sees", minimum=1)
-    motif_pool: int = option(1, "label of a sequence: of so many neighbours the filter's strongest answer is kept", minimum=1)
-    pooling: Literal[POOLINGS] | None = option(
-        None, "label of a sequence: how the states of all steps become one (default: middle, where all are of one length, else max)")
-    dropout: float = option(0.3, "before, between and after the layers", minimum=0, maximum=0.99)
-    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    filters: int = option(100, "convolution: filters of each width", minimum=1)
-    fixed_length: int | None = option(None, "feedforward: bases it sees (default: what 95 % of the training examples have)", minimum=1)
-    kmer: int | None = option(None, "longest run of bases that is counted (default: 6 for k-mers, 5 for hmm)", minimum=1, maximum=8)
-    strength: float = option(1.0, "k-mers, weight-matrix: scikit-learn's C; less pulls coefficients harder to 0", above=0)
-    dev_metric: Literal["accuracy", "f1", "auroc", "auprc"] | None = option(
-        None, "the dev score that chooses the best weights (default: accuracy; f1 for labels of bases)")
-    # predicting
-    both_strands: bool | None = option(None, "the mean of what both strands say (default: as it was trained, unless --no-bidirectional)",
-                                       when_predicting=True)
-    minimum_length: int = option(1, "labels of bases: shorter segments are left out", minimum=1, when_predicting=True)
-    with_background: bool = option(False, "labels of bases: the background's segments, too", when_predicting=True)
-    highlight: bool = option(False, "the sequence in the colours of its labels, for a terminal, in place of BED", when_predicting=True)
-
     labels: Vocabulary = field(init=False, default=None)
     whole: bool = field(init=False, default=True)  # whether a sequence has one label
     background: str | None = field(init=False, default=None)
@@ -100,16 +56,6 @@ class Genome(Task):
     solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
-        if self.model == "bag-of-words":
-            self.model = "k-mers"
-        if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
-            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
-        if self.motifs and self.motif_width % 2 == 0 and self.model == "recurrent":
-            raise InputError(f"--motif-width must be odd, as many bases on either side; got {self.motif_width}")
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
@@ -170,20 +116,11 @@ class Genome(Task):
             kinds = ["one label a sequence", "a label for each base"]
             raise InputError(f"{name}: has {kinds[self.whole]}, but the model was trained on {kinds[not self.whole]}")
         if training:
-            labels = self.labels_of(records)
+            labels = labels_of(records)
             if len(labels) < 2:
                 raise InputError(f"{name}: all {'examples' if records[0].segments is None else 'bases'} have the label {labels[0]!r}; "
                                  "two labels or more are needed to learn from")
         return records
-
-    def labels_of(self, records: Sequence[Strand]) -> list[str]:
-        """All labels in the alphabet's order, the background first."""
-        if records[0].segments is None:
-            return sorted({record.label for record in records})
-        names = {segment.label for record in records for segment in record.segments}
-        if any(sum(segment.end - segment.start for segment in record.segments) < len(record.bases) for record in records):
-            names.add(OUTSIDE)
-        return sorted(names, key=lambda name: (name not in AS_OUTSIDE, name))
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Entry]:
         return read_entries(files, columns=self.columns)
@@ -219,7 +156,7 @@ class Genome(Task):
 
     def fit(self, records: Sequence[Strand]) -> None:
         self.whole = records[0].segments is None
-        names = self.labels_of(records)
+        names = labels_of(records)
         if len(names) < 2:
             raise InputError(f"only the label {names[0]!r} is left to learn from once a dev set is held back; give --dev, or more examples")
         self.labels = Vocabulary(names, specials=())
@@ -254,46 +191,15 @@ class Genome(Task):
         self.pooling, self.dev_metric = state["pooling"], state["dev_metric"]
 
     def learnable(self, records: Sequence[Strand]) -> Sequence[Strand]:
-        if self.whole or self.carries:
-            return records
-        return [record.part(start, min(start + self.window, len(record.bases)), self.margin)
-                for record in records for start in range(0, len(record.bases), self.window)]
+        return records if self.whole or self.carries else strand_examples.cut_up(self, records)
 
     def batches(self, records: Sequence[Strand], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Stretches | None:
-        """Truncated backpropagation through time, where the state goes on."""
-        if not self.carries:
-            return None
-        small = [Example(torch.from_numpy(nucleotides.encode(record.bases)), torch.from_numpy(self.truth(record).astype(np.int16)))
-                 for record in records]
-        return Stretches(small, steps=self.window, batch_size=batch_size or 32, seed=seed, vary=turned if self.varies else None)
-
-    def truth(self, record: Strand) -> np.ndarray:
-        background = 0 if self.background is None else self.labels.number(self.background)
-        return numbers_of(record, self.labels.numbers, background)
+        return strand_examples.stretches(self, records, batch_size=batch_size or 32, seed=seed) if self.carries else None
 
     def encode(self, record: Strand, *, draw: int | None = None) -> Example:
         if self.bag is not None:
-            return Example(genome_networks.bag_vector(self, record.bases), self.target(record))
-        bases = self.shortened(record.bases) if self.whole else record.bases
-        numbers = nucleotides.encode(bases or "N")  # an empty sequence has an answer, too
-        inputs = torch.from_numpy(numbers.astype(np.int64))
-        if self.whole:
-            example = Example(inputs, self.target(record))
-        else:
-            targets = self.truth(record)
-            targets[targets == len(self.labels)] = IGNORE
-            left, right = record.margins
-            targets[:left] = IGNORE
-            targets[len(targets) - right :] = IGNORE
-            example = Example(inputs, torch.from_numpy(targets))
-        return example if draw is None or not self.varies else turned(example, draw)
-
-    def target(self, record: Strand) -> torch.Tensor | None:
-        return torch.tensor(self.labels.number(record.label)) if record.label in self.labels else None
-
-    def shortened(self, bases: str) -> str:
-        excess = len(bases) - self.maximum_length
-        return bases if excess <= 0 else bases[excess // 2 : excess // 2 + self.maximum_length]
+            return Example(genome_networks.bag_vector(self, record.bases), strand_examples.number_of(self, record))
+        return strand_examples.encode(self, record, draw)
 
     # the network
 
@@ -317,7 +223,7 @@ class Genome(Task):
         return list(label_bases(self, network, (self.cut(strand) for strand in strands), blocks=blocks))
 
     def cut(self, strand: Strand) -> Iterator[Window]:
-        truth = None if strand.segments is None else self.truth(strand)
+        truth = None if strand.segments is None else strand_examples.truth(self, strand)
         return windows(strand.name, [strand.bases], self.window, 0 if self.carries else self.margin, truth)
 
     def blocks(self, strand: Strand) -> int:
@@ -344,9 +250,7 @@ class Genome(Task):
 
     def measure(self, network: nn.Module, records: Sequence[Strand], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         named = (record.label for record in records) if self.whole else (each.label for record in records for each in record.segments)
-        unseen = [label for label in named if label not in self.labels]
-        if unseen:
-            self.notices.append(f"labels unseen in training, counted as wrong: {counted(unseen)}")
+        note_unseen(self.notices, list(named), self.labels)
         return self.count(records, predictions)
 
     def count(self, records: Sequence[Strand], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
@@ -367,10 +271,13 @@ class Genome(Task):
         if missing is not None:
             raise InputError(f"{missing.where}: no label whose probability could be told")
         return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), [record.label], False)
-                for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
+                for record, row in zip(records, both_strands(self, network, records).tolist(), strict=True)]
 
     def pictures(self, records: Sequence[Strand], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
-        return {"confusion.png": draw_confusion(self, records, predictions)} if self.whole else {}
+        if not self.whole:
+            return {}
+        answers = [prediction.details["label"] for prediction in predictions]
+        return {"confusion.png": draw_confusion(answers, [record.label for record in records], self.labels)}
 
     def with_target(self, record: Strand, text: str) -> Strand:
         return self.as_record((record.bases, text))
@@ -403,12 +310,3 @@ class Genome(Task):
 def as_strand(record: Strand | Entry) -> Strand:
     """What `predict` reads in pieces, in one piece."""
     return record if isinstance(record, Strand) else Strand("".join(record.pieces), "", None, record.name, record.where)
-
-
-def turned(example: Example, draw: int) -> Example:
-    """Every other draw, the other strand, the labels of its bases in its order."""
-    if draw % 2 == 0:
-        return example
-    inputs = torch.from_numpy(nucleotides.other_strand(example.inputs.numpy()).astype(np.int64))
-    targets = example.targets
-    return Example(inputs, targets if targets is None or targets.dim() == 0 else targets.flip(0))

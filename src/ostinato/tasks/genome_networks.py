@@ -26,6 +26,7 @@ from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes
 from ostinato.models.segmenter import Segmenter, SegmenterEnsemble
+from ostinato.tasks import strand_examples
 from ostinato.tasks.solved_baseline import SolvedBaseline
 from ostinato.tasks.task import Unsuitable
 
@@ -74,10 +75,10 @@ def solve(task: Genome, records: Sequence[Strand]) -> tuple[np.ndarray, ...]:
     """What `put` of a counted or solved network takes."""
     if task.model == "hmm":
         letters = letter_table(task)
-        pairs = ((letters[nucleotides.encode(record.bases)], task.truth(record)) for record in records)
+        pairs = ((letters[nucleotides.encode(record.bases)], strand_examples.truth(task, record)) for record in records)
         return count_segments(pairs, len(task.labels), order=task.kmer or 5, letters=int(letters.max()) + 1)
     if not task.whole:
-        shares = sum(np.bincount(task.truth(record), minlength=len(task.labels)) for record in records)
+        shares = sum(np.bincount(strand_examples.truth(task, record), minlength=len(task.labels)) for record in records)
         return (shares / shares.sum(),)
     truth = np.array([task.labels.number(record.label) for record in records])
     if task.model == "most-frequent":
@@ -106,7 +107,7 @@ def fit_bag(task: Genome, records: Sequence[Strand]) -> Bag | Kmers:
 
 def counted_in(task: Genome, bases: str) -> list[str] | np.ndarray:
     """What a bag is made of: each base with its place; or letters 0 to 3, of both strands (-1 between them) if these are alike."""
-    bases = task.shortened(bases)
+    bases = strand_examples.shortened(bases, task.maximum_length)
     if task.model == "weight-matrix":
         return [f"{place}{base}" for place, base in enumerate(bases.upper().replace("U", "T"))]
     numbers = nucleotides.encode(bases)
@@ -185,7 +186,7 @@ class Simplest(SolvedBaseline):
         if len(kinds) > 1 and len(records) >= (2 * JUDGED if task.whole else 1):
             some = records[:: max(1, len(records) // MOST_JUDGED)]
             rest, judges = task.hold_out(some, number=max(1, len(some) // JUDGED), seed=0)
-            if rest and len(task.labels_of(rest)) == len(task.labels):
+            if rest and len(strand_examples.labels_of(rest)) == len(task.labels):
                 tried = {each: cls.of(task, rest, model=each, both_strands=False) for each in kinds}
                 kind = max(kinds, key=lambda each: corpus_score(METRICS[task.dev_metric], tried[each].measure(judges)[task.dev_metric]))
         return cls.of(task, records, model=kind, both_strands=False)

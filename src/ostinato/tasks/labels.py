@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ostinato.data.batch import by_length, collate
+from ostinato.data.labelled import counted
 from ostinato.data.vocabulary import Vocabulary
-from ostinato.metrics import METRICS
-from ostinato.tasks.task import Counts, Prediction
+from ostinato.metrics import METRICS, confusion
+from ostinato.tasks.task import Counts, Prediction, Record
+
+if TYPE_CHECKING:
+    from ostinato.tasks.classification import Classification
+    from ostinato.tasks.genome import Genome
 
 
 def targets_of(labels: Sequence[str], known: Vocabulary, many: bool) -> Tensor | None:
@@ -37,6 +45,17 @@ def is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
+
+
+@torch.inference_mode()
+def probabilities(task: Classification | Genome, network: nn.Module, records: Sequence[Record], *, tokens: int = 8192) -> np.ndarray:
+    """What the network gives each of its labels, [N, C], in batches of at most so many tokens, padding counted."""
+    examples = [task.encode(record)._replace(targets=None) for record in records]
+    device = next(network.parameters()).device
+    found = np.zeros((len(records), len(task.labels)), dtype=np.float64)
+    for rows in by_length(examples, tokens=tokens):
+        found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
+    return found
 
 
 def log_probability(given: Mapping[str, float], labels: Sequence[str], many: bool) -> float:
@@ -71,3 +90,16 @@ def calibration(probabilities: dict[str, float], truth: Sequence[str], right: bo
         return count(max(probabilities.values()), right)
     each = [count(max(value, 1 - value), (value >= 0.5) == (label in truth)) for label, value in probabilities.items()]
     return tuple(map(sum, zip(*each, strict=True)))
+
+
+def note_unseen(notices: list[str], labels: Sequence[str], known: Vocabulary) -> None:
+    """Says how many of a test set's labels no training example had."""
+    unseen = [label for label in labels if label not in known]
+    if unseen:
+        notices.append(f"{len(unseen):,} labels unseen in training, counted as wrong: {counted(unseen)}")
+
+
+def draw_confusion(answers: Sequence[str], truths: Sequence[str], known: Vocabulary) -> Callable[[BinaryIO], None]:
+    """What writes the picture of who is taken for whom."""
+    matrix = confusion.confusion(answers, truths, known.tokens)
+    return lambda file: confusion.draw(matrix, known.tokens).savefig(file, format="png", dpi=120)

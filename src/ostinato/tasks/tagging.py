@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.batch import Example
 from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences, words_of
 from ostinato.data.embeddings import Pretrained, read_embeddings
 from ostinato.data.letters import Letters
-from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag, legal
+from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag
 from ostinato.data.text import shown
 from ostinato.data.vocabulary import UNK, Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
-from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
-from ostinato.options import option
+from ostinato.models.tagger import Tagger, TaggerEnsemble
+from ostinato.tasks import taggers
 from ostinato.tasks.counted_tagger import CountedTagger
 from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, reader_of
+from ostinato.tasks.tagging_options import TaggingOptions
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
@@ -35,7 +33,7 @@ REMEMBERED = 200_000  # words whose numbers are kept at hand
 
 
 @dataclass
-class Tagging(Task):
+class Tagging(TaggingOptions, Task):
     name = "tagging"
     reads = "CoNLL columns (word first, tag last) or CoNLL-U (--tag-column upos); predict also reads a tokenised sentence a line"
     example = "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos --out runs/pos"
@@ -46,42 +44,6 @@ class Tagging(Task):
         "batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500,
         "average_checkpoints": 3}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
-
-    # the data
-    word_column: str | None = option(None, "the column of the word, by number or name (default: the first; form in CoNLL-U)",
-                                     when_predicting=True)
-    tag_column: str | None = option(None, "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U)")
-    feature_columns: str | None = option(None, "further columns to read beside the word, by number or name, joined by commas: 2,3")
-    scheme: Literal["iobes", "bio", "iob1", "bilou"] = option("iobes", "the scheme in which spans are learned; whatever the files have")
-    binary: bool = option(False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O")
-    lowercase: bool = option(False, "words are looked up in lower case (their characters keep it)")
-    zero_digits: bool = option(False, "every digit of a word is looked up as 0")
-    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
-    maximum_tokens: int = option(500, "longer sentences are taken apart", minimum=1)
-    # the model
-    model: Literal[("recurrent", *CELLS, *KINDS)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
-    characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how a word's characters are read")
-    character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
-    affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
-    feature_size: int = option(20, "dimensions of what each of --feature-columns says of a word", minimum=1)
-    crf: bool = option(True, "tags are chosen together (conditional random field), not one by one (softmax)")
-    dropout: float = option(0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99)
-    locked_dropout: bool = option(True, "dropout of the same units at each word of a sentence")
-    word_dropout: float = option(0.15, "probability that a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
-    character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
-    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    unknown: float = option(0.25, "x: a word seen n times is <unk> in x / (x + n) of its places while training", minimum=0)
-    embeddings: str | None = option(None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size")
-    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
-    dev_metric: Literal["accuracy", "f1"] | None = option(None, "the dev score that chooses the best weights (default: f1 of spans)")
-    # predicting
-    k_best: int = option(1, "taggings given for each sentence, the best first", minimum=1, when_predicting=True)
-    layout: Literal["auto", "columns", "sentences"] = option("auto", "whether the input has a token or a sentence a line",
-                                                             when_predicting=True)
 
     words: Vocabulary = field(init=False, default=None)
     letters: Letters = field(init=False, default=None)
@@ -94,14 +56,6 @@ class Tagging(Task):
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, tuple[int, ...]]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
-        if self.hidden_size % 2:
-            raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")
-        if self.characters == "recurrent" and self.character_size % 2:
-            raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
@@ -126,7 +80,7 @@ class Tagging(Task):
             raise InputError(f"{' '.join(map(shown, files))}: no examples (no line with a word and its tag)")
         if training:
             self.columns = count_columns(files[0])
-            found = [piece for sentence in found for piece in self.pieces(sentence)]
+            found = [piece for sentence in found for piece in taggers.pieces(sentence, self.maximum_tokens)]
         return found
 
     def as_tagged(self, sentence: Sentence) -> Sentence:
@@ -252,17 +206,7 @@ class Tagging(Task):
     def network(self) -> Tagger | CountedTagger:
         if self.solved:
             return CountedTagger.restore(self.model, self.counted, self.tags)
-        cell = CELLS[self.cell]
-        words = Embedding(len(self.words), self.embedding_size, word_dropout=self.word_dropout)
-        speller = None
-        if self.characters != "none":
-            affixes = Affixes(self.affix_size, folded=self.letters.folded()) if self.affix_size else None
-            speller = Speller(self.characters, len(self.letters), self.character_size, cell=cell, dropout=self.character_dropout,
-                              affixes=affixes)
-        features = [Embedding(len(each), self.feature_size) for each in self.features]
-        return Tagger(words, speller, cell, self.hidden_size, len(self.tags), layers=self.layers, crf=self.crf,
-                      legal=legal(self.tags.tokens, self.spelled_out), dropout=self.dropout, recurrent_dropout=self.recurrent_dropout,
-                      locked=self.locked_dropout, features=features)
+        return taggers.build(self)
 
     def initialise(self, network: Tagger | CountedTagger) -> None:
         if self.solved:
@@ -279,29 +223,12 @@ class Tagging(Task):
 
     # its answers
 
-    @torch.inference_mode()
-    def search(self, network: nn.Module, records: Sequence[Sentence], *, k: int = 1, probabilities: bool = True) -> list[list[Path]]:
-        """The k likeliest taggings of each record, in the network's labels; of a sentence taken apart, only the likeliest."""
-        if self.solved:
-            return network.search(records, probabilities=probabilities)
-        pieces = [(row, start) for row, record in enumerate(records) for start in range(0, len(record.words), self.maximum_tokens)]
-        examples = [self.encode_inputs(cut_out(records[row], start, self.maximum_tokens)) for row, start in pieces]
-        device = next(network.parameters()).device
-        found: list[list[Path]] = [[] for _ in pieces]
-        for group in by_length(examples):
-            batch = collate([examples[place] for place in group]).to(device)
-            for place, paths in zip(group, best_labels(network, batch, k=k, probabilities=probabilities), strict=True):
-                found[place] = paths
-        answers: list[list[Path]] = [[] for _ in records]
-        for (row, _), paths in zip(pieces, found, strict=True):
-            answers[row] = [joined(answers[row][0], paths[0])] if answers[row] else paths
-        return [paths or [Path([], 0.0)] for paths in answers]
-
     def tags_of(self, path: Path) -> Sequence[str]:
         return self.given(self.tags.decode(path.labels))
 
     def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Prediction]:
-        return [self.answer(record, paths) for record, paths in zip(records, self.search(network, records, k=self.k_best), strict=True)]
+        found = taggers.search(self, network, records, k=self.k_best)
+        return [self.answer(record, paths) for record, paths in zip(records, found, strict=True)]
 
     def answer(self, record: Sentence, paths: list[Path]) -> Prediction:
         taggings = [self.tags_of(path) for path in paths]
@@ -332,40 +259,11 @@ class Tagging(Task):
         return frozenset(self.tags.tokens) | {f"{letter}-{kind}" for kind in kinds for letter in "BIESLU"}
 
     def quick_score(self, network: nn.Module, records: Sequence[Sentence], metric: str) -> float:
-        taggings = [self.tags_of(paths[0]) for paths in self.search(network, records, probabilities=False)]
+        taggings = [self.tags_of(paths[0]) for paths in taggers.search(self, network, records, probabilities=False)]
         return corpus_score(METRICS[metric], count_tags(taggings, records, reader_of(self.file_scheme))[metric])
 
-    @torch.inference_mode()
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
-        """log P(tags | words), of a hidden Markov model log P(words, tags); -inf with a tag that the model does not know."""
-        pieces = [(row, piece) for row, record in enumerate(records) for piece in self.pieces(record)]
-        possible = self.all_known([piece for _, piece in pieces])
-        if self.solved:
-            return [network.log_probability(record.words, self.learned(record.tags)) if known else -torch.inf
-                    for record, known in zip(records, self.all_known(records), strict=True)]
-        examples = [self.encode(piece) if known else Example(torch.zeros(0)) for (_, piece), known in zip(pieces, possible, strict=True)]
-        totals = [0.0] * len(records)
-        for (row, _), known in zip(pieces, possible, strict=True):
-            totals[row] += 0.0 if known else -torch.inf
-        device = next(network.parameters()).device
-        for group in by_length(examples):
-            batch = collate([examples[place] for place in group]).to(device)
-            for place, value in zip(group, network.log_probabilities(batch).tolist(), strict=True):
-                totals[pieces[place][0]] += value
-        return totals
-
-    def all_known(self, records: Sequence[Sentence]) -> list[bool]:
-        """Whether each record has only tags that were learned."""
-        return [all(tag in self.tags for tag in self.learned(record.tags)) for record in records]
-
-    def pieces(self, record: Sentence) -> list[Sentence]:
-        """A sentence cut where it is longer than the network reads in one go."""
-        if len(record.tags) != len(record.words):
-            raise InputError(f"a tag for each word is needed; got {len(record.tags)} for {len(record.words)} words")
-        size = self.maximum_tokens
-        if len(record.words) <= size:
-            return [record]
-        return [cut_out(record, start, size) for start in range(0, len(record.words), size)]
+        return taggers.log_probabilities(self, network, records)
 
     def with_target(self, record: Sentence, text: str) -> Sentence:
         return record._replace(tags=text.split())
@@ -393,13 +291,3 @@ class Tagging(Task):
 def is_name(tag: str) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
     return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
-
-
-def cut_out(record: Sentence, start: int, size: int) -> Sentence:
-    """So many words from `start` on, and what belongs to them."""
-    words, tags, features = (part[start : start + size] for part in (record.words, record.tags, record.features))
-    return Sentence(words, tags, features=features)
-
-
-def joined(path: Path, other: Path) -> Path:
-    return Path(path.labels + other.labels, path.score + other.score)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Constant
-from ostinato.baselines.feedforward import Feedforward, Framewise
-from ostinato.cells import CELLS
 from ostinato.data.batch import Batch, Example, by_length, collate
 from ostinato.data.clips import Clip, as_frames, nothing, read_clips, read_unlabelled
 from ostinato.data.images import varied
@@ -22,23 +19,20 @@ from ostinato.data.scaler import Scaler
 from ostinato.data.text import shown
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import InputError
-from ostinato.layers.convolution import FlatFrames, FrameNetwork
-from ostinato.metrics import METRICS, confusion
+from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import POOLINGS, Classifier, FrameClassifier, RecurrentBody, Together
-from ostinato.models.labels import Classes
-from ostinato.options import option
+from ostinato.models.classifier import Together
+from ostinato.tasks import video_networks
 from ostinato.tasks.clip_baseline import FlattenedClips, count_labels, labels_of, restore
-from ostinato.tasks.labels import weights_of
+from ostinato.tasks.labels import draw_confusion, note_unseen, weights_of
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.video_options import SOLVED, VideoOptions
 
-SOLVED = ("most-frequent",)
-NEURAL = ("feedforward",)
 FRAMES_AT_ONCE = {True: 512, False: 16_384}  # when predicting: of pixels, of features
 
 
 @dataclass
-class Video(Task):
+class Video(VideoOptions, Task):
     name = "video"
     reads = (".npz with X [N, T, H, W, C] (pixels of 0 to 255) or [N, T, D] (features of frames), lengths [N], and y: a label a clip [N], "
              "or one a frame [N, T]")
@@ -52,28 +46,6 @@ class Video(Task):
     speed_of = "inputs"
     models = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
 
-    # the data
-    class_weights: Literal["none", "balanced", "root"] = option(
-        "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
-    shift: float = option(0.05, "while training, films are moved by up to this share of their side", minimum=0, maximum=0.5)
-    zoom: float = option(0.05, "while training, films are made larger or smaller by up to this share", minimum=0, maximum=0.5)
-    flip: bool = option(False, "while training, films are mirrored one time in two: not where labels mean left or right")
-    # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(128, "units of each layer, both directions together", minimum=1)
-    embedding_size: int = option(96, "dimensions of what the convolutional network says of a frame of pixels", minimum=1)
-    channels: int = option(48, "what it knows of each region of a frame; layers before have a half and a quarter", minimum=4)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    bidirectional: bool = option(True, "read both ways")
-    pooling: Literal[POOLINGS] = option("mean", "of a label a clip: how the states of all frames become one")
-    dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
-    input_dropout: float = option(0.0, "on features, or on what the convolutional network says of a frame", minimum=0, maximum=0.99)
-    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    label_smoothing: float = option(0.0, "share of probability spread over all classes while training", minimum=0, maximum=0.99)
-    fixed_length: int | None = option(None, "feedforward: frames it sees (default: what 95 % of the training clips have)", minimum=1)
-    dev_metric: Literal["accuracy", "f1", "perplexity"] = option("accuracy", "the dev score that chooses the best weights")
-
     labels: Vocabulary = field(init=False, default=None)
     per_frame: bool = field(init=False, default=False)
     shape: tuple[int, ...] = field(init=False, default=None)  # of a frame: (C, H, W), or (D,)
@@ -81,12 +53,6 @@ class Video(Task):
     weights: list[float] = field(init=False, default=None, repr=False)
     shares: np.ndarray | None = field(init=False, default=None, repr=False)  # of the labels in training
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
-        if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
-            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
@@ -204,28 +170,7 @@ class Video(Task):
     # the network
 
     def network(self) -> nn.Module:
-        if self.solved:
-            return Constant(len(self.labels))
-        head_options = {"weights": torch.tensor(self.weights), "label_smoothing": self.label_smoothing}
-        embedding: nn.Module | None = None
-        size = int(np.prod(self.shape))
-        if len(self.shape) == 3 and self.model == "recurrent":
-            widths = [max(1, self.channels // 4), max(1, self.channels // 2), self.channels]
-            embedding = FrameNetwork(self.shape[0], self.embedding_size, self.shape[1:], widths=widths)
-            size = self.embedding_size
-        elif len(self.shape) == 3:
-            embedding = FlatFrames()
-        body = self.body(size)
-        kind = FrameClassifier if self.per_frame else Classifier
-        return kind(embedding, body, Classes(body.output_size, len(self.labels), **head_options), dropout=self.dropout,
-                    input_dropout=self.input_dropout)
-
-    def body(self, size: int) -> nn.Module:
-        if self.model == "feedforward":
-            return Framewise(size, self.hidden_size) if self.per_frame else Feedforward(size, self.hidden_size, length=self.fixed_length)
-        return RecurrentBody(CELLS[self.cell], size, self.hidden_size, layers=self.layers, bidirectional=self.bidirectional,
-                             pooling="ensemble" if self.per_frame else self.pooling, dropout=self.dropout,
-                             recurrent_dropout=self.recurrent_dropout)
+        return video_networks.build(self)
 
     def initialise(self, network: nn.Module) -> None:
         if self.solved:
@@ -290,9 +235,7 @@ class Video(Task):
         return values
 
     def measure(self, network: nn.Module, records: Sequence[Clip], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
-        unseen = [label for record in records for label in labels_of(record) if label not in self.labels]
-        if unseen:
-            self.notices.append(f"{len(unseen):,} labels unseen in training, counted as wrong: {counted(unseen)}")
+        note_unseen(self.notices, [label for record in records for label in labels_of(record)], self.labels)
         return count_labels([self.answered(prediction) for prediction in predictions], records, self.labels)
 
     def answered(self, prediction: Prediction) -> list[str]:
@@ -310,8 +253,7 @@ class Video(Task):
     def pictures(self, records: Sequence[Clip], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
         answers = [label for prediction in predictions for label in self.answered(prediction)]
         truths = [label for record in records for label in labels_of(record)]
-        matrix = confusion.confusion(answers, truths, self.labels.tokens)
-        return {"confusion.png": lambda file: confusion.draw(matrix, self.labels.tokens).savefig(file, format="png", dpi=120)}
+        return {"confusion.png": draw_confusion(answers, truths, self.labels)}
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
         return [f"ostinato predict {run} {file or 'FILE.npz'}", f"ostinato predict {run} {file or 'FILE.npz'} --json",

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import nn
 
 from ostinato.data import nucleotides
-from ostinato.data.batch import by_length, collate
 from ostinato.data.bed import Segment, bed_line
 from ostinato.data.strands import Strand
-from ostinato.metrics import METRICS, confusion
+from ostinato.metrics import METRICS
 from ostinato.tasks.base_labels import Marked
+from ostinato.tasks.labels import probabilities
 from ostinato.tasks.task import Counts, Prediction
 
 if TYPE_CHECKING:
@@ -23,24 +22,19 @@ if TYPE_CHECKING:
 TOGETHER = 1 << 15  # bases in a batch, padding counted
 
 
-@torch.inference_mode()
-def probabilities(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> np.ndarray:
+def both_strands(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> np.ndarray:
     """What the network gives each label, [N, C]: the mean of both strands, where both are asked."""
     both = list(strands)
     if task.averages:
         both += [each._replace(bases=nucleotides.reverse_complement(each.bases)) for each in strands]
-    examples = [task.encode(strand)._replace(targets=None) for strand in both]
-    device = next(network.parameters()).device
-    found = np.zeros((len(both), len(task.labels)), dtype=np.float64)
-    for rows in by_length(examples, tokens=TOGETHER):
-        found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
+    found = probabilities(task, network, both, tokens=TOGETHER)
     return (found[: len(strands)] + found[len(strands) :]) / 2 if task.averages else found
 
 
 def label_whole(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> list[Prediction]:
     """An answer for each: a segment from its first base to its last."""
     found: list[Prediction] = []
-    for strand, row in zip(strands, probabilities(task, network, strands).tolist(), strict=True):
+    for strand, row in zip(strands, both_strands(task, network, strands).tolist(), strict=True):
         label = task.labels.tokens[int(np.argmax(row))]
         segment = Segment(0, len(strand.bases), label)
         details = {"name": strand.name, "label": label, "score": max(row), "probabilities": dict(zip(task.labels.tokens, row, strict=True))}
@@ -63,10 +57,3 @@ def count_whole(task: Genome, records: Sequence[Strand], predictions: Sequence[P
         counts["auroc"].append(areas)
         counts["auprc"].append(areas)
     return counts
-
-
-def draw_confusion(task: Genome, records: Sequence[Strand], predictions: Sequence[Prediction]) -> Callable[[BinaryIO], None]:
-    """What writes the picture of who is taken for whom."""
-    answers, truths = [prediction.details["label"] for prediction in predictions], [record.label for record in records]
-    matrix = confusion.confusion(answers, truths, task.labels.tokens)
-    return lambda file: confusion.draw(matrix, task.labels.tokens).savefig(file, format="png", dpi=120)
