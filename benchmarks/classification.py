@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.report import number
 from ostinato.data.labelled import read_labelled
 from ostinato.data.split import hold_out
 from ostinato.data.text import read_lines
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval
-from setting import find, setting, write
+from setting import add_sets, find, flags, kept, tell, together
 
 COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration error", "baseline", "accuracy", "convolution", "epochs",
            "minutes", "tokens/s", "parameters"]  # fmt: skip
@@ -62,21 +62,15 @@ def main() -> None:
                 rows.append(measure(arguments, name, files, seed) if name != "splice" else folded(arguments, files, seed))
                 print(f"{name}, seed {seed}: accuracy {rows[-1]['metrics']['accuracy']:.4f}", file=sys.stderr, flush=True)
             if "dev" in files and len(arguments.seeds) > 1:  # the same training data, so the same vocabulary, for all of them
-                rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
-    print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
-    write(arguments.output, arguments, {"runs": rows})
+                rows.append({**together(f"{arguments.runs}/{name}", rows[-len(arguments.seeds) :], files["test"]), "convolution": None})
+    tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="the folder of the sets")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser = flags(__doc__, runs="runs/classification")
+    add_sets(parser, SETS)
     parser.add_argument("--minutes", type=float, help="training time of each run (default: 9 for texts, 4 for names and series)")
     parser.add_argument("--no-convolution", action="store_true", help="without Kim's convolution beside it, trained as long")
-    parser.add_argument("--runs", default="runs/classification", help="where the trained models go; replaces what is there")
-    parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
 
@@ -89,8 +83,7 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
     if not arguments.no_convolution:
         out = f"{arguments.runs}/{name}-{seed}-convolution"
         beside = ostinato.train("classification", **files, out=out, model="convolution", **settings)
-    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
-    return {"set": name, "seed": seed, **{key: report[key] for key in kept},
+    return {"set": name, "seed": seed, **kept(report),
             "convolution": beside.report["metrics"]["accuracy"] if beside else None}  # fmt: skip
 
 
@@ -126,14 +119,6 @@ def folded(arguments: argparse.Namespace, folds: dict[str, list[str]], seed: int
 def mean(scores: list[tuple[int, float]]) -> float:
     """Of scores, each of so many examples."""
     return sum(number * score for number, score in scores) / sum(number for number, _ in scores)
-
-
-def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The runs of all seeds as one model: the mean of their probabilities. Its time is theirs together."""
-    model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
-    result = model.evaluate(files["test"])
-    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
-    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"], "convolution": None}
 
 
 def sst2(data: str, folder: Path) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ import ostinato
 from ostinato.commands.report import number, table
 from ostinato.data.fasta import read_fasta
 from ostinato.tasks.base_labels import answer, windows
-from setting import find, setting, write
+from setting import find, flags, kept, setting, write
 
 COLUMNS = ["part", "model", "accuracy", "95 % interval", "f1", "auroc", "95 % interval", "auprc", "baseline", "accuracy", "auroc",
            "seconds", "bases/s"]  # fmt: skip
@@ -62,14 +62,11 @@ def main() -> None:
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="the folder of the FASTA files")
+    parser = flags(__doc__, runs="runs/genome", data="the folder of the FASTA files", needs_data=False)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--epochs", type=float, default=6.0, help="of peaks")
     parser.add_argument("--models", nargs="+", default=["lstm", "gru", "convolution"], help="of peaks")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", default="runs/genome", help="where the trained models go; replaces what is there")
-    parser.add_argument("--output", help="also write everything to this JSON file")
     arguments = parser.parse_args()
     if arguments.data is None and {"peaks", "repeats"} & set(arguments.parts):
         parser.error("peaks and repeats need --data")
@@ -82,8 +79,7 @@ def measured(arguments: argparse.Namespace, part: str, model: str, **settings) -
     report = ostinato.train("genome", out=out, overwrite=True, seed=arguments.seed, model=model, **settings).report
     metrics = report["metrics"]
     print(f"{part}, {model}: accuracy {metrics['accuracy']:.4f}, auroc {metrics['auroc']:.4f}", file=sys.stderr, flush=True)
-    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
-    return {"part": part, "model": model, **{key: report[key] for key in kept}}
+    return {"part": part, "model": model, **kept(report)}
 
 
 def peaks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:

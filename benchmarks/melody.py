@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.report import number
 from ostinato.data.abc import split_tunes
 from ostinato.data.split import hold_out
-from setting import find, setting, write
+from setting import find, flags, kept, tell
 
 COLUMNS = ["run", "nll/step", "95 % interval", "perplexity", "baseline", "nll/step", "simplest", "nll/step", "epochs", "minutes", "steps/s",
            "parameters"]  # fmt: skip
@@ -48,19 +48,14 @@ def main() -> None:
             kind, settings = RUNS[name]
             rows.append(measure(arguments, name, sets[kind], settings))
             print(f"{name}: {rows[-1]['metrics']['nll_per_step']:.3f} nats a step", file=sys.stderr, flush=True)
-    print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
-    write(arguments.output, arguments, {"runs": rows})
+    tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="the folder of the sets")
+    parser = flags(__doc__, runs="runs/melody")
     parser.add_argument("--runs-of", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--minutes", type=float, default=3.5, help="training time of each run at most")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", default="runs/melody", help="where the trained models go; replaces what is there")
-    parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
 
@@ -68,8 +63,7 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
     """One run trained and tested, by the same calls as a user's."""
     report = ostinato.train("melody", **files, out=f"{arguments.runs}/{name}", time_limit=f"{round(arguments.minutes * 60)}s",
                             seed=arguments.seed, overwrite=True, **settings).report  # fmt: skip
-    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
-    return {"run": name, **{key: report[key] for key in kept}}
+    return {"run": name, **kept(report)}
 
 
 def chorales(data: str) -> dict[str, list[str]]:

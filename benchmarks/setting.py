@@ -1,4 +1,5 @@
-"""What every benchmark says of itself: the machine, the versions and the settings; and where its data and its result are."""
+"""What every benchmark says of itself: the machine, the versions and the settings; where its data and its result are; and what those
+that train on several sets with several seeds have in common."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import finite
+from ostinato.commands.report import finite, table
+
+KEPT = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
 
 
 def machine() -> dict[str, Any]:
@@ -73,3 +76,41 @@ def find(data: str, name: str) -> str:
         if path.is_file():
             return str(path)
     raise SystemExit(f"{data}: has neither {name} nor {name}.gz; name the folder of the corpus with --data")
+
+
+def flags(description: str | None, *, runs: str, data: str = "the folder of the sets", needs_data: bool = True) -> argparse.ArgumentParser:
+    """A parser of the flags that every benchmark that trains has: --data, --runs and --output."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=needs_data, help=data)
+    parser.add_argument("--runs", default=runs, help="where the trained models go; replaces what is there")
+    parser.add_argument("--output", help="also write everything to this JSON file")
+    return parser
+
+
+def add_sets(parser: argparse.ArgumentParser, sets: Iterable[str], *, chosen: Sequence[str] | None = None,
+             seeds: Sequence[int] = (1, 2, 3)) -> None:
+    """--sets, all of them unless others are `chosen`, and --seeds."""
+    names = list(sets)
+    parser.add_argument("--sets", nargs="+", choices=names, default=list(chosen or names))
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(seeds))
+
+
+def kept(report: dict[str, Any]) -> dict[str, Any]:
+    """What of a run's report stands in a benchmark's."""
+    return {name: report[name] for name in KEPT}
+
+
+def together(runs: str, rows: Sequence[dict[str, Any]], test: list[str]) -> dict[str, Any]:
+    """The runs of all seeds, in folders RUNS-SEED, as one model; its time is theirs together."""
+    import ostinato
+
+    result = ostinato.load(",".join(f"{runs}-{row['seed']}" for row in rows)).evaluate(test)
+    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
+    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"]}
+
+
+def tell(arguments: argparse.Namespace, columns: Sequence[str], rows: Sequence[Sequence[Any]], result: dict[str, Any]) -> None:
+    """The setting and a table; everything as JSON, too, if --output asks for it."""
+    print(*setting(arguments), sep="\n")
+    print(*table(list(columns), list(rows)), sep="\n")
+    write(arguments.output, arguments, result)

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.report import number
 from ostinato.data.text import read_lines
-from setting import find, setting, write
+from setting import add_sets, find, flags, kept, tell, together
 
 COLUMNS = ["set", "seed", "metric", "score", "95 % interval", "accuracy", "most frequent tag", "hidden Markov model", "epochs", "minutes",
            "tokens/s", "parameters"]  # fmt: skip
@@ -47,21 +47,16 @@ def main() -> None:
                 rows.append({**measure(arguments, name, files, seed), "counted": counted})
                 print(f"{name}, seed {seed}: {rows[-1]['metric']} {rows[-1]['score']:.4f}", file=sys.stderr, flush=True)
             if len(arguments.seeds) > 1:
-                rows.append(together(arguments, name, files, rows[-len(arguments.seeds) :]))
-    print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
-    write(arguments.output, arguments, {"runs": rows})
+                joined = together(f"{arguments.runs}/{name}", rows[-len(arguments.seeds) :], files["test"])
+                rows.append({**joined, "score": joined["metrics"][joined["metric"]]})
+    tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="the folder of the sets")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser = flags(__doc__, runs="runs/tagging")
+    add_sets(parser, SETS)
     parser.add_argument("--minutes", type=float, default=15.0, help="most training time of each run")
     parser.add_argument("--words-alone", action="store_true", help="without the further columns of the CoNLL sets")
-    parser.add_argument("--runs", default="runs/tagging", help="where the trained models go; replaces what is there")
-    parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
 
@@ -70,23 +65,13 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
     settings = {} if arguments.words_alone else SETS[name]
     report = ostinato.train("tagging", **files, out=f"{arguments.runs}/{name}-{seed}", seed=seed, overwrite=True, tensorboard=False,
                             time_limit=f"{round(arguments.minutes * 60)}s", **settings).report
-    kept = ("metrics", "intervals", "baseline", "seconds", "tokens_per_second", "parameters", "weights", "options", "training", "data")
     metric = report["table"][0]["metric"]
-    return {"set": name, "seed": seed, "metric": metric, "score": report["metrics"][metric], **{key: report[key] for key in kept}}
+    return {"set": name, "seed": seed, "metric": metric, "score": report["metrics"][metric], **kept(report)}
 
 
 def baseline(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], kind: str) -> float:
     report = ostinato.train("tagging", **files, out=f"{arguments.runs}/{name}-{kind}", model=kind, overwrite=True).report
     return report["table"][0]["score"]
-
-
-def together(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The runs of all seeds as one model. Its time is theirs together."""
-    model = ostinato.load(",".join(f"{arguments.runs}/{name}-{row['seed']}" for row in rows))
-    result = model.evaluate(files["test"])
-    sums = {name: sum(row[name] for row in rows) for name in ("seconds", "parameters")}
-    return {**rows[0], **sums, "seed": "together", "metrics": result["metrics"], "intervals": result["intervals"],
-            "score": result["metrics"][rows[0]["metric"]]}  # fmt: skip
 
 
 def ewt(data: str, folder: Path) -> dict[str, list[str]]:

@@ -33,6 +33,7 @@ from ostinato.commands.report import table
 from ostinato.data.batch import by_length, collate
 from ostinato.data.batches import Batches
 from ostinato.data.conll import Sentence
+from ostinato.tasks import taggers
 from ostinato.tasks.tagging import Tagging
 from ostinato.training.loop import train
 from ostinato.training.optimise import Options, build_optimizer
@@ -66,7 +67,7 @@ class Ours:
 
     def tag(self, records: Sequence[Sentence]) -> list[list[int]]:
         self.network.eval()
-        return [paths[0].labels for paths in self.task.search(self.network, records, probabilities=False)]
+        return [paths[0].labels for paths in taggers.search(self.task, self.network, records, probabilities=False)]
 
 
 class Plain:

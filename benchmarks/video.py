@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.report import number
 from ostinato.data.samples import sample
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.tasks.folder import load_baseline
-from setting import find, setting, write
+from setting import add_sets, find, flags, tell
 
 MODELS = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
 FOLDS = 5
@@ -41,20 +41,14 @@ def main() -> None:
             for seed in arguments.seeds:
                 rows.append(measure(arguments, name, model, seed))
                 print(f"{name}, {model}, seed {seed}: accuracy {rows[-1]['accuracy']:.4f}", file=sys.stderr, flush=True)
-    print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
-    write(arguments.output, arguments, {"runs": rows})
+    tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="the folder of the sets; the sample needs none")
-    parser.add_argument("--sets", nargs="+", choices=["sample", "signs"], default=["sample"])
+    parser = flags(__doc__, runs="runs/video", data="the folder of the sets; the sample needs none", needs_data=False)
+    add_sets(parser, ["sample", "signs"], chosen=["sample"], seeds=[1])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--epochs", type=float, help="instead of the task's own number")
-    parser.add_argument("--runs", default="runs/video", help="where the trained models go; replaces what is there")
-    parser.add_argument("--output", help="also write everything to this JSON file")
     arguments = parser.parse_args()
     if "signs" in arguments.sets and not arguments.data:
         parser.error("--sets signs needs --data")
