@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ostinato.kernels import disabled, native
+from ostinato.kernels import disabled, native, packed
 from ostinato.kernels.linear_layer import LEAST, linear, why_not
 
 pytestmark = pytest.mark.skipif(bool(native.missing), reason="no compiled part")
@@ -49,6 +49,7 @@ def test_second_derivatives():
 
 @pytest.mark.parametrize(("x", "reason"), [
     (torch.zeros(LEAST - 1, 3), "there are few rows"), (torch.zeros(LEAST, 3).double(), "not float32"), (torch.zeros(0, 3), "few rows"),
+    (torch._neg_view(torch.zeros(LEAST, 3)), "a minus sign waits"),
 ])  # fmt: skip
 def test_calls_that_torch_takes(x, reason):
     weight = torch.zeros(4, 3, dtype=x.dtype)
@@ -65,6 +66,17 @@ def test_switched_off_or_transformed():
         assert "nothing is learned" in why_not(x, weight, None)
     with torch.autocast("cpu", torch.bfloat16):
         assert linear(x, weight).dtype == torch.bfloat16
+
+
+def test_packed_weights_are_kept_and_follow_the_weight():
+    x, weight = torch.randn(LEAST, 3), torch.nn.Parameter(torch.randn(4, 3))
+    with torch.no_grad():
+        for change in (lambda: None, lambda: weight.mul_(2), lambda: weight.copy_(weight + 1), lambda: None):
+            change()
+            found = linear(x, weight, keep_packed=True)
+            torch.testing.assert_close(found, functional.linear(x, weight))
+            assert packed.kept(weight, "linear") is not None
+    assert torch.equal(linear(x, weight), found)  # the same bits, with gradients and without
 
 
 def test_what_does_not_fit_is_refused_by_torch():

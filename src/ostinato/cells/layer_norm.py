@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ostinato import kernels
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM
 
@@ -25,7 +26,7 @@ class LayerNormLSTM(LSTM):
         self.norm_cell = nn.LayerNorm(hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        return self.norm_input(nn.functional.linear(x, self.from_input.weight)) + self.from_input.bias
+        return self.norm_input(kernels.linear(x, self.from_input.weight, keep_packed=True)) + self.from_input.bias
 
     def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
@@ -54,7 +55,7 @@ class LayerNormGRU(GRU):
         self.norm_candidate_input, self.norm_candidate = nn.LayerNorm(hidden_size), nn.LayerNorm(hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        products, size = nn.functional.linear(x, self.from_input.weight), 2 * self.hidden_size
+        products, size = kernels.linear(x, self.from_input.weight, keep_packed=True), 2 * self.hidden_size
         normed = self.norm_input(products[..., :size]), self.norm_candidate_input(products[..., size:])
         return torch.cat(normed, dim=-1) + self.from_input.bias
 

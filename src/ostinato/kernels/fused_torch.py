@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ostinato.kernels import native
+
 FUNCTIONS = {
     "lstm": torch._VF.lstm,
     "lstm-projected": torch._VF.lstm,
@@ -22,6 +24,8 @@ def why_not(cell, x: Tensor) -> str | None:
         return "torch has no dropout inside the recurrence"
     if x.numel() == 0:
         return "there is nothing to run"
+    if not torch.compiler.is_compiling() and native.stands_for_another(x):
+        return f"it is not written for a {type(x).__name__}"
     if x.dtype != cell.from_input.weight.dtype:
         return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"
     if cell.formula == "lstm-projected" and cell.output_size >= cell.hidden_size:

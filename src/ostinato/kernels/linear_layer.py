@@ -7,30 +7,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostinato.kernels import native
+from ostinato.kernels.packed import keep, kept
 from ostinato.kernels.switch import switched_off
 
 LEAST = 64  # rows from which on packing the weight pays
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x [..., D], weight [H, D], bias [H] or None -> [..., H], as torch.nn.functional.linear."""
-    if why_not(x, weight, bias) is not None:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, keep_packed: bool = False) -> Tensor:
+    """x [..., D], weight [H, D], bias [H] or None -> [..., H], as torch.nn.functional.linear.
+
+    keep_packed  native without gradients, too: the packed weight is kept between such calls, as those of cells are"""
+    if why_not(x, weight, bias, keep_packed=keep_packed) is not None:
         return functional.linear(x, weight, bias)
-    return NativeLinear.apply(x, weight, bias)
+    return NativeLinear.apply(x, weight, bias) if torch.is_grad_enabled() else infer(x, weight, bias)
 
 
-def why_not(x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
+def why_not(x: Tensor, weight: Tensor, bias: Tensor | None, *, keep_packed: bool = False) -> str | None:
     """Why the native products do not take this call, or None."""
     if switched_off() or native.missing:
         return switched_off() or native.missing
-    if not torch.is_grad_enabled():
+    if not (keep_packed or torch.is_grad_enabled()):
         return "nothing is learned: packing the weight for one product does not pay"
-    tensors = [tensor for tensor in (x, weight, bias) if tensor is not None]
-    if any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in tensors):
-        return "the tensors are not float32 on the CPU"
-    if any(tensor.layout != torch.strided for tensor in tensors):
-        return "the tensors are not dense"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
+    unreadable = native.unreadable(x, weight, bias)
+    if unreadable is not None:
+        return unreadable
+    if native.watched() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
         return "the call is compiled, traced, or under autocast"
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a transform is at work"
@@ -39,13 +40,28 @@ def why_not(x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
     return None
 
 
+def infer(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The product with a weight that may stand packed from an earlier call."""
+    room, weight = kept(weight, "linear"), weight.contiguous()
+    packed = (native.room_for(weight, form="a bT"), False) if room is None else (room, True)
+    out = product_of(x, weight, bias, packed)
+    if room is None:
+        keep(weight, "linear", packed[0])
+    return out
+
+
+def product_of(x: Tensor, weight: Tensor, bias: Tensor | None, packed: tuple[Tensor, bool] | None = None) -> Tensor:
+    out = x.new_empty(*x.shape[:-1], len(weight))
+    bias = None if bias is None else bias.contiguous()
+    native.product(rows_of(x), weight.contiguous(), rows_of(out), bias, form="a bT", packed=packed)
+    return out
+
+
 class NativeLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):
         ctx.save_for_backward(x, weight)
-        out = x.new_empty(*x.shape[:-1], len(weight))
-        native.product(rows_of(x), weight.contiguous(), rows_of(out), None if bias is None else bias.contiguous(), form="a bT")
-        return out
+        return product_of(x, weight, bias)
 
     @staticmethod
     def backward(ctx, d_out):

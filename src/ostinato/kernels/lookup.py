@@ -78,11 +78,9 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
     weights, formula = weights_of(cell), FORMULAS[cell.formula]
     (rows, output), size = weights.from_hidden.shape, cell.hidden_size
     mask = getattr(cell.from_hidden, "mask", None)
-    tensors = [tensor for tensor in (x, *state, *weights[:5], *weights.own, mask) if tensor is not None]
-    if any(tensor.device.type != "cpu" or tensor.layout != torch.strided for tensor in tensors):
-        return "the tensors are not plain CPU tensors"
-    if any(tensor.dtype != torch.float32 for tensor in tensors):
-        return "the tensors are not float32"
+    unreadable = native.unreadable(x, *state, *weights[:5], *weights.own, mask)
+    if unreadable is not None:
+        return unreadable
     sizes = (output, size) if formula.memory else (output,)
     if x.dim() != 3 or 0 in x.shape or [part.shape for part in state] != [(x.shape[0], width) for width in sizes]:
         return "there is nothing to run"

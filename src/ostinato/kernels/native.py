@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 try:
     from ostinato.kernels import _native
@@ -36,8 +37,39 @@ chosen = 0  # which of them is used; tests try them all
 split = "automatic"  # how threads share the work; tests force each way
 
 
+IN_MEMORY = (Tensor, nn.Parameter)
+
+
 def address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
+
+
+def unreadable(*tensors: Tensor | None) -> str | None:
+    """Why the compiled part cannot read these where they stand, or None if it can."""
+    compiling = torch.compiler.is_compiling()  # then they are read when the program runs
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        if tensor.device.type != "cpu" or tensor.layout != torch.strided:
+            return "the tensors are not plain CPU tensors"
+        if tensor.dtype != torch.float32:
+            return "the tensors are not float32"
+        if not compiling and stands_for_another(tensor):
+            return f"a {type(tensor).__name__} may keep its numbers elsewhere"
+        if not compiling and tensor.is_neg():
+            return "a minus sign waits to be applied"  # conj() of complex numbers is lazy, and so is its imaginary part
+    return None
+
+
+def stands_for_another(tensor: Tensor) -> bool:
+    """Whether it is of a class that does everything to tensors inside it. (Of fake ones only the shapes are asked.)"""
+    kind = type(tensor)
+    return not (kind in IN_MEMORY or kind is FakeTensor) and kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
+
+
+def watched() -> bool:
+    """Whether every operation is seen by somebody (make_fx, fake tensors): then it must be PyTorch's, or an operator."""
+    return torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
 
 
 class Arrangement(NamedTuple):

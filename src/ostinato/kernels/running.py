@@ -52,7 +52,7 @@ def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool
     parts = list(zip(inputs, states, weights, drops, reverse, strict=True))
     tensors = [tensor for each in parts for tensor in (*flat(*each[:3]), each[3].mask) if tensor is not None]
     training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if torch.compiler.is_compiling() or isinstance(x, FakeTensor):
+    if native.watched() or isinstance(x, FakeTensor):
         return in_graph(formula, parts, lengths, training)
     if training:
         plans = tuple(
