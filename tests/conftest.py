@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -73,3 +74,22 @@ def ostinato(capsys) -> Callable[..., Outcome]:
         return Outcome(status, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, ostinato) -> Callable[..., None]:
+    """refused(made, "train ... --out new", "bad.tsv:3: no label", make): in a folder that has all that the folder `made` has, and what
+    make() adds, the command is refused with a line that has these words, or that this pattern matches."""
+
+    def check(made: Path, command: str, message: str | re.Pattern, make: Callable[[], object] = lambda: None) -> None:
+        monkeypatch.chdir(tmp_path)
+        for path in made.iterdir():
+            (tmp_path / path.name).symlink_to(path)
+        make()
+        outcome = ostinato(*command.split())
+        assert outcome.status == 2 and outcome.out == "", outcome.err
+        assert len(outcome.err.splitlines()) == 1 and "Traceback" not in outcome.err
+        assert message in outcome.err if isinstance(message, str) else message.search(outcome.err), outcome.err
+        assert not Path("new").exists()
+
+    return check
