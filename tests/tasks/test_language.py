@@ -18,8 +18,9 @@ from ostinato.commands.recipe import names
 from ostinato.data.corpus import Corpus, Line
 from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
-from ostinato.tasks.language import Language, is_tokenized
+from ostinato.tasks.language import Language
 from ostinato.tasks.task import Request
+from ostinato.tasks.text_numbers import is_tokenized
 from ostinato.tasks.text_scores import losses_of
 
 UNITS = ("character", "word", "subword")

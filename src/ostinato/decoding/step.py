@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor
 
 from ostinato.cells.state import State
 
 # (tokens [N] int64, state of N rows) -> (logits [N, V], state of N rows)
 StepFunction = Callable[[Tensor, State], tuple[Tensor, State]]
+
+
+@runtime_checkable
+class DrawingStep(Protocol):
+    """A StepFunction that can also take many steps in a row, each from the tokens drawn in the one before.
+
+    together   how many steps a call may take without keeping anybody waiting
+    draw       (tokens [N], state, chances [K, N] in 0..1, temperature=, top_k=, top_p=, forbidden=) -> (tokens [K, N], state);
+               None for the tokens where the logits are broken"""
+
+    together: int
+
+    def __call__(self, tokens: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+    def draw(self, tokens: Tensor, state: State, chances: np.ndarray, *, temperature: float, top_k: int, top_p: float,
+             forbidden: Sequence[int]) -> tuple[np.ndarray | None, State]: ...  # fmt: skip
 
 
 class Hypothesis(NamedTuple):

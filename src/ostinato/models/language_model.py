@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
@@ -20,7 +19,7 @@ from ostinato.kernels import linear_cross_entropy
 from ostinato.layers.dropout import dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.streaming import StreamingStep
+from ostinato.layers.token_step import TokenStep
 from ostinato.models.loss import Loss, token_losses
 
 
@@ -102,19 +101,12 @@ class LanguageModel(nn.Module):
         """tokens [N] -> logits [N, V] of what comes next, and the state behind."""
         return self.read(tokens.unsqueeze(1), state)
 
-    def quick_step(self, state: State, weights: str = "float32") -> StepFunction:
-        """As step(), for one row that goes on from `state`; it holds the state itself, and gives it back unlooked at.
-
-        Nothing is allocated but the logits; `weights` in bfloat16 or int8 are read in half or a quarter of the time."""
-        streaming = StreamingStep(self.recurrent, weights=weights)
-        streaming.reset(state)
-        table, output, readout = self.embedding.weight.detach(), self.output, self.readout
-
-        def step(tokens: Tensor, state: State) -> tuple[Tensor, State]:
-            hidden = streaming(table.index_select(0, tokens))
-            return functional.linear(hidden if readout is None else readout(hidden), output.weight, output.bias), state
-
-        return step
+    def quick_step(self, weights: str = "float32") -> StepFunction | None:
+        """As step(), by the compiled TokenStep, with weights in float32, bfloat16 or int8; None where there can be none."""
+        dense = [self.output] if self.readout is None else [self.readout, self.output]
+        if not TokenStep.usable(self.embedding, self.recurrent, dense, weights=weights):
+            return None
+        return TokenStep(self.embedding, self.recurrent, dense, weights=weights)
 
 
 class LanguageEnsemble(nn.Module):

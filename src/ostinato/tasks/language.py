@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,7 +16,7 @@ from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.corpus import Corpus, Line
-from ostinato.data.streams import Streams, store
+from ostinato.data.streams import Streams
 from ostinato.data.text import iterate_lines, shown
 from ostinato.data.units import Units, fit_units, units_from_dict
 from ostinato.data.vocabulary import BOS, EOS, PAD, UNK
@@ -27,7 +26,6 @@ from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
-from ostinato.options import option
 from ostinato.tasks.counted_language import (
     CountedLanguageModel,
     HiddenMarkovLanguageModel,
@@ -36,31 +34,22 @@ from ostinato.tasks.counted_language import (
     empty_tensors,
     shapes_of,
 )
+from ostinato.tasks.language_options import COUNTED, LanguageOptions
 from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, Task
 from ostinato.tasks.text_generation import generate, next_words
+from ostinato.tasks.text_numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.text_scores import losses_of, sums_by_group
 
-COUNTED = ("kneser-ney", "unigram", "hmm")
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
 LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
 COUNTED_TOKENS = 20_000_000  # the baseline sees no more of the training text
 HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
-SUBWORD_CHARACTERS = 50_000_000  # nor do subwords
-SAMPLE = 1 << 20  # characters that are looked at to see whether a text is tokenised
-
-
-class Encoded(NamedTuple):
-    """A text as numbers, and how many tokens and characters (line ends too) each of its lines has."""
-
-    numbers: np.ndarray
-    tokens: np.ndarray
-    characters: np.ndarray
 
 
 @dataclass
-class Language(Task):
+class Language(LanguageOptions, Task):
     name = "language"
     reads = "plain text, any number of files, also larger than memory"
     example = "ostinato train language --train book.txt --unit character --out runs/book"
@@ -71,56 +60,11 @@ class Language(Task):
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
     sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}
 
-    # the text
-    unit: Literal["character", "word", "subword"] = option("character", "what a token is")
-    vocabulary_size: int | None = option(None, "most tokens of the vocabulary (default: words 50,000, subwords 4,000)", minimum=10)
-    minimum_count: int = option(1, "words and characters seen less often become <unk>", minimum=1)
-    tokenized: bool | None = option(None, "words are what stands between spaces (default: seen from the text)")
-    lowercase: bool = option(False, "lower-case everything")
-    chunk: int = option(64, "steps through which gradients flow back; the state is carried on", minimum=1)
-    vary_chunk: bool = option(False, "chunks of varying length, --chunk on average (Merity et al. 2018)")
-    rotate: bool = option(True, "each epoch's streams begin at another place of the text")
-    # the model
-    model: Literal[("recurrent", *CELLS, *COUNTED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(512, "units of each layer", minimum=1)
-    last_size: int | None = option(None, "units of the last layer (default: as the others)", minimum=1)
-    embedding_size: int = option(64, "dimensions of a token's vector", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    tied: bool = option(False, "the output layer shares the embedding's weights")
-    dropout: float = option(0.0, "on inputs, between layers, and on outputs", minimum=0, maximum=0.99)
-    input_dropout: float | None = option(None, "on inputs alone (default: --dropout)", minimum=0, maximum=0.99)
-    layer_dropout: float | None = option(None, "between layers alone (default: --dropout)", minimum=0, maximum=0.99)
-    output_dropout: float | None = option(None, "on outputs alone (default: --dropout)", minimum=0, maximum=0.99)
-    locked: bool = option(False, "dropout of the same units at each step of a chunk (variational)")
-    word_dropout: float = option(0.0, "probability with which a token's vector is dropped everywhere in a chunk", minimum=0, maximum=0.99)
-    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    weight_drop: float = option(0.0, "of recurrent weights (Merity et al. 2018)", minimum=0, maximum=0.99)
-    zoneout: float = option(0.0, "how likely a unit of the state stays as it is (Krueger et al. 2017)", minimum=0, maximum=0.99)
-    activation_pull: float = option(0.0, "of outputs towards zero: alpha of Merity et al. 2018", minimum=0)
-    temporal_pull: float = option(0.0, "of outputs towards those of the step before: beta of Merity et al. 2018", minimum=0)
-    initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
-    baseline_order: int | None = option(None, "longest n-gram of the baseline (default: words and subwords 5, characters 8)",
-                                        minimum=1, maximum=20)
-    states: int = option(32, "--model hmm: how many hidden states", minimum=1)
-    iterations: int = option(20, "--model hmm: rounds of expectation maximisation", minimum=1)
-    dev_metric: Literal["perplexity", "bits_per_character"] = option("perplexity", "the dev score that chooses the best weights")
-    # predicting
-    suggest: int = option(0, "predict: so many likeliest next words instead of a continuation; completes a half-typed one", minimum=0,
-                          when_predicting=True)
-    maximum_length: int = option(200, "predict: most tokens of a continuation", minimum=1, when_predicting=True)
-    weights: Literal["float32", "bfloat16", "int8"] = option("float32", "generate one sample: smaller ones are read in less time",
-                                                             when_predicting=True)
-
     units: Units = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
     learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     encoded_texts: WeakKeyDictionary = field(init=False, default_factory=WeakKeyDictionary, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
@@ -170,7 +114,7 @@ class Language(Task):
             if self.tokenized:
                 self.notices.append("the text is tokenised already: words are what stands between spaces (else: --no-tokenized)")
         size = self.vocabulary_size or SIZES[self.unit]
-        texts = {"character": with_ends, "word": plain, "subword": some}[self.unit](records)
+        texts = TEXTS[self.unit](records)
         self.units = fit_units(self.unit, texts, size=size, minimum_count=self.minimum_count, lowercase=self.lowercase,
                                tokenized=self.tokenized)
         if self.solved:
@@ -214,23 +158,8 @@ class Language(Task):
         if not isinstance(records, Corpus):
             records = Corpus.of(records)
         if records not in self.encoded_texts:
-            tokens, characters = array("L"), array("L")
-            numbers = store(self.blocks(records, tokens, characters), size=len(self.units))
-            self.encoded_texts[records] = Encoded(numbers, *(np.array(each, np.int64) for each in (tokens, characters)))
+            self.encoded_texts[records] = encode_text(records, self.numbers, self.units)
         return self.encoded_texts[records]
-
-    def blocks(self, records: Sequence[Line], tokens: array, characters: array) -> Iterator[np.ndarray]:
-        """The numbers of many lines at a time; notes how many tokens and characters each line has."""
-        waiting: list[int] = []
-        for line in records:
-            own = self.numbers(line)
-            waiting += own
-            tokens.append(len(own))
-            characters.append(len(self.units.spelling(line.text)) + line.ended)
-            if len(waiting) > SAMPLE:
-                yield np.array(waiting, np.uint32)
-                waiting.clear()
-        yield np.array(waiting, np.uint32)
 
     def numbers(self, line: Line) -> list[int]:
         return [*self.units.encode(line.text), *([self.line_end] if line.ended else [])]
@@ -373,31 +302,3 @@ class Language(Task):
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return NGramBaseline.restore(state, self.counts_of)
-
-
-def plain(records: Iterable[Line]) -> Iterator[str]:
-    return (line.text for line in records)
-
-
-def with_ends(records: Iterable[Line]) -> Iterator[str]:
-    return (line.text + "\n" if line.ended else line.text for line in records)
-
-
-def some(records: Sequence[Line]) -> Iterator[str]:
-    """Every line, or every so many-th of a very long text."""
-    beginning = records[:1000]
-    size = sum(len(line.text) + 1 for line in beginning) / max(1, len(beginning)) * len(records)
-    return (line.text for line in records[:: max(1, round(size / SUBWORD_CHARACTERS))])
-
-
-def is_tokenized(records: Iterable[Line]) -> bool:
-    """Whether commas, semicolons and question marks stand apart from words, as in "well , is it ?"."""
-    seen = words = attached = 0
-    for line in records:
-        chunks = line.text.split()
-        words += len(chunks)
-        attached += sum(len(chunk) > 1 and chunk[-1] in ",;?!" and chunk[0].isalnum() for chunk in chunks)
-        seen += len(line.text)
-        if seen > SAMPLE:
-            break
-    return words > 0 and attached < 0.001 * words

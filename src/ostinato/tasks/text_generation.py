@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato.cells.state import State, select
+from ostinato.cells.state import select
 from ostinato.data.continued import Continued, Stop
 from ostinato.data.spelling import SPACE
 from ostinato.data.text import read_lines
@@ -46,17 +46,19 @@ def generate(task: Language, network: nn.Module, request: Request, *, length: in
     for first in range(0, request.samples, TOGETHER):
         numbers = range(first, min(first + TOGETHER, request.samples))
         rows = torch.zeros(len(numbers), dtype=torch.int64, device=tokens.device)
-        step = quickest_step(task, network, state) if len(numbers) == 1 else network.step
-        stream = Stream(step, logits.repeat(len(numbers), 1), select(state, rows), seeds=[[request.seed, each] for each in numbers],
-                        temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, forbidden=task.never)
+        stream = Stream(quickest_step(task, network), logits.repeat(len(numbers), 1), select(state, rows),
+                        seeds=[[request.seed, each] for each in numbers], temperature=request.temperature, top_k=request.top_k,
+                        top_p=request.top_p, forbidden=task.never)
         yield from drawn(task, stream, list(numbers), request, prompt, length)
 
 
-def quickest_step(task: Language, network: nn.Module, state: State) -> StepFunction:
-    """For a single sample the step that holds its state in place, where there is one."""
-    if isinstance(network, LanguageModel) and not task.zoneout and next(network.parameters()).device.type == "cpu":
-        return network.quick_step(state, task.weights)
-    return network.step
+def quickest_step(task: Language, network: nn.Module) -> StepFunction:
+    """The compiled step where there is one."""
+    quick = network.quick_step(task.weights) if isinstance(network, LanguageModel) else None
+    if quick is None and task.weights != "float32":
+        raise InputError(f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout and on the CPU, "
+                         "can have smaller weights; leave it out")  # fmt: skip
+    return quick or network.step
 
 
 def drawn(task: Language, stream: Stream, samples: list[int], request: Request, prompt: str, length: int) -> Iterator[Piece]:
@@ -64,13 +66,16 @@ def drawn(task: Language, stream: Stream, samples: list[int], request: Request, 
     add = {sample: Continued(task.units, after=prompt) for sample in samples}
     stop = {sample: Stop(request.stop) for sample in samples}
     made = {sample: [] for sample in samples}  # of text, which the result is made of at last
-    for step in range(length):
-        for sample, token in zip(samples, next(stream), strict=True):
-            text = stop[sample](add[sample](token))
-            if step == length - 1:
+    left = length
+    while left:
+        tokens = stream.take(left)
+        left -= len(tokens)
+        for sample, own in zip(samples, tokens.T.tolist(), strict=True):
+            text = stop[sample]("".join(map(add[sample], own)))
+            if not left:
                 text += stop[sample].rest()
             made[sample].append(text)
-            ended = stop[sample].reached or step == length - 1
+            ended = stop[sample].reached or not left
             if text or ended:
                 yield Piece(sample, text, "".join(made[sample]) if ended else None)
         going = [row for row, sample in enumerate(samples) if not stop[sample].reached]

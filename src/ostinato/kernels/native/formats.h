@@ -84,7 +84,8 @@ struct Float32 {
         const float *w = reinterpret_cast<const float *>(room) + columns.first(block) * columns.inner;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
         Vector sum[R][N] = {};
-        multiply_side_by_side<R, N>(sum, a, rows.stride / 4, w, columns.inner);
+        // added up in the same order however many rows there are: a row's numbers do not depend on those beside it
+        multiply_side_by_side<R, N, (N >= 3 ? 1 : 4 / N), (R == 1 ? 512 : 0)>(sum, a, rows.stride / 4, w, columns.inner);
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8

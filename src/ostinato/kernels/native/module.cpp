@@ -162,12 +162,13 @@ PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 
 }  // namespace
 
-#include "stream_module.h"
+#include "tokens_module.h"
 
 namespace {
 
 PyMethodDef methods[] = {
     STREAM_METHODS,
+    TOKEN_METHODS,
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, nullptr},
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},

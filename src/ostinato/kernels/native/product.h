@@ -11,13 +11,17 @@ constexpr int tile_rows() {
     return N == 1 ? 8 : N == 2 ? 5 : 3;
 }
 
-// sum[r][n] += a[r, :] . w[:, n], for a[r, k] at r * stride + k * k_stride and w packed as [k][N][W].
-template <int R, int N>
+// sum[r][n] += a[r, :] . w[:, n], for a[r, k] at r * stride + k * k_stride and w packed as [k][N][W]. What stands AHEAD
+// of it is sent for: where each weight is used but once, waiting for it is all that takes time.
+template <int R, int N, int AHEAD = 0>
 INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_stride, const float *w, long k_count) {
     for (long k = 0; k < k_count; k++) {
         Vector column[N];
 #pragma GCC unroll 8
-        for (int n = 0; n < N; n++) column[n] = load(w + n * W);
+        for (int n = 0; n < N; n++) {
+            column[n] = load(w + n * W);
+            if (AHEAD) __builtin_prefetch(w + n * W + AHEAD);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++) {
             Vector x = all(a[r * stride + k * k_stride]);
@@ -35,10 +39,9 @@ constexpr int ways() {
 }
 
 // As multiply, for a few rows: every other k (or every fourth) adds to sums of its own.
-template <int R, int N>
+template <int R, int N, int U = ways<R, N>(), int AHEAD = 0>
 INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stride, const float *w, long k_count) {
-    constexpr int U = ways<R, N>();
-    if constexpr (U == 1) return multiply<R, N>(sum, a, stride, 1, w, k_count);
+    if constexpr (U == 1) return multiply<R, N, AHEAD>(sum, a, stride, 1, w, k_count);
     Vector apart[U][R][N] = {};
     long k = 0;
     for (; k + U <= k_count; k += U, w += U * N * W) {

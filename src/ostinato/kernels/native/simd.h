@@ -28,6 +28,7 @@ typedef int32_t Integers __attribute__((vector_size(W * 4)));
 typedef float Unaligned __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
 #define INLINE inline __attribute__((always_inline))
+#define NOT_INLINE __attribute__((noinline))
 #define INLINE_LAMBDA __attribute__((always_inline))
 
 INLINE Vector load(const float *from) { return *reinterpret_cast<const Unaligned *>(from); }

@@ -62,14 +62,41 @@ Columns columns_of(int64_t inner, int64_t hidden) {
     return {Step::GATES, hidden, inner, Blocks{hidden, Step::MOST}};
 }
 
+// What a layer's input weights make of its inputs, where that is known beforehand: a row of a table [.., G * H] for each row.
+struct Known {
+    const float *table;
+    const int64_t *rows;
+
+    template <int GATES, int R, int M>
+    INLINE void look_up(const Place &at, Vector (*to)[GATES * M]) const {
+        for (int r = 0; r < R; r++) {
+            const float *from = table + rows[at.row + r] * GATES * at.layer.hidden + at.unit;
+#pragma GCC unroll 8
+            for (int n = 0; n < GATES * M; n++) {
+                long unit = n % M * W, rest = at.layer.hidden - at.unit - unit;
+                to[r][n] = load(from + n / M * at.layer.hidden + unit, at_most(W, rest));
+            }
+        }
+    }
+};
+
+// What goes into a layer: its inputs made ready, or what is known of them; and its state made ready.
+struct Inputs {
+    Operand x, h;
+    const Known *known;
+};
+
 // A few rows of one block of units.
 template <class Step, class Format, int R, int M>
-void tile(const Layer &layer, const Operand &x, const Operand &h, long block, Place at) {
+void tile(const Layer &layer, const Inputs &from, long block, Place at) {
     constexpr int N = Step::GATES * M;
     Columns into = columns_of<Step>(layer.input_size, layer.hidden), back = columns_of<Step>(layer.hidden, layer.hidden);
     Vector from_input[R][N], from_hidden[R][N];
-    Format::template sums<R, N>(x, at.row, into, block, layer.packed_input, from_input);
-    Format::template sums<R, N>(h, at.row, back, block, layer.packed_hidden, from_hidden);
+    if (from.known)
+        from.known->template look_up<Step::GATES, R, M>(at, from_input);
+    else
+        Format::template sums<R, N>(from.x, at.row, into, block, layer.packed_input, from_input);
+    Format::template sums<R, N>(from.h, at.row, back, block, layer.packed_hidden, from_hidden);
     long row = at.row, unit = at.unit;
     for (int r = 0; r < R; r++)
         for (int m = 0; m < M; m++) {
@@ -79,16 +106,16 @@ void tile(const Layer &layer, const Operand &x, const Operand &h, long block, Pl
 }
 
 template <class Step, class Format, int R, int M>
-INLINE void tile_of(int height, const Layer &layer, const Operand &x, const Operand &h, long block, const Place &at) {
-    if (height == R) return tile<Step, Format, R, M>(layer, x, h, block, at);
-    if constexpr (R > 1) tile_of<Step, Format, R - 1, M>(height, layer, x, h, block, at);
+INLINE void tile_of(int height, const Layer &layer, const Inputs &from, long block, const Place &at) {
+    if (height == R) return tile<Step, Format, R, M>(layer, from, block, at);
+    if constexpr (R > 1) tile_of<Step, Format, R - 1, M>(height, layer, from, block, at);
 }
 
-// The rows of one layer, and where they stand made ready.
+// Room of one call: the rows of one layer made ready, and what one layer hands to the next.
 struct Ready {
     char *input, *hidden;
     float *input_scales, *hidden_scales;
-    float *passed[2];  // what one layer hands to the next, by turns
+    float *passed[2];  // by turns
 };
 
 inline long widest(const Stream &call) {
@@ -101,76 +128,107 @@ inline long widest(const Stream &call) {
 }
 
 template <class Format>
-Ready ready_in(const Stream &call, char *room) {
-    long width = widest(call), rows = call.rows, bytes = rows * Format::row_bytes(width), scales = round_up(rows, 16) * 4;
-    long pass = round_up(rows * width, 16) * 4;
+Ready ready_in(long rows, long width, char *room) {
+    long bytes = rows * Format::row_bytes(width), scales = round_up(rows, 16) * 4, pass = round_up(rows * width, 16) * 4;
     char *at = room + 2 * bytes;
     auto floats = [](char *p) { return reinterpret_cast<float *>(p); };
     return {room, room + bytes, floats(at), floats(at + scales), {floats(at + 2 * scales), floats(at + 2 * scales + pass)}};
 }
 
-inline long room_bytes_of(const Stream &call, long row_bytes) {
-    return 2 * call.rows * row_bytes + 2 * round_up(call.rows, 16) * 4 + 2 * round_up(call.rows * widest(call), 16) * 4;
+inline long ready_bytes(long rows, long width, long row_bytes) {
+    return 2 * rows * row_bytes + 2 * round_up(rows, 16) * 4 + 2 * round_up(rows * width, 16) * 4;
+}
+
+// The threads of one call, and which of them this is.
+struct Team {
+    Barrier &barrier;
+    int thread, threads;
+
+    void meet() const { barrier.wait(threads); }
+    long first_of(long count) const { return count * thread / threads; }
+    long end_of(long count) const { return count * (thread + 1) / threads; }
+};
+
+// Calls work(rows begin .. end as a constant, begin) for tiles of at most `most` rows, evenly.
+template <int N, class Work>
+INLINE void in_tiles(long rows, Work work) {
+    constexpr int most = N < 3 ? 6 : tile_rows<N>();
+    long tiles = (rows + most - 1) / most;
+    for (long i = 0; i < tiles; i++) {
+        long begin = rows * i / tiles;
+        work(std::integral_constant<int, most>(), int(rows * (i + 1) / tiles - begin), begin);
+    }
 }
 
 template <class Step, class Format>
-void run_layer(const Stream &call, long l, long rows, const float *x, const LayerState &state, float *output,
-               const Ready &ready, Barrier &barrier, int thread, int threads) {
+NOT_INLINE void run_layer(const Stream &call, long l, long rows, const float *x, const Known *known, const LayerState &state,
+               float *output, const Ready &ready, const Team &team) {
     const Layer &layer = call.plan[l];
     Operand from_x{ready.input, Format::row_bytes(layer.input_size), ready.input_scales};
     Operand from_h{ready.hidden, Format::row_bytes(layer.hidden), ready.hidden_scales};
-    for (long r = thread; r < rows; r += threads) {
-        ready.input_scales[r] = Format::prepare(x + r * layer.input_size, layer.input_size, ready.input + r * from_x.stride);
+    for (long r = team.thread; r < rows; r += team.threads) {
+        if (!known)
+            ready.input_scales[r] = Format::prepare(x + r * layer.input_size, layer.input_size, ready.input + r * from_x.stride);
         ready.hidden_scales[r] =
             Format::prepare(state.h_before + r * layer.hidden, layer.hidden, ready.hidden + r * from_h.stride);
     }
-    barrier.wait(threads);
+    team.meet();
+    Inputs from{from_x, from_h, known};
     Blocks blocks{layer.hidden, Step::MOST};
     const float *added = call.residual && l > 0 ? x : nullptr;
-    for (long block = blocks.count() * thread / threads; block < blocks.count() * (thread + 1) / threads; block++)
+    for (long block = team.first_of(blocks.count()); block < team.end_of(blocks.count()); block++)
         with_size(blocks.size(block), [&](auto M) {
-            if constexpr (M <= Step::MOST) {
-                constexpr int most = tile_rows<Step::GATES * M>() < 8 ? tile_rows<Step::GATES * M>() : 8;
-                long tiles = (rows + most - 1) / most;
-                for (long i = 0; i < tiles; i++) {
-                    long begin = rows * i / tiles, end = rows * (i + 1) / tiles;
+            if constexpr (M <= Step::MOST)
+                in_tiles<Step::GATES * M>(rows, [&](auto most, int height, long begin) {
                     Place at{layer, state, output, added, begin, blocks.first(block) * W, 0};
-                    tile_of<Step, Format, most, M>(int(end - begin), layer, from_x, from_h, block, at);
-                }
-            }
+                    tile_of<Step, Format, most, M>(height, layer, from, block, at);
+                });
         });
-    barrier.wait(threads);
+    team.meet();
+}
+
+// One step of all layers: where the last one's output stands. `first` says whether the state stands in h_before, or in h.
+template <class Step, class Format>
+const float *run_layers(const Stream &call, bool first, long rows, const float *x, const Known *known, float *outputs,
+                        const Ready &ready, const Team &team) {
+    for (long l = 0; l < call.layers; l++) {
+        LayerState state = call.state[l];
+        if (!first) state.h_before = state.h, state.c_before = state.c;
+        float *output = l + 1 == call.layers ? outputs : call.residual && l > 0 ? ready.passed[l % 2] : nullptr;
+        run_layer<Step, Format>(call, l, rows, x, l == 0 ? known : nullptr, state, output, ready, team);
+        x = output ? output : state.h;
+    }
+    return x;
 }
 
 template <class Step, class Format>
-void run_steps(const Stream &call, const Ready &ready, Barrier &barrier, int thread, int threads) {
+void run_steps(const Stream &call, const Ready &ready, const Team &team) {
+    const Layer &last = call.plan[call.layers - 1];
     for (long s = 0; s < call.steps; s++) {
         long begin = call.offsets ? call.offsets[s] : s * call.rows;
         long rows = call.offsets ? call.offsets[s + 1] - begin : call.rows;
-        const float *x = call.inputs + begin * call.plan[0].input_size;
-        for (long l = 0; l < call.layers; l++) {
-            LayerState state = call.state[l];
-            if (s > 0) state.h_before = state.h, state.c_before = state.c;
-            bool last = l + 1 == call.layers;
-            float *output = last ? call.outputs + begin * call.plan[l].hidden
-                            : call.residual && l > 0 ? ready.passed[l % 2] : nullptr;
-            run_layer<Step, Format>(call, l, rows, x, state, output, ready, barrier, thread, threads);
-            x = output ? output : state.h;
-        }
+        run_layers<Step, Format>(call, s == 0, rows, call.inputs + begin * call.plan[0].input_size, nullptr,
+                                 call.outputs + begin * last.hidden, ready, team);
     }
+}
+
+// Calls work(Team) in each of so many threads.
+template <class Work>
+void in_team(int64_t threads, Work work) {
+    Barrier barrier;
+    if (threads <= 1) return work(Team{barrier, 0, 1});
+#ifdef _OPENMP
+#pragma omp parallel num_threads(int(threads))
+    work(Team{barrier, omp_get_thread_num(), omp_get_num_threads()});
+#else
+    work(Team{barrier, 0, 1});
+#endif
 }
 
 template <class Step, class Format>
 void run_stream_as(const Stream &call, char *room) {
-    Ready ready = ready_in<Format>(call, room);
-    Barrier barrier;
-    if (call.threads <= 1) return run_steps<Step, Format>(call, ready, barrier, 0, 1);
-#ifdef _OPENMP
-#pragma omp parallel num_threads(int(call.threads))
-    run_steps<Step, Format>(call, ready, barrier, omp_get_thread_num(), omp_get_num_threads());
-#else
-    run_steps<Step, Format>(call, ready, barrier, 0, 1);
-#endif
+    Ready ready = ready_in<Format>(call.rows, widest(call), room);
+    in_team(call.threads, [&](const Team &team) { run_steps<Step, Format>(call, ready, team); });
 }
 
 template <class Work>
@@ -207,7 +265,7 @@ void stream_pack(int64_t kind, int64_t format, const Layer &layer) {
 
 int64_t stream_room_bytes(const Stream &call) {
     int64_t bytes = 0;
-    with_format(call.format, [&](auto how) { bytes = room_bytes_of(call, how.row_bytes(widest(call))); });
+    with_format(call.format, [&](auto how) { bytes = ready_bytes(call.rows, widest(call), how.row_bytes(widest(call))); });
     return bytes;
 }
 
@@ -218,3 +276,5 @@ void stream_run(const Stream &call, char *room) {
 }
 
 }  // namespace
+
+#define STREAM_FUNCTIONS stream_packed_bytes, stream_pack, stream_room_bytes, stream_run

@@ -36,10 +36,18 @@ struct Stream {
 
 enum Format : int64_t { FLOAT32, BFLOAT16, INT8 };
 
+struct Dense;
+struct Tokens;
+
 struct StreamTable {
     const char *name;
     int64_t (*packed_bytes)(int64_t kind, int64_t format, int64_t inner, int64_t hidden);
     void (*pack)(int64_t kind, int64_t format, const Layer &);
     int64_t (*room_bytes)(const Stream &);
     void (*run)(const Stream &, char *room);
+    // of tokens_call.h
+    int64_t (*dense_bytes)(int64_t format, int64_t inner, int64_t outer);
+    void (*dense_pack)(int64_t format, const Dense &);
+    int64_t (*tokens_room_bytes)(const Tokens &);
+    bool (*tokens_run)(const Tokens &, int64_t *drawn, const double *chances, char *room);
 };

@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "tokens.h"
 
 extern const StreamTable portable_stream;
-const StreamTable portable_stream{"portable", stream_packed_bytes, stream_pack, stream_room_bytes, stream_run};
+const StreamTable portable_stream{"portable", STREAM_FUNCTIONS, TOKEN_FUNCTIONS};

@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "tokens.h"
 
 extern const StreamTable vnni_stream;
-const StreamTable vnni_stream{"avx512-vnni", stream_packed_bytes, stream_pack, stream_room_bytes, stream_run};
+const StreamTable vnni_stream{"avx512-vnni", STREAM_FUNCTIONS, TOKEN_FUNCTIONS};

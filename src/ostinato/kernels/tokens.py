@@ -1,0 +1,96 @@
+"""A language model's step in one call: a token of each row in, logits out, or many steps with what is drawn from each.
+
+Letters: N rows, V vocabulary, H hidden. What models use is `ostinato.layers.token_step`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.kernels import native, packed, streaming
+from ostinato.kernels.native import _native
+from ostinato.kernels.switch import switched_off
+
+TABLE = 1 << 20  # numbers that a table of what the first layer makes of each token may have
+AT_ONCE = 200_000_000  # multiplications of one call: some milliseconds, so that what is drawn can be shown as it is made
+
+
+class Cut(NamedTuple):
+    """How a token is drawn: as decoding.sample has it; at temperature 0 the likeliest."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    forbidden: tuple[int, ...] = ()
+
+
+class TokenPlan:
+    """Embedding, stacked layers and linear layers as the compiled step reads them. Never changed once made."""
+
+    def __init__(self, embedding: Tensor, layers: streaming.Plan, first: Tensor, dense: Sequence[nn.Linear]):
+        self.layers, self.embedding = layers, embedding
+        self.set, self.format = layers.set, layers.number
+        self.vocabulary = dense[-1].out_features
+        small = len(embedding) * len(first) <= TABLE
+        self.table = torch.mm(embedding, first.t()) if small else None
+        self.rooms = [self.packed(linear) for linear in dense]
+        self.dense = torch.tensor([self.fields(linear, room) for linear, room in zip(dense, self.rooms, strict=True)])
+        self.multiplications = layers.multiplications + sum(linear.weight.numel() for linear in dense) - small * first.numel()
+
+    def packed(self, linear: nn.Linear) -> Tensor:
+        room = torch.empty(_native.dense_bytes(self.set, self.format, linear.in_features, linear.out_features), dtype=torch.uint8)
+        _native.dense_pack(self.set, self.format, *self.fields(linear, room))
+        return room
+
+    def fields(self, linear: nn.Linear, room: Tensor) -> list[int]:
+        """`Dense` of native/tokens_call.h."""
+        return [linear.in_features, linear.out_features, *map(native.address, (linear.weight, linear.bias, room))]
+
+    def call(self, states: np.ndarray, tokens: np.ndarray, logits: Tensor, forbidden: np.ndarray, cut: Cut, *,
+             residual: bool) -> np.ndarray:  # fmt: skip
+        """`Tokens` of native/tokens_call.h, whose address goes to `run`. `states` has the addresses h, h, c, c of each layer."""
+        plan, rows = self.layers, len(tokens)
+        layers = [plan.kind, self.format, residual, 1, plan.layers, plan.address, rows, 1, 0]
+        layers += [self.embedding.data_ptr(), 0, states.ctypes.data]
+        dense = [native.address(self.table), len(self.dense), self.dense.data_ptr(), tokens.ctypes.data, logits.data_ptr()]
+        shares = np.array([cut.temperature, cut.top_p]).view(np.int64).tolist()
+        return np.array([*layers, *dense, *shares, cut.top_k, len(forbidden), forbidden.ctypes.data], np.int64)
+
+    def run(self, call: int, *, rows: int, steps: int = 1, drawn: int = 0, chances: int = 0) -> bool:
+        """Addresses in, results in place; whether the logits were numbers."""
+        many = torch.get_num_threads() if rows * steps * self.multiplications >= streaming.SHARED else 1
+        return _native.tokens(self.set, call, steps, many, drawn, chances)
+
+
+_plans: WeakKeyDictionary = WeakKeyDictionary()  # the layers -> {format: (what the weights were, their TokenPlan)}
+
+
+def plan_for(
+    embedding: nn.Embedding, recurrent: nn.Module, cells: Sequence[nn.Module], dense: Sequence[nn.Linear], format: str
+) -> TokenPlan | None:
+    """The plan kept for these layers, made anew if weights have changed; None if there can be none."""
+    tensors = streaming.tensors_of(cells)
+    weights = [embedding.weight, *(part for linear in dense for part in (linear.weight, linear.bias))]
+    if tensors is None or switched_off() or any(map(unusable, weights)):
+        return None
+    state = streaming.chosen, [None if weight is None else packed.state_of(weight) for weight in (*tensors, *weights)]
+    kept = _plans.get(recurrent, {}).get(format)
+    if kept is not None and kept[0] == state:
+        return kept[1]
+    layers = streaming.make_plan(recurrent, cells, tensors, format)
+    if layers is None:
+        return None
+    with torch.no_grad():
+        plan = TokenPlan(embedding.weight.detach(), layers, tensors[0].detach(), dense)
+    _plans.setdefault(recurrent, {})[format] = state, plan
+    return plan
+
+
+def unusable(weight: Tensor | None) -> bool:
+    usable = weight is None or (weight.dtype == torch.float32 and weight.is_cpu and weight.is_contiguous() and weight.numel())
+    return not usable
