@@ -14,6 +14,8 @@ from ostinato.data.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
 from ostinato.tasks.melody import Melody
 from ostinato.tasks.tune_baseline import TuneBaseline
+from ostinato.tasks.tune_features import places
+from ostinato.tasks.tune_generation import given_to
 
 TINY = {"hidden_size": 12, "embedding_size": 8, "epochs": 1.0, "tensorboard": False, "overwrite": True}
 CHORDS = [[[60, 64, 67], [60, 64, 67], [59, 62, 67], [60, 64]] * 3, [[62, 65], [62, 65, 69], [], [57, 64]] * 4] * 6
@@ -45,7 +47,7 @@ def test_what_is_read_and_what_is_predicted():
     assert example.targets.tolist() == [60, 128, 129, 62, END]
     assert [row.nonzero().flatten().tolist() for row in example.inputs] == [
         [131, 133], [60, 133], [128, 133], [129, 133], [62, 133]]  # the event before, or the beginning; the kind
-    assert task.places("4/4", np.arange(3)).shape == (3, 0)
+    assert places(task, "4/4", np.arange(3)).shape == (3, 0)
     hidden = [task.encode(tune, draw=draw).inputs[:, 132].any().item() for draw in range(200)]
     assert 0.03 < np.mean(hidden) < 0.2  # training sees some tunes as of no kind
 
@@ -55,10 +57,10 @@ def test_the_place_in_the_bar():
     task = fitted([tune, tune._replace(metre="2/4")], steps_per_quarter=1)
     found = [row.nonzero().flatten().tolist() for row in task.encode(tune).inputs[:, 132:]]
     assert found[:4] == [[0, 4, 5], [1, 4, 5], [2, 4, 5], [0, 4, 6]]  # step of the bar, metre, bar of the phrase
-    assert task.places("2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
-    assert not task.places("7/8", np.arange(4)).any()
-    rows, following = task.given_to(tune, "", "3/4")
-    assert torch.equal(torch.cat([rows, following(np.array([129]))])[:, 132:], task.places("3/4", np.arange(10)))
+    assert places(task, "2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
+    assert not places(task, "7/8", np.arange(4)).any()
+    rows, following = given_to(task, tune, "", "3/4")
+    assert torch.equal(torch.cat([rows, following(np.array([129]))])[:, 132:], places(task, "3/4", np.arange(10)))
 
 
 def test_chords_are_read_and_predicted_as_sets():

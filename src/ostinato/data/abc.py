@@ -19,14 +19,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
+from ostinato.data.abc_keys import ACCIDENTALS, read_key, unit_length
+from ostinato.data.abc_play import Bar, Struck, order, play
 from ostinato.data.tunes import LETTERS, PITCHES, bar_length
 from ostinato.data.tunes import signature as signature_of
 from ostinato.errors import InputError
 
-SIGNATURES = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F#": 6, "C#": 7, "F": -1, "BB": -2, "EB": -3, "AB": -4, "DB": -5, "GB": -6,
-              "CB": -7, "G#": 8, "D#": 9, "A#": 10}  # fmt: skip
-MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
-ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 FIELD = re.compile(r"^([A-Za-z+]):(?![|:])(.*)$")
 NOTE = re.compile(r"(\^\^|\^|=|__|_)?([A-Ga-g])([',]*)")
@@ -46,22 +44,6 @@ class AbcTune(NamedTuple):
     upbeat: Fraction
     sharps: int
     line: int
-
-
-class Struck(NamedTuple):
-    """One or several notes struck together, or none (a rest): their pitches, which of them are tied to what follows, how long."""
-
-    pitches: tuple[int, ...]
-    tied: tuple[bool, ...]
-    length: Fraction
-
-
-class Bar(NamedTuple):
-    """A bar line: does a repeat end or begin here, and which ending begins ("1", "2", or "")."""
-
-    ends: bool
-    begins: bool
-    ending: str = ""
 
 
 class Unreadable(Exception):
@@ -289,84 +271,3 @@ class Reader:
             raise InputError(f"the tuplet {found[0]!r} makes no sense")
         self.tuplet = [Fraction(time, notes), many]
         return found.end()
-
-
-def unit_length(value: str) -> Fraction:
-    """unit_length("1/8") -> 1/2, in quarters"""
-    found = re.match(r"\s*1/(\d+)\s*$", value) or re.match(r"\s*(1)\s*$", value)
-    if not found or int(found[1]) == 0:
-        raise InputError(f"L:{value} is no length; expected one such as 1/8")
-    return Fraction(4, int(found[1]))
-
-
-def read_key(value: str) -> tuple[int | None, dict[str, int]]:
-    """A K: field -> (sharps of its signature, accidentals of its own): "Ador" -> (1, {}); None where only a clef is named."""
-    value = value.strip()
-    if value.lower().split(" ")[0] in ("none", ""):
-        return 0, {}
-    if value.startswith(("HP", "Hp")):
-        return 2, {}
-    found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", value)
-    if not found:
-        if value.split("=")[0] in ("clef", "octave", "transpose", "staves", "middle", "t") or value in ("bass", "treble", "alto", "tenor"):
-            return None, {}
-        raise InputError(f"K:{value} is no key")
-    word = found[3].lower()
-    mode = "m" if word == "m" else word[:3]
-    if mode not in MODES:
-        if word.startswith(("clef", "tre", "bas", "alt", "ten", "exp", "oct", "tra", "mid", "sta")):
-            mode = ""
-        else:
-            raise InputError(f"K:{value}: {found[3]!r} is no mode")
-    own = {letter.upper(): ACCIDENTALS[sign] for sign, letter in re.findall(r"(\^\^|\^|=|__|_)([a-gA-G])", value[found.end() :])}
-    signature = 0 if word == "exp" or " exp" in value else SIGNATURES[found[1] + found[2].upper()] + MODES[mode]
-    return (signature + 5) % 12 - 5 if abs(signature) > 7 else signature, own
-
-
-def order(elements: Sequence[Struck | Bar], repeats: bool) -> Iterator[Struck | Bar]:
-    """The elements in the order in which they are played: repeated parts twice, each time with its own ending; or, without
-    `repeats`, everything once, of several endings the last."""
-    begin, place, second, ended = 0, 0, not repeats, set()
-    while place < len(elements):
-        bar = elements[place]
-        if isinstance(bar, Bar):
-            if bar.ends and repeats and not second and place not in ended:
-                ended.add(place)
-                place, second = begin, True
-                continue
-            if bar.ends or bar.begins:
-                begin, second = place + 1, not repeats
-            after = next_ending(elements, place)
-            if bar.ending and not bar.ends and second and "2" not in bar.ending and after is not None:
-                place, begin, second = after, after + 1, not repeats
-        yield elements[place]
-        place += 1
-
-
-def next_ending(elements: Sequence[Struck | Bar], place: int) -> int | None:
-    """Where the ending after the one at `place` begins."""
-    return next((after for after, bar in enumerate(elements[place + 1 :], start=place + 1) if isinstance(bar, Bar) and bar.ending), None)
-
-
-def play(elements: Sequence[Struck | Bar]) -> tuple[list[tuple[Fraction, Fraction, int]], Fraction, Fraction]:
-    """(the notes with their times in quarters, how long all of it is, how long the first bar is)."""
-    notes: list[tuple[Fraction, Fraction, int]] = []
-    time, first = Fraction(0), Fraction(0)
-    tied: dict[int, int] = {}  # pitch -> which note goes on
-    for element in elements:
-        if isinstance(element, Bar):
-            first = first or time
-            continue
-        end = time + element.length
-        going_on = {}
-        for pitch, tie in zip(element.pitches, element.tied, strict=True):
-            if pitch in tied and notes[tied[pitch]][1] == time:
-                place = tied[pitch]
-                notes[place] = (notes[place][0], end, pitch)
-            else:
-                place = len(notes)
-                notes.append((time, end, pitch))
-            if tie:
-                going_on[pitch] = place
-        time, tied = end, going_on
-    return notes, time, first

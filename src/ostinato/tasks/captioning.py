@@ -6,42 +6,37 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.batch import Example
 from ostinato.data.batches import Batches, drawing
 from ostinato.data.captions import Features, Picture, read_captioned, read_features, read_images
 from ostinato.data.gallery import Gallery
 from ostinato.data.images import varied
-from ostinato.data.onnx_encoder import NORMALISATIONS, OnnxEncoder
+from ostinato.data.onnx_encoder import OnnxEncoder
 from ostinato.data.scaler import Scaler
 from ostinato.data.units import Units, fit_units, units_from_dict
-from ostinato.data.vocabulary import BOS, EOS
+from ostinato.data.vocabulary import EOS
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
-from ostinato.layers.convolution import FeatureProjection, FrameNetwork, PictureNetwork
-from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
-from ostinato.models.encoder_decoder import Decoder, Encoder, sample_targets, search_targets
+from ostinato.models.captioner import Captioner
 from ostinato.models.ensemble import Ensemble
-from ostinato.options import option
+from ostinato.tasks import captioners
 from ostinato.tasks.caption_page import Caption, caption_page
+from ostinato.tasks.captioning_options import CaptioningOptions
 from ostinato.tasks.nearest_caption import TEXT_METRICS, NearestCaption, count_texts
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
-PLACES = {"pictures": 128, "clips": 512, "regions": 8192, "steps": 8192}  # frames or vectors that are encoded at once when predicting
-
 
 @dataclass
-class Captioning(Task):
+class Captioning(CaptioningOptions, Task):
     name = "captioning"
     reads = ("TSV, CSV or JSONL with columns image (a file, or a part of one: sheet.png#xywh=0,0,32,32) and caption; .npz of images, "
              "features or frames with captions; predict: images, or a list of them")
@@ -53,53 +48,6 @@ class Captioning(Task):
                                           "evaluate_every": 2.0}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"dev_metric": "bleu"}
 
-    # the data
-    image_column: str | None = option(None, "the column of the image (default: image, file_name)")
-    caption_column: str | None = option(None, "the column of the caption (default: caption)")
-    image_size: int = option(32, "pictures are made to fit a square of so many pixels a side", minimum=8, maximum=1024)
-    features: str | None = option(None, "an .npz of features [N, D] or [N, R, D] with names [N]: the table's images are looked up there",
-                                  when_predicting=True)
-    encoder: str | None = option(None, "a convolutional network of your own, as an ONNX file; it is not trained", when_predicting=True)
-    encoder_output: str | None = option(None, "which of its outputs (default: the first)")
-    normalise_pixels: Literal[tuple(NORMALISATIONS)] = option("imagenet", "how pixels are scaled for --encoder")
-    feature_cache: str | None = option(None, "a folder where what --encoder computed is kept for the next time", when_predicting=True)
-    shift: float = option(0.08, "while training, pictures are moved by up to this share of their side", minimum=0, maximum=0.5)
-    zoom: float = option(0.08, "while training, pictures are made larger or smaller by up to this share", minimum=0, maximum=0.5)
-    flip: bool = option(False, "while training, pictures are mirrored one time in two: not where captions say left or right")
-    unit: Literal["word", "subword", "character"] = option("word", "what a token of a caption is")
-    vocabulary_size: int | None = option(None, "most tokens of the vocabulary (default: 20,000; 8,000 subwords)", minimum=10)
-    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
-    lowercase: bool = option(False, "lower-case everything")
-    maximum_tokens: int = option(60, "longer captions are left out of training", minimum=1)
-    # the model
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(256, "units of the decoder, and of what it knows of each region", minimum=2)
-    embedding_size: int = option(128, "dimensions of a word's vector", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
-    channels: int = option(128, "what the convolutional network knows of each region; layers before have a half and a quarter", minimum=4)
-    attention: Literal["none", "dot", "general", "additive"] = option("additive", "how the decoder looks at the regions, or at frames")
-    input_feeding: bool = option(False, "attention's result is an input of the next step")
-    context: Literal["initial", "every"] = option("initial", "the picture's vector as first state only, or as input of every step, too")
-    tied: bool = option(True, "the output layer shares the word vectors' weights")
-    dropout: float = option(0.4, "on word vectors, regions, and before the output", minimum=0, maximum=0.99)
-    label_smoothing: float = option(0.0, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
-    teacher_forcing: float = option(1.0, "probability that a training step sees the true previous word rather than the model's own",
-                                    minimum=0, maximum=1)
-    dev_metric: Literal["bleu", "exact_match", "perplexity"] | None = option(
-        None, "the dev score that chooses the best weights (default: bleu; perplexity where most captions have fewer than four words)")
-    # decoding
-    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
-                                   when_predicting=True)
-    sampling: bool = option(False, "draw each caption at random instead of searching the likeliest", when_predicting=True)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
-    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
-    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
-                          when_predicting=True)
-    n_best: int = option(1, "captions given for each image", minimum=1, when_predicting=True)
-    maximum_length: int = option(40, "most tokens of a caption", minimum=1, when_predicting=True)
-    align: bool = option(False, "with --json, how much each token looked at each region, row by row", when_predicting=True)
-
     units: Units = field(init=False, default=None)
     kind: str = field(init=False, default=None)  # pictures, clips (frames of pixels), regions, or steps (features of frames)
     size: int = field(init=False, default=None)  # channels of pixels, or dimensions of features
@@ -108,16 +56,6 @@ class Captioning(Task):
     known_features: Features | None = field(init=False, default=None, repr=False)
     opened: Gallery | None = field(init=False, default=None, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    def __post_init__(self):
-        if self.input_feeding and self.attention == "none":
-            raise InputError("--input-feeding needs an --attention other than none")
-        if self.sampling and self.n_best > 1:
-            raise InputError("--sampling gives one caption for each image; leave out --n-best")
-        if self.hidden_size % 2:
-            raise InputError(f"--hidden-size must be even, half of it for each direction over frames; got {self.hidden_size}")
-        if self.features is not None and self.encoder is not None:
-            raise InputError("--features and --encoder exclude each other: both say where features come from")
 
     # files to records to examples
 
@@ -249,23 +187,7 @@ class Captioning(Task):
     # the network
 
     def network(self) -> Captioner:
-        cell = CELLS[self.cell]
-        settings = {"layers": self.layers, "dropout": self.dropout}
-        widths = [max(1, self.channels // 4), max(1, self.channels // 2), self.channels]
-        if self.kind == "pictures":
-            looking = PictureNetwork(self.size, widths=widths, batch_norm=True)
-            encoder: nn.Module = PictureEncoder(looking, self.image_size, cell, self.hidden_size, **settings)
-        elif self.kind == "regions":
-            encoder = RegionEncoder(self.size, cell, self.hidden_size, **settings)
-        else:
-            frames: nn.Module = FeatureProjection(self.size, self.hidden_size)
-            if self.kind == "clips":
-                frames = FrameNetwork(self.size, self.hidden_size, (self.image_size,) * 2, widths=widths, dropout=self.dropout)
-            encoder = Encoder(frames, cell, self.hidden_size, **settings)
-        words = Embedding(len(self.units), self.embedding_size)
-        decoder = Decoder(words, cell, self.hidden_size, memory_size=self.hidden_size, attention=self.attention, context=self.context,
-                          input_feeding=self.input_feeding, tied=self.tied, **settings)
-        return Captioner(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=self.label_smoothing, teacher_forcing=self.teacher_forcing)
+        return captioners.network(self)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return Ensemble(networks)
@@ -274,29 +196,10 @@ class Captioning(Task):
 
     def predict(self, network: nn.Module, records: Sequence[Picture]) -> list[Prediction]:
         predictions: list[Prediction] = [Caption("", {"log_probability": 0.0}, record) for record in records]
-        for rows, batch in self.encoded(network, [record._replace(captions=()) for record in records]):
-            for row, hypotheses in zip(rows, self.search(network, batch), strict=True):
+        for rows, batch in captioners.encoded(self, network, [record._replace(captions=()) for record in records]):
+            for row, hypotheses in zip(rows, captioners.search(self, network, batch), strict=True):
                 predictions[row] = self.decode(hypotheses, records[row])
         return predictions
-
-    def encoded(self, network: nn.Module, records: Sequence[Picture]) -> Iterator[tuple[list[int], Any]]:
-        """The records in batches of similar length, with the rows that they are; those without an image are left out."""
-        device = next(network.parameters()).device
-        for start in range(0, len(records), 1000):  # so that not all pictures have to be in memory at once
-            examples = [self.encode(record) for record in records[start : start + 1000]]
-            for record, example in zip(records[start:], examples, strict=False):
-                if len(example.inputs):
-                    self.check(record, example.inputs.numpy(), record)
-            for rows in by_length(examples, tokens=PLACES[self.kind], key=lambda each: (len(each.inputs), target_length(each))):
-                yield [start + row for row in rows], collate([examples[row] for row in rows]).to(device)
-
-    @torch.inference_mode()
-    def search(self, network: nn.Module, batch: Any) -> list[list[Hypothesis]]:
-        settings = {"maximum_length": self.maximum_length, "watch_attention": self.align and self.attention != "none"}
-        if self.sampling:
-            return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
-        return search_targets(network, batch, width=max(self.beam, self.n_best), n_best=self.n_best, length_penalty=self.length_penalty,
-                              **settings)
 
     def decode(self, hypotheses: list[Hypothesis], record: Picture) -> Prediction:
         best = hypotheses[0]
@@ -314,28 +217,15 @@ class Captioning(Task):
         missing = next((record for record in records if not record.captions), None)
         if missing is not None:
             raise InputError(f"{shown_image(missing)}: no caption whose probability could be told")
-        return [value for value, _ in self.scored(network, records)]
-
-    @torch.inference_mode()
-    def scored(self, network: nn.Module, records: Sequence[Picture]) -> list[tuple[float, int]]:
-        """(log P(captions | image), tokens) of every record, its captions added up."""
-        owners = [number for number, record in enumerate(records) for _ in record.captions]
-        single = [record._replace(captions=(caption,)) for record in records for caption in record.captions]
-        totals, counts = [0.0] * len(records), [0] * len(records)
-        for rows, batch in self.encoded(network, single):
-            values = network.log_probabilities(batch).tolist()
-            for row, value, tokens in zip(rows, values, batch.target_lengths.tolist(), strict=True):
-                totals[owners[row]] += value
-                counts[owners[row]] += tokens
-        return list(zip(totals, counts, strict=True))
+        return [value for value, _ in captioners.scored(self, network, records)]
 
     def measure(self, network: nn.Module, records: Sequence[Picture], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
         counts = count_texts([prediction.text for prediction in predictions], records)
-        return {**counts, "perplexity": [METRICS["perplexity"].count(*each) for each in self.scored(network, records)]}
+        return {**counts, "perplexity": [METRICS["perplexity"].count(*each) for each in captioners.scored(self, network, records)]}
 
     def quick_score(self, network: nn.Module, records: Sequence[Picture], metric: str) -> float:
         if metric not in TEXT_METRICS:
-            counts: list[Counts] = [METRICS[metric].count(*each) for each in self.scored(network, records)]
+            counts: list[Counts] = [METRICS[metric].count(*each) for each in captioners.scored(self, network, records)]
         else:
             greedy = copy.copy(self)
             greedy.beam, greedy.n_best, greedy.sampling, greedy.align = 1, 1, False, False
@@ -385,10 +275,6 @@ def kind_of(values: np.ndarray, ordered: bool) -> str:
 def size_of(values: np.ndarray) -> int:
     """Channels of pixels [T, C, H, W], dimensions of features [R, D]: dimension 1 in both."""
     return values.shape[1]
-
-
-def target_length(example: Example) -> int:
-    return 0 if example.targets is None else len(example.targets)
 
 
 def shown_image(record: Picture) -> str:

@@ -1,0 +1,45 @@
+"""What the K: and L: fields of an ABC tune say: the signature of its key, and how long a note without a length is."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ostinato.errors import InputError
+
+SIGNATURES = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F#": 6, "C#": 7, "F": -1, "BB": -2, "EB": -3, "AB": -4, "DB": -5, "GB": -6,
+              "CB": -7, "G#": 8, "D#": 9, "A#": 10}  # fmt: skip
+MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
+ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+
+
+def unit_length(value: str) -> Fraction:
+    """unit_length("1/8") -> 1/2, in quarters"""
+    found = re.match(r"\s*1/(\d+)\s*$", value) or re.match(r"\s*(1)\s*$", value)
+    if not found or int(found[1]) == 0:
+        raise InputError(f"L:{value} is no length; expected one such as 1/8")
+    return Fraction(4, int(found[1]))
+
+
+def read_key(value: str) -> tuple[int | None, dict[str, int]]:
+    """A K: field -> (sharps of its signature, accidentals of its own): "Ador" -> (1, {}); None where only a clef is named."""
+    value = value.strip()
+    if value.lower().split(" ")[0] in ("none", ""):
+        return 0, {}
+    if value.startswith(("HP", "Hp")):
+        return 2, {}
+    found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", value)
+    if not found:
+        if value.split("=")[0] in ("clef", "octave", "transpose", "staves", "middle", "t") or value in ("bass", "treble", "alto", "tenor"):
+            return None, {}
+        raise InputError(f"K:{value} is no key")
+    word = found[3].lower()
+    mode = "m" if word == "m" else word[:3]
+    if mode not in MODES:
+        if word.startswith(("clef", "tre", "bas", "alt", "ten", "exp", "oct", "tra", "mid", "sta")):
+            mode = ""
+        else:
+            raise InputError(f"K:{value}: {found[3]!r} is no mode")
+    own = {letter.upper(): ACCIDENTALS[sign] for sign, letter in re.findall(r"(\^\^|\^|=|__|_)([a-gA-G])", value[found.end() :])}
+    signature = 0 if word == "exp" or " exp" in value else SIGNATURES[found[1] + found[2].upper()] + MODES[mode]
+    return (signature + 5) % 12 - 5 if abs(signature) > 7 else signature, own
