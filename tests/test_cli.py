@@ -43,7 +43,7 @@ def test_flags_are_the_functions_parameters():
     ([], "required: run|required: RUN"),
     (["x", "--seed", "1.5"], "--seed: expected a whole number, got '1.5'"),
     (["x", "--weight", "heavy"], "--weight: expected a number, got 'heavy'"),
-    (["x", "--kind", "tow"], "--kind: it: no choice 'tow'; did you mean 'two'"),
+    (["x", "--kind", "tow"], "--kind: no choice 'tow'; did you mean 'two'"),
     (["x", "--loud=yes"], "ignored explicit argument 'yes'"),
 ])  # fmt: skip
 def test_wrong_flags(arguments, message):

@@ -33,6 +33,9 @@ COMMANDS = {
 }
 
 
+TAKING_TASKS = ("train", "compare")  # the commands whose first argument is a task; that of the others is a run
+
+
 class OneLineParser(argparse.ArgumentParser):
     """argparse, with errors of one line and exit status 2."""
 
@@ -81,7 +84,7 @@ def reader(field: Field):
         try:
             return options.check_one(field, value, "it")
         except InputError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise argparse.ArgumentTypeError(str(error).removeprefix("it: ")) from None
 
     return read
 
@@ -116,18 +119,23 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         return []
     from ostinato.tasks import TASKS, task_class
 
-    if command in ("train", "compare"):
+    if command in TAKING_TASKS:
         from ostinato.training.options import Options
 
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
         return [(f"the {task.name} task and its model", list(options.fields(task).values())), ("training", training)]
+    return [("decoding", [field for field in task_fields_of_run(arguments) if field.metadata.get("when_predicting")])]
+
+
+def task_fields_of_run(arguments: list[str]) -> list[Field]:
+    """All options of the task of the run among the arguments."""
+    from ostinato.tasks import task_class
     from ostinato.tasks.folder import describe
 
     run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
-    task = task_class(describe(run.split(",")[0])["task"])
-    return [("decoding", [field for field in options.fields(task).values() if field.metadata.get("when_predicting")])]
+    return list(options.fields(task_class(describe(run.split(",")[0])["task"])).values())
 
 
 def subject(arguments: list[str], known: Callable[[str], bool]) -> str:
@@ -149,9 +157,19 @@ def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, A
     if unknown:
         flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
         wrong = unknown[0].split("=")[0]
+        if open_ended and command not in TAKING_TASKS:
+            refuse_fixed(command, arguments, wrong)
         raise InputError(f"ostinato {command}: unknown {'flag' if wrong.startswith('-') else 'argument'} {wrong}"
                          f"{nearest(wrong, flags) if wrong.startswith('-') else f'; see ostinato {command} --help'}")
     return vars(known)
+
+
+def refuse_fixed(command: str, arguments: list[str], flag: str) -> None:
+    """InputError if the flag is an option of the run's task, but one that only training takes."""
+    fields = task_fields_of_run(arguments)
+    if flag.replace("--no-", "--") in [field.flag for field in fields]:
+        changeable = ", ".join(field.flag for field in fields if field.metadata.get("when_predicting")) or "none"
+        raise InputError(f"ostinato {command}: {flag} cannot be changed on a trained model; options that can: {changeable}")
 
 
 OUTPUT_FLAGS = [

@@ -83,6 +83,34 @@ class TestShapes:
             assert len(line["source_tokens"]) == len(source.split())
             assert all(0 <= place < len(line["source_tokens"]) for place in line["alignment"])
 
+    def test_an_empty_line_has_the_same_keys(self, place, ostinato):
+        Path("blank").write_text("one two\n\n")
+        line, blank = map(json.loads, run(ostinato, "predict", "run", "blank", "--json", "--align", "--n-best", "2").splitlines())
+        assert list(blank) == [name for name in line if name != "unknown"]
+        assert (blank["prediction"], blank["tokens"], blank["n_best"][0]["prediction"]) == ("", [], "")
+
+    def test_evaluate_without_files_takes_those_of_the_run(self, place, ostinato):
+        run(ostinato, *TRAIN, "--dev", "train.src", "train.tgt", *TINY, "--out", "new")
+        result = json.loads(run(ostinato, "evaluate", "new", "--json"))
+        assert result["examples"] == 20
+        assert [Path(file).name for file in result["files"]] == ["train.src", "train.tgt"]
+        outcome = ostinato("evaluate", "run")
+        assert outcome.status == 2
+        assert outcome.err.startswith("name the files of a test set after the run: it was tested on a part of its training data")
+
+    def test_sampling_follows_the_seed(self, place, ostinato):
+        one, again, other = (run(ostinato, "predict", "run", "train.src", "--sampling", "--seed", seed) for seed in (1, 1, 2))
+        assert one == again != other
+        assert ostinato("predict", "run", "train.src", "--seed", "-1").status == 2
+
+    def test_a_failed_check_is_a_failure(self, place, ostinato, monkeypatch):
+        from ostinato.commands import verify
+
+        monkeypatch.setattr(verify, "different", lambda *_: 1.0)
+        outcome = ostinato("verify", "run", "train.src", "train.tgt")
+        assert outcome.status == 1
+        assert "3 of" in outcome.out.splitlines()[-1]
+
     def test_score(self, place, ostinato):
         values = list(map(float, run(ostinato, "score", "run", "train.src", "train.tgt").split()))
         result = json.loads(run(ostinato, "score", "run", "train.src", "train.tgt", "--json"))

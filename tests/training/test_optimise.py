@@ -144,3 +144,10 @@ def test_small_data_is_gone_through_more_often():
     assert options.stretched(80) == options.stretched(1000) == options
     assert Options(epochs=10).stretched(1) == Options(epochs=10)
     assert Options(epochs=10, least_steps=800, accumulate=2).stretched(8).epochs == 200
+
+
+def test_a_warm_up_ends_in_time():
+    assert Options(epochs=10, warmup=200).warmed_up_in_time(50).warmup == 50
+    assert Options(epochs=10, warmup=200).warmed_up_in_time(500).warmup == 200
+    assert Options(epochs=10, warmup=200, accumulate=2).warmed_up_in_time(50).warmup == 25
+    assert Options(epochs=0.5).warmed_up_in_time(3).warmup == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
 
 from ostinato.commands.report import as_json
+from ostinato.errors import InputError
 
 
 def benchmark(
@@ -24,6 +26,12 @@ def benchmark(
 
     from ostinato import cells, kernels
 
+    for flag, value in [("--steps", steps), ("--batch", batch), ("--hidden-size", hidden_size)]:
+        if value < 1:
+            raise InputError(f"{flag} must be at least 1; got {value}")
+    for flag, value in [("--seconds", seconds), ("--threads", threads)]:
+        if not 0 <= value < math.inf:
+            raise InputError(f"{flag} must be at least 0; got {value}")
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:

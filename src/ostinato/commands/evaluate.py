@@ -12,7 +12,7 @@ from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import tell, track
 from ostinato.commands.report import as_json, number, scores, table
-from ostinato.data.samples import sample
+from ostinato.commands.tested import tested_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
@@ -21,13 +21,15 @@ from ostinato.metrics.significance import paired
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
+FILES_NEEDED = "name the files of a test set after the run: it was tested on a part of its training data, or on files that are gone"
+
 
 def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None = None, device: str = "cpu", seed: int = 1,  # noqa: B006
              **changes) -> dict[str, Any]:
     """The scores of a trained model on a test set, each with its 95 % interval and a baseline's beside it.
 
     run       the folder that `ostinato train` made; several, joined by commas, decode together
-    files     the test set, in the format that the task reads; without any, the packaged sample's
+    files     the test set, in the format that the task reads; without any, those that the run was tested on
     against   another run: is the difference between the two more than chance? (paired test)
     device    cpu, cuda, or auto
     seed      of the resampling behind intervals and tests
@@ -35,7 +37,7 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
-    files = list(files) or [str(sample(task.sample)["test"])]
+    files = list(files) or tested_files(trained, FILES_NEEDED)
     records = task.read(files)
     result, counts, _ = measure(task, trained.network, records, seed=seed)
     notes = list(task.notices)

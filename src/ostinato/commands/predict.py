@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+import torch
+
+from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.data.files import write_atomically
@@ -28,21 +31,25 @@ class Answers:
         return self.task.written(self.predictions, output)
 
 
-def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu", moses: bool = False, **changes) -> Answers:  # noqa: B006
+def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu", seed: int = 1, moses: bool = False,  # noqa: B006
+            **changes) -> Answers:
     """The model's answers, one line for each line of input.
 
     run     the folder that `ostinato train` made; several, joined by commas, decode together
     files   what to read; - is standard input
     device  cpu, cuda, or auto
+    seed    of what is drawn at random (--sampling)
     moses   with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features ||| score
     """
     from ostinato.commands.device import choose
 
+    check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return Answers(answers(trained, files or ["-"], moses), trained.task)
+    return Answers(answers(trained, files or ["-"], moses, seed), trained.task)
 
 
-def answers(trained: Trained, files: list[str], moses: bool) -> Iterator[Prediction]:
+def answers(trained: Trained, files: list[str], moses: bool, seed: int) -> Iterator[Prediction]:
+    torch.manual_seed(seed)
     # somebody who types wants each answer at once
     ahead = 1 if list(files) == ["-"] and sys.stdin.isatty() else WINDOW
     found = trained.task.answers(trained.network, iter(trained.task.read_inputs(files)), ahead)

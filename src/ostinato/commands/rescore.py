@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ostinato.commands.device import choose
 from ostinato.commands.progress import say
 from ostinato.commands.report import as_json
+from ostinato.commands.tested import tested_files
 from ostinato.data.nbest import Candidate, format_nbest, read_nbest
-from ostinato.data.samples import sample
 from ostinato.decoding.nbest import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
-from ostinato.tasks.folder import Trained, load, read_json
+from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
 
@@ -41,7 +40,7 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
     if not 0 <= weight <= 1:
         raise InputError(f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}")
     candidates = read_nbest(nbest)
-    records = list(trained.task.read_inputs([source])) if source else tested_records(trained, SOURCE_NEEDED)
+    records = list(trained.task.read_inputs([source])) if source else trained.task.read(tested_files(trained, SOURCE_NEEDED))
     model = log_probabilities(trained, candidates, records, nbest)
     if tune:
         weight = tuned_weight(trained, tune)
@@ -54,16 +53,6 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
 
 
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
-
-
-def tested_records(trained: Trained, otherwise: str) -> list[Record]:
-    """What the run was tested on: the sentences that a list is about if nothing else is said; `otherwise` an InputError."""
-    plan = trained.folder / "training" / "plan.json"
-    saved = read_json(plan) if plan.is_file() else {}
-    files = saved.get("test") or saved.get("dev") or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
-    if not files or not all(Path(file).is_file() for file in files):
-        raise InputError(otherwise)
-    return trained.task.read(files)
 
 
 def log_probabilities(trained: Trained, candidates: Sequence[Candidate], records: Sequence[Record], nbest: str) -> list[float]:

@@ -78,7 +78,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
     batches = make_batches(built, data, training, plan.seed)
-    training = stretched(training, plan, batches)
+    training = fitted(training, plan, batches)
     optimizer = None if built.solved else build_optimizer(network, training)
     # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
         tell([*data.said, *built.notices])
         schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
         if going_on:
-            before = stretched(started.build_options(), started, batches)
+            before = fitted(started.build_options(), started, batches)
             tell(moved(Schedule(before, started.time_limit, schedule.spent), schedule, saved))
         resumed_step = saved.position.step if going_on else None
         curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
@@ -101,9 +101,10 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
                       saved.counters.get("tokens", 0), saved.counters.get("training_seconds", 0.0))
 
 
-def stretched(training: Options, plan: Plan, batches: Shuffled) -> Options:
-    """With more epochs where the data is small, unless the plan says how many."""
-    return training if "epochs" in plan.values else training.stretched(len(batches))
+def fitted(training: Options, plan: Plan, batches: Shuffled) -> Options:
+    """With more epochs and a shorter warm-up where the data is small, unless the plan says how many or how long."""
+    training = training if "epochs" in plan.values else training.stretched(len(batches))
+    return training if "warmup" in plan.values else training.warmed_up_in_time(len(batches))
 
 
 def fresh_network(task: Task, data: Data) -> nn.Module:

@@ -14,7 +14,7 @@ from torch import nn
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
 from ostinato.commands.report import as_json, table
-from ostinato.commands.rescore import tested_records
+from ostinato.commands.tested import tested_files
 from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
 from ostinato.errors import InputError
 from ostinato.inspection.verify import Check
@@ -43,7 +43,7 @@ def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: i
     if isinstance(run, nn.Module):
         return layer_checks(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = (trained.task.read(files) if files else tested_records(trained, FILES_NEEDED))[:examples]
+    records = trained.task.read(files or tested_files(trained, FILES_NEEDED))[:examples]
     return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
 
 
@@ -101,12 +101,18 @@ def after_saving(network: nn.Module) -> nn.Module:
 
 
 def lines(result: list[dict[str, Any]], *, json: bool = False) -> Iterator[str]:
+    failed = sum(not row["passed"] for row in result)
     if json:
-        yield as_json({"passed": all(row["passed"] for row in result), "checks": result})
-        return
+        yield as_json({"passed": not failed, "checks": result})
+    else:
+        yield from as_table(result)
+        yield f"{failed} of {len(result)} checks failed" if failed else f"all {len(result)} checks hold"
+    if failed:
+        raise SystemExit(1)
+
+
+def as_table(result: list[dict[str, Any]]) -> Iterator[str]:
     rows = [[row["part"], row["name"], "-" if row["deviation"] is None else f"{row['deviation']:.1e}",
              "-" if row["deviation"] is None else f"{row['allowed']:.0e}",
              row["reason"] if row["deviation"] is None else "yes" if row["passed"] else "NO"] for row in result]  # fmt: skip
     yield from table(["part", "check", "deviation", "allowed", "holds"], rows)
-    failed = sum(not row["passed"] for row in result)
-    yield f"{failed} of {len(result)} checks failed" if failed else f"all {len(result)} checks hold"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ostinato.data.alignment import where_they_part
-from ostinato.data.table import is_table, read_table
+from ostinato.data.delimited import delimiter_of
+from ostinato.data.table import ALIASES, is_table, read_table
 from ostinato.data.text import FilePath, iterate_lines, read_lines, shown
 from ostinato.errors import InputError
 
@@ -44,6 +46,9 @@ def read_pairs(
     if not files:
         raise InputError("no file given; expected two aligned text files, or one table with source and target columns")
     names = {"source": source_column, "target": target_column}
+    if len(files) == 1 and not (is_table(files[0]) or any(names.values()) or like_a_table(files[0])):
+        raise InputError(f"{shown(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
+                         "source and target, such as a .tsv")
     if len(files) == 1 or all(is_table(file) for file in files):
         rows = (row for file in files for row in read_table(file, tuple(names), names=names, keep_blank=keep_blank))
         pairs = [Pair(one_line(row.text("source")), one_line(row.text("target"))) for row in rows]
@@ -60,6 +65,15 @@ def read_pairs(
         pairs = without_blanks(pairs, name, said)
     report(said, notices)
     return pairs
+
+
+def like_a_table(file: FilePath) -> bool:
+    """Whether the first line of a file with another name looks like a table's: an object, tabs, or a header that names a target."""
+    if os.fspath(file) == "-":  # what is read of a pipe is gone
+        return True
+    first = next(iterate_lines(file), "{")
+    header = {name.strip().lower() for name in first.split(delimiter_of(first))}
+    return first.lstrip().startswith("{") or "\t" in first or not header.isdisjoint({"target", *ALIASES["target"]})
 
 
 def read_sources(

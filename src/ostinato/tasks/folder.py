@@ -87,6 +87,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
     """The checked contents of a run's model.json."""
     folder = Path(folder)
     path = folder / "model.json"
+    if folder.is_file():
+        raise InputError(f"{folder}: a file; name the folder that `ostinato train` made")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
     if not path.is_file():

@@ -37,7 +37,7 @@ class Translation(Task):
     example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
-    training = {"epochs": 12.0, "batch_tokens": 1200, "optimizer": "adam", "learning_rate": 0.002, "beta2": 0.98,
+    training = {"epochs": 12.0, "least_steps": 800, "batch_tokens": 1200, "optimizer": "adam", "learning_rate": 0.002, "beta2": 0.98,
                 "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
     sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
 
@@ -54,8 +54,8 @@ class Translation(Task):
                                      minimum=0, maximum=0.99)
     maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
     long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters", when_predicting=True)
-    source_column: str | None = option(None, "the column of the source (default: source, src)")
-    target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)")
+    source_column: str | None = option(None, "the column of the source (default: source, src)", when_predicting=True)
+    target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)", when_predicting=True)
     # the model
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(512, "units of each layer, both directions of the encoder together", minimum=1)
@@ -105,6 +105,9 @@ class Translation(Task):
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
+        for asked, name in ((self.align, "--align"), (self.copy_unknown, "--copy-unknown")):
+            if asked and self.attention == "none":
+                raise InputError(f"{name} needs attention; this model has none (--attention none)")
         if self.sampling and self.n_best > 1:
             raise InputError("--sampling gives one translation for each sentence; leave out --n-best")
         if self.sparse_embeddings and self.tied:
@@ -236,17 +239,26 @@ class Translation(Task):
 
     def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Prediction]:
         examples = [self.encode(record) for record in records]
-        predictions = [Prediction("", {"log_probability": 0.0})] * len(records)
+        predictions = [self.nothing()] * len(records)
         for rows in by_length(examples):
             for row, hypotheses in zip(rows, self.search(network, [examples[row] for row in rows]), strict=True):
                 predictions[row] = self.decode(hypotheses, records[row])
         return predictions
 
+    def nothing(self) -> Prediction:
+        """The answer to an empty source, with all that other answers have."""
+        details: dict[str, Any] = {"log_probability": 0.0}
+        if self.n_best > 1:
+            details["n_best"] = [{"prediction": "", "log_probability": 0.0}]
+        if self.align:
+            details |= {"source_tokens": [], "tokens": [], "alignment": []}
+        return Prediction("", details)
+
     def search(self, network: nn.Module, examples: list[Example]) -> list[list[Hypothesis]]:
         device = next(network.parameters()).device
         batch = collate([example._replace(targets=None) for example in examples]).to(device)
         longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
-        settings = {"maximum_length": longest, "watch_attention": self.attention != "none" and (self.align or self.copy_unknown)}
+        settings = {"maximum_length": longest, "watch_attention": self.align or self.copy_unknown}
         with torch.inference_mode():
             if self.sampling:
                 return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
