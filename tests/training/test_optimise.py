@@ -146,8 +146,8 @@ def test_small_data_is_gone_through_more_often():
     assert Options(epochs=10, least_steps=800, accumulate=2).stretched(8).epochs == 200
 
 
-def test_a_warm_up_ends_in_time():
-    assert Options(epochs=10, warmup=200).warmed_up_in_time(50).warmup == 50
-    assert Options(epochs=10, warmup=200).warmed_up_in_time(500).warmup == 200
-    assert Options(epochs=10, warmup=200, accumulate=2).warmed_up_in_time(50).warmup == 25
-    assert Options(epochs=0.5).warmed_up_in_time(3).warmup == 0
+def test_a_warm_up_ends_with_the_first_epoch():
+    assert Options(warmup=200).warmed_up_in_an_epoch(50).warmup == 50
+    assert Options(warmup=200).warmed_up_in_an_epoch(500).warmup == 200
+    assert Options(warmup=200, accumulate=2).warmed_up_in_an_epoch(51).warmup == 26
+    assert Options().warmed_up_in_an_epoch(3).warmup == 0

@@ -104,7 +104,7 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
 def fitted(training: Options, plan: Plan, batches: Shuffled) -> Options:
     """With more epochs and a shorter warm-up where the data is small, unless the plan says how many or how long."""
     training = training if "epochs" in plan.values else training.stretched(len(batches))
-    return training if "warmup" in plan.values else training.warmed_up_in_time(len(batches))
+    return training if "warmup" in plan.values else training.warmed_up_in_an_epoch(len(batches))
 
 
 def fresh_network(task: Task, data: Data) -> nn.Module:

@@ -23,7 +23,7 @@ from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
-FILES_NEEDED = "name the files of some examples after the run: it was tested on a part of its training data"
+FILES_NEEDED = "name the files of some examples after the run: those that it was made from are gone"
 ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
 
 
@@ -32,7 +32,7 @@ def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: i
     """Does padding, batching, order, chunking, saving or a kernel change an answer of this model? It must not.
 
     run       the folder that `ostinato train` made; in Python also a model, or any module with Recurrent layers in it
-    files     examples to ask about (default: some of the run's test set)
+    files     examples to ask about (default: some of the run's test set, or of what it was trained on)
     examples  how many of them
     device    cpu, cuda, or auto
     seed      of the inputs made up for the single layers
@@ -43,7 +43,7 @@ def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: i
     if isinstance(run, nn.Module):
         return layer_checks(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = trained.task.read(files or tested_files(trained, FILES_NEEDED))[:examples]
+    records = trained.task.read(files or tested_files(trained, FILES_NEEDED, any_examples=True))[:examples]
     return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
 
 

@@ -329,7 +329,8 @@ class Translation(Task):
         return record.source
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
-        return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run} SOURCE TARGET --beam 10", f"ostinato verify {run}"]
+        files = "" if file is None else " SOURCE TARGET"
+        return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run}{files} --beam 10", f"ostinato verify {run}"]
 
     def show(self, record: Pair, prediction: Prediction) -> dict[str, str]:
         return {"source": record.source, "reference": record.target, "prediction": prediction.text}

@@ -43,7 +43,7 @@ class Options:
     normalise: Literal["tokens", "sequences"] = option("tokens", "the summed loss of a step is divided by their number")
 
     schedule: ScheduleName = option("constant", "how the learning rate changes")
-    warmup: int = option(0, "steps over which the learning rate grows from zero (a task's own: a tenth of the run at most)", minimum=0)
+    warmup: int = option(0, "steps over which the learning rate grows from zero (unless given: an epoch at most)", minimum=0)
     halve_from: float = option(5.0, "halve: the epoch from which on the rate is lowered", minimum=0)
     halve_every: float = option(0.5, "halve: lowered again after so many epochs", above=0)
     decay_factor: float = option(0.5, "halve, plateau: what the rate is multiplied by", above=0, maximum=1)
@@ -71,11 +71,11 @@ class Options:
         factor = max(1.0, self.least_steps / max(1.0, self.epochs * steps / self.accumulate))
         return replace(self, epochs=factor * self.epochs, evaluate_every=factor * self.evaluate_every)
 
-    def warmed_up_in_time(self, steps: int) -> Options:
-        """The same with a warm-up of a tenth of the run at most, where an epoch has so many `steps`.
+    def warmed_up_in_an_epoch(self, batches: int) -> Options:
+        """The same with a warm-up of an epoch of so many batches at most (and so not of where the run ends, which may move).
 
-        Options(epochs=10, warmup=200).warmed_up_in_time(50) -> Options(epochs=10, warmup=50, ...)"""
-        return replace(self, warmup=min(self.warmup, round(self.epochs * steps / self.accumulate / 10)))
+        Options(warmup=200).warmed_up_in_an_epoch(50) -> Options(warmup=50, ...)"""
+        return replace(self, warmup=min(self.warmup, -(-batches // self.accumulate)))
 
     @property
     def initial_rate(self) -> float:
