@@ -11,7 +11,8 @@ shakespeare  tiny Shakespeare (https://github.com/karpathy/char-rnn, data/tinysh
 ptb          ptb.train.txt, ptb.valid.txt and ptb.test.txt as Mikolov prepared them, 10,000 words; perplexity of the test text
 training     2 x 200 and 2 x 650 LSTM units, 10,000 words, batches of 20 x 35, SGD: beside the loop of pytorch's
              examples/word_language_model, written out in plain_language_model.py, on the same made-up numbers in turns
-generation   characters (1 x 512 units) and words (2 x 200 units), 1 and 64 samples: beside a loop over torch.nn.LSTMCell"""
+generation   characters (1 x 512 units) and words (2 x 200 units, 10,000 words), 1 and 64 samples, weights in each format: the whole
+             way to the text, beside a loop over torch.nn.LSTMCell that makes numbers"""
 
 from __future__ import annotations
 
@@ -32,9 +33,13 @@ import ostinato
 from ostinato import CELLS
 from ostinato.commands.report import table
 from ostinato.data.batch import Batch
-from ostinato.decoding.stream import Stream
+from ostinato.data.units import Characters, Words
+from ostinato.data.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
+from ostinato.layers.streaming import FORMATS
 from ostinato.models.language_model import LanguageModel
+from ostinato.tasks.language import Language
+from ostinato.tasks.task import Request
 from ostinato.training.loop import train
 from plain_language_model import PlainLanguageModel, generate_plainly, train_plainly
 from setting import find, setting, write
@@ -117,21 +122,24 @@ def in_turns(contenders: dict[str, Callable[[], int]], seconds: float) -> dict[s
     return {name: statistics.median(each) for name, each in speeds.items()}
 
 
-def compared(name: str, speeds: dict[str, float]) -> dict[str, Any]:
-    both = {f"{each}, tokens/s": speed for each, speed in speeds.items()}
-    return {"what": name, **both, "times": speeds["ostinato"] / speeds["torch.nn"]}
+def compared(name: str, speeds: dict[str, float]) -> list[dict[str, Any]]:
+    """A row for each of ours: tokens a second, and how many times that is of the plain loop's."""
+    plain = speeds.pop("torch.nn")
+    return [{"what": name, "with": setting_, "ostinato, tokens/s": speed, "torch.nn, tokens/s": plain, "times": speed / plain}
+            for setting_, speed in speeds.items()]
 
 
 def training(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str, Any]]]:
-    """The same batches through both, each with its own weights of the same sizes."""
+    """The same batches through each, each with its own weights of the same sizes."""
     rows = []
     for size in (200, 650):
         torch.manual_seed(arguments.seed)
         numbers = torch.randint(0, WORDS, (ROWS, 10 * STEPS + 1))
-        ours = LanguageModel(Embedding(WORDS, size), CELLS["lstm"], size, layers=2)
-        steps = partial(train_ours, ours, numbers)
-        plain = partial(train_plainly, PlainLanguageModel(WORDS, size, layers=2), numbers, STEPS)
-        rows.append(compared(f"2 x {size}", in_turns({"ostinato": steps, "torch.nn": plain}, arguments.seconds)))
+        contenders = {"torch.nn": partial(train_plainly, PlainLanguageModel(WORDS, size, layers=2), numbers, STEPS)}
+        for name, precision in [("float32", "float32"), ("--output-precision bfloat16", "bfloat16")]:
+            model = LanguageModel(Embedding(WORDS, size), CELLS["lstm"], size, layers=2, output_precision=precision)
+            contenders[name] = partial(train_ours, model, numbers)
+        rows += compared(f"2 x {size}", in_turns(contenders, arguments.seconds))
     return list(rows[0]), rows
 
 
@@ -145,23 +153,26 @@ def train_ours(model: LanguageModel, numbers: torch.Tensor) -> int:
 
 
 def generation(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str, Any]]]:
-    """Sampling at temperature 1 from untrained weights, which takes as long as from trained ones."""
+    """Sampling at temperature 1 from untrained weights, which takes as long as from trained ones: ours as `ostinato generate` does,
+    to the text; the plain loop makes numbers."""
     rows = []
-    for name, words, embedding, size, layers in [("characters, 1 x 512", 65, 64, 512, 1), ("words, 2 x 200", WORDS, 200, 200, 2)]:
-        ours = LanguageModel(Embedding(words, embedding), CELLS["lstm"], size, layers=layers).eval()
+    letters, words = Vocabulary([chr(48 + place) for place in range(61)]), Vocabulary([f"word{number}" for number in range(WORDS - 4)])
+    for name, units, embedding, size, layers in [("characters, 1 x 512", Characters(letters), 64, 512, 1),
+                                                 ("words, 2 x 200", Words(words, tokenized=True), 200, 200, 2)]:
+        model = LanguageModel(Embedding(len(units), embedding), CELLS["lstm"], size, layers=layers).eval()
         for samples in (1, 64):
-            plain = partial(generate_plainly, words, embedding, size, layers, samples)
-            speeds = in_turns({"ostinato": partial(generate_ours, ours, samples), "torch.nn": plain}, arguments.seconds)
-            rows.append(compared(f"{name}, {samples} at a time", speeds))
+            contenders = {"torch.nn": partial(generate_plainly, len(units), embedding, size, layers, samples)}
+            for weights in FORMATS:
+                task = Language(unit=units.name, weights=weights)
+                task.units = units
+                contenders[weights if weights == "float32" else f"--weights {weights}"] = partial(generate_ours, task, model, samples)
+            rows += compared(f"{name}, {samples} at a time", in_turns(contenders, arguments.seconds))
     return list(rows[0]), rows
 
 
-def generate_ours(model: LanguageModel, samples: int, steps: int = 200) -> int:
-    with torch.inference_mode():
-        logits, state = model.read(torch.zeros(samples, 1, dtype=torch.int64), model.start(samples))
-    stream = Stream(model.quick_step(state) if samples == 1 else model.step, logits, state, seeds=range(samples))
-    for _ in range(steps):
-        next(stream)
+def generate_ours(task: Language, model: LanguageModel, samples: int, steps: int = 200) -> int:
+    for _ in task.generate(model, Request(length=steps, samples=samples)):
+        pass
     return samples * steps
 
 

@@ -34,6 +34,7 @@ def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
 @pytest.mark.parametrize(("N", "ignored"), [(1, 0), (1, 1), (7, 0), (7, 3), (40, 40), (0, 0)])
 def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bias):
     monkeypatch.setattr(module, "PIECE", 4)
+    monkeypatch.setattr(module, "TOGETHER", 1)
     for a, b in zip(*both(N, 5, 11, bias=bias, smoothing=smoothing, ignored=ignored), strict=True):
         torch.testing.assert_close(a, b)
 
@@ -45,6 +46,7 @@ def test_float32(monkeypatch, N, H, V, smoothing, isa):
     if isa is not None:
         monkeypatch.setattr(native, "chosen", isa)
     monkeypatch.setattr(module, "PIECE", 20)
+    monkeypatch.setattr(module, "TOGETHER", 1)
     monkeypatch.setattr(module, "WORDS", 40)
     for a, b in zip(*both(N, H, V, smoothing=smoothing, ignored=N // 5, dtype=torch.float32), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
@@ -54,7 +56,7 @@ def test_float32(monkeypatch, N, H, V, smoothing, isa):
 @pytest.mark.parametrize("wanted", [(True, True, True), (True, False, False), (False, True, True)])
 def test_products_of_bfloat16(monkeypatch, kernels, wanted):
     """Off by what rounding to 8 binary digits does, 1 part in 256 at most, and exact where nothing is rounded."""
-    monkeypatch.setattr(module, "NARROW", 3000)
+    monkeypatch.setattr(module, "TOGETHER", 3000)
     generator = torch.Generator().manual_seed(1)
     shapes = (50, 64), (300, 64), (300,)
     leaves = [torch.randn(shape, generator=generator) / 2 for shape in shapes]
@@ -79,6 +81,7 @@ def test_products_of_bfloat16(monkeypatch, kernels, wanted):
 
 def test_a_second_backward_pass_finds_the_same(monkeypatch):
     monkeypatch.setattr(module, "PIECE", 4)
+    monkeypatch.setattr(module, "TOGETHER", 1)
     hidden, weight, bias = (torch.randn(shape, requires_grad=True) for shape in ((9, 4), (11, 4), (11,)))
     targets = torch.tensor([1, 2, -100, 3, 4, 5, 6, 7, 8])
     loss = linear_cross_entropy(hidden, weight, bias, targets)

@@ -89,6 +89,14 @@ def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
     assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
 
 
+def test_bfloat16_rounds_while_training_alone():
+    exact, rounded = model(size=16), model(size=16, output_precision="bfloat16")
+    assert exact.loss(batch()).total.item() == rounded.loss(batch()).total.item()
+    found = rounded.train().loss(batch()).total.item()
+    assert found != exact.train().loss(batch()).total.item()
+    assert found == pytest.approx(exact.loss(batch()).total.item(), rel=0.01)
+
+
 def test_locked_dropout_hides_the_same_units_at_each_step():
     made = model(rates=Rates(outputs=0.5, locked=True)).train()
     hidden, _, _ = made.hidden(batch().inputs, None)

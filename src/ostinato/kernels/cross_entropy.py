@@ -15,8 +15,8 @@ from ostinato.kernels import native
 from ostinato.kernels.switch import switched_off
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
-PIECE = 128  # rows whose logits exist at a time, or an eighth of all: the fewer, the oftener the weight's gradient is passed over
-NARROW = 1 << 22  # logits that exist at a time in bfloat16
+TOGETHER = 1 << 22  # logits that exist at a time,
+PIECE = 128  # or so many rows of them, or an eighth of all: the fewer, the oftener the weight and its gradient are passed over
 WORDS = 2048  # whose weights are packed at a time
 PRECISIONS = ("float32", "bfloat16")
 
@@ -100,7 +100,9 @@ def loss_and_gradients(hidden, weight, bias, targets, smoothing, precision, want
         torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
     ]
     one_piece = pieces(hidden, weight, bias, targets, precision)
-    most = max(1, NARROW // max(1, len(weight))) if precision == "bfloat16" else max(PIECE, len(hidden) // 8)
+    most = max(1, TOGETHER // max(1, len(weight)))
+    if precision != "bfloat16":
+        most = max(most, PIECE, len(hidden) // 8)
     number = -(-len(hidden) // most)
     for i in range(number):
         piece = slice(len(hidden) * i // number, len(hidden) * (i + 1) // number)

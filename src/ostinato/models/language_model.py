@@ -46,12 +46,14 @@ class LanguageModel(nn.Module):
     activation    alpha of the pull on the outputs' squares, `temporal` beta of that on their change from step to step (Merity,
                   McCann and Socher 2017, equations 1 and 2); both after and before dropout as there
     recurrent_dropout, weight_drop, zoneout   inside the recurrence; see cells.regularise
+    output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
     def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int | Sequence[int], *, layers: int = 1, tied: bool = False,
                  rates: Rates = NOTHING, activation: float = 0.0, temporal: float = 0.0, recurrent_dropout: float = 0.0,
-                 weight_drop: float = 0.0, zoneout: float = 0.0):  # fmt: skip
+                 weight_drop: float = 0.0, zoneout: float = 0.0, output_precision: str = "float32"):  # fmt: skip
         super().__init__()
+        self.output_precision = output_precision
         self.embedding, self.rates, self.activation, self.temporal = embedding, rates, activation, temporal
         self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size, layers=layers, dropout=rates.layers, locked=rates.locked,
                                    recurrent_dropout=recurrent_dropout, weight_drop=weight_drop, zoneout=zoneout)
@@ -78,7 +80,8 @@ class LanguageModel(nn.Module):
         """Every row is full to its last step, or padded on the right (whose state then is of no use)."""
         hidden, (raw, outputs), state = self.hidden(batch.inputs, state)
         wanted = batch.targets.flatten()
-        total = linear_cross_entropy(hidden.flatten(0, 1), self.output.weight, self.output.bias, wanted)
+        total = linear_cross_entropy(hidden.flatten(0, 1), self.output.weight, self.output.bias, wanted,
+                                     precision=self.output_precision if self.training else "float32")
         count = int((wanted != IGNORE).sum())
         if self.training and self.activation:
             total = total + self.activation * count * outputs.square().mean()

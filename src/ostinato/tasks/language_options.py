@@ -41,6 +41,8 @@ class LanguageOptions:
     zoneout: float = option(0.0, "how likely a unit of the state stays as it is (Krueger et al. 2017)", minimum=0, maximum=0.99)
     activation_pull: float = option(0.0, "of outputs towards zero: alpha of Merity et al. 2018", minimum=0)
     temporal_pull: float = option(0.0, "of outputs towards those of the step before: beta of Merity et al. 2018", minimum=0)
+    output_precision: Literal["float32", "bfloat16"] = option(
+        "float32", "of the output layer's products while training; bfloat16 is quicker where the processor has instructions for it")
     initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
     baseline_order: int | None = option(None, "longest n-gram of the baseline (default: words and subwords 5, characters 8)",
                                         minimum=1, maximum=20)
