@@ -67,7 +67,12 @@ def add_flag(parser: argparse.ArgumentParser, field: Field) -> None:
     parser.add_argument(field.flag, type=reader(field), nargs="+" if field.many else None, **settings)
 
 
+METAVARS = {"out": "RUN", "against": "RUN", "recipe": "NAME|FILE", "time_limit": "TIME", "device": "cpu|cuda|auto"}
+
+
 def metavar(field: Field) -> str:
+    if field.name in METAVARS:
+        return METAVARS[field.name]
     return "FILE" if field.name in ("train", "dev", "test", "output", "source", "embeddings") or field.many else "TEXT"
 
 
@@ -89,17 +94,21 @@ def reader(field: Field):
     return read
 
 
-def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Field]]], extra: Iterable[Field]) -> OneLineParser:
+def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Field]]], extra: Iterable[Field],
+                 examples: Iterable[str] = ()) -> OneLineParser:
     """The parser of one command: its parameters, then groups of a task's options."""
     from ostinato.signature import parameters, summary
 
     positional, flags, _ = parameters(function)
-    parser = OneLineParser(prog=f"ostinato {name}", description=summary(function), epilog=f"Example: {COMMANDS[name].split(': ', 1)[1]}")
+    examples = list(examples) or [COMMANDS[name].split(": ", 1)[1]]
+    usage = " ".join(["ostinato", name, *map(shown_argument, positional), "[options]"])
+    parser = OneLineParser(prog=f"ostinato {name}", usage=usage,
+                           description="\n  ".join([f"{summary(function)}\n\nExamples:", *examples]))
     for field in positional:
         required = field.default is inspect.Parameter.empty
         nargs = ("+" if required else "*") if field.many else (None if required else "?")
         default = {} if required else {"default": field.default}
-        parser.add_argument(field.name, nargs=nargs, metavar=field.name.upper().rstrip("S") if field.many else field.name.upper(),
+        parser.add_argument(field.name, nargs=nargs, metavar=shown_name(field),
                             help=field.metadata["help"].replace("%", "%%"), **default)
     own = [*flags, *extra]
     for field in own:
@@ -111,6 +120,31 @@ def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Fi
             if field.name not in taken:
                 add_flag(group, field)
     return parser
+
+
+def shown_name(field: Field) -> str:
+    """files -> FILE, run -> RUN"""
+    return field.name.upper().rstrip("S") if field.many else field.name.upper()
+
+
+def shown_argument(field: Field) -> str:
+    """files -> FILE..., or [FILE...] where there may be none"""
+    name = shown_name(field) + "..." * field.many
+    return name if field.default is inspect.Parameter.empty else f"[{name}]"
+
+
+def examples_of(command: str, module: ModuleType, arguments: list[str]) -> list[str]:
+    """What `--help` begins with: the command's own examples; for `train TASK` those of the task, with its recipes."""
+    own = list(getattr(module, "EXAMPLES", ()))
+    if command != "train" or all(argument.startswith("-") for argument in arguments):
+        return own
+    from ostinato.commands.recipe import names_for
+    from ostinato.tasks import TASKS, task_class
+
+    task = task_class(subject(arguments, TASKS.__contains__))
+    return [f"ostinato train {task.name}{' ' * 10}# on the sample that the package carries", task.example,
+            *(f"ostinato train {task.name} --recipe {name} ..." for name in names_for(task.name)),
+            f"ostinato train {task.name} --out runs/{task.name} --resume{' ' * 10}# what was stopped goes on"]
 
 
 def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Field]]]:
@@ -125,7 +159,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
-        return [(f"the {task.name} task and its model", list(options.fields(task).values())), ("training", training)]
+        return [(f"the {task.name} task, which reads {task.reads}", list(options.fields(task).values())), ("training", training)]
     return [("decoding", [field for field in task_fields_of_run(arguments) if field.metadata.get("when_predicting")])]
 
 
@@ -152,7 +186,8 @@ def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, A
     function = getattr(module, command)
     open_ended = parameters(function)[2]
     groups = task_options(command, arguments) if open_ended else []
-    parser = build_parser(command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else ())
+    examples = examples_of(command, module, arguments) if open_ended else getattr(module, "EXAMPLES", ())
+    parser = build_parser(command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else (), examples)
     known, unknown = parser.parse_known_args(arguments)
     if unknown:
         flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]

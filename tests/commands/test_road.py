@@ -18,6 +18,7 @@ import pytest
 from conftest import TINY, write_toy
 from ostinato.cli import COMMANDS
 from ostinato.commands.recipe import names
+from ostinato.tasks import TASKS
 
 
 def recipe_task(name: str) -> str:
@@ -127,7 +128,7 @@ class TestShapes:
 
     def test_tasks_and_verify(self, place, ostinato):
         assert "translation" in run(ostinato, "tasks")
-        assert json.loads(run(ostinato, "tasks", "--json"))[0]["task"] == "translation"
+        assert json.loads(run(ostinato, "tasks", "--json"))["tasks"][0]["task"] == "translation"
         checks = json.loads(run(ostinato, "verify", "run", "train.src", "train.tgt", "--json"))
         assert checks["passed"], [check for check in checks["checks"] if not check["passed"]]
 
@@ -144,7 +145,15 @@ class TestHelp:
     def test_every_command_explains_itself_by_example(self, command, ostinato):
         outcome = ostinato(command, "--help")
         assert outcome.status == 0
-        assert f"Example: ostinato {command}" in outcome.out
+        assert f"Examples:\n  ostinato {command}" in outcome.out
+        assert outcome.out.startswith(f"usage: ostinato {command}")
+
+    @pytest.mark.parametrize("task", TASKS)
+    def test_a_task_explains_itself_by_example(self, task, ostinato):
+        out = run(ostinato, "train", task, "--help")
+        assert out.index(TASKS[task].example) < out.index("--train FILE")
+        recipes = [name for name in names() if recipe_task(name) == task]
+        assert all(f"--recipe {name}" in out for name in recipes)
 
     def test_a_task_lists_its_options(self, ostinato):
         out = run(ostinato, "train", "translation", "--help")

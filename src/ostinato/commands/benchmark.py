@@ -10,6 +10,11 @@ from collections.abc import Callable, Iterator
 from ostinato.commands.report import as_json
 from ostinato.errors import InputError
 
+EXAMPLES = (
+    "ostinato benchmark",
+    "ostinato benchmark --steps 100 --batch 32 --hidden-size 512 --threads 2",
+)
+
 
 def benchmark(
     *, steps: int = 35, batch: int = 20, hidden_size: int = 200, seconds: float = 1.0, threads: int = 0

@@ -23,6 +23,14 @@ from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
 FILES_NEEDED = "name the files of a test set after the run: it was tested on a part of its training data, or on files that are gone"
 
+EXAMPLES = (
+    "ostinato evaluate runs/de-en test.de test.en",
+    "ostinato evaluate runs/de-en test.de test.en --json",
+    "ostinato evaluate runs/one,runs/two test.de test.en          # together, as an ensemble",
+    "ostinato evaluate runs/de-en test.de test.en --against runs/other          # is the difference more than chance?",
+    "ostinato evaluate runs/de-en --help          # with what can be changed on this model",
+)
+
 
 def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None = None, device: str = "cpu", seed: int = 1,  # noqa: B006
              **changes) -> dict[str, Any]:

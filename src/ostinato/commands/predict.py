@@ -17,6 +17,14 @@ from ostinato.tasks.task import Prediction, Task
 
 WINDOW = 2000  # inputs read ahead, so that those of similar length share a batch and memory stays flat
 
+EXAMPLES = (
+    "ostinato predict runs/de-en new.de > new.en",
+    'echo "Ein Hund." | ostinato predict runs/de-en',
+    "ostinato predict runs/de-en new.de --json          # an object a line, with log-probabilities",
+    "ostinato predict runs/de-en new.de --n-best 100 --moses > list.nbest",
+    "ostinato predict runs/de-en --help          # with what can be changed on this model",
+)
+
 
 class Answers:
     """The answers as they come: `for prediction in predict(run, files)`. `written` gives them as lines."""

@@ -17,11 +17,20 @@ def names() -> list[str]:
     return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
 
 
+def names_for(task: str) -> list[str]:
+    """The packaged recipes of a task."""
+    return [name for name in names() if tomllib.loads(packaged(name).read_text(encoding="utf-8")).get("task", task) == task]
+
+
+def packaged(name: str) -> Path:
+    return Path(str(files("ostinato") / "recipes" / f"{name}.toml"))
+
+
 def read_recipe(name: str, task: str) -> dict[str, Any]:
     """The options of a packaged recipe, or of a TOML file; raises InputError for no such recipe, bad TOML, another task."""
     path = Path(name)
     if name in names():
-        path = Path(str(files("ostinato") / "recipes" / f"{name}.toml"))
+        path = packaged(name)
     elif not name.endswith(".toml"):
         raise InputError(f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file")
     try:

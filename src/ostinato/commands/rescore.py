@@ -16,6 +16,12 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
+EXAMPLES = (
+    "ostinato rescore runs/de-en list.nbest --source test.de",
+    "ostinato rescore runs/de-en list.nbest --source test.de --weight 0.7",
+    "ostinato rescore runs/de-en list.nbest --source test.de --tune dev.nbest dev.de dev.en          # the best weight on a dev list",
+)
+
 
 @dataclass
 class Rescored:

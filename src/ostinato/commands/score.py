@@ -9,6 +9,11 @@ from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.tasks.folder import Trained, load
 
+EXAMPLES = (
+    "ostinato score runs/de-en test.de test.en",
+    "ostinato score runs/de-en pairs.tsv --json",
+)
+
 
 def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
     """The natural logarithm of each example's probability (of its target given its source), a line each.

@@ -17,7 +17,7 @@ def lines(result: list[dict[str, str]], *, json: bool = False) -> Iterator[str]:
     if json:
         from ostinato.commands.report import as_json
 
-        yield as_json(result)
+        yield as_json({"tasks": result})
         return
     for each in result:
         yield each["task"]

@@ -9,6 +9,14 @@ from typing import Any
 from ostinato.commands.report import as_json, number, table
 from ostinato.tasks.folder import Trained
 
+EXAMPLES = (
+    "ostinato train translation          # on the sample that the package carries; `ostinato tasks` lists the tasks",
+    "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en",
+    "ostinato train translation --recipe multi30k --train train.de train.en --time-limit 15m --out runs/de-en",
+    "ostinato train translation --out runs/de-en --resume          # what was stopped goes on",
+    "ostinato train translation --help          # with all options of the task",
+)
+
 
 def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[str] = [], out: str | None = None,  # noqa: B006
           recipe: str | None = None, time_limit: str | None = None, seed: int = 1, device: str = "cpu", resume: bool = False,

@@ -26,6 +26,11 @@ from ostinato.tasks.task import Record
 FILES_NEEDED = "name the files of some examples after the run: those that it was made from are gone"
 ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
 
+EXAMPLES = (
+    "ostinato verify runs/de-en",
+    "ostinato verify runs/de-en test.de test.en --examples 50",
+)
+
 
 def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: int = 12, device: str = "cpu",  # noqa: B006
            seed: int = 1) -> list[dict[str, Any]]:
