@@ -14,6 +14,7 @@ from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.tasks.classification import Classification
 from ostinato.tasks.labels import probabilities
+from ostinato.tasks.series_inputs import some_part
 from ostinato.tasks.text_inputs import shortened
 
 WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
@@ -273,3 +274,28 @@ def test_unknown_words_are_told_apart_by_their_letters(files):
     network = plain.network().eval()
     first, second = (probabilities(plain, network, [Labelled(text, "")]) for text in ("warmer", "colder"))
     np.testing.assert_allclose(first, second)
+
+
+def test_few_series_are_learned_in_parts_by_several_networks(files):
+    tasks = {name: Classification(**settings) for name, settings in {
+        "few": {}, "cell": {"model": "gru"}, "whole": {"crop": 1.0}, "last": {"pooling": "last"}, "convolution": {"model": "convolution"},
+        "feedforward": {"model": "feedforward"}}.items()}
+    for task in tasks.values():
+        task.fit(task.read([files["series"]], training=True))
+    assert {name: (task.crop, task.members, task.varies) for name, task in tasks.items()} == {
+        "few": (0.5, 4, True), "cell": (0.5, 4, True), "whole": (1.0, 4, False), "last": (1.0, 4, False), "convolution": (0.5, 1, True),
+        "feedforward": (1.0, 1, False)}
+    assert "a random part of each, half of it at least" in tasks["few"].notices[-1]
+    record = Labelled(np.arange(40.0).reshape(20, 2), "rising")
+    whole = tasks["few"].encode(record).inputs
+    parts = [tasks["few"].encode(record, draw=draw).inputs for draw in range(50)]
+    assert {len(part) for part in parts} == set(range(10, 21))
+    assert all(any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part))) for part in parts)
+    assert len(some_part(np.zeros((1, 2)), 0, 0.5)) == 1
+
+
+def test_series_dropout_and_parts_are_remembered(files, tmp_path):
+    trained = train(files["series"], files["series_test"], tmp_path, epochs=1.0, members=None)
+    again = package.load(tmp_path / "run").task
+    assert (again.crop, again.members) == (trained.task.crop, trained.task.members) == (0.5, 4)
+    assert trained.network.models[0].input_dropout.rate == 0.2

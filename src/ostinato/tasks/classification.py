@@ -24,7 +24,7 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Together
-from ostinato.tasks import classifiers, text_inputs
+from ostinato.tasks import classifiers, series_inputs, text_inputs
 from ostinato.tasks.classification_options import SOLVED, ClassificationOptions
 from ostinato.tasks.labels import (
     count_answers,
@@ -38,7 +38,7 @@ from ostinato.tasks.labels import (
 )
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
 
-CHOSEN = ("weights", "embedding_size", "fixed_length", "members")  # what fit() sets where nothing else was asked for
+CHOSEN = ("weights", "embedding_size", "fixed_length", "members", "crop")  # what fit() sets where nothing else was asked for
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Classification(ClassificationOptions, Task):
     sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16, "members": 1}
     training: ClassVar[dict[str, Any]] = {
         "normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.3, "learning_rate": 0.002, "schedule": "cosine",
-        "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5}  # fmt: skip
+        "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5, "clip_norm": 1.0}  # fmt: skip
     speed_of = "inputs"
     models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
 
@@ -74,6 +74,10 @@ class Classification(ClassificationOptions, Task):
     @property
     def solved(self) -> bool:
         return self.model in SOLVED
+
+    @property
+    def varies(self) -> bool:
+        return self.scaler is not None and self.crop is not None and self.crop < 1 and self.model != "feedforward"
 
     @property
     def many(self) -> bool:
@@ -174,7 +178,7 @@ class Classification(ClassificationOptions, Task):
         if is_text:
             text_inputs.fit(self, [record.inputs for record in records])
         else:
-            self.scaler = Scaler.fit([record.inputs for record in records])
+            series_inputs.fit(self, [record.inputs for record in records])
         if self.model == "feedforward" and self.fixed_length is None:
             self.fixed_length = max(1, int(np.quantile([len(self.encode(record).inputs) for record in records], 0.95)))
         if self.solved:
@@ -195,7 +199,7 @@ class Classification(ClassificationOptions, Task):
         self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
         self.letters = Letters.from_dict(state["letters"]) if "letters" in state else None
         for name in CHOSEN:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name))
 
     def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
         target = targets_of(self.labels_of(record), self.labels, self.many)
@@ -204,7 +208,7 @@ class Classification(ClassificationOptions, Task):
         if self.solved:
             return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
         if self.scaler is not None:
-            return Example(torch.from_numpy(self.scaler(record.inputs)), target)
+            return Example(series_inputs.encode(self, record.inputs, draw), target)
         return text_inputs.encode(self, record.inputs)._replace(targets=target)
 
     # the network

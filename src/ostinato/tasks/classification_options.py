@@ -28,6 +28,8 @@ class ClassificationOptions:
     lowercase: bool = option(True, "lower-case everything")
     tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
+    crop: float | None = option(None, "while training, a random part of each series, at least this share of it (default: 0.5 of fewer than "
+                                "500 series whose steps are pooled by mean, max, attention or ensemble; else 1)", above=0, maximum=1)
     cut: Literal["end", "start", "middle"] = option("end", "which part of a longer text is left out")
     class_weights: Literal["none", "balanced", "root"] = option(
         "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
@@ -42,10 +44,11 @@ class ClassificationOptions:
     character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
     affix_size: int = option(60, "dimensions of what its first and last letters say of a word; 0: they are not looked at", minimum=0)
     members: int | None = option(None, "networks trained side by side, whose probabilities are averaged "
-                                 "(default: 4 for a recurrent network of words that learns from few, up to 400,000; else 1)", minimum=1)
+                                 "(default: 4 for a recurrent network that learns from few: up to 400,000 words, or 20,000 steps "
+                                 "of series; else 1)", minimum=1)
     pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
     dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
-    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0 for series)",
+    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0.2 for series)",
                                          minimum=0, maximum=0.99)
     word_dropout: float | None = option(None, "probability with which a token's vector is dropped everywhere in a text "
                                         "(default: 0.5 of words, 0.2 of subwords, 0 of characters)", minimum=0, maximum=0.99)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}  # a text is told by few of its words, but by all of its letters
 CHARACTER_DROPOUT = 0.1
+SERIES_DROPOUT = 0.2  # of the numbers of a series
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x labels
 
 
@@ -54,7 +55,7 @@ def build_one(task: Classification) -> Classifier:
                           affixes=affixes)
     size = task.scaler.dimensions if embedding is None else task.embedding_size + (speller.output_size if speller is not None else 0)
     body = build_body(task, size)
-    input_dropout = task.dropout if embedding is not None else 0.0
+    input_dropout = task.dropout if embedding is not None else SERIES_DROPOUT
     if task.input_dropout is not None:
         input_dropout = task.input_dropout
     return Classifier(embedding, body, build_head(task, body.output_size), dropout=task.dropout, input_dropout=input_dropout,
