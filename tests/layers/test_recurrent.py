@@ -268,6 +268,13 @@ def test_chunks_need_a_size():
         list(chunks(INPUTS, None, 0))
 
 
+@pytest.mark.parametrize(("cell", "got"), [("lstm", "'lstm'"), (torch.nn.LSTM, "LSTM"), (None, "NoneType")])
+def test_what_is_no_cell(cell, got):
+    with pytest.raises(ValueError, match=re.escape(f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as "
+                                                   f"CELLS['lstm']; got {got}")):
+        Recurrent(cell, 4, 8)
+
+
 def test_a_cell_without_a_formula_says_so():
     with pytest.raises(TypeError, match=r"Cell has no step\(projected, state\)"):
         Recurrent(Cell, 3, 4)(INPUTS)

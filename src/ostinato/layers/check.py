@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ostinato.cells.cell import Cell
+from ostinato.cells.cell import Cell, CellType
 from ostinato.cells.state import State
 
 
@@ -59,6 +59,15 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
         for place, tensor in enumerate(part):
             check_kind(f"state[{number}][{place}]", tensor, x)
     return tuple(state)
+
+
+def made(cell: CellType, input_size: int, hidden_size: int) -> Cell:
+    """A cell of these sizes; a name, a layer of torch.nn and the like are refused."""
+    new = cell(input_size, hidden_size) if callable(cell) else cell
+    if not isinstance(new, Cell):
+        got = repr(cell) if isinstance(cell, str) else getattr(cell, "__name__", type(cell).__name__)
+        raise ValueError(f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as CELLS['lstm']; got {got}")
+    return new
 
 
 def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:

@@ -12,7 +12,7 @@ from ostinato.cells.cell import Cell, CellType, real, reverse
 from ostinato.cells.regularise import regularised
 from ostinato.cells.state import State
 from ostinato.layers.align import roll_rows, starts_and_lengths
-from ostinato.layers.check import check_inputs, check_lengths, check_options, check_state, sizes_of_layers
+from ostinato.layers.check import check_inputs, check_lengths, check_options, check_state, made, sizes_of_layers
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recompute import run_in_blocks
 from ostinato.layers.trace import Trace, traced_run
@@ -72,7 +72,7 @@ class Recurrent(nn.Module):
         self.cells = nn.ModuleList()
         width = input_size
         for layer, size in enumerate(sizes_of_layers(hidden_size, layers)):
-            self.cells.extend(cell(width, size) for _ in range(self.directions))
+            self.cells.extend(made(cell, width, size) for _ in range(self.directions))
             before, width = width, self.cells[-1].output_size * (self.directions if merge == "concat" else 1)
             if residual and layer and before != width:
                 raise ValueError(f"residual needs layers of equal output size; got {before} before {width}")
