@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.task import Record
 
 
 class Model(Trained):
@@ -19,7 +21,13 @@ class Model(Trained):
 
     def predictions(self, inputs: Sequence[Any]) -> list:
         """As predict(), with what `--json` shows besides: log-probability, n-best list, alignment."""
-        return self.task.predict(self.network, [self.task.as_record(each) for each in inputs])
+        return self.task.predict(self.network, self.records(inputs))
+
+    def records(self, inputs: Sequence[Any]) -> list[Record]:
+        """Each input as the task knows it. Raises InputError for a text in place of a list of them."""
+        if isinstance(inputs, str):
+            raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
+        return [self.task.as_record(each) for each in inputs]
 
     def evaluate(self, files: Sequence[str], **settings) -> dict[str, Any]:
         """The scores on a test set, as `ostinato evaluate --json` prints them; `settings` as that command's flags."""
@@ -29,7 +37,7 @@ class Model(Trained):
 
     def score(self, records: Sequence[Any]) -> list[float]:
         """log P of each record: of the target given the source for a pair (source, target)."""
-        return self.task.log_probabilities(self.network, [self.task.as_record(each) for each in records])
+        return self.task.log_probabilities(self.network, self.records(records))
 
     def generate(self, **settings) -> list[Any]:
         """What the model makes up: model.generate(prompt="ROMEO:", length=200, temperature=0.8); settings as of `ostinato generate`."""

@@ -80,7 +80,7 @@ def test_aligned_texts(tmp_path):
     ('{"turns": ["a"]}\n{"turns": []}\n', "a.jsonl:2: 'turns' must be a list of texts; it is empty"),
     ('{"turns": ["a", 5]}\n', "a.jsonl:1: 'turns' must be a list of texts; one of them is 5"),
     ('{"utterance": "a", "context": [["b"]], "reply": "c"}\n', "a.jsonl:1: 'context' must be a list of texts"),
-    ('{"said": "a", "reply": "c"}\n', "a.jsonl:1: no column 'utterance'"),
+    ('{"said": "a", "reply": "c"}\n', "a.jsonl:1: no column 'utterance' or .*; name it with --source-column"),
 ])  # fmt: skip
 def test_tables_of_another_shape(tmp_path, content, message):
     (tmp_path / "a.jsonl").write_text(content)

@@ -25,6 +25,7 @@ ALIASES = {
     "labels": ("classes",),
     "name": ("id",),
 }
+FLAGS = {"utterance": "source", "reply": "target"}  # a column whose name is given by another one's flag
 KINDS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 KINDS |= {".parquet": "parquet"}
 
@@ -127,7 +128,8 @@ class Columns:
                 continue
             if len(fields) != len(header):
                 what = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}, expected {len(header)}"
-                raise InputError(f"{self.file}:{line}: {what} ({', '.join(header)})")
+                remedy = "complete the row or remove it" if len(fields) < len(header) else "a separator inside a field must go, or be quoted in a CSV"
+                raise InputError(f"{self.file}:{line}: {what} ({', '.join(header)}); {remedy}")
             yield Row(self.path, line, dict(zip(header, fields, strict=True)))
 
     def is_data(self, fields: list[str]) -> bool:
@@ -169,7 +171,7 @@ class Columns:
             return f"{self.file}:{line}: no column {name!r}{nearest(name, header)}"
         names = " or ".join(map(repr, (column, *ALIASES.get(column, ()))))
         among = ", ".join(map(repr, header[:20])) or "none"
-        return f"{self.file}:{line}: no column {names} among {among}; name it with --{column}-column"
+        return f"{self.file}:{line}: no column {names} among {among}; name it with --{FLAGS.get(column, column)}-column"
 
     def of_objects(self, rows: Iterator[tuple[int, dict | None]], keep_blank: bool) -> Iterator[Row]:
         """Objects, each with its own keys; None for a blank line."""
@@ -181,6 +183,9 @@ class Columns:
                 continue
             keys = tuple(values)
             if keys not in headers:
+                absent = next((column for column in self.columns if headers and self.find(column, keys) is None), None)
+                if absent is not None:
+                    raise InputError(f"{self.file}:{line}: no {absent!r}, which earlier rows have; complete the row or remove it")
                 headers[keys] = self.renamed(list(keys), line)
             yield Row(self.path, line, dict(zip(headers[keys], values.values(), strict=True)))
 

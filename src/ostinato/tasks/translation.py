@@ -154,7 +154,11 @@ class Translation(Task):
         return len(text) < self.maximum_tokens or len(units.encode(text)) <= self.maximum_tokens
 
     def as_record(self, value: Any) -> Pair:
-        return Pair(value, "") if isinstance(value, str) else Pair(*value)
+        if isinstance(value, str):
+            return Pair(value, "")
+        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(side, str) for side in value):
+            return Pair(*value)
+        raise InputError(f"expected a text, or a pair of texts (source, target); got {value!r:.80}")
 
     def key(self, record: Pair) -> str:
         return record.source
