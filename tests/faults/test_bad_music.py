@@ -32,7 +32,7 @@ ROWS = [
     ("something named MIDI", "bad.mid", b"\1\2\3", f"{TRAIN} bad.mid", "bad.mid: neither MIDI.*does not begin with MThd"),
     ("MIDI without notes", "bad.mid", MIDI, f"{TRAIN} bad.mid", "bad.mid: a MIDI file without notes"),
     ("tunes that do not parse", "bad.abc", b"X:1\nT:Odd\nK:Z\nABC\n", f"{TRAIN} bad.abc",
-     r"bad.abc: no tunes in it: all 1 tunes do not parse, the first 'Odd' \(bad.abc:3: K:Z is no key\)"),
+     r"bad.abc: no tunes in it but 1 tune that does not parse, the first 'Odd' \(bad.abc:3: K:Z is no key\)"),
     ("JSON of another shape", "bad.json", b'{"train": ["abc"]}', f"{TRAIN} bad.json",
      "bad.json: piece 1: expected a list of pitches, or of lists of pitches that sound together; got abc"),
     ("JSON without the part", "bad.json", b'{"tain": [[60]]}', f"{TRAIN} bad.json",
@@ -40,7 +40,7 @@ ROWS = [
     ("no JSON", "bad.json", b"[1, 2", f"{TRAIN} bad.json", "bad.json: not JSON"),
     ("a pitch too high", "bad.json", b"[[60, 128]]", f"{TRAIN} bad.json", "bad.json: piece 1, step 2: the pitch 128 is outside 0 to 127"),
     ("a pitch that is text", "bad.json", b'[[[60], ["C"]]]', f"{TRAIN} bad.json", "bad.json: piece 1, step 2: 'C' is no pitch"),
-    ("rests alone", "bad.json", b"[[-1, -1], [null]]", f"{TRAIN} bad.json", "bad.json: none of the 2 tunes has a note"),
+    ("rests alone", "bad.json", b"[[-1, -1], [null]]", f"{TRAIN} bad.json", "bad.json: no tune in it has a note"),
     ("an empty folder", "folder/notes.txt", b"x", f"{TRAIN} folder", "folder: no music in it; expected files ending in .mid"),
     ("a table of missing files", "bad.tsv", b"file\tgenre\nno.mid\tjig\n", f"{TRAIN} bad.tsv", "bad.tsv:2: no such file: no.mid"),
     ("no labels", "bad.abc", ABC.replace("R:jig\n", "").encode() * 2, f"{TRAIN} bad.abc --dev train.abc --condition genre",
@@ -75,4 +75,4 @@ def test_a_tune_that_does_not_parse_is_named_and_counted(made, tmp_path, monkeyp
     Path("tunes.abc").write_text((made / "train.abc").read_text() + "\nX:9\nT:Odd\nK:Z\nABC\n")
     found = ostinato("train", "melody", "--train", "tunes.abc", "--out", "new", *TINY)
     assert found.status == 0
-    assert "1 tunes that do not parse left out: 'Odd' (tunes.abc:" in found.err
+    assert "1 tune that does not parse left out: 'Odd' (tunes.abc:" in found.err

@@ -70,21 +70,21 @@ class Melody(MelodyOptions, Task):
         found = list(reading.read(files, part="train" if training else "test"))
         self.note_left_out(reading, name)
         if not found:
-            first = f": all {len(reading.left_out):,} tunes do not parse, the first {reading.left_out[0]}" if reading.left_out else ""
+            first = f" but {unparsed(reading)}, the first {reading.left_out[0]}" if reading.left_out else ""
             raise InputError(f"{name}: no tunes in it{first}")
         if training:
             silent = sum(not tune.notes for tune in found)
             found = [tune for tune in found if tune.notes]
             if silent:
-                self.notices.append(f"{name}: {silent:,} tunes without notes left out")
+                self.notices.append(f"{name}: {silent:,} tune{'s' * (silent > 1)} without notes left out")
             if not found:
-                raise InputError(f"{name}: none of the {silent:,} tunes has a note")
+                raise InputError(f"{name}: no tune in it has a note")
         return found
 
     def note_left_out(self, reading: Reading, name: str) -> None:
         if reading.left_out:
             more = f", and {len(reading.left_out) - 3:,} others" if len(reading.left_out) > 3 else ""
-            self.notices.append(f"{name}: {len(reading.left_out):,} tunes that do not parse left out: "
+            self.notices.append(f"{name}: {unparsed(reading)} left out: "
                                 f"{', '.join(reading.left_out[:3])}{more}")
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Tune]:
@@ -250,6 +250,10 @@ def shared_steps(records: Sequence[Tune]) -> float:
     """On what share of the steps notes sound together."""
     together = sum(int((chords_of(tune).sum(1) > 1).sum()) for tune in records)
     return together / max(1, sum(tune.steps for tune in records))
+
+
+def unparsed(reading: Reading) -> str:
+    return "1 tune that does not parse" if len(reading.left_out) == 1 else f"{len(reading.left_out):,} tunes that do not parse"
 
 
 def shortened(text: str) -> str:
