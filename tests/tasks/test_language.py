@@ -14,10 +14,12 @@ import pytest
 import torch
 
 import ostinato as package
+from ostinato import kernels
 from ostinato.commands.recipe import names
 from ostinato.data.corpus import Corpus, Line
 from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
+from ostinato.errors import InputError
 from ostinato.tasks.language import Language
 from ostinato.tasks.task import Request
 from ostinato.tasks.text_numbers import is_tokenized
@@ -234,6 +236,31 @@ def test_pieces_are_the_whole_and_follow_from_the_seed(unit):
     again = [piece.result for piece in made.generate(model, Request("the king", length=40, samples=2, seed=5)) if piece.result]
     assert again == [piece.result for piece in pieces if piece.result][:2]
     assert again != [piece.result for piece in made.generate(model, Request("the king", length=40, samples=2, seed=6)) if piece.result]
+
+
+@pytest.mark.parametrize(("cell", "way"), [("lstm", {}), ("gru", {"top_p": 0.8}), ("rnn", {"top_k": 5, "temperature": 0.7})])
+def test_one_by_one_and_by_the_reference_it_is_the_same_text(cell, way):
+    made = task(cell=cell)
+    model = network(made)
+
+    def texts(samples):
+        found = {piece.sample: piece.result for piece in made.generate(model, Request("the ", length=150, samples=samples, **way))
+                 if piece.result is not None}
+        return [found[sample] for sample in range(samples)]
+
+    together = texts(7)
+    assert texts(1) == together[:1]
+    with kernels.disabled():
+        assert texts(3) == together[:3]
+    assert len(set(together)) == 7
+
+
+def test_smaller_weights_where_there_are_any():
+    made = task(weights="int8")
+    assert len(list(made.generate(network(made), Request(length=20, samples=3)))) >= 3
+    counted = task(model="hmm", weights="bfloat16")
+    with pytest.raises(InputError, match="--weights bfloat16: only a single network of rnn, lstm or gru cells"):
+        list(counted.generate(network(counted), Request(length=5)))
 
 
 @pytest.mark.parametrize("unit", UNITS)
