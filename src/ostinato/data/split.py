@@ -34,13 +34,16 @@ def hold_out(
     for record in records:
         groups[key(record)] = groups.get(key(record), 0) + 1
     if len(groups) < 2:
-        raise InputError(f"{len(records)} examples, all alike: none can be held back; give --dev")
+        raise InputError(f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; give --dev")
     keys = list(groups)
     random.Random(seed).shuffle(keys)
     held: set[Hashable] = set()
     count = 0
-    for each in keys[:-1]:
-        if count >= max(1, wanted):
+    wanted = max(1, wanted)
+    # what stands there a thousand times is to be learned, not held back
+    small = [each for each in keys if groups[each] <= 2 * wanted] or [min(keys, key=groups.__getitem__)]
+    for each in small[: len(keys) - 1]:
+        if count >= wanted:
             break
         held.add(each)
         count += groups[each]
