@@ -115,7 +115,7 @@ inline long draw_among_some(const float *z, long size, float largest, const Draw
 inline long draw_bytes(long size) { return parts_of(size) * 8 + (size + 1) * 4 + 64; }
 
 // One row; the logits are used up. -1 if they are NaN, +inf, or nothing but -inf.
-inline long draw(float *z, long size, const Drawing &how, double chance, char *room) {
+NOT_INLINE long draw(float *z, long size, const Drawing &how, double chance, char *room) {
     for (long i = 0; i < how.forbidden_count; i++) z[how.forbidden[i]] = -INFINITY;
     float largest = largest_of(z, size);
     if (!std::isfinite(largest)) return -1;

@@ -68,7 +68,7 @@ struct Known {
     const int64_t *rows;
 
     template <int GATES, int R, int M>
-    INLINE void look_up(const Place &at, Vector (*to)[GATES * M]) const {
+    NOT_INLINE void look_up(const Place &at, Vector (*to)[GATES * M]) const {
         for (int r = 0; r < R; r++) {
             const float *from = table + rows[at.row + r] * GATES * at.layer.hidden + at.unit;
 #pragma GCC unroll 8

@@ -55,7 +55,7 @@ inline long widest(const Tokens &call) {
 
 // The logits behind the tokens that stand there.
 template <class Step, class Format>
-void run_token_step(const Tokens &call, const Ready &ready, const Team &team) {
+NOT_INLINE void run_token_step(const Tokens &call, const Ready &ready, const Team &team) {
     long rows = call.layers.rows, size = call.layers.plan[0].input_size;
     Known known{call.table, call.tokens};
     float *embedded = ready.passed[0];
