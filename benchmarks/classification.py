@@ -68,6 +68,7 @@ def read_arguments() -> argparse.Namespace:
     parser = flags(__doc__, runs="runs/classification")
     add_sets(parser, SETS)
     parser.add_argument("--minutes", type=float, help="training time of each run (default: 9 for texts, 4 for names and series)")
+    parser.add_argument("--folds", nargs="+", type=int, choices=range(FOLDS), default=list(range(FOLDS)), help="of splice")
     parser.add_argument("--no-convolution", action="store_true", help="without Kim's convolution beside it, trained as long")
     return parser.parse_args()
 
@@ -86,32 +87,33 @@ def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]
 
 
 def folded(arguments: argparse.Namespace, folds: dict[str, list[str]], seed: int) -> dict[str, Any]:
-    """Ten runs, each tested on its own fold: their counts together as one."""
-    minutes = arguments.minutes or SETS["splice"]["minutes"]
-    settings = {**SPLICE, "time_limit": f"{round(minutes * 60)}s", "seed": seed, "overwrite": True, "tensorboard": False,
-                "text_column": "sequence", "label_column": "class"}  # fmt: skip
-    kinds = {"network": {}} if arguments.no_convolution else {"network": {}, "convolution": {"model": "convolution"}}
-    reports: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
-    counts: dict[str, list[Any]] = {}
-    for fold in range(FOLDS):
-        rest = [str(fold) for fold in range(FOLDS)]
-        test, dev = rest.pop(fold), str((fold + 1) % FOLDS)
-        rest.remove(dev)
-        files = {"train": [folds[each][0] for each in rest], "dev": folds[dev], "test": folds[test]}
-        for kind, model in kinds.items():
-            trained = ostinato.train("classification", **files, out=f"{arguments.runs}/splice-{kind}-{fold}", **settings, **model)
-            reports[kind].append(trained.report)
-            for metric, each in trained.counts.items() if kind == "network" else ():
-                counts.setdefault(metric, []).extend(each)
-    own = reports["network"]
+    """A run for each of --folds, tested on its own fold: their counts together as one."""
+    kinds = ["network"] if arguments.no_convolution else ["network", "convolution"]
+    runs = [{kind: one_fold(arguments, folds, fold, kind, seed) for kind in kinds} for fold in arguments.folds]
+    own = [run["network"].report for run in runs]
+    metrics = list(own[0]["metrics"])
+    counts = {metric: [each for run in runs for each in run["network"].counts[metric]] for metric in metrics}
     scores = {metric: corpus_score(METRICS[metric], each) for metric, each in counts.items()}
     intervals = {metric: list(interval(METRICS[metric], each)) for metric, each in counts.items()}
     beside = mean([(report["data"]["test"], report["baseline"]["metrics"]["accuracy"]) for report in own])
-    convolved = [(report["data"]["test"], report["metrics"]["accuracy"]) for report in reports.get("convolution", [])]
+    others = [run["convolution"].report for run in runs if "convolution" in run]
+    convolved = [(report["data"]["test"], report["metrics"]["accuracy"]) for report in others]
     sums = {name: sum(report[name] for report in own) for name in ("seconds", "parameters")}
-    return {"set": "splice", "seed": f"{seed}, {FOLDS} folds", "metrics": scores, "intervals": intervals, **sums,
+    return {"set": "splice", "seed": f"{seed}, {len(runs)} of {FOLDS} folds", "metrics": scores, "intervals": intervals, **sums,
+            "right": [[report["metrics"]["accuracy"], report["data"]["test"]] for report in own],
             "baseline": {"name": own[0]["baseline"]["name"], "metrics": {"accuracy": beside}}, "training": own[0]["training"],
             "tokens_per_second": own[0]["tokens_per_second"], "convolution": mean(convolved) if convolved else None}  # fmt: skip
+
+
+def one_fold(arguments: argparse.Namespace, folds: dict[str, list[str]], fold: int, kind: str, seed: int) -> Any:
+    """A model tested on one fold, its weights chosen by the next one, trained on the other eight."""
+    out = Path(arguments.runs, f"splice-{kind}-{fold}")
+    files = {"train": [folds[str(each)][0] for each in range(FOLDS) if each not in (fold, (fold + 1) % FOLDS)],
+             "dev": folds[str((fold + 1) % FOLDS)], "test": folds[str(fold)]}  # fmt: skip
+    minutes = arguments.minutes or SETS["splice"]["minutes"]
+    settings = {**SPLICE, "time_limit": f"{round(minutes * 60)}s", "seed": seed, "overwrite": True, "tensorboard": False,
+                "text_column": "sequence", "label_column": "class"}  # fmt: skip
+    return ostinato.train("classification", **files, out=str(out), **settings, **({} if kind == "network" else {"model": kind}))
 
 
 def mean(scores: list[tuple[int, float]]) -> float:

@@ -80,4 +80,4 @@ def train(task: str, **settings) -> Model:
 
 
 def as_model(trained: Trained) -> Model:
-    return Model(trained.task, trained.networks, trained.folder, trained.report)
+    return Model(trained.task, trained.networks, trained.folder, trained.report, trained.counts)

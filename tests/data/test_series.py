@@ -53,7 +53,7 @@ def test_npz(tmp_path, arrays, expected):
     (HEADER + "1,2:3,?:a\n", r"a\.ts:7: dimension 2, step 2: a missing value"),
     (HEADER + "1,x:3,4:a\n", r"a\.ts:7: dimension 1, step 2: 'x' is not a finite number"),
     (HEADER + "1,2:3:a\n", r"a\.ts:7: dimensions of differing length \(2, 1\)"),
-    (HEADER + "1,2:a\n", r"a\.ts:7: 1 dimensions, expected 2"),
+    (HEADER + "1,2:a\n", r"a\.ts:7: 1 dimension, expected 2"),
     (HEADER + "a\n", r"a\.ts:7: a label without a series"),
 ])  # fmt: skip
 def test_errors_of_ts(tmp_path, content, message):

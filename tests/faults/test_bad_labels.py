@@ -42,7 +42,8 @@ def hole():
 
 TRAIN = "train classification --out new --train"
 ROWS = [
-    ("a row with a missing column", text("text\tlabel\nx\ty\nz\n"), f"{TRAIN} bad.tsv", r"bad.tsv:3: 1 field, expected 2"),
+    ("a row with a missing column", text("text\tlabel\nx\ty\nz\n"), f"{TRAIN} bad.tsv",
+     "bad.tsv:3: 1 field, expected 2 (text, label); complete the row"),
     ("a row without its label", text("text\tlabel\nx\ty\nz\t\n"), f"{TRAIN} bad.tsv", "bad.tsv:3: no label; complete the row or remove it"),
     ("one class only", text("x\ty\nz\ty\n"), f"{TRAIN} bad.tsv", "bad.tsv: all 2 examples have the label 'y'; a classifier needs"),
     ("one class left when some are held back", text("x\ty\nz\tw\n"), f"{TRAIN} bad.tsv",
@@ -56,13 +57,23 @@ ROWS = [
     ("a missing file", text(""), f"{TRAIN} trian.tsv", "trian.tsv: no such file; did you mean 'train.tsv'"),
     ("pickled objects", npz(X=np.array([[1], [1, 2]], dtype=object)), f"{TRAIN} bad.npz", "bad.npz: refused: 'X' holds Python objects"),
     ("infinity in a series", hole, f"{TRAIN} bad.npz", "bad.npz: series 3, step 2, dimension 2: inf is not a finite number"),
+    ("a label that is no number", npz(X=NUMBERS, y=np.where(LABELS > 0, np.nan, 1)), f"{TRAIN} bad.npz",
+     "bad.npz: y: the label at [2] is nan; label it or remove its series"),
+    ("pickled labels", npz(X=NUMBERS, y=np.array(["a", None] * 5, dtype=object)), f"{TRAIN} bad.npz",
+     "bad.npz: refused: 'y' holds Python objects, which could execute code when read; save labels as text or as whole numbers"),
+    ("an object without its label", text('{"text": "x", "label": "y"}\n{"text": "z"}\n', "bad.jsonl"), f"{TRAIN} bad.jsonl",
+     "bad.jsonl:2: no 'label', which earlier rows have; complete the row or remove it"),
+    ("a row with a column too many", text("text,label\nx,y\na,b,c\n", "bad.csv"), f"{TRAIN} bad.csv",
+     "bad.csv:3: 3 fields, expected 2 (text, label); a separator inside a field must go, or be quoted in a CSV"),
+    ("predict: NaN on a line", text("[[1, 2], [NaN, 5]]\n", "bad"), "predict series bad",
+     "bad:1: step 2, dimension 1: nan is not a finite number; fill it in"),
     ("a series without labels", npz(X=NUMBERS), f"{TRAIN} bad.npz", "bad.npz: series 1: no label"),
     ("frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), f"{TRAIN} train.npz bad.npz",
-     "bad.npz: series 1: 1 dimensions, but the first series has 2"),
+     "bad.npz: series 1: 1 dimension, but the first series has 2"),
     ("evaluate: frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), "evaluate series bad.npz",
-     "bad.npz: series 1: 1 dimensions, but the model has 2"),
+     "bad.npz: series 1: 1 dimension, but the model has 2"),
     ("predict: frames of another shape", npz(X=NUMBERS[:, :, :1], y=LABELS), "predict series bad.npz",
-     "bad.npz: series 1: 1 dimensions, but the model has 2"),
+     "bad.npz: series 1: 1 dimension, but the model has 2"),
     ("evaluate: texts for series", text(""), "evaluate series train.tsv",
      "train.tsv:1: text, but the model was trained on series of numbers"),
     ("evaluate: series for texts", text(""), "evaluate run train.npz",
@@ -93,7 +104,7 @@ def test_scikit_learn_is_named_where_it_is_missing(made, monkeypatch, ostinato, 
 def test_empty_texts_are_left_out_of_training_and_answered(made, ostinato, tmp_path):
     (tmp_path / "a.tsv").write_bytes(b" \tgood\n" + TEXTS)
     outcome = ostinato("train", "classification", "--train", tmp_path / "a.tsv", "--out", tmp_path / "new", *TINY)
-    assert outcome.status == 0 and f"note: {tmp_path / 'a.tsv'}: 1 examples with an empty text left out" in outcome.err
+    assert outcome.status == 0 and f"note: {tmp_path / 'a.tsv'}: 1 example with an empty text left out" in outcome.err
     assert ostinato("evaluate", tmp_path / "new", tmp_path / "a.tsv").status == 0
     (tmp_path / "new.txt").write_text("\n \nfine\n")
     assert len(ostinato("predict", tmp_path / "new", tmp_path / "new.txt").out.splitlines()) == 3

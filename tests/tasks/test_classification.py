@@ -74,7 +74,7 @@ def test_it_learns_and_reports(model, files):
     assert {"answers", "confidence", "right"} == set(report["details"]["calibration_error"])
     assert (files["folder"] / "run" / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert report["examples"][0].keys() == {"text", "label", "prediction"}
-    assert report["tokens_per_second"] > 0
+    assert report["tokens_per_second"] > 0 and len(model.counts["accuracy"]) == 20
 
 
 def test_saved_and_loaded_it_answers_the_same(model, files):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ostinato.data.parallel import plural
 from ostinato.data.text import FilePath, cannot_open, iterate_lines, shown
 from ostinato.errors import InputError, nearest
 
@@ -61,7 +62,7 @@ def read_ts(file: FilePath) -> Iterator[Series]:
             raise InputError(f"{where}: a label without a series")
         wanted = wanted or len(values)
         if len(values) != wanted:
-            raise InputError(f"{where}: {len(values)} dimensions, expected {wanted}")
+            raise InputError(f"{where}: {len(values)} {plural('dimension', len(values))}, expected {wanted}, as of every series")
         lengths = [len(row) for row in values]
         if len(set(lengths)) > 1:
             raise InputError(f"{where}: dimensions of differing length ({', '.join(map(str, lengths))}); each step needs a value of each")
@@ -173,13 +174,23 @@ def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.
             for name in names:
                 check_header(archive, name, file)
         with np.load(file, allow_pickle=False) as opened:
-            return {name.removesuffix(".npy"): opened[name.removesuffix(".npy")] for name in names}
+            arrays = {name.removesuffix(".npy"): opened[name.removesuffix(".npy")] for name in names}
     except FileNotFoundError as error:
         raise InputError(cannot_open(file, error)) from None
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{shown(file)}: not a readable .npz file ({str(error).splitlines()[0]}); copy it again") from None
+    if "y" in arrays:
+        check_labels(arrays["y"], file)
+    return arrays
+
+
+def check_labels(y: np.ndarray, file: FilePath) -> None:
+    """Raises InputError for a label that is no number, though all are numbers."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        place = np.argwhere(~np.isfinite(y))[0]
+        raise InputError(f"{shown(file)}: y: the label at {(place + 1).tolist()} is {y[tuple(place)]}; label it or remove its series")
 
 
 def check_header(archive: zipfile.ZipFile, name: str, file: FilePath) -> None:
@@ -189,8 +200,9 @@ def check_header(archive: zipfile.ZipFile, name: str, file: FilePath) -> None:
         shape, _, kind = read(stream)
     array = name.removesuffix(".npy")
     if kind.hasobject:
-        raise InputError(f"{shown(file)}: refused: {array!r} holds Python objects, which could execute code when read; "
-                         "save series of differing length padded, X [N, T, D], with lengths [N]")
+        remedy = ("save labels as text or as whole numbers" if array in ("y", "labels", "label_names") else
+                  "save series of differing length padded, X [N, T, D], with lengths [N]")
+        raise InputError(f"{shown(file)}: refused: {array!r} holds Python objects, which could execute code when read; {remedy}")
     size = math.prod(shape) * kind.itemsize
     if size > LARGEST:
         raise InputError(f"{shown(file)}: refused: {array!r} claims {size / 2**30:,.0f} GiB; split the file")
@@ -204,9 +216,12 @@ def as_series(value: Any, where: str = "the input") -> np.ndarray:
         raise InputError(f"{where}: frames of differing shape, or no numbers; expected a list of frames of equal length") from None
     if values.ndim not in (1, 2) or not values.size:
         raise InputError(f"{where}: expected numbers [T, D] with at least one step; got shape {values.shape}")
+    values = values.reshape(len(values), -1)
     if not np.isfinite(values).all():
-        raise InputError(f"{where}: holds a value that is not a finite number")
-    return values.reshape(len(values), -1)
+        step, dimension = (int(place) + 1 for place in np.argwhere(~np.isfinite(values))[0])
+        value = values[step - 1, dimension - 1]
+        raise InputError(f"{where}: step {step}, dimension {dimension}: {value} is not a finite number; fill it in")
+    return values
 
 
 def series_of_line(line: str, where: str) -> np.ndarray:

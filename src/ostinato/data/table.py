@@ -128,7 +128,8 @@ class Columns:
                 continue
             if len(fields) != len(header):
                 what = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}, expected {len(header)}"
-                remedy = "complete the row or remove it" if len(fields) < len(header) else "a separator inside a field must go, or be quoted in a CSV"
+                short = len(fields) < len(header)
+                remedy = "complete the row or remove it" if short else "a separator inside a field must go, or be quoted in a CSV"
                 raise InputError(f"{self.file}:{line}: {what} ({', '.join(header)}); {remedy}")
             yield Row(self.path, line, dict(zip(header, fields, strict=True)))
 

@@ -15,6 +15,7 @@ from ostinato.data.batch import Example
 from ostinato.data.embeddings import Pretrained
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
 from ostinato.data.letters import Letters
+from ostinato.data.parallel import plural
 from ostinato.data.scaler import Scaler
 from ostinato.data.series import as_series, is_series, series_of_line
 from ostinato.data.text import shown
@@ -114,7 +115,7 @@ class Classification(ClassificationOptions, Task):
             if self.labels is not None:
                 self.check_input(record)
             elif not isinstance(record.inputs, str) and record.inputs.shape[1] != records[0].inputs.shape[1]:
-                raise InputError(f"{record.where}: {record.inputs.shape[1]} dimensions, "
+                raise InputError(f"{record.where}: {record.inputs.shape[1]} {plural('dimension', record.inputs.shape[1])}, "
                                  f"but the first series has {records[0].inputs.shape[1]}")
             if self.ordinal and not is_number(record.label):
                 raise InputError(f"{record.where}: the label {record.label!r} is no number; --ordinal needs grades such as 1 to 5")
@@ -125,13 +126,13 @@ class Classification(ClassificationOptions, Task):
         if is_text != self.reads_text:
             has, wants = ("text", "series of numbers") if is_text else ("a series of numbers", "texts")
             raise InputError(f"{where}: {has}, but the model was trained on {wants}")
-        if not is_text and record.inputs.shape[1] != self.scaler.dimensions:
-            raise InputError(f"{where}: {record.inputs.shape[1]} dimensions, but the model has {self.scaler.dimensions}")
+        if not is_text and (has := record.inputs.shape[1]) != self.scaler.dimensions:
+            raise InputError(f"{where}: {has} {plural('dimension', has)}, but the model has {self.scaler.dimensions}")
 
     def without_empty(self, records: list[Labelled], name: str) -> list[Labelled]:
         kept = [record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()]
-        if len(kept) < len(records):
-            self.notices.append(f"{name}: {len(records) - len(kept):,} examples with an empty text left out")
+        if empty := len(records) - len(kept):
+            self.notices.append(f"{name}: {empty:,} {plural('example', empty)} with an empty text left out")
         if not kept:
             raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
         return kept

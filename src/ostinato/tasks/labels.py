@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.data.batch import by_length, collate
 from ostinato.data.labelled import counted
+from ostinato.data.parallel import plural
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
 from ostinato.tasks.task import Counts, Prediction, Record
@@ -96,7 +97,7 @@ def note_unseen(notices: list[str], labels: Sequence[str], known: Vocabulary) ->
     """Says how many of a test set's labels no training example had."""
     unseen = [label for label in labels if label not in known]
     if unseen:
-        notices.append(f"{len(unseen):,} labels unseen in training, counted as wrong: {counted(unseen)}")
+        notices.append(f"{len(unseen):,} {plural('label', len(unseen))} unseen in training, counted as wrong: {counted(unseen)}")
 
 
 def draw_confusion(answers: Sequence[str], truths: Sequence[str], known: Vocabulary) -> Callable[[BinaryIO], None]:
