@@ -1,6 +1,7 @@
 """The compiled token step equals embedding, layers and output layer; what it draws equals the reference; rows do not touch one another."""
 
 import functools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from ostinato.decoding.stream import Stream
 from ostinato.kernels import native, streaming, tokens
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
+from ostinato.models.language_model import LanguageModel
 
 CELLS = {"rnn-tanh": RNN, "rnn-relu": functools.partial(RNN, activation="relu"), "lstm": LSTM, "gru": functools.partial(GRU, bias=False)}
 SHAPES = [(1, 5, 3, 7, 1), (3, 67, 16, 33, 2), (17, 130, 9, 20, 3), (64, 20, 4, 70, 1)]  # rows, tokens, D, H, layers
@@ -148,6 +150,28 @@ def test_rows_that_end_are_left_behind():
     assert np.array_equal(rest, wanted[taken : taken + len(rest)][:, [1, 3]])
 
 
+def test_memory_does_not_grow():
+    made = parts(LSTM, 30, 6, 20, 1)
+    drawn = Stream(TokenStep(*made), torch.randn(3, 30), made[1].start(3), seeds=range(3))
+    tracemalloc.start()
+    while drawn.steps < 3000:
+        drawn.take(100)
+    before = tracemalloc.get_traced_memory()[0]
+    while drawn.steps < 20_000:
+        drawn.take(100)
+    assert tracemalloc.get_traced_memory()[0] - before < 20_000
+    tracemalloc.stop()
+
+
+def test_smaller_weights_by_the_context():
+    model = LanguageModel(Embedding(30, 6), LSTM, 20)
+    given, state = torch.tensor([3]), model.start(1)
+    with kernels.weights_as("int8"):
+        inside = model.quick_step()(given, state)[0].clone()
+    assert torch.equal(inside, model.quick_step("int8")(given, state)[0])
+    assert not torch.equal(inside, model.quick_step()(given, state)[0])
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("format", streaming.FORMATS)
 def test_threads(monkeypatch, threads, format):
@@ -224,5 +248,7 @@ def test_there_is_none_for_others():
     assert TokenStep.usable(embedding, recurrent, dense)
     assert not TokenStep.usable(embedding, Recurrent(PeepholeLSTM, 3, 4), dense)
     assert not TokenStep.usable(embedding, Recurrent(LSTM, 3, 4, zoneout=0.5), dense)
+    with torch.inference_mode():
+        assert not TokenStep.usable(embedding, recurrent, [nn.Linear(4, 10)])
     with kernels.disabled():
         assert not TokenStep.usable(embedding, recurrent, dense)

@@ -76,9 +76,12 @@ def plan_for(
     """The plan kept for these layers, made anew if weights have changed; None if there can be none."""
     tensors = streaming.tensors_of(cells)
     weights = [embedding.weight, *(part for linear in dense for part in (linear.weight, linear.bias))]
-    if tensors is None or switched_off() or any(map(unusable, weights)):
+    if tensors is None or switched_off() or native.watched():
         return None
-    state = streaming.chosen, [None if weight is None else packed.state_of(weight) for weight in (*tensors, *weights)]
+    everything = [weight for weight in (*tensors, *weights) if weight is not None]
+    if native.unreadable(*everything) or any(map(unusable, everything)):
+        return None
+    state = streaming.chosen, list(map(packed.state_of, everything))
     kept = _plans.get(recurrent, {}).get(format)
     if kept is not None and kept[0] == state:
         return kept[1]
@@ -91,6 +94,6 @@ def plan_for(
     return plan
 
 
-def unusable(weight: Tensor | None) -> bool:
-    usable = weight is None or (weight.dtype == torch.float32 and weight.is_cpu and weight.is_contiguous() and weight.numel())
-    return not usable
+def unusable(weight: Tensor) -> bool:
+    """Whether it is empty, in pieces, or, made in inference mode, without the number of its version."""
+    return not weight.numel() or not weight.is_contiguous() or weight.is_inference()

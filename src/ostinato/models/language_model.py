@@ -16,6 +16,7 @@ from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE, Batch
 from ostinato.decoding.step import StepFunction
 from ostinato.kernels import linear_cross_entropy
+from ostinato.kernels.streaming import current_format
 from ostinato.layers.dropout import dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
@@ -105,7 +106,9 @@ class LanguageModel(nn.Module):
         return self.read(tokens.unsqueeze(1), state)
 
     def quick_step(self, weights: str = "float32") -> StepFunction | None:
-        """As step(), by the compiled TokenStep, with weights in float32, bfloat16 or int8; None where there can be none."""
+        """As step(), by the compiled TokenStep, with weights in bfloat16, int8, or what kernels.weights_as says; None where there can be
+        none."""
+        weights = current_format() if weights == "float32" else weights
         dense = [self.output] if self.readout is None else [self.readout, self.output]
         if not TokenStep.usable(self.embedding, self.recurrent, dense, weights=weights):
             return None
