@@ -1,6 +1,7 @@
 """The compiled token step equals embedding, layers and output layer; what it draws equals the reference; rows do not touch one another."""
 
 import functools
+import gc
 import tracemalloc
 
 import numpy as np
@@ -203,6 +204,17 @@ def test_weights_that_have_changed_are_packed_anew():
         with torch.no_grad():
             change()
         torch.testing.assert_close(TokenStep(*made)(given, state)[0], reference(*made)(given, state)[0])
+
+
+def test_outlives_the_layers():
+    made = parts(LSTM, 20, 5, 6, 1)
+    given, state = torch.tensor([3]), made[1].start(1)
+    step, wanted = TokenStep(*made), reference(*made)(given, state)[0]
+    del made
+    gc.collect()
+    rubbish = [torch.full((24,), 1e9) for _ in range(100)]
+    torch.testing.assert_close(step(given, state)[0], wanted)
+    assert len(rubbish) == 100
 
 
 def test_broken_logits_are_said():

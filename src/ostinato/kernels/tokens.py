@@ -32,8 +32,9 @@ class Cut(NamedTuple):
 class TokenPlan:
     """Embedding, stacked layers and linear layers as the compiled step reads them. Never changed once made."""
 
-    def __init__(self, embedding: Tensor, layers: streaming.Plan, first: Tensor, dense: Sequence[nn.Linear]):
+    def __init__(self, embedding: Tensor, layers: streaming.Plan, first: Tensor, dense: Sequence[nn.Linear], held: list[Tensor]):
         self.layers, self.embedding = layers, embedding
+        self.held = held  # what is read where it stands must not go away
         self.set, self.format = layers.set, layers.number
         self.vocabulary = dense[-1].out_features
         small = len(embedding) * len(first) <= TABLE
@@ -89,7 +90,7 @@ def plan_for(
     if layers is None:
         return None
     with torch.no_grad():
-        plan = TokenPlan(embedding.weight.detach(), layers, tensors[0].detach(), dense)
+        plan = TokenPlan(embedding.weight.detach(), layers, tensors[0].detach(), dense, everything)
     _plans.setdefault(recurrent, {})[format] = state, plan
     return plan
 
