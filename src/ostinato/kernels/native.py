@@ -46,19 +46,28 @@ def address(tensor: Tensor | None) -> int:
 
 def unreadable(*tensors: Tensor | None) -> str | None:
     """Why the compiled part cannot read these where they stand, or None if it can."""
-    compiling = torch.compiler.is_compiling()  # then they are read when the program runs
     for tensor in tensors:
         if tensor is None:
             continue
-        if tensor.device.type != "cpu" or tensor.layout != torch.strided:
-            return "the tensors are not plain CPU tensors"
-        if tensor.dtype != torch.float32:
-            return "the tensors are not float32"
-        if not compiling and stands_for_another(tensor):
-            return f"a {type(tensor).__name__} may keep its numbers elsewhere"
-        if not compiling and tensor.is_neg():
-            return "a minus sign waits to be applied"  # conj() of complex numbers is lazy, and so is its imaginary part
+        plain = type(tensor) in IN_MEMORY and tensor.is_cpu and tensor.dtype is torch.float32 and tensor.layout is torch.strided
+        if plain and (torch.compiler.is_compiling() or not tensor.is_neg()):
+            continue  # nearly always, and every call asks
+        reason = unreadable_tensor(tensor)
+        if reason is not None:
+            return reason
     return None
+
+
+def unreadable_tensor(tensor: Tensor) -> str | None:
+    if not tensor.is_cpu or tensor.layout != torch.strided:
+        return "the tensors are not plain CPU tensors"
+    if tensor.dtype != torch.float32:
+        return "the tensors are not float32"
+    if torch.compiler.is_compiling():  # it is read when the program runs
+        return None
+    if stands_for_another(tensor):
+        return f"a {type(tensor).__name__} may keep its numbers elsewhere"
+    return "a minus sign waits to be applied" if tensor.is_neg() else None  # conj() is lazy, and so is its imaginary part
 
 
 def stands_for_another(tensor: Tensor) -> bool:
