@@ -151,3 +151,12 @@ def test_a_warm_up_ends_with_the_first_epoch():
     assert Options(warmup=200).warmed_up_in_an_epoch(500).warmup == 200
     assert Options(warmup=200, accumulate=2).warmed_up_in_an_epoch(51).warmup == 26
     assert Options().warmed_up_in_an_epoch(3).warmup == 0
+
+
+def test_small_data_has_smaller_batches():
+    options = Options(batch_tokens=1200, least_batches=20)
+    assert options.tokens_of(2000, longest=9) == 100
+    assert options.tokens_of(2000, longest=50) == 200
+    assert options.tokens_of(1_000_000, longest=50) == 1200
+    assert Options(batch_tokens=1200).tokens_of(10, longest=1) == 1200
+    assert Options(batch_size=8, least_batches=20).tokens_of(10, longest=1) is None

@@ -19,7 +19,7 @@ from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
 from ostinato.commands.progress import TrainingBar, say, tell, track
 from ostinato.data.batch import Example
-from ostinato.data.batches import Batches, drawing
+from ostinato.data.batches import Batches, drawing, target_length
 from ostinato.data.files import write_atomically
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -77,6 +77,8 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
+    if plan.values.keys() & {"batch_size", "batch_tokens"}:
+        training = replace(training, least_batches=0)
     batches = make_batches(built, data, training, plan.seed)
     training = fitted(training, plan, batches)
     optimizer = None if built.solved else build_optimizer(network, training)
@@ -206,6 +208,9 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffl
     def varied(row: int, epoch: int) -> Example:
         return task.encode(records[row], draw=drawing(seed, epoch, row))
 
+    if training.least_batches:
+        lengths = [max(len(example.inputs), target_length(example)) for example in examples]
+        training = replace(training, batch_tokens=training.tokens_of(sum(lengths), max(lengths)))
     return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed,
                    encode=varied if task.varies else None)
 

@@ -30,7 +30,8 @@ class Dialogue(Translation):
     example = "ostinato train dialogue --train conversations.jsonl --turns 3 --out runs/dialogue"
     metrics = ("perplexity", "bleu")
     sample = "dialogue"
-    training: ClassVar[dict[str, Any]] = {**Translation.training, "batch_tokens": 600, "epochs": 20.0, "least_steps": 600}
+    training: ClassVar[dict[str, Any]] = {**Translation.training, "batch_tokens": 600, "least_batches": 15, "epochs": 20.0,
+                                          "least_steps": 600}
     sample_training: ClassVar[dict[str, Any]] = {"hidden_size": 256, "vocabulary_size": 1500}
 
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")

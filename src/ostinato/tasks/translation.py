@@ -37,8 +37,8 @@ class Translation(Task):
     example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
-    training = {"epochs": 12.0, "least_steps": 800, "batch_tokens": 1200, "optimizer": "adam", "learning_rate": 0.002, "beta2": 0.98,
-                "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
+    training = {"epochs": 12.0, "least_steps": 800, "least_batches": 20, "batch_tokens": 1200, "optimizer": "adam",
+                "learning_rate": 0.002, "beta2": 0.98, "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
     sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
 
     # the text

@@ -25,6 +25,8 @@ class Options:
 
     epochs: float = option(10.0, "how often to go through the training data; may be a fraction", above=0)
     least_steps: int = option(0, "unless --epochs is given: as many epochs as make so many steps, where the data is small", minimum=0)
+    least_batches: int = option(0, "unless --batch-size or --batch-tokens is given: so many an epoch, smaller ones where the data is small",
+                                minimum=0)
     batch_size: int | None = option(None, "most examples a batch, however long (default: 64 without --batch-tokens)", minimum=1)
     batch_tokens: int | None = option(None, "most tokens a batch, padding counted", minimum=1)
     accumulate: int = option(1, "batches whose gradients make up one step", minimum=1)
@@ -70,6 +72,14 @@ class Options:
         Options(epochs=10, least_steps=800).stretched(8) -> Options(epochs=100, evaluate_every=10, ...)"""
         factor = max(1.0, self.least_steps / max(1.0, self.epochs * steps / self.accumulate))
         return replace(self, epochs=factor * self.epochs, evaluate_every=factor * self.evaluate_every)
+
+    def tokens_of(self, places: int, longest: int) -> int | None:
+        """`batch_tokens`, or less where the data has so few places for tokens that there would not be `least_batches`.
+
+        Options(batch_tokens=1200, least_batches=20).tokens_of(2000, longest=9) -> 100; no less than four of the longest"""
+        if self.batch_tokens is None or not self.least_batches:
+            return self.batch_tokens
+        return min(self.batch_tokens, max(places // self.least_batches, 4 * longest))
 
     def warmed_up_in_an_epoch(self, batches: int) -> Options:
         """The same with a warm-up of an epoch of so many batches at most (and so not of where the run ends, which may move).
