@@ -272,7 +272,7 @@ def test_probabilities_of_labels(both_ways, whole):
 def test_labels_never_seen_are_counted_as_wrong(both_ways, whole, folder, tmp_path):
     (tmp_path / "odd.bed").write_text("d1\t0\t300\todd\n")
     result = both_ways.evaluate([str(folder / "test.fa"), str(tmp_path / "odd.bed")])
-    assert any("labels unseen in training, counted as wrong: 'odd' 1" in note for note in result["notes"])
+    assert any("1 label unseen in training, counted as wrong: 'odd' 1" in note for note in result["notes"])
     (tmp_path / "odd.tsv").write_text("sequence\tlabel\nACGTACGT\todd\nACGTTATAATACC\twith\n")
     result = whole.evaluate([str(tmp_path / "odd.tsv")])
     assert result["metrics"]["accuracy"] <= 0.5
