@@ -37,13 +37,14 @@ from ostinato.tasks.labels import (
     targets_of,
     weights_of,
 )
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task, Unsuitable
+from ostinato.tasks.many_models import ManyModels
+from ostinato.tasks.task import Baseline, Counts, Prediction, Unsuitable
 
 CHOSEN = ("weights", "embedding_size", "fixed_length", "members", "crop")  # what fit() sets where nothing else was asked for
 
 
 @dataclass
-class Classification(ClassificationOptions, Task):
+class Classification(ClassificationOptions, ManyModels):
     name = "classification"
     reads = ("TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file a class; "
              "series of numbers in .ts (UCR/UEA) or .npz")
@@ -56,6 +57,7 @@ class Classification(ClassificationOptions, Task):
         "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5, "clip_norm": 1.0}  # fmt: skip
     speed_of = "inputs"
     models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
+    solved_models = SOLVED
 
     labels: Vocabulary = field(init=False, default=None)
     units: Units = field(init=False, default=None)
@@ -67,14 +69,6 @@ class Classification(ClassificationOptions, Task):
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    @classmethod
-    def as_model(cls, name: str) -> dict[str, Any]:
-        return {"model": name}
-
-    @property
-    def solved(self) -> bool:
-        return self.model in SOLVED
 
     @property
     def varies(self) -> bool:

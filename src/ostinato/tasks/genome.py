@@ -27,21 +27,23 @@ from ostinato.tasks import genome_networks, highlight, strand_examples
 from ostinato.tasks.base_labels import BLOCKS, TOGETHER, Window, label_bases, windows
 from ostinato.tasks.genome_options import SOLVED, GenomeOptions
 from ostinato.tasks.labels import draw_confusion, log_probability, note_unseen
+from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.strand_examples import AS_OUTSIDE, labels_of
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.task import Baseline, Counts, Prediction
 from ostinato.tasks.whole_labels import both_strands, count_whole, label_whole
 
 FEW = 20  # of so few sequences with labels for their bases, the ends are held back, not whole ones
 
 
 @dataclass
-class Genome(GenomeOptions, Task):
+class Genome(GenomeOptions, ManyModels):
     name = "genome"
     reads = "FASTA (one file a class, or with BED files of the segments); TSV, CSV, JSONL with sequence and label, or labels of its bases"
     example = "ostinato train genome --train genome.fa exons.bed --dev dev.fa dev.bed --out runs/exons"
     metrics = ("accuracy", "f1", "auroc", "auprc")
     sample = "genome"
     models = ("most-frequent", "k-mers", "weight-matrix", "hmm", "feedforward", "convolution", "rnn", "gru", "lstm")
+    solved_models = SOLVED
     speed_of = "inputs"
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05, "learning_rate": 0.003, "schedule": "cosine", "epochs": 15.0,
@@ -56,14 +58,6 @@ class Genome(GenomeOptions, Task):
     solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    @classmethod
-    def as_model(cls, name: str) -> dict[str, Any]:
-        return {"model": name}
-
-    @property
-    def solved(self) -> bool:
-        return self.model in SOLVED
 
     @property
     def varies(self) -> bool:

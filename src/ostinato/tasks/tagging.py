@@ -24,22 +24,24 @@ from ostinato.metrics.corpus import corpus_score
 from ostinato.models.tagger import Tagger, TaggerEnsemble
 from ostinato.tasks import taggers
 from ostinato.tasks.counted_tagger import CountedTagger
+from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.tag_baseline import KINDS, NAME, TagBaseline, count_tags, reader_of
 from ostinato.tasks.tagging_options import TaggingOptions
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.task import Baseline, Counts, Prediction
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
 REMEMBERED = 200_000  # words whose numbers are kept at hand
 
 
 @dataclass
-class Tagging(TaggingOptions, Task):
+class Tagging(TaggingOptions, ManyModels):
     name = "tagging"
     reads = "CoNLL columns (word first, tag last) or CoNLL-U (--tag-column upos); predict also reads a tokenised sentence a line"
     example = "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos --out runs/pos"
     metrics = ("accuracy", "f1", "precision", "recall")
     sample = "tagging"
     models = ("most-frequent", "hmm", "rnn", "gru", "lstm")
+    solved_models = tuple(KINDS)
     training: ClassVar[dict[str, Any]] = {
         "batch_size": 32, "learning_rate": 0.002, "schedule": "linear", "epochs": 12.0, "least_steps": 1500,
         "average_checkpoints": 3}  # fmt: skip
@@ -56,14 +58,6 @@ class Tagging(TaggingOptions, Task):
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, tuple[int, ...]]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    @classmethod
-    def as_model(cls, name: str) -> dict[str, Any]:
-        return {"model": name}
-
-    @property
-    def solved(self) -> bool:
-        return self.model in KINDS
 
     @property
     def further(self) -> list[str]:

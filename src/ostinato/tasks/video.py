@@ -25,14 +25,15 @@ from ostinato.models.classifier import Together
 from ostinato.tasks import video_networks
 from ostinato.tasks.clip_baseline import FlattenedClips, count_labels, labels_of, restore
 from ostinato.tasks.labels import draw_confusion, note_unseen, weights_of
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.many_models import ManyModels
+from ostinato.tasks.task import Baseline, Counts, Prediction
 from ostinato.tasks.video_options import SOLVED, VideoOptions
 
 FRAMES_AT_ONCE = {True: 512, False: 16_384}  # when predicting: of pixels, of features
 
 
 @dataclass
-class Video(VideoOptions, Task):
+class Video(VideoOptions, ManyModels):
     name = "video"
     reads = (".npz with X [N, T, H, W, C] (pixels of 0 to 255) or [N, T, D] (features of frames), lengths [N], and y: a label a clip [N], "
              "or one a frame [N, T]")
@@ -45,6 +46,7 @@ class Video(VideoOptions, Task):
     sample_training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "shift": 0.1}
     speed_of = "inputs"
     models = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
+    solved_models = SOLVED
 
     labels: Vocabulary = field(init=False, default=None)
     per_frame: bool = field(init=False, default=False)
@@ -53,14 +55,6 @@ class Video(VideoOptions, Task):
     weights: list[float] = field(init=False, default=None, repr=False)
     shares: np.ndarray | None = field(init=False, default=None, repr=False)  # of the labels in training
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    @classmethod
-    def as_model(cls, name: str) -> dict[str, Any]:
-        return {"model": name}
-
-    @property
-    def solved(self) -> bool:
-        return self.model in SOLVED
 
     # files to records to examples
 
