@@ -1,6 +1,6 @@
 """Where a handwritten digit moves, from Python: trains on the packaged sample, answers, says how sure it is, learns labels of frames.
 
-Expect an accuracy of about 98 % for the direction (a linear model of the flattened frames: 59 %), after a minute or so on two cores.
+Expect an accuracy of about 99 % for the direction (a linear model of the flattened frames: 59 %), after about half a minute.
 
     python examples/video.py [RUN]
 """
