@@ -33,7 +33,7 @@ import torch
 import ostinato
 from ostinato.commands.report import number, table
 from ostinato.data.fasta import read_fasta
-from ostinato.tasks.base_labels import answer, windows
+from ostinato.tasks.genome.base_labels import answer, windows
 from setting import find, flags, kept, setting, write
 
 COLUMNS = ["part", "model", "accuracy", "95 % interval", "f1", "auroc", "95 % interval", "auprc", "baseline", "accuracy", "auroc",

@@ -19,7 +19,7 @@ from ostinato.training.options import Options
 
 
 def build(spec: dict) -> EncoderDecoder:
-    """The network that tasks/translation.py builds of these options."""
+    """The network that tasks/translation/task.py builds of these options."""
     cell, size, dropout = CELLS[spec["cell"]], spec["hidden_size"], spec["dropout"]
     source, target = (Embedding(spec[f"{side}_size"], spec["embedding_size"]) for side in ("source", "target"))
     encoder = Encoder(source, cell, size, bidirectional=True, dropout=dropout)

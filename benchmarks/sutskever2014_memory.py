@@ -50,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> dict:
 
     from ostinato.commands.plan import make_plan
     from ostinato.data.batches import Batches
-    from ostinato.tasks.translation import Pair
+    from ostinato.tasks.translation.task import Pair
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
     from ostinato.training.optimise import build_optimizer

@@ -33,8 +33,7 @@ from ostinato.commands.report import table
 from ostinato.data.batch import by_length, collate
 from ostinato.data.batches import Batches
 from ostinato.data.conll import Sentence
-from ostinato.tasks import taggers
-from ostinato.tasks.tagging import Tagging
+from ostinato.tasks.tagging import Tagging, taggers
 from ostinato.training.loop import train
 from ostinato.training.optimise import Options, build_optimizer
 from plain_tagger import PlainTagger, Row, batch

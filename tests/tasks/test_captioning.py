@@ -12,7 +12,7 @@ from ostinato.cli import main
 from ostinato.data.captions import Picture
 from ostinato.errors import InputError
 from ostinato.tasks.captioning import Captioning
-from ostinato.tasks.nearest_caption import vector
+from ostinato.tasks.captioning.nearest import vector
 
 COLOURS = {"red": (220, 20, 20), "blue": (20, 20, 220), "green": (20, 180, 20)}
 TINY = {"hidden_size": 32, "embedding_size": 12, "channels": 16, "image_size": 8, "epochs": 30.0, "batch_size": 8, "learning_rate": 0.01,
@@ -95,7 +95,7 @@ def test_on_the_command_line(model, place, tmp_path, capsys, monkeypatch):
 
 
 def test_a_page_shows_text_as_text(tmp_path):
-    from ostinato.tasks.caption_page import Caption, caption_page
+    from ostinato.tasks.captioning.page import Caption, caption_page
 
     frames = np.zeros((3, 4, 4, 3), np.uint8)
     records = [Picture(frames, ("<b>",), "clip <1>", True), Picture(np.ones((2, 3), np.float32), where="features"), Picture("")]

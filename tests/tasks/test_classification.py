@@ -13,9 +13,9 @@ from ostinato.cli import main
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.tasks.classification import Classification
+from ostinato.tasks.classification.series_inputs import some_part
+from ostinato.tasks.classification.text_inputs import shortened
 from ostinato.tasks.labels import probabilities
-from ostinato.tasks.series_inputs import some_part
-from ostinato.tasks.text_inputs import shortened
 
 WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
 OTHERS = ["a", "film", "and", "the", "one", "it"]

@@ -9,7 +9,7 @@ from ostinato.data.parallel import Pair
 from ostinato.data.units import units_from_dict
 from ostinato.errors import InputError
 from ostinato.tasks.dialogue import Dialogue
-from ostinato.tasks.replies import Retrieval
+from ostinato.tasks.dialogue.replies import Retrieval
 
 
 @pytest.fixture(scope="module")

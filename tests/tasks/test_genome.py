@@ -12,9 +12,9 @@ import ostinato
 from ostinato.data.nucleotides import reverse_complement
 from ostinato.data.strands import Strand
 from ostinato.errors import InputError
-from ostinato.tasks.base_labels import answer, windows
 from ostinato.tasks.genome import Genome
-from ostinato.tasks.strand_examples import turned
+from ostinato.tasks.genome.base_labels import answer, windows
+from ostinato.tasks.genome.examples import turned
 
 TINY = {"hidden_size": 8, "motifs": 8, "motif_width": 5, "batch_size": 8, "learning_rate": 0.01, "dropout": 0.0, "tensorboard": False}
 BASES = {**TINY, "window": 50, "margin": 20, "epochs": 12.0}
@@ -160,7 +160,7 @@ def test_chunked_is_whole(forwards, folder):
 
 
 def test_long_sequences_come_in_regions(both_ways, folder, monkeypatch):
-    from ostinato.tasks import base_labels
+    from ostinato.tasks.genome import base_labels
 
     task = both_ways.task
     inputs = [str(folder / "test.fa")]

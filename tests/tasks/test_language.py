@@ -21,9 +21,9 @@ from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.tasks.language import Language
+from ostinato.tasks.language.numbers import is_tokenized
+from ostinato.tasks.language.scores import losses_of
 from ostinato.tasks.task import Request
-from ostinato.tasks.text_numbers import is_tokenized
-from ostinato.tasks.text_scores import losses_of
 
 UNITS = ("character", "word", "subword")
 SMALL = {"hidden_size": 12, "embedding_size": 6, "tensorboard": False}

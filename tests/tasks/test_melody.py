@@ -13,9 +13,9 @@ from ostinato.data.samples import sample
 from ostinato.data.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
 from ostinato.tasks.melody import Melody
-from ostinato.tasks.tune_baseline import TuneBaseline
-from ostinato.tasks.tune_features import places
-from ostinato.tasks.tune_generation import given_to
+from ostinato.tasks.melody.baseline import TuneBaseline
+from ostinato.tasks.melody.features import places
+from ostinato.tasks.melody.generation import given_to
 
 TINY = {"hidden_size": 12, "embedding_size": 8, "epochs": 1.0, "tensorboard": False, "overwrite": True}
 CHORDS = [[[60, 64, 67], [60, 64, 67], [59, 62, 67], [60, 64]] * 3, [[62, 65], [62, 65, 69], [], [57, 64]] * 4] * 6

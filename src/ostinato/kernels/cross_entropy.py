@@ -15,7 +15,7 @@ from ostinato.kernels import native
 from ostinato.kernels.switch import switched_off
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
-TOGETHER = 1 << 22  # logits that exist at a time,
+TOGETHER = 1 << 21  # logits that exist at a time, in bfloat16 twice as many,
 PIECE = 128  # or so many rows of them, or an eighth of all: the fewer, the oftener the weight and its gradient are passed over
 WORDS = 2048  # whose weights are packed at a time
 PRECISIONS = ("float32", "bfloat16")
@@ -100,7 +100,7 @@ def loss_and_gradients(hidden, weight, bias, targets, smoothing, precision, want
         torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
     ]
     one_piece = pieces(hidden, weight, bias, targets, precision)
-    most = max(1, TOGETHER // max(1, len(weight)))
+    most = max(1, TOGETHER * (1 + (precision == "bfloat16")) // max(1, len(weight)))
     if precision != "bfloat16":
         most = max(most, PIECE, len(hidden) // 8)
     number = -(-len(hidden) // most)

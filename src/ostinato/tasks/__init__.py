@@ -1,4 +1,4 @@
-"""The tasks by name. To add one: a file with a Task, and its name here."""
+"""The tasks by name. To add one: a file or folder with a Task, and its name here."""
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import Captioning

@@ -19,8 +19,8 @@ from ostinato.metrics import METRICS, confusion
 from ostinato.tasks.task import Counts, Prediction, Record
 
 if TYPE_CHECKING:
-    from ostinato.tasks.classification import Classification
-    from ostinato.tasks.genome import Genome
+    from ostinato.tasks.classification.task import Classification
+    from ostinato.tasks.genome.task import Genome
 
 
 def targets_of(labels: Sequence[str], known: Vocabulary, many: bool) -> Tensor | None:

@@ -5,7 +5,7 @@ records to examples, examples to a network, and the network's answers back to wh
 
     file -> read -> record -> encode -> Example -> Batch -> network -> predict -> decode -> what the user reads
 
-To add one: a file with a subclass, and its name in tasks/__init__.py."""
+To add one: a file or folder with a subclass, and its name in tasks/__init__.py."""
 
 from __future__ import annotations
 

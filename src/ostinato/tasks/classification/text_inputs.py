@@ -1,0 +1,70 @@
+"""Texts as a classifier reads them: which tokens it knows, how they are spelled, and where a long text is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from ostinato.data.batch import Example
+from ostinato.data.embeddings import read_embeddings
+from ostinato.data.letters import Letters
+from ostinato.data.spelling import SPACE
+from ostinato.data.units import fit_units
+from ostinato.data.vocabulary import UNK
+from ostinato.tasks.classification import classifiers
+
+if TYPE_CHECKING:
+    from ostinato.tasks.classification.task import Classification
+
+MANY_TEXTS = 500  # with so many, words seen once are better learned as <unk>
+FEW_WORDS = 400_000  # so many are learned quickly enough that several networks can be afforded
+MEMBERS = 4
+REMEMBERED = 200_000  # words whose characters' numbers are kept at hand
+
+
+def fit(task: Classification, texts: Sequence[str]) -> None:
+    """Vocabulary, letters and pretrained vectors; a solved model's bag."""
+    if task.solved:
+        task.bag = classifiers.fit_bag(task, texts) if task.model == "bag-of-words" else None
+        return
+    size = task.vocabulary_size or (8000 if task.unit == "subword" else 20_000)
+    minimum = task.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
+    task.units = fit_units(task.unit, texts, size=size, minimum_count=minimum, lowercase=task.lowercase, tokenized=task.tokenized)
+    if task.spells:
+        task.letters = Letters.fit(map(task.units.normalise, texts))
+    if task.members is None:
+        few = task.spells and sum(min(text.count(" ") + 1, task.maximum_tokens) for text in texts) <= FEW_WORDS
+        task.members = MEMBERS if few else 1
+    if task.embeddings is not None:
+        task.pretrained = read_embeddings(task.embeddings, task.units.all_tokens)
+        task.embedding_size = task.pretrained.vectors.shape[1]
+        task.notices.append(f"{task.embeddings}: vectors for {task.pretrained.coverage:.0%} of the vocabulary, "
+                            f"{task.embedding_size} numbers each")
+
+
+def encode(task: Classification, text: str) -> Example:
+    """A text's tokens, and where words are spelled their letters, without a label. An empty text has an answer, too."""
+    if task.letters is None:
+        return Example(torch.tensor(shortened(task, task.units.encode(text) or [UNK]), dtype=torch.int64))
+    tokens = shortened(task, task.units.tokens(text) or [""])
+    numbers = task.units.vocabulary.encode(tokens)
+    return Example(torch.tensor(numbers, dtype=torch.int64), None, [spelled(task, token) for token in tokens])
+
+
+def spelled(task: Classification, token: str) -> tuple[int, ...]:
+    if len(task.remembered) > REMEMBERED:
+        task.remembered.clear()
+    if token not in task.remembered:
+        task.remembered[token] = task.letters.spell(token.removeprefix(SPACE))
+    return task.remembered[token]
+
+
+def shortened(task: Classification, tokens: list) -> list:
+    """As many tokens as --maximum-tokens allows, without those that --cut names."""
+    excess = len(tokens) - task.maximum_tokens
+    if excess <= 0:
+        return tokens
+    start = {"end": task.maximum_tokens, "start": 0, "middle": (task.maximum_tokens + 1) // 2}[task.cut]
+    return tokens[:start] + tokens[start + excess :]

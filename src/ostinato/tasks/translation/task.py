@@ -1,0 +1,346 @@
+"""Translation: sentences of one language to sentences of another. Many to many, unaligned."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ostinato.cells import CELLS
+from ostinato.data.batch import Example, by_length, collate
+from ostinato.data.embeddings import Pretrained, read_embeddings
+from ostinato.data.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
+from ostinato.data.table import is_table, read_table
+from ostinato.data.text import iterate_lines, shown
+from ostinato.data.units import Units, fit_units, units_from_dict
+from ostinato.data.vocabulary import BOS, EOS, UNK
+from ostinato.decoding.step import Hypothesis
+from ostinato.errors import InputError
+from ostinato.layers.embedding import Embedding
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, sample_targets, search_targets
+from ostinato.models.ensemble import Ensemble
+from ostinato.options import option
+from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.translation.word_for_word import WordForWord, count_texts
+
+
+@dataclass
+class Translation(Task):
+    name = "translation"
+    reads = "two line-aligned text files (source target), or one TSV, CSV or JSONL with columns source and target"
+    example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
+    metrics = ("bleu", "chrf", "perplexity")
+    sample = "translation"
+    training = {"epochs": 12.0, "least_steps": 800, "least_batches": 20, "batch_tokens": 1200, "optimizer": "adam",
+                "learning_rate": 0.002, "beta2": 0.98, "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
+    sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
+
+    # the text
+    unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
+    vocabulary_size: int = option(4000, "most tokens a vocabulary may have", minimum=10)
+    source_vocabulary_size: int | None = option(None, "the same for the source alone", minimum=10)
+    target_vocabulary_size: int | None = option(None, "the same for the target alone", minimum=10)
+    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
+    joint_vocabulary: bool = option(False, "one vocabulary for source and target")
+    tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
+    lowercase: bool = option(False, "lower-case everything")
+    subword_sampling: float = option(0.0, "probability with which a subword merge is skipped while training (BPE-dropout)",
+                                     minimum=0, maximum=0.99)
+    maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
+    long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters", when_predicting=True)
+    source_column: str | None = option(None, "the column of the source (default: source, src)", when_predicting=True)
+    target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)", when_predicting=True)
+    # the model
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    hidden_size: int = option(512, "units of each layer, both directions of the encoder together", minimum=1)
+    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
+    bidirectional: bool = option(True, "the encoder reads both ways")
+    reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
+    attention: Literal["none", "dot", "general", "additive"] = option("general", "how the decoder looks at the source")
+    input_feeding: bool = option(False, "attention's result is an input of the next step: a little better, several times slower")
+    context: Literal["initial", "every"] = option("initial", "the source's vector as first state only, or as input of every step, too")
+    tied: bool = option(True, "the output layer shares the target embedding's weights")
+    dropout: float = option(0.3, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
+    word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
+    initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
+    embeddings: str | None = option(None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size")
+    target_embeddings: str | None = option(None, "pretrained target vectors")
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
+    sparse_embeddings: bool = option(False, "gradients of the embeddings only where words occurred (with --optimizer sgd)")
+    label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
+    teacher_forcing: float = option(1.0, "probability that a training step sees the true previous token rather than the model's own",
+                                    minimum=0, maximum=1)
+    output_precision: Literal["float32", "bfloat16"] = option(
+        "float32", "of the output layer's products while training; bfloat16 is quicker where the processor has instructions for it")
+    dev_metric: Literal["bleu", "chrf", "perplexity"] = option("bleu", "the dev score that chooses the best weights (greedy decoding)")
+    # decoding
+    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
+    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
+                                   when_predicting=True)
+    sampling: bool = option(False, "draw each translation at random instead of searching the likeliest", when_predicting=True)
+    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
+    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
+    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
+                          when_predicting=True)
+    n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
+    maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
+                                        when_predicting=True)
+    align: bool = option(False, "with --json, which source token each target token looked at", when_predicting=True)
+    copy_unknown: bool = option(False, "instead of <unk>, the source word that was looked at", when_predicting=True)
+
+    source: Units = field(init=False, default=None)
+    target: Units = field(init=False, default=None)
+    pretrained: dict[str, Pretrained] = field(init=False, default_factory=dict, repr=False)
+    notices: list[str] = field(init=False, default_factory=list, repr=False)
+
+    def __post_init__(self):
+        if self.bidirectional and self.hidden_size % 2:
+            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
+        if self.input_feeding and self.attention == "none":
+            raise InputError("--input-feeding needs an --attention other than none")
+        for asked, name in ((self.align, "--align"), (self.copy_unknown, "--copy-unknown")):
+            if asked and self.attention == "none":
+                raise InputError(f"{name} needs attention; this model has none (--attention none)")
+        if self.sampling and self.n_best > 1:
+            raise InputError("--sampling gives one translation for each sentence; leave out --n-best")
+        if self.sparse_embeddings and self.tied:
+            raise InputError("--sparse-embeddings needs --no-tied: a tied output layer has dense gradients")
+
+    # files to records to examples
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
+        return read_pairs(files, source_column=self.source_column, target_column=self.target_column, keep_blank=not training,
+                          long_lines=self.long_lines, notices=self.notices)
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
+        for path in files:
+            if is_table(path):
+                rows = read_table(path, ("source",), optional=("target",), keep_blank=True,
+                                  names={"source": self.source_column, "target": self.target_column})
+                yield from self.inputs((one_line(row.text("source")) for row in rows), path)
+            else:
+                yield from self.inputs(iterate_lines(path), path)
+
+    def inputs(self, texts: Iterable[str], path: str) -> Iterator[Pair]:
+        """The texts of a file; those that are too long are cut and counted, or refused."""
+        long = 0
+        for number, text in enumerate(texts, start=1):
+            if len(text) > MAXIMUM_LINE:
+                if self.long_lines == "refuse":
+                    raise InputError(f"{shown(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it")
+                long += 1
+            yield Pair(shortened(text, MAXIMUM_LINE), "")
+        if long:
+            self.notices.append(f"{shown(path)}: {long:,} {plural('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that")
+
+    def learnable(self, records: Sequence[Pair]) -> Sequence[Pair]:
+        kept = [pair for pair in records if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)]
+        if not kept:
+            raise InputError(f"no training pair has --maximum-tokens {self.maximum_tokens} or less on both sides")
+        if len(kept) < len(records):
+            left_out = len(records) - len(kept)
+            self.notices.append(f"{left_out:,} {plural('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training")
+        return kept
+
+    def fits(self, units: Units, text: str) -> bool:
+        """Whether a text has no more than the maximum of tokens; one of so few characters is not taken apart to see."""
+        return len(text) < self.maximum_tokens or len(units.encode(text)) <= self.maximum_tokens
+
+    def as_record(self, value: Any) -> Pair:
+        if isinstance(value, str):
+            return Pair(value, "")
+        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(side, str) for side in value):
+            return Pair(*value)
+        raise InputError(f"expected a text, or a pair of texts (source, target); got {value!r:.80}")
+
+    def key(self, record: Pair) -> str:
+        return record.source
+
+    def fit(self, records: Sequence[Pair]) -> None:
+        sources, targets = [pair.source for pair in records], [pair.target for pair in records]
+        settings = {"minimum_count": self.minimum_count, "lowercase": self.lowercase, "tokenized": self.tokenized}
+        size = self.vocabulary_size
+        if self.joint_vocabulary:
+            self.source = self.target = fit_units(self.unit, sources + targets, size=size, **settings)
+        else:
+            self.source = fit_units(self.unit, sources, size=self.source_vocabulary_size or size, **settings)
+            self.target = fit_units(self.unit, targets, size=self.target_vocabulary_size or size, **settings)
+        if self.embeddings is not None:
+            self.take_pretrained("--embeddings", self.embeddings, self.source)
+        if self.target_embeddings is not None:
+            self.take_pretrained("--target-embeddings", self.target_embeddings, self.target)
+
+    def take_pretrained(self, option_name: str, path: str, units: Units) -> None:
+        """Reads the vectors of the vocabulary's tokens; they decide the embedding size."""
+        found = read_embeddings(path, units.all_tokens)
+        size = found.vectors.shape[1]
+        if self.pretrained and size != self.embedding_size:
+            raise InputError(f"{option_name} {path}: vectors of {size} numbers; those of the source have {self.embedding_size}")
+        self.embedding_size, self.pretrained[option_name] = size, found
+        self.notices.append(f"{path}: vectors for {found.coverage:.0%} of the vocabulary, {size} numbers each")
+
+    def state(self) -> dict[str, Any]:
+        state = {"source": self.source.to_dict()}
+        return state if self.target is self.source else {**state, "target": self.target.to_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.source = units_from_dict(state["source"])
+        self.target = units_from_dict(state["target"]) if "target" in state else self.source
+
+    def encode(self, record: Pair, *, draw: int | None = None) -> Example:
+        source = self.numbers(self.source, record.source, draw)
+        target = self.numbers(self.target, record.target, draw)
+        if self.reverse_source:
+            source = source[::-1]
+        return Example(torch.tensor(source, dtype=torch.int64), torch.tensor([*target, EOS], dtype=torch.int64))
+
+    @property
+    def varies(self) -> bool:
+        return self.subword_sampling > 0 and self.unit == "subword"
+
+    def numbers(self, units: Units, text: str, draw: int | None) -> list[int]:
+        if draw is None or self.unit != "subword":
+            return units.encode(text)[: self.maximum_tokens]
+        return units.encode(text, sample=draw, alpha=self.subword_sampling)[: self.maximum_tokens]
+
+    # the network
+
+    def network(self) -> EncoderDecoder:
+        cell = CELLS[self.cell]
+        source = self.embedding(self.source)
+        target = source if self.joint_vocabulary and self.tied else self.embedding(self.target)
+        encoder = Encoder(source, cell, self.hidden_size, layers=self.layers, bidirectional=self.bidirectional, dropout=self.dropout)
+        decoder = Decoder(target, cell, self.hidden_size, memory_size=self.hidden_size, layers=self.layers, attention=self.attention,
+                          context=self.context, input_feeding=self.input_feeding, tied=self.tied, dropout=self.dropout)
+        return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=self.label_smoothing,
+                              teacher_forcing=self.teacher_forcing, output_precision=self.output_precision)
+
+    def embedding(self, units: Units) -> Embedding:
+        return Embedding(len(units), self.embedding_size, word_dropout=self.word_dropout, sparse=self.sparse_embeddings)
+
+    def initialise(self, network: EncoderDecoder) -> None:
+        if self.initial_range is not None:
+            for parameter in network.parameters():
+                nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
+            for part in (network.encoder, network.decoder):
+                part.embedding.clear_padding()
+        for option_name, part in [("--embeddings", network.encoder), ("--target-embeddings", network.decoder)]:
+            if option_name in self.pretrained:
+                found = self.pretrained[option_name]
+                part.embedding.load_pretrained(found.rows, found.vectors, frozen=self.freeze_embeddings)
+
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        return Ensemble(networks)
+
+    # its answers
+
+    def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Prediction]:
+        examples = [self.encode(record) for record in records]
+        predictions = [self.nothing()] * len(records)
+        for rows in by_length(examples):
+            for row, hypotheses in zip(rows, self.search(network, [examples[row] for row in rows]), strict=True):
+                predictions[row] = self.decode(hypotheses, records[row])
+        return predictions
+
+    def nothing(self) -> Prediction:
+        """The answer to an empty source, with all that other answers have."""
+        details: dict[str, Any] = {"log_probability": 0.0}
+        if self.n_best > 1:
+            details["n_best"] = [{"prediction": "", "log_probability": 0.0}]
+        if self.align:
+            details |= {"source_tokens": [], "tokens": [], "alignment": []}
+        return Prediction("", details)
+
+    def search(self, network: nn.Module, examples: list[Example]) -> list[list[Hypothesis]]:
+        device = next(network.parameters()).device
+        batch = collate([example._replace(targets=None) for example in examples]).to(device)
+        longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
+        settings = {"maximum_length": longest, "watch_attention": self.align or self.copy_unknown}
+        with torch.inference_mode():
+            if self.sampling:
+                return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
+            return search_targets(network, batch, width=max(self.beam, self.n_best), n_best=self.n_best,
+                                  length_penalty=self.length_penalty, **settings)
+
+    def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
+        best = hypotheses[0]
+        details: dict[str, Any] = {"log_probability": best.log_probability}
+        numbers = self.source.encode(record.source)
+        if UNK in numbers:
+            details["unknown"] = numbers.count(UNK) / len(numbers)
+        if self.n_best > 1:
+            details["n_best"] = [{"prediction": self.text(each, record), "log_probability": each.log_probability} for each in hypotheses]
+        if self.align and best.watched is not None:
+            details["source_tokens"] = self.source_tokens(record)
+            details["tokens"] = [self.target.decode([number]) for number in best.tokens]
+            details["alignment"] = self.looked_at(best, len(details["source_tokens"]))
+        return Prediction(self.text(best, record), details)
+
+    def looked_at(self, hypothesis: Hypothesis, length: int) -> list[int]:
+        """The position of the source token that each target token looked at most."""
+        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1).tolist()
+        return [length - 1 - position for position in positions] if self.reverse_source else positions
+
+    def text(self, hypothesis: Hypothesis, record: Pair) -> str:
+        if not self.copy_unknown or hypothesis.watched is None:
+            return self.target.decode(hypothesis.tokens)
+        words = self.source_tokens(record)
+        return self.target.decode(hypothesis.tokens, copies=[words[position] for position in self.looked_at(hypothesis, len(words))])
+
+    def source_tokens(self, record: Pair) -> list[str]:
+        return self.source.tokens(record.source)[: self.maximum_tokens]
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
+        return [value for value, _ in self.scored(network, records)]
+
+    @torch.inference_mode()
+    def scored(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
+        """(log P(target | source), tokens) of every pair; (0, 0) without a source."""
+        examples = [self.encode(record) for record in records]
+        scored: list[tuple[float, int]] = [(0.0, 0)] * len(records)
+        device = next(network.parameters()).device
+        for rows in by_length(examples, key=lambda example: (len(example.targets), len(example.inputs))):
+            batch = collate([examples[row] for row in rows]).to(device)
+            for row, value in zip(rows, network.log_probabilities(batch).tolist(), strict=True):
+                scored[row] = (value, len(examples[row].targets))
+        return scored
+
+    def measure(self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+        counts = count_texts([prediction.text for prediction in predictions], records)
+        return {**counts, "perplexity": [METRICS["perplexity"].count(*each) for each in self.scored(network, records)]}
+
+    def quick_score(self, network: nn.Module, records: Sequence[Pair], metric: str) -> float:
+        if metric == "perplexity":
+            counts = [METRICS[metric].count(*each) for each in self.scored(network, records)]
+        else:
+            greedy = copy.copy(self)
+            greedy.beam, greedy.n_best, greedy.sampling = 1, 1, False
+            texts = [prediction.text for prediction in greedy.predict(network, records)]
+            counts = count_texts(texts, records, (metric,))[metric]
+        return corpus_score(METRICS[metric], counts)
+
+    def with_target(self, record: Pair, text: str) -> Pair:
+        return record._replace(target=text)
+
+    def text_of(self, record: Pair) -> str:
+        return record.source
+
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        files = "" if file is None else " SOURCE TARGET"
+        return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run}{files} --beam 10", f"ostinato verify {run}"]
+
+    def show(self, record: Pair, prediction: Prediction) -> dict[str, str]:
+        return {"source": record.source, "reference": record.target, "prediction": prediction.text}
+
+    def baseline(self, records: Sequence[Pair]) -> Baseline:
+        return WordForWord.fit(records)
+
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        return WordForWord.restore(state)
