@@ -166,12 +166,12 @@ def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Te
 
 def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> str | None:
     """Why the native kernels do not take this call, or None."""
-    tensors = [tensor for tensor in (hidden, weight, bias) if tensor is not None]
     if switched_off() or native.missing:
         return switched_off() or native.missing
-    if any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in tensors):
-        return "the tensors are not float32 on the CPU"
-    if torch._C._functorch.peek_interpreter_stack() is not None or torch.compiler.is_compiling():
+    unreadable = native.unreadable(hidden, weight, bias)
+    if unreadable is not None:
+        return unreadable
+    if torch._C._functorch.peek_interpreter_stack() is not None or native.watched():
         return "a transform is at work"
     if 0 in hidden.shape or 0 in weight.shape:
         return "there is nothing to do"
