@@ -89,6 +89,19 @@ def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
     assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
 
 
+def test_a_state_is_forgotten_while_training_alone():
+    """Row by row: what the loss is of a text that begins anew, and of one that goes on, and nothing else."""
+    given = batch()
+    never, always, at_random = model().train(), model(state_reset=1.0).train(), model(state_reset=0.5).train()
+    _, _, state = never.hidden(given.inputs, None)
+    afresh, carried = never.loss(given), never.loss(given, state)
+    assert always.loss(given, state).total.item() == afresh.total.item() != carried.total.item()
+    assert always.eval().loss(given, state).total.item() == carried.total.item()
+    torch.manual_seed(0)
+    behind = {at_random.loss(given, state).state[0][0][0].sum().item() for _ in range(20)}
+    assert behind == {each.state[0][0][0].sum().item() for each in (afresh, carried)}
+
+
 def test_bfloat16_rounds_while_training_alone():
     exact, rounded = model(size=16), model(size=16, output_precision="bfloat16")
     assert exact.loss(batch()).total.item() == rounded.loss(batch()).total.item()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
-from ostinato.cells.state import State
+from ostinato.cells.state import State, map_state
 from ostinato.data.batch import IGNORE, Batch
 from ostinato.decoding.step import StepFunction
 from ostinato.kernels import linear_cross_entropy
@@ -47,14 +47,16 @@ class LanguageModel(nn.Module):
     activation    alpha of the pull on the outputs' squares, `temporal` beta of that on their change from step to step (Merity,
                   McCann and Socher 2017, equations 1 and 2); both after and before dropout as there
     recurrent_dropout, weight_drop, zoneout   inside the recurrence; see cells.regularise
+    state_reset   how likely each row of a batch forgets the state carried to it, while training: a stream begins but once an epoch, and
+                  an LSTM that has seen few beginnings may come upon states in a new text from which it does not find back
     output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
     def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int | Sequence[int], *, layers: int = 1, tied: bool = False,
                  rates: Rates = NOTHING, activation: float = 0.0, temporal: float = 0.0, recurrent_dropout: float = 0.0,
-                 weight_drop: float = 0.0, zoneout: float = 0.0, output_precision: str = "float32"):  # fmt: skip
+                 weight_drop: float = 0.0, zoneout: float = 0.0, state_reset: float = 0.0, output_precision: str = "float32"):  # fmt: skip
         super().__init__()
-        self.output_precision = output_precision
+        self.output_precision, self.state_reset = output_precision, state_reset
         self.embedding, self.rates, self.activation, self.temporal = embedding, rates, activation, temporal
         self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size, layers=layers, dropout=rates.layers, locked=rates.locked,
                                    recurrent_dropout=recurrent_dropout, weight_drop=weight_drop, zoneout=zoneout)
@@ -79,6 +81,8 @@ class LanguageModel(nn.Module):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """Every row is full to its last step, or padded on the right (whose state then is of no use)."""
+        if self.training and self.state_reset and state is not None:
+            state = forget(state, batch.inputs.new_empty(batch.inputs.shape[0], dtype=torch.bool).bernoulli_(self.state_reset))
         hidden, (raw, outputs), state = self.hidden(batch.inputs, state)
         wanted = batch.targets.flatten()
         total = linear_cross_entropy(hidden.flatten(0, 1), self.output.weight, self.output.bias, wanted,
@@ -113,6 +117,11 @@ class LanguageModel(nn.Module):
         if not TokenStep.usable(self.embedding, self.recurrent, dense, weights=weights):
             return None
         return TokenStep(self.embedding, self.recurrent, dense, weights=weights)
+
+
+def forget(state: State, rows: Tensor) -> State:
+    """The state, zero in the rows [B] that are true, as before a text begins."""
+    return map_state(lambda part: part.masked_fill(rows.view(-1, *[1] * (part.dim() - 1)), 0), state)
 
 
 class LanguageEnsemble(nn.Module):

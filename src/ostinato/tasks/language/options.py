@@ -39,6 +39,8 @@ class LanguageOptions:
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     weight_drop: float = option(0.0, "of recurrent weights (Merity et al. 2018)", minimum=0, maximum=0.99)
     zoneout: float = option(0.0, "how likely a unit of the state stays as it is (Krueger et al. 2017)", minimum=0, maximum=0.99)
+    state_reset: float = option(0.01, "probability with which a stream's state is zero again at a chunk's start, while training",
+                                minimum=0, maximum=1)
     activation_pull: float = option(0.0, "of outputs towards zero: alpha of Merity et al. 2018", minimum=0)
     temporal_pull: float = option(0.0, "of outputs towards those of the step before: beta of Merity et al. 2018", minimum=0)
     output_precision: Literal["float32", "bfloat16"] = option(

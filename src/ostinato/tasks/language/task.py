@@ -189,7 +189,7 @@ class Language(LanguageOptions, Task):
         return LanguageModel(Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout), CELLS[self.cell], sizes,
                              layers=self.layers, tied=self.tied, rates=Rates(*rates, self.locked), activation=self.activation_pull,
                              temporal=self.temporal_pull, recurrent_dropout=self.recurrent_dropout, weight_drop=self.weight_drop,
-                             zoneout=self.zoneout, output_precision=self.output_precision)
+                             zoneout=self.zoneout, state_reset=self.state_reset, output_precision=self.output_precision)
 
     def initialise(self, network: nn.Module) -> None:
         if self.initial_range is not None and not self.solved:
