@@ -42,7 +42,7 @@ def why_not(x: Tensor, weight: Tensor, bias: Tensor | None, *, keep_packed: bool
 
 def infer(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The product with a weight that may stand packed from an earlier call."""
-    room, weight = kept(weight, "linear"), weight.contiguous()
+    room = kept(weight, "linear")
     packed = (native.room_for(weight, form="a bT"), False) if room is None else (room, True)
     out = product_of(x, weight, bias, packed)
     if room is None:

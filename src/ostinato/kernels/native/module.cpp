@@ -45,6 +45,18 @@ bool numbers(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int
     return true;
 }
 
+// Reads `count` whole numbers, two at most, and behind them the fields of a struct of nothing but numbers and addresses.
+template <class Struct>
+bool numbers_and_fields(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int64_t *to, Struct &fields) {
+    constexpr Py_ssize_t held = sizeof(Struct) / 8, most = 2;
+    static_assert(sizeof(Struct) == 8 * held && sizeof(void *) == 8, "numbers and pointers have 64 bits");
+    int64_t values[most + held];
+    if (!numbers(arguments, given, count + held, values)) return false;
+    memcpy(to, values, count * 8);
+    memcpy(&fields, values + count, sizeof(Struct));
+    return true;
+}
+
 const Table *table_of(int64_t index) {
     if (index >= 0 && index < table_count) return tables[index];
     PyErr_Format(PyExc_IndexError, "no instruction set %lld; there are %d", (long long)index, table_count);
@@ -62,7 +74,7 @@ PyObject *run(PyObject *const *arguments, Py_ssize_t given, void (*Table::*pass)
     if (!table) return nullptr;
     Call calls[2];
     static_assert(sizeof(Call) == 8 * CALL_NUMBERS && sizeof(void *) == 8, "numbers and pointers have 64 bits");
-    __builtin_memcpy(calls, values + 1, count * sizeof(Call));
+    memcpy(calls, values + 1, count * sizeof(Call));
     if (count == 2 && calls[0].kind != calls[1].kind) {
         PyErr_SetString(PyExc_ValueError, "two calls at the same time must be of one kind");
         return nullptr;
@@ -91,13 +103,11 @@ PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
 
 // product(instruction set, the fields of Product): with a null `room`, room is made for this one call.
 PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    constexpr Py_ssize_t count = sizeof(Product) / 8;
-    int64_t values[1 + count];
-    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
-    const Table *table = table_of(values[0]);
-    if (!table) return nullptr;
+    int64_t set;
     Product call;
-    __builtin_memcpy(&call, values + 1, sizeof(Product));
+    if (!numbers_and_fields(arguments, given, 1, &set, call)) return nullptr;
+    const Table *table = table_of(set);
+    if (!table) return nullptr;
     void *room = nullptr;
     if (!call.room) {
         room = malloc(table->product_room(call) * sizeof(float));
@@ -113,13 +123,11 @@ PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 
 // cross_entropies(instruction set, the fields of Softmax)
 PyObject *cross_entropies(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    constexpr Py_ssize_t count = sizeof(Softmax) / 8;
-    int64_t values[1 + count];
-    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
-    const Table *table = table_of(values[0]);
-    if (!table) return nullptr;
+    int64_t set;
     Softmax call;
-    __builtin_memcpy(&call, values + 1, sizeof(Softmax));
+    if (!numbers_and_fields(arguments, given, 1, &set, call)) return nullptr;
+    const Table *table = table_of(set);
+    if (!table) return nullptr;
     Py_BEGIN_ALLOW_THREADS;
     table->cross_entropies(call);
     Py_END_ALLOW_THREADS;

@@ -15,13 +15,11 @@ PyObject *dense_bytes(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
 
 // dense_pack(instruction set, format, the fields of Dense)
 PyObject *dense_pack(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    constexpr Py_ssize_t fields = sizeof(Dense) / 8;
-    int64_t v[2 + fields];
-    if (!numbers(arguments, given, 2 + fields, v)) return nullptr;
+    int64_t v[2];
+    Dense dense;
+    if (!numbers_and_fields(arguments, given, 2, v, dense)) return nullptr;
     const StreamTable *table = stream_of(v[0]);
     if (!table) return nullptr;
-    Dense dense;
-    memcpy(&dense, v + 2, sizeof(Dense));
     Py_BEGIN_ALLOW_THREADS;
     table->dense_pack(v[1], dense);
     Py_END_ALLOW_THREADS;
