@@ -12,11 +12,10 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.captions import Picture
 from ostinato.data.vocabulary import BOS, EOS
-from ostinato.decoding.step import Hypothesis
 from ostinato.layers.convolution import FeatureProjection, FrameNetwork, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
-from ostinato.models.encoder_decoder import Decoder, Encoder, sample_targets, search_targets
+from ostinato.models.encoder_decoder import Decoder, Encoder
 
 if TYPE_CHECKING:
     from ostinato.tasks.captioning.task import Captioning
@@ -58,15 +57,6 @@ def encoded(task: Captioning, network: nn.Module, records: Sequence[Picture]) ->
 
 def target_length(example: Example) -> int:
     return 0 if example.targets is None else len(example.targets)
-
-
-@torch.inference_mode()
-def search(task: Captioning, network: nn.Module, batch: Any) -> list[list[Hypothesis]]:
-    settings = {"maximum_length": task.maximum_length, "watch_attention": task.align and task.attention != "none"}
-    if task.sampling:
-        return sample_targets(network, batch, temperature=task.temperature, top_k=task.top_k, top_p=task.top_p, **settings)
-    return search_targets(network, batch, width=max(task.beam, task.n_best), n_best=task.n_best, length_penalty=task.length_penalty,
-                          **settings)
 
 
 @torch.inference_mode()

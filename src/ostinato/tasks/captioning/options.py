@@ -47,24 +47,10 @@ class CaptioningOptions:
                                     minimum=0, maximum=1)
     dev_metric: Literal["bleu", "exact_match", "perplexity"] | None = option(
         None, "the dev score that chooses the best weights (default: bleu; perplexity where most captions have fewer than four words)")
-    # decoding
-    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
-                                   when_predicting=True)
-    sampling: bool = option(False, "draw each caption at random instead of searching the likeliest", when_predicting=True)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
-    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
-    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
-                          when_predicting=True)
-    n_best: int = option(1, "captions given for each image", minimum=1, when_predicting=True)
-    maximum_length: int = option(40, "most tokens of a caption", minimum=1, when_predicting=True)
-    align: bool = option(False, "with --json, how much each token looked at each region, row by row", when_predicting=True)
 
     def __post_init__(self):
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
-        if self.sampling and self.n_best > 1:
-            raise InputError("--sampling gives one caption for each image; leave out --n-best")
         if self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even, half of it for each direction over frames; got {self.hidden_size}")
         if self.features is not None and self.encoder is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.batch import Example
+from ostinato.data.batch import Batch, Example
 from ostinato.data.batches import Batches, drawing
 from ostinato.data.captions import Features, Picture, read_captioned, read_features, read_images
 from ostinato.data.gallery import Gallery
@@ -28,25 +27,32 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.captioner import Captioner
 from ostinato.models.ensemble import Ensemble
+from ostinato.options import option
 from ostinato.tasks.captioning import captioners
 from ostinato.tasks.captioning.nearest import TEXT_METRICS, NearestCaption, count_texts
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import Caption, caption_page
+from ostinato.tasks.searching import Searching
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 
 @dataclass
-class Captioning(CaptioningOptions, Task):
+class Captioning(Searching, CaptioningOptions, Task):
     name = "captioning"
     reads = ("TSV, CSV or JSONL with columns image (a file, or a part of one: sheet.png#xywh=0,0,32,32) and caption; .npz of images, "
              "features or frames with captions; predict: images, or a list of them")
     example = "ostinato train captioning --train captions.tsv --image-size 64 --attention additive --out runs/captions"
     metrics = ("bleu", "exact_match", "perplexity")
     sample = "captioning"
+    answer = "caption for each image"
     training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
                                           "learning_rate": 0.003, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
                                           "evaluate_every": 2.0}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"dev_metric": "bleu"}
+
+    # decoding, beside the search's own options
+    maximum_length: int = option(40, "most tokens of a caption", minimum=1, when_predicting=True)
+    align: bool = option(False, "with --json, how much each token looked at each region, row by row", when_predicting=True)
 
     units: Units = field(init=False, default=None)
     kind: str = field(init=False, default=None)  # pictures, clips (frames of pixels), regions, or steps (features of frames)
@@ -197,9 +203,13 @@ class Captioning(CaptioningOptions, Task):
     def predict(self, network: nn.Module, records: Sequence[Picture]) -> list[Prediction]:
         predictions: list[Prediction] = [Caption("", {"log_probability": 0.0}, record) for record in records]
         for rows, batch in captioners.encoded(self, network, [record._replace(captions=()) for record in records]):
-            for row, hypotheses in zip(rows, captioners.search(self, network, batch), strict=True):
+            for row, hypotheses in zip(rows, self.searched(network, batch), strict=True):
                 predictions[row] = self.decode(hypotheses, records[row])
         return predictions
+
+    def searched(self, network: nn.Module, batch: Batch) -> list[list[Hypothesis]]:
+        watch = self.align and self.attention != "none"
+        return self.search(network, batch, maximum_length=self.maximum_length, watch_attention=watch)
 
     def decode(self, hypotheses: list[Hypothesis], record: Picture) -> Prediction:
         best = hypotheses[0]
@@ -227,9 +237,7 @@ class Captioning(CaptioningOptions, Task):
         if metric not in TEXT_METRICS:
             counts: list[Counts] = [METRICS[metric].count(*each) for each in captioners.scored(self, network, records)]
         else:
-            greedy = copy.copy(self)
-            greedy.beam, greedy.n_best, greedy.sampling, greedy.align = 1, 1, False, False
-            texts = [prediction.text for prediction in greedy.predict(network, records)]
+            texts = [prediction.text for prediction in self.greedy().predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
         return corpus_score(METRICS[metric], counts)
 

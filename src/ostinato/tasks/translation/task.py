@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,73 +22,28 @@ from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, sample_targets, search_targets
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from ostinato.models.ensemble import Ensemble
 from ostinato.options import option
+from ostinato.tasks.searching import Searching
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
+from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.word_for_word import WordForWord, count_texts
 
 
 @dataclass
-class Translation(Task):
+class Translation(Searching, TranslationOptions, Task):
     name = "translation"
     reads = "two line-aligned text files (source target), or one TSV, CSV or JSONL with columns source and target"
     example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
+    answer = "translation for each sentence"
     training = {"epochs": 12.0, "least_steps": 800, "least_batches": 20, "batch_tokens": 1200, "optimizer": "adam",
                 "learning_rate": 0.002, "beta2": 0.98, "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
     sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
 
-    # the text
-    unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
-    vocabulary_size: int = option(4000, "most tokens a vocabulary may have", minimum=10)
-    source_vocabulary_size: int | None = option(None, "the same for the source alone", minimum=10)
-    target_vocabulary_size: int | None = option(None, "the same for the target alone", minimum=10)
-    minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
-    joint_vocabulary: bool = option(False, "one vocabulary for source and target")
-    tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
-    lowercase: bool = option(False, "lower-case everything")
-    subword_sampling: float = option(0.0, "probability with which a subword merge is skipped while training (BPE-dropout)",
-                                     minimum=0, maximum=0.99)
-    maximum_tokens: int = option(120, "longer sentences are left out of training and cut when predicting", minimum=1)
-    long_lines: Literal["cut", "refuse"] = option("cut", "lines of more than 20,000 characters", when_predicting=True)
-    source_column: str | None = option(None, "the column of the source (default: source, src)", when_predicting=True)
-    target_column: str | None = option(None, "the column of the target (default: target, tgt, trg)", when_predicting=True)
-    # the model
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(512, "units of each layer, both directions of the encoder together", minimum=1)
-    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
-    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
-    bidirectional: bool = option(True, "the encoder reads both ways")
-    reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
-    attention: Literal["none", "dot", "general", "additive"] = option("general", "how the decoder looks at the source")
-    input_feeding: bool = option(False, "attention's result is an input of the next step: a little better, several times slower")
-    context: Literal["initial", "every"] = option("initial", "the source's vector as first state only, or as input of every step, too")
-    tied: bool = option(True, "the output layer shares the target embedding's weights")
-    dropout: float = option(0.3, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
-    word_dropout: float = option(0.0, "probability with which a word's vector is dropped everywhere in a sentence", minimum=0, maximum=0.99)
-    initial_range: float | None = option(None, "weights start uniform in plus or minus this", above=0)
-    embeddings: str | None = option(None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size")
-    target_embeddings: str | None = option(None, "pretrained target vectors")
-    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
-    sparse_embeddings: bool = option(False, "gradients of the embeddings only where words occurred (with --optimizer sgd)")
-    label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
-    teacher_forcing: float = option(1.0, "probability that a training step sees the true previous token rather than the model's own",
-                                    minimum=0, maximum=1)
-    output_precision: Literal["float32", "bfloat16"] = option(
-        "float32", "of the output layer's products while training; bfloat16 is quicker where the processor has instructions for it")
-    dev_metric: Literal["bleu", "chrf", "perplexity"] = option("bleu", "the dev score that chooses the best weights (greedy decoding)")
-    # decoding
-    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
-                                   when_predicting=True)
-    sampling: bool = option(False, "draw each translation at random instead of searching the likeliest", when_predicting=True)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
-    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
-    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
-                          when_predicting=True)
-    n_best: int = option(1, "translations given for each sentence", minimum=1, when_predicting=True)
+    # decoding, beside the search's own options
     maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
                                         when_predicting=True)
     align: bool = option(False, "with --json, which source token each target token looked at", when_predicting=True)
@@ -101,17 +55,10 @@ class Translation(Task):
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
     def __post_init__(self):
-        if self.bidirectional and self.hidden_size % 2:
-            raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
-        if self.input_feeding and self.attention == "none":
-            raise InputError("--input-feeding needs an --attention other than none")
+        super().__post_init__()
         for asked, name in ((self.align, "--align"), (self.copy_unknown, "--copy-unknown")):
             if asked and self.attention == "none":
                 raise InputError(f"{name} needs attention; this model has none (--attention none)")
-        if self.sampling and self.n_best > 1:
-            raise InputError("--sampling gives one translation for each sentence; leave out --n-best")
-        if self.sparse_embeddings and self.tied:
-            raise InputError("--sparse-embeddings needs --no-tied: a tied output layer has dense gradients")
 
     # files to records to examples
 
@@ -245,7 +192,7 @@ class Translation(Task):
         examples = [self.encode(record) for record in records]
         predictions = [self.nothing()] * len(records)
         for rows in by_length(examples):
-            for row, hypotheses in zip(rows, self.search(network, [examples[row] for row in rows]), strict=True):
+            for row, hypotheses in zip(rows, self.searched(network, [examples[row] for row in rows]), strict=True):
                 predictions[row] = self.decode(hypotheses, records[row])
         return predictions
 
@@ -258,16 +205,11 @@ class Translation(Task):
             details |= {"source_tokens": [], "tokens": [], "alignment": []}
         return Prediction("", details)
 
-    def search(self, network: nn.Module, examples: list[Example]) -> list[list[Hypothesis]]:
+    def searched(self, network: nn.Module, examples: list[Example]) -> list[list[Hypothesis]]:
         device = next(network.parameters()).device
         batch = collate([example._replace(targets=None) for example in examples]).to(device)
         longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
-        settings = {"maximum_length": longest, "watch_attention": self.align or self.copy_unknown}
-        with torch.inference_mode():
-            if self.sampling:
-                return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
-            return search_targets(network, batch, width=max(self.beam, self.n_best), n_best=self.n_best,
-                                  length_penalty=self.length_penalty, **settings)
+        return self.search(network, batch, maximum_length=longest, watch_attention=self.align or self.copy_unknown)
 
     def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
         best = hypotheses[0]
@@ -320,9 +262,7 @@ class Translation(Task):
         if metric == "perplexity":
             counts = [METRICS[metric].count(*each) for each in self.scored(network, records)]
         else:
-            greedy = copy.copy(self)
-            greedy.beam, greedy.n_best, greedy.sampling = 1, 1, False
-            texts = [prediction.text for prediction in greedy.predict(network, records)]
+            texts = [prediction.text for prediction in self.greedy().predict(network, records)]
             counts = count_texts(texts, records, (metric,))[metric]
         return corpus_score(METRICS[metric], counts)
 
