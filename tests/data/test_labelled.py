@@ -54,6 +54,39 @@ def test_parquet(tmp_path):
     assert pairs(read_labelled([tmp_path / "a.parquet"])) == [("a", "0"), ("b", "1")]
 
 
+@pytest.mark.parametrize(("text", "label", "message"), [
+    (["a", None], ["x", "y"], "a.parquet:2: no text; complete the row or remove it"),
+    (["a", "b", "c"], ["x", "y", None], "a.parquet:3: no label; complete the row or remove it"),
+    (["a", "b"], [float("nan"), 1.0], "a.parquet:1: no label; complete the row or remove it"),
+    ([["a"], ["b"]], ["x", "y"], "a.parquet:1: 'text' is list, not text"),
+])  # fmt: skip
+def test_parquet_with_missing_values(tmp_path, ostinato, text, label, message):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    file = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": text, "label": label}), file)
+    found = ostinato("train", "classification", "--train", str(file), "--out", str(tmp_path / "run"))
+    assert (found.status, found.err.splitlines()) == (2, [f"{tmp_path}/{message}"])
+
+
+def test_parquet_to_be_labelled_keeps_its_rows(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), tmp_path / "a.parquet")
+    assert [record.inputs for record in read_unlabelled([tmp_path / "a.parquet"])] == ["a", "", "b"]
+
+
+def test_null_is_no_text_in_json_either(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": true}\n{"text": "", "label": false}\n')
+    assert pairs(read_labelled([path])) == [("a", "true"), ("", "false")]
+    path.write_text('{"text": "a", "label": "x"}\n{"text": null, "label": "y"}\n')
+    with pytest.raises(InputError, match="a.jsonl:2: no text; complete the row or remove it"):
+        read_labelled([path])
+
+
 def test_a_folder_a_class(tmp_path):
     for name, text in [("pos/1.txt", "a fine\nfilm\n"), ("neg/1.txt", "dull\n"), ("neg/.hidden", "no\n")]:
         (tmp_path / name).parent.mkdir(exist_ok=True)

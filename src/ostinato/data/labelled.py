@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,7 +77,10 @@ def read_rows(file: FilePath, text_column: str | None, label_column: str | None,
               notices: list[str]) -> list[Labelled]:
     names = {"text": text_column, "label": label_column}
     rows = list(read_table(file, ("text", "label"), names=names))
-    records = [Labelled(text_of(row), row.text("label").strip(), f"{shown(file)}:{row.line}") for row in rows]
+    records = [Labelled(text_of(row), label_of(row), f"{shown(file)}:{row.line}") for row in rows]
+    missing = next((row for row in rows if row.values["text"] is None), None)  # null; an empty text is a text
+    if missing is not None:
+        raise InputError(f"{shown(file)}:{missing.line}: no text; complete the row or remove it")
     headless = bool(rows) and rows[0].line == 1 and list(rows[0].values) == ["text", "label"] and not (text_column or label_column)
     if headless and labels_come_first(records, known):
         notices.append(f"{shown(file)}: read as label, text: its first column has the labels")
@@ -87,6 +91,14 @@ def read_rows(file: FilePath, text_column: str | None, label_column: str | None,
 def text_of(row: Row) -> str:
     """A text on one line: a quoted field of a CSV may hold line ends."""
     return row.text("text").replace("\r", " ").replace("\n", " ")
+
+
+def label_of(row: Row) -> str:
+    """A label as text: true and false are labels, too; null, and the NaN that tables have for it, are none."""
+    value = row.values["label"]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if isinstance(value, float) and math.isnan(value) else row.text("label").strip()
 
 
 def labels_come_first(records: Sequence[Labelled], known: Sequence[str]) -> bool:
