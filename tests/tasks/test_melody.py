@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ostinato
+from ostinato.data.batch import collate
 from ostinato.data.samples import sample
 from ostinato.data.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
@@ -191,6 +192,60 @@ def test_the_report_has_baselines(tunes, chords):
     for model in (tunes, chords):
         metrics = model.report["metrics"]
         assert np.exp(metrics["nll_per_step"]) == pytest.approx(metrics["perplexity"])
+
+
+@pytest.mark.parametrize("name", ["markov", "frequencies"])
+@pytest.mark.parametrize("kind", ["melody", "chords"])
+def test_counting_is_a_model_too(kind, name, tmp_path):
+    train, test = (tmp_path / f"{part}.json" for part in ("train", "test"))
+    train.write_text(json.dumps(CHORDS if kind == "chords" else [[60 + step % 5 + n % 3 for step in range(20)] for n in range(30)]))
+    test.write_text(json.dumps([CHORDS[0], CHORDS[1][:5]] if kind == "chords" else [[60, 61, 62, 63], [61, -1], [60] * 9]))
+    made = ostinato.train("melody", train=[str(train)], test=[str(test)], out=tmp_path / "run", model=name, **TINY)
+    baseline = made.report["baseline"]
+    beside = baseline if name == "markov" else baseline["simpler"][0]
+    assert made.report["metrics"] == pytest.approx(beside["metrics"], rel=1e-5)
+    loaded = ostinato.load(tmp_path / "run")
+    assert loaded.evaluate([str(test)])["metrics"] == made.report["metrics"]
+    records = loaded.task.read([str(test)])
+    whole = loaded.score(records)
+    assert whole == pytest.approx([loaded.score([record])[0] for record in records])
+    loaded.task.maximum_steps = 3
+    assert loaded.score(records) == pytest.approx(whole)  # chunked = whole
+    three = loaded.generate(samples=3, length=12, seed=7, prompt="60 62")
+    assert three == made.generate(samples=3, length=12, seed=7, prompt="60 62")
+    assert three[:1] == made.generate(samples=1, length=12, seed=7, prompt="60 62")
+    assert len(loaded.predict(["60 62", "", "64"])) == 3
+
+
+def test_what_is_drawn_is_what_is_counted():
+    """Step by step, the distribution that is drawn from is the one that scores, behind prompts of any length."""
+    for records, options in ((CHORDS[:2], {}), ([[60, 62, 64, 60, 62, 64]] * 3, {"voices": "melody"})):
+        task = Melody(model="markov", **options)
+        tunes = [task.as_record(record) for record in records]
+        task.fit(tunes)
+        network, example = task.network().eval(), task.encode(tunes[0])
+        losses, _ = network.losses(collate([example]))
+        state = network.read(example.inputs[None, :3], torch.tensor([3]), network.start(1))
+        told = Told()
+        network.step(example.inputs[3][None], state, told)
+        wanted = example.targets[3]
+        if task.chords:
+            p = told.logits.sigmoid()[0]
+            assert -torch.where(wanted > 0, p, 1 - p).log().sum() == pytest.approx(losses[0, 3].item(), rel=1e-5)
+        else:
+            assert -told.logits.log_softmax(-1)[0, wanted] == pytest.approx(losses[0, 3].item(), rel=1e-5)
+
+
+class Told:
+    """Remembers the logits that it is asked to draw from."""
+
+    def choose(self, logits, rows):
+        self.logits = logits
+        return logits.argmax(-1)
+
+    def flip(self, logits, rows):
+        self.logits = logits
+        return logits > 0
 
 
 @pytest.mark.parametrize("chords", [False, True])

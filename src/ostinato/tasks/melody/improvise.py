@@ -33,7 +33,7 @@ def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Fe
     features   of each row: takes what was drawn to what is read at the next step
     sounding   of each row: what still sounds where the given part ends
     writers    of each row; they are told of pitches `shift` semitones higher"""
-    device = next(network.parameters()).device
+    device = next(network.parameters(), torch.zeros(())).device
     known = torch.tensor([len(one) - 1 for one in given])
     state = network.start(len(given))
     if int(known.max()) > 0:

@@ -8,6 +8,8 @@ from typing import Literal
 from ostinato.cells import CELLS
 from ostinato.options import option
 
+COUNTED = ("markov", "frequencies")
+
 
 @dataclass
 class MelodyOptions:
@@ -23,6 +25,7 @@ class MelodyOptions:
     transpose: int = option(5, "training sees each tune transposed by up to so many semitones, at random", minimum=0, maximum=11)
     maximum_steps: int = option(1000, "longer tunes are learned in parts", minimum=2)
     # the model
+    model: Literal[("recurrent", *CELLS, *COUNTED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of each layer", minimum=1)
     embedding_size: int = option(128, "dimensions of what is known of a step", minimum=1)
@@ -39,3 +42,7 @@ class MelodyOptions:
     tempo: float = option(100.0, "quarters a minute in the files that are written", above=0, maximum=1000, when_predicting=True)
     bars: int = option(4, "predict: by how many bars (or 16 steps each) a tune is continued", minimum=0, when_predicting=True)
     boldness: float = option(0.8, "predict: the temperature of what is drawn; 0: the likeliest", minimum=0, when_predicting=True)
+
+    def __post_init__(self):
+        if self.model in CELLS:
+            self.model, self.cell = "recurrent", self.model

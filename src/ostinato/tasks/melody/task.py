@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.cells import CELLS
 from ostinato.data.abc_text import notes_text
@@ -23,12 +23,15 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.chords import Independent, OneEvent, Voices
 from ostinato.models.music import Music, MusicEnsemble
+from ostinato.tasks.language.counted import empty_tensors, shapes_of
+from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.melody import generation
 from ostinato.tasks.melody.baseline import TuneBaseline
+from ostinato.tasks.melody.counted import counted_network, counted_tensors
 from ostinato.tasks.melody.features import features, most_frequent, moved
-from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.melody.options import COUNTED, MelodyOptions
 from ostinato.tasks.melody.output import save_tunes
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, Task, spread
+from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, spread
 
 HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tunes of no kind can be asked for, too
 MANY_VOICES = 0.05  # with so large a share of steps on which notes sound together, tunes are read as chords
@@ -37,7 +40,7 @@ LONGEST_BAR = 400  # steps; longer ones have no places
 
 
 @dataclass
-class Melody(MelodyOptions, Task):
+class Melody(MelodyOptions, ManyModels):
     name = "melody"
     reads = "MIDI, ABC and JSON of pitches, as files or folders (with a label each: --condition), or a table of files and labels"
     example = "ostinato train melody --train tunes/ --condition genre --out runs/tunes"
@@ -50,6 +53,8 @@ class Melody(MelodyOptions, Task):
         "condition": "genre", "normalise_key": True, "transpose": 0, "hidden_size": 128, "embedding_size": 64, "dropout": 0.4,
         "input_dropout": 0.1, "batch_size": 8, "learning_rate": 0.006, "evaluate_every": 4.0}  # fmt: skip
     speed_of = "inputs"
+    models = ("frequencies", "markov", "rnn", "gru", "lstm")
+    solved_models = COUNTED
     measured_by_answers = False
 
     chords: bool = field(init=False, default=None)
@@ -57,6 +62,8 @@ class Melody(MelodyOptions, Task):
     metres: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # the most frequent one of each label, and of all
     bar_lengths: list[int] = field(init=False, default_factory=list, repr=False)  # steps of the bars of the metres that occur
     openings: dict[str, list[list[int]]] = field(init=False, default_factory=dict, repr=False)  # [rests, first pitch] of tunes by label
+    counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
+    learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     given: int = field(init=False, default=0, repr=False)  # steps of the last prompt, for pictures
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -123,6 +130,10 @@ class Melody(MelodyOptions, Task):
             self.notices.append(f"{len(self.labels)} kinds: {counted([tune.label for tune in records if tune.label])}")
 
         self.openings = {label: self.openings_of([tune for tune in records if label in ("", tune.label)]) for label in self.metres}
+        if self.solved:
+            found = TuneBaseline.fit(records, self.prepared, chords=self.chords)
+            self.learned = counted_tensors(found.model if self.model == "markov" else found.simplest)
+            self.counted = shapes_of(self.learned)
 
     def openings_of(self, records: Sequence[Tune]) -> list[list[int]]:
         """How tunes begin: how many steps of rest, as before an upbeat, and which note comes first."""
@@ -131,18 +142,19 @@ class Melody(MelodyOptions, Task):
 
     def state(self) -> dict[str, Any]:
         return {"chords": self.chords, "labels": self.labels, "metres": self.metres, "bar_lengths": self.bar_lengths,
-                "openings": self.openings}
+                "openings": self.openings, "counted": self.counted}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.chords, self.labels, self.metres = bool(state["chords"]), list(state["labels"]), dict(state["metres"])
         self.bar_lengths, self.openings = list(state["bar_lengths"]), dict(state["openings"])
+        self.counted = state.get("counted")
 
     def learnable(self, records: Sequence[Tune]) -> Sequence[Tune]:
         return [part for record in records for part in record.parts(self.maximum_steps)]
 
     @property
     def varies(self) -> bool:
-        return bool(self.transpose or self.labels)
+        return bool(self.transpose or self.labels) and not self.solved
 
     def prepared(self, record: Tune) -> Tune:
         """The tune as the network is given it: in its key, or in C."""
@@ -163,7 +175,9 @@ class Melody(MelodyOptions, Task):
 
     # the network
 
-    def network(self) -> Music:
+    def network(self) -> nn.Module:
+        if self.solved:
+            return counted_network(empty_tensors(self.counted) if self.learned is None else self.learned, chords=self.chords)
         if not self.chords:
             head = OneEvent(self.hidden_size, EVENTS)
         elif self.head == "voices":
@@ -183,7 +197,7 @@ class Melody(MelodyOptions, Task):
     def log_probabilities(self, network: nn.Module, records: Sequence[Tune]) -> list[float]:
         """log P of each tune, with its end where there is one to predict; long ones in chunks, the state carried."""
         examples = [self.encode(record) for record in records]
-        device = next(network.parameters()).device
+        device = next(network.parameters(), torch.zeros(())).device
         found = [0.0] * len(records)
         for rows in by_length(examples, tokens=16 * self.maximum_steps):
             state, whole = network.start(len(rows)), collate([examples[row] for row in rows])
