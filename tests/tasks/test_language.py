@@ -181,7 +181,8 @@ def test_counting_is_a_model_too(model, tmp_path):
     loaded = package.load(tmp_path / "run")
     assert loaded.evaluate([dev])["metrics"] == made.report["metrics"]
     assert loaded.generate(length=5, seed=1) == made.generate(length=5, seed=1)
-    assert loaded.score(["the king loves the queen,"])[0] < 0
+    lines = ["the king loves the queen,", "the king", "", "and the knight loves the queen, and the king"]
+    assert loaded.score(lines) == pytest.approx([loaded.score([line])[0] for line in lines])  # whatever stands beside it
 
 
 def test_an_ensemble_and_the_baseline_answer_together(tmp_path):

@@ -44,7 +44,7 @@ class CountedLanguageModel(nn.Module):
         rows = []
         for history, row, wanted in zip(state.numpy(), tokens.cpu().numpy(), targets.cpu().numpy(), strict=True):
             known = np.concatenate([history[history >= 0], row[:1]])
-            text = np.concatenate([row[1:], [max(0, wanted[-1])]])
+            text = np.where(wanted == IGNORE, np.append(row[1:], 0), wanted)  # a shorter row's last target is not among the tokens
             rows.append(-self.ngram.log_probabilities(known, text))
         losses = torch.from_numpy(np.stack(rows)).float().masked_fill(targets.cpu() == IGNORE, 0)
         return losses.to(tokens.device), behind[:, behind.shape[1] - self.order + 1 :]
