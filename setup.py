@@ -23,8 +23,9 @@ OWN_FLAGS = {  # what a file may use beyond what every processor has
 }
 OWN_FLAGS["stream_avx2.cpp"] = OWN_FLAGS["avx2.cpp"]
 OWN_FLAGS["stream_avx512.cpp"] = OWN_FLAGS["avx512.cpp"]
+OWN_FLAGS |= {f"sequence_{name}": OWN_FLAGS[name] for name in ("avx2.cpp", "avx512.cpp")}
 OWN_FLAGS["stream_vnni.cpp"] = [*OWN_FLAGS["avx512.cpp"], "-mavx512vnni"]
-SOURCES = ["module.cpp", "portable.cpp", "stream_portable.cpp", *(OWN_FLAGS if X86 else ())]
+SOURCES = ["module.cpp", "portable.cpp", "stream_portable.cpp", "sequence_portable.cpp", *(OWN_FLAGS if X86 else ())]
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
 

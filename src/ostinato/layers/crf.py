@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ostinato.cells.cell import real
+from ostinato.kernels import chain
 
 FORBIDDEN = -1e4  # the score of what must not be; finite, so that even labels that break a rule have a gradient
 SMALLEST = 1e-300  # a probability that is added to every one, so that its logarithm exists
@@ -54,6 +55,8 @@ class CRF(nn.Module):
 
     def forward(self, emissions: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
         potentials = self.potentials()
+        if labels.shape == emissions.shape[:2] and labels.dtype == torch.int64 and chain.usable(emissions, lengths, potentials):
+            return chain.log_likelihood(emissions, lengths, labels, potentials)
         return path_scores(emissions, lengths, labels, potentials) - log_partition(emissions, lengths, potentials)
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
@@ -85,6 +88,8 @@ def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) ->
     """log Z [B]: the logarithm of the sum of exp(score) over all paths of each row's length."""
     if not emissions.shape[0] or not emissions.shape[1]:
         return emissions.new_zeros(emissions.shape[0])
+    if chain.usable(emissions, lengths, potentials):
+        return chain.log_partition(emissions, lengths, potentials)
     return LogPartition.apply(emissions, lengths, *potentials)
 
 

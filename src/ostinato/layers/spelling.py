@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ostinato.cells.cell import CellType, real
 from ostinato.data.batch import PAD, Spellings
+from ostinato.kernels import spelled
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
@@ -58,21 +59,24 @@ class Speller(nn.Module):
 
     def convolve(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """There are few different characters: what each adds to the filters at each place of their window is looked up from a
-        table, which costs a third of the product over all windows; and padding is not read at all.
+        table, which costs a third of the product over all windows.
 
         Dropout takes a unit of a character's vector away everywhere in the batch."""
         size = self.filters.out_features
         vectors = self.dropout(self.embedding.weight)
         weight = self.filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
         tables = vectors @ weight  # [width, characters, out]
+        if spelled.usable(characters, lengths, tables, self.filters.bias):
+            return spelled.strongest(characters, lengths, tables, self.filters.bias)
         inside = real(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
         padded = functional.pad(characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin))
         responses = self.filters.bias
         for place, table in enumerate(tables):
-            there = padded[:, place : place + characters.shape[1]][inside]
+            there = padded[:, place : place + characters.shape[1]]
             responses = responses + functional.embedding(there, table, padding_idx=PAD)
-        return torch.segment_reduce(responses, "max", lengths=lengths.to(responses.device)).tanh()
+        # not segment_reduce, which hands each of equal responses the whole of a negative gradient
+        return responses.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(1).tanh()
 
 
 class Affixes(nn.Module):
@@ -87,16 +91,18 @@ class Affixes(nn.Module):
     def __init__(self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
-        self.table = Embedding(1 + buckets, output_size)
+        self.table = Embedding(1 + buckets, output_size, by_rows=True)
         with torch.no_grad():
             self.table.weight.mul_((2 * longest) ** -0.5)
         self.register_buffer("folded", torch.as_tensor(folded))
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        return functional.embedding(self.numbers(characters, lengths), self.table.weight).sum(1)
+        return self.table.sums(self.numbers(characters, lengths))
 
     def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
+        if spelled.usable(characters, lengths):
+            return spelled.affix_numbers(characters, lengths, self.folded, longest=self.longest, buckets=self.buckets)
         place = torch.arange(self.longest, device=characters.device)
         last = (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)  # <bos> stands before the word, <eos> after it
         letters = self.folded[characters]

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from ostinato.data.files import sha256, sync_folder, write_atomically
 from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
 from ostinato.errors import InputError
+from ostinato.training.adam import Adam
 from ostinato.training.loop import Position
 
 FORMAT = 1  # raise it when an older version could not read a newer checkpoint
@@ -188,6 +189,8 @@ def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
     tensors: dict[str, Tensor] = {}
     values: dict[str, Any] = {}
     for part in _parts(optimizer):
+        if isinstance(part, Adam):
+            part.settle()
         for parameter, entries in part.state.items():
             for key, value in entries.items():
                 (tensors if isinstance(value, Tensor) else values)[f"{names[id(parameter)]}:{key}"] = value

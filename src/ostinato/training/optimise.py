@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from ostinato.errors import InputError
+from ostinato.layers.embedding import Embedding
+from ostinato.training.adam import Adam
 from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.options import Options
 
@@ -38,6 +40,7 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
 
     Weights decay, biases (and whatever else has less than two dimensions) do not. Embeddings with sparse gradients
     work with sgd (without momentum or weight decay), adagrad and sparse-adam (adam for all other parameters).
+    Embeddings that may go by rows do so with adam (training.adam).
 
     Raises InputError for a combination that torch cannot do, and for a model without trainable parameters."""
     sparse = {id(module.weight) for module in model.modules() if getattr(module, "sparse", False)}
@@ -55,19 +58,37 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
             rows, lr=options.initial_rate, betas=(options.beta1, options.beta2), eps=options.epsilon
         )
         return Together(_build(dense, [], options), rows_alone) if dense else rows_alone
+    if options.optimizer == "adam" and not options.decay:
+        tables = [module for module in model.modules() if isinstance(module, Embedding) and module.can_go_by_rows()]
+        if tables:
+            return _by_rows(dense, tables, options)
     return _build(dense, rows, options)
+
+
+def _by_rows(dense: list[nn.Parameter], tables: list[Embedding], options: Options) -> Adam:
+    """One Adam, the tables' group last."""
+    weights = {id(module.weight): module.weight for module in tables}
+    groups = _groups([parameter for parameter in dense if id(parameter) not in weights], list(weights.values()), options, fused=True)
+    return Adam(groups, lr=options.initial_rate, tables=tables, betas=(options.beta1, options.beta2), eps=options.epsilon)
 
 
 def _build(dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options) -> torch.optim.Optimizer:
     """One torch optimizer: weights that decay, weights that do not, and those with sparse gradients."""
     kind, arguments = _kind(options)
-    fused = {"fused": True} if kind in FUSED.get((dense + rows)[0].device.type, ()) else {}
+    groups = _groups(dense, rows, options, fused=kind in FUSED.get((dense + rows)[0].device.type, ()))
+    return kind(groups, lr=options.initial_rate, **arguments)
+
+
+def _groups(
+    dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options, *, fused: bool
+) -> list[dict[str, Any]]:
+    fused = {"fused": True} if fused else {}
     groups = [
         {"params": [parameter for parameter in dense if parameter.dim() > 1], "weight_decay": options.decay, **fused},
         {"params": [parameter for parameter in dense if parameter.dim() < 2], "weight_decay": 0.0, **fused},
         {"params": rows, "weight_decay": 0.0},  # fused kernels take no sparse gradients
     ]
-    return kind([group for group in groups if group["params"]], lr=options.initial_rate, **arguments)
+    return [group for group in groups if group["params"]]
 
 
 def _kind(options: Options) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:

@@ -170,6 +170,7 @@ PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 
 }  // namespace
 
+#include "sequence_module.h"
 #include "tokens_module.h"
 
 namespace {
@@ -177,6 +178,7 @@ namespace {
 PyMethodDef methods[] = {
     STREAM_METHODS,
     TOKEN_METHODS,
+    SEQUENCE_METHODS,
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, nullptr},
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def build(task: Tagging) -> Tagger:
     """A fresh network of the sizes that `task` asks for."""
     cell = CELLS[task.cell]
-    words = Embedding(len(task.words), task.embedding_size, word_dropout=task.word_dropout)
+    words = Embedding(len(task.words), task.embedding_size, word_dropout=task.word_dropout, by_rows=True)
     speller = None
     if task.characters != "none":
         affixes = Affixes(task.affix_size, folded=task.letters.folded()) if task.affix_size else None

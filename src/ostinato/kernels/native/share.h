@@ -1,0 +1,26 @@
+// A loop whose turns do not wait for one another, shared out among threads.
+#pragma once
+#include "simd.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace {
+
+constexpr double WORTH_A_THREAD = 60000;  // operations: fewer are over before another thread has woken up
+
+// work(thread, threads), once for each thread
+template <class Work>
+void shared_out(int64_t threads, double operations, Work work) {
+    int wanted = operations < WORTH_A_THREAD ? 1 : int(threads);
+#ifdef _OPENMP
+    if (wanted > 1) {
+#pragma omp parallel num_threads(wanted)
+        work(omp_get_thread_num(), omp_get_num_threads());
+        return;
+    }
+#endif
+    work(0, 1);
+}
+
+}  // namespace
