@@ -7,6 +7,7 @@ import pytest
 
 import ostinato as package
 from ostinato.cli import main
+from ostinato.data.clips import Clip
 from ostinato.errors import InputError
 from ostinato.tasks.video import Video
 
@@ -109,3 +110,43 @@ def test_labels_with_spaces_stand_between_tabs():
     assert task.separator == "\t"
     with pytest.raises(InputError, match="--hidden-size must be even"):
         Video(hidden_size=5)
+
+
+def clips(count=20, frames=6, size=3):
+    chance = np.random.default_rng(0)
+    return [Clip(chance.normal(size=(frames, size)).astype(np.float32), "ab"[row % 2]) for row in range(count)]
+
+
+def fitted(records, **options):
+    task = Video(**options)
+    task.fit(records)
+    return task
+
+
+def test_few_features_are_learned_in_parts_by_several_networks():
+    task = fitted(clips())
+    assert (task.crop, task.members, task.varies) == (0.5, 4, True)
+    assert "20 clips are few: a random part of each" in task.notices[-1]
+    lengths = {len(task.encode(clips()[0], draw=draw).inputs) for draw in range(50)}
+    assert lengths == {3, 4, 5, 6} and len(task.encode(clips()[0]).inputs) == 6
+    again = Video()
+    again.restore(json.loads(json.dumps(task.state())))
+    assert (again.crop, again.members) == (0.5, 4)
+    for other in (fitted(clips(), crop=1.0, members=1), fitted(clips(), model="feedforward"), fitted(clips(), pooling="last", members=1)):
+        assert not other.varies and (other.crop, other.members) == (1.0, 1)
+
+
+def test_frames_keep_their_labels_in_parts():
+    frames = np.arange(40, dtype=np.float32).reshape(20, 2)
+    record = Clip(frames, tuple(str(row % 3) for row in range(20)))
+    task = fitted([record] * 3, crop=0.3)
+    for draw in range(20):
+        example = task.encode(record, draw=draw)
+        first = int(np.flatnonzero(np.isclose(task.values(record)[:, 0], example.inputs[0, 0]))[0])
+        assert example.targets.tolist() == [(first + row) % 3 for row in range(len(example.inputs))]
+
+
+def test_what_is_hardly_ever_seen_does_not_drown_the_rest():
+    seen = clips()
+    seen[0].frames[0] = 1e6
+    assert fitted(seen).encode(seen[0]).inputs.abs().max() == 5

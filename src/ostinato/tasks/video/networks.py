@@ -12,17 +12,22 @@ from ostinato.baselines.bag_of_words import Constant
 from ostinato.baselines.feedforward import Feedforward, Framewise
 from ostinato.cells import CELLS
 from ostinato.layers.convolution import FlatFrames, FrameNetwork
-from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
+from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody, Together
 from ostinato.models.labels import Classes
 
 if TYPE_CHECKING:
     from ostinato.tasks.video.task import Video
 
 
+
 def build(task: Video) -> nn.Module:
-    """A fresh network for what `task` asks for."""
+    """A fresh network for what `task` asks for, or several side by side."""
     if task.solved:
         return Constant(len(task.labels))
+    return Together([build_one(task) for _ in range(task.members)]) if (task.members or 1) > 1 else build_one(task)
+
+
+def build_one(task: Video) -> Classifier:
     embedding: nn.Module | None = None
     size = int(np.prod(task.shape))
     if len(task.shape) == 3 and task.model == "recurrent":

@@ -19,6 +19,9 @@ class VideoOptions:
     # the data
     class_weights: Literal["none", "balanced", "root"] = option(
         "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
+    crop: float | None = option(None, "while training, a random part of each clip, at least this share of it (default: 0.5 of fewer than "
+                                "500 clips of features with a label each that are pooled by mean, max, attention or ensemble; else 1)",
+                                above=0, maximum=1)
     shift: float = option(0.05, "while training, films are moved by up to this share of their side", minimum=0, maximum=0.5)
     zoom: float = option(0.05, "while training, films are made larger or smaller by up to this share", minimum=0, maximum=0.5)
     flip: bool = option(False, "while training, films are mirrored one time in two: not where labels mean left or right")
@@ -29,6 +32,8 @@ class VideoOptions:
     embedding_size: int = option(96, "dimensions of what the convolutional network says of a frame of pixels", minimum=1)
     channels: int = option(48, "what it knows of each region of a frame; layers before have a half and a quarter", minimum=4)
     layers: int = option(1, "recurrent layers", minimum=1)
+    members: int | None = option(None, "networks trained side by side, whose probabilities are averaged (default: 4 for a recurrent "
+                                 "network that learns from features of up to 20,000 frames; else 1)", minimum=1)
     bidirectional: bool = option(True, "read both ways")
     pooling: Literal[POOLINGS] = option("mean", "of a label a clip: how the states of all frames become one")
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)

@@ -13,7 +13,6 @@ from torch import nn
 
 from ostinato.data.batch import Batch, Example, by_length, collate
 from ostinato.data.clips import Clip, as_frames, nothing, read_clips, read_unlabelled
-from ostinato.data.images import varied
 from ostinato.data.labelled import counted
 from ostinato.data.scaler import Scaler
 from ostinato.data.text import shown
@@ -25,7 +24,7 @@ from ostinato.models.classifier import Together
 from ostinato.tasks.labels import draw_confusion, note_unseen, weights_of
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.task import Baseline, Counts, Prediction
-from ostinato.tasks.video import networks
+from ostinato.tasks.video import inputs, networks
 from ostinato.tasks.video.baseline import FlattenedClips, count_labels, labels_of, restore
 from ostinato.tasks.video.options import SOLVED, VideoOptions
 
@@ -42,7 +41,7 @@ class Video(VideoOptions, ManyModels):
     sample = "video"
     training: ClassVar[dict[str, Any]] = {"normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
                                           "learning_rate": 0.002, "schedule": "cosine", "warmup": 20, "epochs": 20.0, "least_steps": 400,
-                                          "clip_norm": 1.0}  # fmt: skip
+                                          "evaluate_every": 4.0, "clip_norm": 1.0}  # fmt: skip
     sample_training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "shift": 0.1}
     speed_of = "inputs"
     models = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
@@ -79,6 +78,10 @@ class Video(VideoOptions, ManyModels):
         if isinstance(record.label, tuple) != per_frame:
             kinds, whose = ("a label a clip", "a label a frame"), "the others have" if self.labels is None else "the model gives"
             raise InputError(f"{record.where}: {kinds[not per_frame]}, but {whose} {kinds[per_frame]}")
+
+    def accept(self, records: Sequence[Clip]) -> None:
+        for record in records:
+            self.check(record, record)
 
     def check_frames(self, record: Clip, first: tuple[int, ...]) -> None:
         wanted = self.shape or first
@@ -122,36 +125,44 @@ class Video(VideoOptions, ManyModels):
         self.weights = weights_of(self.class_weights, [[name] for name in names], self.labels.tokens)
         counts = Counter(names)
         self.shares = np.array([counts[label] / len(names) for label in self.labels.tokens])
-        if len(self.shape) == 1:
-            self.scaler = Scaler.fit([record.frames for record in records])
         if self.fixed_length is None:
             self.fixed_length = max(1, int(np.quantile([len(record.frames) for record in records], 0.95)))
         self.notices.append(f"{len(records):,} clips of {described(self.shape)}; {len(self.labels)} labels"
                             f"{' of frames' if self.per_frame else ''}: {counted(names)}")
+        inputs.fit(self, records)
 
     def state(self) -> dict[str, Any]:
         return {"labels": self.labels.to_dict(), "per_frame": self.per_frame, "shape": list(self.shape), "weights": self.weights,
-                "fixed_length": self.fixed_length, "scaler": None if self.scaler is None else self.scaler.to_dict()}  # fmt: skip
+                "fixed_length": self.fixed_length, "crop": self.crop, "members": self.members,
+                "scaler": None if self.scaler is None else self.scaler.to_dict()}  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
         self.labels, self.per_frame, self.shape = Vocabulary.from_dict(state["labels"]), bool(state["per_frame"]), tuple(state["shape"])
         self.weights, self.fixed_length = state["weights"], int(state["fixed_length"])
+        self.crop, self.members = state.get("crop"), state.get("members")
         self.scaler = None if state["scaler"] is None else Scaler.from_dict(state["scaler"])
 
     @property
+    def moves(self) -> bool:
+        """Whether training sees pictures moved, zoomed or mirrored."""
+        return self.model == "recurrent" and len(self.shape) == 3 and (self.shift > 0 or self.zoom > 0 or self.flip)
+
+    @property
+    def crops(self) -> bool:
+        """Whether training sees parts of the clips."""
+        return self.model == "recurrent" and self.crop is not None and self.crop < 1
+
+    @property
     def varies(self) -> bool:
-        return len(self.shape) == 3 and self.model != "feedforward" and (self.shift > 0 or self.zoom > 0 or self.flip)
+        return self.moves or self.crops
 
     def values(self, record: Clip) -> np.ndarray:
-        return record.frames if self.scaler is None else self.scaler(record.frames)
+        return inputs.values(self, record)
 
     def encode(self, record: Clip, *, draw: int | None = None) -> Example:
         if not len(record.frames):
             return Example(torch.zeros(0))
-        values = self.values(record)
-        if draw is not None and self.varies:
-            values = varied(values, draw, shift=self.shift, zoom=self.zoom, flip=self.flip)
-        return Example(torch.from_numpy(values), self.targets(record))
+        return Example(*inputs.encode(self, record, self.targets(record), draw))
 
     def targets(self, record: Clip) -> torch.Tensor | None:
         """The labels' numbers; None where there is none, or one that is not known."""
