@@ -188,7 +188,7 @@ def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, A
     groups = task_options(command, arguments) if open_ended else []
     examples = examples_of(command, module, arguments) if open_ended else getattr(module, "EXAMPLES", ())
     parser = build_parser(command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else (), examples)
-    known, unknown = parser.parse_known_args(arguments)
+    known, unknown = parser.parse_known_intermixed_args(arguments)  # files may stand behind flags, as in `predict RUN --json -`
     if unknown:
         flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
         wrong = unknown[0].split("=")[0]

@@ -27,6 +27,7 @@ TRAIN = "train tagging --out new --train"
 ROWS = [
     ("an empty file", "", f"{TRAIN} bad.txt", r"bad.txt: no examples \(no line with a word and its tag\)"),
     ("blank lines only", "\n \n\t\n", f"{TRAIN} bad.txt", "bad.txt: no examples"),
+    ("comments only", "# a\n# b\n", f"{TRAIN} bad.conllu", "bad.conllu: no examples"),
     ("a token without its tag", "the DET\ndog\n", f"{TRAIN} bad.txt",
      r"bad.txt:2: 1 column, expected 2 as in line 1; is a token without its tag\?"),
     ("inconsistent columns", "the DET\nbig dog NOUN\n", f"{TRAIN} bad.txt", "bad.txt:2: 3 columns, expected 2 as in line 1"),
@@ -50,7 +51,13 @@ ROWS = [
 @pytest.mark.parametrize(("content", "command", "message"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_one_line_says_what_is_wrong(made, refused, content, command, message):
     data = content if isinstance(content, bytes) else content.encode()
-    refused(made, command, re.compile(message), lambda: Path("bad.txt").write_bytes(data))
+    name = re.search(r"bad\.\w+|$", command)[0] or "bad.txt"
+    refused(made, command, re.compile(message), lambda: Path(name).write_bytes(data))
+
+
+def test_comments_alone_are_given_back(made, tmp_path, ostinato):
+    (tmp_path / "only.conllu").write_text("# a\n# b\n\n")
+    assert ostinato("predict", made / "run", tmp_path / "only.conllu").out == "# a\n# b\n\n"
 
 
 def test_tags_for_fewer_words_are_refused(made):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,26 @@ def test_any_text_gets_an_answer_a_line(place, ostinato, texts):
         assert "looks like" in outcome.err or "gzip" in outcome.err
     else:
         assert outcome.out.encode().count(b"\n") == len(texts)
+
+
+def test_files_may_stand_behind_flags(place, ostinato):
+    plain = ostinato("predict", "run", "train.src").out
+    assert plain.count("\n") == 20
+    for arguments in ("--beam 2 run train.src", "run --beam 2 train.src", "run --no-json --beam 2 ./train.src"):
+        outcome = ostinato("predict", *arguments.split())
+        assert (outcome.status, outcome.out) == (0, ostinato("predict", "run", "train.src", "--beam", "2").out)
+
+
+def test_standard_input_may_be_named_behind_flags(place, ostinato, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"one\n\ntwo\n"))))
+    outcome = ostinato("predict", "run", "--json", "-")
+    assert outcome.status == 0 and ["prediction" in json.loads(line) for line in outcome.out.splitlines()] == [True] * 3
+
+
+def test_a_dev_set_that_takes_much_says_so(place, ostinato):
+    Path("a").write_text("one\ntwo\n" * 10)
+    Path("b").write_text("ONE\nTWO\n" * 10)
+    assert "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1)" in ostinato(*TRAIN, "a", "b").err
 
 
 def test_empty_lines_have_empty_answers(place, ostinato):

@@ -177,6 +177,9 @@ def test_whole_sequences(whole, folder, ostinato):
     found = ostinato("predict", folder / "whole", folder / "with_test.fa")
     rows = [line.split("\t") for line in found.out.splitlines()]
     assert len(rows) == 20 and all(row[1] == "0" and row[3] in ("with", "without") for row in rows)
+    records = whole.task.read([str(folder / "with_test.fa")])
+    assert [(row[0], int(row[2])) for row in rows] == [(record.name, len(record.bases)) for record in records]
+    assert [row[3] for row in rows] == [each.details["label"] for each in whole.task.predict(whole.network, records)]
     assert whole.evaluate([str(folder / "with_test.fa")])["metrics"]["accuracy"] > 0.8
     assert (folder / "whole/confusion.png").read_bytes().startswith(b"\x89PNG")
 

@@ -50,7 +50,7 @@ def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list
         if doubled:
             raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
         make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
-        refuse_used(folder / name, overwrite)
+        refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
     for name in names:

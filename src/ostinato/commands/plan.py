@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ostinato.training.options import Options
 
 HELD_BACK = 0.05  # the share of the training data that becomes the dev set where none is given
 MOST_HELD_BACK = 2000
+MUCH = 0.25  # more than this share is worth a word
 OF_THE_OPTIMIZER = ("learning_rate", "weight_decay", "momentum", "beta1", "beta2", "epsilon")  # right for one, wrong for another
 
 
@@ -50,7 +51,9 @@ def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], r
     chosen = task_class(task)
     written = read_recipe(recipe, task) if recipe else {}
     options.split(written, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
-    values = layered(chosen.training, {} if train else chosen.sample_training, written, settings)
+    sample_training = {} if train else chosen.sample_training
+    suited = chosen.suited({**sample_training, **written, **settings})
+    values = layered(chosen.training, suited, sample_training, written, settings)
     check_seed(seed)
     plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
     plan.build_task()
@@ -114,6 +117,19 @@ class Data:
     said: list[str] = field(default_factory=list)
 
 
+def hold_back(data: Data, task: Task, seed: int, files: Sequence[str]) -> str:
+    """Takes a dev set out of the training data and says how much: "20 training examples"."""
+    before = len(data.train)
+    try:
+        data.train, data.dev = task.hold_out(data.train, number=min(MOST_HELD_BACK, max(1, round(HELD_BACK * before))), seed=seed)
+    except InputError as error:
+        raise InputError(f"{' '.join(files)}: {error}") from None
+    held = f"{len(data.dev):,} training {plural('example', len(data.dev))}"
+    if len(data.train) + len(data.dev) > before:
+        return f"the end of each of {held}"
+    return f"{held}, {len(data.dev) / before:.0%} of all as so few differ," if len(data.dev) > MUCH * before else held
+
+
 def read_data(plan: Plan, task: Task) -> Data:
     """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
     train, dev, test = (list(map(nearby, files)) for files in (plan.train, plan.dev, plan.test))
@@ -124,10 +140,9 @@ def read_data(plan: Plan, task: Task) -> Data:
     data.said += task.notices
     task.notices.clear()
     if not dev:
-        number = min(MOST_HELD_BACK, max(1, round(HELD_BACK * len(data.train))))
-        data.train, data.dev = task.hold_out(data.train, number=number, seed=plan.seed)
-        data.said.append(f"no --dev: {len(data.dev):,} training {plural('example', len(data.dev))} held back (seed {plan.seed})")
-    data.tested_on = " ".join(test or dev) or f"{len(data.dev):,} training examples held back"
+        held = hold_back(data, task, plan.seed, train)
+        data.said.append(f"no --dev: {held} held back (seed {plan.seed})")
+    data.tested_on = " ".join(test or dev) or f"{held} held back"
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
         share = task.overlap(records, data.train)
         if share > 0.2:

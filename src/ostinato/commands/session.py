@@ -77,6 +77,8 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
     torch.manual_seed(plan.seed)
     network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
+    for judged_by in (data.dev, data.test):
+        built.accept(judged_by)
     if plan.values.keys() & {"batch_size", "batch_tokens"}:
         training = replace(training, least_batches=0)
     batches = make_batches(built, data, training, plan.seed)
@@ -134,13 +136,14 @@ def restored_network(folder: Path, task: Task) -> nn.Module:
     return task.network()
 
 
-def refuse_used(folder: Path, overwrite: bool) -> None:
+def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> None:
     """A folder that holds a run, or anything else of the user's, is not written over unasked."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file; name a folder with --out")
     holds_run = (folder / "model.json").exists() or (folder / PLAN).exists()
     if holds_run and not overwrite:
-        raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite replaces it, or choose another --out")
+        raise InputError(f"{folder}: holds a run already; {'--resume goes on with it, ' * resumable}--overwrite replaces it, "
+                         "or choose another --out")
     if not holds_run and folder.is_dir() and any(path.name not in ("lock", "training") for path in folder.iterdir()):
         raise InputError(f"{folder}: holds files that are no run; choose another --out")
 

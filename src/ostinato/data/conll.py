@@ -115,14 +115,15 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     """How a file is laid out, from its first lines; None where no token stands in them."""
     named = next((line.split("=", 1)[1].split() for line in head if line.startswith("# global.columns")), [])
     tokens = [(number, line) for number, line in enumerate(head, start=1) if line.strip(" \t") and not line.startswith(BOUNDARY)]
-    # a line that begins with # may be a comment, or a token that is a number sign
-    found = next((each for each in tokens if not each[1].startswith("#")), tokens[0] if tokens and not named else None)
+    whole = Path(str(file).removesuffix(".gz")).suffix.lower()
+    # a line that begins with # may be a comment, or (but in CoNLL-U) a token that is a number sign
+    comments = bool(named) or whole == ".conllu"
+    found = next((each for each in tokens if not each[1].startswith("#")), tokens[0] if tokens and not comments else None)
     if found is None:
         return None
     number, line = found
     tabs = "\t" in line
     fields = line.split("\t") if tabs else words_of(line)
-    whole = Path(str(file).removesuffix(".gz")).suffix.lower()
     conllu = tabs and len(fields) == len(CONLLU) and bool(NUMBER.fullmatch(fields[0]) or NOT_A_TOKEN.fullmatch(fields[0]))
     if whole == ".conllu" and not conllu:
         raise InputError(f"{shown(file)}:{number}: {len(fields)} columns; a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs")
@@ -221,7 +222,7 @@ def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: s
     lines = iterate_lines(file)
     head, layout = peek(file, lines)
     if layout is None:
-        columns = bool(columns) and any(line.startswith(("#", BOUNDARY)) for line in head)
+        columns = (named_as_columns(file) if columns is None else columns) and any(line.startswith(("#", BOUNDARY)) for line in head)
     elif columns is None:
         columns = has_columns(file, head, layout, trained_columns, known_tags)
     if feature_columns and not columns and layout is not None:
@@ -236,12 +237,16 @@ def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: s
         yield from blocks(layout, everything, word_column, tag_column, feature_columns)
 
 
+def named_as_columns(file: FilePath) -> bool:
+    return str(file).removesuffix(".gz").lower().endswith(ENDINGS)
+
+
 def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained_columns: int, known_tags: frozenset[str]) -> bool:
     """Whether the first lines of a file are tokens rather than sentences.
 
     Its name or a tab says so. Otherwise spaces part columns or words: they are columns if all lines up to the first blank one
     have as many, and that many as in training (the last a known tag) or one less; and single words are tokens if there are several."""
-    if layout.tabs or str(file).removesuffix(".gz").lower().endswith(ENDINGS):
+    if layout.tabs or named_as_columns(file):
         return True
     rows = [words_of(line) for line in head if line.strip(" \t") and not line.startswith(BOUNDARY)]
     if len({len(row) for row in rows}) != 1:

@@ -122,6 +122,7 @@ def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Stran
     name = PARTS.sub("", stem(file))
     begun = [label for label in known if re.match(re.escape(label) + r"(?![A-Za-z0-9])", name)]
     by_file = max(begun, key=len) if begun else name if of > 1 else ""
+    entry = None
     for entry in read_fasta(file):
         said = IN_HEADER.search(entry.description)
         label = said[1] if said else by_file
@@ -129,6 +130,8 @@ def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Stran
             raise InputError(f"{entry.where}: no label; give a FASTA file a class, headers with label=..., a BED file of segments, "
                              "or a table with columns sequence and label")
         yield Strand("".join(entry.pieces), label, None, entry.name, entry.where)
+    if entry is None:
+        raise InputError(f"{shown(file)}: no examples (no sequence)")
 
 
 def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand]:

@@ -109,10 +109,10 @@ class Columns:
         """Rows of fields, under the header that is their first row."""
         blank, first = [], None
         for line, fields in rows:  # up to the first that is not blank
-            if any(fields):
+            if any(map(str.strip, fields)):
                 first = (line, fields)
                 break
-            blank.append((line, fields))
+            blank.append((line, [""]))
         if first is None:
             header = list(self.all)
             rows = iter(blank)

@@ -10,7 +10,7 @@ To add one: a file or folder with a subclass, and its name in tasks/__init__.py.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -119,6 +119,9 @@ class Task(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what state() gave."""
 
+    def accept(self, records: Sequence[Record]) -> None:  # noqa: B027 (most tasks read one kind of input)
+        """Raises InputError for a record to be judged by, if it is of another kind than those that fit() has seen: pixels, features."""
+
     def learnable(self, records: Sequence[Record]) -> Sequence[Record]:
         """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
         return records
@@ -139,6 +142,11 @@ class Task(ABC):
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
+
+    @classmethod
+    def suited(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults, of the task's options or of training, that suit what was asked for; what is asked for goes before them."""
+        return {}
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:

@@ -104,6 +104,10 @@ class Captioning(Searching, CaptioningOptions, Task):
         if size_of(values) != size:
             raise InputError(f"{where}: {size_of(values):,} features, but {than} {size:,}")
 
+    def accept(self, records: Sequence[Picture]) -> None:
+        for record in records:
+            self.check(record, self.gallery(record), record)
+
     def as_record(self, value: Any) -> Picture:
         """A file, a Pillow image, an array (pixels [H, W, 3] of uint8, features [D] or [R, D], frames [T, H, W, C]); or a pair of one
         of these and its caption or captions."""

@@ -16,6 +16,7 @@ from ostinato.data import nucleotides
 from ostinato.data.batch import Example
 from ostinato.data.fasta import Entry
 from ostinato.data.labelled import counted
+from ostinato.data.parallel import plural
 from ostinato.data.strands import Strand, read_entries, read_strands, segments_of_labels
 from ostinato.data.stretches import Stretches
 from ostinato.data.text import shown
@@ -32,6 +33,7 @@ from ostinato.tasks.labels import draw_confusion, log_probability, note_unseen
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.task import Baseline, Counts, Prediction
 
+KINDS = ("one label a sequence", "a label for each base")
 FEW = 20  # of so few sequences with labels for their bases, the ends are held back, not whole ones
 
 
@@ -107,14 +109,18 @@ class Genome(GenomeOptions, ManyModels):
         records = read_strands(files, columns=self.columns, known=self.labels.tokens if self.labels is not None else ())
         name = " ".join(map(shown, files))
         if self.labels is not None and self.whole != (records[0].segments is None):
-            kinds = ["one label a sequence", "a label for each base"]
-            raise InputError(f"{name}: has {kinds[self.whole]}, but the model was trained on {kinds[not self.whole]}")
+            raise InputError(f"{name}: has {KINDS[self.whole]}, but the model was trained on {KINDS[not self.whole]}")
         if training:
             labels = labels_of(records)
             if len(labels) < 2:
                 raise InputError(f"{name}: all {'examples' if records[0].segments is None else 'bases'} have the label {labels[0]!r}; "
                                  "two labels or more are needed to learn from")
         return records
+
+    def accept(self, records: Sequence[Strand]) -> None:
+        other = next((record for record in records if self.whole != (record.segments is None)), None)
+        if other is not None:
+            raise InputError(f"{other.where}: has {KINDS[self.whole]}, but the model is trained on {KINDS[not self.whole]}")
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Entry]:
         return read_entries(files, columns=self.columns)
@@ -171,7 +177,8 @@ class Genome(GenomeOptions, ManyModels):
                 self.notices.append(f"{longer:,} sequences longer than --maximum-length {self.maximum_length:,}: their middle is read")
             return
         bases, segments = sum(len(record.bases) for record in records), sum(len(record.segments) for record in records)
-        self.notices.append(f"{bases:,} bases in {len(records):,} sequences, {segments:,} segments: {', '.join(self.labels.tokens)}")
+        self.notices.append(f"{bases:,} bases in {len(records):,} {plural('sequence', len(records))}, "
+                            f"{segments:,} {plural('segment', segments)}: {', '.join(self.labels.tokens)}")
 
     def state(self) -> dict[str, Any]:
         return {"labels": self.labels.to_dict(), "whole": self.whole, "background": self.background, "weights": self.weights,
@@ -227,7 +234,7 @@ class Genome(GenomeOptions, ManyModels):
     def answers(self, network: nn.Module, inputs: Iterator[Entry], ahead: int) -> Iterator[Prediction]:
         """As predict, sequence after sequence as they are read; of labels of bases, those of a long one in several answers."""
         if self.whole:
-            yield from super().answers(network, inputs, min(ahead, 256))
+            yield from super().answers(network, map(as_strand, inputs), min(ahead, 256))  # an entry is read before the next one
             return
         margin = 0 if self.carries else self.margin
         sequences = (windows(entry.name, entry.pieces, self.window, margin) for entry in inputs)
