@@ -1,6 +1,7 @@
 """Speed of training and predicting a tagger, and the memory of tagging a long file.
 
-    python benchmarks/tagging_speed.py --data FOLDER          # about 6 minutes on two cores
+    python benchmarks/tagging_speed.py --data FOLDER                                     # about 5 minutes on two cores
+    python benchmarks/tagging_speed.py --data FOLDER --flair-python VENV/bin/python      # with Flair, about 8 minutes
 
 FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that `ostinato train
 tagging` takes; one without affixes and with plain dropout alone, which is the very function of the plain loop; and that loop,
@@ -8,6 +9,7 @@ benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-cr
 and gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their
 segments are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without
 probabilities; Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
+Flair's SequenceTagger (flair_contender.py, in a process and an environment of its own that has flair) trains on the same batches.
 
 Then `ostinato predict` tags --tokens words from one file in a process of its own, and a tenth of them: what it needs at most
 must not grow with the file."""
@@ -15,6 +17,7 @@ must not grow with the file."""
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -106,6 +109,36 @@ class Plain:
         return found
 
 
+class Flair:
+    """Flair's tagger in its own process, which does the timing."""
+
+    def __init__(self, python: str, records: Sequence[Sentence], task: Tagging):
+        program = str(Path(__file__).with_name("flair_contender.py"))
+        self.process = subprocess.Popen([python, "-I", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        sentences = [[list(record.words), list(record.tags)] for record in records]
+        said = self.ask(sentences=sentences, threads=torch.get_num_threads(), learning_rate=TRAINING.initial_rate,
+                        clip_norm=TRAINING.clip_norm, embedding_size=task.embedding_size, character_size=task.character_size,
+                        hidden_size=task.hidden_size, dropout=task.dropout)
+        self.name = f"Flair {said['version']}"
+
+    def ask(self, **wanted: Any) -> dict[str, Any]:
+        print(json.dumps(wanted), file=self.process.stdin, flush=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args[0]} flair_contender.py ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def train(self, rows: list[list[int]]) -> float:
+        return self.ask(do="train", rows=rows)["seconds"]
+
+    def tag(self, records: Sequence[Sentence]) -> float:
+        return self.ask(do="tag", words=[list(record.words) for record in records])["seconds"]
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
 def row_of(words: torch.Tensor, spellings: Sequence[Sequence[int]], tags: torch.Tensor | None = None) -> Row:
     return words.tolist(), [list(word) for word in spellings], [] if tags is None else tags.tolist()
 
@@ -139,6 +172,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="timed segments of each kind")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="length of the file to tag")
     parser.add_argument("--threads", type=int, default=None, help="default: what torch takes")
+    parser.add_argument("--flair-python", help="the Python of an environment that has flair")
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
@@ -157,6 +191,7 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     tag["plain loop, sorted"] = lambda records: taggers["plain loop"].tag(records, sorts=True)
     training: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     predicting: dict[str, list[float]] = {name: [] for name in PREDICTING}
+    flair = Flair(arguments.flair_python, records, same.task) if arguments.flair_python else None
     for repeat in range(arguments.repeats + 1):  # the first one warms up
         rows = plan[repeat * arguments.batches : (repeat + 1) * arguments.batches]
         learned = sum(len(records[row].words) for each in rows for row in each)
@@ -166,6 +201,11 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
             for each in taggers.values():
                 each.task.remembered.clear()
             predicting[name].append(tokens / seconds(tag[name], judged))
+        if flair:
+            training.setdefault(flair.name, []).append(learned / flair.train(rows))
+            predicting.setdefault(flair.name, []).append(tokens / flair.tag(judged))
+    if flair:
+        flair.close()
     return {"losses": losses, "same": agree, "training": medians(training), "predicting": medians(predicting)}
 
 

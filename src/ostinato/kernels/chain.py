@@ -21,7 +21,7 @@ def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
     if not fits or not (lengths.is_cpu and lengths.dtype == torch.int64 and lengths.shape == (rows,)):
         return False
     shortest, longest = (int(bound) for bound in lengths.aminmax())
-    return 0 <= shortest and longest <= steps
+    return shortest >= 0 and longest <= steps
 
 
 def log_likelihood(emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials) -> Tensor:

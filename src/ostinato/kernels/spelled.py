@@ -16,7 +16,7 @@ def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
     if not (whole and eager.usable(*tensors)) or lengths.shape != characters.shape[:1] or not characters.numel():
         return False
     shortest, longest = (int(bound) for bound in lengths.aminmax())
-    return 0 <= shortest and longest <= characters.shape[1]
+    return shortest >= 0 and longest <= characters.shape[1]
 
 
 def strongest(characters: Tensor, lengths: Tensor, tables: Tensor, bias: Tensor) -> Tensor:
