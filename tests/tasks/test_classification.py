@@ -10,6 +10,7 @@ import pytest
 import ostinato as package
 from ostinato.baselines import bag_of_words
 from ostinato.cli import main
+from ostinato.commands.plan import make_plan
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.tasks.classification import Classification
@@ -292,6 +293,37 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
     assert {len(part) for part in parts} == set(range(10, 21))
     assert all(any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part))) for part in parts)
     assert len(some_part(np.zeros((1, 2)), 0, 0.5)) == 1
+
+
+@pytest.mark.parametrize("unit", ["word", "character"])
+def test_texts_may_be_learned_in_parts_too(files, unit):
+    tasks = {crop: Classification(unit=unit, crop=crop, members=1, minimum_count=1) for crop in (None, 0.3)}
+    record = Labelled("a film and the one it great film dull", "good")
+    for task in tasks.values():
+        task.fit([record, Labelled("cold", "bad")])
+    assert not tasks[None].varies and tasks[0.3].varies
+    assert (tasks[None].encode(record, draw=1).inputs == tasks[None].encode(record).inputs).all()
+    whole = tasks[0.3].encode(record)
+    for draw in range(20):
+        part = tasks[0.3].encode(record, draw=draw)
+        size = len(part.inputs)
+        assert 0.3 * len(whole.inputs) - 0.5 <= size <= len(whole.inputs) and part.targets == whole.targets
+        starts = [start for start in range(len(whole.inputs) - size + 1) if (whole.inputs[start : start + size] == part.inputs).all()]
+        assert starts
+        assert unit == "character" or any(part.spellings == whole.spellings[start : start + size] for start in starts)
+
+
+def test_defaults_suit_the_unit():
+    def made(**settings):
+        plan = make_plan("classification", train=["a"], dev=[], test=[], recipe=None, time_limit=None, seed=1, device="cpu",
+                         settings=settings)
+        task, training = plan.build_task(), plan.build_options()
+        return task.embedding_size, task.dropout, task.input_dropout, training.learning_rate, training.weight_decay, training.batch_size
+
+    assert made() == made(unit="subword") == (300, 0.5, None, 0.002, 0.3, 32)
+    assert made(unit="character") == (64, 0.3, 0.1, 0.005, 0.01, 64)
+    assert made(unit="character", weight_decay=0.2, dropout=0.5, batch_size=8) == (64, 0.5, 0.1, 0.005, 0.2, 8)
+    assert made(unit="character", optimizer="sgd") == (64, 0.3, 0.1, None, None, 64)
 
 
 def test_series_dropout_and_parts_are_remembered(files, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
@@ -12,6 +12,11 @@ from ostinato.options import option
 
 SOLVED = ("bag-of-words", "most-frequent")
 NEURAL = ("convolution", "feedforward")
+# Words are many and soon known by heart: what keeps a network from that keeps it from learning characters at all.
+SUITED_TO: dict[str, dict[str, Any]] = {
+    "character": {"embedding_size": 64, "dropout": 0.3, "input_dropout": 0.1, "learning_rate": 0.005, "weight_decay": 0.01,
+                  "batch_size": 64},
+}  # fmt: skip
 
 
 @dataclass
@@ -28,8 +33,9 @@ class ClassificationOptions:
     lowercase: bool = option(True, "lower-case everything")
     tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
-    crop: float | None = option(None, "while training, a random part of each series, at least this share of it (default: 0.5 of fewer than "
-                                "500 series whose steps are pooled by mean, max, attention or ensemble; else 1)", above=0, maximum=1)
+    crop: float | None = option(None, "while training, a random part of each text or series, at least this share of it (default: 0.5 of "
+                                "fewer than 500 series whose steps are pooled by mean, max, attention or ensemble; else 1)",
+                                above=0, maximum=1)
     cut: Literal["end", "start", "middle"] = option("end", "which part of a longer text is left out")
     class_weights: Literal["none", "balanced", "root"] = option(
         "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
@@ -37,7 +43,7 @@ class ClassificationOptions:
     model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option("recurrent", "a recurrent network (of --cell), or a baseline")
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(200, "units of each layer, both directions together", minimum=1)
-    embedding_size: int = option(300, "dimensions of a token's vector", minimum=1)
+    embedding_size: int = option(300, "dimensions of a token's vector (default for characters: 64)", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
     bidirectional: bool = option(True, "read both ways")
     characters: Literal["convolution", "recurrent", "none"] = option("convolution", "how the characters of words are read, too")
@@ -47,9 +53,10 @@ class ClassificationOptions:
                                  "(default: 4 for a recurrent network that learns from few: up to 400,000 words, or 20,000 steps "
                                  "of series; else 1)", minimum=1)
     pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
-    dropout: float = option(0.5, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99)
-    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for texts, 0.2 for series)",
-                                         minimum=0, maximum=0.99)
+    dropout: float = option(0.5, "on embeddings, between layers, and before the output (default for characters: 0.3)", minimum=0,
+                            maximum=0.99)
+    input_dropout: float | None = option(None, "on embeddings or series alone (default: --dropout for words and subwords, 0.1 for "
+                                               "characters, 0.2 for series)", minimum=0, maximum=0.99)
     word_dropout: float | None = option(None, "probability with which a token's vector is dropped everywhere in a text "
                                         "(default: 0.5 of words, 0.2 of subwords, 0 of characters)", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ostinato.data.scaler import Scaler
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification
 
+Steps = TypeVar("Steps", np.ndarray, list)
 FEW_SERIES = 500  # of fewer, each is seen in ever other parts, so that it is not learned by heart
 LEAST_PART = 0.5
 FEW_STEPS = 20_000  # so many, of all series together, are learned quickly enough for several networks
@@ -41,8 +42,8 @@ def encode(task: Classification, values: np.ndarray, draw: int | None) -> Tensor
     return torch.from_numpy(task.scaler(values))
 
 
-def some_part(values: np.ndarray, seed: int, least: float) -> np.ndarray:
-    """A stretch of a series [T, ...], wherever and however long, but at least so large a share of it."""
+def some_part(values: Steps, seed: int, least: float) -> Steps:
+    """A stretch of a series [T, ...] or of a text's tokens, wherever and however long, but at least so large a share of it."""
     chance = np.random.default_rng(seed)
     length = max(1, round(len(values) * chance.uniform(least, 1)))
     start = chance.integers(0, len(values) - length + 1)

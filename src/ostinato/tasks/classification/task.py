@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar
 
@@ -26,7 +26,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Together
 from ostinato.tasks.classification import classifiers, series_inputs, text_inputs
-from ostinato.tasks.classification.options import SOLVED, ClassificationOptions
+from ostinato.tasks.classification.options import SOLVED, SUITED_TO, ClassificationOptions
 from ostinato.tasks.labels import (
     count_answers,
     draw_confusion,
@@ -70,9 +70,13 @@ class Classification(ClassificationOptions, ManyModels):
     remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
+    @classmethod
+    def suited(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return SUITED_TO.get(values.get("unit"), {})
+
     @property
     def varies(self) -> bool:
-        return self.scaler is not None and self.crop is not None and self.crop < 1 and self.model != "feedforward"
+        return self.crop is not None and self.crop < 1 and self.model != "feedforward" and not self.solved
 
     @property
     def many(self) -> bool:
@@ -208,7 +212,7 @@ class Classification(ClassificationOptions, ManyModels):
             return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
         if self.scaler is not None:
             return Example(series_inputs.encode(self, record.inputs, draw), target)
-        return text_inputs.encode(self, record.inputs)._replace(targets=target)
+        return text_inputs.encode(self, record.inputs, draw)._replace(targets=target)
 
     # the network
 

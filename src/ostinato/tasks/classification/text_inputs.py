@@ -14,6 +14,7 @@ from ostinato.data.spelling import SPACE
 from ostinato.data.units import fit_units
 from ostinato.data.vocabulary import UNK
 from ostinato.tasks.classification import classifiers
+from ostinato.tasks.classification.series_inputs import some_part
 
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification
@@ -31,6 +32,8 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
         return
     size = task.vocabulary_size or (8000 if task.unit == "subword" else 20_000)
     minimum = task.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
+    if task.crop is None:
+        task.crop = 1.0
     task.units = fit_units(task.unit, texts, size=size, minimum_count=minimum, lowercase=task.lowercase, tokenized=task.tokenized)
     if task.spells:
         task.letters = Letters.fit(map(task.units.normalise, texts))
@@ -44,11 +47,14 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
                             f"{task.embedding_size} numbers each")
 
 
-def encode(task: Classification, text: str) -> Example:
-    """A text's tokens, and where words are spelled their letters, without a label. An empty text has an answer, too."""
+def encode(task: Classification, text: str, draw: int | None) -> Example:
+    """A text's tokens, and where words are spelled their letters, without a label; with `draw`, of a part of it. An empty text
+    has an answer, too."""
+    tokens = shortened(task, (task.units.encode(text) or [UNK]) if task.letters is None else task.units.tokens(text) or [""])
+    if draw is not None and task.varies:
+        tokens = some_part(tokens, draw, task.crop)
     if task.letters is None:
-        return Example(torch.tensor(shortened(task, task.units.encode(text) or [UNK]), dtype=torch.int64))
-    tokens = shortened(task, task.units.tokens(text) or [""])
+        return Example(torch.tensor(tokens, dtype=torch.int64))
     numbers = task.units.vocabulary.encode(tokens)
     return Example(torch.tensor(numbers, dtype=torch.int64), None, [spelled(task, token) for token in tokens])
 
