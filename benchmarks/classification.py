@@ -44,7 +44,7 @@ COLUMNS = ["set", "seed", "accuracy", "95 % interval", "macro F1", "calibration 
            "minutes", "tokens/s", "parameters"]  # fmt: skip
 SPLICE = {"unit": "character", "lowercase": False, "pooling": "middle", "hidden_size": 128, "embedding_size": 16, "input_dropout": 0.1,
           "epochs": 12.0, "learning_rate": 0.003, "weight_decay": 0.3, "batch_size": 32, "dropout": 0.5}  # fmt: skip
-NAMES = {"unit": "character", "lowercase": False}
+NAMES = {"unit": "character", "lowercase": False, "pooling": "both-ends"}
 FOLDS = 10
 SETS: dict[str, dict[str, Any]] = {
     "sst2": {"minutes": 9.0},
