@@ -293,6 +293,10 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
     assert {len(part) for part in parts} == set(range(10, 21))
     assert all(any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part))) for part in parts)
     assert len(some_part(np.zeros((1, 2)), 0, 0.5)) == 1
+    assert {tuple(some_part(list(range(5)), seed, 3.0)) for seed in range(30)} == {(0, 1, 2), (1, 2, 3), (2, 3, 4)}
+    assert some_part([1, 2], 0, 3.0) == [1, 2]
+    with pytest.raises(InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"):
+        Classification(crop=2.5)
 
 
 @pytest.mark.parametrize("unit", ["word", "character"])

@@ -33,9 +33,9 @@ class ClassificationOptions:
     lowercase: bool = option(True, "lower-case everything")
     tokenized: bool = option(False, "the text is tokenised already: words are what stands between spaces")
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
-    crop: float | None = option(None, "while training, a random part of each text or series, at least this share of it (default: 0.5 of "
-                                "fewer than 500 series whose steps are pooled by mean, max, attention or ensemble; else 1)",
-                                above=0, maximum=1)
+    crop: float | None = option(None, "while training, a random part of each text or series, at least this share of it, or above 1 so many "
+                                "steps (default: 0.5 of fewer than 500 series whose steps are pooled by mean, max, attention or "
+                                "ensemble; else 1, the whole)", above=0)
     cut: Literal["end", "start", "middle"] = option("end", "which part of a longer text is left out")
     class_weights: Literal["none", "balanced", "root"] = option(
         "none", "balanced: rare classes count as much as frequent ones; root: half-way there")
@@ -80,6 +80,8 @@ class ClassificationOptions:
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
+        if self.crop is not None and self.crop > 1 and self.crop % 1:
+            raise InputError(f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}")
         if self.ordinal and self.label_separator:
             raise InputError("--ordinal and --label-separator exclude each other: an example has one grade")
         if self.label_separator is not None and not self.label_separator.strip("\r\n"):

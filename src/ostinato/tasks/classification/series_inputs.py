@@ -43,8 +43,9 @@ def encode(task: Classification, values: np.ndarray, draw: int | None) -> Tensor
 
 
 def some_part(values: Steps, seed: int, least: float) -> Steps:
-    """A stretch of a series [T, ...] or of a text's tokens, wherever and however long, but at least so large a share of it."""
+    """A stretch of a series [T, ...] or of a text's tokens, wherever and however long, but at least so large a share of it; or, where
+    `least` is above 1, so many steps."""
     chance = np.random.default_rng(seed)
-    length = max(1, round(len(values) * chance.uniform(least, 1)))
+    length = min(len(values), int(least)) if least > 1 else max(1, round(len(values) * chance.uniform(least, 1)))
     start = chance.integers(0, len(values) - length + 1)
     return values[start : start + length]

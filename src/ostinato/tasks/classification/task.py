@@ -76,7 +76,7 @@ class Classification(ClassificationOptions, ManyModels):
 
     @property
     def varies(self) -> bool:
-        return self.crop is not None and self.crop < 1 and self.model != "feedforward" and not self.solved
+        return self.crop not in (None, 1) and self.model != "feedforward" and not self.solved
 
     @property
     def many(self) -> bool:
