@@ -42,7 +42,7 @@ class Video(VideoOptions, ManyModels):
     training: ClassVar[dict[str, Any]] = {"normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
                                           "learning_rate": 0.002, "schedule": "cosine", "warmup": 20, "epochs": 20.0, "least_steps": 400,
                                           "evaluate_every": 4.0, "clip_norm": 1.0}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "shift": 0.1}
+    sample_training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "shift": 0.1, "evaluate_every": 1.0}
     speed_of = "inputs"
     models = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
     solved_models = SOLVED
