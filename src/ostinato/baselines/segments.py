@@ -68,15 +68,15 @@ class MarkovSegments(nn.Module):
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
         scores = self.emissions[places(self.table[batch.inputs], self.order, self.letters)]
-        chain = CRF(scores.shape[-1]).to(scores)
-        with torch.no_grad():
-            chain.start.copy_(self.start)
-            chain.transitions.copy_(self.transitions)
-            chain.end.zero_()
         paths = viterbi(scores, batch.lengths, transitions=self.transitions, start=self.start)
         best = torch.nn.utils.rnn.pad_sequence([torch.tensor(path.labels) for path in paths], batch_first=True).to(scores.device)
-        with torch.inference_mode(False):
-            marginals = chain.marginals(scores.clone(), batch.lengths)
+        with torch.inference_mode(False):  # marginals are gradients, for which everything must be an ordinary tensor
+            chain = CRF(scores.shape[-1]).to(scores.device, scores.dtype)
+            with torch.no_grad():
+                chain.start.copy_(self.start)
+                chain.transitions.copy_(self.transitions)
+                chain.end.zero_()
+            marginals = chain.marginals(scores.clone(), batch.lengths.clone())
         return marginals, best, None
 
 
