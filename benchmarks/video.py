@@ -44,6 +44,8 @@ COLUMNS = ["set", "model", "seed", "accuracy", "95 % interval", "macro F1", "cli
 def main() -> None:
     arguments = read_arguments()
     rows = []
+    if set(SIGNS) & set(arguments.sets):
+        print(seen_in(arguments), file=sys.stderr, flush=True)
     for name in arguments.sets:
         for model in arguments.models:
             for seed in arguments.seeds:
@@ -108,6 +110,21 @@ def trees(arguments: argparse.Namespace, name: str, model: str, seed: int) -> di
 def signs(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with np.load(find(f"{arguments.data}/frames_signs_hello_thanks_iloveyou", "keypoints.npz")) as arrays:
         return arrays["X"], arrays["y"], arrays["labels"]
+
+
+def seen_in(arguments: argparse.Namespace) -> str:
+    """What of the signs stands in the key points at all: 33 of the pose (x, y, z, visibility), 21 of each hand (x, y, z)."""
+    x, y, _ = signs(arguments)
+    hand = (x[..., 132:] != 0).any(-1)
+    wrists = x[..., :132].reshape(*x.shape[:2], 33, 4)[:, :, [15, 16]]
+    wrist = ((wrists[..., 1] < 1) & (wrists[..., 3] > 0.5)).any((1, 2))  # within the picture, and likely to be visible
+    mean = x.mean(1)
+    mean = (mean - mean.mean(0)) / (mean.std(0) + 1e-3)
+    apart = np.square(mean[:, None] - mean).sum(-1)
+    np.fill_diagonal(apart, np.inf)
+    beside = np.abs(apart.argmin(1) - np.arange(len(y))) == 1
+    return (f"signs: a hand in {hand.mean():.0%} of the frames, {hand.any(1).sum()} of {len(y)} clips; a wrist in {wrist.sum()} clips; "
+            f"the clip most alike in its mean is the one before or behind for {beside.mean():.0%}")
 
 
 def fold_of(y: np.ndarray, name: str) -> np.ndarray:
