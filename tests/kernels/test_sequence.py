@@ -6,6 +6,7 @@ import torch
 from ostinato import kernels
 from ostinato.kernels import native
 from ostinato.layers.crf import CRF, log_partition
+from ostinato.layers.dropout import dropout
 from ostinato.layers.spelling import Affixes, Speller
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason="no compiled part")
@@ -100,3 +101,40 @@ def test_characters_that_are_none_are_refused():
         Speller("convolution", 5, 8).read(torch.tensor([[1, 5]]), torch.tensor([2]))
     with pytest.raises(IndexError, match=r"characters must lie in 0\.\.4"):
         Affixes(6, folded=range(5)).numbers(torch.tensor([[1, -1]]), torch.tensor([2]))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_takes_its_share_and_keeps_the_mean(rate):
+    torch.manual_seed(3)
+    x = torch.ones(300, 701, requires_grad=True)
+    out = dropout(x, rate, training=True)
+    out.sum().backward()
+    dropped = out == 0
+    assert float(dropped.float().mean()) == pytest.approx(rate, abs=5e-3) and float(out.detach().max()) == pytest.approx(1 / (1 - rate))
+    assert torch.equal(x.grad, out.detach())  # the backward pass draws the same units
+    for dim in (0, 1):  # no row and no column is unlike the others: five standard deviations
+        shares = dropped.float().mean(dim)
+        assert float((shares - rate).abs().max()) < 5 * (rate * (1 - rate) / x.shape[dim]) ** 0.5
+    both = dropped[:, 1:] & dropped[:, :-1]  # neighbours do not know of one another
+    assert float(both.float().mean()) == pytest.approx(rate**2, abs=5e-3)
+
+
+def test_dropout_follows_from_the_seed_alone():
+    x = torch.randn(5, 40, 33)
+    draws = []
+    for threads in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        torch.manual_seed(4)
+        draws += [dropout(x, 0.3, training=True), dropout(x, 0.3, training=True)]
+        torch.set_num_threads(before)
+    assert torch.equal(draws[0], draws[2]) and torch.equal(draws[1], draws[3]) and not torch.equal(draws[0], draws[1])
+
+
+def test_dropout_has_second_derivatives():
+    x = torch.randn(4, 5, requires_grad=True)
+    torch.manual_seed(5)
+    out = dropout(x, 0.5, training=True)
+    (first,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+    first.sum().backward()
+    torch.testing.assert_close(x.grad, 2 * (out.detach() / x.detach()).square())

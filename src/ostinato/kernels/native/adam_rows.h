@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "blocks.h"
 #include "sequence_call.h"
 #include "share.h"
 
@@ -41,38 +42,64 @@ INLINE Vector step_of(const Moments &now, const float *rates, float epsilon) {
     return now.mean * all(rates[0]) / (root(now.square) * all(rates[1]) + all(epsilon));
 }
 
-// The steps first .. end - 1 with gradients of zero. Once they have become too small to change a weight, they stay so.
-INLINE void catch_up(Moments &now, const Rows &call, long begin, long end, float keep1, float keep2) {
-    bool moving = any(now.mean != Vector{});
-    if (!moving && !any(now.square != Vector{})) return;
+constexpr long LOOKS = 8;  // steps from one look at whether weights still change to the next
+
+// The steps begin .. end - 1 with gradients of zero, of N vectors at a time, whose chains of operations overlap. Once the steps
+// have become too small to change a weight, they stay so.
+template <int N>
+INLINE void catch_up(Moments *now, const Rows &call, long begin, long end, float keep1, float keep2) {
+    Integers moves{}, known{};
+    for (int n = 0; n < N; n++) moves |= now[n].mean != Vector{}, known |= now[n].square != Vector{};
+    bool moving = any(moves);
+    if (!moving && !any(known)) return;
     for (long step = begin; step < end; step++) {
-        now.mean = without_the_smallest(now.mean * all(keep1));
-        now.square = without_the_smallest(now.square * all(keep2));
-        if (!moving) continue;
-        Vector before = now.weight;
-        now.weight -= step_of(now, call.rates + 2 * (step - call.first), float(call.epsilon));
-        moving = any(before != now.weight);
+        const float *rates = call.rates + 2 * (step - call.first);
+        moves = Integers{};
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++) {
+            now[n].mean = without_the_smallest(now[n].mean * all(keep1));
+            now[n].square = without_the_smallest(now[n].square * all(keep2));
+            if (!moving) continue;
+            Vector before = now[n].weight;
+            now[n].weight -= step_of(now[n], rates, float(call.epsilon));
+            moves |= before != now[n].weight;
+        }
+        if (step % LOOKS == 0 && moving) moving = any(moves);
+    }
+}
+
+template <int N>
+INLINE void adam_vectors(const Rows &call, long place, const float *gradient, long size, long begin, long end) {
+    float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1), more2 = float(1 - call.beta2);
+    Moments now[N];
+    for (int n = 0; n < N; n++) {
+        long at = place + n * W, valid = at_most(W, size - n * W);
+        now[n] = {load(call.weight + at, valid), load(call.mean + at, valid), load(call.square + at, valid)};
+    }
+    catch_up<N>(now, call, begin, end, keep1, keep2);
+    for (int n = 0; n < N; n++) {
+        long at = place + n * W, valid = at_most(W, size - n * W);
+        if (gradient) {
+            Vector change = load(gradient + n * W, valid);
+            now[n].mean += (change - now[n].mean) * all(more1);
+            now[n].square = now[n].square * all(keep2) + change * change * all(more2);
+            now[n].weight -= step_of(now[n], call.rates + 2 * (call.now - call.first), float(call.epsilon));
+        }
+        store(call.weight + at, now[n].weight, valid);
+        store(call.mean + at, now[n].mean, valid);
+        store(call.square + at, now[n].square, valid);
     }
 }
 
 inline void adam_row(const Rows &call, long row, const float *gradient) {
-    float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1), more2 = float(1 - call.beta2);
-    long begin = call.stands[row] + 1, end = gradient ? call.now : call.now + 1, place = row * call.size;
+    long begin = call.stands[row] + 1, end = gradient ? call.now : call.now + 1;
     if (begin >= end && !gradient) return;
-    for (long i = 0; i < call.size; i += W) {
-        long n = std::min<long>(W, call.size - i);
-        Moments now{load(call.weight + place + i, n), load(call.mean + place + i, n), load(call.square + place + i, n)};
-        catch_up(now, call, begin, end, keep1, keep2);
-        if (gradient) {
-            Vector change = load(gradient + i, n);
-            now.mean += (change - now.mean) * all(more1);
-            now.square = now.square * all(keep2) + change * change * all(more2);
-            now.weight -= step_of(now, call.rates + 2 * (call.now - call.first), float(call.epsilon));
-        }
-        store(call.weight + place + i, now.weight, n);
-        store(call.mean + place + i, now.mean, n);
-        store(call.square + place + i, now.square, n);
-    }
+    Blocks blocks{long(call.size), 4};
+    for (long block = 0; block < blocks.count(); block++)
+        with_size(blocks.size(block), [&](auto N) {
+            long from = blocks.first(block) * W;
+            adam_vectors<N>(call, row * call.size + from, gradient ? gradient + from : nullptr, call.size - from, begin, end);
+        });
     call.stands[row] = call.now;
 }
 

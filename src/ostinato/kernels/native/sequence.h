@@ -2,6 +2,7 @@
 #pragma once
 #include "adam_rows.h"
 #include "chain.h"
+#include "drop.h"
 #include "spelled.h"
 
-#define SEQUENCE_FUNCTIONS chain_forward, chain_backward, spelled_forward, spelled_backward, affixes, adam_rows
+#define SEQUENCE_FUNCTIONS chain_forward, chain_backward, spelled_forward, spelled_backward, affixes, adam_rows, drop

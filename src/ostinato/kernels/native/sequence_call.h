@@ -55,6 +55,15 @@ struct Rows {
     double beta1, beta2, epsilon;
 };
 
+// Dropout of `count` units.
+struct Drop {
+    int64_t threads, count, seed;
+    int64_t limit;  // 32 bits drawn below it: the unit is dropped
+    double scale;   // of those that stay
+    const float *from;
+    float *to;
+};
+
 struct SequenceTable {
     const char *name;
     bool (*chain_forward)(const Chain &);
@@ -63,4 +72,5 @@ struct SequenceTable {
     void (*spelled_backward)(const Spelled &);
     bool (*affixes)(const Affixes &);
     void (*rows)(const Rows &);
+    void (*drop)(const Drop &);
 };

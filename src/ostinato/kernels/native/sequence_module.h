@@ -58,12 +58,17 @@ PyObject *adam_rows(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     return with_fields<Rows>(arguments, given, [](auto table, auto &call) { return table->rows(call), true; });
 }
 
+PyObject *drop(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
+    return with_fields<Drop>(arguments, given, [](auto table, auto &call) { return table->drop(call), true; });
+}
+
 #define SEQUENCE_METHODS                                                                             \
     {"chain_forward", (PyCFunction)(void (*)(void))chain_forward, METH_FASTCALL, nullptr},           \
         {"chain_backward", (PyCFunction)(void (*)(void))chain_backward, METH_FASTCALL, nullptr},     \
         {"spelled_forward", (PyCFunction)(void (*)(void))spelled_forward, METH_FASTCALL, nullptr},   \
         {"spelled_backward", (PyCFunction)(void (*)(void))spelled_backward, METH_FASTCALL, nullptr}, \
         {"affixes", (PyCFunction)(void (*)(void))affixes, METH_FASTCALL, nullptr},                   \
-        {"adam_rows", (PyCFunction)(void (*)(void))adam_rows, METH_FASTCALL, nullptr}
+        {"adam_rows", (PyCFunction)(void (*)(void))adam_rows, METH_FASTCALL, nullptr},               \
+        {"drop", (PyCFunction)(void (*)(void))drop, METH_FASTCALL, nullptr}
 
 }  // namespace

@@ -1,0 +1,36 @@
+"""Dropout that keeps no mask: the backward pass draws the same units again."""
+
+from __future__ import annotations
+
+import struct
+
+import torch
+from torch import Tensor
+
+from ostinato.kernels import eager, native
+from ostinato.kernels.native import _native, address
+
+
+def usable(x: Tensor) -> bool:
+    return eager.usable(x)
+
+
+def dropped(x: Tensor, rate: float) -> Tensor:
+    """x with units at zero with probability `rate`, the rest scaled up; one number from torch's generator decides which."""
+    return Dropped.apply(x, rate, torch.randint(-(2**63), 2**63 - 1, ()).item())
+
+
+class Dropped(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, rate, seed):
+        context.rate, context.seed = rate, seed
+        x = x.contiguous()
+        out = torch.empty_like(x)
+        (scale,) = struct.unpack("q", struct.pack("d", 1 / (1 - rate)))
+        limit = min(round(rate * 2**32), 2**32 - 1)
+        _native.drop(native.chosen, torch.get_num_threads(), x.numel(), seed, limit, scale, address(x), address(out))
+        return out
+
+    @staticmethod
+    def backward(context, gradient):
+        return Dropped.apply(gradient, context.rate, context.seed), None, None
