@@ -1,7 +1,7 @@
 """Captions of emoji that were held out: exact match and BLEU beside the nearest neighbour's, altogether and for each group of emoji.
 
     python benchmarks/captioning.py                        # the packaged sample, a seed: some minutes on one core
-    python benchmarks/captioning.py --seeds 1 2 3 --attention additive none
+    python benchmarks/captioning.py --seeds 1 2 3 --attention none additive
     python benchmarks/captioning.py --picture emoji.png    # also draw some of them beside what was said of them
 
 No name of the test set stands in the training data: whoever repeats a caption heard before has an exact match of 0. The skin tones of
@@ -51,7 +51,7 @@ def main() -> None:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
-    parser.add_argument("--attention", nargs="+", choices=["none", "dot", "general", "additive"], default=["additive"])
+    parser.add_argument("--attention", nargs="+", choices=["none", "dot", "general", "additive"], default=["none"])
     parser.add_argument("--epochs", type=float, help="instead of the task's own number")
     parser.add_argument("--picture", help="draw some of the first run's answers into this PNG")
     parser.add_argument("--runs", default="runs/captioning", help="where the trained models go; replaces what is there")

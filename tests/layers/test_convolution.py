@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from ostinato.layers.convolution import FeatureProjection, FlatFrames, FrameNetwork, Grid, PictureNetwork, norm
+from ostinato.layers.convolution import (
+    BatchNorm,
+    FeatureProjection,
+    FlatFrames,
+    FrameNetwork,
+    Glance,
+    Grid,
+    PictureNetwork,
+    norm,
+)
 
 
 def pictures(count=3, channels=3, height=16, width=24):
@@ -24,11 +33,32 @@ def test_regions_row_by_row():
 def test_batch_is_one_by_one(training, batch_norm):
     network = PictureNetwork(1, widths=(16, 32), batch_norm=batch_norm)
     network(pictures(4, 1))  # a training step, so that there is something to normalise by
-    assert not any(name.endswith("num_batches_tracked") for name in network.state_dict())
     network.train(training)
     x = pictures(4, 1)
     alone = torch.cat([network(x[row : row + 1]) for row in range(4)])
     torch.testing.assert_close(network(x), alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (3, 4, 2, 5)])
+def test_normalising_is_torchs_but_one_value_has_no_deviation(shape):
+    ours, theirs = BatchNorm(4), (torch.nn.BatchNorm1d(4) if len(shape) == 2 else torch.nn.BatchNorm2d(4))
+    for seed in range(3):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 3 + 1
+        torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(ours.running_var, theirs.running_var)
+    one = x[:1].flatten(2)[..., :1] if len(shape) > 2 else x[:1]
+    while_training = ours(one)
+    torch.testing.assert_close(while_training, ours.eval()(one))
+
+
+def test_a_glance_sees_the_whole_picture():
+    glance = Glance(3, 4, 8)
+    glance(pictures(5))
+    answers = glance.eval()(pictures())
+    assert answers.shape == (3, 8) and glance.output_size == 8
+    torch.testing.assert_close(answers[1:2], glance(pictures()[1:2]))
+    torch.testing.assert_close(glance(pictures()[..., ::4, ::6].repeat_interleave(4, -2).repeat_interleave(6, -1)),
+                               glance(pictures()[..., ::4, ::6]))  # each of its pixels is the mean of a part
 
 
 def test_frames():

@@ -5,18 +5,20 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batch import Batch, Example, collate
-from ostinato.layers.convolution import PictureNetwork
+from ostinato.layers.convolution import Glance, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
 from ostinato.models.encoder_decoder import Decoder, search_targets
+from ostinato.models.ensemble import Ensemble
 
 BOS, EOS, H = 2, 3, 6
 
 
-def captioner(kind, *, cell="lstm", attention="additive", context="initial", layers=1):
-    torch.manual_seed(0)
+def captioner(kind, *, cell="lstm", attention="additive", context="initial", layers=1, glance=False, seed=0):
+    torch.manual_seed(seed)
     if kind == "pictures":
-        encoder = PictureEncoder(PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers)
+        seen = Glance(3, 4, 5) if glance else None
+        encoder = PictureEncoder(PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers, glance=seen)
     else:
         encoder = RegionEncoder(5, CELLS[cell], H, layers=layers)
     decoder = Decoder(Embedding(9, 4), CELLS[cell], H, memory_size=H, attention=attention, context=context, layers=layers)
@@ -32,8 +34,8 @@ def examples(kind):
 
 
 @pytest.mark.parametrize("kind", ["pictures", "regions"])
-@pytest.mark.parametrize("options", [{}, {"attention": "none"}, {"context": "every"}, {"cell": "gru", "layers": 2, "context": "every"}],
-                         ids=str)
+@pytest.mark.parametrize("options", [{}, {"attention": "none"}, {"context": "every"}, {"cell": "gru", "layers": 2, "context": "every"},
+                                     {"glance": True, "layers": 2}], ids=str)
 def test_batch_is_one_by_one_and_padding_changes_nothing(kind, options):
     model, rows = captioner(kind, **options), examples(kind)
     together = model.log_probabilities(collate(rows))
@@ -58,3 +60,16 @@ def test_the_state_of_every_layer_comes_from_the_picture():
     model = captioner("regions", layers=2)
     state = model.start(Batch(torch.randn(2, 3, 5), torch.tensor([3, 2]))).recurrent
     assert len(state) == 2 and all(part.abs().sum() > 0 for layer in state for part in layer)
+
+
+def test_members_are_trained_each_by_its_own_loss_and_answer_together():
+    members, batch = [captioner("pictures", seed=seed) for seed in (1, 2)], collate(examples("pictures"))
+    both = Ensemble(members)
+    loss = both.loss(batch)
+    assert loss.count == 5
+    torch.testing.assert_close(loss.total, sum(member.loss(batch).total for member in members) / 2)
+    loss.total.backward()
+    for member in members:
+        assert all(parameter.grad is not None for parameter in member.parameters())
+    [alone] = [member.log_probabilities(batch) for member in members[:1]]
+    torch.testing.assert_close(Ensemble([members[0], members[0]]).log_probabilities(batch), alone)

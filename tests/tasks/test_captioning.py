@@ -103,8 +103,8 @@ def test_a_page_shows_text_as_text(tmp_path):
     assert "<script>" not in page and "&lt;script&gt;" in page and "&lt;b&gt;" in page and page.count("<img") == 1
 
 
-@pytest.mark.parametrize("options", [{"attention": "none"}, {"attention": "dot", "context": "every", "cell": "gru"},
-                                     {"input_feeding": True}], ids=str)
+@pytest.mark.parametrize("options", [{"attention": "none"}, {"thumbnail": 0}, {"members": 2},
+                                     {"attention": "dot", "context": "every", "cell": "gru"}, {"input_feeding": True}], ids=str)
 def test_other_ways_to_look(place, tmp_path, options):
     trained = train(place[1], tmp_path / "run", epochs=1.0, **options)
     assert len(package.load(tmp_path / "run").predict([str(place[0] / "0.png")])) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,11 +29,23 @@ class Stage(nn.Module):
 
 def norm(channels: int, batch_norm: bool) -> nn.Module:
     """Over a batch (Ioffe and Szegedy 2015), or over groups of sixteen channels where that is possible (Wu and He 2018)."""
-    if not batch_norm:
-        return nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
-    made = nn.BatchNorm2d(channels)
-    made.num_batches_tracked = None  # a count that nothing reads here, and that has no place among weights
-    return made
+    return BatchNorm(channels) if batch_norm else nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+
+
+class BatchNorm(nn.Module):
+    """x [N, C, ...] with mean 0 and deviation 1 over the batch and all places while training, as it was on average afterwards.
+
+    As nn.BatchNorm1d and 2d, but of a batch with one value a channel, which has no deviation, the averages so far are used."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        several = x.numel() > x.shape[1]
+        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training and several)
 
 
 class PictureNetwork(nn.Module):
@@ -71,6 +84,23 @@ class Grid(nn.Module):
 
     def forward(self, regions: Tensor) -> Tensor:
         return functional.adaptive_avg_pool2d(regions.transpose(1, 2).unflatten(2, self.size), self.shape).flatten(1)
+
+
+class Glance(nn.Module):
+    """Pictures [N, C, H, W] of uint8 -> a vector each [N, F]: the whole picture at `side` x `side` pixels, through one layer.
+
+    It knows from the start what is where, in which colour, which convolutions take thousands of pictures to keep apart."""
+
+    def __init__(self, channels: int, side: int, features: int, *, dropout: float = 0.0):
+        super().__init__()
+        self.side, self.dropout = side, Dropout(dropout)
+        self.look = nn.Linear(channels * side**2, features)
+        self.norms = nn.ModuleList([BatchNorm(channels * side**2), BatchNorm(features)])
+        self.output_size = features
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        small = functional.adaptive_avg_pool2d(pictures.to(self.look.weight.dtype) / 127.5 - 1, self.side).flatten(1)
+        return self.dropout(self.norms[1](self.look(self.dropout(self.norms[0](small)))).relu())
 
 
 class FrameNetwork(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batch import Batch
-from ostinato.layers.convolution import Grid, PictureNetwork
+from ostinato.layers.convolution import BatchNorm, Glance, Grid, PictureNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
 
@@ -39,10 +39,12 @@ class RegionEncoder(nn.Module):
 class PictureEncoder(nn.Module):
     """Pictures [B, 1, C, H, W] of uint8 -> the vectors of their regions [B, R, H], and the decoder's first state.
 
-    Each region has a vector of its own added, which says where it lies; the state is tanh(W v + b) of all regions side by side (of
-    a large picture, of the means over a grid of 4 x 4). `size` is the pictures' height and width."""
+    Each region has a vector of its own added, which says where it lies; the state is tanh(N(W v + U g)) of all regions side by side
+    (of a large picture, of the means over a grid of 4 x 4), and of what a `glance` at the whole says, if there is one. `size` is the
+    pictures' height and width."""
 
-    def __init__(self, network: PictureNetwork, size: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0):
+    def __init__(self, network: PictureNetwork, size: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0,
+                 glance: Glance | None = None):
         super().__init__()
         self.network, self.dropout = network, Dropout(dropout)
         side = network.side(size)
@@ -51,10 +53,16 @@ class PictureEncoder(nn.Module):
         self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
         self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes))
+        self.norm = BatchNorm(layers * sum(self.sizes))  # without it, so many inputs soon drive every tanh to its end, and learning stops
+        self.glance = glance
+        self.glanced = None if glance is None else nn.Linear(glance.output_size, layers * sum(self.sizes), bias=False)
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         regions = self.network(pictures[:, 0])
-        parts = iter(self.first(self.dropout(self.grid(regions))).tanh().split(self.sizes * self.layers, -1))
+        seen = self.first(self.dropout(self.grid(regions)))
+        if self.glance is not None:
+            seen = seen + self.glanced(self.glance(pictures[:, 0]))
+        parts = iter(self.norm(seen).tanh().split(self.sizes * self.layers, -1))
         return (self.project(regions) + self.places).tanh(), tuple(tuple(next(parts) for _ in self.sizes) for _ in range(self.layers))
 
 

@@ -9,6 +9,7 @@ from ostinato.cells.state import State
 from ostinato.data.batch import IGNORE, Batch
 from ostinato.decoding.ensemble import ensemble
 from ostinato.models.encoder_decoder import EncoderDecoder, shift
+from ostinato.models.loss import Loss
 
 
 class Ensemble(nn.Module):
@@ -25,6 +26,11 @@ class Ensemble(nn.Module):
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         return self.mean(tokens, state)
+
+    def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The mean of the members' losses, each by itself: to train them side by side."""
+        losses = [model.loss(batch) for model in self.models]
+        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count)
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(target | source) [B] under the mean of the models' next-word probabilities."""

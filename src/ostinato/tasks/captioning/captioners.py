@@ -12,10 +12,11 @@ from ostinato.cells import CELLS
 from ostinato.data.batch import Example, by_length, collate
 from ostinato.data.captions import Picture
 from ostinato.data.vocabulary import BOS, EOS
-from ostinato.layers.convolution import FeatureProjection, FrameNetwork, PictureNetwork
+from ostinato.layers.convolution import FeatureProjection, FrameNetwork, Glance, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
 from ostinato.models.encoder_decoder import Decoder, Encoder
+from ostinato.models.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from ostinato.tasks.captioning.task import Captioning
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
 PLACES = {"pictures": 128, "clips": 512, "regions": 8192, "steps": 8192}  # frames or vectors that are encoded at once when predicting
 
 
-def network(task: Captioning) -> Captioner:
+def network(task: Captioning) -> nn.Module:
+    return Ensemble([captioner(task) for _ in range(task.members)]) if task.members > 1 else captioner(task)
+
+
+def captioner(task: Captioning) -> Captioner:
     cell = CELLS[task.cell]
     settings = {"layers": task.layers, "dropout": task.dropout}
     widths = [max(1, task.channels // 4), max(1, task.channels // 2), task.channels]
     if task.kind == "pictures":
         looking = PictureNetwork(task.size, widths=widths, batch_norm=True)
-        encoder: nn.Module = PictureEncoder(looking, task.image_size, cell, task.hidden_size, **settings)
+        side = min(task.thumbnail, task.image_size)
+        glance = Glance(task.size, side, 2 * task.hidden_size, dropout=task.dropout) if side else None
+        encoder: nn.Module = PictureEncoder(looking, task.image_size, cell, task.hidden_size, glance=glance, **settings)
     elif task.kind == "regions":
         encoder = RegionEncoder(task.size, cell, task.hidden_size, **settings)
     else:

@@ -34,17 +34,20 @@ class CaptioningOptions:
     # the model
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of the decoder, and of what it knows of each region", minimum=2)
-    embedding_size: int = option(128, "dimensions of a word's vector", minimum=1)
+    embedding_size: int = option(256, "dimensions of a word's vector", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
     channels: int = option(128, "what the convolutional network knows of each region; layers before have a half and a quarter", minimum=4)
+    thumbnail: int = option(16, "the whole of a picture is looked at, too, at so many pixels a side; 0: only its regions", minimum=0,
+                            maximum=64)
     attention: Literal["none", "dot", "general", "additive"] = option("additive", "how the decoder looks at the regions, or at frames")
     input_feeding: bool = option(False, "attention's result is an input of the next step")
-    context: Literal["initial", "every"] = option("initial", "the picture's vector as first state only, or as input of every step, too")
+    context: Literal["initial", "every"] = option("every", "the picture's vector as first state only, or as input of every step, too")
     tied: bool = option(True, "the output layer shares the word vectors' weights")
-    dropout: float = option(0.4, "on word vectors, regions, and before the output", minimum=0, maximum=0.99)
-    label_smoothing: float = option(0.0, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
+    dropout: float = option(0.2, "on word vectors, regions, and before the output", minimum=0, maximum=0.99)
+    label_smoothing: float = option(0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99)
     teacher_forcing: float = option(1.0, "probability that a training step sees the true previous word rather than the model's own",
                                     minimum=0, maximum=1)
+    members: int = option(1, "networks trained side by side, whose probabilities are averaged", minimum=1)
     dev_metric: Literal["bleu", "exact_match", "perplexity"] | None = option(
         None, "the dev score that chooses the best weights (default: bleu; perplexity where most captions have fewer than four words)")
 

@@ -25,7 +25,6 @@ from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.captioner import Captioner
 from ostinato.models.ensemble import Ensemble
 from ostinato.options import option
 from ostinato.tasks.captioning import captioners
@@ -46,9 +45,10 @@ class Captioning(Searching, CaptioningOptions, Task):
     sample = "captioning"
     answer = "caption for each image"
     training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
-                                          "learning_rate": 0.003, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
+                                          "learning_rate": 0.006, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
                                           "evaluate_every": 2.0}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {"dev_metric": "bleu"}
+    sample_training: ClassVar[dict[str, Any]] = {"attention": "none", "channels": 64, "members": 2, "epochs": 25.0, "shift": 0.03,
+                                                 "zoom": 0.03, "dev_metric": "bleu"}
 
     # decoding, beside the search's own options
     maximum_length: int = option(40, "most tokens of a caption", minimum=1, when_predicting=True)
@@ -196,7 +196,7 @@ class Captioning(Searching, CaptioningOptions, Task):
 
     # the network
 
-    def network(self) -> Captioner:
+    def network(self) -> nn.Module:
         return captioners.network(self)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
