@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Model(Trained):
         """Each input as the task knows it. Raises InputError for a text in place of a list of them."""
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
+        if not isinstance(inputs, Iterable):
+            raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
         return [self.task.as_record(each) for each in inputs]
 
     def evaluate(self, files: Sequence[str], **settings) -> dict[str, Any]:

@@ -171,7 +171,8 @@ def test_a_toy_language_is_learned(settings, tmp_path):
     assert ostinato.load(tmp_path / "run", beam=1).task.beam == 1
     with pytest.raises(InputError, match="--hidden-size cannot be changed on a trained model"):
         ostinato.load(tmp_path / "run", hidden_size=3)
-    for wrong, message in [("one two", "expected a list of inputs, not one text"), ([3], "expected a text, or a pair of texts .* got 3")]:
+    for wrong, message in [("one two", "expected a list of inputs, not one text"), (7, "expected a list of inputs; got 7"),
+                           ([3], "expected a text, or a pair of texts .* got 3")]:
         with pytest.raises(InputError, match=message):
             model.predict(wrong)
     assert json.loads((tmp_path / "run/report.json").read_text())["data"]["train"] == 380

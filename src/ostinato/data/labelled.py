@@ -157,5 +157,6 @@ def read_unlabelled(files: Sequence[FilePath], *, text_column: str | None = None
 def counted(labels: Sequence[str], most: int = 8) -> str:
     """counted(["b", "a", "b"]) -> "'b' 2, 'a' 1": labels with how often each occurs, the most frequent first."""
     counts = Counter(labels).most_common()
+    most += len(counts) == most + 1  # one more takes no more room than saying so
     shown_ones = ", ".join(f"{label!r} {count:,}" for label, count in counts[:most])
     return shown_ones if len(counts) <= most else f"{shown_ones}, and {len(counts) - most:,} others"
