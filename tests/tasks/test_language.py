@@ -194,7 +194,24 @@ def test_an_ensemble_and_the_baseline_answer_together(tmp_path):
     assert len(both.generate(length=10)[0]) == 10
 
 
-@pytest.mark.parametrize("recipe", ["zaremba2014-small", "zaremba2014-medium", "zaremba2014-large", "awd-lstm", "char-rnn"])
+def test_a_network_and_an_n_gram_answer_together(tmp_path):
+    """In either order the mean of their probabilities, which is never less than half the better one's."""
+    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
+    runs = [package.train("language", train=train, dev=dev, out=tmp_path / model, model=model, epochs=2.0, batch_size=4, **SMALL)
+            for model in ("gru", "kneser-ney")]
+    both, turned = (package.load(f"{tmp_path}/{one},{tmp_path}/{other}") for one, other in [("gru", "kneser-ney"), ("kneser-ney", "gru")])
+    found = both.evaluate([dev])["metrics"]["perplexity"]
+    assert found == pytest.approx(turned.evaluate([dev])["metrics"]["perplexity"], rel=1e-5)
+    alone = [run.report["metrics"]["perplexity"] for run in runs]
+    assert found < min(max(alone), 2 * min(alone))
+    line = "the king loves the queen,"
+    best = max(run.score([line])[0] for run in runs)
+    assert best - (len(line) + 1) * math.log(2) < both.score([line])[0] < best
+    assert both.generate(length=10, seed=1) == both.generate(length=10, seed=1)
+
+
+@pytest.mark.parametrize("recipe", ["zaremba2014-small", "zaremba2014-medium", "zaremba2014-large", "awd-lstm", "char-rnn",
+                                    "ptb"])
 def test_its_recipes_train(recipe, tmp_path):
     assert recipe in names()
     train = write(tmp_path / "train.txt", verses(400))

@@ -135,13 +135,22 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     folders = [Path(part) for part in str(folder).split(",")]
     descriptions = [describe(part) for part in folders]
     for part, description in zip(folders, descriptions, strict=True):
-        if (description["task"], description["state"]) != (descriptions[0]["task"], descriptions[0]["state"]):
+        if shared(description) != shared(descriptions[0]):
             raise InputError(f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
                              "train both on the same data with the same --unit and vocabulary options")
     networks = [load_network(part, description, device) for part, description in zip(folders, descriptions, strict=True)]
     report = folders[0] / "report.json"
     return Trained(task_from(descriptions[0], folders[0], changes), networks, folders[0],
                    read_json(report) if report.is_file() else {})
+
+
+def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What runs that answer together must have in common: the task, and its vocabularies or scalers."""
+    from ostinato.tasks import TASKS
+
+    name = description["task"]
+    own = TASKS[name].of_one_network if name in TASKS else ()
+    return name, {key: value for key, value in description["state"].items() if key not in own}
 
 
 def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:

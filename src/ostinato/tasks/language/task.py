@@ -56,6 +56,7 @@ class Language(LanguageOptions, Task):
     metrics = ("perplexity", "bits_per_character")
     sample = "language"
     models = ("kneser-ney", "rnn", "gru", "lstm")
+    of_one_network = ("counted",)
     measured_by_answers = False
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
     sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}

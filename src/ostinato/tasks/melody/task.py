@@ -55,6 +55,7 @@ class Melody(MelodyOptions, ManyModels):
     speed_of = "inputs"
     models = ("frequencies", "markov", "rnn", "gru", "lstm")
     solved_models = COUNTED
+    of_one_network = ("counted",)
     measured_by_answers = False
 
     chords: bool = field(init=False, default=None)
