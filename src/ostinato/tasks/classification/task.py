@@ -72,7 +72,7 @@ class Classification(ClassificationOptions, ManyModels):
 
     @classmethod
     def suited(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        return SUITED_TO.get(values.get("unit"), {})
+        return SUITED_TO.get(str(values.get("unit")), {})
 
     @property
     def varies(self) -> bool:
