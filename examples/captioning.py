@@ -1,7 +1,7 @@
 """Emoji and what they show, from Python: trains on the packaged sample, captions pictures, scores captions, writes a page.
 
-Expect about 39 BLEU and 4 % exact matches on emoji that it never saw, whose names it never heard (the nearest neighbour: 47 and 0), after
-a few minutes on one core.
+The nearest neighbour, whose scores stand beside, has 47 BLEU and no exact match on emoji whose names it never heard; the captioner takes
+a minute or two on two cores.
 
     python examples/captioning.py [RUN]
 """
