@@ -1,7 +1,7 @@
 """Emoji and what they show, from Python: trains on the packaged sample, captions pictures, scores captions, writes a page.
 
-The nearest neighbour, whose scores stand beside, has 47 BLEU and no exact match on emoji whose names it never heard; the captioner takes
-a minute or two on two cores.
+The nearest neighbour, whose scores stand beside, has 47 BLEU and no exact match on emoji whose names it never heard. Some
+minutes on one core.
 
     python examples/captioning.py [RUN]
 """
