@@ -43,6 +43,16 @@ def test_one_table_and_one_picture(data, capsys):
     assert "p against the best" in out and "cmp/compare.png" in out
 
 
+def test_spans_are_compared_by_their_f1(data):
+    """As everywhere the first metric of the report, which depends on the tags."""
+    sentences = "".join(f"in\tO\n{place}\tB-LOC\n\n" for place in ["Rome", "Oslo", "Kiel"] * 4)
+    (data / "names.txt").write_text(sentences)
+    settings = {"train": ["names.txt"], "dev": ["names.txt"], "test": ["names.txt"], "tensorboard": False}
+    assert compare("tagging", models="most-frequent,hmm", out="cmp", **settings)["metric"] == "f1"
+    (data / "names.txt").write_text(sentences.replace("B-LOC", "NOUN").replace("O\n", "ADP\n"))
+    assert compare("tagging", models="most-frequent,hmm", out="words", **settings)["metric"] == "accuracy"
+
+
 def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monkeypatch):
     monkeypatch.setattr("ostinato.baselines.bag_of_words.available", lambda: False)
     monkeypatch.setattr("ostinato.tasks.classification.Classification.models", ("most-frequent", "bag-of-words"))

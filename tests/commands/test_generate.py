@@ -19,6 +19,9 @@ from ostinato.tasks.translation import Translation
     ({"top_k": -1}, "--top-k must be 0"),
     ({"top_p": 1.5}, "--top-p must be between 0 and 1; got 1.5"),
     ({"beam": -1}, "--beam must be 0"),
+    ({"beam": 2, "temperature": 0.5}, "--beam searches for the likeliest and draws nothing: leave out --temperature"),
+    ({"beam": 2, "top_k": 5}, "--beam searches for the likeliest"),
+    ({"beam": 2, "top_p": 0.9}, "--beam searches for the likeliest"),
     ({"stop": ""}, "--stop must not be empty"),
 ])  # fmt: skip
 def test_refuses(values, message):

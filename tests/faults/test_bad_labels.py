@@ -92,6 +92,7 @@ ROWS = [
     ("two kinds of labels", text(""), f"{TRAIN} train.tsv --ordinal --label-separator ;",
      "--ordinal and --label-separator exclude each other"),
     ("an empty separator", text(""), f"{TRAIN} train.tsv --label-separator=", "--label-separator must be a character or more"),
+    ("nothing to freeze", text(""), f"{TRAIN} train.tsv --freeze-embeddings", "--freeze-embeddings needs --embeddings FILE"),
     ("an odd size", text(""), f"{TRAIN} train.tsv --hidden-size 5", "--hidden-size must be even with --bidirectional; got 5"),
     ("errors of grades without grades", text(""), f"{TRAIN} train.tsv --dev-metric mae", "--dev-metric mae needs --ordinal"),
     ("a bag of numbers", text(""), f"{TRAIN} train.npz --model bag-of-words", "bag-of-words needs texts; these are series of numbers"),

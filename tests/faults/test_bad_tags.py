@@ -39,6 +39,7 @@ ROWS = [
     ("a CoNLL-U token without its tag", CONLLU.replace("INTJ", "_"), f"{TRAIN} bad.txt",
      "bad.txt:1: the token 'Hi' has no tag in column 4"),
     ("f1 without spans", GOOD, f"{TRAIN} bad.txt --dev train.txt --dev-metric f1", "--dev-metric f1 needs tags that spell out spans"),
+    ("nothing to freeze", GOOD, f"{TRAIN} bad.txt --freeze-embeddings", "--freeze-embeddings needs --embeddings FILE"),
     ("an odd size", GOOD, f"{TRAIN} bad.txt --hidden-size 5", "--hidden-size must be even, half of it for each direction; got 5"),
     ("an odd size of characters", GOOD, f"{TRAIN} bad.txt --characters recurrent --character-size 5", "--character-size must be even"),
     ("a lone byte", b"the DET\nd\xf6g NOUN\n", f"{TRAIN} bad.txt", "bad.txt:2:2: byte 0xf6 is not UTF-8"),

@@ -218,6 +218,12 @@ def test_a_text_is_cut_where_it_is_said():
     assert shortened(Classification(maximum_tokens=5), [1, 2]) == [1, 2]
 
 
+def test_how_many_texts_are_cut_is_said():
+    task = Classification(maximum_tokens=2, cut="start")
+    task.fit([Labelled("far too long", "a"), Labelled("incomprehensible", "b"), Labelled("a b c", "b")])
+    assert "2 texts longer than --maximum-tokens 2: the start is left out" in task.notices
+
+
 def test_class_weights():
     labels = ["a"] * 9 + ["b"]
     records = [Labelled("x", label) for label in labels]

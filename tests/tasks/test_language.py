@@ -21,6 +21,7 @@ from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.tasks.language import Language
+from ostinato.tasks.language.generation import half_typed
 from ostinato.tasks.language.numbers import is_tokenized
 from ostinato.tasks.language.scores import losses_of
 from ostinato.tasks.task import Request
@@ -327,6 +328,8 @@ def test_predictions_end_with_the_line_and_suggestions_complete_words():
         assert all(each["word"].startswith(start) for each in words)
         assert [each["probability"] for each in words] == sorted((each["probability"] for each in words), reverse=True)
     assert made.predict(model, [Line("x y zzz")])[0].text == ""
+    made.tokenized = True  # where marks stand apart, a mark at the end is complete
+    assert half_typed(made, "the king ,") == "" and half_typed(made, "the king lov") == "lov"
 
 
 # what is refused

@@ -140,6 +140,7 @@ def test_sampling_follows_the_seed():
 
 @pytest.mark.parametrize(("settings", "message"), [
     ({"hidden_size": 9}, "--hidden-size must be even with --bidirectional; got 9"),
+    ({"freeze_embeddings": True}, "--freeze-embeddings needs --embeddings FILE"),
     ({"attention": "none", "input_feeding": True}, "--input-feeding needs an --attention other than none"),
     ({"attention": "none", "align": True}, "--align needs attention; this model has none"),
     ({"attention": "none", "copy_unknown": True}, "--copy-unknown needs attention; this model has none"),

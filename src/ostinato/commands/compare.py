@@ -63,7 +63,7 @@ def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list
             say(f"note: {name} left out: {error}")
     if not trained:
         raise InputError(f"none of {', '.join(names)} can be trained here; name others with --models")
-    result = as_result(task, chosen.metrics[0], trained, seed)
+    result = as_result(task, next(iter(next(iter(trained.values())).report["metrics"])), trained, seed)
     result["picture"] = str(folder / "compare.png")
     draw(result, folder / "compare.png")
     write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())

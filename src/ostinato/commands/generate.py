@@ -67,6 +67,8 @@ def check_request(request: Request) -> None:
         raise InputError(f"--top-p must be between 0 and 1; got {request.top_p}")
     if request.beam < 0:
         raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
+    if request.beam and (request.temperature not in (0, 1) or request.top_k or request.top_p < 1):
+        raise InputError("--beam searches for the likeliest and draws nothing: leave out --temperature, --top-k and --top-p, or --beam")
     if request.stop == "":
         raise InputError("--stop must not be empty")
 

@@ -69,7 +69,7 @@ def has_turns(file: FilePath) -> bool:
     if kind_by_name(file) != "json":
         return False
     first = next(read_table(file, ()), None)
-    return first is not None and isinstance(first.values.get("turns"), list)
+    return first is not None and "turns" in first.values
 
 
 def listed(row: Row, column: str) -> Turns:

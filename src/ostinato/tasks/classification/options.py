@@ -80,6 +80,8 @@ class ClassificationOptions:
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
+        if self.freeze_embeddings and self.embeddings is None:
+            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}")
         if self.ordinal and self.label_separator:

@@ -10,6 +10,7 @@ import torch
 from ostinato.data.batch import Example
 from ostinato.data.embeddings import read_embeddings
 from ostinato.data.letters import Letters
+from ostinato.data.parallel import plural
 from ostinato.data.spelling import SPACE
 from ostinato.data.units import fit_units
 from ostinato.data.vocabulary import UNK
@@ -35,6 +36,10 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
     if task.crop is None:
         task.crop = 1.0
     task.units = fit_units(task.unit, texts, size=size, minimum_count=minimum, lowercase=task.lowercase, tokenized=task.tokenized)
+    longer = sum(len(text) > task.maximum_tokens < len(task.units.encode(text)) for text in texts)
+    if longer:
+        task.notices.append(f"{longer:,} {plural('text', longer)} longer than --maximum-tokens {task.maximum_tokens:,}: "
+                            f"the {task.cut} is left out")
     if task.spells:
         task.letters = Letters.fit(map(task.units.normalise, texts))
     if task.members is None:

@@ -146,10 +146,12 @@ def next_words(task: Language, network: nn.Module, text: str, count: int) -> lis
 
 
 def half_typed(task: Language, text: str) -> str:
-    """half_typed(task, "I am (he") -> "he": the last word, if no space follows it."""
+    """half_typed(task, "I am (he") -> "he": the last word, if no space follows it and it is one, not a mark."""
     if not text or text[-1].isspace():
         return ""
     last = text.split()[-1]
+    if not any(map(str.isalnum, last)):  # a mark that stands alone is complete
+        return ""
     return last if task.tokenized else last[len(last) - WORD.match(last[::-1]).end() :]
 
 

@@ -52,6 +52,8 @@ class TaggingOptions:
     def __post_init__(self):
         if self.model in CELLS:
             self.model, self.cell = "recurrent", self.model
+        if self.freeze_embeddings and self.embeddings is None:
+            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
         if self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:

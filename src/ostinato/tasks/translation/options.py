@@ -55,6 +55,8 @@ class TranslationOptions:
     def __post_init__(self):
         if self.bidirectional and self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
+        if self.freeze_embeddings and self.embeddings is None:
+            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
         if self.sparse_embeddings and self.tied:
