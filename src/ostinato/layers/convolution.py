@@ -94,7 +94,7 @@ class Glance(nn.Module):
     def __init__(self, channels: int, side: int, features: int, *, dropout: float = 0.0):
         super().__init__()
         self.side, self.dropout = side, Dropout(dropout)
-        self.look = nn.Linear(channels * side**2, features)
+        self.look = nn.Linear(channels * side**2, features, bias=False)
         self.norms = nn.ModuleList([BatchNorm(channels * side**2), BatchNorm(features)])
         self.output_size = features
 

@@ -52,7 +52,7 @@ class PictureEncoder(nn.Module):
         self.project = nn.Linear(network.output_size, hidden_size)
         self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
-        self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes))
+        self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes), bias=False)
         self.norm = BatchNorm(layers * sum(self.sizes))  # without it, so many inputs soon drive every tanh to its end, and learning stops
         self.glance = glance
         self.glanced = None if glance is None else nn.Linear(glance.output_size, layers * sum(self.sizes), bias=False)
