@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from ostinato.kernels import native
-from ostinato.kernels.switch import switched_off
+from ostinato.kernels import eager, native
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 TOGETHER = 1 << 21  # logits that exist at a time, in bfloat16 twice as many,
@@ -166,13 +165,9 @@ def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Te
 
 def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> str | None:
     """Why the native kernels do not take this call, or None."""
-    if switched_off() or native.missing:
-        return switched_off() or native.missing
-    unreadable = native.unreadable(hidden, weight, bias)
-    if unreadable is not None:
-        return unreadable
-    if torch._C._functorch.peek_interpreter_stack() is not None or native.watched():
-        return "a transform is at work"
+    reason = eager.why_not(hidden, weight, bias)
+    if reason is not None:
+        return reason
     if 0 in hidden.shape or 0 in weight.shape:
         return "there is nothing to do"
     lowest, highest = targets.aminmax()

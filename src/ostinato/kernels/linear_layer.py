@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ostinato.kernels import native
+from ostinato.kernels import eager, native
 from ostinato.kernels.packed import keep, kept
-from ostinato.kernels.switch import switched_off
 
 LEAST = 64  # rows from which on packing the weight pays
 
@@ -24,17 +23,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, keep_packed
 
 def why_not(x: Tensor, weight: Tensor, bias: Tensor | None, *, keep_packed: bool = False) -> str | None:
     """Why the native products do not take this call, or None."""
-    if switched_off() or native.missing:
-        return switched_off() or native.missing
     if not (keep_packed or torch.is_grad_enabled()):
         return "nothing is learned: packing the weight for one product does not pay"
-    unreadable = native.unreadable(x, weight, bias)
-    if unreadable is not None:
-        return unreadable
-    if native.watched() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
-        return "the call is compiled, traced, or under autocast"
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "a transform is at work"
+    reason = eager.why_not(x, weight, bias)
+    if reason is not None:
+        return reason
     if weight.dim() != 2 or x.shape[-1] != weight.shape[1] or 0 in weight.shape or x.numel() < LEAST * x.shape[-1]:
         return "there are few rows"
     return None
