@@ -47,7 +47,7 @@ class Captioning(Searching, CaptioningOptions, Task):
     training: ClassVar[dict[str, Any]] = {"epochs": 30.0, "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.05,
                                           "learning_rate": 0.006, "schedule": "cosine", "warmup": 50, "clip_norm": 1.0,
                                           "evaluate_every": 2.0}  # fmt: skip
-    sample_training: ClassVar[dict[str, Any]] = {"attention": "none", "channels": 64, "members": 2, "epochs": 25.0, "shift": 0.03,
+    sample_training: ClassVar[dict[str, Any]] = {"attention": "none", "channels": 64, "members": 2, "epochs": 30.0, "shift": 0.03,
                                                  "zoom": 0.03, "dev_metric": "bleu"}
 
     # decoding, beside the search's own options
