@@ -32,6 +32,12 @@ class Pretrained(NamedTuple):
     coverage: float
 
 
+def check_frozen(frozen: bool, file: str | None) -> None:
+    """Raises InputError where vectors are to stay as they are of which there are none."""
+    if frozen and file is None:
+        raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
+
+
 def read_embeddings(file: FilePath, tokens: Sequence[str]) -> Pretrained:
     """The vectors of `tokens` (as in `vocabulary.tokens`, "▁" aside); of all others nothing is kept in memory.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ostinato.cells import CELLS
+from ostinato.data.embeddings import check_frozen
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import option
@@ -80,8 +81,7 @@ class ClassificationOptions:
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(f"--character-size must be even, half of it for each direction; got {self.character_size}")
-        if self.freeze_embeddings and self.embeddings is None:
-            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
+        check_frozen(self.freeze_embeddings, self.embeddings)
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}")
         if self.ordinal and self.label_separator:

@@ -38,7 +38,8 @@ from ostinato.tasks.language.generation import generate, next_words
 from ostinato.tasks.language.numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.language.options import COUNTED, LanguageOptions
 from ostinato.tasks.language.scores import losses_of, sums_by_group
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, Task
+from ostinato.tasks.many_models import ManyModels
+from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
@@ -49,13 +50,14 @@ HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
 
 
 @dataclass
-class Language(LanguageOptions, Task):
+class Language(LanguageOptions, ManyModels):
     name = "language"
     reads = "plain text, any number of files, also larger than memory"
     example = "ostinato train language --train book.txt --unit character --out runs/book"
     metrics = ("perplexity", "bits_per_character")
     sample = "language"
     models = ("kneser-ney", "rnn", "gru", "lstm")
+    solved_models = COUNTED
     of_one_network = ("counted",)
     measured_by_answers = False
     training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
@@ -66,14 +68,6 @@ class Language(LanguageOptions, Task):
     learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     encoded_texts: WeakKeyDictionary = field(init=False, default_factory=WeakKeyDictionary, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
-
-    @classmethod
-    def as_model(cls, name: str) -> dict[str, Any]:
-        return {"model": name}
-
-    @property
-    def solved(self) -> bool:
-        return self.model in COUNTED
 
     # files to lines to numbers
 

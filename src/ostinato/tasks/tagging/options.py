@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.cells import CELLS
+from ostinato.data.embeddings import check_frozen
 from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.tagging.baseline import KINDS
@@ -52,8 +53,7 @@ class TaggingOptions:
     def __post_init__(self):
         if self.model in CELLS:
             self.model, self.cell = "recurrent", self.model
-        if self.freeze_embeddings and self.embeddings is None:
-            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
+        check_frozen(self.freeze_embeddings, self.embeddings)
         if self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:

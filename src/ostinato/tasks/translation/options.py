@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.cells import CELLS
+from ostinato.data.embeddings import check_frozen
 from ostinato.errors import InputError
 from ostinato.options import option
 
@@ -55,8 +56,7 @@ class TranslationOptions:
     def __post_init__(self):
         if self.bidirectional and self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
-        if self.freeze_embeddings and self.embeddings is None:
-            raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
+        check_frozen(self.freeze_embeddings, self.embeddings)
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
         if self.sparse_embeddings and self.tied:
