@@ -96,6 +96,7 @@ ROWS = [
     ("an odd size", text(""), f"{TRAIN} train.tsv --hidden-size 5", "--hidden-size must be even with --bidirectional; got 5"),
     ("errors of grades without grades", text(""), f"{TRAIN} train.tsv --dev-metric mae", "--dev-metric mae needs --ordinal"),
     ("a bag of numbers", text(""), f"{TRAIN} train.npz --model bag-of-words", "bag-of-words needs texts; these are series of numbers"),
+    ("letters of numbers", text(""), f"{TRAIN} train.npz --unit character", "--unit character is for texts; these are series of numbers"),
     ("an unknown model", text(""), f"{TRAIN} train.tsv --model lsmt", "no choice 'lsmt'; did you mean 'lstm'"),
 ]  # fmt: skip
 

@@ -136,6 +136,16 @@ def test_residual_and_learned_start():
     torch.testing.assert_close([part for layer in step.state for part in layer], expected[1:])
 
 
+def test_pre_norm_goes_layer_by_layer():
+    recurrent, x, _ = example(LSTM, 1, 24, 24, 2, pre_norm=True)
+    step = StreamingStep(recurrent)
+    outputs, _ = recurrent(torch.stack([x, -x], dim=1))
+    torch.testing.assert_close(step(x).clone(), outputs[:, 0])
+    torch.testing.assert_close(step(-x), outputs[:, 1])
+    with pytest.raises(ValueError, match="no pre_norm"):
+        StreamingStep(recurrent, weights="int8")
+
+
 def test_weights_that_change():
     recurrent, x, state = example(LSTM, 1, 20, 20, 2)
     step = StreamingStep(recurrent)

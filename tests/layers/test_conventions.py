@@ -398,6 +398,7 @@ REFUSALS = [
     (lambda: c.from_cell(cells.Jordan(2, 3)), "Jordan is a formula that no other convention has"),
     (lambda: c.from_cell(cells.RNN(2, 3, activation=torch.sin)), "activation must be one of tanh, relu, sigmoid"),
     (lambda: c.from_recurrent(Recurrent(cells.RNN, 2, 3, bidirectional=True, merge="sum")), "only merge='concat'"),
+    (lambda: c.from_recurrent(Recurrent(cells.RNN, 2, 3, layers=2, residual=True)), "this one has residual or pre_norm"),
     (lambda: c.from_textbook("rnn", {"hidden": np.ones((3, 2))}), "is it transposed"),
     (lambda: c.from_textbook("rnn", {}, order="ab"), "order must be 'hx' or 'xh'; got 'ab'"),
     (lambda: c.to_textbook(LSTM, update="both"), "update must be 'old' or 'new'; got 'both'"),

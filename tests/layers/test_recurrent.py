@@ -72,6 +72,21 @@ def test_residual_adds_what_came_in():
     torch.testing.assert_close(layer(x, lengths)[0], trace.outputs + trace.get("hidden", layer=0))
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_pre_norm_stands_before_layers_and_at_the_end(bidirectional):
+    layer = Recurrent(GRU, 3, 4, layers=2, residual=True, pre_norm=True, bidirectional=bidirectional)
+    first, second = Recurrent(GRU, 3, 4, bidirectional=bidirectional), Recurrent(GRU, layer.output_size, 4, bidirectional=bidirectional)
+    first.cells, second.cells = layer.cells[: layer.directions], layer.cells[layer.directions :]
+    x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])
+    y, _ = first(x, lengths)
+    y = y + second(layer.norms[0](y), lengths)[0]
+    outputs, _ = layer(x, lengths)
+    torch.testing.assert_close(outputs[0], layer.norms[1](y)[0])
+    torch.testing.assert_close(outputs[1, :2], layer.norms[1](y)[1, :2])
+    assert not outputs[1, 2:].any()
+    torch.testing.assert_close(layer.trace(x, lengths).outputs, outputs)
+
+
 def test_learned_start():
     layer = Recurrent(LSTM, 3, 4, learned_start=True)
     assert len(layer.first) == 2

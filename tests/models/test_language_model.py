@@ -21,7 +21,8 @@ def batch(rows: int = 3, steps: int = 12) -> Batch:
     return Batch(numbers[:, :-1], torch.full((rows,), steps), numbers[:, 1:], torch.full((rows,), steps))
 
 
-@pytest.mark.parametrize("settings", [{}, {"tied": True}, {"layers": 2, "size": [7, 5], "tied": True}, {"zoneout": 0.2}], ids=str)
+@pytest.mark.parametrize("settings", [{}, {"tied": True}, {"layers": 2, "size": [7, 5], "tied": True}, {"zoneout": 0.2},
+                                      {"layers": 2, "residual": True, "pre_norm": True}], ids=str)
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_chunked_is_whole_and_one_step_at_a_time(cell, settings):
     made, given = model(cell, **settings), batch()

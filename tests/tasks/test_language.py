@@ -277,9 +277,16 @@ def test_one_by_one_and_by_the_reference_it_is_the_same_text(cell, way):
 def test_smaller_weights_where_there_are_any():
     made = task(weights="int8")
     assert len(list(made.generate(network(made), Request(length=20, samples=3)))) >= 3
+    normed = task(layers=2, residual=True, pre_norm=True)
+    assert len(list(normed.generate(network(normed), Request(length=20, samples=3)))) >= 3
     counted = task(model="hmm", weights="bfloat16")
     with pytest.raises(InputError, match="--weights bfloat16: only a single network of rnn, lstm or gru cells"):
         list(counted.generate(network(counted), Request(length=5)))
+
+
+def test_residual_layers_are_of_one_size():
+    with pytest.raises(InputError, match="--residual needs layers of equal size; leave out --last-size"):
+        task(residual=True, layers=2, last_size=5)
 
 
 @pytest.mark.parametrize("unit", UNITS)

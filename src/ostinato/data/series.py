@@ -182,15 +182,18 @@ def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.
             raise
         raise InputError(f"{shown(file)}: not a readable .npz file ({str(error).splitlines()[0]}); copy it again") from None
     if "y" in arrays:
-        check_labels(arrays["y"], file)
+        arrays["y"] = checked_labels(arrays["y"], file)
     return arrays
 
 
-def check_labels(y: np.ndarray, file: FilePath) -> None:
-    """Raises InputError for a label that is no number, though all are numbers."""
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
+def checked_labels(y: np.ndarray, file: FilePath) -> np.ndarray:
+    """Labels as they are, whole numbers as integers (1.0 is the label 1); InputError for one that is no number, though all are numbers."""
+    if y.dtype.kind != "f":
+        return y
+    if not np.isfinite(y).all():
         place = np.argwhere(~np.isfinite(y))[0]
         raise InputError(f"{shown(file)}: y: the label at {(place + 1).tolist()} is {y[tuple(place)]}; label it or remove its series")
+    return y.astype(np.int64) if (y == np.rint(y)).all() else y
 
 
 def check_header(archive: zipfile.ZipFile, name: str, file: FilePath) -> None:

@@ -121,6 +121,8 @@ def from_recurrent(recurrent: Recurrent) -> Stack:
     each = recurrent.directions
     if each == 2 and recurrent.merge != "concat":
         raise ValueError(f"only merge='concat' exists elsewhere; this layer has merge={recurrent.merge!r}")
+    if recurrent.norms or recurrent.residual:
+        raise ValueError("only layers that stand one on the other exist elsewhere; this one has residual or pre_norm")
     found = [from_cell(cell) for cell in recurrent.cells]
     return [tuple(found[row : row + each]) for row in range(0, len(found), each)]
 

@@ -40,6 +40,8 @@ class Recurrent(nn.Module):
     dropout            of what goes from layer to layer; `locked`: the same units at each step (variational dropout)
     recurrent_dropout, weight_drop, zoneout   inside the recurrence; see `cells.regularise`
     residual           each layer but the first adds its inputs to its outputs (Wu et al., 2016)
+    pre_norm           layer norm of what each layer but the first reads, not of what it adds to, and of the last outputs (Xiong
+                       et al., 2020, section 3)
     learned_start      the state before the first step is a parameter, zero at first
     recompute          True, or a number of steps: backpropagation in little memory; see `layers.recompute`
 
@@ -60,6 +62,7 @@ class Recurrent(nn.Module):
         weight_drop: float = 0.0,
         zoneout: float | Sequence[float] = 0.0,
         residual: bool = False,
+        pre_norm: bool = False,
         learned_start: bool = False,
         recompute: bool | int = False,
     ):
@@ -69,13 +72,15 @@ class Recurrent(nn.Module):
         self.input_size, self.hidden_size, self.layers = input_size, hidden_size, layers
         self.bidirectional, self.directions, self.merge = bidirectional, 2 if bidirectional else 1, merge
         self.dropout, self.locked, self.residual, self.recompute = dropout, locked, residual, recompute
-        self.cells = nn.ModuleList()
+        self.cells, self.norms = nn.ModuleList(), nn.ModuleList()
         width = input_size
         for layer, size in enumerate(sizes_of_layers(hidden_size, layers)):
             self.cells.extend(made(cell, width, size) for _ in range(self.directions))
             before, width = width, self.cells[-1].output_size * (self.directions if merge == "concat" else 1)
             if residual and layer and before != width:
                 raise ValueError(f"residual needs layers of equal output size; got {before} before {width}")
+            if pre_norm:
+                self.norms.append(nn.LayerNorm(width))
         self.output_size = width
         zoneout = (zoneout,) * self.cells[0].parts if isinstance(zoneout, int | float) else tuple(zoneout)
         self.inside = {"recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop, "zoneout": zoneout}
@@ -104,7 +109,7 @@ class Recurrent(nn.Module):
         inside = self.inside
         random = self.training and (self.dropout or inside["recurrent_dropout"] or inside["weight_drop"])
         plain = self.directions == 1 and not (random or any(inside["zoneout"]))
-        return plain and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
+        return plain and not self.norms and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
         """The same run by the reference, keeping every gate and state of every layer at every step, by name."""
@@ -144,13 +149,18 @@ class Recurrent(nn.Module):
         for layer in range(self.layers):
             x, new = self.run_layer(run, layer, x, lengths, state)
             last += new
+        if self.norms:
+            x = self.norms[-1](x)
+            x = x if lengths is None else x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
         return x if starts is None else roll_rows(x, -starts), tuple(last)
 
     def run_layer(
         self, run: Callable, layer: int, x: Tensor, lengths: Tensor | None, state: State
     ) -> tuple[Tensor, list]:
         """One layer in its one or two directions: the backward one starts at each row's last real step."""
-        inputs = dropout(x, self.dropout, training=self.training, locked=self.locked) if layer else x
+        inputs = x
+        if layer:
+            inputs = dropout(self.norms[layer - 1](x) if self.norms else x, self.dropout, training=self.training, locked=self.locked)
         first = layer * self.directions
         cells = [regularised(cell, x.shape[0], **self.inside) for cell in self.cells[first : first + self.directions]]
         states = state[first : first + self.directions]

@@ -44,10 +44,10 @@ class StreamingStep:
         self.input_size = recurrent.input_size
         with torch.no_grad():
             self.state: State = map_state(Tensor.clone, recurrent.start(batch))
-        self.plan = plan_for(self, self.cells, weights)
+        self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
-            raise ValueError(f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, and a cell that "
-                             f"is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}")  # fmt: skip
+            raise ValueError(f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, no pre_norm, and a "
+                             f"cell that is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}")  # fmt: skip
         self.output = self.cells[-1].from_input.weight.new_empty(batch, recurrent.output_size)
         if self.plan is not None:
             self.places = addresses(self.state, self.state)

@@ -19,6 +19,10 @@ from ostinato.layers.recurrent import Recurrent
 LEAST = 1e-30  # temperatures below this are 0
 
 
+def plain(recurrent: Recurrent) -> bool:
+    return recurrent.directions == 1 and not any(recurrent.inside["zoneout"]) and not recurrent.norms
+
+
 class TokenStep:
     """(tokens [N], state) -> (logits [N, V], state), and as many steps in a row with what is drawn from each.
 
@@ -37,8 +41,8 @@ class TokenStep:
 
     def __init__(self, embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32"):
         check_format(weights)
-        if recurrent.directions == 2 or any(recurrent.inside["zoneout"]):
-            raise ValueError("recurrent must be of one direction and without zoneout")
+        if not plain(recurrent):
+            raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
         self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
         if self.plan is None:
             raise ValueError("a token step needs the compiled kernels, float32 parameters on the CPU, and a cell that is an RNN "
@@ -50,8 +54,7 @@ class TokenStep:
     @staticmethod
     def usable(embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32") -> bool:
         """Whether there is one for such layers."""
-        plain = recurrent.directions == 1 and not any(recurrent.inside["zoneout"])
-        return plain and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+        return plain(recurrent) and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
 
     @property
     def together(self) -> int:

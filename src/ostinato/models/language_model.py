@@ -46,20 +46,23 @@ class LanguageModel(nn.Module):
                   last layer is not as wide as the embedding, a linear layer stands between
     activation    alpha of the pull on the outputs' squares, `temporal` beta of that on their change from step to step (Merity,
                   McCann and Socher 2017, equations 1 and 2); both after and before dropout as there
+    residual, pre_norm  of the layers; see Recurrent
     recurrent_dropout, weight_drop, zoneout   inside the recurrence; see cells.regularise
     state_reset   how likely each row of a batch forgets the state carried to it, while training: a stream begins but once an epoch, and
                   an LSTM that has seen few beginnings may come upon states in a new text from which it does not find back
     output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
-    def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int | Sequence[int], *, layers: int = 1, tied: bool = False,
-                 rates: Rates = NOTHING, activation: float = 0.0, temporal: float = 0.0, recurrent_dropout: float = 0.0,
-                 weight_drop: float = 0.0, zoneout: float = 0.0, state_reset: float = 0.0, output_precision: str = "float32"):  # fmt: skip
+    def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int | Sequence[int], *, layers: int = 1,
+                 residual: bool = False, pre_norm: bool = False, tied: bool = False, rates: Rates = NOTHING, activation: float = 0.0,
+                 temporal: float = 0.0, recurrent_dropout: float = 0.0, weight_drop: float = 0.0, zoneout: float = 0.0,
+                 state_reset: float = 0.0, output_precision: str = "float32"):  # fmt: skip
         super().__init__()
         self.output_precision, self.state_reset = output_precision, state_reset
         self.embedding, self.rates, self.activation, self.temporal = embedding, rates, activation, temporal
         self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size, layers=layers, dropout=rates.layers, locked=rates.locked,
-                                   recurrent_dropout=recurrent_dropout, weight_drop=weight_drop, zoneout=zoneout)
+                                   recurrent_dropout=recurrent_dropout, weight_drop=weight_drop, zoneout=zoneout, residual=residual,
+                                   pre_norm=pre_norm)
         width = self.recurrent.output_size
         self.readout = nn.Linear(width, embedding.embedding_dim) if tied and width != embedding.embedding_dim else None
         self.output = nn.Linear(embedding.embedding_dim if tied else width, embedding.num_embeddings)

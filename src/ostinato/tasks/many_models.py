@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ostinato.cells import CELLS
 from ostinato.tasks.task import Task
 
 
 class ManyModels(Task):
-    """A task with an option `model`; those of `solved_models` are counted or solved by fit(), not trained step by step."""
+    """A task with options `model` and `cell`; a cell named as the model is a recurrent network of it. The `solved_models` are counted
+    or solved by fit(), not trained step by step."""
 
     model: str
+    cell: str
     solved_models: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if self.model in CELLS:
+            self.model, self.cell = "recurrent", self.model
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:

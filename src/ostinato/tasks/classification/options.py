@@ -75,8 +75,7 @@ class ClassificationOptions:
                               when_predicting=True)
 
     def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
+        super().__post_init__()  # ManyModels's
         if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
         if self.characters == "recurrent" and self.character_size % 2:

@@ -178,6 +178,8 @@ class Classification(ClassificationOptions, ManyModels):
         is_text = isinstance(records[0].inputs, str)
         if self.model == "bag-of-words" and not is_text:
             raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
+        if not is_text and self.unit != "word":
+            raise InputError(f"--unit {self.unit} is for texts; these are series of numbers")
         if is_text:
             text_inputs.fit(self, [record.inputs for record in records])
         else:

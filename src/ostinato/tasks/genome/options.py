@@ -55,8 +55,7 @@ class GenomeOptions:
     highlight: bool = option(False, "the sequence in the colours of its labels, for a terminal, in place of BED", when_predicting=True)
 
     def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
+        super().__post_init__()  # ManyModels's
         if self.model == "bag-of-words":
             self.model = "k-mers"
         if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":

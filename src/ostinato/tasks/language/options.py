@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.cells import CELLS
+from ostinato.errors import InputError
 from ostinato.options import option
 
 COUNTED = ("kneser-ney", "unigram", "hmm")
@@ -29,6 +30,8 @@ class LanguageOptions:
     last_size: int | None = option(None, "units of the last layer (default: as the others)", minimum=1)
     embedding_size: int = option(64, "dimensions of a token's vector", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
+    residual: bool = option(False, "each layer but the first adds to what it reads (Wu et al. 2016)")
+    pre_norm: bool = option(False, "layer norm before each layer but the first, and before the output (Xiong et al. 2020)")
     tied: bool = option(False, "the output layer shares the embedding's weights")
     dropout: float = option(0.0, "on inputs, between layers, and on outputs", minimum=0, maximum=0.99)
     input_dropout: float | None = option(None, "on inputs alone (default: --dropout)", minimum=0, maximum=0.99)
@@ -59,5 +62,6 @@ class LanguageOptions:
                                                              when_predicting=True)
 
     def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
+        super().__post_init__()  # ManyModels's
+        if self.residual and self.last_size not in (None, self.hidden_size):
+            raise InputError("--residual needs layers of equal size; leave out --last-size")

@@ -182,9 +182,10 @@ class Language(LanguageOptions, ManyModels):
         rates = [self.dropout if rate is None else rate for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)]
         sizes = [self.hidden_size] * (self.layers - 1) + [self.last_size or self.hidden_size]
         return LanguageModel(Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout), CELLS[self.cell], sizes,
-                             layers=self.layers, tied=self.tied, rates=Rates(*rates, self.locked), activation=self.activation_pull,
-                             temporal=self.temporal_pull, recurrent_dropout=self.recurrent_dropout, weight_drop=self.weight_drop,
-                             zoneout=self.zoneout, state_reset=self.state_reset, output_precision=self.output_precision)
+                             layers=self.layers, residual=self.residual, pre_norm=self.pre_norm, tied=self.tied,
+                             rates=Rates(*rates, self.locked), activation=self.activation_pull, temporal=self.temporal_pull,
+                             recurrent_dropout=self.recurrent_dropout, weight_drop=self.weight_drop, zoneout=self.zoneout,
+                             state_reset=self.state_reset, output_precision=self.output_precision)
 
     def initialise(self, network: nn.Module) -> None:
         if self.initial_range is not None and not self.solved:

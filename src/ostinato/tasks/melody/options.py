@@ -42,7 +42,3 @@ class MelodyOptions:
     tempo: float = option(100.0, "quarters a minute in the files that are written", above=0, maximum=1000, when_predicting=True)
     bars: int = option(4, "predict: by how many bars (or 16 steps each) a tune is continued", minimum=0, when_predicting=True)
     boldness: float = option(0.8, "predict: the temperature of what is drawn; 0: the likeliest", minimum=0, when_predicting=True)
-
-    def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model

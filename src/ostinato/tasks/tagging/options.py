@@ -51,8 +51,7 @@ class TaggingOptions:
                                                              when_predicting=True)
 
     def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
+        super().__post_init__()  # ManyModels's
         check_frozen(self.freeze_embeddings, self.embeddings)
         if self.hidden_size % 2:
             raise InputError(f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}")

@@ -44,7 +44,6 @@ class VideoOptions:
     dev_metric: Literal["accuracy", "f1", "perplexity"] = option("accuracy", "the dev score that chooses the best weights")
 
     def __post_init__(self):
-        if self.model in CELLS:
-            self.model, self.cell = "recurrent", self.model
+        super().__post_init__()  # ManyModels's
         if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
             raise InputError(f"--hidden-size must be even with --bidirectional; got {self.hidden_size}")
