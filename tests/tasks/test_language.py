@@ -280,8 +280,29 @@ def test_smaller_weights_where_there_are_any():
     normed = task(layers=2, residual=True, pre_norm=True)
     assert len(list(normed.generate(network(normed), Request(length=20, samples=3)))) >= 3
     counted = task(model="hmm", weights="bfloat16")
-    with pytest.raises(InputError, match="--weights bfloat16: only a single network of rnn, lstm or gru cells"):
+    with pytest.raises(InputError, match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout, pre"):
         list(counted.generate(network(counted), Request(length=5)))
+
+
+def test_a_cache_takes_part_in_every_answer():
+    plain, made = task(), task(cache=50, cache_weight=0.5, cache_sharpness=20.0)
+    model = network(plain)
+    text = Corpus.of(verses(40, seed=3))
+    without, remembered = (each.counts_of(model, text)["perplexity"] for each in (plain, made))
+    assert np.sum([count[0] for count in remembered]) < np.sum([count[0] for count in without])
+    assert made.counts_of(model, text, quick=True) == plain.counts_of(model, text, quick=True)
+    assert made.log_probabilities(model, text) != plain.log_probabilities(model, text)
+    prompt = [Line("the king loves the fool, the king lo")]
+    assert made.predict(model, prompt)[0].details != plain.predict(model, prompt)[0].details
+    made.suggest = 2
+    assert made.predict(model, prompt)[0].details["suggestions"]
+    request = Request("the king loves the fool, the king ", length=30)
+    assert [piece.text for piece in made.generate(model, request)] != [piece.text for piece in plain.generate(model, request)]
+
+
+def test_counted_models_have_no_cache():
+    with pytest.raises(InputError, match="--cache: --model kneser-ney has no states to compare; leave it out"):
+        task(model="kneser-ney", cache=10)
 
 
 def test_residual_layers_are_of_one_size():

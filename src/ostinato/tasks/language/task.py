@@ -25,6 +25,7 @@ from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.models.cache import with_cache
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
 from ostinato.tasks.language.counted import (
     CountedLanguageModel,
@@ -42,6 +43,7 @@ from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
+CACHES = {"word": (0.1, 10.0), "character": (0.2, 15.0), "subword": (0.1, 10.0)}  # weight and sharpness
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
 LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
@@ -197,15 +199,26 @@ class Language(LanguageOptions, ManyModels):
 
     # its answers
 
+    def remembering(self, network: nn.Module) -> nn.Module:
+        """The network with its cache, if it is to have one."""
+        if not self.cache:
+            return network
+        weight, sharpness = CACHES[self.unit]
+        return with_cache(network, size=self.cache, weight=weight if self.cache_weight is None else self.cache_weight,
+                          sharpness=sharpness if self.cache_sharpness is None else self.cache_sharpness)
+
     def counts_of(self, network: nn.Module, records: Sequence[Line], *, quick: bool = False) -> dict[str, list[Counts]]:
         """What the metrics count of each line, or of each group of neighbouring ones, of one text read from its beginning.
 
-        `quick` reads it in up to 64 parts at once, each after a hundred tokens before it."""
+        `quick` reads it in up to 64 parts at once, each after a hundred tokens before it, and without a cache."""
+        if not quick:
+            network = self.remembering(network)
         numbers, tokens, characters = self.encoded(records)
         groups = -(-len(tokens) // GROUPS)
         ends = np.append(np.cumsum(tokens)[groups - 1 : -1 : groups], len(numbers))
         rows = max(1, min(64, len(numbers) // (2000 if quick else 200_000)))
-        sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=rows, context=100 if quick else 1000), ends)
+        context = 100 if quick else max(1000, self.cache)
+        sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=rows, context=context), ends)
         sizes = np.diff(ends, prepend=0)
         letters = np.add.reduceat(characters, np.arange(0, len(characters), groups))
         return {"perplexity": [METRICS["perplexity"].count(-loss, size) for loss, size in zip(sums.tolist(), sizes.tolist(), strict=True)],
@@ -227,6 +240,7 @@ class Language(LanguageOptions, ManyModels):
         """log P of each line by itself, its end counted in."""
         examples = [self.encode(Line(text)) for text in (records if isinstance(records, Corpus) else Corpus.of(records)).whole_lines()]
         scores = [0.0] * len(examples)
+        network = self.remembering(network)
         device = next(network.parameters(), torch.zeros(())).device
         for rows in by_length(examples):
             batch = collate([examples[row] for row in rows]).to(device)
@@ -237,6 +251,7 @@ class Language(LanguageOptions, ManyModels):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Line]) -> list[Prediction]:
+        network = self.remembering(network)
         if self.suggest:
             return [self.suggestions(network, record.text) for record in records]
         prompts = [self.prompt(record.text if record.text.strip() else "") for record in records]
@@ -272,7 +287,7 @@ class Language(LanguageOptions, ManyModels):
         return Prediction("\t".join(word for word, _ in found), {"suggestions": listed})
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
-        return generate(self, network, request, length=LENGTHS[self.unit] if request.length is None else request.length)
+        return generate(self, self.remembering(network), request, length=LENGTHS[self.unit] if request.length is None else request.length)
 
     def with_target(self, record: Line, text: str) -> Line:
         return Line(text)
