@@ -9,6 +9,10 @@
 shakespeare  tiny Shakespeare (https://github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt): the first 90 % of its characters
              to learn from, of which the last 5 % of lines choose the weights; the last 10 % are scored whole, in nats a character
 ptb          ptb.train.txt, ptb.valid.txt and ptb.test.txt as Mikolov prepared them, 10,000 words; perplexity of the test text
+
+             Of both: the network alone; with a cache of what it has just read (--cache, Grave et al. 2017); a Kneser-Ney n-gram counted
+             on the same text; the n-gram together with the network, which has no cache then
+
 training     2 x 200 and 2 x 650 LSTM units, 10,000 words, batches of 20 x 35, SGD: beside the loop of pytorch's
              examples/word_language_model, written out in plain_language_model.py, on the same made-up numbers in turns
 generation   characters (1 x 512 units) and words (2 x 200 units, 10,000 words), 1 and 64 samples, weights in each format: the whole
@@ -48,6 +52,7 @@ from setting import find, setting, write
 SHORT = {"cell": "gru", "hidden_size": 512, "dropout": 0.1, "epochs": 9.0}
 LONG = {"cell": "gru", "layers": 2, "hidden_size": 512, "input_dropout": 0.1, "layer_dropout": 0.4, "output_dropout": 0.5, "chunk": 100,
         "learning_rate": 0.002, "epochs": 40.0}
+CACHES = {"shakespeare": 2000, "ptb": 500}  # tokens
 PUBLISHED = {"zaremba2014-small": 114.5, "zaremba2014-medium": 82.7, "zaremba2014-large": 78.4, "awd-lstm": 57.3}
 WORDS, ROWS, STEPS = 10_000, 20, 35
 
@@ -89,9 +94,12 @@ def shakespeare(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str
         chosen = SHORT if minutes < 15 else LONG
         settings = {**files, "overwrite": True, "seed": arguments.seed, "time_limit": f"{round(60 * minutes)}s", **chosen}
         report = ostinato.train("language", out=f"{arguments.runs}/shakespeare-{minutes:g}", **settings).report
+        cached = ostinato.load(report["run"], cache=CACHES["shakespeare"]).evaluate([files["test"]])
         mixed = with_kneser_ney(report["run"], settings)
     row = {"minutes": report["seconds"] / 60, "nats": math.log(report["metrics"]["perplexity"]),
            "95 % interval": " .. ".join(f"{math.log(end):.3f}" for end in report["intervals"]["perplexity"]),
+           "with a cache": math.log(cached["metrics"]["perplexity"]),
+           "its interval": " .. ".join(f"{math.log(end):.3f}" for end in cached["intervals"]["perplexity"]),
            "Kneser-Ney 8-gram": math.log(report["baseline"]["metrics"]["perplexity"]),
            "both together": math.log(mixed), "tokens/s": report["tokens_per_second"],
            "parameters": report["parameters"], "settings": ", ".join(f"{name} {value}" for name, value in chosen.items())}  # fmt: skip
@@ -104,8 +112,11 @@ def ptb(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str, Any]]]
     limit = {} if arguments.minutes is None else {"time_limit": f"{round(60 * arguments.minutes)}s"}
     settings = {**files, **limit, "recipe": arguments.recipe, "overwrite": True, "seed": arguments.seed}
     report = ostinato.train("language", out=f"{arguments.runs}/{arguments.recipe}", **settings).report
+    cached = ostinato.load(report["run"], cache=CACHES["ptb"]).evaluate([files["test"]])
     row = {"recipe": arguments.recipe, "test perplexity": report["metrics"]["perplexity"],
            "95 % interval": " .. ".join(f"{end:.1f}" for end in report["intervals"]["perplexity"]),
+           "with a cache": cached["metrics"]["perplexity"],
+           "its interval": " .. ".join(f"{end:.1f}" for end in cached["intervals"]["perplexity"]),
            "published": PUBLISHED.get(arguments.recipe, ""), "Kneser-Ney 5-gram": report["baseline"]["metrics"]["perplexity"],
            "both together": with_kneser_ney(report["run"], settings),
            "minutes": report["seconds"] / 60, "tokens/s": report["tokens_per_second"], "parameters": report["parameters"]}

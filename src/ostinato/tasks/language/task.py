@@ -297,7 +297,7 @@ class Language(LanguageOptions, ManyModels):
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
         return [f"ostinato generate {run} --length {2 * LENGTHS[self.unit]} --temperature 0.8",
-                f'echo "It was the" | ostinato predict {run} --suggest 5', f"ostinato evaluate {run} {file or 'FILE'}"]
+                f'echo "It was the" | ostinato predict {run} --suggest 5', f"ostinato evaluate {run} {file or 'FILE'} --cache 1000"]
 
     def show(self, record: Line, prediction: Prediction) -> dict[str, str]:
         return {"prompt": record.text, "goes on": prediction.text}
