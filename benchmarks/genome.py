@@ -18,11 +18,8 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ import numpy as np
 import torch
 
 import ostinato
+from memory import cost_of
 from ostinato.commands.report import number, table
 from ostinato.data.fasta import read_fasta
 from ostinato.tasks.genome.base_labels import answer, windows
@@ -172,14 +170,10 @@ def memory(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 def costs(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     for name in ("islands-lstm", "islands-gru"):
         run_of(arguments, folder, name)
-    for millions in (1, 10):  # the most memory of all children so far: the longer sequence comes last
+    for millions in (1, 10):
         fasta, _ = drawn(folder / f"{millions}", "x", millions * 1_000_000, 5)
         for name in ("islands-lstm", "islands-gru"):
-            began = time.perf_counter()
-            command = ["predict", f"{arguments.runs}/{name}", fasta, "--output", str(folder / "out.bed")]
-            subprocess.run([sys.executable, "-m", "ostinato.cli", *command], check=True, stderr=subprocess.DEVNULL)
-            seconds = time.perf_counter() - began
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            seconds, peak = cost_of(["predict", f"{arguments.runs}/{name}", fasta, "--output", str(folder / "out.bed")])
             yield {"million bases": millions, "model": name.removeprefix("islands-"), "peak MiB": round(peak), "seconds": round(seconds, 1),
                    "bases/s": round(millions * 1e6 / seconds), "segments": sum(1 for _ in (folder / "out.bed").open())}  # fmt: skip
 

@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +29,7 @@ from typing import Any
 import torch
 
 import ostinato
+from memory import cost_of
 from ostinato import options
 from ostinato.commands.report import table
 from ostinato.data.batch import by_length, collate
@@ -235,15 +234,7 @@ def tagged(folder: Path, file: str, tokens: int) -> dict[str, float]:
             stream.write(sentences[written % len(sentences)] + "\n")
             count += sentences[written % len(sentences)].count(" ") + 1
             written += 1
-    program = ("import resource, sys, ostinato.cli; status = ostinato.cli.main(sys.argv[1:]); "
-               "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)")
-    files = [str(folder / "run"), str(folder / "long.txt"), "--output", str(folder / "out.conll")]
-    began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", program, "predict", *files], capture_output=True, text=True, check=False, env=os.environ)
-    if done.returncode:
-        raise SystemExit(f"ostinato predict ended with status {done.returncode}: {done.stderr.strip()}")
-    spent = time.perf_counter() - began
-    peak = int(done.stderr.split()[-1]) / (2**20 if sys.platform == "darwin" else 1024)
+    spent, peak = cost_of(["predict", str(folder / "run"), str(folder / "long.txt"), "--output", str(folder / "out.conll")])
     return {"tokens": count, "seconds": spent, "speed": count / spent, "peak_mib": peak}
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from memory import forget_peak, peak_mib
 
 CONTENDERS = {
     "ostinato": ("ostinato_contender", "Ostinato"), "plain": ("plain_seq2seq", "Plain"), "joeynmt": ("joeynmt_contender", "JoeyNMT"),
@@ -57,22 +58,6 @@ def answer_to(contender: Any, work: dict, do: str, **wanted: Any) -> dict[str, A
     weights["decoder.output.weight"] = weights["decoder.embedding.weight"]
     contender.load(weights)
     return {"loss": contender.loss(work["batches"][0])}
-
-
-def forget_peak() -> None:
-    """Begins the peak of resident memory anew (Linux)."""
-    path = Path("/proc/self/clear_refs")
-    if path.exists():
-        path.write_text("5")
-
-
-def peak_mib() -> float:
-    """Since forget_peak() on Linux, elsewhere since the process began."""
-    status = Path("/proc/self/status")
-    for line in status.read_text().splitlines() if status.is_file() else ():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":
