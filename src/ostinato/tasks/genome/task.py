@@ -107,20 +107,20 @@ class Genome(GenomeOptions, ManyModels):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Strand]:
         records = read_strands(files, columns=self.columns, known=self.labels.tokens if self.labels is not None else ())
-        name = " ".join(map(shown, files))
-        if self.labels is not None and self.whole != (records[0].segments is None):
-            raise InputError(f"{name}: has {KINDS[self.whole]}, but the model was trained on {KINDS[not self.whole]}")
+        if self.labels is not None:
+            self.accept(records)
         if training:
             labels = labels_of(records)
             if len(labels) < 2:
-                raise InputError(f"{name}: all {'examples' if records[0].segments is None else 'bases'} have the label {labels[0]!r}; "
+                what = "examples" if records[0].segments is None else "bases"
+                raise InputError(f"{' '.join(map(shown, files))}: all {what} have the label {labels[0]!r}; "
                                  "two labels or more are needed to learn from")
         return records
 
     def accept(self, records: Sequence[Strand]) -> None:
         other = next((record for record in records if self.whole != (record.segments is None)), None)
         if other is not None:
-            raise InputError(f"{other.where}: has {KINDS[self.whole]}, but the model is trained on {KINDS[not self.whole]}")
+            raise InputError(f"{other.where}: has {KINDS[self.whole]}, but the model was trained on {KINDS[not self.whole]}")
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Entry]:
         return read_entries(files, columns=self.columns)

@@ -57,7 +57,7 @@ def quickest_step(task: Language, network: nn.Module) -> StepFunction:
     quick = network.quick_step(task.weights) if isinstance(network, LanguageModel) else None
     if quick is None and task.weights != "float32":
         raise InputError(f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout, pre-norm "
-                         "and cache and on the CPU, can have smaller weights; leave it out")  # fmt: skip
+                         "or a cache, on the CPU, can have smaller weights; leave it out")  # fmt: skip
     return quick or network.step
 
 
