@@ -113,6 +113,9 @@ def task_from(description: dict[str, Any], where: str | Path, changes: dict[str,
         raise InputError(f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}")
     task_class = TASKS[name]
     values = dict(description["options"])
+    if unknown := [option for option in values if option not in options.fields(task_class)]:
+        raise InputError(f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
+                         f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by")
     for option, value in (changes or {}).items():
         field = options.fields(task_class).get(option)
         if field is None or not field.metadata.get("when_predicting"):

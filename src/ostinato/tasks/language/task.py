@@ -47,6 +47,7 @@ CACHES = {"word": (0.1, 10.0), "character": (0.2, 15.0), "subword": (0.1, 10.0)}
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
 LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
+REMEMBERED = 128_000  # states in the caches of all parts of a text together
 COUNTED_TOKENS = 20_000_000  # the baseline sees no more of the training text
 HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
 
@@ -199,26 +200,27 @@ class Language(LanguageOptions, ManyModels):
 
     # its answers
 
-    def remembering(self, network: nn.Module) -> nn.Module:
-        """The network with its cache, if it is to have one."""
+    def remembering(self, network: nn.Module, tokens: int | None = None) -> nn.Module:
+        """The network with its cache, if it is to have one; for texts of so many tokens no larger than these need."""
         if not self.cache:
             return network
-        weight, sharpness = CACHES[self.unit]
-        return with_cache(network, size=self.cache, weight=weight if self.cache_weight is None else self.cache_weight,
-                          sharpness=sharpness if self.cache_sharpness is None else self.cache_sharpness)
+        chosen = zip((self.cache_weight, self.cache_sharpness), CACHES[self.unit], strict=True)
+        weight, sharpness = (usual if own is None else own for own, usual in chosen)
+        return with_cache(network, size=min(self.cache, tokens or self.cache), weight=weight, sharpness=sharpness)
 
     def counts_of(self, network: nn.Module, records: Sequence[Line], *, quick: bool = False) -> dict[str, list[Counts]]:
         """What the metrics count of each line, or of each group of neighbouring ones, of one text read from its beginning.
 
         `quick` reads it in up to 64 parts at once, each after a hundred tokens before it, and without a cache."""
-        if not quick:
-            network = self.remembering(network)
         numbers, tokens, characters = self.encoded(records)
+        if quick:
+            rows, context = min(64, len(numbers) // 2000), 100
+        else:
+            network = self.remembering(network)
+            rows, context = min(64, len(numbers) // 200_000, REMEMBERED // max(1, self.cache)), max(1000, self.cache)
         groups = -(-len(tokens) // GROUPS)
         ends = np.append(np.cumsum(tokens)[groups - 1 : -1 : groups], len(numbers))
-        rows = max(1, min(64, len(numbers) // (2000 if quick else 200_000)))
-        context = 100 if quick else max(1000, self.cache)
-        sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=rows, context=context), ends)
+        sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=max(1, rows), context=context), ends)
         sizes = np.diff(ends, prepend=0)
         letters = np.add.reduceat(characters, np.arange(0, len(characters), groups))
         return {"perplexity": [METRICS["perplexity"].count(-loss, size) for loss, size in zip(sums.tolist(), sizes.tolist(), strict=True)],
@@ -240,7 +242,7 @@ class Language(LanguageOptions, ManyModels):
         """log P of each line by itself, its end counted in."""
         examples = [self.encode(Line(text)) for text in (records if isinstance(records, Corpus) else Corpus.of(records)).whole_lines()]
         scores = [0.0] * len(examples)
-        network = self.remembering(network)
+        network = self.remembering(network, max((len(example.inputs) for example in examples), default=0))
         device = next(network.parameters(), torch.zeros(())).device
         for rows in by_length(examples):
             batch = collate([examples[row] for row in rows]).to(device)
@@ -251,10 +253,10 @@ class Language(LanguageOptions, ManyModels):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Line]) -> list[Prediction]:
-        network = self.remembering(network)
         if self.suggest:
-            return [self.suggestions(network, record.text) for record in records]
+            return [self.suggestions(self.remembering(network), record.text) for record in records]
         prompts = [self.prompt(record.text if record.text.strip() else "") for record in records]
+        network = self.remembering(network, max(map(len, prompts), default=0) + self.maximum_length)
         answers: dict[int, Prediction] = {}
         device = next(network.parameters(), torch.zeros(())).device
         for length in sorted({len(prompt) for prompt in prompts}):
@@ -287,7 +289,7 @@ class Language(LanguageOptions, ManyModels):
         return Prediction("\t".join(word for word, _ in found), {"suggestions": listed})
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
-        return generate(self, self.remembering(network), request, length=LENGTHS[self.unit] if request.length is None else request.length)
+        return generate(self, network, request, length=LENGTHS[self.unit] if request.length is None else request.length)
 
     def with_target(self, record: Line, text: str) -> Line:
         return Line(text)
