@@ -61,6 +61,8 @@ def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monk
     assert "note: bag-of-words left out: --model bag-of-words needs scikit-learn" in capsys.readouterr().err
     assert main(["compare", "classification", "--train", "train.tsv", "--models", "bag-of-words", "--out", "other"]) == 2
     assert "needs scikit-learn; pip install" in capsys.readouterr().err
+    assert main(["compare", "classification", "--train", "train.tsv", "--models", "gru,bag-of-words", "--out", "fourth"]) == 2
+    assert not (data / "fourth" / "gru").exists()  # it was refused before anything was trained
     monkeypatch.setattr("ostinato.tasks.classification.Classification.models", ("bag-of-words",))
     assert main(["compare", "classification", "--train", "train.tsv", "--out", "third"]) == 2
     assert "none of bag-of-words can be trained here; name others with --models" in capsys.readouterr().err

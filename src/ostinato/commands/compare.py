@@ -53,7 +53,7 @@ def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
-    for name in names:
+    for name in sorted(names, key=lambda name: name not in chosen.solved_models):  # quick, and what the data may not suit, comes first
         say(f"{name}:")
         try:
             trained[name] = train_one(task, **given, out=str(folder / name), overwrite=overwrite, **settings, **chosen.as_model(name))

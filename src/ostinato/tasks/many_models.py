@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from ostinato.cells import CELLS
 from ostinato.tasks.task import Task
 
 
 class ManyModels(Task):
-    """A task with options `model` and `cell`; a cell named as the model is a recurrent network of it. The `solved_models` are counted
-    or solved by fit(), not trained step by step."""
+    """A task with options `model` and `cell`; a cell named as the model is a recurrent network of it."""
 
     model: str
     cell: str
-    solved_models: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
         if self.model in CELLS:

@@ -86,6 +86,7 @@ class Task(ABC):
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
     speed_of: ClassVar[Literal["targets", "inputs"]] = "targets"  # which tokens are counted as tokens per second
     models: ClassVar[tuple[str, ...]] = ("rnn", "gru", "lstm")  # what `compare` compares where nothing else is asked for
+    solved_models: ClassVar[tuple[str, ...]] = ()  # models that fit() counts or solves; they are not trained step by step
     of_one_network: ClassVar[tuple[str, ...]] = ()  # entries of state() that may differ among runs that answer together
     measured_by_answers: ClassVar[bool] = True  # False: measure() needs no predictions, and is given none
 
