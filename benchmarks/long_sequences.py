@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import torch
 
+from memory import peak_mib
 from ostinato.cells import CELLS
 from ostinato.commands.report import table
 from ostinato.layers.recurrent import Recurrent
@@ -60,20 +60,15 @@ def measure(cell: str, steps: str, kept: str) -> dict[str, Any]:
     torch.manual_seed(0)
     layer = Recurrent(CELLS[cell], WIDTH, WIDTH, recompute=kept != "everything")
     read = torch.nn.Linear(WIDTH, 1)
-    before = peak()
+    before = peak_mib()
     began = time.perf_counter()
     outputs, _ = layer(torch.randn(ROWS, int(steps), WIDTH))
     read(outputs).square().mean().backward()
     seconds = time.perf_counter() - began
     norm = sum(parameter.grad.double().square().sum() for parameter in layer.parameters()).sqrt().item()
     sequences = 3 * ROWS * int(steps) * WIDTH * 4 / MIB  # inputs, outputs, gradient of the outputs
-    return {"peak MiB": peak() - before, "of it inputs and outputs": sequences, "whole process MiB": peak(), "seconds": seconds,
+    return {"peak MiB": peak_mib() - before, "of it inputs and outputs": sequences, "whole process MiB": peak_mib(), "seconds": seconds,
             "gradient": f"{norm:.6e}"}
-
-
-def peak() -> float:
-    """The most memory that this process has held, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
 
 
 if __name__ == "__main__":

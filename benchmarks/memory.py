@@ -23,12 +23,13 @@ def peak_mib() -> float:
 def cost_of(command: Sequence[str]) -> tuple[float, float]:
     """(seconds, MiB at most) of `ostinato COMMAND` in a process of its own."""
     program = (f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import ostinato.cli, memory; "
-               "status = ostinato.cli.main(sys.argv[1:]); print(memory.peak_mib(), file=sys.stderr); sys.exit(status)")
+               "status = ostinato.cli.main(sys.argv[1:]); print('peak_mib', memory.peak_mib(), file=sys.stderr); sys.exit(status)")
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"ostinato {command[0]} ended with status {done.returncode}: {done.stderr.strip()}")
-    return time.perf_counter() - began, float(done.stderr.split()[-1])
+    (peak,) = [line.split()[1] for line in done.stderr.splitlines() if line.startswith("peak_mib ")]
+    return time.perf_counter() - began, float(peak)
 
 
 def forget_peak() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from memory import peak_mib
 from ostinato.commands.report import table
 from setting import setting, write
 
@@ -102,8 +102,8 @@ def made_up_words(letter: str, size: int):
 
 
 def peak() -> float:
-    """GiB of resident memory at most so far (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    """GiB of resident memory at most so far."""
+    return peak_mib() / 1024
 
 
 if __name__ == "__main__":

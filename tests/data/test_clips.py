@@ -29,7 +29,7 @@ def test_labels_of_frames(tmp_path):
     assert [clip.label for clip in clips(tmp_path, X=x, lengths=[3, 2], y=[[0, 1, 1], [0, 0, 0]], label_names=["a", "b"])] == wanted
     assert [clip.label for clip in clips(tmp_path, X=np.ones((5, 4)), lengths=[3, 2], y=[0, 1, 1, 0, 0], labels=["a", "b"])] == wanted
     assert [clip.label for clip in clips(tmp_path, X=x, lengths=[3, 2], y=[[0.0, 1, 1], [0, 0, 0]], labels=["a", "b"])] == wanted
-    assert [clip.label for clip in clips(tmp_path, X=x, y=[3.0, 3.5])] == ["3.0", "3.5"]
+    assert [clip.label for clip in clips(tmp_path, X=x, y=[3.0, 3.5])] == ["3", "3.5"]
 
 
 def test_lines_of_json(tmp_path):

@@ -235,6 +235,7 @@ def test_broken_logits_are_said():
     [
         (lambda e, r, d: TokenStep(e, r, d, weights="int4"), "weights must be one of float32, bfloat16, int8; got 'int4'"),
         (lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, bidirectional=True), d), "recurrent must be of one direction"),
+        (lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, pre_norm=True), d), "without zoneout and layer norm"),
         (lambda e, r, d: TokenStep(e, Recurrent(PeepholeLSTM, 3, 4), d), "got PeepholeLSTM"),
         (lambda e, r, d: TokenStep(e.double(), r, d), "float32 parameters on the CPU"),
         (lambda e, r, d: TokenStep(e, r, d)(torch.tensor([1]), r.start(2)), "state must be 2 parts of 1 rows for each of 1 layers"),

@@ -94,7 +94,17 @@ def test_of_an_ensemble_each_has_its_own():
     assert isinstance(ensemble.models[0], CachedLanguageModel) and isinstance(ensemble.models[1], torch.nn.Identity)
 
 
-@pytest.mark.parametrize("settings", [{"size": 0, "weight": 0.1}, {"size": 5, "weight": 1.5}], ids=str)
+def test_what_is_hardly_possible_is_not_impossible():
+    network = CachedLanguageModel(model(), size=5, weight=0.1, sharpness=4.0)
+    with torch.no_grad():
+        network.model.output.bias[3] = -150
+    tokens = torch.zeros(1, 6, dtype=torch.int64)
+    losses, _ = network.losses(tokens, torch.full((1, 6), 3), network.start(1))
+    assert losses.isfinite().all() and losses.min() > 140
+    assert network.read(tokens, network.start(1))[0].isfinite().all()
+
+
+@pytest.mark.parametrize("settings", [{"size": 0}, {"weight": 1.0}, {"sharpness": float("inf")}], ids=str)
 def test_settings_that_cannot_be(settings):
-    with pytest.raises(ValueError, match="size must be at least 1 and weight from 0 to 1; got"):
-        CachedLanguageModel(model(), sharpness=1.0, **settings)
+    with pytest.raises(ValueError, match="size must be at least 1, weight from 0 to below 1, sharpness at least 0; got"):
+        CachedLanguageModel(model(), **{"size": 5, "weight": 0.1, "sharpness": 1.0, **settings})

@@ -20,6 +20,7 @@ from ostinato.data.corpus import Corpus, Line
 from ostinato.data.streams import store
 from ostinato.data.vocabulary import EOS
 from ostinato.errors import InputError
+from ostinato.options import build
 from ostinato.tasks.language import Language
 from ostinato.tasks.language.generation import half_typed
 from ostinato.tasks.language.numbers import is_tokenized
@@ -301,8 +302,37 @@ def test_a_cache_takes_part_in_every_answer():
 
 
 def test_counted_models_have_no_cache():
-    with pytest.raises(InputError, match="--cache: --model kneser-ney has no states to compare; leave it out"):
-        task(model="kneser-ney", cache=10)
+    made, text = task(model="kneser-ney", cache=10), Corpus.of(verses(20, seed=3))
+    plain = task(model="kneser-ney")
+    assert made.measure(network(made), text, []) == plain.measure(network(plain), text, [])
+    assert "--cache: --model kneser-ney has no states to compare; scored without" in made.notices
+    assert not any("--cache" in command for command in made.next_commands("run", None))
+    assert any("--cache" in command for command in task().next_commands("run", None))
+
+
+def test_what_the_cache_is_like_is_said():
+    made = task(cache=1000)
+    made.measure(network(made), Corpus.of(verses(20)), [])
+    assert made.notices[-1] == "with a cache: size 1,000, weight 0.2, sharpness 15.0"
+
+
+def test_a_range_leaves_layer_norms_alone():
+    made = task(layers=2, pre_norm=True, cell="gru-layer-norm", initial_range=0.05)
+    model = network(made)
+    made.initialise(model)
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert len(norms) == 10 and all((norm.weight == 1).all() and not norm.bias.any() for norm in norms)
+    assert 0 < model.output.weight.abs().max() <= 0.05
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"cache": -1}, "--cache must be at least 0; got -1"), ({"cache": 100_001}, "--cache must be at most 100000; got 100001"),
+    ({"cache_weight": 1.0}, "--cache-weight must be at most 0.99; got 1.0"),
+    ({"cache_sharpness": 1e39}, r"--cache-sharpness must be at most 1000; got 1e\+39"),
+])  # fmt: skip
+def test_limits_of_the_cache(settings, message):
+    with pytest.raises(InputError, match=message):
+        build(Language, settings)
 
 
 def test_residual_layers_are_of_one_size():

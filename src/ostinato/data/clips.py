@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.images import to_bytes
-from ostinato.data.series import cut, load_arrays, series_of_line
+from ostinato.data.series import cut, load_arrays, named, series_of_line
 from ostinato.data.text import FilePath, iterate_lines, shown
 from ostinato.errors import InputError
 
@@ -76,9 +76,9 @@ def labels_of(arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: Fi
     """The label of each clip, or of each of its frames."""
     if "y" not in arrays:
         return [""] * len(lengths)
-    y = arrays["y"]
+    y, names = arrays["y"], next((arrays[name] for name in NAMES if name in arrays), None)
     if y.shape == (len(lengths),):
-        return written(arrays, y, file)
+        return named(y, names, file)
     if y.ndim == 2 and len(y) == len(lengths) and y.shape[1] >= max(lengths, default=0):
         rows = [row[:length] for row, length in zip(y, lengths, strict=True)]
     elif y.shape == (sum(lengths),):
@@ -87,18 +87,7 @@ def labels_of(arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: Fi
         longest = max(lengths, default=0)
         raise InputError(f"{shown(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
                          "expected a label a clip [N], or one a frame [N, T]")
-    return [tuple(written(arrays, row, file)) for row in rows]
-
-
-def written(arrays: Mapping[str, np.ndarray], y: np.ndarray, file: FilePath) -> list[str]:
-    """Labels as text: numbers by their names, where there are names."""
-    names = next((arrays[name] for name in NAMES if name in arrays), None)
-    if names is None or y.dtype.kind not in "iu":
-        return [" ".join(str(label).split()) for label in y.tolist()]
-    if y.size and not 0 <= y.min() <= y.max() < len(names):
-        wrong = y.max() if y.min() >= 0 else y.min()
-        raise InputError(f"{shown(file)}: y has the number {wrong}, but there are {len(names)} labels, from 0")
-    return [str(names[label]) for label in y.tolist()]
+    return [tuple(named(row, names, file)) for row in rows]
 
 
 def read_unlabelled(files: Sequence[FilePath]) -> Iterator[Clip]:

@@ -157,13 +157,7 @@ def labels_of(arrays: dict[str, np.ndarray], number: int, file: FilePath) -> lis
     labels = arrays["y"]
     if labels.shape != (number,):
         raise InputError(f"{shown(file)}: y has shape {labels.shape} for {number:,} series; expected one label for each")
-    if "labels" not in arrays or labels.dtype.kind not in "iu":
-        return [str(label) for label in labels.tolist()]
-    names = [str(name) for name in arrays["labels"].tolist()]
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-        raise InputError(f"{shown(file)}: y has the number {labels.max() if labels.min() >= 0 else labels.min()}, but there are "
-                         f"{len(names)} labels, from 0")
-    return [names[label] for label in labels.tolist()]
+    return named(labels, arrays.get("labels"), file)
 
 
 def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.ndarray]:
@@ -182,18 +176,31 @@ def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.
             raise
         raise InputError(f"{shown(file)}: not a readable .npz file ({str(error).splitlines()[0]}); copy it again") from None
     if "y" in arrays:
-        arrays["y"] = checked_labels(arrays["y"], file)
+        check_labels(arrays["y"], file)
     return arrays
 
 
-def checked_labels(y: np.ndarray, file: FilePath) -> np.ndarray:
-    """Labels as they are, whole numbers as integers (1.0 is the label 1); InputError for one that is no number, though all are numbers."""
-    if y.dtype.kind != "f":
-        return y
-    if not np.isfinite(y).all():
+def check_labels(y: np.ndarray, file: FilePath) -> None:
+    """Raises InputError for a label that is no number, though all are numbers."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
         place = np.argwhere(~np.isfinite(y))[0]
         raise InputError(f"{shown(file)}: y: the label at {(place + 1).tolist()} is {y[tuple(place)]}; label it or remove its series")
-    return y.astype(np.int64) if (y == np.rint(y)).all() else y
+
+
+def written(label: Any) -> str:
+    """A label as text: 1.0 is "1", 1.5 "1.5", "happy  birthday" "happy birthday"."""
+    whole = isinstance(label, float) and label.is_integer()
+    return " ".join(str(int(label) if whole else label).split())
+
+
+def named(y: np.ndarray, names: np.ndarray | None, file: FilePath) -> list[str]:
+    """Labels as text: whole numbers by their names, where there are names."""
+    if names is None or not (y.dtype.kind in "iu" or (y.dtype.kind == "f" and (y == np.rint(y)).all())):
+        return [written(label) for label in y.tolist()]
+    if y.size and not 0 <= y.min() <= y.max() < len(names):
+        raise InputError(f"{shown(file)}: y has the number {written(float(y.max() if y.min() >= 0 else y.min()))}, but there are "
+                         f"{len(names)} labels, from 0")
+    return [str(names[int(label)]) for label in y.tolist()]
 
 
 def check_header(archive: zipfile.ZipFile, name: str, file: FilePath) -> None:

@@ -120,7 +120,7 @@ class Genome(GenomeOptions, ManyModels):
     def accept(self, records: Sequence[Strand]) -> None:
         other = next((record for record in records if self.whole != (record.segments is None)), None)
         if other is not None:
-            raise InputError(f"{other.where}: has {KINDS[self.whole]}, but the model was trained on {KINDS[not self.whole]}")
+            raise InputError(f"{other.where}: has {KINDS[self.whole]}, but the model is for {KINDS[not self.whole]}")
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Entry]:
         return read_entries(files, columns=self.columns)

@@ -37,7 +37,7 @@ def generate(task: Language, network: nn.Module, request: Request, *, length: in
     prompt = prompt_text(request.prompt)
     tokens = torch.tensor([task.prompt(prompt)])
     refuse_unknown(task, prompt, tokens[0].tolist())
-    network = task.remembering(network, tokens.shape[1] + length)
+    network = task.remembering(network)
     tokens = tokens.to(next(network.parameters(), torch.zeros(())).device)
     if request.beam:
         yield from searched(task, network, request, prompt, tokens, length)

@@ -60,16 +60,14 @@ class LanguageOptions:
     maximum_length: int = option(200, "predict: most tokens of a continuation", minimum=1, when_predicting=True)
     cache: int = option(0, "how many of the last tokens to remember: what followed where the state was most alike becomes likelier "
                         "(Grave et al. 2017); 0: none", minimum=0, maximum=100_000, when_predicting=True)
-    cache_weight: float | None = option(None, "the cache's part in a probability (default: characters 0.2, else 0.1)", minimum=0,
-                                        maximum=1, when_predicting=True)
-    cache_sharpness: float | None = option(None, "how much more the states most alike count (default: characters 15, else 10)",
-                                           minimum=0, when_predicting=True)
+    cache_weight: float | None = option(None, "the part of --cache in a probability (default: characters 0.2, else 0.1)", minimum=0,
+                                        maximum=0.99, when_predicting=True)
+    cache_sharpness: float | None = option(None, "what --cache multiplies the cosine of two states by (default: characters 15, else 10)",
+                                           minimum=0, maximum=1000, when_predicting=True)
     weights: Literal["float32", "bfloat16", "int8"] = option("float32", "generate: smaller ones are read in less time",
                                                              when_predicting=True)
 
     def __post_init__(self):
         super().__post_init__()  # ManyModels's
-        if self.residual and self.last_size not in (None, self.hidden_size):
+        if self.residual and self.layers > 1 and self.last_size not in (None, self.hidden_size):
             raise InputError("--residual needs layers of equal size; leave out --last-size")
-        if self.cache and self.model in COUNTED:
-            raise InputError(f"--cache: --model {self.model} has no states to compare; leave it out, or name the run of a network first")

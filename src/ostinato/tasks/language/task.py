@@ -23,6 +23,7 @@ from ostinato.data.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
+from ostinato.layers.initial import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.cache import with_cache
@@ -35,7 +36,7 @@ from ostinato.tasks.language.counted import (
     empty_tensors,
     shapes_of,
 )
-from ostinato.tasks.language.generation import generate, next_words
+from ostinato.tasks.language.generation import TOGETHER, generate, next_words
 from ostinato.tasks.language.numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.language.options import COUNTED, LanguageOptions
 from ostinato.tasks.language.scores import losses_of, sums_by_group
@@ -47,7 +48,6 @@ CACHES = {"word": (0.1, 10.0), "character": (0.2, 15.0), "subword": (0.1, 10.0)}
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
 LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
-REMEMBERED = 128_000  # states in the caches of all parts of a text together
 COUNTED_TOKENS = 20_000_000  # the baseline sees no more of the training text
 HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
 
@@ -192,21 +192,23 @@ class Language(LanguageOptions, ManyModels):
 
     def initialise(self, network: nn.Module) -> None:
         if self.initial_range is not None and not self.solved:
-            for parameter in network.parameters():
-                nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
+            start_uniform(network, self.initial_range)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return LanguageEnsemble(networks)
 
     # its answers
 
-    def remembering(self, network: nn.Module, tokens: int | None = None) -> nn.Module:
-        """The network with its cache, if it is to have one; for texts of so many tokens no larger than these need."""
-        if not self.cache:
-            return network
+    @property
+    def caching(self) -> dict[str, Any]:
+        """The settings of the cache."""
         chosen = zip((self.cache_weight, self.cache_sharpness), CACHES[self.unit], strict=True)
         weight, sharpness = (usual if own is None else own for own, usual in chosen)
-        return with_cache(network, size=min(self.cache, tokens or self.cache), weight=weight, sharpness=sharpness)
+        return {"size": self.cache, "weight": weight, "sharpness": sharpness}
+
+    def remembering(self, network: nn.Module) -> nn.Module:
+        """The network with its cache, if it is to have one."""
+        return with_cache(network, **self.caching) if self.cache else network
 
     def counts_of(self, network: nn.Module, records: Sequence[Line], *, quick: bool = False) -> dict[str, list[Counts]]:
         """What the metrics count of each line, or of each group of neighbouring ones, of one text read from its beginning.
@@ -217,7 +219,7 @@ class Language(LanguageOptions, ManyModels):
             rows, context = min(64, len(numbers) // 2000), 100
         else:
             network = self.remembering(network)
-            rows, context = min(64, len(numbers) // 200_000, REMEMBERED // max(1, self.cache)), max(1000, self.cache)
+            rows, context = 1 if self.cache else min(64, len(numbers) // 200_000), 1000
         groups = -(-len(tokens) // GROUPS)
         ends = np.append(np.cumsum(tokens)[groups - 1 : -1 : groups], len(numbers))
         sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=max(1, rows), context=context), ends)
@@ -232,6 +234,10 @@ class Language(LanguageOptions, ManyModels):
         unknown = int((numbers == UNK).sum())
         if unknown:
             self.notices.append(f"{unknown:,} of {len(numbers):,} tokens are <unk>: what spelling them would cost is in no score")
+        if self.cache and self.remembering(network) is network:
+            self.notices.append(f"--cache: --model {self.model} has no states to compare; scored without")
+        elif self.cache:
+            self.notices.append("with a cache: " + ", ".join(f"{name} {value:,}" for name, value in self.caching.items()))
         return self.counts_of(network, records)
 
     def quick_score(self, network: nn.Module, records: Sequence[Line], metric: str) -> float:
@@ -242,7 +248,7 @@ class Language(LanguageOptions, ManyModels):
         """log P of each line by itself, its end counted in."""
         examples = [self.encode(Line(text)) for text in (records if isinstance(records, Corpus) else Corpus.of(records)).whole_lines()]
         scores = [0.0] * len(examples)
-        network = self.remembering(network, max((len(example.inputs) for example in examples), default=0))
+        network = self.remembering(network)
         device = next(network.parameters(), torch.zeros(())).device
         for rows in by_length(examples):
             batch = collate([examples[row] for row in rows]).to(device)
@@ -256,14 +262,13 @@ class Language(LanguageOptions, ManyModels):
         if self.suggest:
             return [self.suggestions(self.remembering(network), record.text) for record in records]
         prompts = [self.prompt(record.text if record.text.strip() else "") for record in records]
-        network = self.remembering(network, max(map(len, prompts), default=0) + self.maximum_length)
+        network = self.remembering(network)
         answers: dict[int, Prediction] = {}
         device = next(network.parameters(), torch.zeros(())).device
-        for length in sorted({len(prompt) for prompt in prompts}):
-            rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
+        for rows in of_one_length(prompts, most=TOGETHER if self.cache else len(prompts)):
             tokens = torch.tensor([prompts[row] for row in rows], device=device)
             state = network.start(len(rows))
-            if length > 1:
+            if tokens.shape[1] > 1:
                 _, state = network.read(tokens[:, :-1], state)
             found = greedy(network.step, state, rows=len(rows), bos=tokens[:, -1], eos=self.line_end, maximum_length=self.maximum_length,
                            forbidden=self.never)
@@ -298,8 +303,9 @@ class Language(LanguageOptions, ManyModels):
         return record.text
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
+        cache = "" if self.solved else " --cache 1000"
         return [f"ostinato generate {run} --length {2 * LENGTHS[self.unit]} --temperature 0.8",
-                f'echo "It was the" | ostinato predict {run} --suggest 5', f"ostinato evaluate {run} {file or 'FILE'} --cache 1000"]
+                f'echo "It was the" | ostinato predict {run} --suggest 5', f"ostinato evaluate {run} {file or 'FILE'}{cache}"]
 
     def show(self, record: Line, prediction: Prediction) -> dict[str, str]:
         return {"prompt": record.text, "goes on": prediction.text}
@@ -315,3 +321,10 @@ class Language(LanguageOptions, ManyModels):
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return NGramBaseline.restore(state, self.counts_of)
+
+
+def of_one_length(prompts: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
+    """of_one_length([[1], [2, 3], [4]], most=2) -> [0, 2], [1]: the places of equally long prompts, at most so many at a time."""
+    for length in sorted({len(prompt) for prompt in prompts}):
+        places = [place for place, prompt in enumerate(prompts) if len(prompt) == length]
+        yield from (places[start : start + most] for start in range(0, len(places), most))

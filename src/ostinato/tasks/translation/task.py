@@ -20,6 +20,7 @@ from ostinato.data.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
+from ostinato.layers.initial import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
@@ -174,8 +175,7 @@ class Translation(Searching, TranslationOptions, Task):
 
     def initialise(self, network: EncoderDecoder) -> None:
         if self.initial_range is not None:
-            for parameter in network.parameters():
-                nn.init.uniform_(parameter, -self.initial_range, self.initial_range)
+            start_uniform(network, self.initial_range)
             for part in (network.encoder, network.decoder):
                 part.embedding.clear_padding()
         for option_name, part in [("--embeddings", network.encoder), ("--target-embeddings", network.decoder)]:
