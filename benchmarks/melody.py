@@ -33,7 +33,7 @@ CHORALES = {"steps_per_quarter": 1, "voices": "chords", "transpose": 6, "epochs"
 TUNES = {"voices": "melody", "epochs": 12.0, "hidden_size": 320, "evaluate_every": 1.0, "dropout": 0.3, "input_dropout": 0.1}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "jsb-voices": ("chorales", CHORALES),
-    "jsb-independent": ("chorales", {**CHORALES, "head": "independent"}),
+    "jsb-independent": ("chorales", {**CHORALES, "head": "independent", "transpose": 0, "dropout": 0.3, "epochs": 150.0}),
     "oneills": ("tunes", TUNES),
     "oneills-genre": ("tunes", {**TUNES, "condition": "genre"}),
 }
