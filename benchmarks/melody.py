@@ -30,7 +30,8 @@ from setting import find, flags, kept, tell
 COLUMNS = ["run", "nll/step", "95 % interval", "perplexity", "baseline", "nll/step", "simplest", "nll/step", "epochs", "minutes", "steps/s",
            "parameters"]  # fmt: skip
 CHORALES = {"steps_per_quarter": 1, "voices": "chords", "transpose": 6, "epochs": 90.0}
-TUNES = {"voices": "melody", "transpose": 0, "epochs": 12.0, "hidden_size": 320, "evaluate_every": 1.0, "dropout": 0.3, "input_dropout": 0.1}
+TUNES = {"voices": "melody", "transpose": 0, "epochs": 12.0, "hidden_size": 320, "evaluate_every": 1.0, "dropout": 0.3,
+         "input_dropout": 0.1}  # fmt: skip
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "jsb-voices": ("chorales", CHORALES),
     "jsb-independent": ("chorales", {**CHORALES, "head": "independent", "transpose": 0, "dropout": 0.3, "epochs": 150.0}),
