@@ -104,12 +104,16 @@ class Recurrent(nn.Module):
                 return found[0].unsqueeze(1), found[1]
         return self.through(self.run_cell, x, lengths, state)
 
+    @property
+    def formulas_alone(self) -> bool:
+        """Whether a step in evaluation needs nothing but the cells' formulas, one after the other: what compiled steps have."""
+        return self.directions == 1 and not any(self.inside["zoneout"]) and not self.norms
+
     def steps_alone(self, x: Tensor) -> bool:
         """Whether this is a single step that needs nothing but the formulas, as in decoding."""
         inside = self.inside
         random = self.training and (self.dropout or inside["recurrent_dropout"] or inside["weight_drop"])
-        plain = self.directions == 1 and not (random or any(inside["zoneout"]))
-        return plain and not self.norms and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
+        return self.formulas_alone and not random and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
         """The same run by the reference, keeping every gate and state of every layer at every step, by name."""

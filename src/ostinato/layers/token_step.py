@@ -19,10 +19,6 @@ from ostinato.layers.recurrent import Recurrent
 LEAST = 1e-30  # temperatures below this are 0
 
 
-def plain(recurrent: Recurrent) -> bool:
-    return recurrent.directions == 1 and not any(recurrent.inside["zoneout"]) and not recurrent.norms
-
-
 class TokenStep:
     """(tokens [N], state) -> (logits [N, V], state), and as many steps in a row with what is drawn from each.
 
@@ -41,7 +37,7 @@ class TokenStep:
 
     def __init__(self, embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32"):
         check_format(weights)
-        if not plain(recurrent):
+        if not recurrent.formulas_alone:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
         self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
         if self.plan is None:
@@ -54,7 +50,7 @@ class TokenStep:
     @staticmethod
     def usable(embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32") -> bool:
         """Whether there is one for such layers."""
-        return plain(recurrent) and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+        return recurrent.formulas_alone and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
 
     @property
     def together(self) -> int:
