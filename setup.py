@@ -14,8 +14,18 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("src/ostinato/kernels/native")
-X86 = platform.machine().lower() in ("x86_64", "amd64") and "arm64" not in os.environ.get("ARCHFLAGS", "")
-FLAGS = ["-std=c++17", "-O3", "-fwrapv", "-fno-math-errno", "-ffp-contract=fast", "-fvisibility=hidden", "-g0"]
+X86 = platform.machine().lower() in ("x86_64", "amd64") and "arm64" not in os.environ.get(
+    "ARCHFLAGS", ""
+)
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fwrapv",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+    "-g0",
+]
 FLAGS += ["-Wno-maybe-uninitialized", "-Wno-psabi"]
 OWN_FLAGS = {  # what a file may use beyond what every processor has
     "avx2.cpp": ["-mavx2", "-mfma"],
@@ -25,7 +35,13 @@ OWN_FLAGS["stream_avx2.cpp"] = OWN_FLAGS["avx2.cpp"]
 OWN_FLAGS["stream_avx512.cpp"] = OWN_FLAGS["avx512.cpp"]
 OWN_FLAGS |= {f"sequence_{name}": OWN_FLAGS[name] for name in ("avx2.cpp", "avx512.cpp")}
 OWN_FLAGS["stream_vnni.cpp"] = [*OWN_FLAGS["avx512.cpp"], "-mavx512vnni"]
-SOURCES = ["module.cpp", "portable.cpp", "stream_portable.cpp", "sequence_portable.cpp", *(OWN_FLAGS if X86 else ())]
+SOURCES = [
+    "module.cpp",
+    "portable.cpp",
+    "stream_portable.cpp",
+    "sequence_portable.cpp",
+    *(OWN_FLAGS if X86 else ()),
+]
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
 
@@ -35,7 +51,9 @@ class BuildNative(build_ext):
     def run(self):
         try:
             super().run()
-        except Exception as error:  # whatever a compiler can fail with: the package works without it
+        except (
+            Exception
+        ) as error:  # whatever a compiler can fail with: the package works without it
             self.warn(
                 f"the native kernels were not built ({' '.join(str(error).split())[:200]}); ostinato will run its "
                 "slower reference loops. Install a C++ compiler (GCC or Clang) and install again to have them."
@@ -63,7 +81,11 @@ class BuildNative(build_ext):
         target = self.get_ext_fullpath(extension.name)
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         self.compiler.link_shared_object(
-            objects, target, extra_postargs=extension.extra_link_args, target_lang="c++", build_temp=str(directory)
+            objects,
+            target,
+            extra_postargs=extension.extra_link_args,
+            target_lang="c++",
+            build_temp=str(directory),
         )
 
     def get_outputs(self):

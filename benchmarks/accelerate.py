@@ -31,11 +31,19 @@ def tagger(torch):
             self.output = nn.Linear(512, 20)
 
         def forward(self, words, lengths):
-            packed = rnn.pack_padded_sequence(self.embedding(words), lengths, batch_first=True, enforce_sorted=False)
-            outputs, _ = rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=words.shape[1])
+            packed = rnn.pack_padded_sequence(
+                self.embedding(words), lengths, batch_first=True, enforce_sorted=False
+            )
+            outputs, _ = rnn.pad_packed_sequence(
+                self.lstm(packed)[0], batch_first=True, total_length=words.shape[1]
+            )
             return self.output(outputs)
 
-    words, lengths, tags = torch.randint(5000, (64, 50)), torch.randint(5, 51, (64,)), torch.randint(20, (64, 50))
+    words, lengths, tags = (
+        torch.randint(5000, (64, 50)),
+        torch.randint(5, 51, (64,)),
+        torch.randint(20, (64, 50)),
+    )
     tags[torch.arange(50) >= lengths[:, None]] = -100
     return Tagger(), lambda model, _: (model(words, lengths), tags, None)
 
@@ -101,13 +109,18 @@ def measure(name: str, make, seconds: float, clock: str) -> list[dict]:
         taken = {key: statistics.median(found[1:]) * 1e3 for key, found in times.items()}
         gain = round(taken["torch"] / taken["accelerated"], 2)
         threads = torch.get_num_threads()
-        rows.append({"program": name, "mode": mode, "threads": threads}
-                    | {f"{key} ms": round(value, 2) for key, value in taken.items()} | {"times": gain})  # fmt: skip
+        rows.append(
+            {"program": name, "mode": mode, "threads": threads}
+            | {f"{key} ms": round(value, 2) for key, value in taken.items()}
+            | {"times": gain}
+        )
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="as in kernels.py")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each line of the table")
@@ -119,7 +132,10 @@ def main() -> None:
     print(machine())
     for name, make in [("tagger", tagger), ("language", language)]:
         for row in measure(name, make, options.seconds, options.clock):
-            print(" | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])), flush=True)
+            print(
+                " | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -26,11 +26,24 @@ from setting import setting, write
 from tatoeba import split
 
 FORMS = {
-    "general": [], "dot": ["attention=dot"], "additive": ["attention=additive"], "input-feeding": ["input_feeding=true"],
-    "gru": ["cell=gru"], "none": ["attention=none"],
-}  # fmt: skip
-COLUMNS = ["form", "BLEU beam 5", "95 % interval", "BLEU greedy", "perplexity", "tokens/s training", "times general's time",
-           "sentences/s beam 5", "parameters"]  # fmt: skip
+    "general": [],
+    "dot": ["attention=dot"],
+    "additive": ["attention=additive"],
+    "input-feeding": ["input_feeding=true"],
+    "gru": ["cell=gru"],
+    "none": ["attention=none"],
+}
+COLUMNS = [
+    "form",
+    "BLEU beam 5",
+    "95 % interval",
+    "BLEU greedy",
+    "perplexity",
+    "tokens/s training",
+    "times general's time",
+    "sentences/s beam 5",
+    "parameters",
+]
 
 
 def main() -> None:
@@ -41,27 +54,64 @@ def main() -> None:
         arguments.data, arguments.pair, test = f"{arguments.runs}/tatoeba", "en-fr", "test"
         split(arguments.tatoeba, arguments.data, longest=arguments.longest)
     for form in arguments.forms:
-        options = argparse.Namespace(**{**vars(arguments), "runs": f"{arguments.runs}/{form}", "minutes": None, "recipe": "multi30k",
-                                        "set": [f"epochs={arguments.epochs}", *FORMS[form], *arguments.set]})  # fmt: skip
+        options = argparse.Namespace(
+            **{
+                **vars(arguments),
+                "runs": f"{arguments.runs}/{form}",
+                "minutes": None,
+                "recipe": "multi30k",
+                "set": [f"epochs={arguments.epochs}", *FORMS[form], *arguments.set],
+            }
+        )
         found[form] = measure(options, arguments.pair, arguments.seed, test=test)
-        print(f"{form}: BLEU {found[form]['beam_5']['metrics']['bleu']:.2f}", file=sys.stderr, flush=True)
+        print(
+            f"{form}: BLEU {found[form]['beam_5']['metrics']['bleu']:.2f}",
+            file=sys.stderr,
+            flush=True,
+        )
         write(arguments.output, arguments, {"runs": found})
     print(*setting(arguments), sep="\n")
     print(*table(COLUMNS, [cells(form, found) for form in found]), sep="\n")
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     corpus = parser.add_mutually_exclusive_group(required=True)
     corpus.add_argument("--data", help="the folder of Multi30k")
-    corpus.add_argument("--tatoeba", metavar="FILE", help="the English-French pairs of manythings.org/anki: fra.txt or fra.txt.gz")
-    parser.add_argument("--longest", type=int, default=8, help="words of the longest English sentence taken from Tatoeba")
-    parser.add_argument("--forms", nargs="+", default=["general", "input-feeding", "gru", "dot", "additive"], choices=list(FORMS))
+    corpus.add_argument(
+        "--tatoeba",
+        metavar="FILE",
+        help="the English-French pairs of manythings.org/anki: fra.txt or fra.txt.gz",
+    )
+    parser.add_argument(
+        "--longest",
+        type=int,
+        default=8,
+        help="words of the longest English sentence taken from Tatoeba",
+    )
+    parser.add_argument(
+        "--forms",
+        nargs="+",
+        default=["general", "input-feeding", "gru", "dot", "additive"],
+        choices=list(FORMS),
+    )
     parser.add_argument("--pair", default="de-en", help="source-target")
     parser.add_argument("--epochs", type=float, default=4.0, help="training of each")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE", help="options of all runs on top of the recipe")
-    parser.add_argument("--runs", default="runs/attention-forms", help="where the trained models go; replaces what is there")
+    parser.add_argument(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="options of all runs on top of the recipe",
+    )
+    parser.add_argument(
+        "--runs",
+        default="runs/attention-forms",
+        help="where the trained models go; replaces what is there",
+    )
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
@@ -70,8 +120,17 @@ def cells(form: str, found: dict[str, Any]) -> list[Any]:
     run, first = found[form], found.get("general", found[form])
     beam, greedy = run["beam_5"], run["greedy"]
     slower = first["tokens_per_second"] / run["tokens_per_second"]
-    return [form, beam["metrics"]["bleu"], between(beam), greedy["metrics"]["bleu"], beam["metrics"]["perplexity"],
-            run["tokens_per_second"], slower, beam["examples_per_second"], run["parameters"]]  # fmt: skip
+    return [
+        form,
+        beam["metrics"]["bleu"],
+        between(beam),
+        greedy["metrics"]["bleu"],
+        beam["metrics"]["perplexity"],
+        run["tokens_per_second"],
+        slower,
+        beam["examples_per_second"],
+        run["parameters"],
+    ]
 
 
 if __name__ == "__main__":

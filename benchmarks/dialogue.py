@@ -20,31 +20,66 @@ import ostinato
 from ostinato.commands.report import table
 from setting import find, setting, write
 
-COLUMNS = ["turns", "perplexity", "seeds", "BLEU", "seeds", "nearest: perplexity", "BLEU", "minutes a run"]
+COLUMNS = [
+    "turns",
+    "perplexity",
+    "seeds",
+    "BLEU",
+    "seeds",
+    "nearest: perplexity",
+    "BLEU",
+    "minutes a run",
+]
 
 
 def main() -> None:
     arguments = read_arguments()
     runs = Path(arguments.runs)
     runs.mkdir(parents=True, exist_ok=True)
-    files = {part: convert(find(arguments.data, f"{part}.json"), runs / f"{part}.jsonl") for part in ("train", "dev", "test")}
+    files = {
+        part: convert(find(arguments.data, f"{part}.json"), runs / f"{part}.jsonl")
+        for part in ("train", "dev", "test")
+    }
     results = []
     for turns in arguments.turns:
         for seed in arguments.seeds:
             results.append({"turns": turns, "seed": seed, **measure(files, turns, seed, arguments)})
-            print(f"{turns} turns, seed {seed}: {results[-1]['metrics']}", file=sys.stderr, flush=True)
+            print(
+                f"{turns} turns, seed {seed}: {results[-1]['metrics']}", file=sys.stderr, flush=True
+            )
     print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [row(turns, [each for each in results if each["turns"] == turns]) for turns in arguments.turns]), sep="\n")
+    print(
+        *table(
+            COLUMNS,
+            [
+                row(turns, [each for each in results if each["turns"] == turns])
+                for turns in arguments.turns
+            ],
+        ),
+        sep="\n",
+    )
     write(arguments.output, arguments, {"runs": results})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, help="the folder of sim-M")
-    parser.add_argument("--turns", nargs="+", type=int, default=[1, 3, 7], help="how many turns are read for each reply")
+    parser.add_argument(
+        "--turns",
+        nargs="+",
+        type=int,
+        default=[1, 3, 7],
+        help="how many turns are read for each reply",
+    )
     parser.add_argument("--epochs", type=float, default=20.0)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--runs", default="runs/dialogue-turns", help="where the trained models go; replaces what is there")
+    parser.add_argument(
+        "--runs",
+        default="runs/dialogue-turns",
+        help="where the trained models go; replaces what is there",
+    )
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
@@ -65,11 +100,31 @@ def convert(path: str, target: Path) -> str:
     return str(target)
 
 
-def measure(files: dict[str, str], turns: int, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    model = ostinato.train("dialogue", train=[files["train"]], dev=[files["dev"]], test=[files["test"]], turns=turns, replies="second",
-                           out=f"{arguments.runs}/{turns}-{seed}", seed=seed, overwrite=True, unit="word", tokenized=True,
-                           minimum_count=2, hidden_size=256, embedding_size=128, epochs=arguments.epochs, tensorboard=False)
-    return {name: model.report[name] for name in ("metrics", "intervals", "baseline", "seconds", "parameters")}
+def measure(
+    files: dict[str, str], turns: int, seed: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    model = ostinato.train(
+        "dialogue",
+        train=[files["train"]],
+        dev=[files["dev"]],
+        test=[files["test"]],
+        turns=turns,
+        replies="second",
+        out=f"{arguments.runs}/{turns}-{seed}",
+        seed=seed,
+        overwrite=True,
+        unit="word",
+        tokenized=True,
+        minimum_count=2,
+        hidden_size=256,
+        embedding_size=128,
+        epochs=arguments.epochs,
+        tensorboard=False,
+    )
+    return {
+        name: model.report[name]
+        for name in ("metrics", "intervals", "baseline", "seconds", "parameters")
+    }
 
 
 def row(turns: int, runs: list[dict[str, Any]]) -> list[Any]:
@@ -79,7 +134,12 @@ def row(turns: int, runs: list[dict[str, Any]]) -> list[Any]:
         values = [each["metrics"][metric] for each in runs]
         cells += [statistics.mean(values), f"{min(values):.2f} .. {max(values):.2f}"]
     beside = runs[0]["baseline"]["metrics"]
-    return [*cells, beside["perplexity"], beside["bleu"], statistics.mean(each["seconds"] for each in runs) / 60]
+    return [
+        *cells,
+        beside["perplexity"],
+        beside["bleu"],
+        statistics.mean(each["seconds"] for each in runs) / 60,
+    ]
 
 
 if __name__ == "__main__":

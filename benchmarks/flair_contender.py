@@ -28,13 +28,27 @@ from flair.training_utils import store_embeddings
 class Contender:
     """sentences: [words, tags] of each, which `train` names by number."""
 
-    def __init__(self, *, sentences: list[list[list[str]]], threads: int, learning_rate: float, clip_norm: float, embedding_size: int,
-                 character_size: int, hidden_size: int, dropout: float):
+    def __init__(
+        self,
+        *,
+        sentences: list[list[list[str]]],
+        threads: int,
+        learning_rate: float,
+        clip_norm: float,
+        embedding_size: int,
+        character_size: int,
+        hidden_size: int,
+        dropout: float,
+    ):
         torch.set_num_threads(threads)
         logging.getLogger("flair").setLevel(logging.ERROR)
         flair.device = torch.device("cpu")
         torch.manual_seed(1)
-        words, letters, tags = Dictionary(add_unk=True), Dictionary(add_unk=True), Dictionary(add_unk=False)
+        words, letters, tags = (
+            Dictionary(add_unk=True),
+            Dictionary(add_unk=True),
+            Dictionary(add_unk=False),
+        )
         self.sentences = []
         for tokens, labels in sentences:
             sentence = Sentence(tokens)
@@ -44,10 +58,26 @@ class Contender:
                 for letter in token.text:
                     letters.add_item(letter)
             self.sentences.append(sentence)
-        embeddings = StackedEmbeddings([OneHotEmbeddings(words, embedding_length=embedding_size),
-                                        CharacterEmbeddings(letters, char_embedding_dim=30, hidden_size_char=character_size // 2)])
-        self.model = SequenceTagger(embeddings, tags, "tag", hidden_size=hidden_size // 2, rnn_layers=1, dropout=dropout, word_dropout=0.0,
-                                    locked_dropout=0.0, reproject_embeddings=False, use_crf=True)
+        embeddings = StackedEmbeddings(
+            [
+                OneHotEmbeddings(words, embedding_length=embedding_size),
+                CharacterEmbeddings(
+                    letters, char_embedding_dim=30, hidden_size_char=character_size // 2
+                ),
+            ]
+        )
+        self.model = SequenceTagger(
+            embeddings,
+            tags,
+            "tag",
+            hidden_size=hidden_size // 2,
+            rnn_layers=1,
+            dropout=dropout,
+            word_dropout=0.0,
+            locked_dropout=0.0,
+            reproject_embeddings=False,
+            use_crf=True,
+        )
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate, fused=True)
         self.clip_norm = clip_norm
 

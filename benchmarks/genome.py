@@ -34,8 +34,21 @@ from ostinato.data.fasta import read_fasta
 from ostinato.tasks.genome.base_labels import answer, windows
 from setting import find, flags, kept, setting, write
 
-COLUMNS = ["part", "model", "accuracy", "95 % interval", "f1", "auroc", "95 % interval", "auprc", "baseline", "accuracy", "auroc",
-           "seconds", "bases/s"]  # fmt: skip
+COLUMNS = [
+    "part",
+    "model",
+    "accuracy",
+    "95 % interval",
+    "f1",
+    "auroc",
+    "95 % interval",
+    "auprc",
+    "baseline",
+    "accuracy",
+    "auroc",
+    "seconds",
+    "bases/s",
+]
 SMALL = {"hidden_size": 32, "motifs": 16}
 
 
@@ -55,15 +68,21 @@ def main() -> None:
     if rows:
         print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
     for part, result in found.items():
-        print(*table(list(result[0]), [list(each.values()) for each in result], title=part), sep="\n")
+        print(
+            *table(list(result[0]), [list(each.values()) for each in result], title=part), sep="\n"
+        )
     write(arguments.output, arguments, {"runs": rows, **found})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = flags(__doc__, runs="runs/genome", data="the folder of the FASTA files", needs_data=False)
+    parser = flags(
+        __doc__, runs="runs/genome", data="the folder of the FASTA files", needs_data=False
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--epochs", type=float, default=6.0, help="of peaks")
-    parser.add_argument("--models", nargs="+", default=["lstm", "gru", "convolution"], help="of peaks")
+    parser.add_argument(
+        "--models", nargs="+", default=["lstm", "gru", "convolution"], help="of peaks"
+    )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.data is None and {"peaks", "repeats"} & set(arguments.parts):
@@ -74,15 +93,23 @@ def read_arguments() -> argparse.Namespace:
 def measured(arguments: argparse.Namespace, part: str, model: str, **settings) -> dict[str, Any]:
     """One run, trained and tested by the same calls as a user's."""
     out = f"{arguments.runs}/{part}-{model}"
-    report = ostinato.train("genome", out=out, overwrite=True, seed=arguments.seed, model=model, **settings).report
+    report = ostinato.train(
+        "genome", out=out, overwrite=True, seed=arguments.seed, model=model, **settings
+    ).report
     metrics = report["metrics"]
-    print(f"{part}, {model}: accuracy {metrics['accuracy']:.4f}, auroc {metrics['auroc']:.4f}", file=sys.stderr, flush=True)
+    print(
+        f"{part}, {model}: accuracy {metrics['accuracy']:.4f}, auroc {metrics['auroc']:.4f}",
+        file=sys.stderr,
+        flush=True,
+    )
     return {"part": part, "model": model, **kept(report)}
 
 
 def peaks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    files = {part: [find(arguments.data, f"{kind}{ending}.fa") for kind in ("oct4", "mafk")]
-             for part, ending in (("train", ""), ("test", "_test"))}  # fmt: skip
+    files = {
+        part: [find(arguments.data, f"{kind}{ending}.fa") for kind in ("oct4", "mafk")]
+        for part, ending in (("train", ""), ("test", "_test"))
+    }
     settings = {**files, "reverse_complement": True, "epochs": arguments.epochs}
     return [measured(arguments, "peaks", model, **settings) for model in arguments.models]
 
@@ -90,19 +117,42 @@ def peaks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 def repeats(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """The case of the letters becomes segments, and is taken away."""
     files: dict[str, list[str]] = {}
-    for part, entry in zip(("train", "test"), read_fasta(find(arguments.data, "genome.fa")), strict=True):
+    for part, entry in zip(
+        ("train", "test"), read_fasta(find(arguments.data, "genome.fa")), strict=True
+    ):
         bases = "".join(entry.pieces)
         segments = [(match.start(), match.end()) for match in re.finditer("[a-z]+", bases)]
-        files[part] = written(folder / f"repeats-{part}", {entry.name: bases.upper()}, {entry.name: segments}, "repeat")
-    settings = {**SMALL, "reverse_complement": True, "epochs": 60.0, "evaluate_every": 4.0, "window": 500, "dropout": 0.5}
+        files[part] = written(
+            folder / f"repeats-{part}",
+            {entry.name: bases.upper()},
+            {entry.name: segments},
+            "repeat",
+        )
+    settings = {
+        **SMALL,
+        "reverse_complement": True,
+        "epochs": 60.0,
+        "evaluate_every": 4.0,
+        "window": 500,
+        "dropout": 0.5,
+    }
     return [measured(arguments, "repeats", model, **files, **settings) for model in ("lstm",)]
 
 
 def islands(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     wanted = {"train": ("abc", 60_000, 1), "dev": ("d", 30_000, 2), "test": ("ef", 60_000, 3)}
     files = {part: drawn(folder / part, *each) for part, each in wanted.items()}
-    rows = [measured(arguments, "islands", "lstm", **files, **SMALL, epochs=40.0, evaluate_every=4.0)]
-    settings = {**files, **SMALL, "bidirectional": False, "epochs": 60.0, "evaluate_every": 6.0, "batch_size": 8}
+    rows = [
+        measured(arguments, "islands", "lstm", **files, **SMALL, epochs=40.0, evaluate_every=4.0)
+    ]
+    settings = {
+        **files,
+        **SMALL,
+        "bidirectional": False,
+        "epochs": 60.0,
+        "evaluate_every": 6.0,
+        "batch_size": 8,
+    }
     forwards = measured(arguments, "islands", "gru", **settings)
     return [*rows, {**forwards, "model": "gru, forwards"}]
 
@@ -117,7 +167,11 @@ def drawn(path: Path, names: Sequence[str], length: int, seed: int) -> list[str]
         segments[name] = []
         while position < length:
             run = min(length - position, 1 + int(chance.expovariate(1 / (300 if inside else 700))))
-            pieces.append("".join(chance.choices("ACGT", (15, 35, 35, 15) if inside else (30, 20, 20, 30), k=run)))
+            pieces.append(
+                "".join(
+                    chance.choices("ACGT", (15, 35, 35, 15) if inside else (30, 20, 20, 30), k=run)
+                )
+            )
             if inside:
                 segments[name].append((position, position + run))
             position, inside = position + run, not inside
@@ -125,14 +179,22 @@ def drawn(path: Path, names: Sequence[str], length: int, seed: int) -> list[str]
     return written(path, sequences, segments, "island")
 
 
-def written(path: Path, sequences: dict[str, str], segments: dict[str, list[tuple[int, int]]], label: str) -> list[str]:
+def written(
+    path: Path, sequences: dict[str, str], segments: dict[str, list[tuple[int, int]]], label: str
+) -> list[str]:
     """A FASTA and a BED file."""
     fasta, bed = path.with_suffix(".fa"), path.with_suffix(".bed")
     with fasta.open("w") as file:
         for name, bases in sequences.items():
             file.write(f">{name}\n")
             file.writelines(bases[start : start + 60] + "\n" for start in range(0, len(bases), 60))
-    bed.write_text("".join(f"{name}\t{start}\t{end}\t{label}\n" for name, each in segments.items() for start, end in each))
+    bed.write_text(
+        "".join(
+            f"{name}\t{start}\t{end}\t{label}\n"
+            for name, each in segments.items()
+            for start, end in each
+        )
+    )
     return [str(fasta), str(bed)]
 
 
@@ -145,16 +207,32 @@ def chunks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 def compared(arguments: argparse.Namespace, folder: Path, name: str, bases: str) -> dict[str, Any]:
     model = run_of(arguments, folder, name)
     both = model.task.bidirectional
-    parts = {size: probabilities(model, bases, size, model.task.margin if both else 0) for size in (model.task.window, len(bases))}
+    parts = {
+        size: probabilities(model, bases, size, model.task.margin if both else 0)
+        for size in (model.task.window, len(bases))
+    }
     one, whole = parts.values()
     apart, alike = np.abs(one - whole), (one.argmax(1) == whole.argmax(1)).mean()
-    return {"model": name.removeprefix("islands-"), "reads": "both ways" if both else "forwards", "window": model.task.window,
-            "margin": model.task.margin if both else 0, "largest difference": float(apart.max()), "mean difference": float(apart.mean()),
-            "same labels": float(alike)}  # fmt: skip
+    return {
+        "model": name.removeprefix("islands-"),
+        "reads": "both ways" if both else "forwards",
+        "window": model.task.window,
+        "margin": model.task.margin if both else 0,
+        "largest difference": float(apart.max()),
+        "mean difference": float(apart.mean()),
+        "same labels": float(alike),
+    }
 
 
 def probabilities(model: ostinato.Model, bases: str, size: int, margin: int) -> np.ndarray:
-    return np.concatenate([given for _, given, _ in answer(model.task, model.network, windows("x", [bases], size, margin))])
+    return np.concatenate(
+        [
+            given
+            for _, given, _ in answer(
+                model.task, model.network, windows("x", [bases], size, margin)
+            )
+        ]
+    )
 
 
 def run_of(arguments: argparse.Namespace, folder: Path, name: str) -> Any:
@@ -173,16 +251,39 @@ def costs(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
     for millions in (1, 10):
         fasta, _ = drawn(folder / f"{millions}", "x", millions * 1_000_000, 5)
         for name in ("islands-lstm", "islands-gru"):
-            seconds, peak = cost_of(["predict", f"{arguments.runs}/{name}", fasta, "--output", str(folder / "out.bed")])
-            yield {"million bases": millions, "model": name.removeprefix("islands-"), "peak MiB": round(peak), "seconds": round(seconds, 1),
-                   "bases/s": round(millions * 1e6 / seconds), "segments": sum(1 for _ in (folder / "out.bed").open())}  # fmt: skip
+            seconds, peak = cost_of(
+                ["predict", f"{arguments.runs}/{name}", fasta, "--output", str(folder / "out.bed")]
+            )
+            yield {
+                "million bases": millions,
+                "model": name.removeprefix("islands-"),
+                "peak MiB": round(peak),
+                "seconds": round(seconds, 1),
+                "bases/s": round(millions * 1e6 / seconds),
+                "segments": sum(1 for _ in (folder / "out.bed").open()),
+            }
 
 
 def cells(row: dict[str, Any]) -> list[Any]:
     metrics, beside = row["metrics"], row["baseline"]["metrics"]
-    between = {name: f"{number(low)} .. {number(high)}" for name, (low, high) in row["intervals"].items()}
-    return [row["part"], row["model"], metrics["accuracy"], between["accuracy"], metrics["f1"], metrics["auroc"], between["auroc"],
-            metrics["auprc"], row["baseline"]["name"], beside["accuracy"], beside["auroc"], row["seconds"], row["tokens_per_second"]]
+    between = {
+        name: f"{number(low)} .. {number(high)}" for name, (low, high) in row["intervals"].items()
+    }
+    return [
+        row["part"],
+        row["model"],
+        metrics["accuracy"],
+        between["accuracy"],
+        metrics["f1"],
+        metrics["auroc"],
+        between["auroc"],
+        metrics["auprc"],
+        row["baseline"]["name"],
+        beside["accuracy"],
+        beside["auroc"],
+        row["seconds"],
+        row["tokens_per_second"],
+    ]
 
 
 PARTS = {"peaks": peaks, "repeats": repeats, "islands": islands, "chunks": chunks, "memory": memory}

@@ -57,7 +57,9 @@ def ours(cell: str, given: dict, mode: str, variable: bool):
 
     from ostinato import cells
 
-    made = {"rnn": cells.RNN, "gru": cells.GRU, "lstm": cells.LSTM}[cell](given["w"].shape[1], given["u"].shape[1])
+    made = {"rnn": cells.RNN, "gru": cells.GRU, "lstm": cells.LSTM}[cell](
+        given["w"].shape[1], given["u"].shape[1]
+    )
     with torch.no_grad():
         for parameter, name in [(made.from_input.weight, "w"), (made.from_hidden.weight, "u")]:
             parameter.copy_(torch.from_numpy(given[name]))
@@ -145,7 +147,9 @@ def onnx_runtime(cell: str, given: dict, mode: str, variable: bool):
         return None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
-    session = onnxruntime.InferenceSession(onnx_model(cell, given), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        onnx_model(cell, given), options, providers=["CPUExecutionProvider"]
+    )
     x = np.ascontiguousarray(given["x"].transpose(1, 0, 2))
     return lambda: session.run(None, {"x": x})[0][:, 0].transpose(1, 0, 2)
 
@@ -156,7 +160,10 @@ def openvino(cell: str, given: dict, mode: str, variable: bool):
     if mode != "inference" or variable:
         return None
     core = openvino.Core()
-    threads = {"INFERENCE_NUM_THREADS": int(os.environ["OMP_NUM_THREADS"]), "INFERENCE_PRECISION_HINT": "f32"}
+    threads = {
+        "INFERENCE_NUM_THREADS": int(os.environ["OMP_NUM_THREADS"]),
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
     compiled = core.compile_model(core.read_model(onnx_model(cell, given)), "CPU", threads)
     request = compiled.create_infer_request()
     x = np.ascontiguousarray(given["x"].transpose(1, 0, 2))
@@ -193,24 +200,43 @@ def jax_scan(cell: str, given: dict, mode: str, variable: bool):
             state = step(weights, state, p)
             return state, state[0]
 
-        return jnp.swapaxes(jax.lax.scan(one, (zero,) * (2 if cell == "lstm" else 1), projected)[1], 0, 1)
+        return jnp.swapaxes(
+            jax.lax.scan(one, (zero,) * (2 if cell == "lstm" else 1), projected)[1], 0, 1
+        )
 
     weights = {name: jnp.asarray(given[name]) for name in "wubc"}
     x = jnp.asarray(given["x"])
     if mode == "inference":
         compiled = jax.jit(run)
         return lambda: compiled(weights, x).block_until_ready()
-    graded = jax.jit(jax.value_and_grad(lambda w, x: (lambda y: (y.sum(), y))(run(w, x)), (0, 1), has_aux=True))
+    graded = jax.jit(
+        jax.value_and_grad(lambda w, x: (lambda y: (y.sum(), y))(run(w, x)), (0, 1), has_aux=True)
+    )
     return lambda: jax.block_until_ready(graded(weights, x))[0][1]
 
 
-RUNNERS = {"ours": ours, "torch": torch_nn, "onnxruntime": onnx_runtime, "openvino": openvino, "jax": jax_scan}
+RUNNERS = {
+    "ours": ours,
+    "torch": torch_nn,
+    "onnxruntime": onnx_runtime,
+    "openvino": openvino,
+    "jax": jax_scan,
+}
 
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
-def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, clock: str) -> None:
+def worker(
+    pipe,
+    name: str,
+    cell: str,
+    shape: tuple[int, ...],
+    mode: str,
+    variable: bool,
+    threads: int,
+    clock: str,
+) -> None:
     """One process of one peer: sends its outputs, then the times of as many runs as are asked for."""
     now = CLOCKS[clock]
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -231,13 +257,23 @@ def worker(pipe, name: str, cell: str, shape: tuple[int, ...], mode: str, variab
         pipe.send(times)
 
 
-def measure(cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, seconds: float, clock: str) -> dict:
+def measure(
+    cell: str,
+    shape: tuple[int, ...],
+    mode: str,
+    variable: bool,
+    threads: int,
+    seconds: float,
+    clock: str,
+) -> dict:
     """Median seconds of each peer that is there."""
     context = multiprocessing.get_context("spawn")
     pipes, outputs, processes = {}, {}, []
     for name in RUNNERS:
         here, there = context.Pipe()
-        process = context.Process(target=worker, args=(there, name, cell, shape, mode, variable, threads, clock))
+        process = context.Process(
+            target=worker, args=(there, name, cell, shape, mode, variable, threads, clock)
+        )
         process.start()
         there.close()
         output = here.recv()
@@ -262,7 +298,13 @@ def measure(cell: str, shape: tuple[int, ...], mode: str, variable: bool, thread
 
 
 def measure_together(
-    cell: str, shape: tuple[int, ...], mode: str, variable: bool, threads: int, seconds: float, clock: str
+    cell: str,
+    shape: tuple[int, ...],
+    mode: str,
+    variable: bool,
+    threads: int,
+    seconds: float,
+    clock: str,
 ) -> dict:
     """As measure(), all in this process: without their own start a line takes seconds."""
     now, runs, times = CLOCKS[clock], {}, {}
@@ -320,7 +362,15 @@ def work(cell: str, shape: tuple[int, ...], mode: str) -> int:
     return 2 * GATES[cell] * H * (D + H) * T * B * (1 if mode == "inference" else 3)
 
 
-def line(cell: str, shape: tuple[int, ...], mode: str, threads: int, times: dict, peak: float, variable: bool) -> dict:
+def line(
+    cell: str,
+    shape: tuple[int, ...],
+    mode: str,
+    threads: int,
+    times: dict,
+    peak: float,
+    variable: bool,
+) -> dict:
     others = {name: taken for name, taken in times.items() if name != "ours"}
     best = min(others, key=others.get)
     return {
@@ -332,37 +382,70 @@ def line(cell: str, shape: tuple[int, ...], mode: str, threads: int, times: dict
         "to torch": round(times["torch"] / times["ours"], 2),
         "to best peer": round(others[best] / times["ours"], 2),
         "best peer": best,
-        "% of GEMM": None if variable else round(100 * work(cell, shape, mode) / times["ours"] / peak),
+        "% of GEMM": None
+        if variable
+        else round(100 * work(cell, shape, mode) / times["ours"] / peak),
     }
 
 
 def show(row: dict, markdown: bool) -> None:
-    print(" | ".join(str(value) for value in row.values()) if markdown else json.dumps(row), flush=True)
+    print(
+        " | ".join(str(value) for value in row.values()) if markdown else json.dumps(row),
+        flush=True,
+    )
 
 
 def means(rows: list[dict]) -> None:
     """Geometric means over the shapes."""
     for key in sorted({(row["cell"], row["mode"], row["threads"]) for row in rows}):
-        own = [row for row in rows if (row["cell"], row["mode"], row["threads"]) == key and "lengths" not in row["shape"]]
+        own = [
+            row
+            for row in rows
+            if (row["cell"], row["mode"], row["threads"]) == key and "lengths" not in row["shape"]
+        ]
         if own:
-            to = [math.exp(statistics.fmean(math.log(row[c]) for row in own)) for c in ("to torch", "to best peer")]
-            print(f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x the best peer")
+            to = [
+                math.exp(statistics.fmean(math.log(row[c]) for row in own))
+                for c in ("to torch", "to best peer")
+            ]
+            print(
+                f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x the best peer"
+            )
 
 
 def machine() -> str:
-    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line][:1]
-    return f"{''.join(model).split(':')[-1].strip() or platform.processor()}, {os.cpu_count()} cores"
+    model = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ][:1]
+    return (
+        f"{''.join(model).split(':')[-1].strip() or platform.processor()}, {os.cpu_count()} cores"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cells", default="rnn,gru,lstm")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--modes", default="inference,training")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each peer and line of the table")
-    parser.add_argument("--shapes", default="0,1,2,3,4,5,6,7,variable", help="which lines of SHAPES")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: one thread, while others use the machine")
-    parser.add_argument("--together", action="store_true", help="all in one process, with one number of --threads: sooner done")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="for each peer and line of the table"
+    )
+    parser.add_argument(
+        "--shapes", default="0,1,2,3,4,5,6,7,variable", help="which lines of SHAPES"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="processor: one thread, while others use the machine",
+    )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="all in one process, with one number of --threads: sooner done",
+    )
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     print(machine())
@@ -370,7 +453,10 @@ def main() -> None:
     if options.together:
         os.environ["OMP_NUM_THREADS"] = options.threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(options.threads)])
-    shapes = [(VARIABLE, True) if name == "variable" else (SHAPES[int(name)], False) for name in options.shapes.split(",")]
+    shapes = [
+        (VARIABLE, True) if name == "variable" else (SHAPES[int(name)], False)
+        for name in options.shapes.split(",")
+    ]
     for threads in map(int, options.threads.split(",")):
         peak = gemm(threads, options.clock)
         print(f"GEMM with {threads} thread(s): {peak / 1e9:.0f} GFLOP/s")
@@ -378,7 +464,9 @@ def main() -> None:
             for mode in options.modes.split(","):
                 for shape, variable in shapes:
                     how = measure_together if options.together else measure
-                    times = how(cell, shape, mode, variable, threads, options.seconds, options.clock)
+                    times = how(
+                        cell, shape, mode, variable, threads, options.seconds, options.clock
+                    )
                     rows.append(line(cell, shape, mode, threads, times, peak, variable))
                     show(rows[-1], options.markdown)
     means(rows)

@@ -16,12 +16,19 @@ from pathlib import Path
 
 from kernels import CLOCKS, machine
 
-SIZES = [(700, 200, 10_000), (2_000, 200, 10_000), (700, 512, 80_000), (2_000, 512, 80_000)]  # rows, H, words
+SIZES = [
+    (700, 200, 10_000),
+    (2_000, 200, 10_000),
+    (700, 512, 80_000),
+    (2_000, 512, 80_000),
+]  # rows, H, words
 
 
 def resident(name: str) -> int:
     """Bytes: VmRSS now, VmHWM at most since `forget_peak`."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)
+    )
     return int(line.split()[1]) * 1024
 
 
@@ -50,7 +57,9 @@ def worker(pipe, ours: bool, size: tuple[int, int, int], threads: int, clock: st
             loss = torch.nn.functional.cross_entropy(linear(hidden), targets, reduction="sum")
         return loss.detach(), torch.autograd.grad(loss, leaves)
 
-    small = torch.randn(8, 8, requires_grad=True)  # what the first product of a process loads is nobody's memory
+    small = torch.randn(
+        8, 8, requires_grad=True
+    )  # what the first product of a process loads is nobody's memory
     linear_cross_entropy(small, small, None, torch.zeros(8, dtype=torch.int64)).backward()
     forget_peak()
     before = resident("VmRSS")
@@ -69,7 +78,9 @@ def measure(size: tuple[int, int, int], threads: int, runs: int, clock: str) -> 
     pipes, found = [], []
     for ours in (True, False):
         here, there = context.Pipe()
-        context.Process(target=worker, args=(there, ours, size, threads, clock), daemon=True).start()
+        context.Process(
+            target=worker, args=(there, ours, size, threads, clock), daemon=True
+        ).start()
         pipes.append(here)
         found.append(here.recv())
     flat = [[loss, *norms] for _, loss, norms in found]
@@ -86,17 +97,27 @@ def measure(size: tuple[int, int, int], threads: int, runs: int, clock: str) -> 
     memory = [memory / 2**20 for memory, *_ in found]
     products = 3 * 2 * size[0] * size[1] * size[2]
     return {
-        "rows, H, words": str(size), "threads": threads, "ms": round(seconds[0] * 1e3, 1), "torch ms": round(seconds[1] * 1e3, 1),
-        "times": round(seconds[1] / seconds[0], 2), "GFLOP/s": round(products / seconds[0] / 1e9),
-        "MiB": round(memory[0]), "torch MiB": round(memory[1]), "share": round(memory[0] / memory[1], 3),
-    }  # fmt: skip
+        "rows, H, words": str(size),
+        "threads": threads,
+        "ms": round(seconds[0] * 1e3, 1),
+        "torch ms": round(seconds[1] * 1e3, 1),
+        "times": round(seconds[1] / seconds[0], 2),
+        "GFLOP/s": round(products / seconds[0] / 1e9),
+        "MiB": round(memory[0]),
+        "torch MiB": round(memory[1]),
+        "share": round(memory[0] / memory[1], 3),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="as in kernels.py")
-    parser.add_argument("--sizes", type=int, default=len(SIZES), help="so many of the sizes, the smallest first")
+    parser.add_argument(
+        "--sizes", type=int, default=len(SIZES), help="so many of the sizes, the smallest first"
+    )
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
@@ -104,7 +125,10 @@ def main() -> None:
     for threads in map(int, options.threads.split(",")):
         for size in SIZES[: options.sizes]:
             row = measure(size, threads, options.runs, options.clock)
-            print(" | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])), flush=True)
+            print(
+                " | ".join(map(str, row.values() if options.markdown else [json.dumps(row)])),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

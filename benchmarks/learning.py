@@ -48,12 +48,16 @@ class Reader(nn.Module):
         return self.read(outputs[:, -1] if self.last else outputs)
 
 
-def fit(model: nn.Module, loss: Callable[[int], Tensor], updates: int, rate: float, *, hold: float = 0.0) -> None:
+def fit(
+    model: nn.Module, loss: Callable[[int], Tensor], updates: int, rate: float, *, hold: float = 0.0
+) -> None:
     """Adam with clipped gradients; the rate rises over the first twentieth, and after `hold` falls as a cosine."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99))
     for update in range(updates):
         share = max(0.0, update / updates - hold) / (1 - hold)
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, 20 * (update + 1) / updates) * (1 + math.cos(math.pi * share)) / 2
+        optimizer.param_groups[0]["lr"] = (
+            rate * min(1.0, 20 * (update + 1) / updates) * (1 + math.cos(math.pi * share)) / 2
+        )
         optimizer.zero_grad()
         loss(update).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -110,7 +114,10 @@ def copying(cell: CellType, *, updates: int, layers: int = 1) -> Result:
         x, target = copying_batch(200, COPYING)
         scores = model(x)
         right = (scores[:, -10:].argmax(2) == target[:, -10:]).float().mean().item()
-        return {"loss": functional.cross_entropy(scores.transpose(1, 2), target).item(), "recalled": right}
+        return {
+            "loss": functional.cross_entropy(scores.transpose(1, 2), target).item(),
+            "recalled": right,
+        }
 
 
 def digits(cell: CellType, *, epochs: int) -> Result:
@@ -154,7 +161,9 @@ SETTINGS: dict[str, dict[str, Callable[[], Result]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("problem", nargs="?", choices=SETTINGS, help="only this one")
     parser.add_argument("cell", nargs="?", help="only this cell")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one run with each")
@@ -170,9 +179,23 @@ def main() -> None:
                 results.append(run())
             seconds = (time.monotonic() - started) / len(options.seeds)
             scores = {score: [result[score] for result in results] for score in results[0]}
-            row = {"problem": problem, "cell": name, "seeds": options.seeds, **scores, "seconds": round(seconds, 1)}
-            shown = "  ".join(f"{score} {statistics.mean(values):.3g} [{listed(values)}]" for score, values in scores.items())
-            print(json.dumps(row) if options.json else f"{problem:<8} {name:<7} {shown}  {seconds:.0f} s a run", flush=True)
+            row = {
+                "problem": problem,
+                "cell": name,
+                "seeds": options.seeds,
+                **scores,
+                "seconds": round(seconds, 1),
+            }
+            shown = "  ".join(
+                f"{score} {statistics.mean(values):.3g} [{listed(values)}]"
+                for score, values in scores.items()
+            )
+            print(
+                json.dumps(row)
+                if options.json
+                else f"{problem:<8} {name:<7} {shown}  {seconds:.0f} s a run",
+                flush=True,
+            )
 
 
 def listed(values: list[float]) -> str:

@@ -24,7 +24,16 @@ from ostinato.layers.recurrent import Recurrent
 from setting import setting, write
 
 ROWS, WIDTH, MIB = 8, 128, 2**20
-COLUMNS = ["cell", "steps", "kept", "peak MiB", "of it inputs and outputs", "whole process MiB", "seconds", "gradient"]
+COLUMNS = [
+    "cell",
+    "steps",
+    "kept",
+    "peak MiB",
+    "of it inputs and outputs",
+    "whole process MiB",
+    "seconds",
+    "gradient",
+]
 
 
 def main() -> None:
@@ -33,14 +42,24 @@ def main() -> None:
     if one:
         print(json.dumps(measure(*one)))
         return
-    results = [run(cell, steps, kept) for cell in arguments.cells for steps in arguments.steps for kept in ("everything", "sqrt(T) states")]
+    results = [
+        run(cell, steps, kept)
+        for cell in arguments.cells
+        for steps in arguments.steps
+        for kept in ("everything", "sqrt(T) states")
+    ]
     print(*setting(arguments), sep="\n")
-    print(*table(COLUMNS, [[each.get(name, "did not fit") for name in COLUMNS] for each in results]), sep="\n")
+    print(
+        *table(COLUMNS, [[each.get(name, "did not fit") for name in COLUMNS] for each in results]),
+        sep="\n",
+    )
     write(arguments.output, arguments, {"rows": results})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cells", nargs="+", default=["lstm", "gru"], choices=CELLS)
     parser.add_argument("--steps", nargs="+", type=int, default=[1_000, 10_000, 100_000])
     parser.add_argument("--output", help="also write everything to this JSON file")
@@ -65,10 +84,19 @@ def measure(cell: str, steps: str, kept: str) -> dict[str, Any]:
     outputs, _ = layer(torch.randn(ROWS, int(steps), WIDTH))
     read(outputs).square().mean().backward()
     seconds = time.perf_counter() - began
-    norm = sum(parameter.grad.double().square().sum() for parameter in layer.parameters()).sqrt().item()
+    norm = (
+        sum(parameter.grad.double().square().sum() for parameter in layer.parameters())
+        .sqrt()
+        .item()
+    )
     sequences = 3 * ROWS * int(steps) * WIDTH * 4 / MIB  # inputs, outputs, gradient of the outputs
-    return {"peak MiB": peak_mib() - before, "of it inputs and outputs": sequences, "whole process MiB": peak_mib(), "seconds": seconds,
-            "gradient": f"{norm:.6e}"}
+    return {
+        "peak MiB": peak_mib() - before,
+        "of it inputs and outputs": sequences,
+        "whole process MiB": peak_mib(),
+        "seconds": seconds,
+        "gradient": f"{norm:.6e}",
+    }
 
 
 if __name__ == "__main__":

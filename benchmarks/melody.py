@@ -27,14 +27,36 @@ from ostinato.data.abc import split_tunes
 from ostinato.data.split import hold_out
 from setting import find, flags, kept, tell
 
-COLUMNS = ["run", "nll/step", "95 % interval", "perplexity", "baseline", "nll/step", "simplest", "nll/step", "epochs", "minutes", "steps/s",
-           "parameters"]  # fmt: skip
+COLUMNS = [
+    "run",
+    "nll/step",
+    "95 % interval",
+    "perplexity",
+    "baseline",
+    "nll/step",
+    "simplest",
+    "nll/step",
+    "epochs",
+    "minutes",
+    "steps/s",
+    "parameters",
+]
 CHORALES = {"steps_per_quarter": 1, "voices": "chords", "transpose": 6, "epochs": 90.0}
-TUNES = {"voices": "melody", "transpose": 0, "epochs": 12.0, "hidden_size": 320, "evaluate_every": 1.0, "dropout": 0.3,
-         "input_dropout": 0.1}  # fmt: skip
+TUNES = {
+    "voices": "melody",
+    "transpose": 0,
+    "epochs": 12.0,
+    "hidden_size": 320,
+    "evaluate_every": 1.0,
+    "dropout": 0.3,
+    "input_dropout": 0.1,
+}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "jsb-voices": ("chorales", CHORALES),
-    "jsb-independent": ("chorales", {**CHORALES, "head": "independent", "transpose": 0, "dropout": 0.3, "epochs": 150.0}),
+    "jsb-independent": (
+        "chorales",
+        {**CHORALES, "head": "independent", "transpose": 0, "dropout": 0.3, "epochs": 150.0},
+    ),
     "oneills": ("tunes", TUNES),
     "oneills-genre": ("tunes", {**TUNES, "condition": "genre"}),
 }
@@ -48,22 +70,37 @@ def main() -> None:
         for name in arguments.runs_of:
             kind, settings = RUNS[name]
             rows.append(measure(arguments, name, sets[kind], settings))
-            print(f"{name}: {rows[-1]['metrics']['nll_per_step']:.3f} nats a step", file=sys.stderr, flush=True)
+            print(
+                f"{name}: {rows[-1]['metrics']['nll_per_step']:.3f} nats a step",
+                file=sys.stderr,
+                flush=True,
+            )
     tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
     parser = flags(__doc__, runs="runs/melody")
     parser.add_argument("--runs-of", nargs="+", choices=RUNS, default=list(RUNS))
-    parser.add_argument("--minutes", type=float, default=3.5, help="training time of each run at most")
+    parser.add_argument(
+        "--minutes", type=float, default=3.5, help="training time of each run at most"
+    )
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
 
-def measure(arguments: argparse.Namespace, name: str, files: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, Any]:
+def measure(
+    arguments: argparse.Namespace, name: str, files: dict[str, list[str]], settings: dict[str, Any]
+) -> dict[str, Any]:
     """One run trained and tested, by the same calls as a user's."""
-    report = ostinato.train("melody", **files, out=f"{arguments.runs}/{name}", time_limit=f"{round(arguments.minutes * 60)}s",
-                            seed=arguments.seed, overwrite=True, **settings).report  # fmt: skip
+    report = ostinato.train(
+        "melody",
+        **files,
+        out=f"{arguments.runs}/{name}",
+        time_limit=f"{round(arguments.minutes * 60)}s",
+        seed=arguments.seed,
+        overwrite=True,
+        **settings,
+    ).report
     return {"run": name, **kept(report)}
 
 
@@ -76,7 +113,9 @@ def tunes(data: str, folder: Path) -> dict[str, list[str]]:
     """The tunes by their numbers, the first of those that stand in several files."""
     found: dict[str, str] = {}
     for file in sorted(Path(f"{data}/melody_oneills1850_abc").glob("*.abc")):
-        for _, lines in split_tunes(file.read_text(encoding="latin-1").replace("\r", "").split("\n")):
+        for _, lines in split_tunes(
+            file.read_text(encoding="latin-1").replace("\r", "").split("\n")
+        ):
             found.setdefault(lines[0].removeprefix("X:").strip(), "\n".join(lines))
     parts: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for kind in (True, False):
@@ -98,11 +137,26 @@ def written(path: Path, chosen: list[str]) -> str:
 
 
 def cells(row: dict[str, Any]) -> list[Any]:
-    metrics, (low, high), baseline = row["metrics"], row["intervals"]["nll_per_step"], row["baseline"]
+    metrics, (low, high), baseline = (
+        row["metrics"],
+        row["intervals"]["nll_per_step"],
+        row["baseline"],
+    )
     simplest = baseline["simpler"][0]
-    return [row["run"], metrics["nll_per_step"], f"{number(low)} .. {number(high)}", metrics["perplexity"],
-            baseline["name"], baseline["metrics"]["nll_per_step"], simplest["name"], simplest["metrics"]["nll_per_step"],
-            row["training"]["epochs"], row["seconds"] / 60, row["tokens_per_second"], row["parameters"]]  # fmt: skip
+    return [
+        row["run"],
+        metrics["nll_per_step"],
+        f"{number(low)} .. {number(high)}",
+        metrics["perplexity"],
+        baseline["name"],
+        baseline["metrics"]["nll_per_step"],
+        simplest["name"],
+        simplest["metrics"]["nll_per_step"],
+        row["training"]["epochs"],
+        row["seconds"] / 60,
+        row["tokens_per_second"],
+        row["parameters"],
+    ]
 
 
 if __name__ == "__main__":

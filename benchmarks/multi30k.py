@@ -21,8 +21,22 @@ from ostinato.training.curves import read_curves
 from setting import parallel, setting, write
 
 TEST = "test_2016_flickr"
-COLUMNS = ["pair", "seed", "BLEU beam 5", "95 % interval", "BLEU greedy", "95 % interval", "word for word", "chrF", "perplexity",
-           "epochs", "minutes", "tokens/s", "parameters", "weights"]  # fmt: skip
+COLUMNS = [
+    "pair",
+    "seed",
+    "BLEU beam 5",
+    "95 % interval",
+    "BLEU greedy",
+    "95 % interval",
+    "word for word",
+    "chrF",
+    "perplexity",
+    "epochs",
+    "minutes",
+    "tokens/s",
+    "parameters",
+    "weights",
+]
 
 
 def main() -> None:
@@ -31,41 +45,84 @@ def main() -> None:
     for pair in arguments.pairs:
         for seed in arguments.seeds:
             rows.append(measure(arguments, pair, seed))
-            print(f"{pair}, seed {seed}: BLEU {rows[-1]['beam_5']['metrics']['bleu']:.2f}", file=sys.stderr, flush=True)
+            print(
+                f"{pair}, seed {seed}: BLEU {rows[-1]['beam_5']['metrics']['bleu']:.2f}",
+                file=sys.stderr,
+                flush=True,
+            )
     print(*setting(arguments), sep="\n")
     print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
-    print(f"tokens/s: target tokens, <eos> counted, while training; BLEU's signature: {rows[0]['beam_5']['details']['bleu']['signature']}")
+    print(
+        f"tokens/s: target tokens, <eos> counted, while training; BLEU's signature: {rows[0]['beam_5']['details']['bleu']['signature']}"
+    )
     write(arguments.output, arguments, {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, help="the folder of Multi30k")
-    parser.add_argument("--pairs", nargs="+", default=["de-en", "en-de", "en-fr"], help="source-target")
+    parser.add_argument(
+        "--pairs", nargs="+", default=["de-en", "en-de", "en-fr"], help="source-target"
+    )
     parser.add_argument("--minutes", type=float, default=15.0, help="training time of each run")
-    parser.add_argument("--recipe", default="multi30k", help="a packaged recipe or a TOML file; none: the task's defaults")
-    parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE", help="options on top, as in a recipe: dropout=0.4")
+    parser.add_argument(
+        "--recipe",
+        default="multi30k",
+        help="a packaged recipe or a TOML file; none: the task's defaults",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="options on top, as in a recipe: dropout=0.4",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
-    parser.add_argument("--runs", default="runs/multi30k", help="where the trained models go; replaces what is there")
+    parser.add_argument(
+        "--runs",
+        default="runs/multi30k",
+        help="where the trained models go; replaces what is there",
+    )
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
 
-def measure(arguments: argparse.Namespace, pair: str, seed: int, *, test: str = TEST) -> dict[str, Any]:
+def measure(
+    arguments: argparse.Namespace, pair: str, seed: int, *, test: str = TEST
+) -> dict[str, Any]:
     """One run trained and tested, by the same calls as a user's."""
     run = Path(arguments.runs) / f"{pair}-{seed}"
     tested = parallel(arguments.data, test, pair)
     model = ostinato.train(
-        "translation", train=parallel(arguments.data, "train", pair), dev=parallel(arguments.data, "val", pair), test=tested, out=str(run),
-        recipe=None if arguments.recipe == "none" else arguments.recipe, seed=seed, overwrite=True,
-        time_limit=f"{round(arguments.minutes * 60)}s" if arguments.minutes else None, **overrides(arguments.set),
-    )  # fmt: skip
+        "translation",
+        train=parallel(arguments.data, "train", pair),
+        dev=parallel(arguments.data, "val", pair),
+        test=tested,
+        out=str(run),
+        recipe=None if arguments.recipe == "none" else arguments.recipe,
+        seed=seed,
+        overwrite=True,
+        time_limit=f"{round(arguments.minutes * 60)}s" if arguments.minutes else None,
+        **overrides(arguments.set),
+    )
     greedy, beam = (ostinato.load(run, beam=width).evaluate(tested) for width in (1, 5))
     curves = read_curves(run / "training" / "log.jsonl")
     report = model.report
-    return {"pair": pair, "seed": seed, "greedy": greedy, "beam_5": beam, "epochs": last_epoch(curves), "seconds": report["seconds"],
-            "tokens_per_second": report["tokens_per_second"], "parameters": report["parameters"], "weights": report["weights"],
-            "options": report["options"], "training": report["training"]}  # fmt: skip
+    return {
+        "pair": pair,
+        "seed": seed,
+        "greedy": greedy,
+        "beam_5": beam,
+        "epochs": last_epoch(curves),
+        "seconds": report["seconds"],
+        "tokens_per_second": report["tokens_per_second"],
+        "parameters": report["parameters"],
+        "weights": report["weights"],
+        "options": report["options"],
+        "training": report["training"],
+    }
 
 
 def overrides(given: list[str]) -> dict[str, Any]:
@@ -86,9 +143,22 @@ def last_epoch(curves: Any) -> float:
 
 def cells(row: dict[str, Any]) -> list[Any]:
     beam, greedy = row["beam_5"], row["greedy"]
-    return [row["pair"], row["seed"], beam["metrics"]["bleu"], between(beam), greedy["metrics"]["bleu"], between(greedy),
-            beam["baseline"]["metrics"]["bleu"], beam["metrics"]["chrf"], beam["metrics"]["perplexity"], row["epochs"],
-            row["seconds"] / 60, row["tokens_per_second"], row["parameters"], row["weights"]]  # fmt: skip
+    return [
+        row["pair"],
+        row["seed"],
+        beam["metrics"]["bleu"],
+        between(beam),
+        greedy["metrics"]["bleu"],
+        between(greedy),
+        beam["baseline"]["metrics"]["bleu"],
+        beam["metrics"]["chrf"],
+        beam["metrics"]["perplexity"],
+        row["epochs"],
+        row["seconds"] / 60,
+        row["tokens_per_second"],
+        row["parameters"],
+        row["weights"],
+    ]
 
 
 def between(result: dict[str, Any]) -> str:

@@ -21,18 +21,37 @@ from ostinato.training.options import Options
 def build(spec: dict) -> EncoderDecoder:
     """The network that tasks/translation/task.py builds of these options."""
     cell, size, dropout = CELLS[spec["cell"]], spec["hidden_size"], spec["dropout"]
-    source, target = (Embedding(spec[f"{side}_size"], spec["embedding_size"]) for side in ("source", "target"))
+    source, target = (
+        Embedding(spec[f"{side}_size"], spec["embedding_size"]) for side in ("source", "target")
+    )
     encoder = Encoder(source, cell, size, bidirectional=True, dropout=dropout)
-    decoder = Decoder(target, cell, size, memory_size=size, attention="general", input_feeding=spec["input_feeding"], dropout=dropout)
-    return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=spec["label_smoothing"],
-                          output_precision=spec["output_precision"])
+    decoder = Decoder(
+        target,
+        cell,
+        size,
+        memory_size=size,
+        attention="general",
+        input_feeding=spec["input_feeding"],
+        dropout=dropout,
+    )
+    return EncoderDecoder(
+        encoder,
+        decoder,
+        bos=BOS,
+        eos=EOS,
+        label_smoothing=spec["label_smoothing"],
+        output_precision=spec["output_precision"],
+    )
 
 
 class Given:
     """Batches as the training loop takes them, padded when they are asked for, as in any run."""
 
     def __init__(self, batches: list):
-        self.batches = [(list(map(torch.tensor, sources)), list(map(torch.tensor, targets))) for sources, targets in batches]
+        self.batches = [
+            (list(map(torch.tensor, sources)), list(map(torch.tensor, targets)))
+            for sources, targets in batches
+        ]
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         for sources, targets in self.batches[start:]:
@@ -55,7 +74,9 @@ class Ostinato:
         self.network.load_state_dict(weights)
 
     def train(self, batches: list) -> None:
-        for _ in train(self.network, Given(batches), self.optimizer, clip_norm=self.options.clip_norm):
+        for _ in train(
+            self.network, Given(batches), self.optimizer, clip_norm=self.options.clip_norm
+        ):
             pass
 
     @torch.no_grad()
@@ -72,7 +93,9 @@ class Ostinato:
             batch = collate([examples[row] for row in rows])
             with torch.inference_mode():
                 longest = 10 + 2 * batch.lengths
-                answers = search_targets(self.network, batch, width=width, length_penalty=1.0, maximum_length=longest)
+                answers = search_targets(
+                    self.network, batch, width=width, length_penalty=1.0, maximum_length=longest
+                )
             for row, answer in zip(rows, answers, strict=True):
                 found[row] = [token for token in answer[0].tokens if token != EOS]
         return found
@@ -83,8 +106,14 @@ class Ostinato:
         bias = self.network.decoder.output.bias.requires_grad_(False).zero_()
         optimizer = build_optimizer(self.network, self.options)
         began = time.monotonic()
-        for _ in train(self.network, Given(batches), optimizer, epochs=100, clip_norm=self.options.clip_norm):
+        for _ in train(
+            self.network, Given(batches), optimizer, epochs=100, clip_norm=self.options.clip_norm
+        ):
             if time.monotonic() - began > 60 * minutes:
                 break
         bias.requires_grad_(True)
-        return {name: tensor.contiguous() for name, tensor in self.network.state_dict().items() if name != "decoder.output.weight"}
+        return {
+            name: tensor.contiguous()
+            for name, tensor in self.network.state_dict().items()
+            if name != "decoder.output.weight"
+        }

@@ -34,13 +34,21 @@ def main() -> None:
     found = {precision: losses(arguments, precision, sizes, batches) for precision in PRECISIONS}
     print(*setting(arguments), sep="\n")
     steps = [part["steps"] for part in found["float32"]]
-    rows = [[precision, *(f"{part['loss']:.4f}" for part in parts), parts[-1]["seconds"]] for precision, parts in found.items()]
-    print(*table(["output layer", *(f"after {each} steps" for each in steps), "seconds"], rows), sep="\n")
+    rows = [
+        [precision, *(f"{part['loss']:.4f}" for part in parts), parts[-1]["seconds"]]
+        for precision, parts in found.items()
+    ]
+    print(
+        *table(["output layer", *(f"after {each} steps" for each in steps), "seconds"], rows),
+        sep="\n",
+    )
     write(arguments.output, arguments, {"losses": found})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, help="the folder of Multi30k")
     parser.add_argument("--pair", default="de-en", help="source-target")
     parser.add_argument("--steps", type=int, default=240)
@@ -56,12 +64,24 @@ def read_arguments() -> argparse.Namespace:
     return arguments
 
 
-def losses(arguments: argparse.Namespace, precision: str, sizes: dict[str, int], batches: list) -> list[dict[str, Any]]:
+def losses(
+    arguments: argparse.Namespace, precision: str, sizes: dict[str, int], batches: list
+) -> list[dict[str, Any]]:
     """The loss a token on the batches held back, after each quarter of the steps, and the seconds of training until then."""
     torch.manual_seed(1)
     given = {name: getattr(arguments, name) for name in ("cell", "embedding_size", "hidden_size")}
-    contender = Ostinato({**given, **sizes, "input_feeding": False, "output_precision": precision, "dropout": 0.1,
-                          "label_smoothing": 0.1, "learning_rate": 0.002, "clip_norm": 1.0})  # fmt: skip
+    contender = Ostinato(
+        {
+            **given,
+            **sizes,
+            "input_feeding": False,
+            "output_precision": precision,
+            "dropout": 0.1,
+            "label_smoothing": 0.1,
+            "learning_rate": 0.002,
+            "clip_norm": 1.0,
+        }
+    )
     found, spent = [], 0.0
     for quarter in range(4):
         first, last = (arguments.steps * (quarter + more) // 4 for more in (0, 1))

@@ -20,7 +20,9 @@ class PlainLanguageModel(nn.Module):
         self.rnn = nn.LSTM(size, size, layers)
         self.decoder = nn.Linear(size, words)
 
-    def forward(self, tokens: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self, tokens: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         output, state = self.rnn(self.encoder(tokens), state)
         return nn.functional.log_softmax(self.decoder(output).flatten(0, 1), dim=1), state
 
@@ -49,13 +51,17 @@ def train_plainly(model: PlainLanguageModel, numbers: Tensor, steps: int) -> int
 
 
 @functools.cache
-def parts(words: int, embedding: int, size: int, layers: int) -> tuple[nn.Embedding, list[nn.LSTMCell], nn.Linear]:
+def parts(
+    words: int, embedding: int, size: int, layers: int
+) -> tuple[nn.Embedding, list[nn.LSTMCell], nn.Linear]:
     cells = [nn.LSTMCell(size if layer else embedding, size) for layer in range(layers)]
     return nn.Embedding(words, embedding), cells, nn.Linear(size, words)
 
 
 @torch.no_grad()
-def generate_plainly(words: int, embedding: int, size: int, layers: int, samples: int, steps: int = 200) -> int:
+def generate_plainly(
+    words: int, embedding: int, size: int, layers: int, samples: int, steps: int = 200
+) -> int:
     """So many tokens of so many samples; how many that was."""
     table, cells, output = parts(words, embedding, size, layers)
     tokens = torch.zeros(samples, dtype=torch.int64)

@@ -20,8 +20,18 @@ class Seq2Seq(nn.Module):
     """input_feeding   attention's result is an input of the next step
     whole_target    without input feeding: one call of the decoder's nn.GRU or nn.LSTM for the whole target while training"""
 
-    def __init__(self, cell: str, source_size: int, target_size: int, embedding_size: int, hidden_size: int, *, dropout: float,
-                 input_feeding: bool, whole_target: bool = False):
+    def __init__(
+        self,
+        cell: str,
+        source_size: int,
+        target_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        *,
+        dropout: float,
+        input_feeding: bool,
+        whole_target: bool = False,
+    ):
         super().__init__()
         recurrent = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         self.input_feeding, self.whole_target = input_feeding, whole_target
@@ -29,8 +39,12 @@ class Seq2Seq(nn.Module):
         self.target_embedding = nn.Embedding(target_size, embedding_size, padding_idx=PAD)
         for embedding in (self.source_embedding, self.target_embedding):
             nn.init.normal_(embedding.weight, 0.0, embedding_size**-0.5)
-        self.encoder = recurrent(embedding_size, hidden_size // 2, batch_first=True, bidirectional=True)
-        self.decoder = recurrent(embedding_size * (1 + input_feeding), hidden_size, batch_first=True)
+        self.encoder = recurrent(
+            embedding_size, hidden_size // 2, batch_first=True, bidirectional=True
+        )
+        self.decoder = recurrent(
+            embedding_size * (1 + input_feeding), hidden_size, batch_first=True
+        )
         self.attention = nn.Linear(hidden_size, hidden_size, bias=False)
         self.combine = nn.Linear(2 * hidden_size, embedding_size)
         self.output = nn.Linear(embedding_size, target_size)
@@ -53,7 +67,9 @@ class Seq2Seq(nn.Module):
         embedded = self.dropout(self.target_embedding(tokens))
         inputs = torch.cat([embedded, feed], dim=-1) if self.input_feeding else embedded
         hidden, state = self.decoder(inputs, state)
-        scores = torch.bmm(self.dropout(hidden), keys.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), float("-inf"))
+        scores = torch.bmm(self.dropout(hidden), keys.transpose(1, 2)).masked_fill(
+            ~mask.unsqueeze(1), float("-inf")
+        )
         context = torch.bmm(scores.softmax(-1), memory)
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1))), state
 
@@ -117,26 +133,39 @@ class Seq2Seq(nn.Module):
                 break
             hypotheses, scores, index = kept, torch.tensor(kept_scores), torch.tensor(parents)
             feed = feed[index]
-            state = tuple(part[:, index] for part in state) if isinstance(state, tuple) else state[:, index]
+            state = (
+                tuple(part[:, index] for part in state)
+                if isinstance(state, tuple)
+                else state[:, index]
+            )
         return until_end(max(finished)[1][1:])
 
     def load_ostinato(self, weights: dict[str, Tensor]) -> None:
         """Takes the weights of an Ostinato EncoderDecoder of the same sizes."""
-        cells = {"encoder.recurrent.cells.0": ("encoder", "l0"), "encoder.recurrent.cells.1": ("encoder", "l0_reverse"),
-                 "decoder.recurrent.cells.0": ("decoder", "l0")}  # fmt: skip
+        cells = {
+            "encoder.recurrent.cells.0": ("encoder", "l0"),
+            "encoder.recurrent.cells.1": ("encoder", "l0_reverse"),
+            "decoder.recurrent.cells.0": ("decoder", "l0"),
+        }
         renamed = {
-            "source_embedding.weight": weights["encoder.embedding.weight"], "target_embedding.weight": weights["decoder.embedding.weight"],
-            "attention.weight": weights["decoder.attention.key.weight"], "combine.weight": weights["decoder.readout.weight"],
-            "combine.bias": weights["decoder.readout.bias"], "output.weight": weights["decoder.embedding.weight"],
+            "source_embedding.weight": weights["encoder.embedding.weight"],
+            "target_embedding.weight": weights["decoder.embedding.weight"],
+            "attention.weight": weights["decoder.attention.key.weight"],
+            "combine.weight": weights["decoder.readout.weight"],
+            "combine.bias": weights["decoder.readout.bias"],
+            "output.weight": weights["decoder.embedding.weight"],
             "output.bias": weights["decoder.output.bias"],
-        }  # fmt: skip
+        }
         for ours, (layer, ending) in cells.items():
             bias = weights[f"{ours}.from_input.bias"]
             renamed |= {
-                f"{layer}.weight_ih_{ending}": weights[f"{ours}.from_input.weight"], f"{layer}.bias_ih_{ending}": bias,
+                f"{layer}.weight_ih_{ending}": weights[f"{ours}.from_input.weight"],
+                f"{layer}.bias_ih_{ending}": bias,
                 f"{layer}.weight_hh_{ending}": weights[f"{ours}.from_hidden.weight"],
-                f"{layer}.bias_hh_{ending}": weights.get(f"{ours}.from_hidden.bias", torch.zeros_like(bias)),
-            }  # fmt: skip
+                f"{layer}.bias_hh_{ending}": weights.get(
+                    f"{ours}.from_hidden.bias", torch.zeros_like(bias)
+                ),
+            }
         self.load_state_dict(renamed)
 
 
@@ -149,11 +178,25 @@ class Plain:
     """The network with its training loop and its searches, as translation_worker.py drives every contender."""
 
     def __init__(self, spec: dict):
-        sizes = (spec["cell"], spec["source_size"], spec["target_size"], spec["embedding_size"], spec["hidden_size"])
-        self.network = Seq2Seq(*sizes, dropout=spec["dropout"], input_feeding=spec["input_feeding"],
-                               whole_target=spec.get("whole_target", False))
-        self.criterion = nn.CrossEntropyLoss(ignore_index=IGNORE, label_smoothing=spec["label_smoothing"])
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=spec["learning_rate"], fused=True)
+        sizes = (
+            spec["cell"],
+            spec["source_size"],
+            spec["target_size"],
+            spec["embedding_size"],
+            spec["hidden_size"],
+        )
+        self.network = Seq2Seq(
+            *sizes,
+            dropout=spec["dropout"],
+            input_feeding=spec["input_feeding"],
+            whole_target=spec.get("whole_target", False),
+        )
+        self.criterion = nn.CrossEntropyLoss(
+            ignore_index=IGNORE, label_smoothing=spec["label_smoothing"]
+        )
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=spec["learning_rate"], fused=True
+        )
         self.clip_norm = spec["clip_norm"]
 
     def parameters(self) -> int:
@@ -188,7 +231,10 @@ class Plain:
     def decode(self, sources: list[list[int]], width: int) -> list[list[int]]:
         self.network.eval()
         if width > 1:
-            return [self.network.beam(torch.tensor([source]), width, 10 + 2 * len(source)) for source in sources]
+            return [
+                self.network.beam(torch.tensor([source]), width, 10 + 2 * len(source))
+                for source in sources
+            ]
         found = []
         for start in range(0, len(sources), 64):
             source, lengths = padded(sources[start : start + 64], PAD)
@@ -198,4 +244,6 @@ class Plain:
 
 def padded(rows: list[list[int]], value: int) -> tuple[Tensor, Tensor]:
     tensors = [torch.tensor(row) for row in rows]
-    return pad_sequence(tensors, batch_first=True, padding_value=value), torch.tensor([len(row) for row in rows])
+    return pad_sequence(tensors, batch_first=True, padding_value=value), torch.tensor(
+        [len(row) for row in rows]
+    )

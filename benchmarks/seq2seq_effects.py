@@ -48,11 +48,15 @@ class Found:
     """BLEU's counts by what was done: one list of counts a seed."""
 
     counts: dict[str, list[Counts]] = field(default_factory=dict)
-    weights: list[float] = field(default_factory=list)  # the stronger model's share, tuned, one a seed
+    weights: list[float] = field(
+        default_factory=list
+    )  # the stronger model's share, tuned, one a seed
     runs: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, what: str, texts: Sequence[str], references: Sequence[str]) -> float:
-        counts = [BLEU.count(text, reference) for text, reference in zip(texts, references, strict=True)]
+        counts = [
+            BLEU.count(text, reference) for text, reference in zip(texts, references, strict=True)
+        ]
         self.counts.setdefault(what, []).append(counts)
         return corpus_score(BLEU, counts)
 
@@ -63,7 +67,11 @@ class Found:
 def main() -> None:
     arguments = read_arguments()
     if arguments.tatoeba:
-        arguments.data, arguments.pair, arguments.test = str(Path(arguments.runs) / "tatoeba"), "en-fr", "test"
+        arguments.data, arguments.pair, arguments.test = (
+            str(Path(arguments.runs) / "tatoeba"),
+            "en-fr",
+            "test",
+        )
         split(arguments.tatoeba, arguments.data, longest=arguments.longest)
     found = Found()
     for seed in arguments.seeds:
@@ -72,30 +80,66 @@ def main() -> None:
         rescored(arguments, runs, found)
     print(*setting(arguments), sep="\n")
     print(*report(arguments, found), sep="\n")
-    write(arguments.output, arguments, {"bleu": {what: found.scores(what) for what in found.counts}, "weights": found.weights,
-                                        "runs": found.runs, "differences": differences(arguments, found)})  # fmt: skip
+    write(
+        arguments.output,
+        arguments,
+        {
+            "bleu": {what: found.scores(what) for what in found.counts},
+            "weights": found.weights,
+            "runs": found.runs,
+            "differences": differences(arguments, found),
+        },
+    )
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     corpus = parser.add_mutually_exclusive_group(required=True)
     corpus.add_argument("--data", help="the folder of Multi30k (see multi30k.py)")
-    corpus.add_argument("--tatoeba", metavar="FILE", help="the English-French pairs of manythings.org/anki: fra.txt or fra.txt.gz")
-    parser.add_argument("--longest", type=int, default=8, help="words of the longest English sentence taken from Tatoeba")
+    corpus.add_argument(
+        "--tatoeba",
+        metavar="FILE",
+        help="the English-French pairs of manythings.org/anki: fra.txt or fra.txt.gz",
+    )
+    parser.add_argument(
+        "--longest",
+        type=int,
+        default=8,
+        help="words of the longest English sentence taken from Tatoeba",
+    )
     parser.add_argument("--pair", default="en-fr", help="source-target")
     parser.add_argument("--test", default=TEST, help="the name of the test set in the folder")
-    parser.add_argument("--epochs", type=float, default=3.0, help="training of each of the two runs a seed")
+    parser.add_argument(
+        "--epochs", type=float, default=3.0, help="training of each of the two runs a seed"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 2, 12])
-    parser.add_argument("--n-best", type=int, default=20, help="candidates a sentence of the lists that are rescored")
+    parser.add_argument(
+        "--n-best",
+        type=int,
+        default=20,
+        help="candidates a sentence of the lists that are rescored",
+    )
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--embedding-size", type=int, default=256)
     parser.add_argument("--vocabulary-size", type=int, default=2000)
     parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE", help="further options of the runs")
-    parser.add_argument("--runs", default="runs/seq2seq-effects", help="where models and lists go; replaces what is there")
-    parser.add_argument("--keep", action="store_true", help="take the models that an interrupted benchmark has left, and train the rest")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="OPTION=VALUE", help="further options of the runs"
+    )
+    parser.add_argument(
+        "--runs",
+        default="runs/seq2seq-effects",
+        help="where models and lists go; replaces what is there",
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="take the models that an interrupted benchmark has left, and train the rest",
+    )
     parser.add_argument("--output", help="also write everything to this JSON file")
     return parser.parse_args()
 
@@ -106,15 +150,34 @@ def train(arguments: argparse.Namespace, kind: str, seed: int, found: Found) -> 
     names = {"train": "train", "dev": "val", "test": arguments.test}
     files = {part: parallel(arguments.data, name, arguments.pair) for part, name in names.items()}
     options = {
-        "cell": "lstm", "attention": "none", "bidirectional": False, "reverse_source": KINDS[kind], "layers": arguments.layers,
-        "hidden_size": arguments.hidden_size, "embedding_size": arguments.embedding_size, "vocabulary_size": arguments.vocabulary_size,
-        "dropout": arguments.dropout, "label_smoothing": 0.0, "length_penalty": 0.0, "epochs": arguments.epochs, "batch_tokens": 1000,
-        "learning_rate": 0.002, "schedule": "cosine", "warmup": 100, **overrides(arguments.set),
-    }  # fmt: skip
+        "cell": "lstm",
+        "attention": "none",
+        "bidirectional": False,
+        "reverse_source": KINDS[kind],
+        "layers": arguments.layers,
+        "hidden_size": arguments.hidden_size,
+        "embedding_size": arguments.embedding_size,
+        "vocabulary_size": arguments.vocabulary_size,
+        "dropout": arguments.dropout,
+        "label_smoothing": 0.0,
+        "length_penalty": 0.0,
+        "epochs": arguments.epochs,
+        "batch_tokens": 1000,
+        "learning_rate": 0.002,
+        "schedule": "cosine",
+        "warmup": 100,
+        **overrides(arguments.set),
+    }
     if not (arguments.keep and (run / "report.json").is_file()):
         ostinato.train("translation", **files, out=str(run), seed=seed, overwrite=True, **options)
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    found.runs.append({"kind": kind, "seed": seed, **{name: report[name] for name in ("seconds", "tokens_per_second", "parameters")}})
+    found.runs.append(
+        {
+            "kind": kind,
+            "seed": seed,
+            **{name: report[name] for name in ("seconds", "tokens_per_second", "parameters")},
+        }
+    )
     return run
 
 
@@ -136,29 +199,41 @@ def beam_name(kind: str, width: int) -> str:
 def rescored(arguments: argparse.Namespace, runs: dict[str, Path], found: Found) -> None:
     """The weaker model's lists, and what the stronger one makes of them."""
     weaker, stronger = sorted(runs.values(), key=dev_bleu)
-    (val, wanted), (source, _) = (parallel(arguments.data, part, arguments.pair) for part in ("val", arguments.test))
+    (val, wanted), (source, _) = (
+        parallel(arguments.data, part, arguments.pair) for part in ("val", arguments.test)
+    )
     sources, references = test(arguments)
     lists = {file: write_list(weaker, file, arguments.n_best) for file in (val, source)}
     found.add("the weaker model's own best", firsts(read_nbest(lists[source])), references)
-    found.add("the stronger model's own best", ostinato.load(stronger, beam=arguments.n_best).predict(sources), references)
+    found.add(
+        "the stronger model's own best",
+        ostinato.load(stronger, beam=arguments.n_best).predict(sources),
+        references,
+    )
     alone = rescore(str(stronger), lists[source], source=source)
     mixed = rescore(str(stronger), lists[source], source=source, tune=[lists[val], val, wanted])
     found.add("rescored by the stronger alone", firsts(alone.candidates), references)
     score = found.add("rescored, interpolated", firsts(mixed.candidates), references)
     found.weights.append(mixed.weight)
-    say(f"{weaker.name} rescored by {stronger.name} with weight {mixed.weight:.2f}: BLEU {score:.2f}")
+    say(
+        f"{weaker.name} rescored by {stronger.name} with weight {mixed.weight:.2f}: BLEU {score:.2f}"
+    )
 
 
 def dev_bleu(run: Path) -> float:
     """The best of the run's dev scores while training."""
     from ostinato.training.curves import read_curves
 
-    return max(each["dev"]["bleu"] for each in read_curves(run / "training" / "log.jsonl") if "dev" in each)
+    return max(
+        each["dev"]["bleu"] for each in read_curves(run / "training" / "log.jsonl") if "dev" in each
+    )
 
 
 def write_list(run: Path, source: str, n_best: int) -> str:
     path = run / f"{Path(source).name.removesuffix('.gz')}.{n_best}-best"
-    lines = (each.text for each in predict(str(run), [source], moses=True, n_best=n_best, beam=n_best))
+    lines = (
+        each.text for each in predict(str(run), [source], moses=True, n_best=n_best, beam=n_best)
+    )
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return str(path)
 
@@ -181,11 +256,22 @@ def test(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
 def compared(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     """(what, against what)"""
     narrow, wide = min(arguments.beams), max(arguments.beams)
-    pairs = [(beam_name("reversed", width), beam_name("as it stands", width)) for width in arguments.beams]
-    pairs += [(beam_name(kind, width), beam_name(kind, narrow)) for kind in KINDS for width in arguments.beams if width != narrow]
+    pairs = [
+        (beam_name("reversed", width), beam_name("as it stands", width))
+        for width in arguments.beams
+    ]
+    pairs += [
+        (beam_name(kind, width), beam_name(kind, narrow))
+        for kind in KINDS
+        for width in arguments.beams
+        if width != narrow
+    ]
     if wide not in (narrow, 2) and 2 in arguments.beams:
         pairs += [(beam_name(kind, wide), beam_name(kind, 2)) for kind in KINDS]
-    pairs += [(f"rescored{how}", "the weaker model's own best") for how in (" by the stronger alone", ", interpolated")]
+    pairs += [
+        (f"rescored{how}", "the weaker model's own best")
+        for how in (" by the stronger alone", ", interpolated")
+    ]
     return [*pairs, ("rescored, interpolated", "the stronger model's own best")]
 
 
@@ -196,16 +282,36 @@ def differences(arguments: argparse.Namespace, found: Found) -> list[dict[str, A
         both = [[counts for seed in found.counts[what] for counts in seed] for what in (one, other)]
         pooled, interval = paired_bootstrap(BLEU, *both)
         each = [a - b for a, b in zip(found.scores(one), found.scores(other), strict=True)]
-        answers.append({"what": one, "against": other, "difference": pooled.difference, "interval": interval, "seeds": each,
-                        "p": paired_randomisation(BLEU, *both, trials=2000).p})  # fmt: skip
+        answers.append(
+            {
+                "what": one,
+                "against": other,
+                "difference": pooled.difference,
+                "interval": interval,
+                "seeds": each,
+                "p": paired_randomisation(BLEU, *both, trials=2000).p,
+            }
+        )
     return answers
 
 
 def report(arguments: argparse.Namespace, found: Found) -> Iterator[str]:
     seeds = [f"seed {seed}" for seed in arguments.seeds]
-    yield from table(["BLEU", "mean", *seeds], [[what, mean(found.scores(what)), *found.scores(what)] for what in found.counts])
-    rows = [[each["what"], each["against"], signed(each["difference"]), f"{signed(each['interval'][0])} .. {signed(each['interval'][1])}",
-             each["p"], *map(signed, each["seeds"])] for each in differences(arguments, found)]  # fmt: skip
+    yield from table(
+        ["BLEU", "mean", *seeds],
+        [[what, mean(found.scores(what)), *found.scores(what)] for what in found.counts],
+    )
+    rows = [
+        [
+            each["what"],
+            each["against"],
+            signed(each["difference"]),
+            f"{signed(each['interval'][0])} .. {signed(each['interval'][1])}",
+            each["p"],
+            *map(signed, each["seeds"]),
+        ]
+        for each in differences(arguments, found)
+    ]
     yield from table(["what", "against", "difference", "95 % interval", "p", *seeds], rows)
     yield f"the stronger model's share when interpolated, tuned on val: {' '.join(map(number, found.weights))}"
     speeds = [run["tokens_per_second"] for run in found.runs]

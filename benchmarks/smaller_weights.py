@@ -28,7 +28,9 @@ def measure(task: str, cell: str, time_limit: str) -> dict[str, dict[str, float]
 
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        model = ostinato.train(task, out=str(Path(folder) / "run"), cell=cell, seed=1, time_limit=time_limit)
+        model = ostinato.train(
+            task, out=str(Path(folder) / "run"), cell=cell, seed=1, time_limit=time_limit
+        )
         for weights in FORMATS:
             with kernels.weights_as(weights):
                 scores = model.evaluate([test_set(task)])["metrics"]
@@ -37,14 +39,19 @@ def measure(task: str, cell: str, time_limit: str) -> dict[str, dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tasks", default="tagging,classification,language")
     parser.add_argument("--cells", default="lstm,gru")
     parser.add_argument("--time-limit", default="60s")
     options = parser.parse_args()
     for task in options.tasks.split(","):
         for cell in options.cells.split(","):
-            print(json.dumps({"task": task, "cell": cell} | measure(task, cell, options.time_limit)), flush=True)
+            print(
+                json.dumps({"task": task, "cell": cell} | measure(task, cell, options.time_limit)),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

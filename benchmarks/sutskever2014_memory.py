@@ -35,11 +35,21 @@ def main() -> None:
     for line in setting(arguments):
         print(line)
     command = [sys.executable, __file__, *sys.argv[1:], "--inside"]
-    result = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-    print("\n".join(table(["part", "peak GiB so far", "seconds"], [[*row] for row in result["parts"]])))
+    result = json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[
+            -1
+        ]
+    )
+    print(
+        "\n".join(
+            table(["part", "peak GiB so far", "seconds"], [[*row] for row in result["parts"]])
+        )
+    )
     within = result["peak_gib"] <= arguments.limit
-    print(f"{result['parameters']:,} parameters; {result['tokens_per_second']:,.0f} target tokens a second; "
-          f"peak {result['peak_gib']:.2f} GiB: {'within' if within else 'BEYOND'} {arguments.limit:g} GiB")
+    print(
+        f"{result['parameters']:,} parameters; {result['tokens_per_second']:,.0f} target tokens a second; "
+        f"peak {result['peak_gib']:.2f} GiB: {'within' if within else 'BEYOND'} {arguments.limit:g} GiB"
+    )
     write(arguments.output, arguments, result)
     sys.exit(0 if within else 1)
 
@@ -64,20 +74,55 @@ def measure(arguments: argparse.Namespace) -> dict:
         began = time.perf_counter()
 
     torch.manual_seed(arguments.seed)
-    plan = make_plan("translation", train=["-"], dev=[], test=[], recipe="sutskever2014", time_limit=None, seed=arguments.seed,
-                     device="cpu", settings={})
+    plan = make_plan(
+        "translation",
+        train=["-"],
+        dev=[],
+        test=[],
+        recipe="sutskever2014",
+        time_limit=None,
+        seed=arguments.seed,
+        device="cpu",
+        settings={},
+    )
     task, options = plan.build_task(), plan.build_options()
-    task.source, task.target = made_up_words("s", task.source_vocabulary_size), made_up_words("t", task.target_vocabulary_size)
+    task.source, task.target = (
+        made_up_words("s", task.source_vocabulary_size),
+        made_up_words("t", task.target_vocabulary_size),
+    )
     network = task.network()
     task.initialise(network)
     note("vocabularies and weights")
-    pairs = [Pair(*(" ".join(f"{letter}{number}" for number in numbers) for letter, numbers in zip("st", drawn, strict=True)))
-             for drawn in torch.randint(0, 79_000, (options.batch_size * arguments.steps, 2, arguments.tokens)).tolist()]  # fmt: skip
-    batches = Batches([task.encode(pair) for pair in pairs], batch_size=options.batch_size, tokens=None, seed=arguments.seed)
+    pairs = [
+        Pair(
+            *(
+                " ".join(f"{letter}{number}" for number in numbers)
+                for letter, numbers in zip("st", drawn, strict=True)
+            )
+        )
+        for drawn in torch.randint(
+            0, 79_000, (options.batch_size * arguments.steps, 2, arguments.tokens)
+        ).tolist()
+    ]
+    batches = Batches(
+        [task.encode(pair) for pair in pairs],
+        batch_size=options.batch_size,
+        tokens=None,
+        seed=arguments.seed,
+    )
     optimizer = build_optimizer(network, options)
     tokens = seconds = 0.0
-    for progress in train(network, batches, optimizer, epochs=1, clip_norm=options.clip_norm, normalise=options.normalise):
-        note(f"step {progress.step}: loss {progress.loss:.3f}, gradient norm {progress.gradient_norm:.2f}")
+    for progress in train(
+        network,
+        batches,
+        optimizer,
+        epochs=1,
+        clip_norm=options.clip_norm,
+        normalise=options.normalise,
+    ):
+        note(
+            f"step {progress.step}: loss {progress.loss:.3f}, gradient norm {progress.gradient_norm:.2f}"
+        )
         if progress.step > 1:  # the first one warms up
             tokens, seconds = tokens + progress.tokens, seconds + progress.seconds
     with tempfile.TemporaryDirectory() as folder:
@@ -88,8 +133,12 @@ def measure(arguments: argparse.Namespace) -> dict:
     network.eval()
     task.predict(network, pairs[:8])
     note(f"8 sentences translated, beam {task.beam}")
-    return {"parts": parts, "peak_gib": peak(), "tokens_per_second": tokens / max(1e-9, seconds),
-            "parameters": sum(parameter.numel() for parameter in network.parameters())}
+    return {
+        "parts": parts,
+        "peak_gib": peak(),
+        "tokens_per_second": tokens / max(1e-9, seconds),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }
 
 
 def made_up_words(letter: str, size: int):
@@ -98,7 +147,9 @@ def made_up_words(letter: str, size: int):
     from ostinato.data.vocabulary import Vocabulary
 
     empty = Vocabulary([])
-    return Words(Vocabulary([f"{letter}{number}" for number in range(size - len(empty))]), tokenized=True)
+    return Words(
+        Vocabulary([f"{letter}{number}" for number in range(size - len(empty))]), tokenized=True
+    )
 
 
 def peak() -> float:

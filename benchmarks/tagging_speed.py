@@ -68,7 +68,10 @@ class Ours:
 
     def tag(self, records: Sequence[Sentence]) -> list[list[int]]:
         self.network.eval()
-        return [paths[0].labels for paths in taggers.search(self.task, self.network, records, probabilities=False)]
+        return [
+            paths[0].labels
+            for paths in taggers.search(self.task, self.network, records, probabilities=False)
+        ]
 
 
 class Plain:
@@ -76,11 +79,22 @@ class Plain:
 
     def __init__(self, ours: Ours):
         task = self.task = ours.task
-        self.network = PlainTagger(len(task.words), len(task.letters), len(task.tags), embedding_size=task.embedding_size,
-                                   character_size=task.character_size, hidden_size=task.hidden_size, dropout=task.dropout)
+        self.network = PlainTagger(
+            len(task.words),
+            len(task.letters),
+            len(task.tags),
+            embedding_size=task.embedding_size,
+            character_size=task.character_size,
+            hidden_size=task.hidden_size,
+            dropout=task.dropout,
+        )
         self.network.load_ostinato(ours.network.state_dict())
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=TRAINING.initial_rate, fused=True)
-        self.rows: list[Row] = [row_of(example.inputs, example.spellings, example.targets) for example in ours.examples]
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=TRAINING.initial_rate, fused=True
+        )
+        self.rows: list[Row] = [
+            row_of(example.inputs, example.spellings, example.targets) for example in ours.examples
+        ]
 
     def train(self, rows: list[list[int]]) -> None:
         self.network.train()
@@ -99,11 +113,17 @@ class Plain:
         self.network.eval()
         examples = [self.task.encode_inputs(record) for record in records]
         rows = [row_of(example.inputs, example.spellings) for example in examples]
-        groups = by_length(examples) if sorts else (range(first, min(first + 32, len(rows))) for first in range(0, len(rows), 32))
+        groups = (
+            by_length(examples)
+            if sorts
+            else (range(first, min(first + 32, len(rows))) for first in range(0, len(rows), 32))
+        )
         found: list[list[int]] = [[] for _ in rows]
         for group in groups:
             words, characters, lengths, _ = batch([rows[place] for place in group])
-            for place, tags in zip(group, self.network.decode(words, characters, lengths), strict=True):
+            for place, tags in zip(
+                group, self.network.decode(words, characters, lengths), strict=True
+            ):
                 found[place] = tags
         return found
 
@@ -113,18 +133,29 @@ class Flair:
 
     def __init__(self, python: str, records: Sequence[Sentence], task: Tagging):
         program = str(Path(__file__).with_name("flair_contender.py"))
-        self.process = subprocess.Popen([python, "-I", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [python, "-I", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         sentences = [[list(record.words), list(record.tags)] for record in records]
-        said = self.ask(sentences=sentences, threads=torch.get_num_threads(), learning_rate=TRAINING.initial_rate,
-                        clip_norm=TRAINING.clip_norm, embedding_size=task.embedding_size, character_size=task.character_size,
-                        hidden_size=task.hidden_size, dropout=task.dropout)
+        said = self.ask(
+            sentences=sentences,
+            threads=torch.get_num_threads(),
+            learning_rate=TRAINING.initial_rate,
+            clip_norm=TRAINING.clip_norm,
+            embedding_size=task.embedding_size,
+            character_size=task.character_size,
+            hidden_size=task.hidden_size,
+            dropout=task.dropout,
+        )
         self.name = f"Flair {said['version']}"
 
     def ask(self, **wanted: Any) -> dict[str, Any]:
         print(json.dumps(wanted), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.process.args[0]} flair_contender.py ended with status {self.process.wait()}")
+            raise SystemExit(
+                f"{self.process.args[0]} flair_contender.py ended with status {self.process.wait()}"
+            )
         return json.loads(line)
 
     def train(self, rows: list[list[int]]) -> float:
@@ -138,7 +169,9 @@ class Flair:
         self.process.wait()
 
 
-def row_of(words: torch.Tensor, spellings: Sequence[Sequence[int]], tags: torch.Tensor | None = None) -> Row:
+def row_of(
+    words: torch.Tensor, spellings: Sequence[Sequence[int]], tags: torch.Tensor | None = None
+) -> Row:
     return words.tolist(), [list(word) for word in spellings], [] if tags is None else tags.tolist()
 
 
@@ -151,23 +184,49 @@ def main() -> None:
     results = {**speed(arguments, file), "file": streamed(arguments, file)}
     print(*setting(arguments), sep="\n")
     plain = results["training"]["plain loop"]
-    print(*table(["training", "tokens/s", "times the plain loop"],
-                 [[name, value, value / plain] for name, value in results["training"].items()]), sep="\n")
+    print(
+        *table(
+            ["training", "tokens/s", "times the plain loop"],
+            [[name, value, value / plain] for name, value in results["training"].items()],
+        ),
+        sep="\n",
+    )
     plain = results["predicting"]["plain loop"]
-    print(*table(["predicting", "tokens/s", "times the plain loop"],
-                 [[name, value, value / plain] for name, value in results["predicting"].items()]), sep="\n")
-    print(f"-log p of one batch, the same weights: {results['losses'][0]:.4f}, plain loop {results['losses'][1]:.4f}; "
-          f"the same tags: {results['same']:.2%} of sentences")
-    print(*table(["file of", "tokens/s", "peak MiB"], [[f"{each['tokens']:,} tokens", each["speed"], each["peak_mib"]]
-                                                         for each in results["file"]]), sep="\n")
+    print(
+        *table(
+            ["predicting", "tokens/s", "times the plain loop"],
+            [[name, value, value / plain] for name, value in results["predicting"].items()],
+        ),
+        sep="\n",
+    )
+    print(
+        f"-log p of one batch, the same weights: {results['losses'][0]:.4f}, plain loop {results['losses'][1]:.4f}; "
+        f"the same tags: {results['same']:.2%} of sentences"
+    )
+    print(
+        *table(
+            ["file of", "tokens/s", "peak MiB"],
+            [
+                [f"{each['tokens']:,} tokens", each["speed"], each["peak_mib"]]
+                for each in results["file"]
+            ],
+        ),
+        sep="\n",
+    )
     write(arguments.output, arguments, results)
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, help="the folder of EWT")
-    parser.add_argument("--batches", type=int, default=15, help="batches of a timed training segment")
-    parser.add_argument("--sentences", type=int, default=600, help="sentences of a timed predicting segment")
+    parser.add_argument(
+        "--batches", type=int, default=15, help="batches of a timed training segment"
+    )
+    parser.add_argument(
+        "--sentences", type=int, default=600, help="sentences of a timed predicting segment"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="timed segments of each kind")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="length of the file to tag")
     parser.add_argument("--threads", type=int, default=None, help="default: what torch takes")
@@ -179,12 +238,25 @@ def read_arguments() -> argparse.Namespace:
 def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     """Tokens a second of each contender, and whether the two that should be are the same function."""
     records = Tagging().read([file], training=True)
-    same = Ours(records, affix_size=0, locked_dropout=False, word_dropout=0.0, character_dropout=0.0, unknown=0.0)
+    same = Ours(
+        records,
+        affix_size=0,
+        locked_dropout=False,
+        word_dropout=0.0,
+        character_dropout=0.0,
+        unknown=0.0,
+    )
     taggers = dict(zip(CONTENDERS, (Ours(records), same, Plain(same)), strict=True))
     judged = records[:: max(1, len(records) // arguments.sentences)]
-    plan = [list(map(int, rows)) for rows in Batches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)]
+    plan = [
+        list(map(int, rows))
+        for rows in Batches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)
+    ]
     losses = [same.loss(plan[0]), taggers["plain loop"].loss(plan[0])]
-    agree = sum(one == other for one, other in zip(same.tag(judged), taggers["plain loop"].tag(judged), strict=True)) / len(judged)
+    agree = sum(
+        one == other
+        for one, other in zip(same.tag(judged), taggers["plain loop"].tag(judged), strict=True)
+    ) / len(judged)
     tokens = sum(len(record.words) for record in judged)
     tag = {name: taggers[name].tag for name in CONTENDERS}
     tag["plain loop, sorted"] = lambda records: taggers["plain loop"].tag(records, sorts=True)
@@ -205,7 +277,12 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
             predicting.setdefault(flair.name, []).append(tokens / flair.tag(judged))
     if flair:
         flair.close()
-    return {"losses": losses, "same": agree, "training": medians(training), "predicting": medians(predicting)}
+    return {
+        "losses": losses,
+        "same": agree,
+        "training": medians(training),
+        "predicting": medians(predicting),
+    }
 
 
 def medians(segments: dict[str, list[float]]) -> dict[str, float]:
@@ -221,20 +298,36 @@ def seconds(act: Callable[[Any], Any], argument: Any) -> float:
 def streamed(arguments: argparse.Namespace, file: str) -> list[dict[str, float]]:
     """A file of so many tokens, and one of a tenth, each tagged by `ostinato predict` in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        ostinato.train("tagging", train=[file], out=f"{folder}/run", time_limit="20s", tensorboard=False)
-        return [tagged(Path(folder), file, tokens) for tokens in (arguments.tokens // 10, arguments.tokens)]
+        ostinato.train(
+            "tagging", train=[file], out=f"{folder}/run", time_limit="20s", tensorboard=False
+        )
+        return [
+            tagged(Path(folder), file, tokens)
+            for tokens in (arguments.tokens // 10, arguments.tokens)
+        ]
 
 
 def tagged(folder: Path, file: str, tokens: int) -> dict[str, float]:
     """Tags a file made of EWT's sentences, again and again, of so many tokens."""
-    sentences = [" ".join(word.replace(" ", "_") for word in record.words) for record in Tagging().read([file])]
+    sentences = [
+        " ".join(word.replace(" ", "_") for word in record.words)
+        for record in Tagging().read([file])
+    ]
     count = written = 0
     with (folder / "long.txt").open("w", encoding="utf-8") as stream:
         while count < tokens:
             stream.write(sentences[written % len(sentences)] + "\n")
             count += sentences[written % len(sentences)].count(" ") + 1
             written += 1
-    spent, peak = cost_of(["predict", str(folder / "run"), str(folder / "long.txt"), "--output", str(folder / "out.conll")])
+    spent, peak = cost_of(
+        [
+            "predict",
+            str(folder / "run"),
+            str(folder / "long.txt"),
+            "--output",
+            str(folder / "out.conll"),
+        ]
+    )
     return {"tokens": count, "seconds": spent, "speed": count / spent, "peak_mib": peak}
 
 

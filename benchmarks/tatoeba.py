@@ -16,7 +16,11 @@ SIZES = {"val": 1000, "test": 2000}  # sentences
 
 def split(path: str, folder: str | Path, *, longest: int) -> None:
     parts: dict[str, list[tuple[str, str]]] = {"train": [], **{part: [] for part in SIZES}}
-    texts = {english: french for english, french in english_to_french(path).items() if len(english.split()) <= longest}
+    texts = {
+        english: french
+        for english, french in english_to_french(path).items()
+        if len(english.split()) <= longest
+    }
     held_back = parts_of_test(texts)
     for english, french in texts.items():
         part = held_back.get(english, "train")

@@ -42,7 +42,13 @@ def print_profile(arguments: argparse.Namespace) -> None:
     for cell in arguments.cells:
         for feeding, precision in ((False, "float32"), (False, "bfloat16"), (True, "float32")):
             name = f"{cell}{', input feeding' if feeding else ''}{NARROW if precision == 'bfloat16' else ''}"
-            spec = {"cell": cell, "input_feeding": feeding, "output_precision": precision, **sizes, **vars(arguments)}
+            spec = {
+                "cell": cell,
+                "input_feeding": feeding,
+                "output_precision": precision,
+                **sizes,
+                **vars(arguments),
+            }
             results[name] = profile(Ostinato(spec), batches, arguments.repeats)
             print(*shares(name, results[name], sum(tokens) / len(tokens)), sep="\n")
     write(arguments.output, arguments, {"milliseconds_a_step": results})
@@ -92,7 +98,11 @@ class Border:
         return self.cut[-1]
 
     def backward(self) -> None:
-        pairs = [(made, cut.grad) for made, cut in zip(self.made, self.cut, strict=True) if cut.grad is not None]
+        pairs = [
+            (made, cut.grad)
+            for made, cut in zip(self.made, self.cut, strict=True)
+            if cut.grad is not None
+        ]
         torch.autograd.backward([made for made, _ in pairs], [gradient for _, gradient in pairs])
 
 
@@ -111,8 +121,14 @@ def step(contender: Ostinato, batch: Batch, spent: dict[str, float]) -> None:
     hidden = take_apart(network, batch, part)
     wanted = batch.targets.flatten()
     with timing(spent, "output layer and loss"):
-        total = linear_cross_entropy(hidden.flatten(0, 1), network.decoder.output.weight, network.decoder.output.bias, wanted,
-                                     label_smoothing=network.label_smoothing, precision=network.output_precision)  # fmt: skip
+        total = linear_cross_entropy(
+            hidden.flatten(0, 1),
+            network.decoder.output.weight,
+            network.decoder.output.bias,
+            wanted,
+            label_smoothing=network.label_smoothing,
+            precision=network.output_precision,
+        )
         total = total / int((wanted != IGNORE).sum())
     with timing(spent, "output layer and loss, backward"):
         total.backward()
@@ -124,17 +140,29 @@ def step(contender: Ostinato, batch: Batch, spent: dict[str, float]) -> None:
         optimizer.step()
 
 
-def take_apart(network: Any, batch: Batch, part: Callable[[str, Callable[[], State]], State]) -> Tensor:
+def take_apart(
+    network: Any, batch: Batch, part: Callable[[str, Callable[[], State]], State]
+) -> Tensor:
     """EncoderDecoder.hidden, in pieces."""
     decoder, given = network.decoder, shift(batch.targets, network.bos)
     state = part("encoder, attention's keys", lambda: network.start(batch))
     if decoder.input_feeding:
         return part("decoder: recurrence and attention", lambda: decoder(given, state)[0])
-    outputs = part("decoder: recurrence", lambda: decoder.recurrent(decoder.dropout(decoder.embedding(given)), None, state.recurrent)[0])
-    return part("decoder: attention", lambda: decoder.output_dropout(decoder.look(outputs, state.memory)[0]))
+    outputs = part(
+        "decoder: recurrence",
+        lambda: decoder.recurrent(decoder.dropout(decoder.embedding(given)), None, state.recurrent)[
+            0
+        ],
+    )
+    return part(
+        "decoder: attention", lambda: decoder.output_dropout(decoder.look(outputs, state.memory)[0])
+    )
 
 
 def shares(name: str, parts: dict[str, float], tokens: float) -> Iterator[str]:
     whole = sum(parts.values())
     rows = [[part, value, f"{value / whole:.1%}"] for part, value in parts.items()]
-    yield from table([name, "ms a step", "share"], [*rows, ["whole step", whole, f"{1000 * tokens / whole:,.0f} tokens/s"]])
+    yield from table(
+        [name, "ms a step", "share"],
+        [*rows, ["whole step", whole, f"{1000 * tokens / whole:,.0f} tokens/s"]],
+    )

@@ -60,31 +60,63 @@ SEARCHES = {"greedy": 1, "beam 5": 5}
 
 
 def contenders() -> list[Contender]:
-    return [Contender("Ostinato", "ostinato", False), Contender("Ostinato, input feeding", "ostinato", True),
-            Contender(f"Ostinato{NARROW}", "ostinato", False, output_precision="bfloat16"),
-            Contender(f"Ostinato, input feeding{NARROW}", "ostinato", True, output_precision="bfloat16"),
-            Contender(BASE, "plain", True), Contender("plain loop", "plain", False),
-            Contender("plain, whole target", "plain", False, whole_target=True),
-            Contender("JoeyNMT, input feeding", "joeynmt", True)]  # fmt: skip
+    return [
+        Contender("Ostinato", "ostinato", False),
+        Contender("Ostinato, input feeding", "ostinato", True),
+        Contender(f"Ostinato{NARROW}", "ostinato", False, output_precision="bfloat16"),
+        Contender(
+            f"Ostinato, input feeding{NARROW}", "ostinato", True, output_precision="bfloat16"
+        ),
+        Contender(BASE, "plain", True),
+        Contender("plain loop", "plain", False),
+        Contender("plain, whole target", "plain", False, whole_target=True),
+        Contender("JoeyNMT, input feeding", "joeynmt", True),
+    ]
 
 
 class Worker:
     """A contender's process: `ask` sends it something to do and waits for the answer."""
 
-    def __init__(self, contender: Contender, arguments: argparse.Namespace, cell: str, work: Path, sizes: dict[str, int]):
+    def __init__(
+        self,
+        contender: Contender,
+        arguments: argparse.Namespace,
+        cell: str,
+        work: Path,
+        sizes: dict[str, int],
+    ):
         self.contender, self.errors = contender, tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by close)
         python = arguments.joeynmt_python if contender.program == "joeynmt" else sys.executable
         if python is None:
             raise Failed("no --joeynmt-python given")
         if contender.program == "joeynmt" and arguments.embedding_size != arguments.hidden_size:
             raise Failed("ties its output layer only to embeddings as wide as the hidden layer")
-        spec = {"cell": cell, "input_feeding": contender.input_feeding, "whole_target": contender.whole_target,
-                "output_precision": contender.output_precision, **sizes,
-                **{name: getattr(arguments, name) for name in ("embedding_size", "hidden_size", "dropout", "label_smoothing",
-                                                               "learning_rate", "clip_norm")}}  # fmt: skip
+        spec = {
+            "cell": cell,
+            "input_feeding": contender.input_feeding,
+            "whole_target": contender.whole_target,
+            "output_precision": contender.output_precision,
+            **sizes,
+            **{
+                name: getattr(arguments, name)
+                for name in (
+                    "embedding_size",
+                    "hidden_size",
+                    "dropout",
+                    "label_smoothing",
+                    "learning_rate",
+                    "clip_norm",
+                )
+            },
+        }
         program = Path(__file__).with_name("translation_worker.py")
-        self.process = subprocess.Popen([python, str(program), contender.program, str(work), json.dumps(spec)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)  # fmt: skip
+        self.process = subprocess.Popen(
+            [python, str(program), contender.program, str(work), json.dumps(spec)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+        )
 
     def ask(self, do: str, **wanted: Any) -> dict[str, Any]:
         with contextlib.suppress(BrokenPipeError):  # it ended; why, its last words say
@@ -123,30 +155,72 @@ def main() -> None:
     for cell, measured in results.items():
         print(*training_table(cell, measured, references), sep="\n")
         print(*decoding_table(cell, measured), sep="\n")
-    write(arguments.output, arguments, {"sizes": sizes, "results": {
-        cell: {each.name: as_json(each, references) for each in measured} for cell, measured in results.items()}})
+    write(
+        arguments.output,
+        arguments,
+        {
+            "sizes": sizes,
+            "results": {
+                cell: {each.name: as_json(each, references) for each in measured}
+                for cell, measured in results.items()
+            },
+        },
+    )
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, help="the folder of Multi30k")
     parser.add_argument("--pair", default="de-en", help="source-target")
     parser.add_argument("--cells", nargs="+", default=["gru", "lstm"], choices=["gru", "lstm"])
-    parser.add_argument("--vocabulary-size", type=int, default=8000, help="subwords of each language")
-    parser.add_argument("--embedding-size", type=int, default=512, help="of both; JoeyNMT needs that of the hidden layer to tie the output")
-    parser.add_argument("--hidden-size", type=int, default=512, help="of the decoder; the encoder has half of it in each direction")
+    parser.add_argument(
+        "--vocabulary-size", type=int, default=8000, help="subwords of each language"
+    )
+    parser.add_argument(
+        "--embedding-size",
+        type=int,
+        default=512,
+        help="of both; JoeyNMT needs that of the hidden layer to tie the output",
+    )
+    parser.add_argument(
+        "--hidden-size",
+        type=int,
+        default=512,
+        help="of the decoder; the encoder has half of it in each direction",
+    )
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--label-smoothing", type=float, default=0.1)
     parser.add_argument("--learning-rate", type=float, default=0.001)
     parser.add_argument("--clip-norm", type=float, default=1.0)
-    parser.add_argument("--batch-size", type=int, default=64, help="sentences a batch, of similar length")
-    parser.add_argument("--batches", type=int, default=10, help="batches of a timed training segment")
-    parser.add_argument("--sentences", type=int, default=200, help="sentences of a timed decoding segment")
+    parser.add_argument(
+        "--batch-size", type=int, default=64, help="sentences a batch, of similar length"
+    )
+    parser.add_argument(
+        "--batches", type=int, default=10, help="batches of a timed training segment"
+    )
+    parser.add_argument(
+        "--sentences", type=int, default=200, help="sentences of a timed decoding segment"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="timed segments of each kind")
-    parser.add_argument("--minutes", type=float, default=3.0, help="training of the weights that all decode with, for each kind of network")
-    parser.add_argument("--threads", type=int, default=None, help="of each contender (default: what torch takes)")
-    parser.add_argument("--joeynmt-python", help="the Python of an environment that has joeynmt and safetensors")
-    parser.add_argument("--profile", action="store_true", help="print where Ostinato's training time goes, and nothing else")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=3.0,
+        help="training of the weights that all decode with, for each kind of network",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=None, help="of each contender (default: what torch takes)"
+    )
+    parser.add_argument(
+        "--joeynmt-python", help="the Python of an environment that has joeynmt and safetensors"
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="print where Ostinato's training time goes, and nothing else",
+    )
     parser.add_argument("--output", help="also write everything to this JSON file")
     arguments = parser.parse_args()
     if arguments.threads is None:
@@ -166,19 +240,32 @@ def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, dict[st
     task.fit(records)
     examples = [task.encode(record) for record in records]
     batches = Batches(examples, batch_size=arguments.batch_size, seed=1)
-    lists = [[(examples[row].inputs.tolist(), examples[row].targets.tolist()) for row in rows] for rows in batches.plan(0)]
+    lists = [
+        [(examples[row].inputs.tolist(), examples[row].targets.tolist()) for row in rows]
+        for rows in batches.plan(0)
+    ]
     lists = [list(map(list, zip(*rows, strict=True))) for rows in lists]
     test = task.read(parallel(arguments.data, "test_2016_flickr", arguments.pair))
     test = test[:: max(1, len(test) // arguments.sentences)][: arguments.sentences]
     sources = sorted((task.encode(record).inputs.tolist() for record in test), key=len)
     path = scratch / "work.json"
-    path.write_text(json.dumps({"threads": arguments.threads, "batches": lists[: arguments.batches], "lessons": lists[arguments.batches :],
-                                "sources": sources}))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                "threads": arguments.threads,
+                "batches": lists[: arguments.batches],
+                "lessons": lists[arguments.batches :],
+                "sources": sources,
+            }
+        )
+    )
     tokens = [sum(map(len, targets)) for _, targets in lists[: arguments.batches]]
     return path, {"source_size": len(task.source), "target_size": len(task.target)}, tokens
 
 
-def run(arguments: argparse.Namespace, cell: str, work: Path, sizes: dict[str, int]) -> list[Contender]:
+def run(
+    arguments: argparse.Namespace, cell: str, work: Path, sizes: dict[str, int]
+) -> list[Contender]:
     """All contenders with one kind of cell, measured in turns."""
     measured, workers = contenders(), []
     try:
@@ -237,10 +324,14 @@ def note(worker: Worker, what: str, wanted: dict[str, Any], *, timed: bool) -> N
         contender.found[what] = answer.get("tokens", [])
 
 
-def give_weights(arguments: argparse.Namespace, cell: str, work: Path, workers: Sequence[Worker]) -> None:
+def give_weights(
+    arguments: argparse.Namespace, cell: str, work: Path, workers: Sequence[Worker]
+) -> None:
     """The same trained weights to all contenders of a kind (with and without input feeding)."""
     for feeding in (False, True):
-        say(f"{cell}: training the weights to decode with, input feeding {feeding}, {arguments.minutes:g} minutes")
+        say(
+            f"{cell}: training the weights to decode with, input feeding {feeding}, {arguments.minutes:g} minutes"
+        )
         path = str(work.with_name(f"{cell}-{feeding}.safetensors"))
         alike = [worker for worker in running(workers) if worker.contender.input_feeding is feeding]
         teacher = next(worker for worker in alike if worker.contender.program == "ostinato")
@@ -252,7 +343,9 @@ def give_weights(arguments: argparse.Namespace, cell: str, work: Path, workers: 
                 worker.contender.failed = str(failure)
 
 
-def training_table(cell: str, measured: Sequence[Contender], references: Sequence[int]) -> Iterator[str]:
+def training_table(
+    cell: str, measured: Sequence[Contender], references: Sequence[int]
+) -> Iterator[str]:
     tokens, base = sum(references), by_name(measured, BASE).median("training")
     rows = []
     for each in measured:
@@ -260,9 +353,26 @@ def training_table(cell: str, measured: Sequence[Contender], references: Sequenc
             rows.append([each.name, "did not run", "", "", "", "", ""])
             continue
         seconds = each.median("training")
-        rows.append([each.name, number(each.parameters), number(tokens / seconds), number(base / seconds),
-                     number(same_network(measured, each, "training") / seconds), number(each.peaks["training"]), f"{each.loss:.4f}"])
-    columns = ["training", "parameters", "tokens/s", "times the plain loop", "times the same network", "peak MiB", "same batch's loss"]
+        rows.append(
+            [
+                each.name,
+                number(each.parameters),
+                number(tokens / seconds),
+                number(base / seconds),
+                number(same_network(measured, each, "training") / seconds),
+                number(each.peaks["training"]),
+                f"{each.loss:.4f}",
+            ]
+        )
+    columns = [
+        "training",
+        "parameters",
+        "tokens/s",
+        "times the plain loop",
+        "times the same network",
+        "peak MiB",
+        "same batch's loss",
+    ]
     yield from table(columns, rows, f"{cell}: training")
     yield from (f"{each.name} did not run: {each.failed}" for each in measured if each.failed)
 
@@ -274,13 +384,38 @@ def decoding_table(cell: str, measured: Sequence[Contender]) -> Iterator[str]:
         for each in measured:
             if not each.segments.get(what) or each.failed:
                 continue
-            seconds, sentences, tokens = each.median(what), len(each.found[what]), sum(map(len, each.found[what]))
+            seconds, sentences, tokens = (
+                each.median(what),
+                len(each.found[what]),
+                sum(map(len, each.found[what])),
+            )
             twin = plain_twin(measured, each)
-            alike = sum(ours == theirs for ours, theirs in zip(each.found[what], twin.found.get(what, []), strict=False))
-            rows.append([f"{what}: {each.name}", sentences / seconds, tokens / seconds, base.median(what) / seconds,
-                         twin.median(what) / seconds, each.peaks[what], tokens / sentences, f"{alike} of {sentences}"])  # fmt: skip
-    columns = ["decoding", "sentences/s", "tokens/s", "times the plain loop", "times the same network", "peak MiB", "tokens a sentence",
-               "same as plain"]  # fmt: skip
+            alike = sum(
+                ours == theirs
+                for ours, theirs in zip(each.found[what], twin.found.get(what, []), strict=False)
+            )
+            rows.append(
+                [
+                    f"{what}: {each.name}",
+                    sentences / seconds,
+                    tokens / seconds,
+                    base.median(what) / seconds,
+                    twin.median(what) / seconds,
+                    each.peaks[what],
+                    tokens / sentences,
+                    f"{alike} of {sentences}",
+                ]
+            )
+    columns = [
+        "decoding",
+        "sentences/s",
+        "tokens/s",
+        "times the plain loop",
+        "times the same network",
+        "peak MiB",
+        "tokens a sentence",
+        "same as plain",
+    ]
     yield from table(columns, rows, f"{cell}: decoding")
 
 
@@ -290,7 +425,11 @@ def by_name(measured: Sequence[Contender], name: str) -> Contender:
 
 def plain_twin(measured: Sequence[Contender], contender: Contender) -> Contender:
     """The plain loop of the same network: with input feeding, or without."""
-    return next(each for each in measured if each.program == "plain" and each.input_feeding is contender.input_feeding)
+    return next(
+        each
+        for each in measured
+        if each.program == "plain" and each.input_feeding is contender.input_feeding
+    )
 
 
 def same_network(measured: Sequence[Contender], contender: Contender, what: str) -> float:
@@ -298,9 +437,20 @@ def same_network(measured: Sequence[Contender], contender: Contender, what: str)
 
 
 def as_json(contender: Contender, references: Sequence[int]) -> dict[str, Any]:
-    decoded = {what: {"sentences": len(found), "tokens": sum(map(len, found))} for what, found in contender.found.items() if found}
-    return {"parameters": contender.parameters, "failed": contender.failed, "loss": contender.loss, "seconds": contender.segments,
-            "training_tokens": sum(references), "decoded": decoded, "peak_mib": contender.peaks}  # fmt: skip
+    decoded = {
+        what: {"sentences": len(found), "tokens": sum(map(len, found))}
+        for what, found in contender.found.items()
+        if found
+    }
+    return {
+        "parameters": contender.parameters,
+        "failed": contender.failed,
+        "loss": contender.loss,
+        "seconds": contender.segments,
+        "training_tokens": sum(references),
+        "decoded": decoded,
+        "peak_mib": contender.peaks,
+    }
 
 
 def say(text: str) -> None:

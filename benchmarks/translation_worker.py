@@ -19,8 +19,10 @@ import torch
 from memory import forget_peak, peak_mib
 
 CONTENDERS = {
-    "ostinato": ("ostinato_contender", "Ostinato"), "plain": ("plain_seq2seq", "Plain"), "joeynmt": ("joeynmt_contender", "JoeyNMT"),
-}  # fmt: skip
+    "ostinato": ("ostinato_contender", "Ostinato"),
+    "plain": ("plain_seq2seq", "Plain"),
+    "joeynmt": ("joeynmt_contender", "JoeyNMT"),
+}
 
 
 def main() -> None:

@@ -38,7 +38,17 @@ from setting import add_sets, find, flags, tell
 NETWORKS = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
 SIGNS = ("signs", "signs-apart")
 FOLDS = 5
-COLUMNS = ["set", "model", "seed", "accuracy", "95 % interval", "macro F1", "clips tested", "linear, flattened: accuracy", "seconds"]
+COLUMNS = [
+    "set",
+    "model",
+    "seed",
+    "accuracy",
+    "95 % interval",
+    "macro F1",
+    "clips tested",
+    "linear, flattened: accuracy",
+    "seconds",
+]
 
 
 def main() -> None:
@@ -50,12 +60,21 @@ def main() -> None:
         for model in arguments.models:
             for seed in arguments.seeds:
                 rows.append((trees if model == "trees" else measure)(arguments, name, model, seed))
-                print(f"{name}, {model}, seed {seed}: accuracy {rows[-1]['accuracy']:.4f}", file=sys.stderr, flush=True)
+                print(
+                    f"{name}, {model}, seed {seed}: accuracy {rows[-1]['accuracy']:.4f}",
+                    file=sys.stderr,
+                    flush=True,
+                )
     tell(arguments, COLUMNS, [cells(row) for row in rows], {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = flags(__doc__, runs="runs/video", data="the folder of the sets; the sample needs none", needs_data=False)
+    parser = flags(
+        __doc__,
+        runs="runs/video",
+        data="the folder of the sets; the sample needs none",
+        needs_data=False,
+    )
     add_sets(parser, ["sample", *SIGNS], chosen=["sample"], seeds=[1])
     parser.add_argument("--models", nargs="+", choices=[*NETWORKS, "trees"], default=list(NETWORKS))
     parser.add_argument("--epochs", type=float, help="instead of the task's own number")
@@ -74,21 +93,37 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
     seconds = 0.0
     settings = {} if arguments.epochs is None else {"epochs": arguments.epochs}
     with tempfile.TemporaryDirectory() as folder:
-        for place, files in enumerate(folds(arguments, name, Path(folder)) if name in SIGNS else [{}]):
+        for place, files in enumerate(
+            folds(arguments, name, Path(folder)) if name in SIGNS else [{}]
+        ):
             out = f"{arguments.runs}/{name}-{model}-{seed}-{place}"
-            trained = ostinato.train("video", **files, out=out, overwrite=True, model=model, seed=seed, **settings)
+            trained = ostinato.train(
+                "video", **files, out=out, overwrite=True, model=model, seed=seed, **settings
+            )
             records = trained.task.read(files["test"] if files else [str(sample("video")["test"])])
-            for metric, each in trained.task.measure(trained.network, records, trained.task.predict(trained.network, records)).items():
+            for metric, each in trained.task.measure(
+                trained.network, records, trained.task.predict(trained.network, records)
+            ).items():
                 counts[metric] += each
             linear += load_baseline(trained.folder, trained.task).measure(records)["accuracy"]
             seconds += trained.report["seconds"]
     return as_row(name, model, seed, counts, corpus_score(METRICS["accuracy"], linear), seconds)
 
 
-def as_row(name: str, model: str, seed: int, counts: dict[str, list], linear: float, seconds: float) -> dict[str, Any]:
+def as_row(
+    name: str, model: str, seed: int, counts: dict[str, list], linear: float, seconds: float
+) -> dict[str, Any]:
     scores = {metric: corpus_score(METRICS[metric], each) for metric, each in counts.items()}
-    return {"set": name, "model": model, "seed": seed, **scores, "interval": list(interval(METRICS["accuracy"], counts["accuracy"])),
-            "examples": len(counts["accuracy"]), "linear": linear, "seconds": seconds}  # fmt: skip
+    return {
+        "set": name,
+        "model": model,
+        "seed": seed,
+        **scores,
+        "interval": list(interval(METRICS["accuracy"], counts["accuracy"])),
+        "examples": len(counts["accuracy"]),
+        "linear": linear,
+        "seconds": seconds,
+    }
 
 
 def trees(arguments: argparse.Namespace, name: str, model: str, seed: int) -> dict[str, Any]:
@@ -108,7 +143,9 @@ def trees(arguments: argparse.Namespace, name: str, model: str, seed: int) -> di
 
 
 def signs(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    with np.load(find(f"{arguments.data}/frames_signs_hello_thanks_iloveyou", "keypoints.npz")) as arrays:
+    with np.load(
+        find(f"{arguments.data}/frames_signs_hello_thanks_iloveyou", "keypoints.npz")
+    ) as arrays:
         return arrays["X"], arrays["y"], arrays["labels"]
 
 
@@ -117,14 +154,18 @@ def seen_in(arguments: argparse.Namespace) -> str:
     x, y, _ = signs(arguments)
     hand = (x[..., 132:] != 0).any(-1)
     wrists = x[..., :132].reshape(*x.shape[:2], 33, 4)[:, :, [15, 16]]
-    wrist = ((wrists[..., 1] < 1) & (wrists[..., 3] > 0.5)).any((1, 2))  # within the picture, and likely to be visible
+    wrist = ((wrists[..., 1] < 1) & (wrists[..., 3] > 0.5)).any(
+        (1, 2)
+    )  # within the picture, and likely to be visible
     mean = x.mean(1)
     mean = (mean - mean.mean(0)) / (mean.std(0) + 1e-3)
     apart = np.square(mean[:, None] - mean).sum(-1)
     np.fill_diagonal(apart, np.inf)
     beside = np.abs(apart.argmin(1) - np.arange(len(y))) == 1
-    return (f"signs: a hand in {hand.mean():.0%} of the frames, {hand.any(1).sum()} of {len(y)} clips; a wrist in {wrist.sum()} clips; "
-            f"the clip most alike in its mean is the one before or behind for {beside.mean():.0%}")
+    return (
+        f"signs: a hand in {hand.mean():.0%} of the frames, {hand.any(1).sum()} of {len(y)} clips; a wrist in {wrist.sum()} clips; "
+        f"the clip most alike in its mean is the one before or behind for {beside.mean():.0%}"
+    )
 
 
 def fold_of(y: np.ndarray, name: str) -> np.ndarray:
@@ -148,7 +189,11 @@ def folds(arguments: argparse.Namespace, name: str, folder: Path) -> Iterator[di
     fold = fold_of(y, name)
     for number_ in range(FOLDS):
         rest = np.flatnonzero(fold != number_)
-        parts = {"train": rest[np.arange(len(rest)) % 8 > 0], "dev": rest[::8], "test": np.flatnonzero(fold == number_)}
+        parts = {
+            "train": rest[np.arange(len(rest)) % 8 > 0],
+            "dev": rest[::8],
+            "test": np.flatnonzero(fold == number_),
+        }
         files = {}
         for part, rows in parts.items():
             files[part] = [str(folder / f"{part}-{number_}.npz")]
@@ -158,8 +203,17 @@ def folds(arguments: argparse.Namespace, name: str, folder: Path) -> Iterator[di
 
 def cells(row: dict[str, Any]) -> list[Any]:
     low, high = row["interval"]
-    return [row["set"], row["model"], row["seed"], row["accuracy"], f"{number(low)} .. {number(high)}", row["f1"], row["examples"],
-            row["linear"], row["seconds"]]  # fmt: skip
+    return [
+        row["set"],
+        row["model"],
+        row["seed"],
+        row["accuracy"],
+        f"{number(low)} .. {number(high)}",
+        row["f1"],
+        row["examples"],
+        row["linear"],
+        row["seconds"],
+    ]
 
 
 if __name__ == "__main__":

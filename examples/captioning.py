@@ -16,14 +16,18 @@ from ostinato.data.samples import sample
 def main(run: str = "runs/example-captioning") -> None:
     model = ostinato.train("captioning", out=run, overwrite=True)
     scores, beside = model.report["metrics"], model.report["baseline"]
-    print(f"BLEU {scores['bleu']:.1f}, exact match {scores['exact_match']:.1%}; "
-          f"{beside['name']}: BLEU {beside['metrics']['bleu']:.1f}, exact match {beside['metrics']['exact_match']:.1%}")
+    print(
+        f"BLEU {scores['bleu']:.1f}, exact match {scores['exact_match']:.1%}; "
+        f"{beside['name']}: BLEU {beside['metrics']['bleu']:.1f}, exact match {beside['metrics']['exact_match']:.1%}"
+    )
 
     test = str(sample("captioning")["test"])
     for record in model.task.read([test])[::60]:
         [answer] = model.predictions([record.image])
-        print(f"{answer.text} ({answer.details['log_probability']:.1f}); its name is {record.captions[0]}: "
-              f"{model.score([(record.image, record.captions[0])])[0]:.1f}")
+        print(
+            f"{answer.text} ({answer.details['log_probability']:.1f}); its name is {record.captions[0]}: "
+            f"{model.score([(record.image, record.captions[0])])[0]:.1f}"
+        )
 
     save(predict(model, [test]), f"{run}/page.html")
     print(f"all test pictures beside their captions: {run}/page.html")

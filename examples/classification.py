@@ -14,16 +14,29 @@ from ostinato.commands.compare import compare
 def main(run: str = "runs/example-classification") -> None:
     model = ostinato.train("classification", out=run, overwrite=True)
     scores, intervals = model.report["metrics"], model.report["intervals"]
-    print(f"accuracy {scores['accuracy']:.1%}, 95 % interval {intervals['accuracy'][0]:.1%} to {intervals['accuracy'][1]:.1%}; "
-          f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.1%}")
-    print(f"calibration error {scores['calibration_error']:.3f}; who is taken for whom: {run}/confusion.png")
+    print(
+        f"accuracy {scores['accuracy']:.1%}, 95 % interval {intervals['accuracy'][0]:.1%} to {intervals['accuracy'][1]:.1%}; "
+        f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.1%}"
+    )
+    print(
+        f"calibration error {scores['calibration_error']:.3f}; who is taken for whom: {run}/confusion.png"
+    )
 
-    reviews = ["a warm , funny and wonderful film . see it .", "two hours of my life wasted on this mess ."]
+    reviews = [
+        "a warm , funny and wonderful film . see it .",
+        "two hours of my life wasted on this mess .",
+    ]
     for review, answer in zip(reviews, model.predictions(reviews), strict=True):
         print(f"{answer.text}, {answer.details['probabilities'][answer.text]:.0%}: {review}")
     print(model.score([(reviews[0], "positive"), (reviews[0], "negative")]))  # log-probabilities
 
-    result = compare("classification", models="most-frequent,convolution,gru", out=f"{run}-compare", time_limit="20s", overwrite=True)
+    result = compare(
+        "classification",
+        models="most-frequent,convolution,gru",
+        out=f"{run}-compare",
+        time_limit="20s",
+        overwrite=True,
+    )
     for row in result["models"]:
         print(f"{row['model']:<15} {row['score']:.3f}  {row['seconds']:.0f} s")
 

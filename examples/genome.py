@@ -14,17 +14,32 @@ from ostinato.commands.compare import compare
 def main(run: str = "runs/example-genome") -> None:
     model = ostinato.train("genome", out=run, overwrite=True)
     scores, intervals = model.report["metrics"], model.report["intervals"]
-    print(f"accuracy {scores['accuracy']:.3f}, 95 % interval {intervals['accuracy'][0]:.3f} to {intervals['accuracy'][1]:.3f}; "
-          f"AUROC {scores['auroc']:.3f}")
-    print(f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.3f}")
+    print(
+        f"accuracy {scores['accuracy']:.3f}, 95 % interval {intervals['accuracy'][0]:.3f} to {intervals['accuracy'][1]:.3f}; "
+        f"AUROC {scores['auroc']:.3f}"
+    )
+    print(
+        f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.3f}"
+    )
 
     sequence = "TTCTATGAGAAACGTGGCATTGTGCGCAAGGTGGGCCCCGCGGGACGGGGCAGCTCCGGG"  # an exon ends, and an intron begins with GT
     answer = model.predictions([sequence])[0]
     print(answer.text)  # BED: name, start, end, label, score
-    print({label: round(probability, 3) for label, probability in answer.details["probabilities"].items()})
+    print(
+        {
+            label: round(probability, 3)
+            for label, probability in answer.details["probabilities"].items()
+        }
+    )
     print(model.score([(sequence, "EI"), (sequence, "IE"), (sequence, "N")]))  # log-probabilities
 
-    result = compare("genome", models="most-frequent,convolution,gru", out=f"{run}-compare", time_limit="20s", overwrite=True)
+    result = compare(
+        "genome",
+        models="most-frequent,convolution,gru",
+        out=f"{run}-compare",
+        time_limit="20s",
+        overwrite=True,
+    )
     for row in result["models"]:
         print(f"{row['model']:<15} {row['score']:.3f}  {row['seconds']:.0f} s")
 

@@ -13,8 +13,10 @@ import ostinato
 def main(run: str = "runs/example-language") -> None:
     model = ostinato.train("language", out=run, overwrite=True)
     scores, baseline = model.report["metrics"], model.report["baseline"]
-    print(f"perplexity {scores['perplexity']:.2f}, {scores['bits_per_character']:.2f} bits a character; "
-          f"{baseline['name']}: {baseline['metrics']['perplexity']:.2f}")
+    print(
+        f"perplexity {scores['perplexity']:.2f}, {scores['bits_per_character']:.2f} bits a character; "
+        f"{baseline['name']}: {baseline['metrics']['perplexity']:.2f}"
+    )
 
     print("ROMEO:" + model.generate(prompt="ROMEO:", length=300, temperature=0.8, seed=2)[0])
     lines = ["What is thy name?", "Name thy is what?"]

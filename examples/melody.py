@@ -17,13 +17,17 @@ from ostinato.data.abc_text import abc_text
 def main(run: str = "runs/example-melody") -> None:
     model = ostinato.train("melody", out=run, overwrite=True)
     scores, baseline = model.report["metrics"], model.report["baseline"]
-    print(f"{scores['nll_per_step']:.3f} nats a step; {baseline['name']}: {baseline['metrics']['nll_per_step']:.3f}")
+    print(
+        f"{scores['nll_per_step']:.3f} nats a step; {baseline['name']}: {baseline['metrics']['nll_per_step']:.3f}"
+    )
 
     for kind in ("jig", "waltz"):
         (tune,) = model.generate(condition=kind, temperature=0.7, seed=4)
         print(abc_text(tune, model.task.steps_per_quarter))
 
-    (tune,) = model.generate(prompt="X:1\nM:3/4\nL:1/8\nK:G\nD2|G4 BG|B4 A2|G4 E2|D4", length=96, temperature=0.7)
+    (tune,) = model.generate(
+        prompt="X:1\nM:3/4\nL:1/8\nK:G\nD2|G4 BG|B4 A2|G4 E2|D4", length=96, temperature=0.7
+    )
     kinds = (".abc", ".png", ".wav", *((".mid",) if importlib.util.find_spec("symusic") else ()))
     for kind in kinds:
         print("wrote", *model.task.save_generated([tune], Path(run) / f"tune{kind}"))

@@ -18,8 +18,14 @@ def main(run: str = "runs/example-tagging") -> None:
     print(f"{report['baseline']['name']}: {report['baseline']['metrics']['accuracy']:.3f}")
 
     print(model.predict(["The old man the boat ."])[0])
-    print(model.score([(["They", "can", "fish", "."], ["PRON", "AUX", "VERB", "PUNCT"]),
-                       (["They", "can", "fish", "."], ["PRON", "VERB", "NOUN", "PUNCT"])]))  # fmt: skip
+    print(
+        model.score(
+            [
+                (["They", "can", "fish", "."], ["PRON", "AUX", "VERB", "PUNCT"]),
+                (["They", "can", "fish", "."], ["PRON", "VERB", "NOUN", "PUNCT"]),
+            ]
+        )
+    )
 
     several = ostinato.load(run, k_best=3)
     for answer in several.predictions([["They", "can", "fish", "."]]):

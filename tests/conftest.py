@@ -12,7 +12,17 @@ from typing import NamedTuple
 import pytest
 
 WORDS = ["one", "two", "three", "four", "five", "six"]
-TINY = ["--hidden-size", "8", "--embedding-size", "6", "--unit", "word", "--epochs", "1", "--no-tensorboard"]
+TINY = [
+    "--hidden-size",
+    "8",
+    "--embedding-size",
+    "6",
+    "--unit",
+    "word",
+    "--epochs",
+    "1",
+    "--no-tensorboard",
+]
 
 
 class Outcome(NamedTuple):
@@ -23,13 +33,17 @@ class Outcome(NamedTuple):
     err: str
 
 
-def write_toy(folder: Path, count: int = 20, *, seed: int = 0, stem: str = "train", longest: int = 5) -> list[str]:
+def write_toy(
+    folder: Path, count: int = 20, *, seed: int = 0, stem: str = "train", longest: int = 5
+) -> list[str]:
     """folder/train.src and train.tgt: "two five" and, upside down, "FIVE TWO"; gives their names."""
     chance = random.Random(seed)
     sources = [chance.choices(WORDS, k=chance.randint(1, longest)) for _ in range(count)]
     files = [folder / f"{stem}.src", folder / f"{stem}.tgt"]
     files[0].write_text("".join(" ".join(words) + "\n" for words in sources))
-    files[1].write_text("".join(" ".join(word.upper() for word in reversed(words)) + "\n" for words in sources))
+    files[1].write_text(
+        "".join(" ".join(word.upper() for word in reversed(words)) + "\n" for words in sources)
+    )
     return [str(file) for file in files]
 
 
@@ -51,7 +65,9 @@ def trained(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("trained")
     files = write_toy(folder)
-    assert main(["train", "translation", "--train", *files, "--out", str(folder / "run"), *TINY]) == 0
+    assert (
+        main(["train", "translation", "--train", *files, "--out", str(folder / "run"), *TINY]) == 0
+    )
     return folder / "run"
 
 
@@ -81,7 +97,12 @@ def refused(tmp_path, monkeypatch, ostinato) -> Callable[..., None]:
     """refused(made, "train ... --out new", "bad.tsv:3: no label", make): in a folder that has all that the folder `made` has, and what
     make() adds, the command is refused with a line that has these words, or that this pattern matches."""
 
-    def check(made: Path, command: str, message: str | re.Pattern, make: Callable[[], object] = lambda: None) -> None:
+    def check(
+        made: Path,
+        command: str,
+        message: str | re.Pattern,
+        make: Callable[[], object] = lambda: None,
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         for path in made.iterdir():
             (tmp_path / path.name).symlink_to(path)
@@ -89,7 +110,9 @@ def refused(tmp_path, monkeypatch, ostinato) -> Callable[..., None]:
         outcome = ostinato(*command.split())
         assert outcome.status == 2 and outcome.out == "", outcome.err
         assert len(outcome.err.splitlines()) == 1 and "Traceback" not in outcome.err
-        assert message in outcome.err if isinstance(message, str) else message.search(outcome.err), outcome.err
+        assert (
+            message in outcome.err if isinstance(message, str) else message.search(outcome.err)
+        ), outcome.err
         assert not Path("new").exists()
 
     return check

@@ -17,7 +17,18 @@ ALLOWED = {
     "signature": set(),
     "nn": {"layers"},
     "commands": {
-        "training", "serving", "inspection", "tasks", "metrics", "decoding", "data", "kernels", "models", "layers", "cells", "baselines",
+        "training",
+        "serving",
+        "inspection",
+        "tasks",
+        "metrics",
+        "decoding",
+        "data",
+        "kernels",
+        "models",
+        "layers",
+        "cells",
+        "baselines",
     },
     "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
     "models": {"layers", "cells", "decoding", "data", "kernels"},
@@ -44,9 +55,15 @@ def imports(path: Path) -> set[str]:
     """The modules of ours that a file imports, wherever in the file: "data.batch"."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        names = (
+            [node.module]
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level
+            else []
+        )
         if isinstance(node, ast.ImportFrom) and node.module == "ostinato":
-            names = [f"ostinato.{alias.name}" for alias in node.names if not alias.name.startswith("__")]
+            names = [
+                f"ostinato.{alias.name}" for alias in node.names if not alias.name.startswith("__")
+            ]
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         found |= {name.removeprefix("ostinato.") for name in names if name.startswith("ostinato.")}
@@ -60,7 +77,9 @@ def test_imports_point_to_the_right(path):
         return
     for name in imports(path):
         other = name.split(".")[0]
-        assert other == part or other in EVERYWHERE or other in ALLOWED[part], f"{part} imports {name}"
+        assert other == part or other in EVERYWHERE or other in ALLOWED[part], (
+            f"{part} imports {name}"
+        )
         if part in ONLY_BATCH and other == "data":
             assert name == "data.batch", f"{part} imports {name}"
 
@@ -76,7 +95,11 @@ def test_nothing_that_is_loaded_can_execute(path):
     for forbidden in ("import pickle", "allow_pickle=True", "weights_only=False"):
         assert forbidden not in text
     tree = ast.parse(text)
-    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     assert not calls & {"eval", "exec"}
 
 

@@ -16,8 +16,17 @@ from ostinato.options import option
 from ostinato.signature import parameters, summary
 
 
-def example(run: str, files: list[str] = ["-"], *, seed: int = 1, tune: list[str] = [], loud: bool = False, weight: float | None = 0.5,  # noqa: B006
-            kind: Literal["one", "two"] = "one", **rest) -> None:
+def example(
+    run: str,
+    files: list[str] = ["-"],  # noqa: B006
+    *,
+    seed: int = 1,
+    tune: list[str] = [],  # noqa: B006
+    loud: bool = False,
+    weight: float | None = 0.5,
+    kind: Literal["one", "two"] = "one",
+    **rest,
+) -> None:
     """Does something.
 
     run     the folder,
@@ -34,18 +43,34 @@ def flags(arguments):
 
 def test_flags_are_the_functions_parameters():
     assert flags(["runs/x"]) == {"run": "runs/x", "files": ["-"]}
-    assert flags(["x", "a", "b", "--seed", "3", "--loud"]) == {"run": "x", "files": ["a", "b"], "seed": 3, "loud": True}
-    assert flags(["x", "--no-loud", "--tune", "a", "b", "c", "--weight", "none", "--kind", "two"]) == {
-        "run": "x", "files": ["-"], "loud": False, "tune": ["a", "b", "c"], "weight": None, "kind": "two"}  # fmt: skip
+    assert flags(["x", "a", "b", "--seed", "3", "--loud"]) == {
+        "run": "x",
+        "files": ["a", "b"],
+        "seed": 3,
+        "loud": True,
+    }
+    assert flags(
+        ["x", "--no-loud", "--tune", "a", "b", "c", "--weight", "none", "--kind", "two"]
+    ) == {
+        "run": "x",
+        "files": ["-"],
+        "loud": False,
+        "tune": ["a", "b", "c"],
+        "weight": None,
+        "kind": "two",
+    }
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ([], "required: run|required: RUN"),
-    (["x", "--seed", "1.5"], "--seed: expected a whole number, got '1.5'"),
-    (["x", "--weight", "heavy"], "--weight: expected a number, got 'heavy'"),
-    (["x", "--kind", "tow"], "--kind: no choice 'tow'; did you mean 'two'"),
-    (["x", "--loud=yes"], "ignored explicit argument 'yes'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: run|required: RUN"),
+        (["x", "--seed", "1.5"], "--seed: expected a whole number, got '1.5'"),
+        (["x", "--weight", "heavy"], "--weight: expected a number, got 'heavy'"),
+        (["x", "--kind", "tow"], "--kind: no choice 'tow'; did you mean 'two'"),
+        (["x", "--loud=yes"], "ignored explicit argument 'yes'"),
+    ],
+)
 def test_wrong_flags(arguments, message):
     with pytest.raises(InputError, match=message):
         flags(arguments)
@@ -64,20 +89,28 @@ def test_help_comes_from_the_docstring():
 
 
 def test_subject():
-    for arguments in (["t", "--a", "b"], ["--a", "b", "t"], ["--flag", "t", "--a", "b"], ["x", "--a", "t"]):
+    for arguments in (
+        ["t", "--a", "b"],
+        ["--a", "b", "t"],
+        ["--flag", "t", "--a", "b"],
+        ["x", "--a", "t"],
+    ):
         assert cli.subject(arguments, lambda word: word == "t") == "t"
     assert cli.subject(["--epochs", "3", "tt"], lambda word: word == "t") == "tt"
     assert cli.subject(["--flag", "tt"], lambda word: word == "t") == "tt"
 
 
-@pytest.mark.parametrize(("error", "status", "message"), [
-    (InputError("a.txt:3: wrong\nin two lines"), 2, "a.txt:3: wrong in two lines\n"),
-    (Interrupted("saved at step 3", 143), 143, "saved at step 3\n"),
-    (OSError(36, "File name too long", "xxx"), 2, "xxx: File name too long\n"),
-    (KeyboardInterrupt(), 130, "interrupted\n"),
-    (SystemExit(143), 143, ""),
-    (SystemExit("no"), 1, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (InputError("a.txt:3: wrong\nin two lines"), 2, "a.txt:3: wrong in two lines\n"),
+        (Interrupted("saved at step 3", 143), 143, "saved at step 3\n"),
+        (OSError(36, "File name too long", "xxx"), 2, "xxx: File name too long\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (SystemExit(143), 143, ""),
+        (SystemExit("no"), 1, ""),
+    ],
+)
 def test_exit_statuses(error, status, message, monkeypatch, capsys):
     def fail(command, arguments):
         raise error
@@ -106,7 +139,9 @@ def test_every_command_has_a_module_that_can_print():
 @pytest.mark.slow
 def test_help_is_quick():
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "ostinato.cli", "--help"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "ostinato.cli", "--help"], check=True, stdout=subprocess.DEVNULL
+    )
     assert time.perf_counter() - began < 0.5
 
 

@@ -55,8 +55,10 @@ def assert_same(first, second, **tolerance) -> None:
 
 def gradients(layer, x, lengths, state) -> list:
     outputs, last = layer(x, lengths, state)
-    loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=x.dtype).view_as(part)).sum()
-               for part in [outputs, *leaves(last)])  # fmt: skip
+    loss = sum(
+        (part * torch.linspace(-1, 1, part.numel(), dtype=x.dtype).view_as(part)).sum()
+        for part in [outputs, *leaves(last)]
+    )
     return torch.autograd.grad(loss, [x, *leaves(state), *layer.parameters()])
 
 
@@ -67,12 +69,17 @@ def test_kernel_equals_reference(cell, lengths, dtype):
     layer = Recurrent(cell, 4, 5, layers=2, bidirectional=True).to(dtype)
     x = torch.randn(4, 6, 4, dtype=dtype, requires_grad=True)
     state = map_state(torch.Tensor.requires_grad_, a_state(layer))
-    tolerance = {torch.float32: {"rtol": 1e-5, "atol": 2e-6}, torch.float64: {"rtol": 1e-10, "atol": 1e-12}}[dtype]
+    tolerance = {
+        torch.float32: {"rtol": 1e-5, "atol": 2e-6},
+        torch.float64: {"rtol": 1e-10, "atol": 1e-12},
+    }[dtype]
     with kernels.disabled():
         expected, expected_gradients = layer(x, lengths, state), gradients(layer, x, lengths, state)
     assert_same(layer(x, lengths, state), expected, **tolerance)
     if dtype == torch.float32:  # normalisation over five units magnifies what is rounded away
-        tolerance["atol"] = 2e-6 * max(gradient.abs().max().item() for gradient in expected_gradients)
+        tolerance["atol"] = 2e-6 * max(
+            gradient.abs().max().item() for gradient in expected_gradients
+        )
     torch.testing.assert_close(gradients(layer, x, lengths, state), expected_gradients, **tolerance)
 
 
@@ -272,7 +279,9 @@ def test_zoneout_without_training_is_the_expected_mixture(cell):
     x = torch.randn(4, 1, 4, **DOUBLE)
     _, (found,) = layer(x, None, (state,))
     new = one.step(one.project(x[:, 0]), state)
-    torch.testing.assert_close(found, tuple(0.3 * a + 0.7 * b for a, b in zip(state, new, strict=True)))
+    torch.testing.assert_close(
+        found, tuple(0.3 * a + 0.7 * b for a, b in zip(state, new, strict=True))
+    )
 
 
 @every

@@ -48,7 +48,9 @@ CELLS = {
     "rnn-relu": Case(functools.partial(RNN, activation="relu")),
 }
 DROPPED = {
-    f"{name}, {what}": Case(CELLS[name].make, *([options] if isinstance(options, float) else options))
+    f"{name}, {what}": Case(
+        CELLS[name].make, *([options] if isinstance(options, float) else options)
+    )
     for name in CELLS
     if "without" not in name
     for what, options in {
@@ -70,7 +72,12 @@ SHAPES = [
     (13, 3, 3, 65, [3] * 13),
     (1, 300, 2, 17, [299]),
 ]
-PATHS = [(isa, split, threads) for isa in native.instruction_sets for split in native.SPLITS for threads in (1, 2, 3)]
+PATHS = [
+    (isa, split, threads)
+    for isa in native.instruction_sets
+    for split in native.SPLITS
+    for threads in (1, 2, 3)
+]
 
 needs_native = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
 
@@ -99,7 +106,12 @@ def example(case, B, T, D, H, seed=0):
     scales = [random(B, T, cell.output_size), *(random(B, size) for size in cell.sizes)]
     torch.manual_seed(seed)
     zoneout = case.zoneout[: cell.parts]
-    return regularised(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout), x, state, scales
+    return (
+        regularised(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout),
+        x,
+        state,
+        scales,
+    )
 
 
 def exactly(cell, x, state):
@@ -121,7 +133,9 @@ def results(run, cell, x, state, lengths, scales):
     torch.manual_seed(3)
     outputs, last = run(cell, x, state, lengths)
     found = [outputs, *last]
-    sum((result * scale.to(result)).sum() for result, scale in zip(found, scales, strict=True)).backward()
+    sum(
+        (result * scale.to(result)).sum() for result, scale in zip(found, scales, strict=True)
+    ).backward()
     leaves = [x, *state, *cell.parameters()]
     return [result.detach() for result in found] + [leaf.grad for leaf in leaves]
 
@@ -158,7 +172,9 @@ def close(found, expected):
         if b is None:  # a parameter that took no part
             assert a is None or not a.any()
             continue
-        torch.testing.assert_close(a.double(), b.double(), rtol=0, atol=1e-5 * max(1.0, b.abs().max().item()))
+        torch.testing.assert_close(
+            a.double(), b.double(), rtol=0, atol=1e-5 * max(1.0, b.abs().max().item())
+        )
 
 
 def equals_the_reference(name, B, T, D, H, lengths):
@@ -241,8 +257,12 @@ def test_twice_backward_and_second_derivatives(name):
         gradient = torch.autograd.grad(loss, leaf, create_graph=True)[0]
     second = torch.autograd.grad(gradient.square().sum(), leaf)[0]
     leaf = x.clone().requires_grad_()
-    gradient = torch.autograd.grad((scan(cell, leaf, state)[0] * scales[0]).sum(), leaf, create_graph=True)[0]
-    torch.testing.assert_close(second, torch.autograd.grad(gradient.square().sum(), leaf)[0], rtol=1e-4, atol=1e-5)
+    gradient = torch.autograd.grad(
+        (scan(cell, leaf, state)[0] * scales[0]).sum(), leaf, create_graph=True
+    )[0]
+    torch.testing.assert_close(
+        second, torch.autograd.grad(gradient.square().sum(), leaf)[0], rtol=1e-4, atol=1e-5
+    )
 
 
 @needs_native
@@ -257,11 +277,15 @@ def test_second_derivatives_backward_in_time(name, lengths):
         leaves = [x.clone().requires_grad_(), *(part.clone().requires_grad_() for part in state)]
         torch.manual_seed(3)
         outputs, last = run(cell, leaves[0], tuple(leaves[1:]), lengths)
-        loss = sum((result * scale).sum() for result, scale in zip([outputs, *last], scales, strict=True))
+        loss = sum(
+            (result * scale).sum() for result, scale in zip([outputs, *last], scales, strict=True)
+        )
         leaves += cell.parameters()
         options = {"allow_unused": True, "materialize_grads": True}
         gradients = torch.autograd.grad(loss, leaves, create_graph=True, **options)
-        return torch.autograd.grad(sum(each.square().sum() for each in gradients), leaves, **options)
+        return torch.autograd.grad(
+            sum(each.square().sum() for each in gradients), leaves, **options
+        )
 
     with pytest.warns(UserWarning, match="second derivatives are computed by the reference loop"):
         found = second(functools.partial(lookup.run, reverse=True))
@@ -302,7 +326,9 @@ def test_same_bits_again():
     runs = [results(by_kernel, cell, x, state, None, scales) for _ in range(3)]
     for run in runs[1:]:
         for a, b in zip(run[: len(runs[0]) - 2], runs[0][: len(runs[0]) - 2], strict=True):
-            assert torch.equal(a, b) or a.shape == b.shape  # the parameters' gradients add up over the runs
+            assert (
+                torch.equal(a, b) or a.shape == b.shape
+            )  # the parameters' gradients add up over the runs
 
 
 @needs_native
@@ -318,10 +344,16 @@ def test_no_drift_over_long_sequences(name):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda cell, x, state: (cell.double(), x.double(), tuple(s.double() for s in state)), "not float32"),
+        (
+            lambda cell, x, state: (cell.double(), x.double(), tuple(s.double() for s in state)),
+            "not float32",
+        ),
         (lambda cell, x, state: (cell, x[:, :0], state), "nothing to run"),
         (lambda cell, x, state: (cell, x[:0], tuple(s[:0] for s in state)), "nothing to run"),
-        (lambda cell, x, state: (type("Other", (LSTM,), {})(3, 4), x, state), "no kernel for Other"),
+        (
+            lambda cell, x, state: (type("Other", (LSTM,), {})(3, 4), x, state),
+            "no kernel for Other",
+        ),
     ],
 )
 def test_what_the_reference_takes(change, reason):
@@ -339,9 +371,15 @@ def test_switches(monkeypatch):
     assert kernels.status()["active"] and kernels.usable(cell, x, state)
     with kernels.disabled():
         assert kernels.find(cell, x, state) is None
-        assert kernels.status() == {**kernels.status(), "active": False, "reason": "inside kernels.disabled()"}
+        assert kernels.status() == {
+            **kernels.status(),
+            "active": False,
+            "reason": "inside kernels.disabled()",
+        }
     monkeypatch.setenv("OSTINATO_KERNELS", "off")
-    assert not kernels.usable(cell, x, state) and kernels.status()["reason"] == "OSTINATO_KERNELS=off"
+    assert (
+        not kernels.usable(cell, x, state) and kernels.status()["reason"] == "OSTINATO_KERNELS=off"
+    )
 
 
 def test_without_the_compiled_part(monkeypatch):
@@ -368,8 +406,12 @@ def test_packed_weights_follow_the_weights():
             lambda: None,
             lambda: cell.from_hidden.weight.mul_(2),
             lambda: cell.from_input.weight.copy_(cell.from_input.weight + 1),
-            lambda: cell.load_state_dict({name: value + 0.5 for name, value in cell.state_dict().items()}),
-            lambda: setattr(cell.from_hidden, "weight", torch.nn.Parameter(cell.from_hidden.weight * 3)),
+            lambda: cell.load_state_dict(
+                {name: value + 0.5 for name, value in cell.state_dict().items()}
+            ),
+            lambda: setattr(
+                cell.from_hidden, "weight", torch.nn.Parameter(cell.from_hidden.weight * 3)
+            ),
             lambda: torch.optim.SGD(cell.parameters(), 0.1).step(),
         ):
             by_kernel(cell, x, state, None)  # packs, or finds what was packed
@@ -380,7 +422,9 @@ def test_packed_weights_follow_the_weights():
         torch.testing.assert_close(by_kernel(cell, x, state, None)[0], scan(cell, x, state)[0])
     with torch.inference_mode():
         cell = LSTM(3, 4)
-        torch.testing.assert_close(by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0])
+        torch.testing.assert_close(
+            by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0]
+        )
 
 
 @needs_native

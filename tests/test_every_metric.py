@@ -10,26 +10,65 @@ from ostinato.metrics.corpus import add_up, corpus_score, count_all
 from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired, paired_bootstrap, paired_randomisation
 
-REFERENCES = ["the cat sat on the mat .", "a man in a red hat", "zwei Hunde spielen im Schnee", "no", "it rains today"]
-SENTENCES = ["the cat sat on a mat .", "a man with a hat", "zwei Hunde im Schnee", "", "it rains and rains today"]
+REFERENCES = [
+    "the cat sat on the mat .",
+    "a man in a red hat",
+    "zwei Hunde spielen im Schnee",
+    "no",
+    "it rains today",
+]
+SENTENCES = [
+    "the cat sat on a mat .",
+    "a man with a hat",
+    "zwei Hunde im Schnee",
+    "",
+    "it rains and rains today",
+]
 SPANS = ([["a"], ["b", "c"], [], ["d"]], [["a"], ["b"], ["z"], ["d"]], [["a"], ["b"], ["z"], ["d"]])
 RANKED = ([[0.7], [0.75], [0.4], [0.3]], [[1], [0], [1], [0]])
 # name -> (predictions, references, perfect predictions for the same references, worse predictions)
 EXAMPLES = {
-    "accuracy": ([["D", "N"], ["V"], "x", []], [["D", "V"], ["V"], "x", []], [["D", "V"], ["V"], "x", []],
-                 [["N", "N"], ["N"], "y", []]),
-    "bits_per_character": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
+    "accuracy": (
+        [["D", "N"], ["V"], "x", []],
+        [["D", "V"], ["V"], "x", []],
+        [["D", "V"], ["V"], "x", []],
+        [["N", "N"], ["N"], "y", []],
+    ),
+    "bits_per_character": (
+        [-3.5, -0.2, -12.0, -7.25],
+        [3, 1, 4, 2],
+        [0.0] * 4,
+        [-9.0, -9.0, -99.0, -9.0],
+    ),
     "auprc": (*RANKED, [[0.9], [0.1], [0.8], [0.05]], [[0.1], [0.9], [0.2], [0.95]]),
     "auroc": (*RANKED, [[0.9], [0.1], [0.8], [0.05]], [[0.1], [0.9], [0.2], [0.95]]),
     "bleu": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
-    "calibration_error": ([0.9, 0.4, 0.7, 0.65], [True, False, False, True], [1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]),
+    "calibration_error": (
+        [0.9, 0.4, 0.7, 0.65],
+        [True, False, False, True],
+        [1.0, 0.0, 0.0, 1.0],
+        [0.0, 1.0, 1.0, 0.0],
+    ),
     "chrf": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
-    "exact_match": (["a cat", "a dog", "flag: Japan"], [["the cat", "a cat"], "the dog", "flag: Japan"],
-                    ["the cat", "the dog", "flag:  Japan"], ["", "x", "flag"]),
-    "f1": ([[1, 0], [0, 1], [0, 1], [1, 0]], [[1, 0], [0, 1], [1, 0], [0, 1]], [[1, 0], [0, 1], [1, 0], [0, 1]],
-           [[0, 1], [1, 0], [0, 1], [1, 0]]),
+    "exact_match": (
+        ["a cat", "a dog", "flag: Japan"],
+        [["the cat", "a cat"], "the dog", "flag: Japan"],
+        ["the cat", "the dog", "flag:  Japan"],
+        ["", "x", "flag"],
+    ),
+    "f1": (
+        [[1, 0], [0, 1], [0, 1], [1, 0]],
+        [[1, 0], [0, 1], [1, 0], [0, 1]],
+        [[1, 0], [0, 1], [1, 0], [0, 1]],
+        [[0, 1], [1, 0], [0, 1], [1, 0]],
+    ),
     "mae": ([4, [1, 2], 3.5, 2], [5, [1, 2], 3, 2], [5, [1, 2], 3, 2], [1, [4, 4], 9, 9]),
-    "nll_per_step": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
+    "nll_per_step": (
+        [-3.5, -0.2, -12.0, -7.25],
+        [3, 1, 4, 2],
+        [0.0] * 4,
+        [-9.0, -9.0, -99.0, -9.0],
+    ),
     "perplexity": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
     "precision": (*SPANS, [["y"]] * 4),
     "recall": (*SPANS, [[]] * 4),
@@ -75,10 +114,15 @@ def test_counts_add_up(metric, examples):
 
 def test_scores_lie_between_the_bounds_and_perfect_is_best(metric, examples):
     predictions, references, perfect, worse = examples
-    scores = [corpus_score(metric, count_all(metric, given, references)) for given in (worse, predictions, perfect)]
+    scores = [
+        corpus_score(metric, count_all(metric, given, references))
+        for given in (worse, predictions, perfect)
+    ]
     assert all(metric.bounds[0] <= score <= metric.bounds[1] for score in scores)
     assert scores == sorted(scores, reverse=not metric.higher_is_better)
-    assert scores[2] == pytest.approx(metric.bounds[1] if metric.higher_is_better else metric.bounds[0])
+    assert scores[2] == pytest.approx(
+        metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
+    )
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
@@ -93,14 +137,19 @@ def test_the_interval_holds_the_score(metric, examples, number):
 
 def test_more_examples_make_the_interval_narrower(metric, examples):
     counts = count_all(metric, *examples[:2])
-    few, many = interval(metric, np.tile(counts, (2, 1))), interval(metric, np.tile(counts, (200, 1)))
+    few, many = (
+        interval(metric, np.tile(counts, (2, 1))),
+        interval(metric, np.tile(counts, (200, 1))),
+    )
     assert many[1] - many[0] < few[1] - few[0]
 
 
 def test_significance(metric, examples):
     """Alike: p is 1. Clearly better on many examples: p is small, and the difference has the right sign."""
     predictions, references, perfect, _ = examples
-    found, best = (np.tile(count_all(metric, given, references), (20, 1)) for given in (predictions, perfect))
+    found, best = (
+        np.tile(count_all(metric, given, references), (20, 1)) for given in (predictions, perfect)
+    )
     for test in (paired_randomisation, lambda *both: paired_bootstrap(*both)[0]):
         assert test(metric, found, found)[2:] == (0.0, 1.0)
         comparison = test(metric, best, found)
@@ -112,7 +161,10 @@ def test_significance(metric, examples):
 
 def test_different_lengths_and_no_examples_are_refused(metric, examples):
     predictions, references = examples[:2]
-    with pytest.raises(ValueError, match=rf"as many predictions as references are needed; got {len(references) - 1} "):
+    with pytest.raises(
+        ValueError,
+        match=rf"as many predictions as references are needed; got {len(references) - 1} ",
+    ):
         count_all(metric, predictions[1:], references)
     with pytest.raises(ValueError, match="must be those of at least one example; got none"):
         count_all(metric, [], [])

@@ -15,7 +15,15 @@ from ostinato.tasks import TASKS, task_class
 from ostinato.training.options import Options
 
 every_task = pytest.mark.parametrize("name", TASKS)
-TINY = {"hidden_size": 8, "embedding_size": 6, "unit": "word", "epochs": 0.01, "vocabulary_size": 300, "beam": 1, "tensorboard": False}
+TINY = {
+    "hidden_size": 8,
+    "embedding_size": 6,
+    "unit": "word",
+    "epochs": 0.01,
+    "vocabulary_size": 300,
+    "beam": 1,
+    "tensorboard": False,
+}
 
 
 @every_task
@@ -24,7 +32,10 @@ def test_describes_itself(name):
     assert task.name == name
     assert task.example.startswith(f"ostinato train {name}")
     assert set(task.metrics) <= set(METRICS)
-    assert options.fields(task)["dev_metric"].default in (None, *task.metrics)  # None: chosen by the data
+    assert options.fields(task)["dev_metric"].default in (
+        None,
+        *task.metrics,
+    )  # None: chosen by the data
     for defaults in (task.training, task.sample_training):
         assert set(defaults) <= set(options.fields(Options)) | set(options.fields(task))
 
@@ -80,5 +91,7 @@ def test_an_unknown_task():
 
 
 def test_an_unknown_setting():
-    with pytest.raises(InputError, match="--hiden-size: no such option; did you mean 'hidden_size'"):
+    with pytest.raises(
+        InputError, match="--hiden-size: no such option; did you mean 'hidden_size'"
+    ):
         ostinato.train("translation", hiden_size=3)

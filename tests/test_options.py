@@ -30,17 +30,20 @@ class Other:
     epochs: float = option(1.0, "how often", above=0)
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    ({}, Model()),
-    ({"size": 3.0}, Model(size=3)),
-    ({"rate": 1}, Model(rate=1.0)),
-    ({"rate": None}, Model()),
-    ({"rate": "none"}, Model()),
-    ({"column": "none"}, Model(column="none")),
-    ({"files": "a"}, Model(files=["a"])),
-    ({"files": ("a", "b")}, Model(files=["a", "b"])),
-    ({"level": 2}, Model(level=2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, Model()),
+        ({"size": 3.0}, Model(size=3)),
+        ({"rate": 1}, Model(rate=1.0)),
+        ({"rate": None}, Model()),
+        ({"rate": "none"}, Model()),
+        ({"column": "none"}, Model(column="none")),
+        ({"files": "a"}, Model(files=["a"])),
+        ({"files": ("a", "b")}, Model(files=["a", "b"])),
+        ({"level": 2}, Model(level=2)),
+    ],
+)
 def test_build(values, expected):
     made = build(Model, values)
     assert made == expected
@@ -48,26 +51,29 @@ def test_build(values, expected):
     assert build(Model, options.to_dict(made)) == made
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"size": 0}, "--size must be at least 1; got 0"),
-    ({"size": 1001}, "--size must be at most 1000; got 1001"),
-    ({"size": 1.5}, "--size: expected a whole number, got 1.5"),
-    ({"size": "3"}, "--size: expected a whole number, got '3'"),
-    ({"size": True}, "--size: expected a whole number, got True"),
-    ({"size": None}, "--size: expected a whole number, got None"),
-    ({"rate": 0}, "--rate must be above 0; got 0"),
-    ({"rate": float("nan")}, "--rate must be a finite number; got nan"),
-    ({"rate": float("inf")}, "--rate must be a finite number; got inf"),
-    ({"cell": "lsmt"}, "--cell: no choice 'lsmt'; did you mean 'lstm'"),
-    ({"cell": 3}, "--cell: no choice 3; known: lstm, gru"),
-    ({"cell": ["lstm"]}, r"--cell: no choice \['lstm'\]"),
-    ({"level": 3}, "--level: no choice 3; known: 1, 2"),
-    ({"loud": "no"}, "--loud: expected true or false, got 'no'"),
-    ({"loud": 1}, "--loud: expected true or false, got 1"),
-    ({"files": [1]}, "--files: expected text, got 1"),
-    ({"column": 1}, "--column: expected text, got 1"),
-    ({"sise": 1}, "--sise: no such option; did you mean 'size'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": 0}, "--size must be at least 1; got 0"),
+        ({"size": 1001}, "--size must be at most 1000; got 1001"),
+        ({"size": 1.5}, "--size: expected a whole number, got 1.5"),
+        ({"size": "3"}, "--size: expected a whole number, got '3'"),
+        ({"size": True}, "--size: expected a whole number, got True"),
+        ({"size": None}, "--size: expected a whole number, got None"),
+        ({"rate": 0}, "--rate must be above 0; got 0"),
+        ({"rate": float("nan")}, "--rate must be a finite number; got nan"),
+        ({"rate": float("inf")}, "--rate must be a finite number; got inf"),
+        ({"cell": "lsmt"}, "--cell: no choice 'lsmt'; did you mean 'lstm'"),
+        ({"cell": 3}, "--cell: no choice 3; known: lstm, gru"),
+        ({"cell": ["lstm"]}, r"--cell: no choice \['lstm'\]"),
+        ({"level": 3}, "--level: no choice 3; known: 1, 2"),
+        ({"loud": "no"}, "--loud: expected true or false, got 'no'"),
+        ({"loud": 1}, "--loud: expected true or false, got 1"),
+        ({"files": [1]}, "--files: expected text, got 1"),
+        ({"column": 1}, "--column: expected text, got 1"),
+        ({"sise": 1}, "--sise: no such option; did you mean 'size'"),
+    ],
+)
 def test_refused(values, message):
     with pytest.raises(InputError, match=message):
         build(Model, values)
@@ -105,7 +111,15 @@ def test_nearest():
 
 
 names = st.sampled_from(["size", "rate", "cell", "level", "loud", "files", "column", "other"])
-anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text()), st.just({}))
+anything = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.lists(st.text()),
+    st.just({}),
+)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,13 +12,24 @@ import importlib
 __version__ = "0.1.0"
 
 _WHERE = {
-    "train": "ostinato.model", "load": "ostinato.model", "Model": "ostinato.model",
-    "accelerate": "ostinato.layers.accelerate", "verify": "ostinato.commands.verify",
-    "Recurrent": "ostinato.layers.recurrent", "StreamingStep": "ostinato.layers.streaming",
-    "Cell": "ostinato.cells.cell", "CELLS": "ostinato.cells",
-    "nn": None, "cells": None, "layers": None, "kernels": None, "models": None, "decoding": None, "inspection": None,
+    "train": "ostinato.model",
+    "load": "ostinato.model",
+    "Model": "ostinato.model",
+    "accelerate": "ostinato.layers.accelerate",
+    "verify": "ostinato.commands.verify",
+    "Recurrent": "ostinato.layers.recurrent",
+    "StreamingStep": "ostinato.layers.streaming",
+    "Cell": "ostinato.cells.cell",
+    "CELLS": "ostinato.cells",
+    "nn": None,
+    "cells": None,
+    "layers": None,
+    "kernels": None,
+    "models": None,
+    "decoding": None,
+    "inspection": None,
     "InputError": "ostinato.errors",
-}  # fmt: skip
+}
 __all__ = [*_WHERE, "__version__"]
 
 
@@ -26,7 +37,11 @@ def __getattr__(name: str):
     if name not in _WHERE:
         raise AttributeError(f"module 'ostinato' has no attribute {name!r}")
     where = _WHERE[name]
-    value = importlib.import_module(f"ostinato.{name}") if where is None else getattr(importlib.import_module(where), name)
+    value = (
+        importlib.import_module(f"ostinato.{name}")
+        if where is None
+        else getattr(importlib.import_module(where), name)
+    )
     globals()[name] = value
     return value
 

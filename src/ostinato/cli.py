@@ -33,7 +33,10 @@ COMMANDS = {
 }
 
 
-TAKING_TASKS = ("train", "compare")  # the commands whose first argument is a task; that of the others is a run
+TAKING_TASKS = (
+    "train",
+    "compare",
+)  # the commands whose first argument is a task; that of the others is a run
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -63,17 +66,33 @@ def add_flag(parser: argparse.ArgumentParser, field: Field) -> None:
     if field.choices:
         settings["metavar"] = "|".join(map(str, field.choices))
     else:
-        settings["metavar"] = {int: "N", float: "X"}.get(field.type, "TEXT") if field.type is not str else metavar(field)
-    parser.add_argument(field.flag, type=reader(field), nargs="+" if field.many else None, **settings)
+        settings["metavar"] = (
+            {int: "N", float: "X"}.get(field.type, "TEXT")
+            if field.type is not str
+            else metavar(field)
+        )
+    parser.add_argument(
+        field.flag, type=reader(field), nargs="+" if field.many else None, **settings
+    )
 
 
-METAVARS = {"out": "RUN", "against": "RUN", "recipe": "NAME|FILE", "time_limit": "TIME", "device": "cpu|cuda|auto"}
+METAVARS = {
+    "out": "RUN",
+    "against": "RUN",
+    "recipe": "NAME|FILE",
+    "time_limit": "TIME",
+    "device": "cpu|cuda|auto",
+}
 
 
 def metavar(field: Field) -> str:
     if field.name in METAVARS:
         return METAVARS[field.name]
-    return "FILE" if field.name in ("train", "dev", "test", "output", "source", "embeddings") or field.many else "TEXT"
+    return (
+        "FILE"
+        if field.name in ("train", "dev", "test", "output", "source", "embeddings") or field.many
+        else "TEXT"
+    )
 
 
 def reader(field: Field):
@@ -85,7 +104,9 @@ def reader(field: Field):
         try:
             value = field.type(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"expected {options.WORDS[field.type]}, got {text!r}") from None
+            raise argparse.ArgumentTypeError(
+                f"expected {options.WORDS[field.type]}, got {text!r}"
+            ) from None
         try:
             return options.check_one(field, value, "it")
         except InputError as error:
@@ -94,26 +115,41 @@ def reader(field: Field):
     return read
 
 
-def build_parser(name: str, function: Any, more: Iterable[tuple[str, Iterable[Field]]], extra: Iterable[Field],
-                 examples: Iterable[str] = ()) -> OneLineParser:
+def build_parser(
+    name: str,
+    function: Any,
+    more: Iterable[tuple[str, Iterable[Field]]],
+    extra: Iterable[Field],
+    examples: Iterable[str] = (),
+) -> OneLineParser:
     """The parser of one command: its parameters, then groups of a task's options."""
     from ostinato.signature import parameters, summary
 
     positional, flags, _ = parameters(function)
     examples = list(examples) or [COMMANDS[name].split(": ", 1)[1]]
     usage = " ".join(["ostinato", name, *map(shown_argument, positional), "[options]"])
-    parser = OneLineParser(prog=f"ostinato {name}", usage=usage,
-                           description="\n  ".join([f"{summary(function)}\n\nExamples:", *examples]))
+    parser = OneLineParser(
+        prog=f"ostinato {name}",
+        usage=usage,
+        description="\n  ".join([f"{summary(function)}\n\nExamples:", *examples]),
+    )
     for field in positional:
         required = field.default is inspect.Parameter.empty
         nargs = ("+" if required else "*") if field.many else (None if required else "?")
         default = {} if required else {"default": field.default}
-        parser.add_argument(field.name, nargs=nargs, metavar=shown_name(field),
-                            help=field.metadata["help"].replace("%", "%%"), **default)
+        parser.add_argument(
+            field.name,
+            nargs=nargs,
+            metavar=shown_name(field),
+            help=field.metadata["help"].replace("%", "%%"),
+            **default,
+        )
     own = [*flags, *extra]
     for field in own:
         add_flag(parser, field)
-    taken = {field.name for field in own}  # a command's own flag hides a task's option of the same name
+    taken = {
+        field.name for field in own
+    }  # a command's own flag hides a task's option of the same name
     for title, group_fields in more:
         group = parser.add_argument_group(title)
         for field in group_fields:
@@ -142,9 +178,12 @@ def examples_of(command: str, module: ModuleType, arguments: list[str]) -> list[
     from ostinato.tasks import TASKS, task_class
 
     task = task_class(subject(arguments, TASKS.__contains__))
-    return [f"ostinato train {task.name}{' ' * 10}# on the sample that the package carries", task.example,
-            *(f"ostinato train {task.name} --recipe {name} ..." for name in names_for(task.name)),
-            f"ostinato train {task.name} --out runs/{task.name} --resume{' ' * 10}# what was stopped goes on"]
+    return [
+        f"ostinato train {task.name}{' ' * 10}# on the sample that the package carries",
+        task.example,
+        *(f"ostinato train {task.name} --recipe {name} ..." for name in names_for(task.name)),
+        f"ostinato train {task.name} --out runs/{task.name} --resume{' ' * 10}# what was stopped goes on",
+    ]
 
 
 def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Field]]]:
@@ -158,9 +197,27 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
 
         task = task_class(subject(arguments, TASKS.__contains__))
         defaults = task.training
-        training = [field._replace(default=defaults.get(name, field.default)) for name, field in options.fields(Options).items()]
-        return [(f"the {task.name} task, which reads {task.reads}", list(options.fields(task).values())), ("training", training)]
-    return [("decoding", [field for field in task_fields_of_run(arguments) if field.metadata.get("when_predicting")])]
+        training = [
+            field._replace(default=defaults.get(name, field.default))
+            for name, field in options.fields(Options).items()
+        ]
+        return [
+            (
+                f"the {task.name} task, which reads {task.reads}",
+                list(options.fields(task).values()),
+            ),
+            ("training", training),
+        ]
+    return [
+        (
+            "decoding",
+            [
+                field
+                for field in task_fields_of_run(arguments)
+                if field.metadata.get("when_predicting")
+            ],
+        )
+    ]
 
 
 def task_fields_of_run(arguments: list[str]) -> list[Field]:
@@ -176,7 +233,9 @@ def subject(arguments: list[str], known: Callable[[str], bool]) -> str:
     """The task or run among the arguments, wherever it stands: subject(["--epochs", "3", "translation"], ...) -> "translation"."""
     words = [word for word in arguments if not word.startswith("-")]
     after_flags = {word for flag, word in pairwise(arguments) if flag.startswith("--")}
-    return next(chain(filter(known, words), (word for word in words if word not in after_flags), words))
+    return next(
+        chain(filter(known, words), (word for word in words if word not in after_flags), words)
+    )
 
 
 def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, Any]:
@@ -186,16 +245,29 @@ def parse(command: str, module: ModuleType, arguments: list[str]) -> dict[str, A
     function = getattr(module, command)
     open_ended = parameters(function)[2]
     groups = task_options(command, arguments) if open_ended else []
-    examples = examples_of(command, module, arguments) if open_ended else getattr(module, "EXAMPLES", ())
-    parser = build_parser(command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else (), examples)
-    known, unknown = parser.parse_known_intermixed_args(arguments)  # files may stand behind flags, as in `predict RUN --json -`
+    examples = (
+        examples_of(command, module, arguments) if open_ended else getattr(module, "EXAMPLES", ())
+    )
+    parser = build_parser(
+        command, function, groups, OUTPUT_FLAGS if hasattr(module, "lines") else (), examples
+    )
+    known, unknown = parser.parse_known_intermixed_args(
+        arguments
+    )  # files may stand behind flags, as in `predict RUN --json -`
     if unknown:
-        flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+        flags = [
+            flag
+            for action in parser._actions
+            for flag in action.option_strings
+            if flag.startswith("--")
+        ]
         wrong = unknown[0].split("=")[0]
         if open_ended and command not in TAKING_TASKS:
             refuse_fixed(command, arguments, wrong)
-        raise InputError(f"ostinato {command}: unknown {'flag' if wrong.startswith('-') else 'argument'} {wrong}"
-                         f"{nearest(wrong, flags) if wrong.startswith('-') else f'; see ostinato {command} --help'}")
+        raise InputError(
+            f"ostinato {command}: unknown {'flag' if wrong.startswith('-') else 'argument'} {wrong}"
+            f"{nearest(wrong, flags) if wrong.startswith('-') else f'; see ostinato {command} --help'}"
+        )
     return vars(known)
 
 
@@ -203,13 +275,20 @@ def refuse_fixed(command: str, arguments: list[str], flag: str) -> None:
     """InputError if the flag is an option of the run's task, but one that only training takes."""
     fields = task_fields_of_run(arguments)
     if flag.replace("--no-", "--") in [field.flag for field in fields]:
-        changeable = ", ".join(field.flag for field in fields if field.metadata.get("when_predicting")) or "none"
-        raise InputError(f"ostinato {command}: {flag} cannot be changed on a trained model; options that can: {changeable}")
+        changeable = (
+            ", ".join(field.flag for field in fields if field.metadata.get("when_predicting"))
+            or "none"
+        )
+        raise InputError(
+            f"ostinato {command}: {flag} cannot be changed on a trained model; options that can: {changeable}"
+        )
 
 
 OUTPUT_FLAGS = [
     options.parse_annotation("json", bool, False, {"help": "print JSON"}),
-    options.parse_annotation("output", str, None, {"help": "write the result to this file instead of the terminal"}),
+    options.parse_annotation(
+        "output", str, None, {"help": "write the result to this file instead of the terminal"}
+    ),
 ]
 
 
@@ -254,7 +333,9 @@ def print_pieces(pieces: Iterable[str]) -> None:
             raise
         except OSError as error:
             discard_output()
-            raise InputError(f"standard output: {error.strerror}; make room and run again") from None
+            raise InputError(
+                f"standard output: {error.strerror}; make room and run again"
+            ) from None
 
 
 def discard_output() -> None:
@@ -279,9 +360,13 @@ def signature_positionals(module: ModuleType, command: str) -> list[Field]:
 
 def print_help() -> None:
     width = max(map(len, COMMANDS))
-    print("ostinato: learning from sequences with recurrent neural networks\n\nUsage: ostinato COMMAND ...\n")
+    print(
+        "ostinato: learning from sequences with recurrent neural networks\n\nUsage: ostinato COMMAND ...\n"
+    )
     print("\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()))
-    print("\nStart with `ostinato train translation`, which needs no files. Every command explains itself: ostinato COMMAND --help")
+    print(
+        "\nStart with `ostinato train translation`, which needs no files. Every command explains itself: ostinato COMMAND --help"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -310,7 +395,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)  # a name too long, a folder closed to us
+        print(
+            f"{error.filename}: {error.strerror}", file=sys.stderr
+        )  # a name too long, a folder closed to us
         return 2
     except Interrupted as interrupted:
         print(interrupted, file=sys.stderr)

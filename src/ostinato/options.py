@@ -19,10 +19,23 @@ from typing import Any, Literal, NamedTuple
 from ostinato.errors import InputError, nearest
 
 
-def option(default: Any, help: str, *, minimum: float | None = None, maximum: float | None = None,
-           above: float | None = None, when_predicting: bool = False) -> Any:
+def option(
+    default: Any,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    when_predicting: bool = False,
+) -> Any:
     """A dataclass field that is an option. `when_predicting` options can be changed on a trained model."""
-    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "above": above, "when_predicting": when_predicting}
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "above": above,
+        "when_predicting": when_predicting,
+    }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -48,12 +61,19 @@ class Field(NamedTuple):
 def fields(options: type) -> dict[str, Field]:
     """The options of a dataclass by name, in order."""
     hints = typing.get_type_hints(options)
-    return {field.name: parse_annotation(field.name, hints[field.name], default_of(field), field.metadata)
-            for field in dataclasses.fields(options) if field.init}
+    return {
+        field.name: parse_annotation(
+            field.name, hints[field.name], default_of(field), field.metadata
+        )
+        for field in dataclasses.fields(options)
+        if field.init
+    }
 
 
 def default_of(field: dataclasses.Field) -> Any:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return (
+        field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    )
 
 
 def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> Field:
@@ -84,7 +104,9 @@ def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
 def check_one(field: Field, value: Any, name: str) -> Any:
     if field.choices:
         if value not in field.choices:
-            raise InputError(f"{name}: no choice {value!r}{nearest(str(value), map(str, field.choices))}")
+            raise InputError(
+                f"{name}: no choice {value!r}{nearest(str(value), map(str, field.choices))}"
+            )
         return value
     if field.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -130,7 +152,9 @@ def to_dict(options: Any) -> dict[str, Any]:
     return {name: getattr(options, name) for name in fields(type(options))}
 
 
-def split(values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag) -> list[dict[str, Any]]:
+def split(
+    values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag
+) -> list[dict[str, Any]]:
     """Keyword arguments shared out among the dataclasses that have them; a name that none has is refused."""
     known = [fields(options) for options in classes]
     everything = [name for names in known for name in names]

@@ -49,6 +49,8 @@ def parameters(function: Callable) -> tuple[list[Field], list[Field], bool]:
         if parameter.kind is parameter.VAR_KEYWORD:
             open_ended = True
             continue
-        field = parse_annotation(name, hints[name], parameter.default, {"help": helps.get(name, "")})
+        field = parse_annotation(
+            name, hints[name], parameter.default, {"help": helps.get(name, "")}
+        )
         (flags if parameter.kind is parameter.KEYWORD_ONLY else positional).append(field)
     return positional, flags, open_ended

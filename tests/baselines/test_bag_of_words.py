@@ -7,12 +7,24 @@ import torch
 from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag, ngrams, solve
 from ostinato.data.batch import Example, collate
 
-TEXTS = [text.split() for text in ["a fine fine film", "a dull film", "fine", "dull and long film", "a long and fine one"]]
+TEXTS = [
+    text.split()
+    for text in [
+        "a fine fine film",
+        "a dull film",
+        "fine",
+        "dull and long film",
+        "a long and fine one",
+    ]
+]
 LABELS = np.array([1, 0, 1, 0, 1])
 
 
 def answers(bag, network, texts):
-    rows = [Example(torch.from_numpy(np.stack(bag.vector(text), 1).astype(np.float32))) for text in texts]
+    rows = [
+        Example(torch.from_numpy(np.stack(bag.vector(text), 1).astype(np.float32)))
+        for text in texts
+    ]
     return network.probabilities(collate(rows))
 
 
@@ -44,7 +56,8 @@ def test_saved_and_restored():
 def test_vectors_are_scikit_learns(weighting, order):
     text = pytest.importorskip("sklearn.feature_extraction.text")
     theirs = (text.TfidfVectorizer if weighting == "tf-idf" else text.CountVectorizer)(
-        analyzer=lambda tokens: list(ngrams(tokens, order)), min_df=2).fit(TEXTS)  # fmt: skip
+        analyzer=lambda tokens: list(ngrams(tokens, order)), min_df=2
+    ).fit(TEXTS)
     bag = Bag.fit(TEXTS, order=order, weighting=weighting)
     assert set(theirs.vocabulary_) == set(bag.ngrams)
     for text_tokens, row in zip(TEXTS, theirs.transform(TEXTS).toarray(), strict=True):
@@ -53,7 +66,9 @@ def test_vectors_are_scikit_learns(weighting, order):
             assert row[theirs.vocabulary_[bag.ngrams[number - 1]]] == pytest.approx(value)
 
 
-@pytest.mark.parametrize("labels", [LABELS, np.array([0, 1, 2, 1, 0])], ids=["binary", "three classes"])
+@pytest.mark.parametrize(
+    "labels", [LABELS, np.array([0, 1, 2, 1, 0])], ids=["binary", "three classes"]
+)
 def test_probabilities_are_scikit_learns(labels):
     pytest.importorskip("sklearn")
     from scipy.sparse import csr_matrix
@@ -67,7 +82,9 @@ def test_probabilities_are_scikit_learns(labels):
     for row, (numbers, values) in enumerate(vectors):
         dense[row, numbers] = values
     theirs = LogisticRegression(C=10.0, max_iter=1000).fit(csr_matrix(dense), labels)
-    np.testing.assert_allclose(answers(bag, network, TEXTS).numpy(), theirs.predict_proba(dense), atol=1e-3)
+    np.testing.assert_allclose(
+        answers(bag, network, TEXTS).numpy(), theirs.predict_proba(dense), atol=1e-3
+    )
 
 
 def test_each_label_for_itself():
@@ -84,4 +101,7 @@ def test_each_label_for_itself():
 def test_constant():
     network = Constant(2)
     network.put(np.array([0.25, 0.75]))
-    assert network.probabilities(collate([Example(torch.tensor([1]))] * 3)).tolist() == [[0.25, 0.75]] * 3
+    assert (
+        network.probabilities(collate([Example(torch.tensor([1]))] * 3)).tolist()
+        == [[0.25, 0.75]] * 3
+    )

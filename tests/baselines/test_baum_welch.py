@@ -18,7 +18,9 @@ def test_the_likelihood_is_that_of_all_paths():
     for path in itertools.product(range(3), repeat=5):
         chance = float(chain.initial[path[0]])
         for step, (state, token) in enumerate(zip(path, text, strict=True)):
-            chance *= float(chain.emissions[state, token]) * (float(chain.transitions[path[step - 1], state]) if step else 1)
+            chance *= float(chain.emissions[state, token]) * (
+                float(chain.transitions[path[step - 1], state]) if step else 1
+            )
         total += chance
     assert chain.improved(torch.tensor([text]))[1] == pytest.approx(math.log(total), rel=1e-5)
     belief, likelihood = chain.initial[None], 0.0

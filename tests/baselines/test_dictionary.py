@@ -7,7 +7,12 @@ import pytest
 from ostinato.baselines.dictionary import LONGEST, Dictionary, expected_counts, link, usual_spelling
 from ostinato.baselines.dictionary import Words as Numbered
 
-PAIRS = [("das Haus", "the house"), ("das Buch", "the book"), ("ein Buch", "a book"), ("ein Haus .", "a house .")]
+PAIRS = [
+    ("das Haus", "the house"),
+    ("das Buch", "the book"),
+    ("ein Buch", "a book"),
+    ("ein Haus .", "a house ."),
+]
 
 
 def split(pairs):
@@ -34,9 +39,15 @@ def plain_model_1(pairs, iterations):
 def test_against_a_plain_implementation(iterations):
     draw = random.Random(0)
     lengths = [(draw.randint(1, 6), draw.randint(1, 6)) for _ in range(40)]
-    pairs = [(draw.choices("abcde", k=source), draw.choices("vwxyz", k=target)) for source, target in lengths]
+    pairs = [
+        (draw.choices("abcde", k=source), draw.choices("vwxyz", k=target))
+        for source, target in lengths
+    ]
     expected = plain_model_1(pairs, iterations)
-    sources, targets = Numbered(["", *source] for source, _ in pairs), Numbered(target for _, target in pairs)
+    sources, targets = (
+        Numbered(["", *source] for source, _ in pairs),
+        Numbered(target for _, target in pairs),
+    )
     links = link(sources, targets)
     found = expected_counts(links, iterations)
     assert len(found) == len(expected)
@@ -46,7 +57,13 @@ def test_against_a_plain_implementation(iterations):
 
 def test_it_learns_what_stands_for_what():
     dictionary = Dictionary.fit(split(PAIRS))
-    assert dictionary.translations == {"das": "the", "haus": "house", "buch": "book", "ein": "a", ".": "."}
+    assert dictionary.translations == {
+        "das": "the",
+        "haus": "house",
+        "buch": "book",
+        "ein": "a",
+        ".": ".",
+    }
 
 
 def test_it_translates_word_for_word():
@@ -57,8 +74,15 @@ def test_it_translates_word_for_word():
 
 def test_words_are_spelled_as_they_mostly_are():
     sentences = [["A", "man", "of", "Bern"], ["Paris"], ["So", "a", "MAN", "or", "a", "man"]]
-    assert usual_spelling(sentences) == {"a": "a", "man": "man", "of": "of", "bern": "Bern", "paris": "Paris",
-                                         "so": "So", "or": "or"}
+    assert usual_spelling(sentences) == {
+        "a": "a",
+        "man": "man",
+        "of": "of",
+        "bern": "Bern",
+        "paris": "Paris",
+        "so": "So",
+        "or": "or",
+    }
 
 
 def test_it_can_be_saved_as_json():
@@ -73,13 +97,22 @@ def test_empty_and_endless_sentences_teach_nothing():
     assert Dictionary.fit(more).translations == Dictionary.fit(pairs).translations
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: Dictionary.fit([]), "a dictionary needs sentence pairs of 1 to 100 words; got none"),
-    (lambda: Dictionary.fit([([], [])]), "a dictionary needs sentence pairs of 1 to 100 words; got none"),
-    (lambda: Dictionary.from_dict({}), "a saved dictionary must be"),
-    (lambda: Dictionary.from_dict([]), "a saved dictionary must be"),
-    (lambda: Dictionary.from_dict({"translations": {"a": 1}}), "a saved dictionary must be"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: Dictionary.fit([]),
+            "a dictionary needs sentence pairs of 1 to 100 words; got none",
+        ),
+        (
+            lambda: Dictionary.fit([([], [])]),
+            "a dictionary needs sentence pairs of 1 to 100 words; got none",
+        ),
+        (lambda: Dictionary.from_dict({}), "a saved dictionary must be"),
+        (lambda: Dictionary.from_dict([]), "a saved dictionary must be"),
+        (lambda: Dictionary.from_dict({"translations": {"a": 1}}), "a saved dictionary must be"),
+    ],
+)
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -9,7 +9,10 @@ from ostinato.baselines.flattened import Flattened
 def sequences(count=60):
     chance = np.random.default_rng(0)
     labels = np.arange(count) % 3
-    return [chance.normal(size=(4, 2, 2)) + (label - 1) * np.array([0, 0, 3.0, 0])[:, None, None] for label in labels], labels.tolist()
+    return [
+        chance.normal(size=(4, 2, 2)) + (label - 1) * np.array([0, 0, 3.0, 0])[:, None, None]
+        for label in labels
+    ], labels.tolist()
 
 
 def test_it_learns_and_is_saved():

@@ -14,14 +14,21 @@ def letters(text):
 
 def test_runs():
     assert runs(letters("ACN"), 2).tolist() == [1, 2, 5 + 1] and runs(letters(""), 3).tolist() == []
-    assert sorted(runs(letters("AAA"), 3).tolist()) == [1, 1, 1, 5, 5, 21] and size(3) == 1 + 4 + 16 + 64
+    assert (
+        sorted(runs(letters("AAA"), 3).tolist()) == [1, 1, 1, 5, 5, 21]
+        and size(3) == 1 + 4 + 16 + 64
+    )
     assert len(set(runs(letters("ACGT"), 4).tolist())) == 10
 
 
 def test_as_scikit_learn_weighs_them():
     text = pytest.importorskip("sklearn.feature_extraction.text")
     sequences = ["ACGTACGT", "TTTTAC", "GGGACG", "CAT"]
-    expected = text.TfidfVectorizer(analyzer="char", ngram_range=(1, 3), lowercase=False).fit_transform(sequences).toarray()
+    expected = (
+        text.TfidfVectorizer(analyzer="char", ngram_range=(1, 3), lowercase=False)
+        .fit_transform(sequences)
+        .toarray()
+    )
     bag = Kmers.fit(map(letters, sequences), longest=3)
     for row, sequence in zip(expected, sequences, strict=True):
         _, values = bag.vector(letters(sequence))
@@ -31,7 +38,10 @@ def test_as_scikit_learn_weighs_them():
 def test_saved_and_refused():
     bag = Kmers.fit([letters("ACGT"), letters("TT")], longest=2)
     again = Kmers.from_dict(bag.to_dict())
-    assert again.vector(letters("ACT"))[1].tolist() == bag.vector(letters("ACT"))[1].tolist() and len(again) == len(bag) == 20
+    assert (
+        again.vector(letters("ACT"))[1].tolist() == bag.vector(letters("ACT"))[1].tolist()
+        and len(again) == len(bag) == 20
+    )
     assert [part.tolist() for part in bag.vector(letters("N"))] == [[0], [0.0]]
     with pytest.raises(ValueError, match="a bag of k-mers needs sequences to count; got none"):
         Kmers.fit([])

@@ -21,7 +21,10 @@ def test_the_nearest_answers():
 
 
 def test_refused():
-    with pytest.raises(ValueError, match=r"vectors must be \[N, D\] with an answer each; got \[2, 1\] and 1 answers"):
+    with pytest.raises(
+        ValueError,
+        match=r"vectors must be \[N, D\] with an answer each; got \[2, 1\] and 1 answers",
+    ):
         NearestNeighbour([[1.0], [2.0]], ["a"])
     with pytest.raises(ValueError, match="nearest neighbour: not what was saved"):
         NearestNeighbour.from_dict({})

@@ -13,7 +13,9 @@ from ostinato.baselines.ngram import NGram, discounts_of
 END = 0
 
 
-def written_out(text: list[int], order: int, size: int, boundary: int | None, history: list[int], token: int) -> float:
+def written_out(
+    text: list[int], order: int, size: int, boundary: int | None, history: list[int], token: int
+) -> float:
     """The formula of Chen and Goodman, one n-gram at a time."""
     raw = [Counter() for _ in range(order)]
     for place in range(1, len(text)):
@@ -56,7 +58,9 @@ def test_it_is_the_formula(order, boundary):
     text = [END, *numbers.tolist()]
     for place, token in enumerate(asked.tolist()):
         history = [END, *asked[:place].tolist()][-(order - 1) :] if order > 1 else []
-        assert found[place] == pytest.approx(written_out(text, order, 7, boundary, history, token), rel=1e-9)
+        assert found[place] == pytest.approx(
+            written_out(text, order, 7, boundary, history, token), rel=1e-9
+        )
 
 
 @pytest.mark.parametrize("boundary", [None, END])
@@ -82,7 +86,9 @@ def test_a_longer_context_helps_where_it_tells_more():
 
 
 def test_an_unknown_token_has_some_probability():
-    model = NGram.fit(np.array([1, 1, 2, 1, 1, 2, 2, 1]), order=3, size=10, first=END, impossible=(7, 8))
+    model = NGram.fit(
+        np.array([1, 1, 2, 1, 1, 2, 2, 1]), order=3, size=10, first=END, impossible=(7, 8)
+    )
     assert model.distribution([1]).sum() == pytest.approx(1)
     assert not model.distribution([1])[[7, 8]].any()
     assert -10 < model.log_probabilities(np.array([1]), np.array([9]))[0] < 0
@@ -91,7 +97,9 @@ def test_an_unknown_token_has_some_probability():
 def test_discounts():
     counts = np.repeat([1, 2, 3, 4, 9], [40, 20, 10, 6, 3])
     y = 40 / 80
-    assert discounts_of(counts) == pytest.approx([0, 1 - 2 * y * 20 / 40, 2 - 3 * y * 10 / 20, 3 - 4 * y * 6 / 10])
+    assert discounts_of(counts) == pytest.approx(
+        [0, 1 - 2 * y * 20 / 40, 2 - 3 * y * 10 / 20, 3 - 4 * y * 6 / 10]
+    )
     assert discounts_of(np.array([1, 1, 2])) == pytest.approx([0, 0.5, 1, 1.5])
 
 

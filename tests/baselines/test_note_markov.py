@@ -12,7 +12,9 @@ def test_contexts():
     found = contexts(chords)
     assert not found[0].any()
     assert found[1, 2] == 1  # itself at the step before
-    assert found[2, 2] == 2 + (1 << 4)  # itself two steps before; a semitone above at the step before
+    assert found[2, 2] == 2 + (
+        1 << 4
+    )  # itself two steps before; a semitone above at the step before
     assert found[1, 4] == 1 << 2  # a tone below
 
 

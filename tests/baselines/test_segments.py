@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.baselines.segments import ConstantLabels, DilatedConvolution, MarkovSegments, count_segments, places
+from ostinato.baselines.segments import (
+    ConstantLabels,
+    DilatedConvolution,
+    MarkovSegments,
+    count_segments,
+    places,
+)
 from ostinato.data.batch import Batch
 
 TABLE = torch.arange(5)  # 0: before the first; 1 to 4: the letters
@@ -38,9 +44,16 @@ def test_runs_of_letters_have_numbers():
 
 
 def test_counts():
-    steps, runs = count_segments([(np.array([1, 2, 2]), np.array([0, 0, 1]))], 2, order=2, letters=5)
+    steps, runs = count_segments(
+        [(np.array([1, 2, 2]), np.array([0, 0, 1]))], 2, order=2, letters=5
+    )
     assert steps.tolist() == [[1, 1], [0, 0]]
-    assert runs[1].tolist() == [1, 0] and runs[7].tolist() == [1, 0] and runs[12].tolist() == [0, 1] and runs.sum() == 3
+    assert (
+        runs[1].tolist() == [1, 0]
+        and runs[7].tolist() == [1, 0]
+        and runs[12].tolist() == [0, 1]
+        and runs.sum() == 3
+    )
 
 
 def test_probabilities_and_the_best_path_are_those_of_all_paths():
@@ -53,12 +66,18 @@ def test_probabilities_and_the_best_path_are_those_of_all_paths():
         emissions = model.emissions[places(letters[row, :length], 2, 5)]
         scores = {}
         for path in itertools.product(range(2), repeat=length):
-            score = float(model.start[path[0]]) + sum(float(emissions[t, y]) for t, y in enumerate(path))
-            scores[path] = score + sum(float(model.transitions[a, b]) for a, b in itertools.pairwise(path))
+            score = float(model.start[path[0]]) + sum(
+                float(emissions[t, y]) for t, y in enumerate(path)
+            )
+            scores[path] = score + sum(
+                float(model.transitions[a, b]) for a, b in itertools.pairwise(path)
+            )
         weights = {path: np.exp(score) for path, score in scores.items()}
         assert tuple(labels[row, :length].tolist()) == max(scores, key=scores.get)
         for t in range(length):
-            one = sum(weight for path, weight in weights.items() if path[t] == 1) / sum(weights.values())
+            one = sum(weight for path, weight in weights.items() if path[t] == 1) / sum(
+                weights.values()
+            )
             assert float(probabilities[row, t, 1]) == pytest.approx(one, abs=1e-5)
 
 
@@ -66,7 +85,9 @@ def test_it_finds_segments():
     model = fitted()
     letters, labels = toy(seed=9, number=1)[0]
     with torch.inference_mode():
-        _, found, _ = model.answers(Batch(torch.from_numpy(letters)[None], torch.tensor([len(letters)])))
+        _, found, _ = model.answers(
+            Batch(torch.from_numpy(letters)[None], torch.tensor([len(letters)]))
+        )
     assert (found[0].numpy() == labels).mean() > 0.9
 
 
@@ -82,11 +103,17 @@ def test_convolutions_do_not_see_padding():
     x, lengths = torch.randn(2, 15, 4), torch.tensor([15, 6])
     outputs, state = body(x, lengths)
     alone, _ = body(x[1:, :6], lengths[1:])
-    assert torch.allclose(outputs[1, :6], alone[0], atol=1e-6) and not outputs[1, 6:].any() and state is None
+    assert (
+        torch.allclose(outputs[1, :6], alone[0], atol=1e-6)
+        and not outputs[1, 6:].any()
+        and state is None
+    )
 
 
 def test_frequencies():
     model = ConstantLabels(2)
     model.put(np.array([0.75, 0.25]))
-    probabilities, labels, _ = model.answers(Batch(torch.ones(1, 3, dtype=torch.int64), torch.tensor([3])))
+    probabilities, labels, _ = model.answers(
+        Batch(torch.ones(1, 3, dtype=torch.int64), torch.tensor([3]))
+    )
     assert probabilities.tolist() == [[[0.75, 0.25]] * 3] and labels.tolist() == [[0, 0, 0]]

@@ -26,7 +26,8 @@ def test_forget_bias():
 
 
 @pytest.mark.parametrize(
-    ("cell", "keeps", "lets_in"), [(LSTM, 1, 0), (GRU, 1, None), (GRUResetBefore, 1, None), (MinLSTM, 0, 1)]
+    ("cell", "keeps", "lets_in"),
+    [(LSTM, 1, 0), (GRU, 1, None), (GRUResetBefore, 1, None), (MinLSTM, 0, 1)],
 )
 def test_chrono_biases_span_the_longest_dependency(cell, keeps, lets_in):
     one = cell(3, 2000, chrono=100)
@@ -38,21 +39,33 @@ def test_chrono_biases_span_the_longest_dependency(cell, keeps, lets_in):
 
 
 def test_chrono_of_the_minimal_gru_is_the_other_way_round():
-    assert -5 < bias(MinGRU(3, 100, chrono=100), 0).min() < bias(MinGRU(3, 100, chrono=100), 0).max() <= 0
+    assert (
+        -5
+        < bias(MinGRU(3, 100, chrono=100), 0).min()
+        < bias(MinGRU(3, 100, chrono=100), 0).max()
+        <= 0
+    )
 
 
 def test_the_two_forms_of_the_gru_differ_unless_the_reset_gate_is_open():
     after, before = GRU(3, 4), GRUResetBefore(3, 4)
     with torch.no_grad():
-        for ours, theirs in [(before.from_input, after.from_input), (before.from_hidden, after.from_hidden)]:
+        for ours, theirs in [
+            (before.from_input, after.from_input),
+            (before.from_hidden, after.from_hidden),
+        ]:
             ours.weight.copy_(theirs.weight)
         before.from_input.bias.copy_(after.from_input.bias)
         after.from_hidden.bias.zero_()
     x, state = torch.randn(2, 3), (torch.randn(2, 4),)
-    assert not torch.allclose(after.step(after.project(x), state)[0], before.step(before.project(x), state)[0])
+    assert not torch.allclose(
+        after.step(after.project(x), state)[0], before.step(before.project(x), state)[0]
+    )
     with torch.no_grad():
         after.from_input.bias[:4] = before.from_input.bias[:4] = 1e3
-    torch.testing.assert_close(after.step(after.project(x), state), before.step(before.project(x), state))
+    torch.testing.assert_close(
+        after.step(after.project(x), state), before.step(before.project(x), state)
+    )
 
 
 def test_independent_units_stay_within_their_bound():
@@ -61,7 +74,9 @@ def test_independent_units_stay_within_their_bound():
         cell.from_hidden.weight.copy_(torch.tensor([3.0, -2.0, 0.5, 1.0]))
     cell.constrain(longest=10)
     bound = 2**0.1
-    torch.testing.assert_close(cell.from_hidden.weight.detach(), torch.tensor([bound, -bound, 0.5, 1.0]))
+    torch.testing.assert_close(
+        cell.from_hidden.weight.detach(), torch.tensor([bound, -bound, 0.5, 1.0])
+    )
 
 
 def test_positive_is_positive_and_continuous():

@@ -24,8 +24,14 @@ def test_says_why_not():
     assert text == "kernels: not active: inside kernels.disabled()"
 
 
-@pytest.mark.parametrize("settings", [{"steps": 0}, {"batch": 0}, {"hidden_size": -1}, {"seconds": -1.0}, {"threads": -2}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": 0}, {"batch": 0}, {"hidden_size": -1}, {"seconds": -1.0}, {"threads": -2}],
+    ids=str,
+)
 def test_sizes_that_make_no_sense(settings):
     (name, value), *_ = settings.items()
-    with pytest.raises(InputError, match=f"--{name.replace('_', '-')} must be at least [01]; got {value}"):
+    with pytest.raises(
+        InputError, match=f"--{name.replace('_', '-')} must be at least [01]; got {value}"
+    ):
         benchmark(**settings)

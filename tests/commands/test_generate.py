@@ -11,26 +11,42 @@ from ostinato.tasks.task import Piece, Request
 from ostinato.tasks.translation import Translation
 
 
-@pytest.mark.parametrize(("values", "message"), [
-    ({"length": -1}, "--length must be 0 or more; got -1"),
-    ({"samples": 0}, "--samples must be 1 or more; got 0"),
-    ({"temperature": -0.5}, r"--temperature must be 0 \(the likeliest always\) or more, and finite; got -0.5"),
-    ({"temperature": float("nan")}, "--temperature must be 0"),
-    ({"top_k": -1}, "--top-k must be 0"),
-    ({"top_p": 1.5}, "--top-p must be between 0 and 1; got 1.5"),
-    ({"beam": -1}, "--beam must be 0"),
-    ({"beam": 2, "temperature": 0.5}, "--beam searches for the likeliest and draws nothing: leave out --temperature"),
-    ({"beam": 2, "top_k": 5}, "--beam searches for the likeliest"),
-    ({"beam": 2, "top_p": 0.9}, "--beam searches for the likeliest"),
-    ({"stop": ""}, "--stop must not be empty"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"length": -1}, "--length must be 0 or more; got -1"),
+        ({"samples": 0}, "--samples must be 1 or more; got 0"),
+        (
+            {"temperature": -0.5},
+            r"--temperature must be 0 \(the likeliest always\) or more, and finite; got -0.5",
+        ),
+        ({"temperature": float("nan")}, "--temperature must be 0"),
+        ({"top_k": -1}, "--top-k must be 0"),
+        ({"top_p": 1.5}, "--top-p must be between 0 and 1; got 1.5"),
+        ({"beam": -1}, "--beam must be 0"),
+        (
+            {"beam": 2, "temperature": 0.5},
+            "--beam searches for the likeliest and draws nothing: leave out --temperature",
+        ),
+        ({"beam": 2, "top_k": 5}, "--beam searches for the likeliest"),
+        ({"beam": 2, "top_p": 0.9}, "--beam searches for the likeliest"),
+        ({"stop": ""}, "--stop must not be empty"),
+    ],
+)
 def test_refuses(values, message):
     with pytest.raises(InputError, match=message):
         check_request(Request(**values))
 
 
 def side_by_side(samples=2):
-    made = [Piece(0, "a"), Piece(1, "x"), Piece(0, "b"), Piece(1, "y"), Piece(0, "", "ab"), Piece(1, "", "xy")]
+    made = [
+        Piece(0, "a"),
+        Piece(1, "x"),
+        Piece(0, "b"),
+        Piece(1, "y"),
+        Piece(0, "", "ab"),
+        Piece(1, "", "xy"),
+    ]
     return Generation(Translation(), Request(samples=samples), iter(made))
 
 
@@ -46,5 +62,7 @@ def test_as_json_and_as_a_file(tmp_path):
 
 
 def test_a_task_that_does_not_generate():
-    with pytest.raises(InputError, match="a model of task translation does not generate; use predict"):
+    with pytest.raises(
+        InputError, match="a model of task translation does not generate; use predict"
+    ):
         Translation().generate(None, Request())

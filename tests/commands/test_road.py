@@ -50,12 +50,31 @@ class TestShapes:
         assert report == json.loads((place / "new/report.json").read_text())
         assert [row["metric"] for row in report["table"]] == ["bleu", "chrf", "perplexity"]
         for row in report["table"]:
-            assert {"task", "metric", "score", "low", "high", "baseline", "seconds", "tokens_per_second"} == set(row)
+            assert {
+                "task",
+                "metric",
+                "score",
+                "low",
+                "high",
+                "baseline",
+                "seconds",
+                "tokens_per_second",
+            } == set(row)
         assert report["next"]
 
     def test_train_prints_the_report(self, place, ostinato):
         outcome = ostinato(*TRAIN, *TINY, "--out", "new")
-        for word in ("translation", "bleu", "chrf", "perplexity", "95 % interval", "baseline", "tokens/s", "Next:", "ostinato predict new"):
+        for word in (
+            "translation",
+            "bleu",
+            "chrf",
+            "perplexity",
+            "95 % interval",
+            "baseline",
+            "tokens/s",
+            "Next:",
+            "ostinato predict new",
+        ):
             assert word in outcome.out
         assert "no --dev: 1 training example held back (seed 1)" in outcome.err
         assert "\x1b" not in outcome.out + outcome.err
@@ -67,16 +86,22 @@ class TestShapes:
         assert {"task", "examples", "metrics", "intervals"} <= set(result)
         assert result["task"] == "translation"
         assert result["examples"] == 20
-        assert list(result["metrics"]) == list(result["intervals"]) == ["bleu", "chrf", "perplexity"]
+        assert (
+            list(result["metrics"]) == list(result["intervals"]) == ["bleu", "chrf", "perplexity"]
+        )
         for name, (low, high) in result["intervals"].items():
             assert low <= result["metrics"][name] <= high
         assert "version:" in result["details"]["bleu"]["signature"]
 
     def test_predict_json_is_an_object_a_line(self, place, ostinato):
-        lines = run(ostinato, "predict", "run", "train.src", "--json", "--align", "--n-best", "3").splitlines()
+        lines = run(
+            ostinato, "predict", "run", "train.src", "--json", "--align", "--n-best", "3"
+        ).splitlines()
         assert len(lines) == 20
         plain = run(ostinato, "predict", "run", "train.src", "--n-best", "3").splitlines()
-        for line, text, source in zip(map(json.loads, lines), plain, Path("train.src").read_text().splitlines(), strict=True):
+        for line, text, source in zip(
+            map(json.loads, lines), plain, Path("train.src").read_text().splitlines(), strict=True
+        ):
             assert line["prediction"] == text
             assert line["log_probability"] < 0
             assert len(line["n_best"]) == 3
@@ -86,9 +111,18 @@ class TestShapes:
 
     def test_an_empty_line_has_the_same_keys(self, place, ostinato):
         Path("blank").write_text("one two\n\n")
-        line, blank = map(json.loads, run(ostinato, "predict", "run", "blank", "--json", "--align", "--n-best", "2").splitlines())
+        line, blank = map(
+            json.loads,
+            run(
+                ostinato, "predict", "run", "blank", "--json", "--align", "--n-best", "2"
+            ).splitlines(),
+        )
         assert list(blank) == [name for name in line if name != "unknown"]
-        assert (blank["prediction"], blank["tokens"], blank["n_best"][0]["prediction"]) == ("", [], "")
+        assert (blank["prediction"], blank["tokens"], blank["n_best"][0]["prediction"]) == (
+            "",
+            [],
+            "",
+        )
 
     def test_evaluate_without_files_takes_those_of_the_run(self, place, ostinato):
         run(ostinato, *TRAIN, "--dev", "train.src", "train.tgt", *TINY, "--out", "new")
@@ -97,10 +131,15 @@ class TestShapes:
         assert [Path(file).name for file in result["files"]] == ["train.src", "train.tgt"]
         outcome = ostinato("evaluate", "run")
         assert outcome.status == 2
-        assert outcome.err.startswith("name the files of a test set after the run: it was tested on a part of its training data")
+        assert outcome.err.startswith(
+            "name the files of a test set after the run: it was tested on a part of its training data"
+        )
 
     def test_sampling_follows_the_seed(self, place, ostinato):
-        one, again, other = (run(ostinato, "predict", "run", "train.src", "--sampling", "--seed", seed) for seed in (1, 1, 2))
+        one, again, other = (
+            run(ostinato, "predict", "run", "train.src", "--sampling", "--seed", seed)
+            for seed in (1, 1, 2)
+        )
         assert one == again != other
         assert ostinato("predict", "run", "train.src", "--seed", "-1").status == 2
 
@@ -119,7 +158,9 @@ class TestShapes:
         assert result["log_probabilities"] == pytest.approx(values, abs=1e-5)
         evaluated = json.loads(run(ostinato, "evaluate", "run", "train.src", "train.tgt", "--json"))
         tokens = sum(len(line.split()) + 1 for line in Path("train.tgt").read_text().splitlines())
-        assert evaluated["metrics"]["perplexity"] == pytest.approx(math.exp(-result["sum"] / tokens), rel=1e-4)
+        assert evaluated["metrics"]["perplexity"] == pytest.approx(
+            math.exp(-result["sum"] / tokens), rel=1e-4
+        )
 
     def test_output_goes_to_a_file(self, place, ostinato):
         printed = run(ostinato, "predict", "run", "train.src")
@@ -134,10 +175,23 @@ class TestShapes:
 
     def test_against(self, place, ostinato):
         run(ostinato, *TRAIN, *TINY, "--out", "other", "--seed", "2")
-        result = json.loads(run(ostinato, "evaluate", "run", "train.src", "train.tgt", "--against", "other", "--json"))
+        result = json.loads(
+            run(
+                ostinato,
+                "evaluate",
+                "run",
+                "train.src",
+                "train.tgt",
+                "--against",
+                "other",
+                "--json",
+            )
+        )
         assert set(result["against"]["p_values"]) == {"bleu", "chrf", "perplexity"}
         assert all(0 <= p <= 1 for p in result["against"]["p_values"].values())
-        assert "other" in run(ostinato, "evaluate", "run", "train.src", "train.tgt", "--against", "other")
+        assert "other" in run(
+            ostinato, "evaluate", "run", "train.src", "train.tgt", "--against", "other"
+        )
 
 
 class TestHelp:
@@ -157,7 +211,14 @@ class TestHelp:
 
     def test_a_task_lists_its_options(self, ostinato):
         out = run(ostinato, "train", "translation", "--help")
-        for flag in ("--hidden-size", "--attention", "--reverse-source", "--teacher-forcing", "--learning-rate", "--no-tied"):
+        for flag in (
+            "--hidden-size",
+            "--attention",
+            "--reverse-source",
+            "--teacher-forcing",
+            "--learning-rate",
+            "--no-tied",
+        ):
             assert flag in out
         assert "none|dot|general|additive" in out
 
@@ -178,12 +239,24 @@ class TestRuns:
         for name in ("one", "two"):
             run(ostinato, *TRAIN, *TINY, "--out", name, "--dropout", "0.3", "--seed", "7")
         run(ostinato, *TRAIN, *TINY, "--out", "three", "--dropout", "0.3", "--seed", "8")
-        one, two, three = ((place / name / "model.safetensors").read_bytes() for name in ("one", "two", "three"))
+        one, two, three = (
+            (place / name / "model.safetensors").read_bytes() for name in ("one", "two", "three")
+        )
         assert one == two
         assert one != three
 
     def test_flags_stand_anywhere(self, place, ostinato):
-        run(ostinato, "train", *TINY, "--out", "new", "translation", "--train", "train.src", "train.tgt")
+        run(
+            ostinato,
+            "train",
+            *TINY,
+            "--out",
+            "new",
+            "translation",
+            "--train",
+            "train.src",
+            "train.tgt",
+        )
         last = run(ostinato, "predict", "new", "train.src", "--beam", "3")
         assert run(ostinato, "predict", "--beam", "3", "new", "train.src") == last
 
@@ -196,26 +269,60 @@ class TestRuns:
         assert (place / "runs/translation/model.json").is_file()
 
     def test_time_limit(self, place, ostinato):
-        report = json.loads(run(ostinato, *TRAIN, *TINY, "--out", "new", "--epochs", "100000", "--time-limit", "0.5s", "--json"))
+        report = json.loads(
+            run(
+                ostinato,
+                *TRAIN,
+                *TINY,
+                "--out",
+                "new",
+                "--epochs",
+                "100000",
+                "--time-limit",
+                "0.5s",
+                "--json",
+            )
+        )
         assert report["seconds"] < 20
 
     def test_a_recipe_and_a_flag_that_overrides_it(self, place, ostinato):
-        Path("mine.toml").write_text('cell = "gru"\nhidden_size = 10\nembedding_size = 4\nunit = "word"\nepochs = 1\n')
+        Path("mine.toml").write_text(
+            'cell = "gru"\nhidden_size = 10\nembedding_size = 4\nunit = "word"\nepochs = 1\n'
+        )
         run(ostinato, *TRAIN, "--out", "new", "--recipe", "mine.toml", "--hidden-size", "12")
         chosen = json.loads((place / "new/model.json").read_text())["options"]
         assert (chosen["cell"], chosen["hidden_size"], chosen["embedding_size"]) == ("gru", 12, 4)
 
-    @pytest.mark.parametrize("recipe", [name for name in names() if recipe_task(name) == "translation"])
+    @pytest.mark.parametrize(
+        "recipe", [name for name in names() if recipe_task(name) == "translation"]
+    )
     def test_every_packaged_recipe_trains(self, recipe, place, ostinato):
-        small = ["--hidden-size", "8", "--embedding-size", "8", "--layers", "1", "--epochs", "1", "--unit", "word", "--no-tensorboard"]
+        small = [
+            "--hidden-size",
+            "8",
+            "--embedding-size",
+            "8",
+            "--layers",
+            "1",
+            "--epochs",
+            "1",
+            "--unit",
+            "word",
+            "--no-tensorboard",
+        ]
         run(ostinato, *TRAIN, "--out", "new", "--recipe", recipe, *small)
         run(ostinato, "evaluate", "new", "train.src", "train.tgt")
 
     def test_an_ensemble(self, place, ostinato):
         run(ostinato, *TRAIN, *TINY, "--out", "other", "--cell", "gru", "--attention", "none")
-        together = json.loads(run(ostinato, "evaluate", "run,other", "train.src", "train.tgt", "--json"))
+        together = json.loads(
+            run(ostinato, "evaluate", "run,other", "train.src", "train.tgt", "--json")
+        )
         assert together["examples"] == 20
-        same = [json.loads(run(ostinato, "score", name, "train.src", "train.tgt", "--json"))["sum"] for name in ("run", "run,run")]
+        same = [
+            json.loads(run(ostinato, "score", name, "train.src", "train.tgt", "--json"))["sum"]
+            for name in ("run", "run,run")
+        ]
         assert same[0] == pytest.approx(same[1], rel=1e-5)
         texts = [run(ostinato, "predict", name, "train.src") for name in ("run", "run,run")]
         assert texts[0] == texts[1]
@@ -229,8 +336,26 @@ class TestRuns:
         assert len(list((place / "new/training").glob("average-*"))) == 3
 
     def test_the_packaged_sample(self, place, ostinato):
-        report = json.loads(run(ostinato, "train", "translation", "--out", "new", *TINY[:4], "--unit", "word", "--epochs", "0.01",
-                                "--no-tensorboard", "--vocabulary-size", "500", "--beam", "1", "--json"))  # fmt: skip
+        report = json.loads(
+            run(
+                ostinato,
+                "train",
+                "translation",
+                "--out",
+                "new",
+                *TINY[:4],
+                "--unit",
+                "word",
+                "--epochs",
+                "0.01",
+                "--no-tensorboard",
+                "--vocabulary-size",
+                "500",
+                "--beam",
+                "1",
+                "--json",
+            )
+        )
         assert report["data"]["train"] > 10_000
         assert len(report["examples"]) == 5
 
@@ -239,19 +364,39 @@ class TestInputs:
     """The same pairs in whatever form give the same model."""
 
     def formats(self):
-        pairs = list(zip(*(Path(name).read_text().splitlines() for name in ("train.src", "train.tgt")), strict=True))
+        pairs = list(
+            zip(
+                *(Path(name).read_text().splitlines() for name in ("train.src", "train.tgt")),
+                strict=True,
+            )
+        )
         with Path("pairs.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([("id", "target", "source"), *((number, b, a) for number, (a, b) in enumerate(pairs))])
+            csv.writer(file).writerows(
+                [
+                    ("id", "target", "source"),
+                    *((number, b, a) for number, (a, b) in enumerate(pairs)),
+                ]
+            )
         Path("pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
         Path("headed.tsv").write_text("src\ttrg\n" + "".join(f"{a}\t{b}\n" for a, b in pairs))
-        Path("pairs.jsonl").write_text("".join(json.dumps({"src": a, "tgt": b}) + "\n" for a, b in pairs))
+        Path("pairs.jsonl").write_text(
+            "".join(json.dumps({"src": a, "tgt": b}) + "\n" for a, b in pairs)
+        )
         Path("pairs.tsv.gz").write_bytes(gzip.compress(Path("pairs.tsv").read_bytes()))
         for name in ("train.src", "train.tgt"):
             content = Path(name).read_bytes()
             Path(name + ".gz").write_bytes(gzip.compress(content))
             Path(name + ".crlf").write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
-        return [["pairs.csv"], ["pairs.tsv"], ["headed.tsv"], ["pairs.jsonl"], ["pairs.tsv.gz"], ["train.src.gz", "train.tgt.gz"],
-                ["train.src.crlf", "train.tgt.crlf"], ["english.csv", "--source-column", "english", "--target-column", "french"]]
+        return [
+            ["pairs.csv"],
+            ["pairs.tsv"],
+            ["headed.tsv"],
+            ["pairs.jsonl"],
+            ["pairs.tsv.gz"],
+            ["train.src.gz", "train.tgt.gz"],
+            ["train.src.crlf", "train.tgt.crlf"],
+            ["english.csv", "--source-column", "english", "--target-column", "french"],
+        ]
 
     def test_every_format_gives_the_same_model(self, place, ostinato):
         formats = self.formats()
@@ -268,19 +413,40 @@ class TestInputs:
         for name in ("pairs.csv", "pairs.jsonl", "pairs.tsv.gz", "train.src.gz", "train.src.crlf"):
             assert run(ostinato, "predict", "run", name) == wanted, name
         command = [sys.executable, "-m", "ostinato.cli", "predict", "run"]
-        assert subprocess.run(command, input=Path("train.src").read_bytes(), stdout=subprocess.PIPE, check=True).stdout.decode() == wanted
+        assert (
+            subprocess.run(
+                command, input=Path("train.src").read_bytes(), stdout=subprocess.PIPE, check=True
+            ).stdout.decode()
+            == wanted
+        )
 
     def test_dev_and_test_files_are_used(self, place, ostinato):
         write_toy(place, 6, seed=5, stem="dev")
         write_toy(place, 7, seed=6, stem="test")
-        out = run(ostinato, *TRAIN, "--dev", "dev.src", "dev.tgt", "--test", "test.src", "test.tgt", *TINY, "--out", "new", "--json")
+        out = run(
+            ostinato,
+            *TRAIN,
+            "--dev",
+            "dev.src",
+            "dev.tgt",
+            "--test",
+            "test.src",
+            "test.tgt",
+            *TINY,
+            "--out",
+            "new",
+            "--json",
+        )
         report = json.loads(out)
         assert report["data"] == {"train": 20, "dev": 6, "test": 7}
         assert report["examples"] and report["tested_on"] == "test.src test.tgt"
 
     def test_the_test_set_among_the_training_data_is_noticed(self, place, ostinato):
         outcome = ostinato(*TRAIN, "--dev", "train.src", "train.tgt", *TINY, "--out", "new")
-        assert "--dev: 100% of it stands in the training data, too; its scores will flatter" in outcome.err
+        assert (
+            "--dev: 100% of it stands in the training data, too; its scores will flatter"
+            in outcome.err
+        )
 
     def test_pretrained_embeddings(self, place, ostinato):
         Path("vectors.txt").write_text("3 4\none 1 2 3 4\ntwo 5 6 7 8\nelse 9 9 9 9\n")
@@ -299,7 +465,17 @@ class TestInputs:
 
 class TestRescore:
     def nbest(self, ostinato):
-        out = run(ostinato, "predict", "run", "train.src", "--moses", "--n-best", "4", "--length-penalty", "0")
+        out = run(
+            ostinato,
+            "predict",
+            "run",
+            "train.src",
+            "--moses",
+            "--n-best",
+            "4",
+            "--length-penalty",
+            "0",
+        )
         Path("list").write_text(out)
         return out.splitlines()
 
@@ -319,7 +495,9 @@ class TestRescore:
             number, text, _, score = line.split(" ||| ")
             if "<unk>" in text or len(text.split()) == 10 + 2 * len(sources[int(number)].split()):
                 continue
-            match = [each.split(" ||| ") for each in again if each.startswith(f"{number} ||| {text} |||")]
+            match = [
+                each.split(" ||| ") for each in again if each.startswith(f"{number} ||| {text} |||")
+            ]
             assert any(abs(float(each[3]) - float(score)) < 1e-3 for each in match)
             compared += 1
         assert compared > 20
@@ -327,15 +505,39 @@ class TestRescore:
     def test_weight_zero_keeps_the_lists_own_order(self, place, ostinato):
         chosen = ["0 ||| ONE ||| ||| -9", "0 ||| TWO ||| ||| -1", "1 ||| SIX ||| ||| 3"]
         Path("list").write_text("\n".join(chosen) + "\n")
-        out = run(ostinato, "rescore", "run", "list", "--source", "train.src", "--weight", "0").splitlines()
+        out = run(
+            ostinato, "rescore", "run", "list", "--source", "train.src", "--weight", "0"
+        ).splitlines()
         assert [line.split(" ||| ")[1] for line in out] == ["TWO", "ONE", "SIX"]
-        result = json.loads(run(ostinato, "rescore", "run", "list", "--source", "train.src", "--weight", "0", "--json"))
+        result = json.loads(
+            run(
+                ostinato,
+                "rescore",
+                "run",
+                "list",
+                "--source",
+                "train.src",
+                "--weight",
+                "0",
+                "--json",
+            )
+        )
         assert [each["prediction"] for each in result["candidates"]] == ["TWO", "ONE", "SIX"]
         assert result["weight"] == 0
 
     def test_the_weight_is_tuned(self, place, ostinato):
         self.nbest(ostinato)
-        outcome = ostinato("rescore", "run", "list", "--source", "train.src", "--tune", "list", "train.src", "train.tgt")
+        outcome = ostinato(
+            "rescore",
+            "run",
+            "list",
+            "--source",
+            "train.src",
+            "--tune",
+            "list",
+            "train.src",
+            "train.tgt",
+        )
         assert outcome.status == 0, outcome.err
         assert outcome.err.startswith("weight ")
         assert outcome.out.count("\n") == 80

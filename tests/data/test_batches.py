@@ -13,16 +13,30 @@ shapes = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1,
 
 def examples(lengths):
     """Example i is filled with i + 1, so that it can be told in a batch."""
-    return [Example(torch.full((s,), i + 1), torch.full((t,), i + 1)) for i, (s, t) in enumerate(lengths)]
+    return [
+        Example(torch.full((s,), i + 1), torch.full((t,), i + 1))
+        for i, (s, t) in enumerate(lengths)
+    ]
 
 
 def told(batches):
     return [batch.inputs[:, 0].tolist() for batch in batches]
 
 
-@given(shapes, st.integers(1, 8), st.integers(1, 100), st.integers(1, 50), st.booleans(), st.integers(0, 3))
-def test_every_example_once_and_within_the_limits(lengths, batch_size, tokens, pool, shuffle, epoch):
-    batches = Batches(examples(lengths), batch_size=batch_size, tokens=tokens, pool=pool, shuffle=shuffle, seed=5)
+@given(
+    shapes,
+    st.integers(1, 8),
+    st.integers(1, 100),
+    st.integers(1, 50),
+    st.booleans(),
+    st.integers(0, 3),
+)
+def test_every_example_once_and_within_the_limits(
+    lengths, batch_size, tokens, pool, shuffle, epoch
+):
+    batches = Batches(
+        examples(lengths), batch_size=batch_size, tokens=tokens, pool=pool, shuffle=shuffle, seed=5
+    )
     made = list(batches.epoch(epoch))
     assert sorted(sum(told(made), [])) == [number + 1 for number in range(len(lengths))]
     assert len(batches) == len(made)
@@ -43,7 +57,11 @@ def test_same_seed_same_order_and_a_start_in_the_middle(lengths, seed, epoch, st
 
 def test_epochs_and_seeds_differ():
     data = examples([(i % 9 + 1, 3) for i in range(60)])
-    orders = [told(Batches(data, batch_size=4, seed=seed).epoch(epoch)) for seed in (0, 1) for epoch in (0, 1)]
+    orders = [
+        told(Batches(data, batch_size=4, seed=seed).epoch(epoch))
+        for seed in (0, 1)
+        for epoch in (0, 1)
+    ]
     assert len({str(order) for order in orders}) == 4
 
 
@@ -52,15 +70,24 @@ def test_similar_lengths_share_a_batch():
     batches = Batches(data, tokens=300)
     real = sum(len(example.inputs) for example in data)
     assert real / sum(batch.inputs.numel() for batch in batches) > 0.97
-    assert len({len(list(batches.epoch(epoch))) for epoch in range(4)}) == 1  # one pool: the same number of steps
+    assert (
+        len({len(list(batches.epoch(epoch))) for epoch in range(4)}) == 1
+    )  # one pool: the same number of steps
 
 
 def test_without_shuffling_the_order_stands():
-    assert told(Batches(examples([(2, 1)] * 5), batch_size=2, shuffle=False)) == [[1, 2], [3, 4], [5]]
+    assert told(Batches(examples([(2, 1)] * 5), batch_size=2, shuffle=False)) == [
+        [1, 2],
+        [3, 4],
+        [5],
+    ]
 
 
 def test_longer_than_the_budget_is_a_batch_by_itself():
-    assert sorted(map(sorted, told(Batches(examples([(50, 1), (2, 1), (2, 1)]), tokens=10)))) == [[1], [2, 3]]
+    assert sorted(map(sorted, told(Batches(examples([(50, 1), (2, 1), (2, 1)]), tokens=10)))) == [
+        [1],
+        [2, 3],
+    ]
 
 
 def test_examples_encoded_anew_each_epoch():
@@ -73,9 +100,13 @@ def test_examples_encoded_anew_each_epoch():
 
     batches = Batches(data, batch_size=2, encode=encode)
     assert sorted(sum(told(batches.epoch(3, start=1)), [])) == sorted(
-        number + 300 for group in told(Batches(data, batch_size=2).epoch(3, start=1)) for number in group
+        number + 300
+        for group in told(Batches(data, batch_size=2).epoch(3, start=1))
+        for number in group
     )
-    assert len(seen) == 4 and all(epoch == 3 for _, epoch in seen)  # those passed over are not encoded
+    assert len(seen) == 4 and all(
+        epoch == 3 for _, epoch in seen
+    )  # those passed over are not encoded
 
 
 def test_what_is_drawn_differs_by_seed_epoch_and_example_and_never_by_run():

@@ -13,8 +13,14 @@ from ostinato.data.text import read_lines
 from ostinato.errors import InputError
 
 
-@given(lines=st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=40), max_size=200),
-       end=st.sampled_from(["", "\n", "\r\n"]), longest=st.sampled_from([8, 20, 4000]))  # fmt: skip
+@given(
+    lines=st.lists(
+        st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=40),
+        max_size=200,
+    ),
+    end=st.sampled_from(["", "\n", "\r\n"]),
+    longest=st.sampled_from([8, 20, 4000]),
+)
 def test_lines_are_those_of_the_file(tmp_path_factory, lines, end, longest):
     path = tmp_path_factory.getbasetemp() / "text.txt"
     path.write_bytes(("\n".join(lines) + end).encode())
@@ -26,13 +32,17 @@ def test_lines_are_those_of_the_file(tmp_path_factory, lines, end, longest):
 
 def test_many_lines_by_number_and_by_slice(tmp_path):
     path = tmp_path / "text.txt.gz"
-    path.write_bytes(gzip.compress("".join(f"line {number} ä\n" for number in range(1000)).encode()))
+    path.write_bytes(
+        gzip.compress("".join(f"line {number} ä\n" for number in range(1000)).encode())
+    )
     corpus = Corpus.read([path, path], in_memory=100)
     assert len(corpus) == 2000
     assert corpus[1063].text == "line 63 ä"
     assert corpus[-1] == Line("line 999 ä")
     part = corpus[900:1100][50:150]
-    assert [line.text for line in part] == [f"line {number % 1000} ä" for number in range(950, 1050)]
+    assert [line.text for line in part] == [
+        f"line {number % 1000} ä" for number in range(950, 1050)
+    ]
     assert [line.text for line in corpus[::500]] == ["line 0 ä", "line 500 ä"] * 2
     assert len(corpus[5:3]) == 0
     with pytest.raises(IndexError):
@@ -49,14 +59,24 @@ def test_a_long_line_is_cut_behind_spaces_and_between_characters(tmp_path):
 
 
 def test_texts_in_memory():
-    assert list(Corpus.of(["a", Line("b ", ended=False), "c"])) == [Line("a"), Line("b ", ended=False), Line("c")]
+    assert list(Corpus.of(["a", Line("b ", ended=False), "c"])) == [
+        Line("a"),
+        Line("b ", ended=False),
+        Line("c"),
+    ]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"good\nb\xe4d\n", r"text.txt:2:2: byte 0xe4 is not UTF-8; convert the file"),
-    (b"a" * 50 + b" \xff\n", r"text.txt:1:52: byte 0xff is not UTF-8"),
-    (gzip.compress(b"abc" * 1000, mtime=0)[:30], r"text.txt: the gzip data is cut short or damaged"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"good\nb\xe4d\n", r"text.txt:2:2: byte 0xe4 is not UTF-8; convert the file"),
+        (b"a" * 50 + b" \xff\n", r"text.txt:1:52: byte 0xff is not UTF-8"),
+        (
+            gzip.compress(b"abc" * 1000, mtime=0)[:30],
+            r"text.txt: the gzip data is cut short or damaged",
+        ),
+    ],
+)
 def test_what_is_wrong_is_said_in_a_line(tmp_path, content, message):
     (tmp_path / "text.txt").write_bytes(content)
     with pytest.raises(InputError, match=message):
@@ -75,5 +95,7 @@ def test_no_room_for_the_copy(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.SpooledTemporaryFile.write", full)
-    with pytest.raises(InputError, match="no space left for a temporary copy of the text; make room, or set TMPDIR"):
+    with pytest.raises(
+        InputError, match="no space left for a temporary copy of the text; make room, or set TMPDIR"
+    ):
         Corpus.read([tmp_path / "text.txt"])

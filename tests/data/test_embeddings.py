@@ -10,12 +10,19 @@ import torch
 from ostinato.data.embeddings import read_embeddings
 from ostinato.errors import InputError
 
-WORDS = {"the": [0.5, -1.0, 2.0], "cat": [1.0, 0.25, 1e-3], "été": [-3.0, 0.0, 4.0], "zebra": [9.0, 9.0, 9.0]}
+WORDS = {
+    "the": [0.5, -1.0, 2.0],
+    "cat": [1.0, 0.25, 1e-3],
+    "été": [-3.0, 0.0, 4.0],
+    "zebra": [9.0, 9.0, 9.0],
+}
 TOKENS = ["<pad>", "<unk>", "<bos>", "<eos>", "▁The", "▁cat", "été", "▁xyzzy", "the", "▁"]
 
 
 def glove():
-    return "".join(f"{word} {' '.join(map(str, values))}\n" for word, values in WORDS.items()).encode()
+    return "".join(
+        f"{word} {' '.join(map(str, values))}\n" for word, values in WORDS.items()
+    ).encode()
 
 
 def word2vec():
@@ -23,7 +30,10 @@ def word2vec():
 
 
 def binary(line_end=b"\n"):
-    rows = [word.encode() + b" " + struct.pack("<3f", *values) + line_end for word, values in WORDS.items()]
+    rows = [
+        word.encode() + b" " + struct.pack("<3f", *values) + line_end
+        for word, values in WORDS.items()
+    ]
     return b"4 3\n" + b"".join(rows)
 
 
@@ -35,7 +45,15 @@ def saved(folder, content):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize(
-    "content", [glove(), word2vec(), binary(), binary(b""), glove().replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + glove()]
+    "content",
+    [
+        glove(),
+        word2vec(),
+        binary(),
+        binary(b""),
+        glove().replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + glove(),
+    ],
 )
 def test_kinds(tmp_path, content, pack):
     found = read_embeddings(saved(tmp_path, pack(content)), TOKENS)
@@ -47,7 +65,9 @@ def test_kinds(tmp_path, content, pack):
 
 def test_a_large_binary_file(tmp_path):
     vectors = np.random.default_rng(0).standard_normal((30_000, 20)).astype("<f4")
-    content = b"30000 20\n" + b"".join(b"w%d " % i + row.tobytes() + b"\n" for i, row in enumerate(vectors))
+    content = b"30000 20\n" + b"".join(
+        b"w%d " % i + row.tobytes() + b"\n" for i, row in enumerate(vectors)
+    )
     found = read_embeddings(saved(tmp_path, content), ["w0", "w29999", "w15000"])
     assert torch.equal(found.vectors, torch.from_numpy(vectors[[0, 29999, 15000]]))
 
@@ -61,7 +81,10 @@ def test_words_with_spaces_as_in_the_largest_glove(tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"the 1 2 3\ncat 1 2\n", "vectors:2: 2 values, expected 3; the line is damaged or cut short"),
+        (
+            b"the 1 2 3\ncat 1 2\n",
+            "vectors:2: 2 values, expected 3; the line is damaged or cut short",
+        ),
         (b"the 1 2 3\ncat 1 2 3 4\n", "vectors:2: 4 values, expected 3"),
         (b"the 1 2 3\ncat 1 x 3\n", "vectors:2: 'x' is not a number"),
         (b"the 1 2 3\ncat 1 nan 3\n", "vectors:2: 3 finite values expected"),
@@ -72,10 +95,16 @@ def test_words_with_spaces_as_in_the_largest_glove(tmp_path):
         (b"zebra 1 2 3\n", "vectors: has none of the 2 words; is it the right language?"),
         (binary()[:-3], "vectors: the vectors end or are damaged at number 4 of 4"),
         (binary()[:30], "vectors: the vectors end or are damaged at number 2 of 4"),
-        (b"1 3\nthe " + struct.pack("<3f", 1, float("inf"), 1), "vectors: vector 1 (the) is not finite"),
+        (
+            b"1 3\nthe " + struct.pack("<3f", 1, float("inf"), 1),
+            "vectors: vector 1 (the) is not finite",
+        ),
         (b"9 3\ndog " + b"\xff" * 9000, "vectors: the vectors end or are damaged at number 2 of 9"),
         (b"PK\x03\x04", "vectors: looks like a zip archive; unpack it first"),
-        (gzip.compress(glove() * 100, mtime=0)[:-20], "vectors: the gzip data is cut short or damaged"),
+        (
+            gzip.compress(glove() * 100, mtime=0)[:-20],
+            "vectors: the gzip data is cut short or damaged",
+        ),
         (gzip.compress(binary(), mtime=0)[:-20], "gzip data is cut short or damaged"),
     ],
 )

@@ -37,7 +37,9 @@ def test_writes_bytes_and_functions(tmp_path):
 def test_a_full_disk_keeps_the_old_file(tmp_path, content):
     path = tmp_path / "model"
     path.write_bytes(b"old")
-    with pytest.raises(InputError, match=r"model: no space left: more than 0.0 MB needed, .* MB free; nothing"):
+    with pytest.raises(
+        InputError, match=r"model: no space left: more than 0.0 MB needed, .* MB free; nothing"
+    ):
         write_atomically(path, content)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["model"]
@@ -73,7 +75,9 @@ def test_the_order_is_write_sync_rename_sync(tmp_path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, type(tmp_path).replace
     monkeypatch.setattr("os.fsync", lambda handle: (calls.append("sync"), fsync(handle)))
-    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: (calls.append("rename"), replace(*paths)))
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *paths: (calls.append("rename"), replace(*paths))
+    )
     write_atomically(tmp_path / "x", b"content")
     assert calls == ["sync", "rename", "sync"]
 
@@ -99,4 +103,6 @@ def test_links_and_devices_are_written_through(tmp_path):
 
 def test_sha256(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
-    assert sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )

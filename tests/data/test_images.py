@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ostinato.data.images import as_pixels, data_uri, from_array, is_image, picture, read_image, split_part, to_bytes, varied
+from ostinato.data.images import (
+    as_pixels,
+    data_uri,
+    from_array,
+    is_image,
+    picture,
+    read_image,
+    split_part,
+    to_bytes,
+    varied,
+)
 from ostinato.errors import InputError
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -21,16 +31,27 @@ def halves(size=(8, 8), mode="RGB"):
 
 @pytest.mark.parametrize("ending", ["png", "bmp", "gif", "webp", "tiff", "jpg"])
 def test_formats(tmp_path, ending):
-    halves((16, 16)).save(tmp_path / f"a.{ending}", **({"lossless": True} if ending == "webp" else {}))
+    halves((16, 16)).save(
+        tmp_path / f"a.{ending}", **({"lossless": True} if ending == "webp" else {})
+    )
     pixels = read_image(str(tmp_path / f"a.{ending}"), 16)
     assert pixels.shape == (3, 16, 16) and pixels.dtype == np.uint8
-    assert np.abs(pixels[:, 8, 2].astype(int) - RED).max() < 20 and np.abs(pixels[:, 8, 13].astype(int) - BLUE).max() < 20
+    assert (
+        np.abs(pixels[:, 8, 2].astype(int) - RED).max() < 20
+        and np.abs(pixels[:, 8, 13].astype(int) - BLUE).max() < 20
+    )
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L", "LA", "CMYK", "1", "I;16"])
 def test_modes(tmp_path, mode):
-    image = halves(mode="L").point(lambda value: value * 256, "I") if mode == "I;16" else halves(mode=mode)
-    image.convert("I;16").save(tmp_path / "a.png") if mode == "I;16" else image.save(tmp_path / ("a.tiff" if mode == "CMYK" else "a.png"))
+    image = (
+        halves(mode="L").point(lambda value: value * 256, "I")
+        if mode == "I;16"
+        else halves(mode=mode)
+    )
+    image.convert("I;16").save(tmp_path / "a.png") if mode == "I;16" else image.save(
+        tmp_path / ("a.tiff" if mode == "CMYK" else "a.png")
+    )
     assert read_image(str(next(tmp_path.iterdir())), 8).shape == (3, 8, 8)
 
 
@@ -45,17 +66,25 @@ def test_transparency_is_white_and_a_cameras_rotation_is_undone(tmp_path):
 
 def test_what_is_not_square_is_filled_up_with_white():
     pixels = as_pixels(Image.new("RGB", (8, 4), RED), 8)
-    assert tuple(pixels[:, 0, 4]) == WHITE and tuple(pixels[:, 4, 4]) == RED and tuple(pixels[:, 7, 4]) == WHITE
+    assert (
+        tuple(pixels[:, 0, 4]) == WHITE
+        and tuple(pixels[:, 4, 4]) == RED
+        and tuple(pixels[:, 7, 4]) == WHITE
+    )
 
 
 def test_a_part_of_a_sheet(tmp_path):
     halves((16, 8)).save(tmp_path / "sheet.png")
     name = str(tmp_path / "sheet.png")
     assert split_part(f"{name}#xywh=8,0,8,8") == (name, (8, 0, 8, 8))
-    assert split_part(f"{name}#xywh=pixel:8,0,8,8")[1] == (8, 0, 8, 8) and split_part("a#b.png") == ("a#b.png", None)
+    assert split_part(f"{name}#xywh=pixel:8,0,8,8")[1] == (8, 0, 8, 8) and split_part(
+        "a#b.png"
+    ) == ("a#b.png", None)
     assert (read_image(f"{name}#xywh=8,0,8,8", 8).reshape(3, -1).T == BLUE).all()
     assert is_image(f"{name}#xywh=8,0,8,8") and is_image("A.JPG") and not is_image("list.txt")
-    with pytest.raises(InputError, match="xywh=9,0,8,8: that part lies outside of the picture, which is 16 x 8"):
+    with pytest.raises(
+        InputError, match="xywh=9,0,8,8: that part lies outside of the picture, which is 16 x 8"
+    ):
         picture(f"{name}#xywh=9,0,8,8")
 
 
@@ -65,7 +94,9 @@ def test_a_picture_cut_short(tmp_path, ending):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(stream, {"jpg": "JPEG"}.get(ending, ending.upper()))
     (tmp_path / f"a.{ending}").write_bytes(stream.getvalue()[: len(stream.getvalue()) // 2])
-    with pytest.raises(InputError, match=rf"a\.{ending}: cut short or damaged \(.*\); copy it again, or remove it"):
+    with pytest.raises(
+        InputError, match=rf"a\.{ending}: cut short or damaged \(.*\); copy it again, or remove it"
+    ):
         read_image(str(tmp_path / f"a.{ending}"), 8)
 
 
@@ -84,7 +115,9 @@ def enormous(path, width=30_000, height=30_000):
 
 @pytest.mark.parametrize("side", [11_000, 30_000])
 def test_a_decompression_bomb_is_refused(tmp_path, side):
-    with pytest.raises(InputError, match=r"bomb.png: refused: .* pixels, more than 100 million; make it smaller"):
+    with pytest.raises(
+        InputError, match=r"bomb.png: refused: .* pixels, more than 100 million; make it smaller"
+    ):
         read_image(enormous(tmp_path / "bomb.png", side, side), 8)
 
 
@@ -109,10 +142,12 @@ def test_arrays():
     assert as_pixels(from_array(grey), 4)[1].tolist() == grey.tolist()
     assert to_bytes(np.array([0.0, 0.5, 1.0]), "x").tolist() == [0, 128, 255]
     assert to_bytes(np.array([0, 255]), "x").tolist() == [0, 255]
-    for wrong, message in [(np.zeros((2, 2, 5)), r"expected pixels \[H, W, 3\] or \[H, W\]; got shape \[2, 2, 5\]"),
-                           (np.full((2, 2), np.nan), "a pixel is not a finite number"),
-                           (np.full((2, 2), 256), "must be 0 to 255, or fraction"),
-                           (np.full((2, 2), "a"), "pixels must be numbers")]:  # fmt: skip
+    for wrong, message in [
+        (np.zeros((2, 2, 5)), r"expected pixels \[H, W, 3\] or \[H, W\]; got shape \[2, 2, 5\]"),
+        (np.full((2, 2), np.nan), "a pixel is not a finite number"),
+        (np.full((2, 2), 256), "must be 0 to 255, or fraction"),
+        (np.full((2, 2), "a"), "pixels must be numbers"),
+    ]:
         with pytest.raises(InputError, match=message):
             from_array(wrong)
 
@@ -120,11 +155,20 @@ def test_arrays():
 def test_varied_moves_all_frames_alike_and_the_same_for_the_same_seed():
     frames = np.random.default_rng(0).integers(0, 255, (1, 3, 16, 16), dtype=np.uint8).repeat(4, 0)
     one = varied(frames, 7, shift=0.2, zoom=0.1, flip=True)
-    assert one.shape == frames.shape and (one == one[:1]).all() and (one == varied(frames, 7, shift=0.2, zoom=0.1, flip=True)).all()
+    assert (
+        one.shape == frames.shape
+        and (one == one[:1]).all()
+        and (one == varied(frames, 7, shift=0.2, zoom=0.1, flip=True)).all()
+    )
     assert (varied(frames, 7, shift=0, zoom=0, flip=False) == frames).all()
-    mirrored = [(varied(frames, seed, shift=0, zoom=0, flip=True) == frames[..., ::-1]).all() for seed in range(40)]
+    mirrored = [
+        (varied(frames, seed, shift=0, zoom=0, flip=True) == frames[..., ::-1]).all()
+        for seed in range(40)
+    ]
     assert 8 < sum(mirrored) < 32
 
 
 def test_a_picture_inside_a_page():
-    assert data_uri(halves()).startswith("data:image/png;base64,") and data_uri(halves((800, 600))).startswith("data:image/jpeg;base64,")
+    assert data_uri(halves()).startswith("data:image/png;base64,") and data_uri(
+        halves((800, 600))
+    ).startswith("data:image/jpeg;base64,")

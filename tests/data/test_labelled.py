@@ -4,20 +4,29 @@ import gzip
 
 import pytest
 
-from ostinato.data.labelled import Labelled, counted, labels_come_first, read_labelled, read_unlabelled
+from ostinato.data.labelled import (
+    Labelled,
+    counted,
+    labels_come_first,
+    read_labelled,
+    read_unlabelled,
+)
 from ostinato.errors import InputError
 
 EXPECTED = [("a fine film", "good"), ("a dull one", "bad"), ("fine", "good")]
 ROWS = "".join(f"{text}\t{label}\n" for text, label in EXPECTED)
 TABLES = {
     "header.tsv": "label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in EXPECTED),
-    "aliases.tsv": "tag\tid\tsentence\n" + "".join(f"{label}\t7\t{text}\n" for text, label in EXPECTED),
+    "aliases.tsv": "tag\tid\tsentence\n"
+    + "".join(f"{label}\t7\t{text}\n" for text, label in EXPECTED),
     "bare.tsv": ROWS,
     "bare.txt": ROWS,
     "crlf.tsv": ROWS.replace("\n", "\r\n"),
     "mark.tsv": "\ufeff" + ROWS,
     "quotes.csv": "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in EXPECTED),
-    "lines.jsonl": "".join(f'{{"label": "{label}", "text": "{text}"}}\n' for text, label in EXPECTED),
+    "lines.jsonl": "".join(
+        f'{{"label": "{label}", "text": "{text}"}}\n' for text, label in EXPECTED
+    ),
 }
 
 
@@ -31,13 +40,17 @@ def test_tables(tmp_path, name, packed):
     path = tmp_path / (name + ".gz" * packed)
     path.write_bytes(gzip.compress(TABLES[name].encode()) if packed else TABLES[name].encode())
     assert pairs(read_labelled([path])) == EXPECTED
-    assert [record.inputs for record in read_unlabelled([path])] == [text for text, _ in EXPECTED] or name == "bare.txt"
+    assert [record.inputs for record in read_unlabelled([path])] == [
+        text for text, _ in EXPECTED
+    ] or name == "bare.txt"
 
 
 def test_named_columns_and_numbers_as_labels(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"review": "fine", "stars": 5, "label": "x"}\n')
-    assert pairs(read_labelled([path], text_column="review", label_column="stars")) == [("fine", "5")]
+    assert pairs(read_labelled([path], text_column="review", label_column="stars")) == [
+        ("fine", "5")
+    ]
 
 
 def test_line_ends_inside_a_text_become_spaces(tmp_path):
@@ -50,23 +63,30 @@ def test_parquet(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
-    parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "a.parquet")
+    parquet.write_table(
+        pyarrow.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "a.parquet"
+    )
     assert pairs(read_labelled([tmp_path / "a.parquet"])) == [("a", "0"), ("b", "1")]
 
 
-@pytest.mark.parametrize(("text", "label", "message"), [
-    (["a", None], ["x", "y"], "a.parquet:2: no text; complete the row or remove it"),
-    (["a", "b", "c"], ["x", "y", None], "a.parquet:3: no label; complete the row or remove it"),
-    (["a", "b"], [float("nan"), 1.0], "a.parquet:1: no label; complete the row or remove it"),
-    ([["a"], ["b"]], ["x", "y"], "a.parquet:1: 'text' is list, not text"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "label", "message"),
+    [
+        (["a", None], ["x", "y"], "a.parquet:2: no text; complete the row or remove it"),
+        (["a", "b", "c"], ["x", "y", None], "a.parquet:3: no label; complete the row or remove it"),
+        (["a", "b"], [float("nan"), 1.0], "a.parquet:1: no label; complete the row or remove it"),
+        ([["a"], ["b"]], ["x", "y"], "a.parquet:1: 'text' is list, not text"),
+    ],
+)
 def test_parquet_with_missing_values(tmp_path, ostinato, text, label, message):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
     file = tmp_path / "a.parquet"
     parquet.write_table(pyarrow.table({"text": text, "label": label}), file)
-    found = ostinato("train", "classification", "--train", str(file), "--out", str(tmp_path / "run"))
+    found = ostinato(
+        "train", "classification", "--train", str(file), "--out", str(tmp_path / "run")
+    )
     assert (found.status, found.err.splitlines()) == (2, [f"{tmp_path}/{message}"])
 
 
@@ -88,7 +108,11 @@ def test_null_is_no_text_in_json_either(tmp_path):
 
 
 def test_a_folder_a_class(tmp_path):
-    for name, text in [("pos/1.txt", "a fine\nfilm\n"), ("neg/1.txt", "dull\n"), ("neg/.hidden", "no\n")]:
+    for name, text in [
+        ("pos/1.txt", "a fine\nfilm\n"),
+        ("neg/1.txt", "dull\n"),
+        ("neg/.hidden", "no\n"),
+    ]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert pairs(read_labelled([tmp_path])) == [("dull", "neg"), ("a fine film", "pos")]
@@ -105,7 +129,9 @@ def test_a_file_a_class(tmp_path):
 
 def test_labels_before_texts_are_seen_where_that_is_sure(tmp_path):
     path, notices = tmp_path / "a.tsv", []
-    path.write_text("".join(f"{'ham' if n % 2 else 'spam'}\tmessage number {n}\n" for n in range(20)))
+    path.write_text(
+        "".join(f"{'ham' if n % 2 else 'spam'}\tmessage number {n}\n" for n in range(20))
+    )
     assert pairs(read_labelled([path], notices=notices))[0] == ("message number 0", "spam")
     assert notices == [f"{path}: read as label, text: its first column has the labels"]
     assert labels_come_first([Labelled("ham", "hello there")], known=["ham", "spam"])
@@ -126,18 +152,33 @@ def test_counted():
     assert counted(list("aabc"), most=1) == "'a' 2, and 2 others"
 
 
-@pytest.mark.parametrize("name, content, message", [
-    ("a.tsv", "text\tlabel\nx\n", r"a\.tsv:2: 1 field, expected 2"),
-    ("a.tsv", "text\tlabel\nx\tgood\ny\t\n", r"a\.tsv:3: no label; complete the row or remove it"),
-    ("a.tsv", "text\tlabel\n", r"a\.tsv: no examples \(0 lines\)"),
-    ("a.tsv", "", r"a\.tsv: no examples"),
-    ("a.tsv", "text\tgenre\tyear\nx\ty\tz\n", r"a\.tsv:1: no column 'label' or 'tag' among 'text', 'genre', 'year'"),
-    ("a.csv", "text,text,label\na,b,c\n", r"a\.csv:1: the column 'text' stands twice"),
-    ("a.csv", 'text,label\n"open,x\n', r"a\.csv:2: a quote opened here is not closed"),
-    ("a.jsonl", '{"text": "a", "label": NaN}\n', r"a\.jsonl:1: NaN is not a finite number"),
-    ("a.jsonl", '{"text": "a", "text": "b", "label": "c"}\n', r"a\.jsonl:1: the key 'text' stands twice"),
-    ("a.txt", "no labels here\n", r"a\.txt: texts without labels; expected a table"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.tsv", "text\tlabel\nx\n", r"a\.tsv:2: 1 field, expected 2"),
+        (
+            "a.tsv",
+            "text\tlabel\nx\tgood\ny\t\n",
+            r"a\.tsv:3: no label; complete the row or remove it",
+        ),
+        ("a.tsv", "text\tlabel\n", r"a\.tsv: no examples \(0 lines\)"),
+        ("a.tsv", "", r"a\.tsv: no examples"),
+        (
+            "a.tsv",
+            "text\tgenre\tyear\nx\ty\tz\n",
+            r"a\.tsv:1: no column 'label' or 'tag' among 'text', 'genre', 'year'",
+        ),
+        ("a.csv", "text,text,label\na,b,c\n", r"a\.csv:1: the column 'text' stands twice"),
+        ("a.csv", 'text,label\n"open,x\n', r"a\.csv:2: a quote opened here is not closed"),
+        ("a.jsonl", '{"text": "a", "label": NaN}\n', r"a\.jsonl:1: NaN is not a finite number"),
+        (
+            "a.jsonl",
+            '{"text": "a", "text": "b", "label": "c"}\n',
+            r"a\.jsonl:1: the key 'text' stands twice",
+        ),
+        ("a.txt", "no labels here\n", r"a\.txt: texts without labels; expected a table"),
+    ],
+)
 def test_errors(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_text(content)

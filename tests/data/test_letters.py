@@ -15,11 +15,18 @@ def test_a_word_stands_between_its_ends():
 def test_of_a_long_word_both_ends_are_read():
     letters = Letters.fit(["aabb"])
     spelled = letters.spell("a" * 500 + "b" * 500)
-    assert len(spelled) == LONGEST_WORD + 2 and spelled[1:-1] == (*letters.spell("a" * 15)[1:-1], *letters.spell("b" * 15)[1:-1])
+    assert len(spelled) == LONGEST_WORD + 2 and spelled[1:-1] == (
+        *letters.spell("a" * 15)[1:-1],
+        *letters.spell("b" * 15)[1:-1],
+    )
 
 
 def test_letters_that_differ_in_case_alone_are_folded():
     letters = Letters.fit(["aaA", "ABbb", "1122", "Bx!x!"])
     numbers = dict(zip(letters.alphabet.tokens, letters.folded(), strict=True))
-    assert numbers["a"] == numbers["A"] and numbers["b"] == numbers["B"] and numbers["1"] == numbers["2"]
+    assert (
+        numbers["a"] == numbers["A"]
+        and numbers["b"] == numbers["B"]
+        and numbers["1"] == numbers["2"]
+    )
     assert len({numbers[letter] for letter in ("a", "b", "1", "x", "!", "<unk>", "<pad>")}) == 7

@@ -15,7 +15,13 @@ from ostinato.data.synthesis import RATE, samples_of, wav_bytes
 from ostinato.data.tunes import Note, Tune
 from ostinato.errors import InputError
 
-SONG = Tune((Note(0, 4, 60), Note(4, 2, 64), Note(6, 2, 67), Note(6, 2, 72)), 8, title="Song", sharps=-1, metre="3/4")
+SONG = Tune(
+    (Note(0, 4, 60), Note(4, 2, 64), Note(6, 2, 67), Note(6, 2, 72)),
+    8,
+    title="Song",
+    sharps=-1,
+    metre="3/4",
+)
 ABC = "X:1\nT:One\nR:Jig\nM:6/8\nL:1/8\nK:G\nGAB|c3 d3|\n\nX:2\nT:Broken\nK:G\nA+B\n"
 
 
@@ -39,11 +45,17 @@ def test_midi_by_another_library(tmp_path):
     assert sorted(struck) == [(note.start, note.pitch) for note in SONG.notes]
 
 
-@pytest.mark.parametrize(("content", "why"), [
-    (b"MThd", r"a damaged MIDI file \(Invaild midi file! File size is less than 14"),
-    (b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\xff\xff\xff\xff", r"a damaged MIDI file \(Invalid chunk length"),
-    (b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "a MIDI file without notes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"MThd", r"a damaged MIDI file \(Invaild midi file! File size is less than 14"),
+        (
+            b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\xff\xff\xff\xff",
+            r"a damaged MIDI file \(Invalid chunk length",
+        ),
+        (b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", "a MIDI file without notes"),
+    ],
+)
 def test_damaged_midi(content, why):
     pytest.importorskip("symusic")
     with pytest.raises(InputError, match=f"x.mid: {why}"):
@@ -62,7 +74,9 @@ def test_without_symusic_one_line_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "symusic", None)
-    with pytest.raises(InputError, match=r"MIDI files need the package symusic: pip install 'ostinato\[music\]'"):
+    with pytest.raises(
+        InputError, match=r"MIDI files need the package symusic: pip install 'ostinato\[music\]'"
+    ):
         midi_bytes(SONG, 4)
 
 
@@ -85,18 +99,23 @@ def test_the_parts_of_json(tmp_path):
     assert [tune.notes[0].pitch for tune in Reading().read([f"{path}:valid"])] == [61]
 
 
-@pytest.mark.parametrize(("content", "notes"), [
-    ([60, 62, -1, None, 62], (Note(0, 1, 60), Note(1, 1, 62), Note(4, 1, 62))),
-    ([[60, 60]], (Note(0, 1, 60), Note(1, 1, 60))),
-    ([[[60, -1], [60]]], (Note(0, 2, 60),)),
-    ([{"pitches": [60], "genre": "jig", "title": "T"}], (Note(0, 1, 60),)),
-    ({"steps": [[60], [60, 61]]}, (Note(0, 2, 60), Note(1, 1, 61))),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        ([60, 62, -1, None, 62], (Note(0, 1, 60), Note(1, 1, 62), Note(4, 1, 62))),
+        ([[60, 60]], (Note(0, 1, 60), Note(1, 1, 60))),
+        ([[[60, -1], [60]]], (Note(0, 2, 60),)),
+        ([{"pitches": [60], "genre": "jig", "title": "T"}], (Note(0, 1, 60),)),
+        ({"steps": [[60], [60, 61]]}, (Note(0, 2, 60), Note(1, 1, 61))),
+    ],
+)
 def test_shapes_of_json(tmp_path, content, notes):
     (tmp_path / "x.json").write_text(json.dumps(content))
     (tune,) = Reading().read([tmp_path / "x.json"])
     assert tune.notes == notes
-    assert tune.label == ("jig" if isinstance(content, list) and isinstance(content[0], dict) else "")
+    assert tune.label == (
+        "jig" if isinstance(content, list) and isinstance(content[0], dict) else ""
+    )
 
 
 def test_folders_and_tables_give_labels(tmp_path):
@@ -106,7 +125,10 @@ def test_folders_and_tables_give_labels(tmp_path):
     assert [tune.label for tune in Reading().read([tmp_path])] == ["jig", "reel"]
     assert [tune.label for tune in Reading().read([tmp_path / "jig"])] == ["other"]
     (tmp_path / "list.tsv").write_text("file\tmood\njig/a.abc\tglad\nreel/a.abc\tsad\n")
-    assert [tune.label for tune in Reading(label="mood").read([tmp_path / "list.tsv"])] == ["glad", "sad"]
+    assert [tune.label for tune in Reading(label="mood").read([tmp_path / "list.tsv"])] == [
+        "glad",
+        "sad",
+    ]
     with pytest.raises(InputError, match=r"list.tsv:1: no column 'genre'|genre"):
         list(Reading().read([tmp_path / "list.tsv"]))
 
@@ -114,9 +136,15 @@ def test_folders_and_tables_give_labels(tmp_path):
 def test_prompts():
     assert [note.pitch for note in prompt_tune("60 62 64", Reading()).notes] == [60, 62, 64]
     assert [note.pitch for note in prompt_tune("[[60, 64], [62]]", Reading()).notes] == [60, 64, 62]
-    assert prompt_tune("G2A2", Reading(steps_per_quarter=4)).notes == (Note(0, 2, 67), Note(2, 2, 69))
+    assert prompt_tune("G2A2", Reading(steps_per_quarter=4)).notes == (
+        Note(0, 2, 67),
+        Note(2, 2, 69),
+    )
     assert prompt_tune("X:1\nL:1/8\nK:D\nF", Reading()).notes == (Note(0, 2, 66),)
-    with pytest.raises(InputError, match=r"the prompt: cannot be read at '\+B'; expected the name of a file, notes in ABC, or pitches"):
+    with pytest.raises(
+        InputError,
+        match=r"the prompt: cannot be read at '\+B'; expected the name of a file, notes in ABC, or pitches",
+    ):
         prompt_tune("A+B", Reading())
 
 
@@ -128,7 +156,11 @@ def test_sound():
     spectrum = np.abs(np.fft.rfft(sound[:RATE]))
     assert abs(int(spectrum.argmax()) - 440) <= 2
     with wave.open(io.BytesIO(wav_bytes(tune, 4, tempo=60))) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (RATE, 1, len(sound))
+        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (
+            RATE,
+            1,
+            len(sound),
+        )
     assert not samples_of(Tune((), 4), 4).any()
 
 

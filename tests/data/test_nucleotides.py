@@ -20,7 +20,9 @@ def test_the_other_strand_of_the_other_strand(bases):
 
 @given(sequences)
 def test_letters_and_numbers_agree(bases):
-    assert np.array_equal(dna.other_strand(dna.encode(bases)), dna.encode(dna.reverse_complement(bases)))
+    assert np.array_equal(
+        dna.other_strand(dna.encode(bases)), dna.encode(dna.reverse_complement(bases))
+    )
 
 
 def test_complements():
@@ -29,11 +31,20 @@ def test_complements():
     assert np.array_equal(dna.encode("U"), dna.encode("T"))
 
 
-@pytest.mark.parametrize(("masked", "letter", "vector"), [
-    ("ignore", "A", [1, 0, 0, 0]), ("ignore", "t", [0, 0, 0, 1]), ("ignore", "N", [0, 0, 0, 0]), ("ignore", "R", [0.5, 0, 0.5, 0]),
-    ("ignore", "b", [0, 1 / 3, 1 / 3, 1 / 3]), ("flag", "c", [0, 1, 0, 0, 1]), ("flag", "C", [0, 1, 0, 0, 0]),
-    ("unknown", "g", [0, 0, 0, 0]), ("unknown", "G", [0, 0, 1, 0]),
-])
+@pytest.mark.parametrize(
+    ("masked", "letter", "vector"),
+    [
+        ("ignore", "A", [1, 0, 0, 0]),
+        ("ignore", "t", [0, 0, 0, 1]),
+        ("ignore", "N", [0, 0, 0, 0]),
+        ("ignore", "R", [0.5, 0, 0.5, 0]),
+        ("ignore", "b", [0, 1 / 3, 1 / 3, 1 / 3]),
+        ("flag", "c", [0, 1, 0, 0, 1]),
+        ("flag", "C", [0, 1, 0, 0, 0]),
+        ("unknown", "g", [0, 0, 0, 0]),
+        ("unknown", "G", [0, 0, 1, 0]),
+    ],
+)
 def test_vectors(masked, letter, vector):
     assert dna.one_hot_table(masked)[dna.encode(letter)[0]] == pytest.approx(vector)
 

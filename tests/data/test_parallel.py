@@ -39,7 +39,10 @@ def test_tables(tmp_path):
     table = saved(tmp_path, "source\ttarget\na\tb\n", "a.tsv")
     lines = saved(tmp_path, '{"src": "c\\nd", "tgt": "e"}\n', "b.jsonl")
     assert read_pairs([table]) == [Pair("a", "b")]
-    assert read_pairs([table, lines]) == [Pair("a", "b"), Pair("c d", "e")]  # one line in, one line out
+    assert read_pairs([table, lines]) == [
+        Pair("a", "b"),
+        Pair("c d", "e"),
+    ]  # one line in, one line out
     other = saved(tmp_path, "x,y\na,b\n", "a.csv")
     assert read_pairs([other], source_column="y", target_column="x") == [Pair("b", "a")]
 
@@ -60,11 +63,15 @@ def test_long_lines(files):
     pairs = read_pairs(both, notices=notices)
     assert pairs[1].source == "word " * 3999 + "word" and pairs[1].target == "lang"
     assert "1 line of more than 20,000 characters cut to that" in notices[0]
-    with pytest.raises(InputError, match="example 2 has 5,000,000 characters, more than 20,000; shorten it"):
+    with pytest.raises(
+        InputError, match="example 2 has 5,000,000 characters, more than 20,000; shorten it"
+    ):
         read_pairs(both, long_lines="refuse")
     with pytest.raises(ValueError, match="long_lines: expected 'cut' or 'refuse'; got 'drop'"):
         read_pairs(both, long_lines="drop")
-    assert read_pairs(files("x" * 50 + "\n", "y\n"), maximum_line=20, notices=[])[0].source == "x" * 20
+    assert (
+        read_pairs(files("x" * 50 + "\n", "y\n"), maximum_line=20, notices=[])[0].source == "x" * 20
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,11 @@ def test_long_lines(files):
     [
         ("", "", r"train.fr: no examples \(0 lines\)"),
         ("\n\n", "\n\n", r"train.fr: no examples \(2 lines, each with a blank side\)"),
-        ("a\nb\n", "a\n", r"train.en has 2 lines, .*train.fr 1; they must be line by line translations$"),
+        (
+            "a\nb\n",
+            "a\n",
+            r"train.en has 2 lines, .*train.fr 1; they must be line by line translations$",
+        ),
         ("a\n", "", r"train.en has 1 lines, .*train.fr 0"),
     ],
 )
@@ -85,7 +96,9 @@ def test_other_numbers_of_files(files, tmp_path):
     one, two = files("a\n", "b\n")
     with pytest.raises(InputError, match="no file given; expected two aligned text files"):
         read_pairs([])
-    with pytest.raises(InputError, match="3 files given; expected two aligned text files, or tables"):
+    with pytest.raises(
+        InputError, match="3 files given; expected two aligned text files, or tables"
+    ):
         read_pairs([one, two, one])
     with pytest.raises(InputError, match="header.tsv: no examples"):
         read_pairs([saved(tmp_path, "source\ttarget\n", "header.tsv")])
@@ -93,7 +106,9 @@ def test_other_numbers_of_files(files, tmp_path):
 
 @given(st.lists(st.text("ab \u2028\r", max_size=3), max_size=6))
 def test_one_source_for_each_line(tmp_path_factory, lines):
-    path = saved(tmp_path_factory.mktemp("sources"), "".join(line + "\n" for line in lines), "in.txt")
+    path = saved(
+        tmp_path_factory.mktemp("sources"), "".join(line + "\n" for line in lines), "in.txt"
+    )
     assert [text.strip() for text in read_sources([path])] == [line.strip() for line in lines]
 
 
@@ -109,7 +124,11 @@ def pairs_that_resemble(count, seed=0):
     draw = random.Random(seed)
     sources, targets = [], []
     for _ in range(count):
-        length, end, number = draw.randrange(5, 25), draw.choice(".?!"), draw.choice(["", "", " 7", " 1999"])
+        length, end, number = (
+            draw.randrange(5, 25),
+            draw.choice(".?!"),
+            draw.choice(["", "", " 7", " 1999"]),
+        )
         sources.append("word " * length + number + end)
         targets.append("mot et " * max(1, int(length * draw.gauss(1, 0.1))) + number + end)
     return sources, targets
@@ -140,7 +159,9 @@ def test_where_they_part_is_not_guessed():
 def test_the_message_says_where(files):
     sources, targets = pairs_that_resemble(300)
     del targets[100]
-    with pytest.raises(InputError, match=r"has 300 lines, .* 299; .*; they seem to part near line \d+$"):
+    with pytest.raises(
+        InputError, match=r"has 300 lines, .* 299; .*; they seem to part near line \d+$"
+    ):
         read_pairs(files("\n".join(sources), "\n".join(targets)))
 
 
@@ -155,7 +176,9 @@ def test_hold_out_keeps_groups_together():
     assert [len(part) for part in hold_out(range(2), number=1000)] == [1, 1]
 
 
-@pytest.mark.parametrize("options", [{}, {"fraction": 0.1, "number": 1}, {"fraction": 1.5}, {"number": 0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"fraction": 0.1, "number": 1}, {"fraction": 1.5}, {"number": 0}]
+)
 def test_hold_out_refuses(options):
     with pytest.raises(ValueError, match="fraction or number"):
         hold_out([1, 2, 3], **options)
@@ -168,7 +191,9 @@ def test_hold_out_of_one_group():
     for seed in range(10):
         assert set(hold_out(many, number=2, seed=seed)[1]) < {"b", "c", "d"}
     assert hold_out(["a"] * 9 + ["b"] * 8, number=1)[1] == ["b"] * 8
-    with pytest.raises(InputError, match="3 examples, all alike: none can be held back; give --dev"):
+    with pytest.raises(
+        InputError, match="3 examples, all alike: none can be held back; give --dev"
+    ):
         hold_out([1, 1, 1], number=1)
 
 
@@ -179,7 +204,11 @@ def test_overlap():
 
 def test_the_sample_has_three_parts_that_share_no_sentence():
     parts = {name: read_pairs([path]) for name, path in sample("translation").items()}
-    assert {name: len(pairs) for name, pairs in parts.items()} == {"train": 14000, "dev": 500, "test": 500}
+    assert {name: len(pairs) for name, pairs in parts.items()} == {
+        "train": 14000,
+        "dev": 500,
+        "test": 500,
+    }
     for side in range(2):
         seen = [{" ".join(pair[side].split()) for pair in pairs} for pairs in parts.values()]
         assert len(set.union(*seen)) == sum(map(len, seen)) == 15000
@@ -189,5 +218,7 @@ def test_the_sample_has_three_parts_that_share_no_sentence():
 
 
 def test_a_task_without_a_sample():
-    with pytest.raises(InputError, match="there is no sample for 'translatoin'; did you mean 'translation'"):
+    with pytest.raises(
+        InputError, match="there is no sample for 'translatoin'; did you mean 'translation'"
+    ):
         sample("translatoin")

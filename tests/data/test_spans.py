@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.spans import SCHEMES, Span, convert, detect, follows, is_span_tag, legal, spans, spell
+from ostinato.data.spans import (
+    SCHEMES,
+    Span,
+    convert,
+    detect,
+    follows,
+    is_span_tag,
+    legal,
+    spans,
+    spell,
+)
 
 # tags -> (type, start, end) as conlleval.pl finds them
 READ = {
@@ -54,7 +64,10 @@ def test_a_sentence_in_every_scheme():
     assert spell(found, 5, "bilou") == ["B-PER", "L-PER", "U-PER", "O", "U-LOC"]
 
 
-TAGS = st.lists(st.sampled_from(["O", *(f"{letter}-{kind}" for letter in "BIES" for kind in ("X", "Y"))]), max_size=8)
+TAGS = st.lists(
+    st.sampled_from(["O", *(f"{letter}-{kind}" for letter in "BIES" for kind in ("X", "Y"))]),
+    max_size=8,
+)
 
 
 @given(TAGS, st.sampled_from(SCHEMES), st.sampled_from(SCHEMES))
@@ -78,7 +91,12 @@ def test_what_may_stand_where():
     tags = ["O", "B-X", "I-X", "B-Y", "I-Y"]
     start, transitions, end = legal(tags, "bio")
     assert [tag for tag, may in zip(tags, start, strict=True) if may] == ["O", "B-X", "B-Y"]
-    assert [tag for tag, may in zip(tags, transitions[2], strict=True) if may] == ["O", "B-X", "I-X", "B-Y"]
+    assert [tag for tag, may in zip(tags, transitions[2], strict=True) if may] == [
+        "O",
+        "B-X",
+        "I-X",
+        "B-Y",
+    ]
     assert all(end)
     start, transitions, end = legal(["O", "B-X", "I-X", "E-X", "S-X"], "iobes")
     assert start == [True, True, False, False, True] and end == [True, False, False, True, True]
@@ -87,4 +105,6 @@ def test_what_may_stand_where():
 
 
 def test_what_is_a_span_tag():
-    assert all(map(is_span_tag, ("O", "B-PER", "S-A-B"))) and not any(map(is_span_tag, ("B", "NOUN", "B-", "X-PER", "_")))
+    assert all(map(is_span_tag, ("O", "B-PER", "S-A-B"))) and not any(
+        map(is_span_tag, ("B", "NOUN", "B-", "X-PER", "_"))
+    )

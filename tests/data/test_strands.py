@@ -13,10 +13,14 @@ from ostinato.errors import InputError
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, content in {
-        "oct4.fa": ">a\nACGT\n>b\nTTTT\n", "train_mafk.fasta": ">a\nGGGG\n", "oct4_test.fa": ">c\nAAAA\n",
+        "oct4.fa": ">a\nACGT\n>b\nTTTT\n",
+        "train_mafk.fasta": ">a\nGGGG\n",
+        "oct4_test.fa": ">c\nAAAA\n",
         "said.fa": ">a x label=one y\nAC\n>b class=two\nGT\n",
-        "genome.fa": ">chr1\nACGTACGTAC\n>chr2\nGGGG\n", "genes.bed": "chr1 2 5 gene\n",
-        "whole.tsv": "class\tseq\nx\tACGT\ny\tGG\n", "bases.csv": "sequence,labels,name\nACGT,..EE,s1\nGGA,I I E,s2\n",
+        "genome.fa": ">chr1\nACGTACGTAC\n>chr2\nGGGG\n",
+        "genes.bed": "chr1 2 5 gene\n",
+        "whole.tsv": "class\tseq\nx\tACGT\ny\tGG\n",
+        "bases.csv": "sequence,labels,name\nACGT,..EE,s1\nGGA,I I E,s2\n",
     }.items():
         (tmp_path / name).write_text(content)
     return tmp_path
@@ -24,7 +28,11 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_file_a_class():
     found = read_strands(["oct4.fa", "train_mafk.fasta"])
-    assert [(each.bases, each.label, each.name) for each in found] == [("ACGT", "oct4", "a"), ("TTTT", "oct4", "b"), ("GGGG", "mafk", "a")]
+    assert [(each.bases, each.label, each.name) for each in found] == [
+        ("ACGT", "oct4", "a"),
+        ("TTTT", "oct4", "b"),
+        ("GGGG", "mafk", "a"),
+    ]
     assert read_strands(["oct4_test.fa"], known=["mafk", "oct4", "oct"])[0].label == "oct4"
 
 
@@ -42,12 +50,30 @@ def test_labels_in_headers():
 def test_segments():
     one, two = read_strands(["genes.bed", "genome.fa"])
     assert one.segments == (Segment(2, 5, "gene"),) and two.segments == ()
-    assert numbers_of(one, {"background": 0, "gene": 1}, 0).tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 0, 0]
-    assert numbers_of(one, {"background": 0}, 0).tolist()[2:5] == [1, 1, 1]  # what is not known is no label's number
+    assert numbers_of(one, {"background": 0, "gene": 1}, 0).tolist() == [
+        0,
+        0,
+        1,
+        1,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
+    assert numbers_of(one, {"background": 0}, 0).tolist()[2:5] == [
+        1,
+        1,
+        1,
+    ]  # what is not known is no label's number
 
 
 def test_tables():
-    assert [(each.bases, each.label) for each in read_strands(["whole.tsv"])] == [("ACGT", "x"), ("GG", "y")]
+    assert [(each.bases, each.label) for each in read_strands(["whole.tsv"])] == [
+        ("ACGT", "x"),
+        ("GG", "y"),
+    ]
     one, two = read_strands(["bases.csv"])
     assert one.segments == (Segment(0, 2, "."), Segment(2, 4, "E")) and one.name == "s1"
     assert two.segments == (Segment(0, 2, "I"), Segment(2, 3, "E"))
@@ -64,28 +90,76 @@ def test_a_part_with_its_margins():
 def test_to_be_labelled(folder):
     (folder / "lines.txt").write_text("ACGT\n\nGG\n")
     (folder / "odd.txt").write_text("\n>x y\nAC\nGT\n")
-    found = [(each.name, "".join(each.pieces)) for each in read_entries(["lines.txt", "odd.txt", "whole.tsv", "oct4.fa", "bases.csv"])]
-    assert found == [("seq1", "ACGT"), ("seq2", ""), ("seq3", "GG"), ("x", "ACGT"), ("seq1", "ACGT"), ("seq2", "GG"), ("a", "ACGT"),
-                     ("b", "TTTT"), ("s1", "ACGT"), ("s2", "GGA")]  # fmt: skip
+    found = [
+        (each.name, "".join(each.pieces))
+        for each in read_entries(["lines.txt", "odd.txt", "whole.tsv", "oct4.fa", "bases.csv"])
+    ]
+    assert found == [
+        ("seq1", "ACGT"),
+        ("seq2", ""),
+        ("seq3", "GG"),
+        ("x", "ACGT"),
+        ("seq1", "ACGT"),
+        ("seq2", "GG"),
+        ("a", "ACGT"),
+        ("b", "TTTT"),
+        ("s1", "ACGT"),
+        ("s2", "GGA"),
+    ]
 
 
-@pytest.mark.parametrize(("files", "content", "message"), [
-    (["oct4.fa"], "", r"oct4.fa:1: no label; give a FASTA file a class, headers with label=..., a BED file of segments, or a table"),
-    (["genes.bed"], "", "genes.bed: segments of which sequences\\? give the FASTA file, too"),
-    (["whole.tsv", "oct4.fa"], "", "whole.tsv oct4.fa: tables and FASTA cannot be mixed; give files of one kind"),
-    (["whole.tsv", "bases.csv"], "", "labels of sequences and of bases cannot be mixed"),
-    (["x.fa", "genes.bed"], "", "x.fa: no such file"),
-    (["new.fa", "oct4.fa"], ">a\n", "new.fa:1: the sequence 'a' is empty; remove it"),
-    (["new.fa"], "", "new.fa: no examples \\(no sequence\\)"),
-    (["genome.fa", "new.bed"], "# nothing\n", "new.bed: no segments \\(0 lines\\)"),
-    (["genome.fa", "new.fa", "genes.bed"], ">chr2\nA\n", "new.fa:1: the sequence 'chr2' stands in genome.fa:3, too; names must differ"),
-    (["new.tsv"], "sequence\tlabel\nACGT\t\n", "new.tsv:2: no label; complete the row or remove it"),
-    (["new.tsv"], "sequence\tkind\nACGT\tx\n", "new.tsv:1: no column 'label', 'class' or 'labels' among 'sequence', 'kind'"),
-    (["new.tsv"], "dna\tlabel\nACGT\tx\n", "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with --sequence-column"),
-    (["new.tsv"], "sequence\tlabels\nACGT\t...\n", "new.tsv:2: 3 labels for 4 bases; expected one for each"),
-    (["new.tsv"], "sequence\tlabel\nACGT\tx\nACJT\ty\n", "new.tsv:3: 'J' \\(letter 3 of the line\\) is not a nucleotide"),
-    (["empty"], "", "empty: a folder without FASTA files"),
-])
+@pytest.mark.parametrize(
+    ("files", "content", "message"),
+    [
+        (
+            ["oct4.fa"],
+            "",
+            r"oct4.fa:1: no label; give a FASTA file a class, headers with label=..., a BED file of segments, or a table",
+        ),
+        (["genes.bed"], "", "genes.bed: segments of which sequences\\? give the FASTA file, too"),
+        (
+            ["whole.tsv", "oct4.fa"],
+            "",
+            "whole.tsv oct4.fa: tables and FASTA cannot be mixed; give files of one kind",
+        ),
+        (["whole.tsv", "bases.csv"], "", "labels of sequences and of bases cannot be mixed"),
+        (["x.fa", "genes.bed"], "", "x.fa: no such file"),
+        (["new.fa", "oct4.fa"], ">a\n", "new.fa:1: the sequence 'a' is empty; remove it"),
+        (["new.fa"], "", "new.fa: no examples \\(no sequence\\)"),
+        (["genome.fa", "new.bed"], "# nothing\n", "new.bed: no segments \\(0 lines\\)"),
+        (
+            ["genome.fa", "new.fa", "genes.bed"],
+            ">chr2\nA\n",
+            "new.fa:1: the sequence 'chr2' stands in genome.fa:3, too; names must differ",
+        ),
+        (
+            ["new.tsv"],
+            "sequence\tlabel\nACGT\t\n",
+            "new.tsv:2: no label; complete the row or remove it",
+        ),
+        (
+            ["new.tsv"],
+            "sequence\tkind\nACGT\tx\n",
+            "new.tsv:1: no column 'label', 'class' or 'labels' among 'sequence', 'kind'",
+        ),
+        (
+            ["new.tsv"],
+            "dna\tlabel\nACGT\tx\n",
+            "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with --sequence-column",
+        ),
+        (
+            ["new.tsv"],
+            "sequence\tlabels\nACGT\t...\n",
+            "new.tsv:2: 3 labels for 4 bases; expected one for each",
+        ),
+        (
+            ["new.tsv"],
+            "sequence\tlabel\nACGT\tx\nACJT\ty\n",
+            "new.tsv:3: 'J' \\(letter 3 of the line\\) is not a nucleotide",
+        ),
+        (["empty"], "", "empty: a folder without FASTA files"),
+    ],
+)
 def test_what_is_refused(folder, files, content, message):
     (folder / "empty").mkdir()
     new = next((file for file in files if file.startswith("new")), "new")

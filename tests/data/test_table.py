@@ -22,7 +22,10 @@ def saved(folder, content, name):
 
 
 def rows(path, columns=PAIR, **options):
-    return [(row.line, *(row.text(column) for column in columns)) for row in read_table(path, columns, **options)]
+    return [
+        (row.line, *(row.text(column) for column in columns))
+        for row in read_table(path, columns, **options)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,9 +38,17 @@ def rows(path, columns=PAIR, **options):
         ("a.tsv", 'source\ttarget\n"a" b\t"c"\n', [(2, '"a" b', '"c"')]),
         ("a.tsv", 'source\ttarget\n"say ""a"""\t"" b ""\n', [(2, 'say "a"', '"" b ""')]),
         ("a.tsv", "source\ttarget\n\na\tb\n\t\n", [(3, "a", "b")]),
-        ("a.csv", 'source,target\n"a\nb","c, ""d"""\ne,f\n', [(2, "a\nb", 'c, "d"'), (4, "e", "f")]),
+        (
+            "a.csv",
+            'source,target\n"a\nb","c, ""d"""\ne,f\n',
+            [(2, "a\nb", 'c, "d"'), (4, "e", "f")],
+        ),
         ("a.csv", "source;target\na,b;c\n", [(2, "a,b", "c")]),
-        ("a.jsonl", '{"src": "a", "tgt": "b", "n": 1}\n\n{"tgt": "d", "src": 3}\n', [(1, "a", "b"), (3, "3", "d")]),
+        (
+            "a.jsonl",
+            '{"src": "a", "tgt": "b", "n": 1}\n\n{"tgt": "d", "src": 3}\n',
+            [(1, "a", "b"), (3, "3", "d")],
+        ),
         ("a.jsonl", '{"source": null, "target": "\\ud83d\\ude00"}\n', [(1, "", "😀")]),
         ("no ending", '{"source": "a", "target": "b"}\n', [(1, "a", "b")]),
         ("no ending", "source\ttarget\na\tb\n", [(2, "a", "b")]),
@@ -64,11 +75,18 @@ def test_blank_lines_are_kept_on_request(tmp_path):
         (3, "a", "b"),
         (4, "", ""),
     ]
-    assert rows(saved(tmp_path, "\na\tb\n", "a.tsv"), keep_blank=True) == [(1, "", ""), (2, "a", "b")]
-    assert rows(saved(tmp_path, "\nsource\ttarget\na\tb\n", "a.tsv"), keep_blank=True) == [(3, "a", "b")]
+    assert rows(saved(tmp_path, "\na\tb\n", "a.tsv"), keep_blank=True) == [
+        (1, "", ""),
+        (2, "a", "b"),
+    ]
+    assert rows(saved(tmp_path, "\nsource\ttarget\na\tb\n", "a.tsv"), keep_blank=True) == [
+        (3, "a", "b")
+    ]
     assert rows(saved(tmp_path, "\n\n", "a.tsv"), keep_blank=True) == [(1, "", ""), (2, "", "")]
     assert rows(saved(tmp_path, "", "a.tsv"), keep_blank=True) == []
-    assert rows(saved(tmp_path, '\n{"source": "a", "target": ""}\n', "a.jsonl"), keep_blank=True)[0] == (1, "", "")
+    assert rows(saved(tmp_path, '\n{"source": "a", "target": ""}\n', "a.jsonl"), keep_blank=True)[
+        0
+    ] == (1, "", "")
 
 
 def test_a_field_longer_than_the_csv_module_allows(tmp_path):
@@ -83,20 +101,44 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         ("a.tsv", "source\ttarget\na\tb\tc\n", "a.tsv:2: 3 fields, expected 2"),
         ("a.csv", 'source,target\n"a\nb",c\nd\n', "a.csv:4: 1 field, expected 2"),
         ("a.tsv", "source\tsource\n", "a.tsv:1: the column 'source' stands twice"),
-        ("a.tsv", "id\ta\tb\n", "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with --source-col"),
-        ("a.tsv", "source\tfrench\n", "a.tsv:1: no column 'target' or 'tgt' or 'trg' among 'source', 'french'"),
+        (
+            "a.tsv",
+            "id\ta\tb\n",
+            "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with --source-col",
+        ),
+        (
+            "a.tsv",
+            "source\tfrench\n",
+            "a.tsv:1: no column 'target' or 'tgt' or 'trg' among 'source', 'french'",
+        ),
         ("a.csv", "a,b\nc,d\n", "a.csv:1: no column 'source'"),
         ("a.csv", 'source,target\na,"b\nc,d\n', "a.csv:2: a quote opened here is not closed"),
-        ("a.csv", 'source,target\n"a"b,c\n', "a.csv:2: bad CSV: ',' expected after '\"'; quote the whole field"),
-        ("a.csv", "source,target\na\rb,c\n", "a.csv:2: bad CSV: new-line character seen in unquoted field"),
+        (
+            "a.csv",
+            'source,target\n"a"b,c\n',
+            "a.csv:2: bad CSV: ',' expected after '\"'; quote the whole field",
+        ),
+        (
+            "a.csv",
+            "source,target\na\rb,c\n",
+            "a.csv:2: bad CSV: new-line character seen in unquoted field",
+        ),
         ("a.jsonl", '{"source": "a"}\n', "a.jsonl:1: no column 'target'"),
-        ("a.jsonl", '{"source": "a", "target": "b"}\n{"source": \n', "a.jsonl:2:12: not JSON: Expecting value"),
+        (
+            "a.jsonl",
+            '{"source": "a", "target": "b"}\n{"source": \n',
+            "a.jsonl:2:12: not JSON: Expecting value",
+        ),
         ("a.jsonl", '{"source": NaN}', "a.jsonl:1: NaN is not a finite number"),
         ("a.jsonl", '{"source": -Infinity}', "a.jsonl:1: -Infinity is not a finite number"),
         ("a.jsonl", '{"source": 1e999}', "a.jsonl:1: 1e999 is not a finite number"),
         ("a.jsonl", '{"source": "a", "source": "b"}', "a.jsonl:1: the key 'source' stands twice"),
         ("a.jsonl", "[" * 100_000, "a.jsonl:1: nested too deep"),
-        ("a.jsonl", '["a"]', "a.jsonl:1: list where an object {...} belongs; write one object a line: jq"),
+        (
+            "a.jsonl",
+            '["a"]',
+            "a.jsonl:1: list where an object {...} belongs; write one object a line: jq",
+        ),
         ("a.jsonl", '"a"', "a.jsonl:1: str where an object {...} belongs"),
         ("a.jsonl", '{"source": ' + "1" * 5000 + "}", "a.jsonl:1: a whole number of 5,000 digits"),
         ("a.jsonl", '{"source": "\\ud800", "target": ""}', "a.jsonl:1: half of a surrogate pair"),
@@ -142,14 +184,25 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path_factory, content, na
 
 def test_which_names_are_tables():
     names = ["a.tsv", "A.CSV.GZ", "a.jsonl", "a.parquet", "a.txt", "train.de", "a.gz", "-"]
-    assert [is_table(name) for name in names] == [True, True, True, True, False, False, False, False]
+    assert [is_table(name) for name in names] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_parquet(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     import pyarrow
 
-    parquet.write_table(pyarrow.table({"src": ["a", None], "tgt": ["b", "c"]}), tmp_path / "a.parquet")
+    parquet.write_table(
+        pyarrow.table({"src": ["a", None], "tgt": ["b", "c"]}), tmp_path / "a.parquet"
+    )
     assert rows(tmp_path / "a.parquet") == [(1, "a", "b"), (2, "", "c")]
     with pytest.raises(InputError, match="not a readable Parquet table"):
         rows(saved(tmp_path, b"PAR1 and no more", "b.parquet"))
@@ -159,5 +212,7 @@ def test_parquet(tmp_path):
 
 def test_parquet_without_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"a.parquet: Parquet needs pyarrow; pip install ostinato\[tables\]"):
+    with pytest.raises(
+        InputError, match=r"a.parquet: Parquet needs pyarrow; pip install ostinato\[tables\]"
+    ):
         rows(saved(tmp_path, b"", "a.parquet"))

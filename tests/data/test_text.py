@@ -38,7 +38,9 @@ def saved(folder, content, name="text.txt"):
 def test_lines(tmp_path, content, lines):
     assert read_lines(saved(tmp_path, content)) == lines
     assert read_lines(saved(tmp_path, gzip.compress(content), "packed.gz")) == lines
-    assert read_lines(saved(tmp_path, gzip.compress(content), "packed without the name.txt")) == lines
+    assert (
+        read_lines(saved(tmp_path, gzip.compress(content), "packed without the name.txt")) == lines
+    )
     assert read_lines(saved(tmp_path, content, "plain text named.gz")) == lines
 
 
@@ -83,8 +85,14 @@ def test_any_damage_to_gzip_is_named_or_harmless(tmp_path_factory, place, byte, 
         ("é\n".encode() + "é".encode() + b"\xff\n", "text.txt:2:2: byte 0xff is not UTF-8"),
         (b"\xed\xa0\x80\n", "text.txt:1:1: byte 0xed is not UTF-8"),
         ("text".encode("utf-16"), "text.txt: looks like UTF-16 text; convert it: iconv -f UTF-16"),
-        ("text\n".encode("utf-16-le"), "text.txt: looks like UTF-16 text; convert it: iconv -f UTF-16LE"),
-        ("text\n".encode("utf-16-be"), "text.txt: looks like UTF-16 text; convert it: iconv -f UTF-16BE"),
+        (
+            "text\n".encode("utf-16-le"),
+            "text.txt: looks like UTF-16 text; convert it: iconv -f UTF-16LE",
+        ),
+        (
+            "text\n".encode("utf-16-be"),
+            "text.txt: looks like UTF-16 text; convert it: iconv -f UTF-16BE",
+        ),
         (b"PK\x03\x04rest", "text.txt: looks like a zip archive; unpack it first"),
         (b"\xfd7zXZ\x00rest", "looks like xz data"),
         (PACKED[:-12], "text.txt: the gzip data is cut short or damaged"),

@@ -23,14 +23,18 @@ from ostinato.data.tunes import (
     to_c,
 )
 
-SCALE = tuple(Note(step, 1, pitch) for step, pitch in enumerate((67, 69, 71, 72, 74, 76, 78, 79, 67)))  # G major
+SCALE = tuple(
+    Note(step, 1, pitch) for step, pitch in enumerate((67, 69, 71, 72, 74, 76, 78, 79, 67))
+)  # G major
 
 
 @st.composite
 def melodies(draw):
     """One voice: notes and rests one after another."""
     notes, step = [], 0
-    for length, pitch, rest in draw(st.lists(st.tuples(st.integers(1, 5), st.integers(30, 90), st.integers(0, 2)), max_size=12)):
+    for length, pitch, rest in draw(
+        st.lists(st.tuples(st.integers(1, 5), st.integers(30, 90), st.integers(0, 2)), max_size=12)
+    ):
         notes.append(Note(step + rest, length, pitch))
         step += rest + length
     return Tune(tuple(notes), step)
@@ -68,7 +72,9 @@ def test_chords_are_their_notes(steps):
 @settings(deadline=None)
 @given(melodies(), st.integers(-5, 5))
 def test_transposed_and_back(tune, semitones):
-    assert tune._replace(sharps=2).transposed(semitones).transposed(-semitones) == tune._replace(sharps=2)
+    assert tune._replace(sharps=2).transposed(semitones).transposed(-semitones) == tune._replace(
+        sharps=2
+    )
     for shift in tune.room(6):
         tune.transposed(shift)
 
@@ -103,10 +109,14 @@ def test_keys():
 
 def test_the_grid():
     third = Fraction(1, 3)
-    assert on_grid([(Fraction(0), third, 60), (third, 2 * third, 62), (2 * third, Fraction(1), 64)], 4) == (
-        Note(0, 1, 60), Note(1, 2, 62), Note(3, 1, 64))  # fmt: skip
+    assert on_grid(
+        [(Fraction(0), third, 60), (third, 2 * third, 62), (2 * third, Fraction(1), 64)], 4
+    ) == (Note(0, 1, 60), Note(1, 2, 62), Note(3, 1, 64))
     assert on_grid([(Fraction(0), Fraction(1, 100), 60)], 4) == (Note(0, 1, 60),)
-    assert on_grid([(Fraction(0), Fraction(2), 60), (Fraction(1), Fraction(2), 60)], 1) == (Note(0, 1, 60), Note(1, 1, 60))
+    assert on_grid([(Fraction(0), Fraction(2), 60), (Fraction(1), Fraction(2), 60)], 1) == (
+        Note(0, 1, 60),
+        Note(1, 1, 60),
+    )
 
 
 def test_bars():

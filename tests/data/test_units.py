@@ -16,7 +16,12 @@ from ostinato.data.units import UNITS, Words, fit_units, units_from_dict
 from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import InputError
 
-TEXTS = ["Le chat dort.", "Un chat noir, un chat blanc !", "« L'homme n'a pas dit oui... », dit-elle.", "Été : 3.50 €"]
+TEXTS = [
+    "Le chat dort.",
+    "Un chat noir, un chat blanc !",
+    "« L'homme n'a pas dit oui... », dit-elle.",
+    "Été : 3.50 €",
+]
 TEXTS *= 5
 KINDS = [("word", {}), ("word", {"tokenized": True}), ("character", {}), ("subword", {})]
 KINDS += [("subword", {"model": "unigram"})]
@@ -69,11 +74,18 @@ def test_saved_and_loaded(unit, options):
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_fitting_is_deterministic_and_knows_no_line_ends(tmp_path, unit, options):
     content = "\n".join(TEXTS).encode()
-    copies = [content, content.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + content + b"\n", gzip.compress(content)]
+    copies = [
+        content,
+        content.replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + content + b"\n",
+        gzip.compress(content),
+    ]
     fitted = []
     for number, copy in enumerate(copies):
         (tmp_path / str(number)).write_bytes(copy)
-        fitted.append(fit_units(unit, read_lines(tmp_path / str(number)), size=60, **options).to_dict())
+        fitted.append(
+            fit_units(unit, read_lines(tmp_path / str(number)), size=60, **options).to_dict()
+        )
     assert all(each == fitted[0] for each in fitted)
     assert "\\r" not in json.dumps(fitted[0]) and "\\ufeff" not in json.dumps(fitted[0])
 
@@ -82,7 +94,9 @@ def test_fitting_is_deterministic_and_knows_no_line_ends(tmp_path, unit, options
 def test_empty_and_unknown_texts(unit, options):
     units = fit_units(unit, TEXTS, **options)
     assert units.encode("") == units.tokens("") == [] and units.decode([]) == ""
-    assert set(units.encode("漢字")) - {1} in (set(), set(units.encode(" a")[:1])) or unit == "subword"
+    assert (
+        set(units.encode("漢字")) - {1} in (set(), set(units.encode(" a")[:1])) or unit == "subword"
+    )
     shown = units.decode([1])
     assert shown == ("\ufffd" if unit != "word" else "<unk>")
 
@@ -92,7 +106,10 @@ def test_empty_and_unknown_texts(unit, options):
     [
         ("Hello, world!", ["▁Hello", ",", "▁world", "!"]),
         ("Don't I'm it's o'clock", ["▁Don", "'t", "▁I", "'m", "▁it", "'s", "▁o", "'clock"]),
-        ("L'homme qu'il dell'arte l’été", ["▁L'", "homme", "▁qu'", "il", "▁dell'", "arte", "▁l’", "été"]),
+        (
+            "L'homme qu'il dell'arte l’été",
+            ["▁L'", "homme", "▁qu'", "il", "▁dell'", "arte", "▁l’", "été"],
+        ),
         ("« Oui... » !!", ["▁«", "▁Oui", "...", "▁»", "▁!!"]),
         ("le 3.50 à 10:30, 3rd", ["▁le", "▁3.50", "▁à", "▁10:30", ",", "▁3", "rd"]),
         ("Nord-Ouest a_b '80s", ["▁Nord", "-", "Ouest", "▁a", "_", "b", "▁'", "80", "s"]),
@@ -154,7 +171,9 @@ def test_errors_of_fitting():
         fit_units("wrod", TEXTS)
     with pytest.raises(InputError, match="--subword-model bep: no such model; did you mean 'bpe'"):
         Subwords.fit(TEXTS, model="bep")
-    with pytest.raises(InputError, match="--vocabulary-size 5: too small for subwords; give a few hundred"):
+    with pytest.raises(
+        InputError, match="--vocabulary-size 5: too small for subwords; give a few hundred"
+    ):
         Subwords.fit(TEXTS, size=5)
     with pytest.raises(InputError, match="no text to learn subwords from"):
         Subwords.fit(["", " "])
@@ -162,7 +181,9 @@ def test_errors_of_fitting():
         fit_units("word", ["a b"], minimum_count=9)
 
 
-@pytest.mark.parametrize("change", [{"unit": "x"}, {"spelling": {"x": 1}}, {"vocabulary": {}}, {"unit": "subword"}])
+@pytest.mark.parametrize(
+    "change", [{"unit": "x"}, {"spelling": {"x": 1}}, {"vocabulary": {}}, {"unit": "subword"}]
+)
 def test_damaged_dictionaries(change):
     content = fit_units("character", TEXTS).to_dict()
     with pytest.raises(ValueError, match="units|vocabulary"):

@@ -26,7 +26,9 @@ def test_limits():
     texts = [list("aaabbc")]
     assert Vocabulary.count(texts, minimum_count=2).tokens[4:] == ["a", "b"]
     assert Vocabulary.count(texts, maximum_size=5).tokens[4:] == ["a"]
-    with pytest.raises(ValueError, match="maximum_size: must leave room beside 4 special tokens; got 4"):
+    with pytest.raises(
+        ValueError, match="maximum_size: must leave room beside 4 special tokens; got 4"
+    ):
         Vocabulary.count(texts, maximum_size=4)
 
 
@@ -46,7 +48,9 @@ def test_saved_and_loaded():
         assert Vocabulary.from_dict(json.loads(json.dumps(vocabulary.to_dict()))) == vocabulary
 
 
-@pytest.mark.parametrize("content", [[], {}, {"tokens": "abc", "specials": []}, {"tokens": [1], "specials": []}])
+@pytest.mark.parametrize(
+    "content", [[], {}, {"tokens": "abc", "specials": []}, {"tokens": [1], "specials": []}]
+)
 def test_damaged(content):
     with pytest.raises(ValueError, match="vocabulary: expected lists of strings"):
         Vocabulary.from_dict(content)

@@ -10,20 +10,30 @@ from torch import Tensor
 BOS, EOS = 0, 1
 
 
-def table(seed: int, *, rows: int = 1, vocabulary: int = 4, dtype: torch.dtype = torch.float64,
-          ties: bool = False) -> Tensor:
+def table(
+    seed: int,
+    *,
+    rows: int = 1,
+    vocabulary: int = 4,
+    dtype: torch.dtype = torch.float64,
+    ties: bool = False,
+) -> Tensor:
     """The logits [rows, V, V] of a random first-order Markov model for each row; with `ties` many of them are equal."""
     generator = torch.Generator().manual_seed(seed)
     if ties:
         return torch.randint(-2, 2, (rows, vocabulary, vocabulary), generator=generator).to(dtype)
-    return 2 * torch.randn(rows, vocabulary, vocabulary, generator=generator, dtype=torch.float64).to(dtype)
+    return 2 * torch.randn(
+        rows, vocabulary, vocabulary, generator=generator, dtype=torch.float64
+    ).to(dtype)
 
 
 def step(tokens: Tensor, state: tuple[Tensor, Tensor, Tensor]):
     """State: each row's table [N, V, V]; all tokens so far, folded into a number [N]; the last token [N]."""
     tables, past, _ = state
     past = (past * 31 + tokens) % 7
-    logits = tables[torch.arange(len(tokens)), tokens] + 0.3 * (past.unsqueeze(1) == torch.arange(tables.shape[2]) % 7)
+    logits = tables[torch.arange(len(tokens)), tokens] + 0.3 * (
+        past.unsqueeze(1) == torch.arange(tables.shape[2]) % 7
+    )
     return logits, (tables, past, tokens)
 
 

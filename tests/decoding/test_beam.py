@@ -15,19 +15,32 @@ seeds = st.integers(0, 10**6)
 
 
 def run(tables, **options):
-    options = {"rows": len(tables), "bos": BOS, "eos": EOS, "maximum_length": 5, "width": 3} | options
+    options = {
+        "rows": len(tables),
+        "bos": BOS,
+        "eos": EOS,
+        "maximum_length": 5,
+        "width": 3,
+    } | options
     return beam_search(step, start(tables), **options)
 
 
 def same(one, other):
     """The same hypotheses, in the same order."""
-    return [(h.tokens, round(h.log_probability, 9), h.finished) for h in one] == \
-           [(h.tokens, round(h.log_probability, 9), h.finished) for h in other]
+    return [(h.tokens, round(h.log_probability, 9), h.finished) for h in one] == [
+        (h.tokens, round(h.log_probability, 9), h.finished) for h in other
+    ]
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeds, st.integers(1, 6), st.integers(3, 150), st.booleans(), st.sampled_from([0.0, 0.6, 1.0, 3.0]),
-       st.sampled_from([torch.float32, torch.float64]))
+@given(
+    seeds,
+    st.integers(1, 6),
+    st.integers(3, 150),
+    st.booleans(),
+    st.sampled_from([0.0, 0.6, 1.0, 3.0]),
+    st.sampled_from([torch.float32, torch.float64]),
+)
 def test_a_beam_of_one_is_greedy(seed, rows, vocabulary, ties, length_penalty, dtype):
     tables = table(seed, rows=rows, vocabulary=vocabulary, ties=ties, dtype=dtype)
     best = run(tables, width=1, length_penalty=length_penalty, maximum_length=7)
@@ -36,21 +49,45 @@ def test_a_beam_of_one_is_greedy(seed, rows, vocabulary, ties, length_penalty, d
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeds, st.integers(2, 4), st.integers(1, 4), st.sampled_from([0.0, 0.5, 1.0, 2.0, -0.5]),
-       st.sampled_from([(), (BOS,)]))
-def test_a_beam_as_wide_as_the_space_is_brute_force(seed, vocabulary, length, length_penalty, forbidden):
+@given(
+    seeds,
+    st.integers(2, 4),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 0.5, 1.0, 2.0, -0.5]),
+    st.sampled_from([(), (BOS,)]),
+)
+def test_a_beam_as_wide_as_the_space_is_brute_force(
+    seed, vocabulary, length, length_penalty, forbidden
+):
     tables = table(seed, vocabulary=vocabulary)
     everything = ranked(enumerate_all(tables, length, forbidden=forbidden), length_penalty)
     for n_best in (1, 3, len(everything)):
-        found = run(tables, width=vocabulary**length + 3, n_best=n_best, maximum_length=length,
-                    length_penalty=length_penalty, forbidden=forbidden)[0]
-        assert [hypothesis.tokens for hypothesis in found] == [tokens for tokens, _, _ in everything[:n_best]]
+        found = run(
+            tables,
+            width=vocabulary**length + 3,
+            n_best=n_best,
+            maximum_length=length,
+            length_penalty=length_penalty,
+            forbidden=forbidden,
+        )[0]
+        assert [hypothesis.tokens for hypothesis in found] == [
+            tokens for tokens, _, _ in everything[:n_best]
+        ]
         expected = [score for _, score, _ in everything[:n_best]]
-        assert [hypothesis.log_probability for hypothesis in found] == pytest.approx(expected, abs=1e-9)
+        assert [hypothesis.log_probability for hypothesis in found] == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 @settings(max_examples=60, deadline=None)
-@given(seeds, st.integers(2, 6), st.integers(1, 5), st.booleans(), st.sampled_from([0.0, 0.7]), st.integers(3, 90))
+@given(
+    seeds,
+    st.integers(2, 6),
+    st.integers(1, 5),
+    st.booleans(),
+    st.sampled_from([0.0, 0.7]),
+    st.integers(3, 90),
+)
 def test_batched_is_one_by_one(seed, rows, width, ties, length_penalty, vocabulary):
     """With rows that stop at different steps: dropping the finished sentences changes nothing for the others."""
     tables = table(seed, rows=rows, vocabulary=vocabulary, ties=ties)
@@ -71,8 +108,13 @@ def test_scores_are_the_models_own(seed, rows, width):
     for row, hypotheses in enumerate(run(tables, width=width, n_best=width, forbidden=(BOS, 4))):
         assert len({tuple(h.tokens) + (h.finished,) for h in hypotheses}) == len(hypotheses)
         for hypothesis in hypotheses:
-            again = force(step, start(tables[row : row + 1]), [hypothesis.tokens], bos=BOS,
-                          eos=EOS if hypothesis.finished else None)
+            again = force(
+                step,
+                start(tables[row : row + 1]),
+                [hypothesis.tokens],
+                bos=BOS,
+                eos=EOS if hypothesis.finished else None,
+            )
             assert hypothesis.log_probability == pytest.approx(again[0], abs=1e-9)
             assert not {BOS, EOS, 4} & set(hypothesis.tokens)
 
@@ -83,7 +125,10 @@ def test_what_is_watched_follows_the_hypotheses(seed, width):
     """The token that goes into a step, watched, is the hypothesis itself, one place later."""
     for hypotheses in run(table(seed, rows=3), width=width, n_best=width, watch=last_token):
         for hypothesis in hypotheses:
-            assert hypothesis.watched[:, 0].tolist() == [BOS, *hypothesis.tokens][: len(hypothesis.tokens)]
+            assert (
+                hypothesis.watched[:, 0].tolist()
+                == [BOS, *hypothesis.tokens][: len(hypothesis.tokens)]
+            )
 
 
 @settings(max_examples=30, deadline=None)
@@ -96,8 +141,21 @@ def test_a_wider_search_of_all_steps_finds_no_less(seed, width):
 
 
 def test_a_sentence_is_done_when_as_many_hypotheses_as_the_beam_is_wide_are_complete():
-    tables = torch.zeros(1, 3, 3, dtype=torch.float64)  # a strong length penalty would let it go on to the end
-    expansions = list(search(step, start(tables), rows=1, bos=BOS, eos=EOS, maximum_length=50, width=2, length_penalty=9.0))
+    tables = torch.zeros(
+        1, 3, 3, dtype=torch.float64
+    )  # a strong length penalty would let it go on to the end
+    expansions = list(
+        search(
+            step,
+            start(tables),
+            rows=1,
+            bos=BOS,
+            eos=EOS,
+            maximum_length=50,
+            width=2,
+            length_penalty=9.0,
+        )
+    )
     ended = sum(int((expansion.tokens == EOS).sum()) for expansion in expansions)
     assert ended == 2 and len(expansions) < 50
 
@@ -118,7 +176,9 @@ def test_without_eos_hypotheses_end_unfinished_at_the_maximum_length():
 def test_unfinished_hypotheses_come_after_finished_ones():
     tables = torch.zeros(1, 3, 3, dtype=torch.float64)
     tables[:, :, EOS] = -9.0
-    finished = [hypothesis.finished for hypothesis in run(tables, width=40, n_best=40, maximum_length=3)[0]]
+    finished = [
+        hypothesis.finished for hypothesis in run(tables, width=40, n_best=40, maximum_length=3)[0]
+    ]
     assert finished == sorted(finished, reverse=True) and False in finished and True in finished
 
 
@@ -145,20 +205,30 @@ def test_tables_that_are_shared_are_not_written_to():
     assert torch.equal(tables, before)
 
 
-@pytest.mark.parametrize("bad, message", [
-    ({"width": 0}, "width must be at least 1; got 0"),
-    ({"n_best": 0}, "n_best must be between 1 and width; got 0 with width 3"),
-    ({"n_best": 4}, "n_best must be between 1 and width; got 4 with width 3"),
-    ({"length_penalty": math.nan}, "length_penalty must be a finite number; got nan"),
-    ({"maximum_length": -1}, "maximum_length must not be negative; got -1"),
-    ({"maximum_length": torch.tensor([1, 2])},
-     r"maximum_length must be an int or an int tensor of shape \[1\].*got torch.int64 of shape \[2\]"),
-    ({"bos": torch.tensor([0.5])},
-     r"bos must be an int or an int tensor of shape \[1\].*got torch.float32 of shape \[1\]"),
-    ({"rows": -1}, "rows must not be negative; got -1"),
-    ({"forbidden": (4,)}, "forbidden holds token 4, but the model has the tokens 0 to 3"),
-    ({"forbidden": (0, 1, 2, 3)}, "row 0, step 1: every token that may be produced has probability 0"),
-])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"width": 0}, "width must be at least 1; got 0"),
+        ({"n_best": 0}, "n_best must be between 1 and width; got 0 with width 3"),
+        ({"n_best": 4}, "n_best must be between 1 and width; got 4 with width 3"),
+        ({"length_penalty": math.nan}, "length_penalty must be a finite number; got nan"),
+        ({"maximum_length": -1}, "maximum_length must not be negative; got -1"),
+        (
+            {"maximum_length": torch.tensor([1, 2])},
+            r"maximum_length must be an int or an int tensor of shape \[1\].*got torch.int64 of shape \[2\]",
+        ),
+        (
+            {"bos": torch.tensor([0.5])},
+            r"bos must be an int or an int tensor of shape \[1\].*got torch.float32 of shape \[1\]",
+        ),
+        ({"rows": -1}, "rows must not be negative; got -1"),
+        ({"forbidden": (4,)}, "forbidden holds token 4, but the model has the tokens 0 to 3"),
+        (
+            {"forbidden": (0, 1, 2, 3)},
+            "row 0, step 1: every token that may be produced has probability 0",
+        ),
+    ],
+)
 def test_bad_arguments(bad, message):
     with pytest.raises(ValueError, match=message):
         run(table(6), **bad)
@@ -169,7 +239,9 @@ def test_broken_logits(value):
     tables = table(7)
     tables[0, 2:] = value
     tables[0, 0, 2:] += 9.0
-    with pytest.raises(ValueError, match="at step 2 the model gave logits that are NaN, .inf or nothing but -inf"):
+    with pytest.raises(
+        ValueError, match="at step 2 the model gave logits that are NaN, .inf or nothing but -inf"
+    ):
         run(tables)
 
 
@@ -225,6 +297,8 @@ def test_a_state_may_hold_what_is_no_tensor(seed, rows, width):
     _, *rest = start(tables)
     state = (Shared(tables, torch.arange(rows)), tuple(rest))
     options = {"rows": rows, "bos": BOS, "eos": EOS, "maximum_length": 5}
-    for one, other in zip(beam_search(look_up, state, width=width, **options), run(tables, width=width), strict=True):
+    for one, other in zip(
+        beam_search(look_up, state, width=width, **options), run(tables, width=width), strict=True
+    ):
         assert same(one, other)
     assert greedy(look_up, state, **options) == greedy(step, start(tables), **options)

@@ -8,8 +8,15 @@ from ostinato.decoding.candidates import BLOCK, best_candidates, top
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 4), st.sampled_from([1, 3, 63, 64, 65, 200, 513]),
-       st.integers(1, 20), st.booleans(), st.booleans())
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.sampled_from([1, 3, 63, 64, 65, 200, 513]),
+    st.integers(1, 20),
+    st.booleans(),
+    st.booleans(),
+)
 def test_the_best_of_all_continuations(seed, sentences, width, vocabulary, count, ties, forbid):
     """Against a sort of everything: by score, then parent, then token."""
     random = np.random.default_rng(seed)
@@ -20,14 +27,18 @@ def test_the_best_of_all_continuations(seed, sentences, width, vocabulary, count
     forbidden = tuple({0, vocabulary - 1, min(BLOCK, vocabulary - 1)}) if forbid else ()
     every = so_far[:, :, None] + scores.reshape(sentences, width, vocabulary)
     every[:, :, list(forbidden)] = -np.inf
-    found = best_candidates(torch.tensor(scores), torch.tensor(so_far), count=count, forbidden=forbidden)
+    found = best_candidates(
+        torch.tensor(scores), torch.tensor(so_far), count=count, forbidden=forbidden
+    )
     assert found.tokens.shape == (sentences, min(count, width * vocabulary))
     for row in range(sentences):
         order = np.argsort(-every[row].ravel(), kind="stable")[: found.tokens.shape[1]]
         values = every[row].ravel()[order]
         assert found.log_probabilities[row].tolist() == pytest.approx(values.tolist())
         there = values > -np.inf
-        assert (found.parents[row] * vocabulary + found.tokens[row]).numpy()[there].tolist() == order[there].tolist()
+        assert (found.parents[row] * vocabulary + found.tokens[row]).numpy()[
+            there
+        ].tolist() == order[there].tolist()
         assert int(found.tokens[row].min()) >= 0 and int(found.tokens[row].max()) < vocabulary
 
 

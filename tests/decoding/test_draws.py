@@ -9,7 +9,11 @@ LOGITS = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
 
 
 def drawn(rows, **settings):
-    return Draws([seed_of(5, row) for row in range(rows)], **settings).choose(LOGITS.expand(rows, -1), torch.arange(rows)).tolist()
+    return (
+        Draws([seed_of(5, row) for row in range(rows)], **settings)
+        .choose(LOGITS.expand(rows, -1), torch.arange(rows))
+        .tolist()
+    )
 
 
 def test_a_row_does_not_depend_on_its_neighbours():
@@ -18,7 +22,10 @@ def test_a_row_does_not_depend_on_its_neighbours():
     assert len({seed_of(5, row) for row in range(100)}) == 100
     draws = Draws([1, 2])
     draws.choose(LOGITS, torch.tensor([0]))  # row 1 has used nothing up
-    assert draws.choose(LOGITS, torch.tensor([1])).tolist() == Draws([1, 2]).choose(LOGITS.expand(2, -1), torch.arange(2)).tolist()[1:]
+    assert (
+        draws.choose(LOGITS, torch.tensor([1])).tolist()
+        == Draws([1, 2]).choose(LOGITS.expand(2, -1), torch.arange(2)).tolist()[1:]
+    )
 
 
 def test_what_can_be_drawn():
@@ -31,7 +38,12 @@ def test_what_can_be_drawn():
 def test_flips():
     def flipped(**settings):
         number = 300
-        return Draws(range(number), **settings).flip(LOGITS.expand(number, -1), torch.arange(number)).float().mean(0)
+        return (
+            Draws(range(number), **settings)
+            .flip(LOGITS.expand(number, -1), torch.arange(number))
+            .float()
+            .mean(0)
+        )
 
     assert torch.allclose(flipped(), LOGITS[0].sigmoid(), atol=0.1)
     assert (flipped(top_k=2) > 0).tolist() == [False, True, True, False]

@@ -37,7 +37,11 @@ def best_by_hand(numbers, own, model, counts, weight):
 def test_the_line_search_is_as_good_as_a_fine_grid(seed, number, sentences, ties):
     random = np.random.default_rng(seed)
     numbers = random.integers(0, sentences, number).tolist()
-    own, model = random.integers(-4, 0, (2, number)).astype(float) if ties else random.normal(size=(2, number))
+    own, model = (
+        random.integers(-4, 0, (2, number)).astype(float)
+        if ties
+        else random.normal(size=(2, number))
+    )
     counts = [(int(right), 10) for right in random.integers(0, 11, number)]
     tuned = tune_weight(numbers, own, model, counts, score=accuracy)
     assert 0 <= tuned.weight <= 1
@@ -48,22 +52,45 @@ def test_the_line_search_is_as_good_as_a_fine_grid(seed, number, sentences, ties
 
 
 def test_lower_may_be_better():
-    tuned = tune_weight([0, 0], [0.0, -1.0], [-1.0, 0.0], [(1, 2), (2, 2)], score=accuracy, higher_is_better=False)
+    tuned = tune_weight(
+        [0, 0], [0.0, -1.0], [-1.0, 0.0], [(1, 2), (2, 2)], score=accuracy, higher_is_better=False
+    )
     assert tuned == (0.25, 0.5)
 
 
 def test_where_the_weight_does_not_matter_it_is_in_the_middle():
-    assert tune_weight([0, 3], [-1.0, -2.0], [-5.0, -1.0], [(1, 2), (1, 1)], score=accuracy).weight == 0.5
+    assert (
+        tune_weight([0, 3], [-1.0, -2.0], [-5.0, -1.0], [(1, 2), (1, 1)], score=accuracy).weight
+        == 0.5
+    )
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: combine([1.0], [1.0], weight=1.5), "weight must be between 0 .* and 1 .*; got 1.5"),
-    (lambda: combine([1.0], [1.0], weight=math.nan), "weight must be between 0 .* and 1 .*; got nan"),
-    (lambda: combine([1.0], []), "as many own scores as log-probabilities are needed; got 1 and 0"),
-    (lambda: tune_weight([], [], [], [], score=accuracy), "and at least one; got 0, 0, 0, 0"),
-    (lambda: tune_weight([0], [1.0], [1.0, 2.0], [(1, 1)], score=accuracy), "one for each candidate.*; got 1, 1, 2, 1"),
-    (lambda: tune_weight([0], [1.0], [-math.inf], [(1, 1)], score=accuracy), "must be finite to be mixed"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: combine([1.0], [1.0], weight=1.5),
+            "weight must be between 0 .* and 1 .*; got 1.5",
+        ),
+        (
+            lambda: combine([1.0], [1.0], weight=math.nan),
+            "weight must be between 0 .* and 1 .*; got nan",
+        ),
+        (
+            lambda: combine([1.0], []),
+            "as many own scores as log-probabilities are needed; got 1 and 0",
+        ),
+        (lambda: tune_weight([], [], [], [], score=accuracy), "and at least one; got 0, 0, 0, 0"),
+        (
+            lambda: tune_weight([0], [1.0], [1.0, 2.0], [(1, 1)], score=accuracy),
+            "one for each candidate.*; got 1, 1, 2, 1",
+        ),
+        (
+            lambda: tune_weight([0], [1.0], [-math.inf], [(1, 1)], score=accuracy),
+            "must be finite to be mixed",
+        ),
+    ],
+)
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -12,7 +12,9 @@ import torch
 from ostinato.decoding.stream import Stream
 from ostinato.decoding.words import Pieces, likely_words
 
-CHAIN = torch.tensor([[0.7, 0.2, 0.1, 0.0], [0.1, 0.1, 0.8, 0.0], [0.3, 0.3, 0.2, 0.2], [0.25, 0.25, 0.25, 0.25]])
+CHAIN = torch.tensor(
+    [[0.7, 0.2, 0.1, 0.0], [0.1, 0.1, 0.8, 0.0], [0.3, 0.3, 0.2, 0.2], [0.25, 0.25, 0.25, 0.25]]
+)
 
 
 def step(tokens, state):
@@ -20,7 +22,13 @@ def step(tokens, state):
 
 
 def stream(rows: int, **settings) -> Stream:
-    return Stream(step, CHAIN[torch.zeros(rows, dtype=torch.int64)].log(), (torch.zeros(rows, 1),), seeds=range(rows), **settings)
+    return Stream(
+        step,
+        CHAIN[torch.zeros(rows, dtype=torch.int64)].log(),
+        (torch.zeros(rows, 1),),
+        seeds=range(rows),
+        **settings,
+    )
 
 
 def test_tokens_come_as_often_as_they_are_likely():
@@ -47,9 +55,18 @@ def test_a_row_does_not_depend_on_those_beside_it():
     assert again.state[0].flatten().tolist() == [599, 599]
 
 
-@pytest.mark.parametrize(("settings", "allowed"), [({"temperature": 0}, {0}), ({"top_k": 1}, {0}), ({"top_p": 0.0}, {0}),
-                                                   ({"top_p": 0.69}, {0}), ({"forbidden": (0,), "temperature": 0}, {1, 2, 3}),
-                                                   ({"temperature": 1e-3}, {0})], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "allowed"),
+    [
+        ({"temperature": 0}, {0}),
+        ({"top_k": 1}, {0}),
+        ({"top_p": 0.0}, {0}),
+        ({"top_p": 0.69}, {0}),
+        ({"forbidden": (0,), "temperature": 0}, {1, 2, 3}),
+        ({"temperature": 1e-3}, {0}),
+    ],
+    ids=str,
+)
 def test_what_may_be_drawn(settings, allowed):
     drawn = stream(1, **settings)
     assert {next(drawn)[0] for _ in range(200)} <= allowed
@@ -81,8 +98,15 @@ def test_refuses_nonsense():
 
 
 LETTERS = ["", "a", "b", " "]  # of a made-up language; number 0 is never part of a word
-CHARACTERS = Pieces(LETTERS, np.array([0, 1, 1, 0], bool), np.array([0, 1, 1, 0], bool), np.array([1, 0, 0, 1], bool))
-WEIGHTS = torch.tensor([[0.1, 0.5, 0.3, 0.1], [0.03, 0.17, 0.5, 0.3], [0.1, 0.2, 0.1, 0.6], [0.1, 0.5, 0.3, 0.1]])
+CHARACTERS = Pieces(
+    LETTERS,
+    np.array([0, 1, 1, 0], bool),
+    np.array([0, 1, 1, 0], bool),
+    np.array([1, 0, 0, 1], bool),
+)
+WEIGHTS = torch.tensor(
+    [[0.1, 0.5, 0.3, 0.1], [0.03, 0.17, 0.5, 0.3], [0.1, 0.2, 0.1, 0.6], [0.1, 0.5, 0.3, 0.1]]
+)
 
 
 def letter_step(tokens, state):
@@ -97,16 +121,37 @@ def test_the_likeliest_words_are_those_of_brute_force(prefix):
         every = [word + letter for word in every for letter in "ab"]
         for word in every:
             numbers = [3, *map(LETTERS.index, word)]
-            chance = math.prod(float(WEIGHTS[before, after]) for before, after in zip(numbers, numbers[1:], strict=False))
+            chance = math.prod(
+                float(WEIGHTS[before, after])
+                for before, after in zip(numbers, numbers[1:], strict=False)
+            )
             found[word] = chance * float(WEIGHTS[numbers[-1], [0, 3]].sum())
-    best = sorted((word for word in found if word.startswith(prefix)), key=lambda word: -found[word])[:4]
-    words = likely_words(letter_step, WEIGHTS[[3]].log(), (torch.zeros(1, 1),), CHARACTERS, count=4, prefix=prefix, width=64)
+    best = sorted(
+        (word for word in found if word.startswith(prefix)), key=lambda word: -found[word]
+    )[:4]
+    words = likely_words(
+        letter_step,
+        WEIGHTS[[3]].log(),
+        (torch.zeros(1, 1),),
+        CHARACTERS,
+        count=4,
+        prefix=prefix,
+        width=64,
+    )
     assert [word for word, _ in words] == best
     assert [chance for _, chance in words] == pytest.approx([found[word] for word in best])
 
 
 def test_where_a_word_is_one_token_no_step_is_taken():
-    pieces = Pieces(["<pad>", "the", "then", "dog"], np.array([0, 1, 1, 1], bool), np.zeros(4, bool), np.ones(4, bool))
+    pieces = Pieces(
+        ["<pad>", "the", "then", "dog"],
+        np.array([0, 1, 1, 1], bool),
+        np.zeros(4, bool),
+        np.ones(4, bool),
+    )
     logits = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()
-    assert likely_words(None, logits, None, pieces, count=5, prefix="th") == [("the", pytest.approx(0.3)), ("then", pytest.approx(0.2))]
+    assert likely_words(None, logits, None, pieces, count=5, prefix="th") == [
+        ("the", pytest.approx(0.3)),
+        ("then", pytest.approx(0.2)),
+    ]
     assert likely_words(None, logits, None, pieces, count=5, prefix="x") == []

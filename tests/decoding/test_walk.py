@@ -31,7 +31,12 @@ def test_greedy_batched_is_one_by_one(seed, rows, forbidden):
     options = OPTIONS | {"forbidden": forbidden}
     together = greedy(step, start(tables), rows=rows, **(options | {"maximum_length": limits}))
     for row in range(rows):
-        alone = greedy(step, start(tables[row : row + 1]), rows=1, **(options | {"maximum_length": int(limits[row])}))
+        alone = greedy(
+            step,
+            start(tables[row : row + 1]),
+            rows=1,
+            **(options | {"maximum_length": int(limits[row])}),
+        )
         assert together[row] == alone[0]
         assert not set(forbidden) & set(together[row].tokens)
 
@@ -41,14 +46,24 @@ def test_greedy_batched_is_one_by_one(seed, rows, forbidden):
 def test_scores_and_what_is_watched(seed, rows, random):
     tables = table(seed, rows=rows)
     decode = sample if random else greedy
-    for row, found in enumerate(decode(step, start(tables), rows=rows, watch=last_token, **OPTIONS)):
-        again = force(step, start(tables[row : row + 1]), [found.tokens], bos=BOS, eos=EOS if found.finished else None)
+    for row, found in enumerate(
+        decode(step, start(tables), rows=rows, watch=last_token, **OPTIONS)
+    ):
+        again = force(
+            step,
+            start(tables[row : row + 1]),
+            [found.tokens],
+            bos=BOS,
+            eos=EOS if found.finished else None,
+        )
         assert found.log_probability == pytest.approx(again[0], abs=1e-9)
         assert found.watched[:, 0].tolist() == [BOS, *found.tokens][: len(found.tokens)]
         assert found.finished or len(found.tokens) == 6
 
 
-@pytest.mark.parametrize("options", [{"temperature": 0}, {"top_p": 0.0}, {"top_k": 1}, {"temperature": 1e-300}])
+@pytest.mark.parametrize(
+    "options", [{"temperature": 0}, {"top_p": 0.0}, {"top_k": 1}, {"temperature": 1e-300}]
+)
 def test_sampling_that_is_greedy(options):
     tables = table(3, rows=5)
     assert sampled(tables, **options) == greedy(step, start(tables), rows=5, **OPTIONS)
@@ -65,7 +80,9 @@ def test_the_same_seed_is_the_same_sample_however_many_rows_have_ended():
 
 def test_samples_come_as_often_as_they_are_probable():
     tables = table(5, vocabulary=3)
-    probable = {tuple(tokens): math.exp(score) for tokens, score, finished in enumerate_all(tables, 2)}
+    probable = {
+        tuple(tokens): math.exp(score) for tokens, score, finished in enumerate_all(tables, 2)
+    }
     rows = 20_000
     found = sampled(tables.expand(rows, -1, -1), maximum_length=2)
     for tokens, probability in probable.items():
@@ -73,10 +90,18 @@ def test_samples_come_as_often_as_they_are_probable():
         assert share == pytest.approx(probability, abs=4 * math.sqrt(probability / rows) + 1e-4)
 
 
-@pytest.mark.parametrize("options, allowed", [
-    ({"top_k": 2}, {2, 0}), ({"top_k": 99}, {0, 1, 2, 3}), ({"top_p": 0.5}, {2}), ({"top_p": 0.51}, {2, 0}),
-    ({"top_p": 0.95}, {0, 1, 2}), ({"top_k": 2, "top_p": 0.5}, {2}), ({}, {0, 1, 2, 3}),
-])
+@pytest.mark.parametrize(
+    "options, allowed",
+    [
+        ({"top_k": 2}, {2, 0}),
+        ({"top_k": 99}, {0, 1, 2, 3}),
+        ({"top_p": 0.5}, {2}),
+        ({"top_p": 0.51}, {2, 0}),
+        ({"top_p": 0.95}, {0, 1, 2}),
+        ({"top_k": 2, "top_p": 0.5}, {2}),
+        ({}, {0, 1, 2, 3}),
+    ],
+)
 def test_what_may_be_drawn(options, allowed):
     scores = torch.tensor([0.3, 0.15, 0.5, 0.05], dtype=torch.float64).log().expand(2000, -1)
     chance = torch.rand(2000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -89,13 +114,16 @@ def test_what_is_impossible_is_never_drawn():
     assert draw(scores, ends, top_k=0, top_p=1.0).tolist() == [1, 1, 3]
 
 
-@pytest.mark.parametrize("bad, message", [
-    ({"temperature": -1.0}, "temperature must be 0 or more, and finite; got -1.0"),
-    ({"temperature": math.nan}, "temperature must be 0 or more, and finite; got nan"),
-    ({"top_k": -1}, "top_k must be 0 .all tokens. or more; got -1"),
-    ({"top_p": 1.5}, "top_p must be between 0 and 1; got 1.5"),
-    ({"forbidden": (-1,)}, "forbidden holds token -1, but the model has the tokens 0 to 3"),
-])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"temperature": -1.0}, "temperature must be 0 or more, and finite; got -1.0"),
+        ({"temperature": math.nan}, "temperature must be 0 or more, and finite; got nan"),
+        ({"top_k": -1}, "top_k must be 0 .all tokens. or more; got -1"),
+        ({"top_p": 1.5}, "top_p must be between 0 and 1; got 1.5"),
+        ({"forbidden": (-1,)}, "forbidden holds token -1, but the model has the tokens 0 to 3"),
+    ],
+)
 def test_bad_arguments(bad, message):
     with pytest.raises(ValueError, match=message):
         sampled(table(6), **bad)
@@ -109,28 +137,41 @@ def test_broken_logits(decode, value):
 
 
 def test_nothing_left_to_produce():
-    with pytest.raises(ValueError, match="row 0, step 1: every token that may be produced has probability 0"):
+    with pytest.raises(
+        ValueError, match="row 0, step 1: every token that may be produced has probability 0"
+    ):
         greedy(step, start(table(7)), rows=1, forbidden=(0, 1, 2, 3), **OPTIONS)
 
 
 @pytest.mark.parametrize("decode", [greedy, sample, lambda *a, **o: beam_search(*a, **o)[0]])
 def test_nothing_to_watch(decode):
-    assert decode(step, start(table(8)), rows=1, watch=lambda state: None, **OPTIONS)[0].watched is None
+    assert (
+        decode(step, start(table(8)), rows=1, watch=lambda state: None, **OPTIONS)[0].watched
+        is None
+    )
 
 
 def test_no_rows_and_no_length():
     assert greedy(step, start(table(8)[:0]), rows=0, **OPTIONS) == []
-    assert greedy(step, start(table(8)), rows=1, **(OPTIONS | {"maximum_length": 0}))[0][:3] == ([], 0.0, False)
+    assert greedy(step, start(table(8)), rows=1, **(OPTIONS | {"maximum_length": 0}))[0][:3] == (
+        [],
+        0.0,
+        False,
+    )
 
 
 def test_an_ensemble_is_the_mean_of_probabilities():
     one, other = table(9), table(10)
     tokens = torch.tensor([2])
     logits, state = ensemble([step, step])(tokens, (start(one), start(other)))
-    expected = (step(tokens, start(one))[0].softmax(-1) + step(tokens, start(other))[0].softmax(-1)) / 2
+    expected = (
+        step(tokens, start(one))[0].softmax(-1) + step(tokens, start(other))[0].softmax(-1)
+    ) / 2
     assert torch.allclose(logits.exp(), expected) and len(state) == 2
-    assert greedy(ensemble([step, step]), (start(one), start(one)), rows=1, **OPTIONS)[0].tokens == \
-           greedy(step, start(one), rows=1, **OPTIONS)[0].tokens
+    assert (
+        greedy(ensemble([step, step]), (start(one), start(one)), rows=1, **OPTIONS)[0].tokens
+        == greedy(step, start(one), rows=1, **OPTIONS)[0].tokens
+    )
 
 
 def test_what_an_ensemble_refuses():
@@ -147,7 +188,9 @@ def test_forcing_several_sequences_is_forcing_each():
     for row, tokens in enumerate(sequences):
         alone = force(step, start(tables[row : row + 1]), [tokens], bos=BOS, eos=EOS)
         assert together[row] == pytest.approx(alone[0])
-    everything = {tuple(tokens): score for tokens, score, finished in enumerate_all(tables[:1], 5) if finished}
+    everything = {
+        tuple(tokens): score for tokens, score, finished in enumerate_all(tables[:1], 5) if finished
+    }
     assert together[0] == pytest.approx(everything[2, 3])
 
 

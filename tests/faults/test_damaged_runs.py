@@ -67,29 +67,63 @@ DAMAGES = {
     "weights are a page": (replace("model.safetensors", HTML), DAMAGED),
     "a byte of the weights flipped": (flip("model.safetensors", 0.9), r"damaged \(its checksum"),
     "the last byte flipped": (flip("model.safetensors", 1.0), r"damaged \(its checksum"),
-    "description missing": (remove("model.json"), r"^run: no trained model in it \(model\.json is missing\)"),
+    "description missing": (
+        remove("model.json"),
+        r"^run: no trained model in it \(model\.json is missing\)",
+    ),
     "description empty": (truncate("model.json", 0), r"^run/model\.json: damaged \(not JSON"),
     "description half": (truncate("model.json", 0.5), r"^run/model\.json: damaged \(not JSON"),
     "description is a page": (replace("model.json", HTML), r"^run/model\.json: damaged \(not JSON"),
-    "description is a list": (replace("model.json", b"[]"), r"^run/model\.json: damaged \(no JSON object"),
-    "description not UTF-8": (replace("model.json", b'{"\xff'), r"^run/model\.json: damaged \(not JSON"),
+    "description is a list": (
+        replace("model.json", b"[]"),
+        r"^run/model\.json: damaged \(no JSON object",
+    ),
+    "description not UTF-8": (
+        replace("model.json", b'{"\xff'),
+        r"^run/model\.json: damaged \(not JSON",
+    ),
     "description too deep": (replace("model.json", b"[" * 100_000), r"^run/model\.json: damaged"),
-    "description of nothing": (replace("model.json", b"{}"), r"^run/model\.json: damaged \(format, task, options or state"),
-    "newer format": (change(format=99, ostinato="9.0"), r"^run/model\.json: format 99 is newer.*install ostinato 9\.0 or later"),
+    "description of nothing": (
+        replace("model.json", b"{}"),
+        r"^run/model\.json: damaged \(format, task, options or state",
+    ),
+    "newer format": (
+        change(format=99, ostinato="9.0"),
+        r"^run/model\.json: format 99 is newer.*install ostinato 9\.0 or later",
+    ),
     "unknown task": (change(task="alchemy"), r"'alchemy'"),
     "a task that is no name": (change(task=["translation"]), r"damaged|no task|of task"),
     "options are no object": (change(options=7), r"^run/model\.json: damaged"),
-    "an option unknown": (change_options(wisdom=1), r"^run/model\.json: has options that this version does not \(wisdom\); install"),
-    "an option of another type": (change_options(layers="x"), r"^run/model\.json: layers: expected a whole number"),
+    "an option unknown": (
+        change_options(wisdom=1),
+        r"^run/model\.json: has options that this version does not \(wisdom\); install",
+    ),
+    "an option of another type": (
+        change_options(layers="x"),
+        r"^run/model\.json: layers: expected a whole number",
+    ),
     "vocabulary is no object": (change(state=[]), r"damaged"),
     "vocabulary missing": (change(state={}), r"damaged"),
-    "another size": (change_options(hidden_size=10), r"^run/model\.safetensors: tensor .* is \(.*this model needs"),
-    "more layers": (change_options(layers=2), r"^run/model\.safetensors: lacks tensor .*another kind of model"),
-}  # fmt: skip
+    "another size": (
+        change_options(hidden_size=10),
+        r"^run/model\.safetensors: tensor .* is \(.*this model needs",
+    ),
+    "more layers": (
+        change_options(layers=2),
+        r"^run/model\.safetensors: lacks tensor .*another kind of model",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-@pytest.mark.parametrize("command", ["predict run train.src", "evaluate run train.src train.tgt --json", "score run train.src train.tgt"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict run train.src",
+        "evaluate run train.src train.tgt --json",
+        "score run train.src train.tgt",
+    ],
+)
 def test_damaged_run(name, command, place, ostinato):
     damage, message = DAMAGES[name]
     damage(place / "run")
@@ -126,11 +160,22 @@ def make_zip(path: Path) -> None:
         archive.writestr("archive/version", "3")
 
 
-@pytest.mark.parametrize("make", [lambda path: path.write_bytes(pickle.dumps(Attack())), make_zip], ids=["pickle", "torch.save"])
-@pytest.mark.parametrize("file", ["model.safetensors", "training/a/model.safetensors", "training/a/optimizer.safetensors"])
+@pytest.mark.parametrize(
+    "make",
+    [lambda path: path.write_bytes(pickle.dumps(Attack())), make_zip],
+    ids=["pickle", "torch.save"],
+)
+@pytest.mark.parametrize(
+    "file",
+    ["model.safetensors", "training/a/model.safetensors", "training/a/optimizer.safetensors"],
+)
 def test_a_pickle_is_refused_and_not_executed(file, make, place, ostinato):
     make(place / "run" / file)
-    command = "predict run train.src" if file == "model.safetensors" else "train translation --out run --resume"
+    command = (
+        "predict run train.src"
+        if file == "model.safetensors"
+        else "train translation --out run --resume"
+    )
     outcome = ostinato(*command.split())
     refused(outcome, rf"run/{re.escape(file)}: (damaged|truncated)")
     assert not Path("attacked").exists()
@@ -140,8 +185,16 @@ RESUMING = {
     "plan": ("training/plan.json", HTML, r"run/training/plan\.json: damaged"),
     "plan of another kind": ("training/plan.json", b"{}", r"run/training/plan\.json: damaged"),
     "manifest": ("training/manifest.json", HTML, r"run/training/manifest\.json: damaged"),
-    "weights": ("training/a/model.safetensors", HTML, r"run/training/a/model\.safetensors: truncated"),
-    "optimizer": ("training/a/optimizer.safetensors", HTML, r"run/training/a/optimizer\.safetensors: truncated"),
+    "weights": (
+        "training/a/model.safetensors",
+        HTML,
+        r"run/training/a/model\.safetensors: truncated",
+    ),
+    "optimizer": (
+        "training/a/optimizer.safetensors",
+        HTML,
+        r"run/training/a/optimizer\.safetensors: truncated",
+    ),
     "state": ("training/a/state.json", HTML, r"run/training/a/state\.json: truncated"),
     "description": ("model.json", HTML, r"run/model\.json: damaged"),
     "averages": ("training/averages.json", HTML, r"run/training/averages\.json: damaged"),

@@ -45,8 +45,15 @@ def test_one_line_out_for_each_line_in(name, place, ostinato):
         assert outcome.out.count("\n") == lines
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=12), max_size=6))
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=12),
+        max_size=6,
+    )
+)
 def test_any_text_gets_an_answer_a_line(place, ostinato, texts):
     Path("any").write_bytes("".join(text + "\n" for text in texts).encode())
     outcome = ostinato("predict", "run", "any", "--copy-unknown")
@@ -59,21 +66,36 @@ def test_any_text_gets_an_answer_a_line(place, ostinato, texts):
 def test_files_may_stand_behind_flags(place, ostinato):
     plain = ostinato("predict", "run", "train.src").out
     assert plain.count("\n") == 20
-    for arguments in ("--beam 2 run train.src", "run --beam 2 train.src", "run --no-json --beam 2 ./train.src"):
+    for arguments in (
+        "--beam 2 run train.src",
+        "run --beam 2 train.src",
+        "run --no-json --beam 2 ./train.src",
+    ):
         outcome = ostinato("predict", *arguments.split())
-        assert (outcome.status, outcome.out) == (0, ostinato("predict", "run", "train.src", "--beam", "2").out)
+        assert (outcome.status, outcome.out) == (
+            0,
+            ostinato("predict", "run", "train.src", "--beam", "2").out,
+        )
 
 
 def test_standard_input_may_be_named_behind_flags(place, ostinato, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"one\n\ntwo\n"))))
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"one\n\ntwo\n")))
+    )
     outcome = ostinato("predict", "run", "--json", "-")
-    assert outcome.status == 0 and ["prediction" in json.loads(line) for line in outcome.out.splitlines()] == [True] * 3
+    assert (
+        outcome.status == 0
+        and ["prediction" in json.loads(line) for line in outcome.out.splitlines()] == [True] * 3
+    )
 
 
 def test_a_dev_set_that_takes_much_says_so(place, ostinato):
     Path("a").write_text("one\ntwo\n" * 10)
     Path("b").write_text("ONE\nTWO\n" * 10)
-    assert "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1)" in ostinato(*TRAIN, "a", "b").err
+    assert (
+        "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1)"
+        in ostinato(*TRAIN, "a", "b").err
+    )
 
 
 def test_empty_lines_have_empty_answers(place, ostinato):
@@ -91,7 +113,11 @@ def test_a_source_of_unknown_words_says_so(place, ostinato):
 def test_a_line_of_a_million_words_is_cut_and_counted(place, ostinato):
     Path("long.src").write_text("one " * 1_000_000 + "\n" + Path("train.src").read_text())
     Path("long.tgt").write_text("ONE\n" + Path("train.tgt").read_text())
-    for command in (["predict", "run", "long.src"], ["evaluate", "run", "long.src", "long.tgt"], ["score", "run", "long.src", "long.tgt"]):
+    for command in (
+        ["predict", "run", "long.src"],
+        ["evaluate", "run", "long.src", "long.tgt"],
+        ["score", "run", "long.src", "long.tgt"],
+    ):
         outcome = ostinato(*command)
         assert outcome.status == 0
         assert "1 line of more than 20,000 characters cut to that" in outcome.err
@@ -113,7 +139,9 @@ def test_pairs_with_a_blank_side_are_left_out_of_training_and_counted(place, ost
     outcome = ostinato(*TRAIN, "a", "b")
     assert outcome.status == 0, outcome.err
     assert "2 pairs with a blank side left out" in outcome.err
-    assert (place / "new/model.safetensors").read_bytes() == (place / "run/model.safetensors").read_bytes()
+    assert (place / "new/model.safetensors").read_bytes() == (
+        place / "run/model.safetensors"
+    ).read_bytes()
     outcome = ostinato("evaluate", "run", "a", "b", "--json")
     assert '"examples": 22' in outcome.out
 
@@ -134,11 +162,22 @@ def test_a_single_pair_cannot_be_held_back_and_learned_from(place, ostinato):
     assert ostinato(*TRAIN, "a", "b", "--dev", "a", "b", "--overwrite").status == 0
 
 
-@pytest.mark.parametrize("name", ["with a space", "ünïcødé", "-leading", "a,comma", "x" * 200, "quote'\"s"])
+@pytest.mark.parametrize(
+    "name", ["with a space", "ünïcødé", "-leading", "a,comma", "x" * 200, "quote'\"s"]
+)
 def test_names_of_any_kind(name, place, ostinato):
     for end in ("src", "tgt"):
         (place / f"train.{end}").rename(place / f"{name}.{end}")
-    outcome = ostinato("train", "translation", *TINY, "--train", f"./{name}.src", f"./{name}.tgt", "--out", f"./{name}")
+    outcome = ostinato(
+        "train",
+        "translation",
+        *TINY,
+        "--train",
+        f"./{name}.src",
+        f"./{name}.tgt",
+        "--out",
+        f"./{name}",
+    )
     assert outcome.status == 0, outcome.err
     if "," not in name:
         assert ostinato("predict", f"./{name}", f"./{name}.src").out.count("\n") == 20
@@ -158,7 +197,9 @@ def test_a_run_is_read_from_a_folder_that_cannot_be_written(place, ostinato):
     assert ostinato("evaluate", "run", "train.src", "train.tgt").status == 0
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder in which not even root may write")
+@pytest.mark.skipif(
+    not Path("/proc").is_dir(), reason="needs a folder in which not even root may write"
+)
 def test_a_folder_that_cannot_be_written(place, ostinato):
     outcome = ostinato(*TRAIN[:-3], "--out", "/proc/new", "--train", "train.src", "train.tgt")
     assert outcome.status == 2

@@ -17,8 +17,28 @@ import pytest
 from conftest import TINY, write_toy
 from ostinato.data.weights import load_weights
 
-TRAIN = ["train", "translation", "--train", "train.src", "train.tgt", "--out", "new", *TINY[:-3], "--no-tensorboard", "--batch-size", "4"]
-LONG = [*TRAIN, "--dropout", "0.3", "--evaluate-every", "5", "--schedule", "constant"]  # no rate depends on the last epoch
+TRAIN = [
+    "train",
+    "translation",
+    "--train",
+    "train.src",
+    "train.tgt",
+    "--out",
+    "new",
+    *TINY[:-3],
+    "--no-tensorboard",
+    "--batch-size",
+    "4",
+]
+LONG = [
+    *TRAIN,
+    "--dropout",
+    "0.3",
+    "--evaluate-every",
+    "5",
+    "--schedule",
+    "constant",
+]  # no rate depends on the last epoch
 ENDLESS = [*LONG, "--epochs", "4000"]  # stopped before its end, however busy the machine is
 END = ["--epochs", "60"]
 
@@ -26,7 +46,14 @@ END = ["--epochs", "60"]
 def start(*arguments: str, **settings) -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "ostinato.cli", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True, **settings)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        **settings,
+    )
 
 
 def wait_for_steps(process: subprocess.Popen, folder: Path, steps: int) -> None:
@@ -61,19 +88,26 @@ def resumed(ostinato, uninterrupted: Path) -> None:
     assert outcome.status == 0, outcome.err
     assert same_weights(Path("new/model.safetensors"), uninterrupted / "model.safetensors")
     name = "model.safetensors"
-    ours, theirs = (next(iter((run / "training").glob(f"[ab]/{name}"))) for run in (Path("new"), uninterrupted))
+    ours, theirs = (
+        next(iter((run / "training").glob(f"[ab]/{name}"))) for run in (Path("new"), uninterrupted)
+    )
     assert same_weights(ours, theirs)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(number, status, place, ostinato, uninterrupted):
+def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(
+    number, status, place, ostinato, uninterrupted
+):
     process = start(*ENDLESS)
     wait_for_steps(process, place / "new", 12)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == status, err
     assert "Traceback" not in err
-    assert re.search(r"saved at step \d+; go on with: ostinato train translation --out new --resume$", err.strip())
+    assert re.search(
+        r"saved at step \d+; go on with: ostinato train translation --out new --resume$",
+        err.strip(),
+    )
     assert not (place / "new/report.json").exists()
     resumed(ostinato, uninterrupted)
 
@@ -109,9 +143,16 @@ def test_two_in_one_folder(place, ostinato):
     process = start(*ENDLESS)
     wait_for_steps(process, place / "new", 1)
     for flag in ("--resume", "--overwrite"):
-        outcome = ostinato(*TRAIN, flag) if flag == "--overwrite" else ostinato("train", "translation", "--out", "new", flag)
+        outcome = (
+            ostinato(*TRAIN, flag)
+            if flag == "--overwrite"
+            else ostinato("train", "translation", "--out", "new", flag)
+        )
         assert outcome.status == 2
-        assert f"new: in use by process {process.pid}; wait for it, stop it, or choose another --out" in outcome.err
+        assert (
+            f"new: in use by process {process.pid}; wait for it, stop it, or choose another --out"
+            in outcome.err
+        )
         assert outcome.err.count("\n") == 1
     assert process.poll() is None
     process.kill()
@@ -139,19 +180,33 @@ def test_a_changed_end_holds_for_the_next_resume_too(place, ostinato):
     assert json.loads(Path("run/report.json").read_text())["training"]["epochs"] == 3
 
 
-@pytest.mark.parametrize(("schedule", "said"), [
-    ("cosine", ["it goes on at a learning rate of 0.0015 instead of 0"]),  # 0.002 (1 + cos(pi / 3)) / 2
-    ("linear", ["it goes on at a learning rate of 0.0013 instead of 0"]),
-    ("constant", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        (
+            "cosine",
+            ["it goes on at a learning rate of 0.0015 instead of 0"],
+        ),  # 0.002 (1 + cos(pi / 3)) / 2
+        ("linear", ["it goes on at a learning rate of 0.0013 instead of 0"]),
+        ("constant", []),
+    ],
+)
 def test_a_schedule_whose_end_is_moved_says_so(schedule, said, place, ostinato):
     settings = ["--schedule", schedule, "--learning-rate", "0.002", "--warmup", "0"]
     assert ostinato(*TRAIN, *settings, "--epochs", "1").status == 0
-    assert ostinato("train", "translation", "--out", "new", "--resume", "--epochs", "1").err.count("learning rate") == 0
+    assert (
+        ostinato("train", "translation", "--out", "new", "--resume", "--epochs", "1").err.count(
+            "learning rate"
+        )
+        == 0
+    )
     outcome = ostinato("train", "translation", "--out", "new", "--resume", "--epochs", "3")
     assert outcome.status == 0
     found = [line for line in outcome.err.splitlines() if "learning rate" in line]
-    assert found == [f"note: the {schedule} schedule ends with the run, whose end has moved: {each}" for each in said]
+    assert found == [
+        f"note: the {schedule} schedule ends with the run, whose end has moved: {each}"
+        for each in said
+    ]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -162,7 +217,10 @@ def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch
     monkeypatch.setattr(finish, "measure", lambda *_, **__: os.kill(os.getpid(), number))
     outcome = ostinato(*TRAIN)
     assert outcome.status == status
-    assert outcome.err.splitlines()[-1] == "trained, but not reported on; for that: ostinato train translation --out new --resume"
+    assert (
+        outcome.err.splitlines()[-1]
+        == "trained, but not reported on; for that: ostinato train translation --out new --resume"
+    )
     assert not Path("new/report.json").exists()
     assert signal.getsignal(number) == before
     monkeypatch.undo()
@@ -173,17 +231,34 @@ def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch
 def test_training_is_silent_where_nobody_watches(place, ostinato):
     outcome = ostinato(*TRAIN, "--dev", "train.src", "train.tgt")
     assert outcome.status == 0
-    assert [line for line in outcome.err.splitlines() if not line.startswith(("note: ", "warning: "))] == []
+    assert [
+        line for line in outcome.err.splitlines() if not line.startswith(("note: ", "warning: "))
+    ] == []
 
 
 def test_training_that_diverges_keeps_the_last_good_model(place, ostinato):
-    wild = [*TRAIN, "--optimizer", "sgd", "--learning-rate", "1e38", "--clip-norm", "none", "--epochs", "50"]
+    wild = [
+        *TRAIN,
+        "--optimizer",
+        "sgd",
+        "--learning-rate",
+        "1e38",
+        "--clip-norm",
+        "none",
+        "--epochs",
+        "50",
+    ]
     outcome = ostinato(*wild)
     assert outcome.status == 2
     last = outcome.err.splitlines()[-1]
-    assert re.match(r"training diverged at step \d+: loss .*; try a lower --learning-rate.*; the last good model is in new$", last)
+    assert re.match(
+        r"training diverged at step \d+: loss .*; try a lower --learning-rate.*; the last good model is in new$",
+        last,
+    )
     assert "Traceback" not in outcome.err
-    assert all(tensor.isfinite().all() for tensor in load_weights(place / "new/model.safetensors").values())
+    assert all(
+        tensor.isfinite().all() for tensor in load_weights(place / "new/model.safetensors").values()
+    )
     assert ostinato("predict", "new", "train.src").status == 0
 
 
@@ -205,7 +280,9 @@ def test_disk_full_in_the_middle_leaves_what_was_there(place, small_disk, ostina
     assert outcome.status == 2, outcome.err
     assert "no space left" in outcome.err.splitlines()[-1].lower()
     assert "Traceback" not in outcome.err
-    outcome = ostinato(*arguments)  # a smaller one fits where the large one left nothing that counts
+    outcome = ostinato(
+        *arguments
+    )  # a smaller one fits where the large one left nothing that counts
     assert outcome.status in (0, 2)
     assert outcome.status == 0 or "holds a run already" in outcome.err
 
@@ -242,8 +319,12 @@ def test_predicting_to_a_full_device(place):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     with Path("/dev/full").open("w") as full:
-        process = subprocess.run([sys.executable, "-m", "ostinato.cli", "predict", "run", "train.src", "--json"], stdout=full,
-                                 stderr=subprocess.PIPE, text=True)
+        process = subprocess.run(
+            [sys.executable, "-m", "ostinato.cli", "predict", "run", "train.src", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert process.returncode == 2
     assert "No space left" in process.stderr
     assert "Traceback" not in process.stderr

@@ -55,11 +55,15 @@ def test_jacobian_is_exact(cell, step, earlier):
     for of, name in enumerate(layer.cells[0].part_names):
         for by, other in enumerate(layer.cells[0].part_names):
             found = jacobian(layer, x, step=step, earlier=earlier, of=name, by=other)
-            torch.testing.assert_close(found, by_autograd(layer, x, step, earlier, of, by), rtol=1e-9, atol=1e-13)
+            torch.testing.assert_close(
+                found, by_autograd(layer, x, step, earlier, of, by), rtol=1e-9, atol=1e-13
+            )
 
 
 def test_jacobian_of_a_step_with_itself_is_one():
-    torch.testing.assert_close(jacobian(a_layer(GRU), a_sequence(), step=3, earlier=3), torch.eye(4).double())
+    torch.testing.assert_close(
+        jacobian(a_layer(GRU), a_sequence(), step=3, earlier=3), torch.eye(4).double()
+    )
 
 
 def test_jacobian_of_the_vanilla_network_is_its_formula():
@@ -97,7 +101,9 @@ def test_gradient_norms_of_two_layers_in_both_directions():
     assert norms[0]["hidden"].shape == (2, 5)
     last_forward = norms[2]["hidden"]
     assert (last_forward[:, 0] > 0).all()
-    assert not last_forward[:, 1:].any()  # nothing after the first step matters to its forward output
+    assert not last_forward[
+        :, 1:
+    ].any()  # nothing after the first step matters to its forward output
     outputs = layer(x, lengths)[0]
     torch.testing.assert_close(last_forward[:, 0], (2 * outputs[:, 0, :4]).norm(dim=-1).detach())
 
@@ -136,7 +142,9 @@ def test_forget_gates_beside_the_exact_memory():
     with torch.no_grad():
         layer.cells[0].from_hidden.weight.zero_()
     product, exact = memory(layer, x, step=6, earlier=2)
-    torch.testing.assert_close(exact, torch.diag(product))  # no path through h: the product is all there is
+    torch.testing.assert_close(
+        exact, torch.diag(product)
+    )  # no path through h: the product is all there is
 
 
 def test_forget_gates_of_the_backward_direction():
@@ -154,16 +162,22 @@ def test_a_picture(tmp_path):
 
 
 REFUSED = {
-    "x must be one sequence [T, D] of at least one step; got [1, 7, 3]": lambda layer, x: step_jacobians(layer, x[None]),
+    "x must be one sequence [T, D] of at least one step; got [1, 7, 3]": lambda layer, x: (
+        step_jacobians(layer, x[None])
+    ),
     "steps must be 0 <= earlier <= step <= 7; got earlier=3, step=9": lambda layer, x: jacobian(
         layer, x, step=9, earlier=3
     ),
-    "of must be one of hidden; got 'cell'": lambda layer, x: jacobian(layer, x, step=2, earlier=1, of="cell"),
-    "layer must be below 1 and direction below 1; got 0 and 1": lambda layer, x: step_jacobians(layer, x, direction=1),
+    "of must be one of hidden; got 'cell'": lambda layer, x: jacobian(
+        layer, x, step=2, earlier=1, of="cell"
+    ),
+    "layer must be below 1 and direction below 1; got 0 and 1": lambda layer, x: step_jacobians(
+        layer, x, direction=1
+    ),
     "recurrent must have a forget gate and a memory cell; GRU has none": lambda layer, x: memory(
         layer, x, step=2, earlier=1
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("message", "ask"), REFUSED.items())

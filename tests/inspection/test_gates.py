@@ -14,7 +14,9 @@ def test_summary_counts_only_real_steps():
     trace = layer.trace(x, lengths)
     rows = summarise(trace, lengths)
     assert [(row.layer, row.direction) for row in rows[::6]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    forget = next(row for row in rows if row.name == "forget" and row.layer == 1 and row.direction == 0)
+    forget = next(
+        row for row in rows if row.name == "forget" and row.layer == 1 and row.direction == 0
+    )
     values = trace.get("forget", layer=1)
     real = torch.cat([values[0], values[1, :2]])
     assert forget.mean == pytest.approx(real.mean().item(), rel=1e-5)

@@ -10,7 +10,10 @@ from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.inspection.verify import verify
 from ostinato.layers.recurrent import Recurrent
 
-X, LENGTHS = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([6, 0, 2, 5])
+X, LENGTHS = (
+    torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(1)),
+    torch.tensor([6, 0, 2, 5]),
+)
 
 
 def failed(report) -> set[str]:
@@ -58,13 +61,23 @@ TOKENS = torch.randint(9, (4, 6), generator=torch.Generator().manual_seed(1))
 def test_a_model_of_tokens_passes():
     report = verify(Model(), TOKENS, LENGTHS)
     assert report.passed, str(report)
-    assert {check.name for check in report.checks if check.deviation is None} == {"padding on the left"}
+    assert {check.name for check in report.checks if check.deviation is None} == {
+        "padding on the left"
+    }
 
 
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
-        ("padding", {"batch = one by one", "padding on the right", "chunks = whole", "gradients under padding"}),
+        (
+            "padding",
+            {
+                "batch = one by one",
+                "padding on the right",
+                "chunks = whole",
+                "gradients under padding",
+            },
+        ),
         ("neighbours", {"batch = one by one"}),
         ("forgets", {"chunks = whole"}),
         ("order", {"batch = one by one", "any order"}),
@@ -107,5 +120,8 @@ def test_a_stricter_limit_may_fail():
 
 
 def test_nothing_to_check_is_refused():
-    with pytest.raises(ValueError, match=r"x must be \[B, T, ...\] of at least one row and one step; got \[0, 6, 3\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"x must be \[B, T, ...\] of at least one row and one step; got \[0, 6, 3\]",
+    ):
         verify(Recurrent(LSTM, 3, 4), X[:0])

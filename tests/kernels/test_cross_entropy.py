@@ -13,19 +13,28 @@ from ostinato.kernels.switch import disabled
 
 def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
     generator = torch.Generator().manual_seed(N * 100 + V)
-    leaves = [torch.randn(N, H, generator=generator, dtype=dtype), torch.randn(V, H, generator=generator, dtype=dtype)]
+    leaves = [
+        torch.randn(N, H, generator=generator, dtype=dtype),
+        torch.randn(V, H, generator=generator, dtype=dtype),
+    ]
     leaves.append(torch.randn(V, generator=generator, dtype=dtype) if bias else None)
     targets = torch.randint(V, (N,), generator=generator)
     targets[:ignored] = -100
     results = []
     for ours in (True, False):
-        hidden, weight, b = (None if leaf is None else leaf.clone().requires_grad_() for leaf in leaves)
+        hidden, weight, b = (
+            None if leaf is None else leaf.clone().requires_grad_() for leaf in leaves
+        )
         if ours:
             loss = linear_cross_entropy(hidden, weight, b, targets, smoothing)
         else:
-            loss = cross_entropy(linear(hidden, weight, b), targets, reduction="sum", label_smoothing=smoothing)
+            loss = cross_entropy(
+                linear(hidden, weight, b), targets, reduction="sum", label_smoothing=smoothing
+            )
         (loss * 0.3).backward()
-        results.append([loss.detach()] + [leaf.grad for leaf in (hidden, weight, b) if leaf is not None])
+        results.append(
+            [loss.detach()] + [leaf.grad for leaf in (hidden, weight, b) if leaf is not None]
+        )
     return results
 
 
@@ -41,14 +50,18 @@ def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bia
 
 @pytest.mark.parametrize("isa", range(len(native.instruction_sets)) or [None])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize(("N", "H", "V"), [(33, 8, 1), (33, 40, 1000), (1, 1, 17), (7, 3, 16), (100, 65, 33)])
+@pytest.mark.parametrize(
+    ("N", "H", "V"), [(33, 8, 1), (33, 40, 1000), (1, 1, 17), (7, 3, 16), (100, 65, 33)]
+)
 def test_float32(monkeypatch, N, H, V, smoothing, isa):
     if isa is not None:
         monkeypatch.setattr(native, "chosen", isa)
     monkeypatch.setattr(module, "PIECE", 20)
     monkeypatch.setattr(module, "TOGETHER", 1)
     monkeypatch.setattr(module, "WORDS", 40)
-    for a, b in zip(*both(N, H, V, smoothing=smoothing, ignored=N // 5, dtype=torch.float32), strict=True):
+    for a, b in zip(
+        *both(N, H, V, smoothing=smoothing, ignored=N // 5, dtype=torch.float32), strict=True
+    ):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
@@ -64,7 +77,9 @@ def test_products_of_bfloat16(monkeypatch, kernels, wanted):
     targets[3] = -100
     found = {}
     for precision in ("float32", "bfloat16"):
-        inputs = [leaf.clone().requires_grad_(needed) for leaf, needed in zip(leaves, wanted, strict=True)]
+        inputs = [
+            leaf.clone().requires_grad_(needed) for leaf, needed in zip(leaves, wanted, strict=True)
+        ]
         with contextlib.nullcontext() if kernels else disabled():
             loss = linear_cross_entropy(*inputs, targets, 0.1, precision=precision)
         loss.backward()
@@ -74,18 +89,29 @@ def test_products_of_bfloat16(monkeypatch, kernels, wanted):
         assert rounded.dtype == torch.float32
         assert (rounded - exact).norm() < 0.01 * exact.norm()
         assert not torch.equal(rounded, exact)
-    whole = torch.randint(-3, 4, (4, 8), generator=generator).float(), torch.randint(-3, 4, (9, 8), generator=generator).float()
-    losses = [linear_cross_entropy(*whole, None, torch.arange(4), precision=precision) for precision in module.PRECISIONS]
+    whole = (
+        torch.randint(-3, 4, (4, 8), generator=generator).float(),
+        torch.randint(-3, 4, (9, 8), generator=generator).float(),
+    )
+    losses = [
+        linear_cross_entropy(*whole, None, torch.arange(4), precision=precision)
+        for precision in module.PRECISIONS
+    ]
     assert torch.equal(*losses)
 
 
 def test_a_second_backward_pass_finds_the_same(monkeypatch):
     monkeypatch.setattr(module, "PIECE", 4)
     monkeypatch.setattr(module, "TOGETHER", 1)
-    hidden, weight, bias = (torch.randn(shape, requires_grad=True) for shape in ((9, 4), (11, 4), (11,)))
+    hidden, weight, bias = (
+        torch.randn(shape, requires_grad=True) for shape in ((9, 4), (11, 4), (11,))
+    )
     targets = torch.tensor([1, 2, -100, 3, 4, 5, 6, 7, 8])
     loss = linear_cross_entropy(hidden, weight, bias, targets)
-    passes = [torch.autograd.grad(loss * scale, (hidden, weight, bias), retain_graph=True) for scale in (1.0, 3.0)]
+    passes = [
+        torch.autograd.grad(loss * scale, (hidden, weight, bias), retain_graph=True)
+        for scale in (1.0, 3.0)
+    ]
     for first, second in zip(*passes, strict=True):
         torch.testing.assert_close(3 * first, second)
 
@@ -95,7 +121,9 @@ def test_extreme_logits_and_not_a_number():
     weight = torch.tensor([[1.0], [2.0], [-1.0]])
     for row in range(3):
         ours = linear_cross_entropy(hidden[row : row + 1], weight, None, targets[row : row + 1])
-        theirs = cross_entropy(hidden[row : row + 1] @ weight.t(), targets[row : row + 1], reduction="sum")
+        theirs = cross_entropy(
+            hidden[row : row + 1] @ weight.t(), targets[row : row + 1], reduction="sum"
+        )
         torch.testing.assert_close(ours, theirs, equal_nan=True)
 
 
@@ -106,7 +134,11 @@ def test_a_target_out_of_range():
 
 
 def test_without_gradients_and_with_some():
-    hidden, weight, targets = torch.randn(6, 4), torch.randn(9, 4, requires_grad=True), torch.arange(6)
+    hidden, weight, targets = (
+        torch.randn(6, 4),
+        torch.randn(9, 4, requires_grad=True),
+        torch.arange(6),
+    )
     with torch.no_grad():
         loss = linear_cross_entropy(hidden, weight, None, targets)
     assert not loss.requires_grad
@@ -124,16 +156,30 @@ def test_bfloat16_and_autocast():
     assert loss.dtype == torch.float32 and leaf.grad.dtype == torch.bfloat16
     torch.testing.assert_close(loss, expected, rtol=0.03, atol=0.1)
     with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close(linear_cross_entropy(hidden, weight, None, targets), expected, rtol=0.03, atol=0.1)
+        torch.testing.assert_close(
+            linear_cross_entropy(hidden, weight, None, targets), expected, rtol=0.03, atol=0.1
+        )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((torch.zeros(2, 3, 4), torch.zeros(5, 4), None, torch.zeros(2).long()), r"hidden must be .*\(2, 3, 4\)"),
-        ((torch.zeros(2, 3), torch.zeros(5, 4), None, torch.zeros(2).long()), r"weight .*\(2, 3\) and \(5, 4\)"),
-        ((torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(3).long()), r"targets must be \[N\] = \[2\].*\(3,\)"),
-        ((torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), 1.5), r"0\.\.1; got 1\.5"),
+        (
+            (torch.zeros(2, 3, 4), torch.zeros(5, 4), None, torch.zeros(2).long()),
+            r"hidden must be .*\(2, 3, 4\)",
+        ),
+        (
+            (torch.zeros(2, 3), torch.zeros(5, 4), None, torch.zeros(2).long()),
+            r"weight .*\(2, 3\) and \(5, 4\)",
+        ),
+        (
+            (torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(3).long()),
+            r"targets must be \[N\] = \[2\].*\(3,\)",
+        ),
+        (
+            (torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), 1.5),
+            r"0\.\.1; got 1\.5",
+        ),
     ],
 )
 def test_wrong_arguments(arguments, message):
@@ -143,4 +189,6 @@ def test_wrong_arguments(arguments, message):
 
 def test_no_such_precision():
     with pytest.raises(ValueError, match="precision must be one of float32, bfloat16; got 'half'"):
-        linear_cross_entropy(torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), precision="half")
+        linear_cross_entropy(
+            torch.zeros(2, 4), torch.zeros(5, 4), None, torch.zeros(2).long(), precision="half"
+        )

@@ -33,12 +33,20 @@ def test_inputs_that_lie_apart():
     out = linear(x, weight)
     torch.testing.assert_close(out, functional.linear(x, weight))
     found = torch.autograd.grad(out.t()[::2].sum(), (x, weight))
-    for ours, theirs in zip(found, torch.autograd.grad(functional.linear(x, weight).t()[::2].sum(), (x, weight)), strict=True):
+    for ours, theirs in zip(
+        found,
+        torch.autograd.grad(functional.linear(x, weight).t()[::2].sum(), (x, weight)),
+        strict=True,
+    ):
         torch.testing.assert_close(ours, theirs)
 
 
 def test_second_derivatives():
-    leaves = torch.randn(LEAST, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True), torch.randn(4, requires_grad=True)
+    leaves = (
+        torch.randn(LEAST, 3, requires_grad=True),
+        torch.randn(4, 3, requires_grad=True),
+        torch.randn(4, requires_grad=True),
+    )
     results = []
     for function in (linear, functional.linear):
         gradients = torch.autograd.grad((function(*leaves) ** 3).sum(), leaves, create_graph=True)
@@ -47,10 +55,15 @@ def test_second_derivatives():
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.parametrize(("x", "reason"), [
-    (torch.zeros(LEAST - 1, 3), "there are few rows"), (torch.zeros(LEAST, 3).double(), "not float32"), (torch.zeros(0, 3), "few rows"),
-    (torch._neg_view(torch.zeros(LEAST, 3)), "a minus sign waits"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("x", "reason"),
+    [
+        (torch.zeros(LEAST - 1, 3), "there are few rows"),
+        (torch.zeros(LEAST, 3).double(), "not float32"),
+        (torch.zeros(0, 3), "few rows"),
+        (torch._neg_view(torch.zeros(LEAST, 3)), "a minus sign waits"),
+    ],
+)
 def test_calls_that_torch_takes(x, reason):
     weight = torch.zeros(4, 3, dtype=x.dtype)
     assert reason in why_not(x, weight, None)
@@ -61,7 +74,9 @@ def test_switched_off_or_transformed():
     x, weight = torch.randn(LEAST, 3), torch.randn(4, 3)
     with disabled():
         assert why_not(x, weight, None) == "inside kernels.disabled()"
-    torch.testing.assert_close(torch.func.vmap(lambda w: linear(x, w))(weight.expand(2, 4, 3))[1], x @ weight.t())
+    torch.testing.assert_close(
+        torch.func.vmap(lambda w: linear(x, w))(weight.expand(2, 4, 3))[1], x @ weight.t()
+    )
     with torch.no_grad():
         assert "nothing is learned" in why_not(x, weight, None)
     with torch.autocast("cpu", torch.bfloat16):
@@ -71,7 +86,12 @@ def test_switched_off_or_transformed():
 def test_packed_weights_are_kept_and_follow_the_weight():
     x, weight = torch.randn(LEAST, 3), torch.nn.Parameter(torch.randn(4, 3))
     with torch.no_grad():
-        for change in (lambda: None, lambda: weight.mul_(2), lambda: weight.copy_(weight + 1), lambda: None):
+        for change in (
+            lambda: None,
+            lambda: weight.mul_(2),
+            lambda: weight.copy_(weight + 1),
+            lambda: None,
+        ):
             change()
             found = linear(x, weight, keep_packed=True)
             torch.testing.assert_close(found, functional.linear(x, weight))

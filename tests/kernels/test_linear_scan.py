@@ -16,12 +16,20 @@ def one_by_one(a, b, h):
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 16, 17, 100])
 def test_equals_one_by_one(steps):
-    a, b, h = torch.rand(2, steps, 3).double(), torch.randn(2, steps, 3).double(), torch.randn(2, 3).double()
+    a, b, h = (
+        torch.rand(2, steps, 3).double(),
+        torch.randn(2, steps, 3).double(),
+        torch.randn(2, 3).double(),
+    )
     torch.testing.assert_close(linear_scan(a, b, h), one_by_one(a, b, h))
 
 
 def test_gradients_first_and_second():
-    inputs = [torch.rand(2, 5, 2).double(), torch.randn(2, 5, 2).double(), torch.randn(2, 2).double()]
+    inputs = [
+        torch.rand(2, 5, 2).double(),
+        torch.randn(2, 5, 2).double(),
+        torch.randn(2, 2).double(),
+    ]
     inputs = [tensor.requires_grad_() for tensor in inputs]
     assert torch.autograd.gradcheck(linear_scan, inputs)
     assert torch.autograd.gradgradcheck(linear_scan, inputs)

@@ -7,9 +7,26 @@ from ostinato import CELLS, Recurrent, kernels
 from ostinato.kernels import native
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
-NAMES = ["rnn", "lstm", "lstm-peephole", "lstm-layer-norm", "gru", "gru-reset-before", "gru-layer-norm"]
+NAMES = [
+    "rnn",
+    "lstm",
+    "lstm-peephole",
+    "lstm-layer-norm",
+    "gru",
+    "gru-reset-before",
+    "gru-layer-norm",
+]
 # B, T, D, H
-SHAPES = [(0, 3, 2, 5), (2, 0, 2, 5), (1, 1, 1, 1), (1, 2, 1, 15), (2, 1, 3, 17), (3, 2, 1, 31), (13, 3, 2, 49), (1, 20_000, 1, 3)]
+SHAPES = [
+    (0, 3, 2, 5),
+    (2, 0, 2, 5),
+    (1, 1, 1, 1),
+    (1, 2, 1, 15),
+    (2, 1, 3, 17),
+    (3, 2, 1, 31),
+    (13, 3, 2, 49),
+    (1, 20_000, 1, 3),
+]
 
 
 @pytest.mark.parametrize("instruction_set", native.instruction_sets)

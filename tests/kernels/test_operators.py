@@ -43,7 +43,10 @@ def test_operator_is_sound(cell, padded):
     state = cell.start(3, x)
     weights, inputs = running.weights_of(cell), x.requires_grad_()
     if FORMULAS[cell.formula].given:
-        inputs, weights = cell.project(x).detach().requires_grad_(), weights._replace(from_input=None, input_bias=None)
+        inputs, weights = (
+            cell.project(x).detach().requires_grad_(),
+            weights._replace(from_input=None, input_bias=None),
+        )
     arguments = (
         *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
         *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
@@ -66,7 +69,9 @@ def test_compiled_without_a_break(cell):
     x.requires_grad_()
     results = [function(x, lengths) for function in (compiled, run)]
     leaves = [x, *cell.parameters()]
-    found, expected = (torch.autograd.grad(sum(r.square().sum() for r in result), leaves) for result in results)
+    found, expected = (
+        torch.autograd.grad(sum(r.square().sum() for r in result), leaves) for result in results
+    )
     torch.testing.assert_close(found, expected)
 
 
@@ -102,4 +107,6 @@ def test_autocast_is_the_references(cell):
     with torch.autocast("cpu", torch.bfloat16):
         assert not kernels.usable(cell, x, cell.start(3, x))
         outputs, _ = cell.run(x, cell.start(3, x), None)
-    torch.testing.assert_close(outputs.float(), scan(cell, x, cell.start(3, x))[0], rtol=0.05, atol=0.05)
+    torch.testing.assert_close(
+        outputs.float(), scan(cell, x, cell.start(3, x))[0], rtol=0.05, atol=0.05
+    )

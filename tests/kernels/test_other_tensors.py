@@ -26,8 +26,13 @@ class Wrapper(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
-        args, kwargs = tree_map(lambda each: each.inside if isinstance(each, Wrapper) else each, (args, kwargs or {}))
-        return tree_map(lambda each: Wrapper(each) if isinstance(each, torch.Tensor) else each, function(*args, **kwargs))
+        args, kwargs = tree_map(
+            lambda each: each.inside if isinstance(each, Wrapper) else each, (args, kwargs or {})
+        )
+        return tree_map(
+            lambda each: Wrapper(each) if isinstance(each, torch.Tensor) else each,
+            function(*args, **kwargs),
+        )
 
 
 def example(name):
@@ -39,11 +44,15 @@ def example(name):
 def test_a_subclass_without_memory_takes_the_reference(name):
     layer, x = example(name)
     cell = layer.cells[0]
-    assert "a Wrapper may keep its numbers elsewhere" in lookup.why_not(cell, Wrapper(x), cell.start(3, x), None)
+    assert "a Wrapper may keep its numbers elsewhere" in lookup.why_not(
+        cell, Wrapper(x), cell.start(3, x), None
+    )
     with torch.no_grad():
         found = layer(Wrapper(x), torch.tensor([70, 3, 0]))[0]
         torch.testing.assert_close(found.inside, layer(x, torch.tensor([70, 3, 0]))[0])
-    torch.testing.assert_close(kernels.linear(Wrapper(x), torch.ones(5, 4)).inside, x @ torch.ones(4, 5))
+    torch.testing.assert_close(
+        kernels.linear(Wrapper(x), torch.ones(5, 4)).inside, x @ torch.ones(4, 5)
+    )
 
 
 class Named(torch.Tensor):
@@ -54,14 +63,19 @@ def test_a_subclass_with_memory_is_read():
     layer, x = example("gru")
     cell = layer.cells[0]
     assert kernels.usable(cell, x.as_subclass(Named), cell.start(3, x))
-    torch.testing.assert_close(layer(x.as_subclass(Named))[0].as_subclass(torch.Tensor), layer(x)[0])
+    torch.testing.assert_close(
+        layer(x.as_subclass(Named))[0].as_subclass(torch.Tensor), layer(x)[0]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sign_that_waits_is_not_forgotten(name):
     layer, x = example(name)
     cell = layer.cells[0]
-    assert lookup.why_not(cell, torch._neg_view(x), cell.start(3, x), None) == "a minus sign waits to be applied"
+    assert (
+        lookup.why_not(cell, torch._neg_view(x), cell.start(3, x), None)
+        == "a minus sign waits to be applied"
+    )
     for context in (torch.no_grad(), torch.enable_grad()):
         with context:
             torch.testing.assert_close(layer(torch._neg_view(x))[0], layer(-x)[0])

@@ -15,7 +15,9 @@ FLAGS = ["-std=c++17", "-Wno-psabi"]
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 def test_portable_code_needs_no_header_of_x86():
     command = ["g++", *FLAGS, "-M", "portable.cpp"]
-    included = subprocess.run(command, cwd=NATIVE, capture_output=True, text=True, check=True).stdout
+    included = subprocess.run(
+        command, cwd=NATIVE, capture_output=True, text=True, check=True
+    ).stdout
     assert "simd.h" in included and "immintrin" not in included
 
 

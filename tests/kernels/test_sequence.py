@@ -14,7 +14,9 @@ LENGTHS = torch.tensor([5, 1, 3, 0, 5])
 MASKS = {"start": [1, 1, 0], "transitions": [[1, 1, 0], [1, 1, 1], [1, 0, 1]], "end": [1, 0, 1]}
 
 
-@pytest.fixture(params=range(len(native.instruction_sets)), ids=native.instruction_sets, autouse=True)
+@pytest.fixture(
+    params=range(len(native.instruction_sets)), ids=native.instruction_sets, autouse=True
+)
 def instruction_set(request, monkeypatch):
     monkeypatch.setattr(native, "chosen", request.param)
 
@@ -26,7 +28,9 @@ def both(compute, wanted):
         with kernels.disabled() if reference else torch.enable_grad():
             result = compute()
             weight = torch.arange(1.0, 1 + result.numel()).sin().view_as(result)
-            found.append([result, *torch.autograd.grad((result * weight).sum(), wanted, allow_unused=True)])
+            found.append(
+                [result, *torch.autograd.grad((result * weight).sum(), wanted, allow_unused=True)]
+            )
     return found
 
 
@@ -76,7 +80,13 @@ def test_labels_that_are_none_are_refused():
 @pytest.mark.parametrize("filters", [4, 21])
 def test_spelling_is_the_reference(width, filters):
     torch.manual_seed(width)
-    speller = Speller("convolution", 20, filters, width=width, affixes=Affixes(6, folded=[n // 2 for n in range(20)], buckets=30))
+    speller = Speller(
+        "convolution",
+        20,
+        filters,
+        width=width,
+        affixes=Affixes(6, folded=[n // 2 for n in range(20)], buckets=30),
+    )
     lengths = torch.tensor([7, 3, 4, 2, 1, 6])
     characters = torch.randint(1, 20, (6, 7)).masked_fill(torch.arange(7) >= lengths[:, None], 0)
     same(lambda: speller.read(characters, lengths), list(speller.parameters()))
@@ -84,7 +94,10 @@ def test_spelling_is_the_reference(width, filters):
 
 def test_a_letter_many_times_in_a_word():
     speller = Speller("convolution", 5, 8)
-    same(lambda: speller.read(torch.full((2, 6), 3), torch.tensor([6, 4])), list(speller.parameters()))
+    same(
+        lambda: speller.read(torch.full((2, 6), 3), torch.tensor([6, 4])),
+        list(speller.parameters()),
+    )
 
 
 def test_affixes_are_the_reference():
@@ -110,7 +123,9 @@ def test_dropout_takes_its_share_and_keeps_the_mean(rate):
     out = dropout(x, rate, training=True)
     out.sum().backward()
     dropped = out == 0
-    assert float(dropped.float().mean()) == pytest.approx(rate, abs=5e-3) and float(out.detach().max()) == pytest.approx(1 / (1 - rate))
+    assert float(dropped.float().mean()) == pytest.approx(rate, abs=5e-3) and float(
+        out.detach().max()
+    ) == pytest.approx(1 / (1 - rate))
     assert torch.equal(x.grad, out.detach())  # the backward pass draws the same units
     for dim in (0, 1):  # no row and no column is unlike the others: five standard deviations
         shares = dropped.float().mean(dim)
@@ -128,7 +143,11 @@ def test_dropout_follows_from_the_seed_alone():
         torch.manual_seed(4)
         draws += [dropout(x, 0.3, training=True), dropout(x, 0.3, training=True)]
         torch.set_num_threads(before)
-    assert torch.equal(draws[0], draws[2]) and torch.equal(draws[1], draws[3]) and not torch.equal(draws[0], draws[1])
+    assert (
+        torch.equal(draws[0], draws[2])
+        and torch.equal(draws[1], draws[3])
+        and not torch.equal(draws[0], draws[1])
+    )
 
 
 def test_dropout_has_second_derivatives():

@@ -19,7 +19,14 @@ MADE = {
     "gru": GRU,
     "gru without bias": functools.partial(GRU, bias=False),
 }
-SHAPES = [(1, 1, 1, 1), (1, 256, 256, 2), (3, 5, 7, 2), (16, 70, 130, 3), (5, 33, [64, 20], 2), (40, 3, 17, 1)]  # B, D, H, layers
+SHAPES = [
+    (1, 1, 1, 1),
+    (1, 256, 256, 2),
+    (3, 5, 7, 2),
+    (16, 70, 130, 3),
+    (5, 33, [64, 20], 2),
+    (40, 3, 17, 1),
+]  # B, D, H, layers
 NEAR = {"float32": 2e-6, "bfloat16": 0.03, "int8": 0.08}
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
@@ -45,7 +52,9 @@ def reference(recurrent, x, state):
 
 def stepped(recurrent, x, state):
     with torch.no_grad():
-        output, state = kernels.one_step(recurrent, list(recurrent.cells), x, state, residual=recurrent.residual)
+        output, state = kernels.one_step(
+            recurrent, list(recurrent.cells), x, state, residual=recurrent.residual
+        )
     return [output, *(part for layer in state for part in layer)]
 
 
@@ -58,8 +67,13 @@ def test_equals_the_layers(instruction_set, name, format):
         with kernels.weights_as(format):
             found = stepped(recurrent, x, state)
         for a, b in zip(found, reference(recurrent, x, state), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=NEAR[format] * max(1.0, b.abs().max().item()))
-        assert all(torch.equal(a, b) for a, b in zip(copies, [part for layer in state for part in layer], strict=True))
+            torch.testing.assert_close(
+                a, b, rtol=0, atol=NEAR[format] * max(1.0, b.abs().max().item())
+            )
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(copies, [part for layer in state for part in layer], strict=True)
+        )
 
 
 @pytest.mark.parametrize("format", ["bfloat16", "int8"])
@@ -151,7 +165,9 @@ def test_weights_that_change():
     step = StreamingStep(recurrent)
     changes = [
         lambda: recurrent.cells[1].from_hidden.weight.mul_(2),
-        lambda: recurrent.load_state_dict({name: value + 0.1 for name, value in recurrent.state_dict().items()}),
+        lambda: recurrent.load_state_dict(
+            {name: value + 0.1 for name, value in recurrent.state_dict().items()}
+        ),
         lambda: recurrent.cells[0].from_input.weight.data.mul_(-1),  # not counted by PyTorch
         lambda: torch.optim.SGD(recurrent.parameters(), 0.1).step(),
         lambda: recurrent.cells[0].from_input.bias.data.add_(1),
@@ -169,7 +185,11 @@ def test_a_single_step_of_recurrent_takes_this_path(monkeypatch):
     recurrent, x, state = example(GRU, 2, 4, 5, 2)
     taken = []
     monkeypatch.setattr(kernels, "one_step", lambda *arguments, **options: taken.append(1))
-    for given, inside in [(x[:, None], torch.no_grad()), (x[:, None], torch.enable_grad()), (x[:, None].expand(2, 3, 4), torch.no_grad())]:
+    for given, inside in [
+        (x[:, None], torch.no_grad()),
+        (x[:, None], torch.enable_grad()),
+        (x[:, None].expand(2, 3, 4), torch.no_grad()),
+    ]:
         with inside:
             recurrent(given, None, state)
     assert len(taken) == 1
@@ -177,7 +197,11 @@ def test_a_single_step_of_recurrent_takes_this_path(monkeypatch):
 
 def test_what_the_step_leaves_to_others():
     with torch.no_grad():
-        for make, options in [(PeepholeLSTM, {}), (LSTM, {"bidirectional": True}), (LSTM, {"zoneout": 0.5})]:
+        for make, options in [
+            (PeepholeLSTM, {}),
+            (LSTM, {"bidirectional": True}),
+            (LSTM, {"zoneout": 0.5}),
+        ]:
             recurrent, x, _ = example(make, 2, 4, 6, 1, **options)
             state = recurrent.start(2)
             outputs, _ = recurrent(x[:, None], None, state)
@@ -220,14 +244,32 @@ def test_not_a_number(instruction_set, format, bad):
     ("make", "message"),
     [
         (lambda r: StreamingStep(r, batch=17), "batch must be a whole number from 1 to 16; got 17"),
-        (lambda r: StreamingStep(r, weights="int4"), "weights must be one of float32, bfloat16, int8; got 'int4'"),
-        (lambda r: StreamingStep(r.cells[0]), "recurrent must be a Recurrent of one direction without zoneout"),
-        (lambda r: StreamingStep(Recurrent(PeepholeLSTM, 3, 4), weights="int8"), "got PeepholeLSTM"),
+        (
+            lambda r: StreamingStep(r, weights="int4"),
+            "weights must be one of float32, bfloat16, int8; got 'int4'",
+        ),
+        (
+            lambda r: StreamingStep(r.cells[0]),
+            "recurrent must be a Recurrent of one direction without zoneout",
+        ),
+        (
+            lambda r: StreamingStep(Recurrent(PeepholeLSTM, 3, 4), weights="int8"),
+            "got PeepholeLSTM",
+        ),
         (lambda r: StreamingStep(r)(torch.zeros(2, 3)), r"x must be \[1, 3\]; got \[2, 3\]"),
         (lambda r: StreamingStep(r)([1, 2]), r"x must be \[1, 3\]; got list"),
-        (lambda r: StreamingStep(r, weights="int8")(torch.zeros(1, 3).double()), "x must be a float32 tensor"),
-        (lambda r: StreamingStep(r).reset(()), "state must be a tuple of 1, one for each layer; got 0"),
-        (lambda r: StreamingStep(r).reset(r.start(2)), r"state must have parts of \(1, 4\); got \(2, 4\)"),
+        (
+            lambda r: StreamingStep(r, weights="int8")(torch.zeros(1, 3).double()),
+            "x must be a float32 tensor",
+        ),
+        (
+            lambda r: StreamingStep(r).reset(()),
+            "state must be a tuple of 1, one for each layer; got 0",
+        ),
+        (
+            lambda r: StreamingStep(r).reset(r.start(2)),
+            r"state must have parts of \(1, 4\); got \(2, 4\)",
+        ),
     ],
 )
 def test_wrong_arguments(make, message):
@@ -242,4 +284,6 @@ def test_nothing_is_allocated():
     with torch.profiler.profile(profile_memory=True) as profile:
         for _ in range(5):
             step(x)
-    assert not [event for event in profile.events() if "empty" in event.name or "alloc" in event.name]
+    assert not [
+        event for event in profile.events() if "empty" in event.name or "alloc" in event.name
+    ]

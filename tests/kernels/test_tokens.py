@@ -21,8 +21,18 @@ from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
 from ostinato.models.language_model import LanguageModel
 
-CELLS = {"rnn-tanh": RNN, "rnn-relu": functools.partial(RNN, activation="relu"), "lstm": LSTM, "gru": functools.partial(GRU, bias=False)}
-SHAPES = [(1, 5, 3, 7, 1), (3, 67, 16, 33, 2), (17, 130, 9, 20, 3), (64, 20, 4, 70, 1)]  # rows, tokens, D, H, layers
+CELLS = {
+    "rnn-tanh": RNN,
+    "rnn-relu": functools.partial(RNN, activation="relu"),
+    "lstm": LSTM,
+    "gru": functools.partial(GRU, bias=False),
+}
+SHAPES = [
+    (1, 5, 3, 7, 1),
+    (3, 67, 16, 33, 2),
+    (17, 130, 9, 20, 3),
+    (64, 20, 4, 70, 1),
+]  # rows, tokens, D, H, layers
 NEAR = {"float32": 5e-6, "bfloat16": 0.05, "int8": 0.1}
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
@@ -62,7 +72,9 @@ def flat(state):
 @pytest.mark.parametrize("name", CELLS)
 def test_equals_the_layers(instruction_set, monkeypatch, name, format, table):
     monkeypatch.setattr(tokens, "TABLE", table)
-    for (rows, V, D, H, layers), options in zip(SHAPES, [{}, {"readout": True}, {"residual": True, "readout": True}, {}], strict=True):
+    for (rows, V, D, H, layers), options in zip(
+        SHAPES, [{}, {"readout": True}, {"residual": True, "readout": True}, {}], strict=True
+    ):
         made = parts(CELLS[name], V, D, H, layers, **options)
         state = start(made[1], rows)
         given, copies = torch.randint(V, (rows,)), [part.clone() for part in flat(state)]
@@ -71,9 +83,13 @@ def test_equals_the_layers(instruction_set, monkeypatch, name, format, table):
         wanted, last = reference(*made)(given, state)
         torch.testing.assert_close(logits, wanted, rtol=0, atol=NEAR[format])
         torch.testing.assert_close(flat(after), flat(last), rtol=0, atol=NEAR[format])
-        assert all(map(torch.equal, flat(state), copies))  # a state that is not its own stays as it is
+        assert all(
+            map(torch.equal, flat(state), copies)
+        )  # a state that is not its own stays as it is
         again, _ = step(given, after)
-        torch.testing.assert_close(again, reference(*made)(given, last)[0], rtol=0, atol=2 * NEAR[format])
+        torch.testing.assert_close(
+            again, reference(*made)(given, last)[0], rtol=0, atol=2 * NEAR[format]
+        )
 
 
 @pytest.mark.parametrize("format", ["float32", "int8"])
@@ -89,9 +105,22 @@ def test_a_row_is_the_same_to_the_bit_whatever_is_beside_it(instruction_set, nam
             assert torch.equal(some, whole[index])
 
 
-WAYS = [{}, {"temperature": 0.5}, {"temperature": 0.0}, {"top_k": 1}, {"top_k": 7}, {"top_p": 0.6}, {"top_p": 0.0}, {"top_p": 0.999},
-        {"top_k": 90, "top_p": 0.9, "temperature": 2.0}, {"top_k": 400}, {"forbidden": (0, 5, 299)},
-        {"forbidden": (7,), "top_p": 0.5}, {"temperature": 1e-3}, {"temperature": 1e-60}]  # fmt: skip
+WAYS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 0.0},
+    {"top_k": 1},
+    {"top_k": 7},
+    {"top_p": 0.6},
+    {"top_p": 0.0},
+    {"top_p": 0.999},
+    {"top_k": 90, "top_p": 0.9, "temperature": 2.0},
+    {"top_k": 400},
+    {"forbidden": (0, 5, 299)},
+    {"forbidden": (7,), "top_p": 0.5},
+    {"temperature": 1e-3},
+    {"temperature": 1e-60},
+]
 
 
 def constant(bias):
@@ -106,22 +135,38 @@ def constant(bias):
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_draws_as_the_reference(instruction_set, way):
     for size, spread in [(300, 2.0), (20, 1.0), (1000, 4.0), (17, 0.0)]:
-        way_ = {**way, "forbidden": tuple(token for token in way.get("forbidden", ()) if token < size)}
+        way_ = {
+            **way,
+            "forbidden": tuple(token for token in way.get("forbidden", ()) if token < size),
+        }
         torch.manual_seed(size)
         bias = spread * torch.randn(size)
         if (way.get("top_k") or way.get("top_p")) and not spread:
             continue  # of equal tokens any may be among those kept
         made = constant(bias)
         chances = np.concatenate([np.linspace(0, 1, 500, endpoint=False), [1 - 2**-53]])[:, None]
-        drawn, _ = TokenStep(*made).draw(torch.zeros(1, dtype=torch.int64), made[1].start(1), chances, **way_)
+        drawn, _ = TokenStep(*made).draw(
+            torch.zeros(1, dtype=torch.int64), made[1].start(1), chances, **way_
+        )
         scores = bias.double()
         scores[list(way_["forbidden"])] = -torch.inf
-        temperature, top_k, top_p = way.get("temperature", 1.0), way.get("top_k", 0), way.get("top_p", 1.0)
+        temperature, top_k, top_p = (
+            way.get("temperature", 1.0),
+            way.get("top_k", 0),
+            way.get("top_p", 1.0),
+        )
         if temperature < 1e-30 or top_p == 0:
             assert (drawn == int(scores.argmax())).all()
             continue
-        wanted = draw((scores / temperature).expand(len(chances), -1), torch.from_numpy(chances[:, 0]), top_k=top_k, top_p=top_p)
-        assert (drawn[:, 0] != wanted.numpy()).mean() < 0.005  # a number on the very border between two
+        wanted = draw(
+            (scores / temperature).expand(len(chances), -1),
+            torch.from_numpy(chances[:, 0]),
+            top_k=top_k,
+            top_p=top_p,
+        )
+        assert (
+            drawn[:, 0] != wanted.numpy()
+        ).mean() < 0.005  # a number on the very border between two
         assert not set(drawn[:, 0]) & set(way_["forbidden"])
 
 
@@ -132,8 +177,13 @@ def test_a_stream_is_the_same_by_either_step(way):
         made[2][0].weight.mul_(10)
     state = made[1].start(3)
     logits = torch.randn(3, 300)
-    quick, slow = (Stream(step, logits, state, seeds=[1, 2, 3], **way) for step in (TokenStep(*made), reference(*made)))
-    found = np.concatenate([quick.take(1), quick.take(7), quick.take(1), quick.take(500), quick.take(500)])
+    quick, slow = (
+        Stream(step, logits, state, seeds=[1, 2, 3], **way)
+        for step in (TokenStep(*made), reference(*made))
+    )
+    found = np.concatenate(
+        [quick.take(1), quick.take(7), quick.take(1), quick.take(500), quick.take(500)]
+    )
     assert found.tolist() == [next(slow) for _ in found]
     assert len(found) > 100
 
@@ -141,7 +191,9 @@ def test_a_stream_is_the_same_by_either_step(way):
 def test_rows_that_end_are_left_behind():
     made = parts(GRU, 30, 6, 20, 2)
     logits = torch.randn(4, 30)
-    whole, cut = (Stream(TokenStep(*made), logits, made[1].start(4), seeds=range(4)) for _ in range(2))
+    whole, cut = (
+        Stream(TokenStep(*made), logits, made[1].start(4), seeds=range(4)) for _ in range(2)
+    )
     wanted = np.concatenate([whole.take(1) for _ in range(60)])
     kept = [cut.take(10) for _ in range(3)]
     taken = sum(map(len, kept))
@@ -182,7 +234,9 @@ def test_threads(monkeypatch, threads, format):
     found, before = [], torch.get_num_threads()
     for count in (1, threads):
         torch.set_num_threads(count)
-        drawn, state = TokenStep(*made, weights=format).draw(torch.arange(5), made[1].start(5), chances)
+        drawn, state = TokenStep(*made, weights=format).draw(
+            torch.arange(5), made[1].start(5), chances
+        )
         found.append([torch.from_numpy(drawn), *flat(state)])
     torch.set_num_threads(before)
     assert all(map(torch.equal, *found))
@@ -203,7 +257,9 @@ def test_weights_that_have_changed_are_packed_anew():
         assert TokenStep(*made).plan is TokenStep(*made).plan
         with torch.no_grad():
             change()
-        torch.testing.assert_close(TokenStep(*made)(given, state)[0], reference(*made)(given, state)[0])
+        torch.testing.assert_close(
+            TokenStep(*made)(given, state)[0], reference(*made)(given, state)[0]
+        )
 
 
 def test_outlives_the_layers():
@@ -233,17 +289,36 @@ def test_broken_logits_are_said():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda e, r, d: TokenStep(e, r, d, weights="int4"), "weights must be one of float32, bfloat16, int8; got 'int4'"),
-        (lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, bidirectional=True), d), "recurrent must be of one direction"),
-        (lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, pre_norm=True), d), "without zoneout and layer norm"),
+        (
+            lambda e, r, d: TokenStep(e, r, d, weights="int4"),
+            "weights must be one of float32, bfloat16, int8; got 'int4'",
+        ),
+        (
+            lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, bidirectional=True), d),
+            "recurrent must be of one direction",
+        ),
+        (
+            lambda e, r, d: TokenStep(e, Recurrent(LSTM, 3, 4, pre_norm=True), d),
+            "without zoneout and layer norm",
+        ),
         (lambda e, r, d: TokenStep(e, Recurrent(PeepholeLSTM, 3, 4), d), "got PeepholeLSTM"),
         (lambda e, r, d: TokenStep(e.double(), r, d), "float32 parameters on the CPU"),
-        (lambda e, r, d: TokenStep(e, r, d)(torch.tensor([1]), r.start(2)), "state must be 2 parts of 1 rows for each of 1 layers"),
-        (lambda e, r, d: TokenStep(e, r, d).draw(torch.tensor([1]), r.start(1), np.zeros(3)), r"chances must be \[K, 1\]"),
-        (lambda e, r, d: TokenStep(e, r, d).draw(torch.tensor([1]), r.start(1), np.zeros((1, 1)), forbidden=[10]),
-         "forbidden holds token 10, but the model has the tokens 0 to 9"),
+        (
+            lambda e, r, d: TokenStep(e, r, d)(torch.tensor([1]), r.start(2)),
+            "state must be 2 parts of 1 rows for each of 1 layers",
+        ),
+        (
+            lambda e, r, d: TokenStep(e, r, d).draw(torch.tensor([1]), r.start(1), np.zeros(3)),
+            r"chances must be \[K, 1\]",
+        ),
+        (
+            lambda e, r, d: TokenStep(e, r, d).draw(
+                torch.tensor([1]), r.start(1), np.zeros((1, 1)), forbidden=[10]
+            ),
+            "forbidden holds token 10, but the model has the tokens 0 to 9",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make(*parts(LSTM, 10, 3, 4, 1))

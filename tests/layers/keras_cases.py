@@ -34,7 +34,9 @@ def build(name: str, seed: int = 0):
     random = np.random.default_rng(seed)
     x = random.standard_normal((2, 5, 3)).astype(np.float32)
     layer.build(x.shape)
-    layer.set_weights([random.uniform(-1, 1, array.shape).astype(np.float32) for array in layer.get_weights()])
+    layer.set_weights(
+        [random.uniform(-1, 1, array.shape).astype(np.float32) for array in layer.get_weights()]
+    )
     return layer, x, np.array(keras.ops.convert_to_numpy(layer(x)))
 
 

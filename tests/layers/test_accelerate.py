@@ -22,13 +22,17 @@ class Tagger(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(20, 6)
         self.encoder = nn.LSTM(6, 5, 2, bidirectional=True, batch_first=True)
-        self.stack = nn.ModuleList([nn.GRU(10, 4, batch_first=True), nn.RNN(4, 4, batch_first=True)])
+        self.stack = nn.ModuleList(
+            [nn.GRU(10, 4, batch_first=True), nn.RNN(4, 4, batch_first=True)]
+        )
         self.cell = nn.GRUCell(4, 4)
         self.register_buffer("scale", torch.ones(4))
         self.out = nn.Linear(4, 3)
 
     def forward(self, tokens, lengths):
-        packed = pack_padded_sequence(self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(
+            self.embedding(tokens), lengths, batch_first=True, enforce_sorted=False
+        )
         x, _ = pad_packed_sequence(self.encoder(packed)[0], batch_first=True)
         for layer in self.stack:
             x, _ = layer(x)
@@ -54,7 +58,11 @@ def classes(model):
 
 def test_in_place_with_the_very_same_parameters(model):
     expected = answer(model)
-    parameters, names, before = list(model.parameters()), list(model.state_dict()), dict(model.named_modules())
+    parameters, names, before = (
+        list(model.parameters()),
+        list(model.state_dict()),
+        dict(model.named_modules()),
+    )
     report = ostinato.accelerate(model)
     assert report.module is model
     assert report.replaced == 4
@@ -63,8 +71,11 @@ def test_in_place_with_the_very_same_parameters(model):
     assert list(model.state_dict()) == names
     assert all(module is before[path] for path, module in model.named_modules())
     assert {type(model.encoder), type(model.stack[0]), type(model.stack[1]), type(model.cell)} == {
-        torch_style.LSTM, torch_style.GRU, torch_style.RNN, torch_cells.GRUCell,
-    }  # fmt: skip
+        torch_style.LSTM,
+        torch_style.GRU,
+        torch_style.RNN,
+        torch_cells.GRUCell,
+    }
 
 
 def test_training_goes_on_with_the_same_optimizer(model):
@@ -86,7 +97,9 @@ def test_copy_leaves_the_original_alone(model):
     faster = accelerate(model, copy=True).module
     assert classes(model) == before
     assert type(faster.encoder) is torch_style.LSTM
-    for (name, one), (other_name, other) in zip(model.named_parameters(), faster.named_parameters(), strict=True):
+    for (name, one), (other_name, other) in zip(
+        model.named_parameters(), faster.named_parameters(), strict=True
+    ):
         assert name == other_name
         assert torch.equal(one, other)
         assert one is not other
@@ -158,9 +171,15 @@ def scripted():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: Twisted(3, 4), "a subclass, Twisted, that may compute something else; derive it from ostinato.nn"),
+        (
+            lambda: Twisted(3, 4),
+            "a subclass, Twisted, that may compute something else; derive it from ostinato.nn",
+        ),
         (lambda: ostinato.nn.GRU(3, 4), "already ours"),
-        (lambda: type("Mine", (ostinato.nn.GRU,), {})(3, 4), "a subclass, Mine, that may compute something else"),
+        (
+            lambda: type("Mine", (ostinato.nn.GRU,), {})(3, 4),
+            "a subclass, Mine, that may compute something else",
+        ),
         (instance_forward, "its forward was replaced by another one"),
         (quantized, "quantized: its weights are not floating point"),
         (scripted, "compiled by torch.jit; accelerate the module it was made from"),
@@ -180,7 +199,10 @@ def test_what_is_left_alone_and_why(make, reason):
 def test_shared_modules_are_replaced_once():
     layer = nn.GRU(4, 4)
     report = accelerate(nn.ModuleDict({"a": layer, "b": layer}))
-    assert [(row.path, row.note) for row in report.rows] == [("a", ""), ("b", "the same module as a")]
+    assert [(row.path, row.note) for row in report.rows] == [
+        ("a", ""),
+        ("b", "the same module as a"),
+    ]
     assert type(layer) is torch_style.GRU
     report.undo()
     assert type(layer) is nn.GRU

@@ -19,7 +19,11 @@ def make(kind, *, sources=3, length=5, width=1, steps=2, size=4, seed=0):
     values = torch.randn(sources, length, size)
     mask = torch.arange(length) < torch.randint(1, length + 1, (sources, 1))
     memory = attention.remember(values, mask)
-    return attention, Memory(memory.values, memory.keys, memory.mask, width), torch.randn(sources * width, steps, size)
+    return (
+        attention,
+        Memory(memory.values, memory.keys, memory.mask, width),
+        torch.randn(sources * width, steps, size),
+    )
 
 
 @every_kind
@@ -40,7 +44,9 @@ def test_scores_are_those_of_the_papers():
         elif kind == "general":
             scores = torch.stack([q @ attention.key.weight @ each for each in m])
         else:
-            scores = torch.stack([attention.energy((attention.query(q) + attention.key(each)).tanh()) for each in m]).squeeze(-1)
+            scores = torch.stack(
+                [attention.energy((attention.query(q) + attention.key(each)).tanh()) for each in m]
+            ).squeeze(-1)
         expected = scores.masked_fill(~memory.mask[0], -torch.inf).softmax(-1)
         torch.testing.assert_close(attention(query, memory)[1][0, 0], expected)
 
@@ -49,7 +55,9 @@ def test_scores_are_those_of_the_papers():
 def test_hypotheses_share_their_source(kind):
     attention, memory, query = make(kind, width=3)
     context, weights = attention(query, memory)
-    own = Memory(*(part.repeat_interleave(3, 0) for part in (memory.values, memory.keys, memory.mask)))
+    own = Memory(
+        *(part.repeat_interleave(3, 0) for part in (memory.values, memory.keys, memory.mask))
+    )
     for ours, theirs in zip((context, weights), attention(query, own), strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -67,7 +75,9 @@ def test_a_source_of_padding_alone_has_the_context_zero(kind):
 @given(st.data())
 def test_selecting_is_the_same_shared_or_not(data):
     sources, width = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
-    index = torch.tensor(data.draw(st.lists(st.integers(0, sources * width - 1), min_size=1, max_size=9)))
+    index = torch.tensor(
+        data.draw(st.lists(st.integers(0, sources * width - 1), min_size=1, max_size=9))
+    )
     values = torch.arange(sources * 2.0).reshape(sources, 2, 1)
     memory = Memory(values, values + 100, values.squeeze(-1) >= 0, width)
     chosen = memory.select(index)
@@ -99,7 +109,9 @@ def test_mapping():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="kind must be one of dot, general, additive; got 'dott'"):
         Attention("dott", 4, 4)
-    with pytest.raises(ValueError, match="dot attention needs query_size equal to memory_size; got 4 and 6"):
+    with pytest.raises(
+        ValueError, match="dot attention needs query_size equal to memory_size; got 4 and 6"
+    ):
         Attention("dot", 4, 6)
 
 
@@ -119,7 +131,10 @@ class TestEmbedding:
         assert torch.equal(dropped[:, 0], dropped[:, 2])
         assert torch.equal(dropped[:, 0], dropped[:, 4])
         assert 0.35 < dropped[:, 0].float().mean() < 0.65
-        torch.testing.assert_close(vectors[~dropped[:, 0], 0], (2 * embedding.weight[7]).expand(int((~dropped[:, 0]).sum()), 3))
+        torch.testing.assert_close(
+            vectors[~dropped[:, 0], 0],
+            (2 * embedding.weight[7]).expand(int((~dropped[:, 0]).sum()), 3),
+        )
         embedding.eval()
         torch.testing.assert_close(embedding(tokens[:1])[0, 0], embedding.weight[7])
 
@@ -133,6 +148,8 @@ class TestEmbedding:
 
     def test_pretrained(self):
         embedding = Embedding(5, 2)
-        embedding.load_pretrained(torch.tensor([2, 4]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), frozen=True)
+        embedding.load_pretrained(
+            torch.tensor([2, 4]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), frozen=True
+        )
         assert embedding.weight[4].tolist() == [3.0, 4.0]
         assert not embedding.weight.requires_grad

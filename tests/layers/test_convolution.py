@@ -16,7 +16,13 @@ from ostinato.layers.convolution import (
 
 
 def pictures(count=3, channels=3, height=16, width=24):
-    return torch.randint(0, 256, (count, channels, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0,
+        256,
+        (count, channels, height, width),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def test_regions_row_by_row():
@@ -24,8 +30,14 @@ def test_regions_row_by_row():
     regions = network(pictures())
     assert regions.shape == (3, 4 * 6, 8) and network.output_size == 8
     changed = pictures()
-    changed[:, :, -1, -1] = 255 - changed[:, :, -1, -1]  # the last corner: what is farthest from it cannot see it ...
-    difference = (network.stages[0].shrink(pictures().float()) - network.stages[0].shrink(changed.float())).abs().sum((0, 1))
+    changed[:, :, -1, -1] = (
+        255 - changed[:, :, -1, -1]
+    )  # the last corner: what is farthest from it cannot see it ...
+    difference = (
+        (network.stages[0].shrink(pictures().float()) - network.stages[0].shrink(changed.float()))
+        .abs()
+        .sum((0, 1))
+    )
     assert difference[0, 0] == 0 and difference[-1, -1] > 0  # ... before normalising
 
 
@@ -41,7 +53,10 @@ def test_batch_is_one_by_one(training, batch_norm):
 
 @pytest.mark.parametrize("shape", [(6, 4), (3, 4, 2, 5)])
 def test_normalising_is_torchs_but_one_value_has_no_deviation(shape):
-    ours, theirs = BatchNorm(4), (torch.nn.BatchNorm1d(4) if len(shape) == 2 else torch.nn.BatchNorm2d(4))
+    ours, theirs = (
+        BatchNorm(4),
+        (torch.nn.BatchNorm1d(4) if len(shape) == 2 else torch.nn.BatchNorm2d(4)),
+    )
     for seed in range(3):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 3 + 1
         torch.testing.assert_close(ours(x), theirs(x))
@@ -57,8 +72,10 @@ def test_a_glance_sees_the_whole_picture():
     answers = glance.eval()(pictures())
     assert answers.shape == (3, 8) and glance.output_size == 8
     torch.testing.assert_close(answers[1:2], glance(pictures()[1:2]))
-    torch.testing.assert_close(glance(pictures()[..., ::4, ::6].repeat_interleave(4, -2).repeat_interleave(6, -1)),
-                               glance(pictures()[..., ::4, ::6]))  # each of its pixels is the mean of a part
+    torch.testing.assert_close(
+        glance(pictures()[..., ::4, ::6].repeat_interleave(4, -2).repeat_interleave(6, -1)),
+        glance(pictures()[..., ::4, ::6]),
+    )  # each of its pixels is the mean of a part
 
 
 def test_frames():
@@ -76,7 +93,9 @@ def test_one_vector_keeps_where_things_are():
     grid = Grid((2, 8), 3)
     regions = torch.randn(5, 16, 3)
     assert grid(regions).shape == (5, 2 * 4 * 3) and grid.output_size == 24
-    torch.testing.assert_close(grid(regions).view(5, 3, 2, 4)[:, 1, 1, 3], regions[:, [14, 15], 1].mean(1))
+    torch.testing.assert_close(
+        grid(regions).view(5, 3, 2, 4)[:, 1, 1, 3], regions[:, [14, 15], 1].mean(1)
+    )
 
 
 def test_refused():

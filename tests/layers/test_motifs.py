@@ -18,7 +18,11 @@ def test_a_motif_is_found_where_it_stands():
         motifs.layer.bias.fill_(-2.0)
     x = torch.eye(4)[torch.tensor([[3, 0, 1, 2, 3, 0, 1, 2]])]
     found, lengths, tail = motifs(x, torch.tensor([8]))
-    assert found[0, :, 0].tolist() == [0, 0, 1, 0, 0, 0, 1, 0] and tail is None and lengths.tolist() == [8]
+    assert (
+        found[0, :, 0].tolist() == [0, 0, 1, 0, 0, 0, 1, 0]
+        and tail is None
+        and lengths.tolist() == [8]
+    )
 
 
 @pytest.mark.parametrize(("pool", "causal"), [(1, False), (3, False), (1, True)])
@@ -58,10 +62,17 @@ def test_in_front_of_a_body():
     assert OneHot(torch.eye(3))(torch.tensor([[2, 0]])).tolist() == [[[0, 0, 1], [1, 0, 0]]]
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"filters": 0, "width": 3}, "filters must be at least 1; got 0"), ({"filters": 1, "width": 4}, "width must be odd"),
-    ({"filters": 1, "width": 3, "pool": 2, "causal": True}, "pool must be 1 where a sequence is read in chunks; got 2"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"filters": 0, "width": 3}, "filters must be at least 1; got 0"),
+        ({"filters": 1, "width": 4}, "width must be odd"),
+        (
+            {"filters": 1, "width": 3, "pool": 2, "causal": True},
+            "pool must be 1 where a sequence is read in chunks; got 2",
+        ),
+    ],
+)
 def test_what_does_not_fit(settings, message):
     with pytest.raises(ValueError, match=message):
         Motifs(4, settings.pop("filters"), settings.pop("width"), **settings)

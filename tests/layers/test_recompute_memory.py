@@ -21,5 +21,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_hundred_thousand_steps_fit_in_two_gibibytes(cell):
-    run = subprocess.run([sys.executable, "-c", PROGRAM, cell], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, cell], capture_output=True, text=True, check=True
+    )
     assert int(run.stdout) * 1024 < 2 * 2**30

@@ -14,14 +14,18 @@ from ostinato.layers.conventions import table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recurrence.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-QUOTED = dict(block.removeprefix("# ").split("\n", 1) for block in BLOCKS if block.startswith("# ostinato."))
+QUOTED = dict(
+    block.removeprefix("# ").split("\n", 1) for block in BLOCKS if block.startswith("# ostinato.")
+)
 
 
 @pytest.mark.parametrize("path", QUOTED)
 def test_quoted_code_is_the_code(path):
     module, name, method = path.rsplit(".", 2)
     code = getattr(getattr(importlib.import_module(module), name), method)
-    assert QUOTED[path] == textwrap.dedent(inspect.getsource(code)), f"docs/recurrence.md: {path} has changed"
+    assert QUOTED[path] == textwrap.dedent(inspect.getsource(code)), (
+        f"docs/recurrence.md: {path} has changed"
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)

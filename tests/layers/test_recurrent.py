@@ -34,7 +34,9 @@ def test_equals_torch(name):
             if name == "gru":
                 cell.from_hidden.bias.copy_(u)
     x, lengths = torch.randn(3, 7, 3), torch.tensor([7, 2, 4])
-    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        x, lengths, batch_first=True, enforce_sorted=False
+    )
     expected, last = theirs(packed)
     expected = torch.nn.utils.rnn.pad_packed_sequence(expected, batch_first=True)[0]
     outputs, state = ours(x, lengths)
@@ -74,8 +76,13 @@ def test_residual_adds_what_came_in():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_pre_norm_stands_before_layers_and_at_the_end(bidirectional):
-    layer = Recurrent(GRU, 3, 4, layers=2, residual=True, pre_norm=True, bidirectional=bidirectional)
-    first, second = Recurrent(GRU, 3, 4, bidirectional=bidirectional), Recurrent(GRU, layer.output_size, 4, bidirectional=bidirectional)
+    layer = Recurrent(
+        GRU, 3, 4, layers=2, residual=True, pre_norm=True, bidirectional=bidirectional
+    )
+    first, second = (
+        Recurrent(GRU, 3, 4, bidirectional=bidirectional),
+        Recurrent(GRU, layer.output_size, 4, bidirectional=bidirectional),
+    )
     first.cells, second.cells = layer.cells[: layer.directions], layer.cells[layer.directions :]
     x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])
     y, _ = first(x, lengths)
@@ -93,7 +100,9 @@ def test_learned_start():
     with torch.no_grad():
         layer.first[1].fill_(0.5)
     x = torch.randn(2, 3, 3)
-    torch.testing.assert_close(layer(x)[0], layer(x, state=((torch.zeros(2, 4), torch.full((2, 4), 0.5)),))[0])
+    torch.testing.assert_close(
+        layer(x)[0], layer(x, state=((torch.zeros(2, 4), torch.full((2, 4), 0.5)),))[0]
+    )
     layer(x)[0].sum().backward()
     assert all(first.grad.abs().sum() > 0 for first in layer.first)
 
@@ -105,7 +114,9 @@ def test_locked_dropout_hides_the_same_units_at_each_step():
     assert not (dropped[0] == dropped[1]).all()
     anew = dropout(torch.ones(3, 5, 40), 0.5, training=True)
     assert not (anew == anew[:, :1]).all()
-    torch.testing.assert_close(dropout(torch.ones(3, 5, 4), 0.5, training=False), torch.ones(3, 5, 4))
+    torch.testing.assert_close(
+        dropout(torch.ones(3, 5, 4), 0.5, training=False), torch.ones(3, 5, 4)
+    )
 
 
 @pytest.mark.parametrize("locked", [False, True])
@@ -201,10 +212,16 @@ BAD_CALLS = {
     "width": ((torch.zeros(2, 5, 4),), "x must be [B, T, 3]; got [2, 5, 4]"),
     "dtype": ((INPUTS.double(),), "x must be torch.float32, as the weights are; got torch.float64"),
     "device": ((INPUTS.to("meta"),), "x must be on cpu, as the weights are; got meta"),
-    "float lengths": ((INPUTS, torch.tensor([5.0, 1.0])), "lengths must be whole numbers; got torch.float32"),
+    "float lengths": (
+        (INPUTS, torch.tensor([5.0, 1.0])),
+        "lengths must be whole numbers; got torch.float32",
+    ),
     "number of lengths": ((INPUTS, [5]), "lengths must be [2], one for each row of x; got [1]"),
     "long": ((INPUTS, [6, 1]), "lengths must lie between 0 and 5, the steps of x; got [6, 1]"),
-    "negative": ((INPUTS, [5, -1]), "lengths must lie between 0 and 5, the steps of x; got [5, -1]"),
+    "negative": (
+        (INPUTS, [5, -1]),
+        "lengths must lie between 0 and 5, the steps of x; got [5, -1]",
+    ),
     "mask": (
         (INPUTS, torch.ones(2, 4, dtype=torch.bool)),
         "lengths given as a mask must be [2, 5], as x is; got [2, 4]",
@@ -213,7 +230,10 @@ BAD_CALLS = {
         (INPUTS, torch.tensor([[True] * 5, [True, False, True, True, True]])),
         "lengths given as a mask must have each row's real steps together; row 1 has gaps",
     ),
-    "no tuple": ((INPUTS, None, torch.zeros(2, 4)), "state must be a tuple of 1, one for each layer and direction; got Tensor"),
+    "no tuple": (
+        (INPUTS, None, torch.zeros(2, 4)),
+        "state must be a tuple of 1, one for each layer and direction; got Tensor",
+    ),
     "layers": (
         (INPUTS, None, (1, 2)),
         "state must be a tuple of 1, one for each layer and direction; got 2 parts",
@@ -230,7 +250,7 @@ BAD_CALLS = {
         (INPUTS, None, ((torch.zeros(2, 4), torch.zeros(2, 4).double()),)),
         "state[0][1] must be torch.float32, as the weights are; got torch.float64",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("given", "message"), BAD_CALLS.values(), ids=BAD_CALLS)
@@ -241,7 +261,10 @@ def test_bad_calls_say_what_came_and_what_was_expected(given, message):
 
 BAD_OPTIONS = {
     "layers must be a positive whole number; got 0": {"layers": 0},
-    "hidden_size must be one number or one for each of the 2 layers; got [4]": {"hidden_size": [4], "layers": 2},
+    "hidden_size must be one number or one for each of the 2 layers; got [4]": {
+        "hidden_size": [4],
+        "layers": 2,
+    },
     "hidden_size must be a positive whole number; got 0": {"hidden_size": 0},
     "hidden_size must be a positive whole number; got 4.0": {"hidden_size": [4.0]},
     "input_size must be a positive whole number; got -1": {"input_size": -1},
@@ -249,13 +272,28 @@ BAD_OPTIONS = {
     "merge must be one of concat, sum, mean; got 'add'": {"merge": "add"},
     "dropout must be at least 0 and below 1; got 1.5": {"dropout": 1.5},
     "zoneout must be at least 0 and below 1; got -0.1": {"zoneout": -0.1},
-    "zoneout must be one number or one for each of ('hidden', 'cell'); got (0.1,)": {"zoneout": (0.1,)},
-    "weight_drop needs a product with the hidden state, and MinGRU has none": {"cell": MinGRU, "weight_drop": 0.1},
-    "residual needs layers of equal output size; got 4 before 5": {"hidden_size": [4, 5], "layers": 2, "residual": True},
-    "chrono must be a whole number above 2, the longest dependency in steps; got 1": {"cell": partial(LSTM, chrono=1)},
-    "chrono sets where biases start: it needs bias=True; got bias=False": {"cell": partial(GRU, chrono=9, bias=False)},
-    "activation must be callable or one of tanh, relu, sigmoid; got 'tahn'": {"cell": partial(RNN, activation="tahn")},
-}  # fmt: skip
+    "zoneout must be one number or one for each of ('hidden', 'cell'); got (0.1,)": {
+        "zoneout": (0.1,)
+    },
+    "weight_drop needs a product with the hidden state, and MinGRU has none": {
+        "cell": MinGRU,
+        "weight_drop": 0.1,
+    },
+    "residual needs layers of equal output size; got 4 before 5": {
+        "hidden_size": [4, 5],
+        "layers": 2,
+        "residual": True,
+    },
+    "chrono must be a whole number above 2, the longest dependency in steps; got 1": {
+        "cell": partial(LSTM, chrono=1)
+    },
+    "chrono sets where biases start: it needs bias=True; got bias=False": {
+        "cell": partial(GRU, chrono=9, bias=False)
+    },
+    "activation must be callable or one of tanh, relu, sigmoid; got 'tahn'": {
+        "cell": partial(RNN, activation="tahn")
+    },
+}
 
 
 @pytest.mark.parametrize(("message", "options"), BAD_OPTIONS.items())
@@ -270,7 +308,9 @@ def test_bad_questions_to_a_trace():
     assert trace.names() == ("input", "forget", "candidate", "output", "hidden", "cell")
     with pytest.raises(ValueError, match="name must be one of input, forget, .*; got 'reset'"):
         trace.get("reset")
-    with pytest.raises(ValueError, match="layer must be below 1 and direction below 1; got 1 and 0"):
+    with pytest.raises(
+        ValueError, match="layer must be below 1 and direction below 1; got 1 and 0"
+    ):
         trace.get("input", layer=1)
     with pytest.raises(ValueError, match="got a mask"):
         layer.trace(INPUTS, torch.ones(2, 5, dtype=torch.bool))
@@ -283,10 +323,17 @@ def test_chunks_need_a_size():
         list(chunks(INPUTS, None, 0))
 
 
-@pytest.mark.parametrize(("cell", "got"), [("lstm", "'lstm'"), (torch.nn.LSTM, "LSTM"), (None, "NoneType")])
+@pytest.mark.parametrize(
+    ("cell", "got"), [("lstm", "'lstm'"), (torch.nn.LSTM, "LSTM"), (None, "NoneType")]
+)
 def test_what_is_no_cell(cell, got):
-    with pytest.raises(ValueError, match=re.escape(f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as "
-                                                   f"CELLS['lstm']; got {got}")):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as "
+            f"CELLS['lstm']; got {got}"
+        ),
+    ):
         Recurrent(cell, 4, 8)
 
 

@@ -37,7 +37,11 @@ def leaves(value) -> list[torch.Tensor]:
     """Every tensor of an answer."""
     if isinstance(value, packing.PackedSequence):
         return [value.data]
-    return [value] if isinstance(value, torch.Tensor) else [leaf for part in value for leaf in leaves(part)]
+    return (
+        [value]
+        if isinstance(value, torch.Tensor)
+        else [leaf for part in value for leaf in leaves(part)]
+    )
 
 
 def close(found, expected, tolerance: float) -> None:
@@ -51,7 +55,9 @@ def close(found, expected, tolerance: float) -> None:
 
 
 def gradients(module, answer, inputs) -> list[torch.Tensor]:
-    weights = [torch.linspace(-1, 1, part.numel()).reshape(part.shape).to(part) for part in leaves(answer)]
+    weights = [
+        torch.linspace(-1, 1, part.numel()).reshape(part.shape).to(part) for part in leaves(answer)
+    ]
     total = sum((part * weight).sum() for part, weight in zip(leaves(answer), weights, strict=True))
     return list(torch.autograd.grad(total, [*inputs, *module.parameters()], retain_graph=True))
 
@@ -84,7 +90,16 @@ def configurations(draw):
     form = draw(st.sampled_from(["batched", "unbatched", "packed", "packed unsorted", "lengths"]))
     batch, steps = draw(st.integers(1, 5)), draw(st.integers(1, 16))
     lengths = draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
-    return kind, (draw(st.integers(1, 6)), hidden), options, form, batch, steps, lengths, draw(st.booleans())
+    return (
+        kind,
+        (draw(st.integers(1, 6)), hidden),
+        options,
+        form,
+        batch,
+        steps,
+        lengths,
+        draw(st.booleans()),
+    )
 
 
 def question(sizes, options, form, batch, steps, lengths, with_state, kind):
@@ -93,7 +108,11 @@ def question(sizes, options, form, batch, steps, lengths, with_state, kind):
     rows = options["num_layers"] * (2 if options["bidirectional"] else 1)
     some = [] if form == "unbatched" else [batch]
     widths = [options.get("proj_size") or sizes[1], sizes[1]][: 2 if kind == "LSTM" else 1]
-    state = tuple(torch.randn(rows, *some, width, requires_grad=True) for width in widths) if with_state else None
+    state = (
+        tuple(torch.randn(rows, *some, width, requires_grad=True) for width in widths)
+        if with_state
+        else None
+    )
     first = options["batch_first"]
     shape = [steps] if form == "unbatched" else [batch, steps] if first else [steps, batch]
     x = torch.randn(*shape, sizes[0], requires_grad=True)
@@ -101,19 +120,25 @@ def question(sizes, options, form, batch, steps, lengths, with_state, kind):
         return x, x, None, state
     if form == "packed":
         lengths = sorted(lengths, reverse=True)
-    packed = packing.pack_padded_sequence(x, lengths, batch_first=first, enforce_sorted=form == "packed")
+    packed = packing.pack_padded_sequence(
+        x, lengths, batch_first=first, enforce_sorted=form == "packed"
+    )
     return (x, packed, packed, state) if form != "lengths" else (x, packed, lengths, state)
 
 
 def compare(configuration, tolerance: float, path) -> None:
     kind, sizes, options, form, batch, steps, lengths, with_state = configuration
     theirs, mine = pair(kind, *sizes, **options)
-    x, for_torch, third, state = question(sizes, options, form, batch, steps, lengths, with_state, kind)
+    x, for_torch, third, state = question(
+        sizes, options, form, batch, steps, lengths, with_state, kind
+    )
     hx = state if state is None or kind == "LSTM" else state[0]
     output, last = theirs(for_torch, hx)
     with path():
         if form == "lengths":
-            output, _ = packing.pad_packed_sequence(output, batch_first=options["batch_first"], total_length=steps)
+            output, _ = packing.pad_packed_sequence(
+                output, batch_first=options["batch_first"], total_length=steps
+            )
             found = mine(x, hx, lengths=third)
         else:
             found = mine(for_torch, hx)
@@ -122,7 +147,11 @@ def compare(configuration, tolerance: float, path) -> None:
                 assert torch.equal(found[0][permutation], output[permutation])
         close(found, (output, last), tolerance)
         inputs = [x, *(state or ())]
-        close(gradients(mine, found, inputs), gradients(theirs, (output, last), inputs), 10 * tolerance)
+        close(
+            gradients(mine, found, inputs),
+            gradients(theirs, (output, last), inputs),
+            10 * tolerance,
+        )
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -138,13 +167,22 @@ def test_equals_torch_without_kernels(configuration):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(KINDS), st.integers(1, 5), st.integers(1, 9), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.sampled_from(KINDS),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_cells_equal_torch(kind, inputs, hidden, bias, batched, with_state):
     theirs, mine = pair(f"{kind}Cell", inputs, hidden, bias=bias)
     torch.manual_seed(hidden)
     some = [3] if batched else []
     x = torch.randn(*some, inputs, requires_grad=True)
-    state = tuple(torch.randn(*some, hidden, requires_grad=True) for _ in range(2 if kind == "LSTM" else 1))
+    state = tuple(
+        torch.randn(*some, hidden, requires_grad=True) for _ in range(2 if kind == "LSTM" else 1)
+    )
     hx = None if not with_state else state if kind == "LSTM" else state[0]
     given_ = [x, *state] if with_state else [x]
     for path in (contextlib.nullcontext, kernels.disabled):
@@ -209,7 +247,10 @@ def test_lengths_without_any_kernel(kind, monkeypatch):
         ((torch.ones(2, 5, 3), [5, 6]), "lengths must lie between 0 and 5"),
         ((torch.ones(2, 5, 3), [5]), r"lengths must be \[2\]"),
         ((torch.ones(5, 3), [5]), "lengths needs a padded batch of 3 dimensions as input; got 2"),
-        ((packing.pack_sequence([torch.ones(2, 3)]), [2]), "must not be given with a PackedSequence"),
+        (
+            (packing.pack_sequence([torch.ones(2, 3)]), [2]),
+            "must not be given with a PackedSequence",
+        ),
     ],
 )
 def test_lengths_that_do_not_fit(arguments, message):
@@ -248,19 +289,30 @@ def test_wrong_calls_are_answered_as_by_torch(kind, call, path):
     theirs, mine = pair(kind, 3, 4)
     x, *rest = call
     if rest:
-        shape = {"wrong state": (1, 7, 4), "unbatched state": (1, 4), "batched state": (1, 1, 4)}[rest[0]]
+        shape = {"wrong state": (1, 7, 4), "unbatched state": (1, 4), "batched state": (1, 1, 4)}[
+            rest[0]
+        ]
         rest = [(torch.zeros(shape), torch.zeros(shape)) if kind == "LSTM" else torch.zeros(shape)]
     with path():
         found = complaint(lambda: mine(x, *rest))
-        if kind == "LSTM" and isinstance(x, packing.PackedSequence):  # here torch answers from memory not its own
+        if kind == "LSTM" and isinstance(
+            x, packing.PackedSequence
+        ):  # here torch answers from memory not its own
             assert found[0] is RuntimeError
-            assert found[1].startswith(("input.size(-1) must be equal to input_size. ", "Expected hidden[0] size (1, 1, 4)"))
+            assert found[1].startswith(
+                (
+                    "input.size(-1) must be equal to input_size. ",
+                    "Expected hidden[0] size (1, 1, 4)",
+                )
+            )
         else:
             assert found == complaint(lambda: theirs(x, *rest))
 
 
 @EACH_CELL
-@pytest.mark.parametrize("x", [torch.ones(2, 3, 1), torch.ones(2, 4), torch.ones(3, dtype=torch.float64)], ids=str)
+@pytest.mark.parametrize(
+    "x", [torch.ones(2, 3, 1), torch.ones(2, 4), torch.ones(3, dtype=torch.float64)], ids=str
+)
 def test_wrong_calls_of_cells(kind, x):
     theirs, mine = pair(kind, 3, 4)
     assert complaint(lambda: mine(x)) == complaint(lambda: theirs(x))
@@ -270,14 +322,25 @@ def test_wrong_calls_of_cells(kind, x):
 @pytest.mark.parametrize(
     "options",
     [
-        {"num_layers": 0}, {"dropout": 2}, {"dropout": True}, {"bias": 1}, {"batch_first": 1}, {"proj_size": -1},
-        {"proj_size": 9}, {"nonlinearity": "sine"}, {"unknown": 1}, {"input_size": 0}, {"hidden_size": 1.5},
+        {"num_layers": 0},
+        {"dropout": 2},
+        {"dropout": True},
+        {"bias": 1},
+        {"batch_first": 1},
+        {"proj_size": -1},
+        {"proj_size": 9},
+        {"nonlinearity": "sine"},
+        {"unknown": 1},
+        {"input_size": 0},
+        {"hidden_size": 1.5},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_wrong_constructions_are_answered_as_by_torch(kind, options):
     options = {"input_size": 3, "hidden_size": 4, **options}
-    words = [complaint(lambda module=module: getattr(module, kind)(**options)) for module in (ours, nn)]
+    words = [
+        complaint(lambda module=module: getattr(module, kind)(**options)) for module in (ours, nn)
+    ]
     assert words[0] == words[1]
 
 
@@ -329,11 +392,18 @@ def test_construction(kind, arguments, options):
 
 @EACH_KIND
 def test_output_can_be_viewed_as_torchs_can(kind):
-    assert getattr(ours, kind)(3, 4, bidirectional=True)(torch.randn(5, 2, 3))[0].view(10, 8).shape == (10, 8)
+    assert getattr(ours, kind)(3, 4, bidirectional=True)(torch.randn(5, 2, 3))[0].view(
+        10, 8
+    ).shape == (10, 8)
 
 
 def test_signature():
-    assert list(inspect.signature(ours.LSTM.forward).parameters) == ["self", "input", "hx", "lengths"]
+    assert list(inspect.signature(ours.LSTM.forward).parameters) == [
+        "self",
+        "input",
+        "hx",
+        "lengths",
+    ]
 
 
 @EACH_KIND
@@ -344,7 +414,9 @@ def test_dropout_between_layers(kind):
     x = torch.randn(20, 8, 3)
     close(mine.eval()(x), theirs.eval()(x), 1e-6)
     with torch.no_grad():
-        spread = [torch.stack([layer.train()(x)[0] for _ in range(200)]) for layer in (mine, theirs)]
+        spread = [
+            torch.stack([layer.train()(x)[0] for _ in range(200)]) for layer in (mine, theirs)
+        ]
     assert (spread[0].mean(0) - spread[1].mean(0)).abs().mean() < 0.02
     assert abs(spread[0].std(0).mean() / spread[1].std(0).mean() - 1) < 0.05
 
@@ -397,9 +469,13 @@ def test_lengths_of_nothing(kind):
     for shape in ((0, 5, 3), (2, 0, 3)):
         for path in (contextlib.nullcontext, kernels.disabled):
             with path():
-                output, state = layer(torch.ones(shape), lengths=torch.zeros(shape[0], dtype=torch.int64))
+                output, state = layer(
+                    torch.ones(shape), lengths=torch.zeros(shape[0], dtype=torch.int64)
+                )
                 assert output.shape == (*shape[:2], 4)
-                assert all(part.shape == (1, shape[0], 4) and not part.any() for part in leaves(state))
+                assert all(
+                    part.shape == (1, shape[0], 4) and not part.any() for part in leaves(state)
+                )
 
 
 @EACH_KIND
@@ -478,7 +554,9 @@ def test_torch_func(kind):
     each = torch.func.vmap(torch.func.grad(total), in_dims=(None, 0))(weights, x)
     alone = torch.autograd.grad(total(weights, x[3]), list(weights.values()))
     close([part[3] for part in each.values()], alone, 1e-5)
-    close(torch.func.vmap(lambda x: layer(x)[0])(x), torch.stack([layer(row)[0] for row in x]), 1e-6)
+    close(
+        torch.func.vmap(lambda x: layer(x)[0])(x), torch.stack([layer(row)[0] for row in x]), 1e-6
+    )
     forward = torch.func.jacfwd(lambda x: layer(x)[0])(x[0])
     close(torch.func.jacrev(lambda x: layer(x)[0])(x[0]), forward, 1e-5)
 
@@ -493,7 +571,11 @@ def test_torch_func_on_cells(kind):
         return leaves(torch.func.functional_call(cell, weights, (x,)))[0].pow(2).sum()
 
     each = torch.func.vmap(torch.func.grad(total), in_dims=(None, 0))(weights, x)
-    close([part[3] for part in each.values()], torch.autograd.grad(total(weights, x[3]), list(weights.values())), 1e-5)
+    close(
+        [part[3] for part in each.values()],
+        torch.autograd.grad(total(weights, x[3]), list(weights.values())),
+        1e-5,
+    )
     single = torch.func.vmap(lambda x: leaves(cell(x))[0])(x[0])
     close(single, leaves(cell(x[0]))[0], 1e-6)
 
@@ -545,7 +627,9 @@ def test_data_parallel_replicas(kind):
 
 
 def test_distributed_data_parallel(tmp_path):
-    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1
+    )
     try:
         for kind in KINDS:
             layer = getattr(ours, kind)(3, 4, 2, batch_first=True)

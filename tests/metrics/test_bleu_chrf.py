@@ -10,7 +10,22 @@ from ostinato.metrics import bleu, chrf
 from ostinato.metrics.corpus import add_up, corpus_score, count_all
 
 PAIRS = {"bleu": (bleu, BLEU), "chrf": (chrf, CHRF)}
-WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat,", "3,000", "don't", "l'eau,", "Straße!", "日本", "—", "“so”"]
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "sat",
+    "on",
+    "mat,",
+    "3,000",
+    "don't",
+    "l'eau,",
+    "Straße!",
+    "日本",
+    "—",
+    "“so”",
+]
 
 
 def sentences(seed, number):
@@ -23,7 +38,10 @@ def sentences(seed, number):
 @pytest.mark.parametrize("references", [1, 2, 3])
 def test_the_sum_of_sentence_counts_is_the_corpus_score(name, references):
     metric, oracle = PAIRS[name]
-    hypotheses, columns = sentences(0, 60), [sentences(seed, 60) for seed in range(1, references + 1)]
+    hypotheses, columns = (
+        sentences(0, 60),
+        [sentences(seed, 60) for seed in range(1, references + 1)],
+    )
     rows = [list(row) for row in zip(*columns, strict=True)] if references > 1 else columns[0]
     theirs = oracle()
     expected = theirs.corpus_score(hypotheses, columns)
@@ -33,7 +51,10 @@ def test_the_sum_of_sentence_counts_is_the_corpus_score(name, references):
 
 
 def test_details_of_bleu():
-    hypotheses, references = ["the cat sat on the mat", "a dog"], ["the cat sat on a mat", "a big dog barks"]
+    hypotheses, references = (
+        ["the cat sat on the mat", "a dog"],
+        ["the cat sat on a mat", "a big dog barks"],
+    )
     total = add_up(count_all(bleu, hypotheses, references))
     found, expected = bleu.details(total), sacrebleu.corpus_bleu(hypotheses, [references])
     assert found["precisions"] == [round(precision, 2) for precision in expected.precisions]
@@ -44,11 +65,15 @@ def test_details_of_bleu():
 
 @pytest.mark.parametrize("metric", [bleu, chrf])
 def test_the_best_of_several_references_counts(metric):
-    several = corpus_score(metric, count_all(metric, ["a red hat on a cat"], [["nothing of it", "a red hat on a cat"]]))
+    several = corpus_score(
+        metric, count_all(metric, ["a red hat on a cat"], [["nothing of it", "a red hat on a cat"]])
+    )
     assert several == pytest.approx(100)
 
 
 @pytest.mark.parametrize("metric", [bleu, chrf])
 def test_no_reference_is_refused(metric):
-    with pytest.raises(ValueError, match="needs at least one reference for each prediction; got none"):
+    with pytest.raises(
+        ValueError, match="needs at least one reference for each prediction; got none"
+    ):
         metric.count("a cat", [])

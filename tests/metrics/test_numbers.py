@@ -11,10 +11,17 @@ from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired_bootstrap, paired_randomisation
 
 
-@pytest.mark.parametrize("prediction, reference, expected", [
-    ("cat", "cat", (1, 1)), ("cat", "dog", (0, 1)), (["D", "N"], ["D", "V"], (1, 2)), (("D",), ["D"], (1, 1)),
-    ([], [], (0, 0)), (3, 3, (1, 1)),
-])
+@pytest.mark.parametrize(
+    "prediction, reference, expected",
+    [
+        ("cat", "cat", (1, 1)),
+        ("cat", "dog", (0, 1)),
+        (["D", "N"], ["D", "V"], (1, 2)),
+        (("D",), ["D"], (1, 1)),
+        ([], [], (0, 0)),
+        (3, 3, (1, 1)),
+    ],
+)
 def test_accuracy(prediction, reference, expected):
     assert accuracy.count(prediction, reference) == expected
 
@@ -23,25 +30,40 @@ def test_perplexity():
     assert perplexity.count(-math.log(8), 3) == (math.log(8), 3)
     assert perplexity.score((math.log(8), 3)) == pytest.approx(2)
     assert perplexity.count(1e-9, 3) == (0.0, 3)
-    assert perplexity.score((1e6, 3)) == math.inf == perplexity.score(perplexity.count(-math.inf, 2))
+    assert (
+        perplexity.score((1e6, 3)) == math.inf == perplexity.score(perplexity.count(-math.inf, 2))
+    )
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: accuracy.count(["D"], ["D", "N"]), "accuracy needs a label for each in the reference; got 1 for 2"),
-    (lambda: accuracy.score((0, 0)), "accuracy of no labels is undefined"),
-    (lambda: perplexity.score((0.0, 0)), "perplexity of no tokens is undefined"),
-    (lambda: perplexity.count(1.5, 2), "a log-probability is 0 or less; got 1.5"),
-    (lambda: perplexity.count(math.nan, 2), "a log-probability is 0 or less; got nan"),
-    (lambda: perplexity.count(-1.0, -2), "a number of tokens is 0 or more; got -2"),
-    (lambda: as_table([(1, 2), (1,)]), "counts must be as many for each example; got 1 and 2"),
-    (lambda: interval(accuracy, [(1, 1)], resamples=0), "resamples must be at least 1; got 0"),
-    (lambda: interval(accuracy, [(1, 1)], level=95), "level must be between 0 and 1; got 95"),
-    (lambda: paired_bootstrap(accuracy, [(1, 1)], [(1, 1), (0, 1)]),
-     r"scored on the same examples, by the same metric; their counts have the shapes \(1, 2\) and \(2, 2\)"),
-    (lambda: paired_randomisation(accuracy, [(1, 1)], []), "other must be those of at least one example; got none"),
-    (lambda: paired_randomisation(perplexity, [(math.inf, 1)], [(1, 1)]),
-     "only finite scores can be compared; got inf and 2.7"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: accuracy.count(["D"], ["D", "N"]),
+            "accuracy needs a label for each in the reference; got 1 for 2",
+        ),
+        (lambda: accuracy.score((0, 0)), "accuracy of no labels is undefined"),
+        (lambda: perplexity.score((0.0, 0)), "perplexity of no tokens is undefined"),
+        (lambda: perplexity.count(1.5, 2), "a log-probability is 0 or less; got 1.5"),
+        (lambda: perplexity.count(math.nan, 2), "a log-probability is 0 or less; got nan"),
+        (lambda: perplexity.count(-1.0, -2), "a number of tokens is 0 or more; got -2"),
+        (lambda: as_table([(1, 2), (1,)]), "counts must be as many for each example; got 1 and 2"),
+        (lambda: interval(accuracy, [(1, 1)], resamples=0), "resamples must be at least 1; got 0"),
+        (lambda: interval(accuracy, [(1, 1)], level=95), "level must be between 0 and 1; got 95"),
+        (
+            lambda: paired_bootstrap(accuracy, [(1, 1)], [(1, 1), (0, 1)]),
+            r"scored on the same examples, by the same metric; their counts have the shapes \(1, 2\) and \(2, 2\)",
+        ),
+        (
+            lambda: paired_randomisation(accuracy, [(1, 1)], []),
+            "other must be those of at least one example; got none",
+        ),
+        (
+            lambda: paired_randomisation(perplexity, [(math.inf, 1)], [(1, 1)]),
+            "only finite scores can be compared; got inf and 2.7",
+        ),
+    ],
+)
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -67,4 +89,6 @@ def test_p_is_small_as_often_as_it_says_where_there_is_no_difference():
 
 
 def test_examples_that_count_nothing_do_not_matter():
-    assert interval(accuracy, [(0, 0), (1, 2), (0, 0)]) == interval(accuracy, [(1, 2)]) == (0.5, 0.5)
+    assert (
+        interval(accuracy, [(0, 0), (1, 2), (0, 0)]) == interval(accuracy, [(1, 2)]) == (0.5, 0.5)
+    )

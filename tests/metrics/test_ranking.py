@@ -23,7 +23,9 @@ def test_as_scikit_learn_says(distance, seed):
     counts = auroc.count(scores[:, None], true[:, None])
     assert counts == auprc.count(scores[:, None], true[:, None])
     assert auroc.score(counts) == pytest.approx(metrics.roc_auc_score(true, scores), abs=1e-3)
-    assert auprc.score(counts) == pytest.approx(metrics.average_precision_score(true, scores), abs=5e-3)
+    assert auprc.score(counts) == pytest.approx(
+        metrics.average_precision_score(true, scores), abs=5e-3
+    )
 
 
 def test_exact_where_no_two_share_a_bin():
@@ -55,5 +57,7 @@ def test_bins():
     assert bins_of([0.0, 1.0]).tolist() == [0, BINS - 1] and bins_of([0.5])[0] == BINS // 2
     with pytest.raises(ValueError, match="a probability is between 0 and 1; got 1.5"):
         bins_of([0.3, 1.5])
-    with pytest.raises(ValueError, match="a probability for each class of the reference is needed; got 1 for 2"):
+    with pytest.raises(
+        ValueError, match="a probability for each class of the reference is needed; got 1 for 2"
+    ):
         auroc.count([[0.5]], [[1, 0]])

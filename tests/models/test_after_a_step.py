@@ -11,7 +11,9 @@ from ostinato.layers.recurrent import Recurrent
 
 
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad, torch.optim.SGD])
+@pytest.mark.parametrize(
+    "optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad, torch.optim.SGD]
+)
 def test_answers_follow_every_optimizer(optimizer, fused):
     torch.manual_seed(0)
     model = Recurrent(CELLS["lstm"], 32, 64)

@@ -39,7 +39,13 @@ def by_hand(tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             p = own[row, t]
             before = range(max(0, t - SIZE), t)
             if before:
-                share = torch.stack([SHARPNESS * functional.cosine_similarity(hidden[row, t], hidden[row, i], dim=0) for i in before])
+                share = torch.stack(
+                    [
+                        SHARPNESS
+                        * functional.cosine_similarity(hidden[row, t], hidden[row, i], dim=0)
+                        for i in before
+                    ]
+                )
                 copied = torch.zeros(V)
                 for i, part in zip(before, share.softmax(0), strict=True):
                     copied[tokens[row, i + 1]] += part
@@ -69,8 +75,12 @@ def test_in_pieces_is_in_one_go_is_step_by_step(settings):
     inner = network.start(2)
     for place in range(tokens.shape[1]):
         logits, inner = network.step(tokens[:, place], inner)
-        torch.testing.assert_close(logits.logsumexp(-1), torch.zeros(2), atol=1e-5, rtol=0)  # they are log-probabilities
-        torch.testing.assert_close(-logits.gather(1, targets[:, place, None])[:, 0], whole[:, place])
+        torch.testing.assert_close(
+            logits.logsumexp(-1), torch.zeros(2), atol=1e-5, rtol=0
+        )  # they are log-probabilities
+        torch.testing.assert_close(
+            -logits.gather(1, targets[:, place, None])[:, 0], whole[:, place]
+        )
     torch.testing.assert_close(network.read(tokens, network.start(2))[0], logits)
 
 
@@ -90,8 +100,12 @@ def test_a_repeated_text_becomes_likely():
 
 
 def test_of_an_ensemble_each_has_its_own():
-    ensemble = with_cache(LanguageEnsemble([model(), torch.nn.Identity()]), size=3, weight=0.1, sharpness=1.0)
-    assert isinstance(ensemble.models[0], CachedLanguageModel) and isinstance(ensemble.models[1], torch.nn.Identity)
+    ensemble = with_cache(
+        LanguageEnsemble([model(), torch.nn.Identity()]), size=3, weight=0.1, sharpness=1.0
+    )
+    assert isinstance(ensemble.models[0], CachedLanguageModel) and isinstance(
+        ensemble.models[1], torch.nn.Identity
+    )
 
 
 def test_what_is_hardly_possible_is_not_impossible():
@@ -104,7 +118,12 @@ def test_what_is_hardly_possible_is_not_impossible():
     assert network.read(tokens, network.start(1))[0].isfinite().all()
 
 
-@pytest.mark.parametrize("settings", [{"size": 0}, {"weight": 1.0}, {"sharpness": float("inf")}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"size": 0}, {"weight": 1.0}, {"sharpness": float("inf")}], ids=str
+)
 def test_settings_that_cannot_be(settings):
-    with pytest.raises(ValueError, match="size must be at least 1, weight from 0 to below 1, sharpness at least 0; got"):
+    with pytest.raises(
+        ValueError,
+        match="size must be at least 1, weight from 0 to below 1, sharpness at least 0; got",
+    ):
         CachedLanguageModel(model(), **{"size": 5, "weight": 0.1, "sharpness": 1.0, **settings})

@@ -14,14 +14,26 @@ from ostinato.models.ensemble import Ensemble
 BOS, EOS, H = 2, 3, 6
 
 
-def captioner(kind, *, cell="lstm", attention="additive", context="initial", layers=1, glance=False, seed=0):
+def captioner(
+    kind, *, cell="lstm", attention="additive", context="initial", layers=1, glance=False, seed=0
+):
     torch.manual_seed(seed)
     if kind == "pictures":
         seen = Glance(3, 4, 5) if glance else None
-        encoder = PictureEncoder(PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers, glance=seen)
+        encoder = PictureEncoder(
+            PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers, glance=seen
+        )
     else:
         encoder = RegionEncoder(5, CELLS[cell], H, layers=layers)
-    decoder = Decoder(Embedding(9, 4), CELLS[cell], H, memory_size=H, attention=attention, context=context, layers=layers)
+    decoder = Decoder(
+        Embedding(9, 4),
+        CELLS[cell],
+        H,
+        memory_size=H,
+        attention=attention,
+        context=context,
+        layers=layers,
+    )
     return Captioner(encoder, decoder, bos=BOS, eos=EOS).eval()
 
 
@@ -29,13 +41,30 @@ def examples(kind):
     generator = torch.Generator().manual_seed(1)
     targets = [torch.tensor([5, 6, EOS]), torch.tensor([7, EOS])]
     if kind == "pictures":
-        return [Example(torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=generator), each) for each in targets]
-    return [Example(torch.randn(count, 5, generator=generator), each) for count, each in zip((4, 2), targets, strict=True)]
+        return [
+            Example(
+                torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8, generator=generator), each
+            )
+            for each in targets
+        ]
+    return [
+        Example(torch.randn(count, 5, generator=generator), each)
+        for count, each in zip((4, 2), targets, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["pictures", "regions"])
-@pytest.mark.parametrize("options", [{}, {"attention": "none"}, {"context": "every"}, {"cell": "gru", "layers": 2, "context": "every"},
-                                     {"glance": True, "layers": 2}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"attention": "none"},
+        {"context": "every"},
+        {"cell": "gru", "layers": 2, "context": "every"},
+        {"glance": True, "layers": 2},
+    ],
+    ids=str,
+)
 def test_batch_is_one_by_one_and_padding_changes_nothing(kind, options):
     model, rows = captioner(kind, **options), examples(kind)
     together = model.log_probabilities(collate(rows))
@@ -50,8 +79,12 @@ def test_batch_is_one_by_one_and_padding_changes_nothing(kind, options):
 def test_attention_sees_every_region(kind):
     model, rows = captioner(kind), examples(kind)
     batch = collate([row._replace(targets=None) for row in rows])
-    [first], [second] = search_targets(model, batch, maximum_length=4, width=1, watch_attention=True)
-    assert first.watched.shape[1] == 4 and torch.allclose(first.watched.sum(-1), torch.ones(len(first.watched)))
+    [first], [second] = search_targets(
+        model, batch, maximum_length=4, width=1, watch_attention=True
+    )
+    assert first.watched.shape[1] == 4 and torch.allclose(
+        first.watched.sum(-1), torch.ones(len(first.watched))
+    )
     if kind == "regions":
         assert (second.watched[:, 2:] == 0).all()
 
@@ -63,7 +96,10 @@ def test_the_state_of_every_layer_comes_from_the_picture():
 
 
 def test_members_are_trained_each_by_its_own_loss_and_answer_together():
-    members, batch = [captioner("pictures", seed=seed) for seed in (1, 2)], collate(examples("pictures"))
+    members, batch = (
+        [captioner("pictures", seed=seed) for seed in (1, 2)],
+        collate(examples("pictures")),
+    )
     both = Ensemble(members)
     loss = both.loss(batch)
     assert loss.count == 5

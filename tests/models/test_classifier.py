@@ -20,19 +20,33 @@ def recurrent(pooling, bidirectional):
 
 
 BODIES = {
-    **{f"{pooling}-{'both' if both else 'one'}": recurrent(pooling, both) for pooling in POOLINGS for both in (True, False)},
+    **{
+        f"{pooling}-{'both' if both else 'one'}": recurrent(pooling, both)
+        for pooling in POOLINGS
+        for both in (True, False)
+    },
     "two layers": lambda: RecurrentBody(LSTM, 4, 6, layers=2),
     "convolution": lambda: Convolution(4, filters=3, widths=(2, 3)),
     "feedforward": lambda: Feedforward(4, 6, length=5),
-}  # fmt: skip
+}
 HEADS = {"classes": Classes, "many": ManyLabels, "grades": Grades}
 
 
 def examples(head="classes"):
     torch.manual_seed(1)
-    targets = [torch.tensor([1.0, 0, 1]), torch.tensor([0.0, 0, 0]), torch.tensor([0.0, 1, 0]), torch.tensor([1.0, 1, 1])]
-    return [Example(torch.randint(4, 12, (length,)), targets[number] if head == "many" else torch.tensor(number % 3))
-            for number, length in enumerate(LENGTHS)]  # fmt: skip
+    targets = [
+        torch.tensor([1.0, 0, 1]),
+        torch.tensor([0.0, 0, 0]),
+        torch.tensor([0.0, 1, 0]),
+        torch.tensor([1.0, 1, 1]),
+    ]
+    return [
+        Example(
+            torch.randint(4, 12, (length,)),
+            targets[number] if head == "many" else torch.tensor(number % 3),
+        )
+        for number, length in enumerate(LENGTHS)
+    ]
 
 
 def classifier(body="max-both", head="classes"):
@@ -75,8 +89,11 @@ def test_probabilities_and_losses_agree(head, body):
     if head != "many":
         torch.testing.assert_close(found.sum(1), torch.ones(4))
     if "ensemble" not in body:
-        taken = torch.where(batch.targets > 0, found, 1 - found).log().sum() if head == "many" \
-            else found.gather(1, batch.targets.unsqueeze(1)).log().sum()  # fmt: skip
+        taken = (
+            torch.where(batch.targets > 0, found, 1 - found).log().sum()
+            if head == "many"
+            else found.gather(1, batch.targets.unsqueeze(1)).log().sum()
+        )
         torch.testing.assert_close(model.loss(batch).total, -taken)
 
 
@@ -141,7 +158,9 @@ def test_attention_weights_add_up_over_real_steps():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="pooling must be one of last, both-ends, .*; got 'median'"):
+    with pytest.raises(
+        ValueError, match="pooling must be one of last, both-ends, .*; got 'median'"
+    ):
         RecurrentBody(GRU, 4, 6, pooling="median")
     with pytest.raises(ValueError, match="hidden_size must be even with bidirectional; got 5"):
         RecurrentBody(GRU, 4, 5)
@@ -154,19 +173,28 @@ def test_wrong_arguments():
 def test_members_learn_each_for_itself():
     """The gradient of each is the one it would have alone, divided by their number."""
     torch.manual_seed(3)
-    members = [Classifier(Embedding(12, 4), RecurrentBody(GRU, 4, 6), Classes(6, 3)) for _ in range(2)]
+    members = [
+        Classifier(Embedding(12, 4), RecurrentBody(GRU, 4, 6), Classes(6, 3)) for _ in range(2)
+    ]
     batch = collate(examples())
     total, count, _ = Together(members).loss(batch)
     alone = [member.loss(batch).total for member in members]
     torch.testing.assert_close(total, sum(alone) / 2)
     assert count == 4
     weight = members[0].head.output.weight
-    torch.testing.assert_close(torch.autograd.grad(total, weight)[0], torch.autograd.grad(alone[0], weight)[0] / 2)
+    torch.testing.assert_close(
+        torch.autograd.grad(total, weight)[0], torch.autograd.grad(alone[0], weight)[0] / 2
+    )
 
 
 def test_spellings_are_read_beside_the_tokens():
     torch.manual_seed(4)
     speller = Speller("convolution", 9, 5, embedding_size=3)
-    model = Classifier(Embedding(12, 4), RecurrentBody(GRU, 9, 6), Classes(6, 3), speller=speller).eval()
-    one, other = (collate([Example(torch.tensor([1, 5]), torch.tensor(0), [word, (2, 4, 3)])]) for word in ((2, 5, 3), (2, 6, 7, 3)))
+    model = Classifier(
+        Embedding(12, 4), RecurrentBody(GRU, 9, 6), Classes(6, 3), speller=speller
+    ).eval()
+    one, other = (
+        collate([Example(torch.tensor([1, 5]), torch.tensor(0), [word, (2, 4, 3)])])
+        for word in ((2, 5, 3), (2, 6, 7, 3))
+    )
     assert not torch.allclose(model.probabilities(one), model.probabilities(other))

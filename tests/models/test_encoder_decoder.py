@@ -13,20 +13,53 @@ from ostinato.cells.state import select
 from ostinato.data.batch import IGNORE, Batch, Example, collate
 from ostinato.data.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, sample_targets, search_targets, shift
+from ostinato.models.encoder_decoder import (
+    Decoder,
+    Encoder,
+    EncoderDecoder,
+    sample_targets,
+    search_targets,
+    shift,
+)
 from ostinato.models.ensemble import Ensemble
 
 SOURCE, TARGET, SIZE, HIDDEN = 13, 11, 6, 8
 ATTENTIONS = ["none", "dot", "general", "additive"]
-FORMS = [(attention, context, feeding) for attention, context, feeding in itertools.product(ATTENTIONS, ["initial", "every"], [False, True])
-         if not (feeding and attention == "none")]  # fmt: skip
+FORMS = [
+    (attention, context, feeding)
+    for attention, context, feeding in itertools.product(
+        ATTENTIONS, ["initial", "every"], [False, True]
+    )
+    if not (feeding and attention == "none")
+]
 
 
-def build(cell="lstm", attention="general", context="initial", feeding=False, *, seed=0, layers=2, tied=True, dropout=0.0, **settings):
+def build(
+    cell="lstm",
+    attention="general",
+    context="initial",
+    feeding=False,
+    *,
+    seed=0,
+    layers=2,
+    tied=True,
+    dropout=0.0,
+    **settings,
+):
     torch.manual_seed(seed)
     encoder = Encoder(Embedding(SOURCE, SIZE), CELLS[cell], HIDDEN, layers=layers, dropout=dropout)
-    decoder = Decoder(Embedding(TARGET, SIZE), CELLS[cell], HIDDEN, memory_size=HIDDEN, layers=layers, attention=attention,
-                      context=context, input_feeding=feeding, tied=tied, dropout=dropout)
+    decoder = Decoder(
+        Embedding(TARGET, SIZE),
+        CELLS[cell],
+        HIDDEN,
+        memory_size=HIDDEN,
+        layers=layers,
+        attention=attention,
+        context=context,
+        input_feeding=feeding,
+        tied=tied,
+        dropout=dropout,
+    )
     model = EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, **settings)
     with torch.no_grad():
         for parameter in model.parameters():  # far from zero, so that a law that fails is seen to
@@ -41,12 +74,19 @@ def examples(count=7, seed=1):
         return torch.randint(4, high, (length,), generator=chance)
 
     lengths = torch.randint(1, 7, (count, 2), generator=chance).tolist()
-    return [Example(draw(SOURCE, one), torch.cat([draw(TARGET, other), torch.tensor([EOS])])) for one, other in lengths]
+    return [
+        Example(draw(SOURCE, one), torch.cat([draw(TARGET, other), torch.tensor([EOS])]))
+        for one, other in lengths
+    ]
 
 
 def padded(batch: Batch, by: int) -> Batch:
-    return Batch(functional.pad(batch.inputs, (0, by)), batch.lengths, functional.pad(batch.targets, (0, by), value=IGNORE),
-                 batch.target_lengths)
+    return Batch(
+        functional.pad(batch.inputs, (0, by)),
+        batch.lengths,
+        functional.pad(batch.targets, (0, by), value=IGNORE),
+        batch.target_lengths,
+    )
 
 
 def close(ours, theirs):
@@ -75,7 +115,9 @@ def check_batch(model):
     for each, hypotheses in zip(found, searched, strict=True):
         alone = search_targets(model, collate([each]), width=3, maximum_length=8)[0]
         assert alone[0].tokens == hypotheses[0].tokens
-        assert alone[0].log_probability == pytest.approx(hypotheses[0].log_probability, rel=1e-4, abs=1e-4)
+        assert alone[0].log_probability == pytest.approx(
+            hypotheses[0].log_probability, rel=1e-4, abs=1e-4
+        )
 
 
 @every_form
@@ -94,13 +136,18 @@ def check_padding(model):
     close(model.log_probabilities(longer), model.log_probabilities(batch))
     close(model.loss(longer).total, model.loss(batch).total)
     assert model.loss(longer).count == model.loss(batch).count
-    short, long = (search_targets(model, each, width=2, maximum_length=6) for each in (batch, longer))
+    short, long = (
+        search_targets(model, each, width=2, maximum_length=6) for each in (batch, longer)
+    )
     assert [row[0].tokens for row in short] == [row[0].tokens for row in long]
 
 
 @every_form
 def test_loss_is_the_sum_of_log_probabilities(attention, context, feeding):
-    model, batch = build("lstm", attention, context, feeding, label_smoothing=0.1), collate(examples())
+    model, batch = (
+        build("lstm", attention, context, feeding, label_smoothing=0.1),
+        collate(examples()),
+    )
     loss = model.loss(batch)
     close(loss.total, -model.log_probabilities(batch).sum())
     assert loss.count == int(batch.target_lengths.sum())
@@ -139,7 +186,9 @@ def test_beam_of_one_is_greedy(attention, context, feeding):
             tokens.append(int(token))
             if tokens[-1] == EOS:
                 break
-        assert [each for each in tokens if each != EOS] == [each for each in hypotheses[0].tokens if each != EOS]
+        assert [each for each in tokens if each != EOS] == [
+            each for each in hypotheses[0].tokens if each != EOS
+        ]
 
 
 @every_form
@@ -160,18 +209,27 @@ def test_hypotheses_that_share_a_memory_are_as_if_each_had_its_own(attention, co
     model, batch = build("gru", attention, context, feeding), collate(examples(3))
     tokens = torch.tensor([4, 5, 6, 7, 8, 9])
     shared = select(model.start(batch), torch.tensor([0, 0, 1, 1, 2, 2]))
-    copied = model.start(Batch(batch.inputs.repeat_interleave(2, 0), batch.lengths.repeat_interleave(2)))
+    copied = model.start(
+        Batch(batch.inputs.repeat_interleave(2, 0), batch.lengths.repeat_interleave(2))
+    )
     for _ in range(2):
         (ours, shared), (theirs, copied) = model.step(tokens, shared), model.step(tokens, copied)
         close(ours, theirs)
     order = torch.tensor([1, 0, 2, 2, 5, 4])
-    close(model.step(tokens, select(shared, order))[0], model.step(tokens, select(copied, order))[0])
+    close(
+        model.step(tokens, select(shared, order))[0], model.step(tokens, select(copied, order))[0]
+    )
     fewer = torch.tensor([4, 1, 0])  # sources finish, at different times
-    close(model.step(tokens[:3], select(shared, fewer))[0], model.step(tokens[:3], select(copied, fewer))[0])
+    close(
+        model.step(tokens[:3], select(shared, fewer))[0],
+        model.step(tokens[:3], select(copied, fewer))[0],
+    )
 
 
 @every_form
-def test_scheduled_sampling_that_always_forces_is_plain_teacher_forcing(attention, context, feeding):
+def test_scheduled_sampling_that_always_forces_is_plain_teacher_forcing(
+    attention, context, feeding
+):
     model, batch = build("lstm", attention, context, feeding).train(), collate(examples())
     close(model.sampled_hidden(batch), model.hidden(batch))
     plain = model.loss(batch).total
@@ -205,7 +263,11 @@ def test_gradients_reach_every_parameter():
     for attention, context, feeding in FORMS:
         model = build("lstm", attention, context, feeding).train()
         model.loss(collate(examples())).total.backward()
-        missing = [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+        missing = [
+            name
+            for name, parameter in model.named_parameters()
+            if parameter.grad is None or not parameter.grad.any()
+        ]
         assert not missing, (attention, context, feeding, missing)
 
 
@@ -214,7 +276,10 @@ def test_two_of_the_same_model_are_the_model(attention, context, feeding):
     model, batch = build("lstm", attention, context, feeding), collate(examples())
     both = Ensemble([model, model])
     close(both.log_probabilities(batch), model.log_probabilities(batch))
-    ours, alone = (search_targets(each, batch, width=3, maximum_length=8, watch_attention=attention != "none") for each in (both, model))
+    ours, alone = (
+        search_targets(each, batch, width=3, maximum_length=8, watch_attention=attention != "none")
+        for each in (both, model)
+    )
     assert [row[0].tokens for row in ours] == [row[0].tokens for row in alone]
 
 
@@ -256,4 +321,11 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="hidden_size must be even with bidirectional; got 7"):
         Encoder(Embedding(SOURCE, SIZE), CELLS["lstm"], 7)
     with pytest.raises(ValueError, match="input_feeding needs an attention"):
-        Decoder(Embedding(TARGET, SIZE), CELLS["lstm"], HIDDEN, memory_size=HIDDEN, attention="none", input_feeding=True)
+        Decoder(
+            Embedding(TARGET, SIZE),
+            CELLS["lstm"],
+            HIDDEN,
+            memory_size=HIDDEN,
+            attention="none",
+            input_feeding=True,
+        )

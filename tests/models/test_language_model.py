@@ -18,11 +18,22 @@ def model(cell: str = "lstm", size: int = 6, seed: int = 0, **settings) -> Langu
 
 def batch(rows: int = 3, steps: int = 12) -> Batch:
     numbers = torch.randint(0, 9, (rows, steps + 1), generator=torch.Generator().manual_seed(1))
-    return Batch(numbers[:, :-1], torch.full((rows,), steps), numbers[:, 1:], torch.full((rows,), steps))
+    return Batch(
+        numbers[:, :-1], torch.full((rows,), steps), numbers[:, 1:], torch.full((rows,), steps)
+    )
 
 
-@pytest.mark.parametrize("settings", [{}, {"tied": True}, {"layers": 2, "size": [7, 5], "tied": True}, {"zoneout": 0.2},
-                                      {"layers": 2, "residual": True, "pre_norm": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"tied": True},
+        {"layers": 2, "size": [7, 5], "tied": True},
+        {"zoneout": 0.2},
+        {"layers": 2, "residual": True, "pre_norm": True},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_chunked_is_whole_and_one_step_at_a_time(cell, settings):
     made, given = model(cell, **settings), batch()
@@ -64,7 +75,10 @@ def test_tied_weights_are_one():
     assert made.output.weight is made.embedding.weight
     assert made.readout is not None
     assert model(size=5, tied=True).readout is None
-    assert sum(each.numel() for each in made.parameters()) < sum(each.numel() for each in model(size=6).parameters()) + 40
+    assert (
+        sum(each.numel() for each in made.parameters())
+        < sum(each.numel() for each in model(size=6).parameters()) + 40
+    )
 
 
 def test_the_pulls_are_added_while_training():
@@ -73,14 +87,26 @@ def test_the_pulls_are_added_while_training():
     plain, pulled = model(), model(activation=2.0, temporal=3.0)
     _, (raw, outputs), _ = plain.hidden(given.inputs, None)
     added = 36 * (2 * outputs.square().mean() + 3 * (raw[:, 1:] - raw[:, :-1]).square().mean())
-    assert pulled.loss(given).total.item() == pytest.approx(plain.loss(given).total.item(), rel=1e-6)
+    assert pulled.loss(given).total.item() == pytest.approx(
+        plain.loss(given).total.item(), rel=1e-6
+    )
     difference = pulled.train().loss(given).total - plain.train().loss(given).total
     assert difference.item() == pytest.approx(added.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"rates": Rates(0.5)}, {"rates": Rates(layers=0.5), "layers": 2}, {"rates": Rates(outputs=0.5)},
-                                      {"rates": Rates(0.3, 0.3, 0.3, locked=True), "layers": 2}, {"weight_drop": 0.5},
-                                      {"recurrent_dropout": 0.5}, {"zoneout": 0.3}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rates": Rates(0.5)},
+        {"rates": Rates(layers=0.5), "layers": 2},
+        {"rates": Rates(outputs=0.5)},
+        {"rates": Rates(0.3, 0.3, 0.3, locked=True), "layers": 2},
+        {"weight_drop": 0.5},
+        {"recurrent_dropout": 0.5},
+        {"zoneout": 0.3},
+    ],
+    ids=str,
+)
 def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
     made, given = model(**settings), batch()
     assert made.loss(given).total.item() == made.loss(given).total.item()
@@ -93,7 +119,11 @@ def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
 def test_a_state_is_forgotten_while_training_alone():
     """Row by row: what the loss is of a text that begins anew, and of one that goes on, and nothing else."""
     given = batch()
-    never, always, at_random = model().train(), model(state_reset=1.0).train(), model(state_reset=0.5).train()
+    never, always, at_random = (
+        model().train(),
+        model(state_reset=1.0).train(),
+        model(state_reset=0.5).train(),
+    )
     _, _, state = never.hidden(given.inputs, None)
     afresh, carried = never.loss(given), never.loss(given, state)
     assert always.loss(given, state).total.item() == afresh.total.item() != carried.total.item()
@@ -121,7 +151,11 @@ def test_locked_dropout_hides_the_same_units_at_each_step():
 def test_an_ensemble_is_the_mean_of_probabilities():
     members, given = [model(seed=1), model("gru", seed=2)], batch()
     both = LanguageEnsemble(members)
-    spreads = torch.stack([each.read(given.inputs, each.start(3))[0].softmax(-1) for each in members]).mean(0)
+    spreads = torch.stack(
+        [each.read(given.inputs, each.start(3))[0].softmax(-1) for each in members]
+    ).mean(0)
     assert torch.allclose(both.read(given.inputs, both.start(3))[0].softmax(-1), spreads, atol=1e-6)
     losses, _ = both.losses(given.inputs, given.targets, both.start(3))
-    assert torch.allclose(losses[:, -1].neg().exp(), spreads.gather(1, given.targets[:, -1:])[:, 0], atol=1e-6)
+    assert torch.allclose(
+        losses[:, -1].neg().exp(), spreads.gather(1, given.targets[:, -1:])[:, 0], atol=1e-6
+    )

@@ -18,13 +18,23 @@ every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))
 
 def heads():
     torch.manual_seed(1)
-    return {"independent": Independent(SIZE, PITCHES), "voices": Voices(SIZE, PITCHES), "downwards": Voices(SIZE, PITCHES, downwards=True)}
+    return {
+        "independent": Independent(SIZE, PITCHES),
+        "voices": Voices(SIZE, PITCHES),
+        "downwards": Voices(SIZE, PITCHES, downwards=True),
+    }
 
 
 def model(head="voices", seed=3):
     torch.manual_seed(seed)
-    heads = {"voices": lambda: Voices(8, PITCHES), "independent": lambda: Independent(8, PITCHES), "event": lambda: OneEvent(8, PITCHES)}
-    return Music(PITCHES + 1, 7, CELLS["gru"], 8, heads[head](), layers=2, dropout=0.5, input_dropout=0.5).eval()
+    heads = {
+        "voices": lambda: Voices(8, PITCHES),
+        "independent": lambda: Independent(8, PITCHES),
+        "event": lambda: OneEvent(8, PITCHES),
+    }
+    return Music(
+        PITCHES + 1, 7, CELLS["gru"], 8, heads[head](), layers=2, dropout=0.5, input_dropout=0.5
+    ).eval()
 
 
 def example(steps, seed=0, head="voices"):
@@ -48,7 +58,9 @@ def test_the_order_of_the_voices_matters_and_the_chord_before_does_not_leak():
     down.load_state_dict(up.state_dict())
     state, chords = torch.randn(len(every_subset), SIZE), every_subset
     assert torch.allclose(up.losses(state, chords), down.losses(state, chords.flip(-1)))
-    assert up.losses(state[:1], chords[5:6]).item() == pytest.approx(up.losses(state[:1].expand(64, -1), chords)[5].item(), abs=1e-5)
+    assert up.losses(state[:1], chords[5:6]).item() == pytest.approx(
+        up.losses(state[:1].expand(64, -1), chords)[5].item(), abs=1e-5
+    )
 
 
 def test_a_chord_by_hand():
@@ -60,7 +72,9 @@ def test_a_chord_by_hand():
         total += head.logits(head.state(state), chosen, latest).log_softmax(-1)[note].item()
         if note < PITCHES:
             chosen, latest = chosen + head.chosen(torch.tensor(note)), torch.tensor(note)
-    assert head.losses(state[None], torch.tensor([[0, 1, 0, 0, 1, 0]])).item() == pytest.approx(-total, abs=1e-5)
+    assert head.losses(state[None], torch.tensor([[0, 1, 0, 0, 1, 0]])).item() == pytest.approx(
+        -total, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["independent", "voices", "downwards"])
@@ -85,7 +99,10 @@ def test_chunks_are_the_whole_and_padding_changes_nothing(head):
     state, parts = music.start(2), []
     for start in (0, 3, 6):
         lengths = (whole.lengths - start).clamp(0, 3)
-        part, state = music.losses(Batch(whole.inputs[:, start : start + 3], lengths, whole.targets[:, start : start + 3]), state)
+        part, state = music.losses(
+            Batch(whole.inputs[:, start : start + 3], lengths, whole.targets[:, start : start + 3]),
+            state,
+        )
         parts.append(part)
     assert torch.allclose(torch.cat(parts, 1), losses, atol=1e-5)
     assert music.loss(whole).total.item() == pytest.approx(losses.sum().item(), rel=1e-5)
@@ -106,4 +123,6 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(head):
 
 def test_one_model_twice_is_itself():
     music, batch = model(), collate([example(5)])
-    assert torch.allclose(MusicEnsemble([music, music]).losses(batch)[0], music.losses(batch)[0], atol=1e-5)
+    assert torch.allclose(
+        MusicEnsemble([music, music]).losses(batch)[0], music.losses(batch)[0], atol=1e-5
+    )

@@ -40,14 +40,21 @@ def test_chunked_is_whole(cell, motifs):
         state, parts, total, count = None, [], 0.0, 0
         for start in range(0, 20, size):
             part = slice(start, start + size)
-            chunk = Batch(whole.inputs[:, part], (whole.lengths - start).clamp(0, size), whole.targets[:, part], continues=start > 0)
+            chunk = Batch(
+                whole.inputs[:, part],
+                (whole.lengths - start).clamp(0, size),
+                whole.targets[:, part],
+                continues=start > 0,
+            )
             probabilities, labels, after = model.answers(chunk, state)
             found = model.loss(chunk, state)
             assert labels.equal(probabilities.argmax(-1))
             state, total, count = after, total + found.total.item(), count + found.count
             parts.append(probabilities)
         for row, length in enumerate(whole.lengths.tolist()):
-            assert torch.allclose(torch.cat(parts, 1)[row, :length], expected[row, :length], atol=1e-6)
+            assert torch.allclose(
+                torch.cat(parts, 1)[row, :length], expected[row, :length], atol=1e-6
+            )
         assert (total, count) == (pytest.approx(loss.total.item(), rel=1e-5), loss.count)
 
 
@@ -56,7 +63,9 @@ def test_batch_is_one_by_one(bidirectional):
     model, together = make(bidirectional=bidirectional), batch()
     probabilities, _, _ = model.answers(together)
     for row, length in enumerate(together.lengths.tolist()):
-        alone, _, _ = model.answers(Batch(together.inputs[row : row + 1, :length], together.lengths[row : row + 1]))
+        alone, _, _ = model.answers(
+            Batch(together.inputs[row : row + 1, :length], together.lengths[row : row + 1])
+        )
         assert torch.allclose(probabilities[row, :length], alone[0], atol=1e-6)
 
 

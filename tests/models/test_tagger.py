@@ -19,9 +19,15 @@ GOLD = [[0, 1, 3, 4], [4], [1, 2, 2, 3, 0, 0]]
 
 def tagger(*, characters="convolution", crf=True, words=True, seed=0, **more):
     torch.manual_seed(seed)
-    speller = None if characters is None else Speller(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+    speller = (
+        None
+        if characters is None
+        else Speller(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+    )
     embedding = Embedding(20, 8) if words else None
-    return Tagger(embedding, speller, CELLS["gru"], 12, len(TAGS), crf=crf, legal=legal(TAGS, "iobes"), **more)
+    return Tagger(
+        embedding, speller, CELLS["gru"], 12, len(TAGS), crf=crf, legal=legal(TAGS, "iobes"), **more
+    )
 
 
 def examples(seed=1):
@@ -29,12 +35,18 @@ def examples(seed=1):
     made = []
     for labels in GOLD:
         numbers = torch.randint(1, 20, (len(labels),), generator=generator)
-        spelled = [tuple(torch.randint(1, 9, (1 + int(number) % 4,), generator=generator).tolist()) for number in numbers]
+        spelled = [
+            tuple(torch.randint(1, 9, (1 + int(number) % 4,), generator=generator).tolist())
+            for number in numbers
+        ]
         made.append(Example(numbers, torch.tensor(labels), spelled))
     return made
 
 
-KINDS = pytest.mark.parametrize(("characters", "crf"), list(itertools.product(["convolution", "recurrent", None], [True, False])))
+KINDS = pytest.mark.parametrize(
+    ("characters", "crf"),
+    list(itertools.product(["convolution", "recurrent", None], [True, False])),
+)
 
 
 @KINDS
@@ -44,7 +56,9 @@ def test_the_loss_adds_up_and_is_the_probability(characters, crf):
     alone = [model.loss(collate([each])) for each in examples()]
     assert count == 11 == sum(each.count for each in alone)
     torch.testing.assert_close(total, sum(each.total for each in alone))
-    torch.testing.assert_close(model.log_probabilities(collate(examples())), torch.stack([-each.total for each in alone]))
+    torch.testing.assert_close(
+        model.log_probabilities(collate(examples())), torch.stack([-each.total for each in alone])
+    )
 
 
 @KINDS
@@ -55,8 +69,12 @@ def test_answers_are_legal_and_those_of_each_alone(characters, crf):
         alone = [best_labels(model, collate([each]), k=3)[0] for each in examples()]
     for paths, others in zip(together, alone, strict=True):
         assert [path.labels for path in paths] == [path.labels for path in others]
-        assert [path.score for path in paths] == pytest.approx([path.score for path in others], abs=1e-4)
-        assert [path.score for path in paths] == sorted((path.score for path in paths), reverse=True)
+        assert [path.score for path in paths] == pytest.approx(
+            [path.score for path in others], abs=1e-4
+        )
+        assert [path.score for path in paths] == sorted(
+            (path.score for path in paths), reverse=True
+        )
         for path in paths:
             tags = ["O", *(TAGS[label] for label in path.labels), "O"]
             assert all(follows(one, other, "iobes") for one, other in itertools.pairwise(tags))
@@ -66,14 +84,21 @@ def test_the_probability_of_the_best_is_that_of_its_labels():
     model = tagger().eval()
     with torch.no_grad():
         paths = [found[0] for found in best_labels(model, collate(examples()))]
-        again = [each._replace(targets=torch.tensor(path.labels)) for each, path in zip(examples(), paths, strict=True)]
-        assert model.log_probabilities(collate(again)).tolist() == pytest.approx([path.score for path in paths], abs=1e-4)
+        again = [
+            each._replace(targets=torch.tensor(path.labels))
+            for each, path in zip(examples(), paths, strict=True)
+        ]
+        assert model.log_probabilities(collate(again)).tolist() == pytest.approx(
+            [path.score for path in paths], abs=1e-4
+        )
 
 
 @KINDS
 def test_it_learns(characters, crf):
     model = tagger(characters=characters, crf=crf)
-    optimizer = torch.optim.Adam([weight for weight in model.parameters() if weight.requires_grad], lr=0.03)
+    optimizer = torch.optim.Adam(
+        [weight for weight in model.parameters() if weight.requires_grad], lr=0.03
+    )
     for _ in range(60):
         optimizer.zero_grad()
         model.loss(collate(examples())).mean.backward()
@@ -96,21 +121,35 @@ def test_an_ensemble_of_one_is_that_one():
     model = tagger().eval()
     pair = TaggerEnsemble([model, model])
     with torch.no_grad():
-        assert [each[0].labels for each in best_labels(pair, collate(examples()))] == \
-            [each[0].labels for each in best_labels(model, collate(examples()))]
-        torch.testing.assert_close(pair.log_probabilities(collate(examples())), model.log_probabilities(collate(examples())))
+        assert [each[0].labels for each in best_labels(pair, collate(examples()))] == [
+            each[0].labels for each in best_labels(model, collate(examples()))
+        ]
+        torch.testing.assert_close(
+            pair.log_probabilities(collate(examples())),
+            model.log_probabilities(collate(examples())),
+        )
 
 
 def test_spellings_are_collated_once_each_and_shared_out():
-    batch = collate([Example(torch.tensor([4, 5]), None, [(7, 8), (9,)]), Example(torch.tensor([4]), None, [(7, 8)])])
-    assert batch.spellings.characters.tolist() == [[7, 8], [9, 0]] and batch.spellings.lengths.tolist() == [2, 1]
+    batch = collate(
+        [
+            Example(torch.tensor([4, 5]), None, [(7, 8), (9,)]),
+            Example(torch.tensor([4]), None, [(7, 8)]),
+        ]
+    )
+    assert batch.spellings.characters.tolist() == [
+        [7, 8],
+        [9, 0],
+    ] and batch.spellings.lengths.tolist() == [2, 1]
     assert batch.spellings.places.tolist() == [[0, 1], [0, 0]]
     assert batch.to("cpu").spellings.places.tolist() == [[0, 1], [0, 0]]
     mine, _ = rows_of(batch, 1, 2)
     assert mine.spellings.places.tolist() == [[0]] and len(mine) == 1
     model = tagger().eval()
     whole = model.emissions(collate(examples()))
-    torch.testing.assert_close(model.emissions(rows_of(collate(examples()), 1, 2)[0]), whole[1:2, :1])
+    torch.testing.assert_close(
+        model.emissions(rows_of(collate(examples()), 1, 2)[0]), whole[1:2, :1]
+    )
 
 
 @pytest.mark.parametrize("kind", ["convolution", "recurrent"])
@@ -119,16 +158,25 @@ def test_padding_a_word_changes_nothing(kind):
     speller = Speller(kind, 9, 6, embedding_size=4, cell=CELLS["lstm"])
     characters = torch.tensor([[3, 4, 5, 7, 7, 7], [8, 0, 0, 0, 0, 0]])
     found = speller.read(characters, torch.tensor([3, 1]))
-    torch.testing.assert_close(found[:1], speller.read(torch.tensor([[3, 4, 5]]), torch.tensor([3])))
+    torch.testing.assert_close(
+        found[:1], speller.read(torch.tensor([[3, 4, 5]]), torch.tensor([3]))
+    )
     torch.testing.assert_close(found[1:], speller.read(torch.tensor([[8]]), torch.tensor([1])))
 
 
-WORDS = [(2, 4, 5, 6, 7, 3), (2, 5, 6, 7, 3), (2, 8, 3), (2, 3)]  # between <bos> and <eos>; the last is empty
+WORDS = [
+    (2, 4, 5, 6, 7, 3),
+    (2, 5, 6, 7, 3),
+    (2, 8, 3),
+    (2, 3),
+]  # between <bos> and <eos>; the last is empty
 
 
 def padded(words):
     longest = max(map(len, words))
-    return torch.tensor([word + (0,) * (longest - len(word)) for word in words]), torch.tensor([len(word) for word in words])
+    return torch.tensor([word + (0,) * (longest - len(word)) for word in words]), torch.tensor(
+        [len(word) for word in words]
+    )
 
 
 def test_affixes_are_those_at_both_ends():
@@ -136,8 +184,12 @@ def test_affixes_are_those_at_both_ends():
     numbers = affixes.numbers(*padded(WORDS))
     assert numbers.shape == (4, 6) and numbers.min() > 0
     first, second = numbers[0].tolist(), numbers[1].tolist()
-    assert first[3:] == second[3:] and not set(first[:3]) & set(second[:3])  # both end in 5 6 7, and begin differently
-    assert len(set(numbers[2].tolist())) == 6  # a letter as a beginning is not the same letter as an ending
+    assert first[3:] == second[3:] and not set(first[:3]) & set(
+        second[:3]
+    )  # both end in 5 6 7, and begin differently
+    assert (
+        len(set(numbers[2].tolist())) == 6
+    )  # a letter as a beginning is not the same letter as an ending
 
 
 def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
@@ -155,13 +207,24 @@ def test_the_convolution_is_that_of_torch():
     speller = Speller("convolution", 9, 6, embedding_size=4)
     characters, lengths = padded(WORDS)
     kernel = speller.filters.weight.view(6, 4, 3)
-    expected = torch.cat([torch.nn.functional.conv1d(speller.embedding(torch.tensor([word])).mT, kernel, speller.filters.bias, padding=1)
-                          .amax(2).tanh() for word in WORDS])
+    expected = torch.cat(
+        [
+            torch.nn.functional.conv1d(
+                speller.embedding(torch.tensor([word])).mT, kernel, speller.filters.bias, padding=1
+            )
+            .amax(2)
+            .tanh()
+            for word in WORDS
+        ]
+    )
     found = speller.read(characters, lengths)
     torch.testing.assert_close(found, expected)
     weights = [speller.embedding.weight, *speller.filters.parameters()]
-    for one, other in zip(torch.autograd.grad(found.square().sum(), weights), torch.autograd.grad(expected.square().sum(), weights),
-                          strict=True):
+    for one, other in zip(
+        torch.autograd.grad(found.square().sum(), weights),
+        torch.autograd.grad(expected.square().sum(), weights),
+        strict=True,
+    ):
         torch.testing.assert_close(one, other)
 
 
@@ -176,10 +239,14 @@ def test_a_speller_joins_affixes_to_what_it_reads():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="words or speller: one of them must be given"):
         tagger(characters=None, words=False)
-    with pytest.raises(ValueError, match="hidden_size must be even, half of it for each direction; got 5"):
+    with pytest.raises(
+        ValueError, match="hidden_size must be even, half of it for each direction; got 5"
+    ):
         Tagger(Embedding(5, 4), None, CELLS["lstm"], 5, 2)
     with pytest.raises(ValueError, match="kind must be one of recurrent, convolution; got 'cnn'"):
         Speller("cnn", 9, 6)
-    with pytest.raises(ValueError, match="output_size must be even, half of it for each direction; got 5"):
+    with pytest.raises(
+        ValueError, match="output_size must be even, half of it for each direction; got 5"
+    ):
         Speller("recurrent", 9, 5, cell=CELLS["lstm"])
     assert isinstance(collate(examples()), Batch)

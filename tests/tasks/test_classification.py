@@ -18,10 +18,25 @@ from ostinato.tasks.classification.series_inputs import some_part
 from ostinato.tasks.classification.text_inputs import shortened
 from ostinato.tasks.labels import probabilities
 
-WORDS = {"good": ["fine", "great", "warm"], "bad": ["dull", "cold", "poor"], "odd": ["weird", "strange", "eerie"]}
+WORDS = {
+    "good": ["fine", "great", "warm"],
+    "bad": ["dull", "cold", "poor"],
+    "odd": ["weird", "strange", "eerie"],
+}
 OTHERS = ["a", "film", "and", "the", "one", "it"]
-TINY = {"hidden_size": 16, "embedding_size": 8, "epochs": 15.0, "learning_rate": 0.02, "dropout": 0.0, "word_dropout": 0.0, "batch_size": 8,
-        "evaluate_every": 3.0, "tensorboard": False, "minimum_count": 1, "members": 1}  # fmt: skip
+TINY = {
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "epochs": 15.0,
+    "learning_rate": 0.02,
+    "dropout": 0.0,
+    "word_dropout": 0.0,
+    "batch_size": 8,
+    "evaluate_every": 3.0,
+    "tensorboard": False,
+    "minimum_count": 1,
+    "members": 1,
+}
 
 
 def toy(path, count=60, *, seed=0, kinds=("good", "bad"), label=lambda kind: kind):
@@ -44,7 +59,9 @@ def toy_series(path, count=30, *, seed=0):
     y = np.arange(count) % 2
     x = np.zeros((count, 7, 2))
     for row, length in enumerate(lengths):
-        x[row, :length, 0] = 5 + np.arange(length) * (1 if y[row] else -1) + random.normal(0, 0.1, length)
+        x[row, :length, 0] = (
+            5 + np.arange(length) * (1 if y[row] else -1) + random.normal(0, 0.1, length)
+        )
         x[row, :length, 1] = 40.0
     np.savez(path, X=x, lengths=lengths, y=y, labels=np.array(["falling", "rising"]))
     return str(path)
@@ -52,14 +69,26 @@ def toy_series(path, count=30, *, seed=0):
 
 def train(train, test, folder, **settings):
     """A model in folder/run, its best weights chosen and reported on `test`."""
-    return package.train("classification", train=[train], dev=[test], test=[test], out=str(folder / "run"), **{**TINY, **settings})
+    return package.train(
+        "classification",
+        train=[train],
+        dev=[test],
+        test=[test],
+        out=str(folder / "run"),
+        **{**TINY, **settings},
+    )
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classification")
-    return {"train": toy(folder / "train.tsv"), "test": toy(folder / "test.tsv", 20, seed=1), "series": toy_series(folder / "train.npz"),
-            "series_test": toy_series(folder / "test.npz", 10, seed=1), "folder": folder}  # fmt: skip
+    return {
+        "train": toy(folder / "train.tsv"),
+        "test": toy(folder / "test.tsv", 20, seed=1),
+        "series": toy_series(folder / "train.npz"),
+        "series_test": toy_series(folder / "test.npz", 10, seed=1),
+        "folder": folder,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +98,18 @@ def model(files):
 
 def test_it_learns_and_reports(model, files):
     report = model.report
-    assert report["metrics"]["accuracy"] == 1.0 and set(report["metrics"]) == {"accuracy", "f1", "calibration_error"}
-    assert report["baseline"]["name"] in ("bag of words", "most frequent") and report["baseline"]["metrics"]["accuracy"] >= 0.5
-    assert report["notes"][-1].startswith("2 labels: 'bad'") or any(note.startswith("2 labels: ") for note in report["notes"])
+    assert report["metrics"]["accuracy"] == 1.0 and set(report["metrics"]) == {
+        "accuracy",
+        "f1",
+        "calibration_error",
+    }
+    assert (
+        report["baseline"]["name"] in ("bag of words", "most frequent")
+        and report["baseline"]["metrics"]["accuracy"] >= 0.5
+    )
+    assert report["notes"][-1].startswith("2 labels: 'bad'") or any(
+        note.startswith("2 labels: ") for note in report["notes"]
+    )
     assert {"answers", "confidence", "right"} == set(report["details"]["calibration_error"])
     assert (files["folder"] / "run" / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert report["examples"][0].keys() == {"text", "label", "prediction"}
@@ -81,7 +119,9 @@ def test_it_learns_and_reports(model, files):
 def test_saved_and_loaded_it_answers_the_same(model, files):
     texts = ["a fine film", "dull and cold", "unheard words", ""]
     again = package.load(files["folder"] / "run")
-    assert [vars(each) for each in again.predictions(texts)] == [vars(each) for each in model.predictions(texts)]
+    assert [vars(each) for each in again.predictions(texts)] == [
+        vars(each) for each in model.predictions(texts)
+    ]
     assert again.predict(texts)[:2] == ["good", "bad"]
     assert again.evaluate([files["test"]])["metrics"] == model.report["metrics"]
 
@@ -89,10 +129,14 @@ def test_saved_and_loaded_it_answers_the_same(model, files):
 def test_answers(model):
     fine, unknown, empty = model.predictions(["a fine film", "zz yy", ""])
     assert sum(fine.details["probabilities"].values()) == pytest.approx(1)
-    assert fine.details["log_probability"] == pytest.approx(np.log(fine.details["probabilities"]["good"]))
+    assert fine.details["log_probability"] == pytest.approx(
+        np.log(fine.details["probabilities"]["good"])
+    )
     assert unknown.details["unknown"] == 1.0 and "unknown" not in fine.details
     assert empty.text in ("good", "bad")
-    assert model.score([("a fine film", "good")])[0] == pytest.approx(fine.details["log_probability"])
+    assert model.score([("a fine film", "good")])[0] == pytest.approx(
+        fine.details["log_probability"]
+    )
     assert model.score([("a fine film", "other")]) == [-np.inf]
     assert model.stream()("a fine film") == "good"
 
@@ -111,7 +155,9 @@ def test_verify(model, files, capsys):
 
 def test_on_the_command_line(model, files, capsys, monkeypatch):
     run = str(files["folder"] / "run")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"a fine film\n\ndull\n"))))
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"a fine film\n\ndull\n")))
+    )
     assert main(["predict", run]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert main(["predict", run, files["test"], "--json"]) == 0
@@ -133,14 +179,18 @@ def test_unseen_labels_are_counted_and_said(model, files, tmp_path, capsys):
     assert result["metrics"]["accuracy"] <= 2 / 3 and result["metrics"]["f1"] < 0.7
 
 
-@pytest.mark.parametrize("name", ["gru", "rnn", "convolution", "feedforward", "most-frequent", "bag-of-words"])
+@pytest.mark.parametrize(
+    "name", ["gru", "rnn", "convolution", "feedforward", "most-frequent", "bag-of-words"]
+)
 def test_every_model(files, tmp_path, name):
     if name == "bag-of-words":
         pytest.importorskip("sklearn")
     trained = train(files["train"], files["test"], tmp_path, model=name)
     again = package.load(tmp_path / "run")
     assert again.evaluate([files["test"]])["metrics"] == trained.report["metrics"]
-    assert trained.report["metrics"]["accuracy"] >= (0.5 if name in ("most-frequent", "feedforward") else 0.9)
+    assert trained.report["metrics"]["accuracy"] >= (
+        0.5 if name in ("most-frequent", "feedforward") else 0.9
+    )
     assert len(again.predict(["", "a", "fine " * 50])) == 3
     assert trained.task.model == ("recurrent" if name in ("gru", "rnn") else name)
 
@@ -180,8 +230,14 @@ def test_several_labels(tmp_path):
     assert model.report["metrics"]["f1"] > 0.9
     assert set(model.predict(["a fine dull one"])[0].split(";")) == {"good", "bad"}
     assert model.predict(["a film"]) == [""]
-    assert set(package.load(tmp_path / "run", threshold=0.0).predict(["a film"])[0].split(";")) == {"good", "bad", "odd"}
-    both = model.score([("a fine dull one", "good;bad"), ("a fine dull one", "good"), ("a film", "unheard")])
+    assert set(package.load(tmp_path / "run", threshold=0.0).predict(["a film"])[0].split(";")) == {
+        "good",
+        "bad",
+        "odd",
+    }
+    both = model.score(
+        [("a fine dull one", "good;bad"), ("a fine dull one", "good"), ("a film", "unheard")]
+    )
     assert both[0] > both[1] and both[2] == -np.inf
 
 
@@ -190,7 +246,9 @@ def test_grades(tmp_path):
     path = toy(tmp_path / "train.tsv", kinds=("good", "bad", "odd"), label=stars.__getitem__)
     model = train(path, path, tmp_path, ordinal=True, dev_metric="mae", epochs=40.0)
     assert model.task.labels.tokens == ["1", "2.5", "10"]
-    assert model.report["metrics"]["mae"] < 1 and model.predict(["a great film", "a poor film"]) == ["10", "1"]
+    assert model.report["metrics"]["mae"] < 1 and model.predict(
+        ["a great film", "a poor film"]
+    ) == ["10", "1"]
 
 
 @pytest.mark.parametrize("unit", ["character", "subword"])
@@ -202,25 +260,43 @@ def test_units(tmp_path, unit):
 
 def test_pretrained_vectors_stay_frozen_when_resumed(files, tmp_path):
     (tmp_path / "vectors.txt").write_text("▁fine 1 0 0\nfine 1 0 0\ndull 0 1 0\n")
-    settings = {**TINY, "embeddings": str(tmp_path / "vectors.txt"), "freeze_embeddings": True, "epochs": 1.0}
+    settings = {
+        **TINY,
+        "embeddings": str(tmp_path / "vectors.txt"),
+        "freeze_embeddings": True,
+        "epochs": 1.0,
+    }
     settings.pop("embedding_size")
-    model = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), **settings)
+    model = package.train(
+        "classification", train=[files["train"]], out=str(tmp_path / "run"), **settings
+    )
     weight = model.network.embedding.weight
     assert model.task.embedding_size == 3 and not weight.requires_grad
     assert weight[model.task.units.encode("fine")[0]].tolist() == [1, 0, 0]
-    again = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), resume=True, **{**settings, "epochs": 2.0})
+    again = package.train(
+        "classification",
+        train=[files["train"]],
+        out=str(tmp_path / "run"),
+        resume=True,
+        **{**settings, "epochs": 2.0},
+    )
     assert (again.network.embedding.weight == weight).all()
 
 
 def test_a_text_is_cut_where_it_is_said():
-    cut = {kind: shortened(Classification(maximum_tokens=3, cut=kind), [1, 2, 3, 4, 5]) for kind in ("end", "start", "middle")}
+    cut = {
+        kind: shortened(Classification(maximum_tokens=3, cut=kind), [1, 2, 3, 4, 5])
+        for kind in ("end", "start", "middle")
+    }
     assert cut == {"end": [1, 2, 3], "start": [3, 4, 5], "middle": [1, 2, 5]}
     assert shortened(Classification(maximum_tokens=5), [1, 2]) == [1, 2]
 
 
 def test_how_many_texts_are_cut_is_said():
     task = Classification(maximum_tokens=2, cut="start")
-    task.fit([Labelled("far too long", "a"), Labelled("incomprehensible", "b"), Labelled("a b c", "b")])
+    task.fit(
+        [Labelled("far too long", "a"), Labelled("incomprehensible", "b"), Labelled("a b c", "b")]
+    )
     assert "2 texts longer than --maximum-tokens 2: the start is left out" in task.notices
 
 
@@ -232,7 +308,9 @@ def test_class_weights():
         task = Classification(class_weights=kind, minimum_count=1)
         task.fit(records)
         weights[kind] = task.weights
-        assert np.mean([task.weights[task.labels.number(label)] for label in labels]) == pytest.approx(1)
+        assert np.mean(
+            [task.weights[task.labels.number(label)] for label in labels]
+        ) == pytest.approx(1)
     assert weights["none"] == [1, 1]
     assert weights["balanced"][1] / weights["balanced"][0] == pytest.approx(9)
     assert weights["root"][1] / weights["root"][0] == pytest.approx(3)
@@ -240,13 +318,23 @@ def test_class_weights():
 
 def test_without_scikit_learn_the_report_says_so(files, tmp_path, monkeypatch):
     monkeypatch.setattr(bag_of_words, "available", lambda: False)
-    report = package.train("classification", train=[files["train"]], out=str(tmp_path / "run"), **{**TINY, "epochs": 1.0}).report
+    report = package.train(
+        "classification",
+        train=[files["train"]],
+        out=str(tmp_path / "run"),
+        **{**TINY, "epochs": 1.0},
+    ).report
     assert report["baseline"]["name"] == "most frequent"
-    assert "baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words" in report["notes"]
+    assert (
+        "baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words"
+        in report["notes"]
+    )
 
 
 def test_wrong_inputs_from_python(model, files):
-    with pytest.raises(InputError, match="the input: a series of numbers, but the model was trained on texts"):
+    with pytest.raises(
+        InputError, match="the input: a series of numbers, but the model was trained on texts"
+    ):
         model.predict([[[1.0], [2.0]]])
     with pytest.raises(InputError, match="the input: no label whose probability could be told"):
         model.score(["a fine film"])
@@ -256,58 +344,107 @@ def test_members_are_trained_side_by_side_and_answer_together(files):
     model = train(files["train"], files["test"], files["folder"] / "members", members=3)
     assert len(model.network.models) == 3 and model.report["metrics"]["accuracy"] > 0.9
     again = package.load(files["folder"] / "members" / "run")
-    assert again.predictions(["a fine film"])[0].details == model.predictions(["a fine film"])[0].details
+    assert (
+        again.predictions(["a fine film"])[0].details
+        == model.predictions(["a fine film"])[0].details
+    )
     whole = probabilities(model.task, model.network, [Labelled("a fine film", "")])
-    alone = [probabilities(model.task, member, [Labelled("a fine film", "")]) for member in model.network.models]
+    alone = [
+        probabilities(model.task, member, [Labelled("a fine film", "")])
+        for member in model.network.models
+    ]
     np.testing.assert_allclose(whole, np.mean(alone, 0), atol=1e-6)
 
 
 def test_small_texts_are_learned_by_several_networks(files):
-    tasks = {name: Classification(**settings) for name, settings in {
-        "words": {}, "characters": {"unit": "character"}, "convolution": {"model": "convolution"}, "plain": {"characters": "none"}}.items()}
+    tasks = {
+        name: Classification(**settings)
+        for name, settings in {
+            "words": {},
+            "characters": {"unit": "character"},
+            "convolution": {"model": "convolution"},
+            "plain": {"characters": "none"},
+        }.items()
+    }
     for task in tasks.values():
         task.fit(task.read([files["train"]], training=True))
-    assert {name: task.members for name, task in tasks.items()} == {"words": 4, "characters": 1, "convolution": 1, "plain": 1}
+    assert {name: task.members for name, task in tasks.items()} == {
+        "words": 4,
+        "characters": 1,
+        "convolution": 1,
+        "plain": 1,
+    }
 
 
 def test_unknown_words_are_told_apart_by_their_letters(files):
     task = Classification(hidden_size=8, embedding_size=4, members=1, dropout=0.0, word_dropout=0.0)
     task.fit(task.read([files["train"]], training=True))
     network = task.network().eval()
-    first, second = (probabilities(task, network, [Labelled(text, "")]) for text in ("warmer", "colder"))
-    assert task.units.encode("warmer") == task.units.encode("colder") and not np.allclose(first, second)
+    first, second = (
+        probabilities(task, network, [Labelled(text, "")]) for text in ("warmer", "colder")
+    )
+    assert task.units.encode("warmer") == task.units.encode("colder") and not np.allclose(
+        first, second
+    )
     plain = Classification(hidden_size=8, embedding_size=4, characters="none")
     plain.fit(plain.read([files["train"]], training=True))
     network = plain.network().eval()
-    first, second = (probabilities(plain, network, [Labelled(text, "")]) for text in ("warmer", "colder"))
+    first, second = (
+        probabilities(plain, network, [Labelled(text, "")]) for text in ("warmer", "colder")
+    )
     np.testing.assert_allclose(first, second)
 
 
 def test_few_series_are_learned_in_parts_by_several_networks(files):
-    tasks = {name: Classification(**settings) for name, settings in {
-        "few": {}, "cell": {"model": "gru"}, "whole": {"crop": 1.0}, "last": {"pooling": "last"}, "convolution": {"model": "convolution"},
-        "feedforward": {"model": "feedforward"}}.items()}
+    tasks = {
+        name: Classification(**settings)
+        for name, settings in {
+            "few": {},
+            "cell": {"model": "gru"},
+            "whole": {"crop": 1.0},
+            "last": {"pooling": "last"},
+            "convolution": {"model": "convolution"},
+            "feedforward": {"model": "feedforward"},
+        }.items()
+    }
     for task in tasks.values():
         task.fit(task.read([files["series"]], training=True))
     assert {name: (task.crop, task.members, task.varies) for name, task in tasks.items()} == {
-        "few": (0.5, 4, True), "cell": (0.5, 4, True), "whole": (1.0, 4, False), "last": (1.0, 4, False), "convolution": (0.5, 1, True),
-        "feedforward": (1.0, 1, False)}
+        "few": (0.5, 4, True),
+        "cell": (0.5, 4, True),
+        "whole": (1.0, 4, False),
+        "last": (1.0, 4, False),
+        "convolution": (0.5, 1, True),
+        "feedforward": (1.0, 1, False),
+    }
     assert "a random part of each, half of it at least" in tasks["few"].notices[-1]
     record = Labelled(np.arange(40.0).reshape(20, 2), "rising")
     whole = tasks["few"].encode(record).inputs
     parts = [tasks["few"].encode(record, draw=draw).inputs for draw in range(50)]
     assert {len(part) for part in parts} == set(range(10, 21))
-    assert all(any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part))) for part in parts)
+    assert all(
+        any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part)))
+        for part in parts
+    )
     assert len(some_part(np.zeros((1, 2)), 0, 0.5)) == 1
-    assert {tuple(some_part(list(range(5)), seed, 3.0)) for seed in range(30)} == {(0, 1, 2), (1, 2, 3), (2, 3, 4)}
+    assert {tuple(some_part(list(range(5)), seed, 3.0)) for seed in range(30)} == {
+        (0, 1, 2),
+        (1, 2, 3),
+        (2, 3, 4),
+    }
     assert some_part([1, 2], 0, 3.0) == [1, 2]
-    with pytest.raises(InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"):
+    with pytest.raises(
+        InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"
+    ):
         Classification(crop=2.5)
 
 
 @pytest.mark.parametrize("unit", ["word", "character"])
 def test_texts_may_be_learned_in_parts_too(files, unit):
-    tasks = {crop: Classification(unit=unit, crop=crop, members=1, minimum_count=1) for crop in (None, 0.3)}
+    tasks = {
+        crop: Classification(unit=unit, crop=crop, members=1, minimum_count=1)
+        for crop in (None, 0.3)
+    }
     record = Labelled("a film and the one it great film dull", "good")
     for task in tasks.values():
         task.fit([record, Labelled("cold", "bad")])
@@ -317,22 +454,54 @@ def test_texts_may_be_learned_in_parts_too(files, unit):
     for draw in range(20):
         part = tasks[0.3].encode(record, draw=draw)
         size = len(part.inputs)
-        assert 0.3 * len(whole.inputs) - 0.5 <= size <= len(whole.inputs) and part.targets == whole.targets
-        starts = [start for start in range(len(whole.inputs) - size + 1) if (whole.inputs[start : start + size] == part.inputs).all()]
+        assert (
+            0.3 * len(whole.inputs) - 0.5 <= size <= len(whole.inputs)
+            and part.targets == whole.targets
+        )
+        starts = [
+            start
+            for start in range(len(whole.inputs) - size + 1)
+            if (whole.inputs[start : start + size] == part.inputs).all()
+        ]
         assert starts
-        assert unit == "character" or any(part.spellings == whole.spellings[start : start + size] for start in starts)
+        assert unit == "character" or any(
+            part.spellings == whole.spellings[start : start + size] for start in starts
+        )
 
 
 def test_defaults_suit_the_unit():
     def made(**settings):
-        plan = make_plan("classification", train=["a"], dev=[], test=[], recipe=None, time_limit=None, seed=1, device="cpu",
-                         settings=settings)
+        plan = make_plan(
+            "classification",
+            train=["a"],
+            dev=[],
+            test=[],
+            recipe=None,
+            time_limit=None,
+            seed=1,
+            device="cpu",
+            settings=settings,
+        )
         task, training = plan.build_task(), plan.build_options()
-        return task.embedding_size, task.dropout, task.input_dropout, training.learning_rate, training.weight_decay, training.batch_size
+        return (
+            task.embedding_size,
+            task.dropout,
+            task.input_dropout,
+            training.learning_rate,
+            training.weight_decay,
+            training.batch_size,
+        )
 
     assert made() == made(unit="subword") == (300, 0.5, None, 0.002, 0.3, 32)
     assert made(unit="character") == (64, 0.3, 0.1, 0.005, 0.01, 64)
-    assert made(unit="character", weight_decay=0.2, dropout=0.5, batch_size=8) == (64, 0.5, 0.1, 0.005, 0.2, 8)
+    assert made(unit="character", weight_decay=0.2, dropout=0.5, batch_size=8) == (
+        64,
+        0.5,
+        0.1,
+        0.005,
+        0.2,
+        8,
+    )
     assert made(unit="character", optimizer="sgd") == (64, 0.3, 0.1, None, None, 64)
 
 

@@ -15,13 +15,28 @@ from ostinato.tasks.dialogue.replies import Retrieval
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dialogue")
-    return ostinato.train("dialogue", out=folder / "run", hidden_size=16, embedding_size=8, vocabulary_size=300, epochs=0.1,
-                          turns=3, tensorboard=False)
+    return ostinato.train(
+        "dialogue",
+        out=folder / "run",
+        hidden_size=16,
+        embedding_size=8,
+        vocabulary_size=300,
+        epochs=0.1,
+        turns=3,
+        tensorboard=False,
+    )
 
 
 def test_every_turn_answers_those_before_it():
-    assert list(Dialogue(turns=2).pairs(["a", "b", "c", "d"])) == [Pair("a", "b"), Pair("a ¶ b", "c"), Pair("b ¶ c", "d")]
-    assert list(Dialogue(turns=9, replies="second").pairs(["a", "b", "c", "d"])) == [Pair("a", "b"), Pair("a ¶ b ¶ c", "d")]
+    assert list(Dialogue(turns=2).pairs(["a", "b", "c", "d"])) == [
+        Pair("a", "b"),
+        Pair("a ¶ b", "c"),
+        Pair("b ¶ c", "d"),
+    ]
+    assert list(Dialogue(turns=9, replies="second").pairs(["a", "b", "c", "d"])) == [
+        Pair("a", "b"),
+        Pair("a ¶ b ¶ c", "d"),
+    ]
     assert list(Dialogue().pairs(["a"])) == []
 
 
@@ -38,7 +53,12 @@ def test_what_is_to_be_answered(tmp_path):
     (tmp_path / "b.tsv").write_text("utterance\treply\na\tb\nc\t\n")
     (tmp_path / "c.txt").write_text("a\n\nb\n")
     task = Dialogue(turns=2)
-    sources = [record.source for record in task.read_inputs([str(tmp_path / name) for name in ("a.jsonl", "b.tsv", "c.txt")])]
+    sources = [
+        record.source
+        for record in task.read_inputs(
+            [str(tmp_path / name) for name in ("a.jsonl", "b.tsv", "c.txt")]
+        )
+    ]
     assert sources == ["a ¶ b", "d", "a", "c", "a", "", "b"]
 
 
@@ -71,7 +91,11 @@ def test_at_a_terminal(monkeypatch, capsys):
 
 
 def test_the_nearest_utterance(model):
-    pairs = [Pair("who are you", "A robot."), Pair("what is the time", "Late."), Pair("what is love", "Chemistry.")]
+    pairs = [
+        Pair("who are you", "A robot."),
+        Pair("what is the time", "Late."),
+        Pair("what is love", "Chemistry."),
+    ]
     baseline = Retrieval.fit(pairs, model.task.target)
     assert baseline.answer("And who are YOU?") == "A robot."
     assert baseline.answer("the time, please") == "Late."

@@ -34,8 +34,12 @@ NOUNS, VERBS = ["king", "queen", "fool", "knight"], ["sees", "loves", "fights", 
 
 def verses(count: int, seed: int = 0) -> list[str]:
     chance = random.Random(seed)
-    return [f"the {chance.choice(NOUNS)} {chance.choice(VERBS)} the {chance.choice(NOUNS)}," if chance.random() < 0.9 else ""
-            for _ in range(count)]
+    return [
+        f"the {chance.choice(NOUNS)} {chance.choice(VERBS)} the {chance.choice(NOUNS)},"
+        if chance.random() < 0.9
+        else ""
+        for _ in range(count)
+    ]
 
 
 def write(path: Path, lines: list[str]) -> str:
@@ -56,6 +60,7 @@ def network(made: Language, seed: int = 0):
 
 
 # scores
+
 
 @pytest.mark.parametrize("model", ["lstm", "kneser-ney", "hmm"])
 @pytest.mark.parametrize("unit", UNITS)
@@ -82,7 +87,9 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
     counts = made.counts_of(network_, corpus)
     assert sum(total for total, _ in counts["perplexity"]) == pytest.approx(sum(by_hand), rel=1e-5)
     assert sum(size for _, size in counts["perplexity"]) == len(numbers)
-    assert sum(size for _, size in counts["bits_per_character"]) == sum(len(line.text) + 1 for line in corpus)
+    assert sum(size for _, size in counts["bits_per_character"]) == sum(
+        len(line.text) + 1 for line in corpus
+    )
     assert len(counts["perplexity"]) == 60
 
 
@@ -91,8 +98,18 @@ def test_parts_that_are_read_side_by_side_hardly_differ():
     model = network(made)
     numbers = made.encoded(Corpus.of(verses(100))).numbers
     one = sum(each.sum() for _, each in losses_of(model, numbers, first=made.line_end))
-    places = np.concatenate([places for places, _ in losses_of(model, numbers, first=made.line_end, rows=7, context=50, steps=13)])
-    several = sum(each.sum() for _, each in losses_of(model, numbers, first=made.line_end, rows=7, context=50, steps=13))
+    places = np.concatenate(
+        [
+            places
+            for places, _ in losses_of(
+                model, numbers, first=made.line_end, rows=7, context=50, steps=13
+            )
+        ]
+    )
+    several = sum(
+        each.sum()
+        for _, each in losses_of(model, numbers, first=made.line_end, rows=7, context=50, steps=13)
+    )
     assert sorted(places) == list(range(len(numbers)))
     assert several == pytest.approx(one, rel=1e-4)
 
@@ -100,7 +117,10 @@ def test_parts_that_are_read_side_by_side_hardly_differ():
 @pytest.mark.parametrize("unit", UNITS)
 def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     """A text on disk and packed, encoded into a memory map, trains to the same bits as one in memory."""
-    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
+    train, dev = (
+        write(tmp_path / "train.txt", verses(300)),
+        write(tmp_path / "dev.txt", verses(30, seed=2)),
+    )
     (tmp_path / "train.txt.gz").write_bytes(gzip.compress(Path(train).read_bytes()))
     size = {"vocabulary_size": 60} if unit == "subword" else {}
     settings = {**SMALL, "unit": unit, "epochs": 1.0, "batch_size": 4, "chunk": 10, **size}
@@ -108,8 +128,12 @@ def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     monkeypatch.setitem(Corpus.read.__func__.__kwdefaults__, "in_memory", 256)
     monkeypatch.setitem(store.__kwdefaults__, "in_memory", 256)
     assert isinstance(task(unit).encoded(Corpus.read([train])).numbers, np.memmap)
-    streamed = package.train("language", train=f"{train}.gz", dev=dev, out=tmp_path / "streamed", **settings)
-    assert (tmp_path / "memory/model.safetensors").read_bytes() == (tmp_path / "streamed/model.safetensors").read_bytes()
+    streamed = package.train(
+        "language", train=f"{train}.gz", dev=dev, out=tmp_path / "streamed", **settings
+    )
+    assert (tmp_path / "memory/model.safetensors").read_bytes() == (
+        tmp_path / "streamed/model.safetensors"
+    ).read_bytes()
     assert whole.report["metrics"] == streamed.report["metrics"]
 
 
@@ -121,37 +145,67 @@ def test_a_line_is_scored_by_itself():
     for line, score in zip(lines, scores, strict=True):
         counts = made.counts_of(model, Corpus.of([line]))["perplexity"]
         assert -sum(total for total, _ in counts) == pytest.approx(score, abs=1e-3)
-    assert made.log_probabilities(model, Corpus.of([Line("the ", ended=False), Line("king")])) == pytest.approx(scores[:1], abs=1e-4)
+    assert made.log_probabilities(
+        model, Corpus.of([Line("the ", ended=False), Line("king")])
+    ) == pytest.approx(scores[:1], abs=1e-4)
 
 
 def test_lines_and_what_ends_them():
     assert task("word").encode(Line("the king")).targets.tolist()[-1] == EOS
     characters = task("character")
-    assert characters.units.decode(characters.encode(Line("the king")).targets.tolist()) == "the king\n"
+    assert (
+        characters.units.decode(characters.encode(Line("the king")).targets.tolist())
+        == "the king\n"
+    )
     assert characters.encode(Line("the king")).inputs[0] == characters.line_end
     assert len(characters.numbers(Line("the ", ended=False))) == 4
 
 
-@pytest.mark.parametrize(("lines", "tokenized"), [(["well , is it ?"] * 5, True), (["Well, is it?"] * 5, False), (["no marks"], True)])
+@pytest.mark.parametrize(
+    ("lines", "tokenized"),
+    [(["well , is it ?"] * 5, True), (["Well, is it?"] * 5, False), (["no marks"], True)],
+)
 def test_whether_words_stand_apart_from_marks(lines, tokenized):
     assert is_tokenized(Corpus.of(lines)) == tokenized
 
 
 # training
 
+
 def test_resumed_is_never_stopped(tmp_path):
     """The carried state, the dropout and the place in the text come back to the bit."""
-    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
-    settings = {**SMALL, "train": train, "dev": dev, "batch_size": 4, "chunk": 10, "dropout": 0.3, "weight_drop": 0.2, "vary_chunk": True,
-                "schedule": "constant", "optimizer": "asgd", "average_patience": 0, "evaluate_every": 0.25, "clip_norm": 0.5}
+    train, dev = (
+        write(tmp_path / "train.txt", verses(300)),
+        write(tmp_path / "dev.txt", verses(30, seed=2)),
+    )
+    settings = {
+        **SMALL,
+        "train": train,
+        "dev": dev,
+        "batch_size": 4,
+        "chunk": 10,
+        "dropout": 0.3,
+        "weight_drop": 0.2,
+        "vary_chunk": True,
+        "schedule": "constant",
+        "optimizer": "asgd",
+        "average_patience": 0,
+        "evaluate_every": 0.25,
+        "clip_norm": 0.5,
+    }
     package.train("language", out=tmp_path / "whole", epochs=1.6, **settings)
     package.train("language", out=tmp_path / "parts", epochs=0.7, **settings)
     package.train("language", out=tmp_path / "parts", epochs=1.6, resume=True, **settings)
-    assert (tmp_path / "whole/model.safetensors").read_bytes() == (tmp_path / "parts/model.safetensors").read_bytes()
+    assert (tmp_path / "whole/model.safetensors").read_bytes() == (
+        tmp_path / "parts/model.safetensors"
+    ).read_bytes()
 
 
 def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tmp_path):
-    train, test = write(tmp_path / "train.txt", verses(600)), write(tmp_path / "test.txt", verses(80, seed=5))
+    train, test = (
+        write(tmp_path / "train.txt", verses(600)),
+        write(tmp_path / "test.txt", verses(80, seed=5)),
+    )
     settings = {**SMALL, "hidden_size": 64, "epochs": 8.0, "batch_size": 4}
     model = package.train("language", train=train, test=test, out=tmp_path / "run", **settings)
     characters = sum(len(line) + 1 for line in verses(80, seed=5)) / 80
@@ -159,49 +213,109 @@ def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tm
     assert best < model.report["metrics"]["bits_per_character"] < 2 * best
     assert model.report["baseline"]["name"] == "Kneser-Ney 8-gram"
     assert model.report["baseline"]["simpler"][0]["name"] == "unigram"
-    assert model.report["metrics"]["perplexity"] < model.report["baseline"]["simpler"][0]["metrics"]["perplexity"]
+    assert (
+        model.report["metrics"]["perplexity"]
+        < model.report["baseline"]["simpler"][0]["metrics"]["perplexity"]
+    )
     text = model.generate(prompt="the ", length=300, seed=3, temperature=0.5)[0]
     words = text.replace(",", "").split()
     assert sum(word in ("the", *NOUNS, *VERBS) for word in words) > 0.8 * len(words)
     assert model.predict(["the ki", "the queen lov"])[1].startswith("es the ")
     loaded = package.load(tmp_path / "run", suggest=2)
-    assert loaded.predict(["the king lo", "the ki"]) == [loaded.predict(["the king lo"])[0], loaded.predict(["the ki"])[0]]
+    assert loaded.predict(["the king lo", "the ki"]) == [
+        loaded.predict(["the king lo"])[0],
+        loaded.predict(["the ki"])[0],
+    ]
     assert loaded.predict(["the king lo"])[0].split("\t")[0] == "loves"
     assert set(loaded.predict(["the k"])[0].split("\t")) == {"king", "knight"}
     assert loaded.evaluate([test])["metrics"] == model.report["metrics"]
-    assert loaded.task.overlap(Corpus.of(["x" * 50, "y" * 50]), Corpus.of(["y" * 50, "short"])) == 0.5
+    assert (
+        loaded.task.overlap(Corpus.of(["x" * 50, "y" * 50]), Corpus.of(["y" * 50, "short"])) == 0.5
+    )
 
 
 @pytest.mark.parametrize("model", ["kneser-ney", "unigram", "hmm"])
 def test_counting_is_a_model_too(model, tmp_path):
-    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
-    made = package.train("language", train=train, dev=dev, out=tmp_path / "run", model=model, unit="word", **SMALL)
+    train, dev = (
+        write(tmp_path / "train.txt", verses(300)),
+        write(tmp_path / "dev.txt", verses(30, seed=2)),
+    )
+    made = package.train(
+        "language", train=train, dev=dev, out=tmp_path / "run", model=model, unit="word", **SMALL
+    )
     baseline = made.report["baseline"]
-    beside = {"kneser-ney": baseline["metrics"], "unigram": baseline["simpler"][0]["metrics"], "hmm": made.report["metrics"]}[model]
+    beside = {
+        "kneser-ney": baseline["metrics"],
+        "unigram": baseline["simpler"][0]["metrics"],
+        "hmm": made.report["metrics"],
+    }[model]
     assert made.report["metrics"] == pytest.approx(beside, rel=1e-5)
-    assert made.report["metrics"]["perplexity"] < 1.01 * baseline["simpler"][0]["metrics"]["perplexity"]
+    assert (
+        made.report["metrics"]["perplexity"]
+        < 1.01 * baseline["simpler"][0]["metrics"]["perplexity"]
+    )
     loaded = package.load(tmp_path / "run")
     assert loaded.evaluate([dev])["metrics"] == made.report["metrics"]
     assert loaded.generate(length=5, seed=1) == made.generate(length=5, seed=1)
-    lines = ["the king loves the queen,", "the king", "", "and the knight loves the queen, and the king"]
-    assert loaded.score(lines) == pytest.approx([loaded.score([line])[0] for line in lines])  # whatever stands beside it
+    lines = [
+        "the king loves the queen,",
+        "the king",
+        "",
+        "and the knight loves the queen, and the king",
+    ]
+    assert loaded.score(lines) == pytest.approx(
+        [loaded.score([line])[0] for line in lines]
+    )  # whatever stands beside it
 
 
 def test_an_ensemble_and_the_baseline_answer_together(tmp_path):
-    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
-    runs = [package.train("language", train=train, dev=dev, out=tmp_path / str(seed), seed=seed, epochs=2.0, batch_size=4, **SMALL)
-            for seed in (1, 2)]
+    train, dev = (
+        write(tmp_path / "train.txt", verses(300)),
+        write(tmp_path / "dev.txt", verses(30, seed=2)),
+    )
+    runs = [
+        package.train(
+            "language",
+            train=train,
+            dev=dev,
+            out=tmp_path / str(seed),
+            seed=seed,
+            epochs=2.0,
+            batch_size=4,
+            **SMALL,
+        )
+        for seed in (1, 2)
+    ]
     both = package.load(f"{tmp_path}/1,{tmp_path}/2")
-    assert both.evaluate([dev])["metrics"]["perplexity"] < max(run.report["metrics"]["perplexity"] for run in runs)
+    assert both.evaluate([dev])["metrics"]["perplexity"] < max(
+        run.report["metrics"]["perplexity"] for run in runs
+    )
     assert len(both.generate(length=10)[0]) == 10
 
 
 def test_a_network_and_an_n_gram_answer_together(tmp_path):
     """In either order the mean of their probabilities, which is never less than half the better one's."""
-    train, dev = write(tmp_path / "train.txt", verses(300)), write(tmp_path / "dev.txt", verses(30, seed=2))
-    runs = [package.train("language", train=train, dev=dev, out=tmp_path / model, model=model, epochs=2.0, batch_size=4, **SMALL)
-            for model in ("gru", "kneser-ney")]
-    both, turned = (package.load(f"{tmp_path}/{one},{tmp_path}/{other}") for one, other in [("gru", "kneser-ney"), ("kneser-ney", "gru")])
+    train, dev = (
+        write(tmp_path / "train.txt", verses(300)),
+        write(tmp_path / "dev.txt", verses(30, seed=2)),
+    )
+    runs = [
+        package.train(
+            "language",
+            train=train,
+            dev=dev,
+            out=tmp_path / model,
+            model=model,
+            epochs=2.0,
+            batch_size=4,
+            **SMALL,
+        )
+        for model in ("gru", "kneser-ney")
+    ]
+    both, turned = (
+        package.load(f"{tmp_path}/{one},{tmp_path}/{other}")
+        for one, other in [("gru", "kneser-ney"), ("kneser-ney", "gru")]
+    )
     found = both.evaluate([dev])["metrics"]["perplexity"]
     assert found == pytest.approx(turned.evaluate([dev])["metrics"]["perplexity"], rel=1e-5)
     alone = [run.report["metrics"]["perplexity"] for run in runs]
@@ -212,8 +326,10 @@ def test_a_network_and_an_n_gram_answer_together(tmp_path):
     assert both.generate(length=10, seed=1) == both.generate(length=10, seed=1)
 
 
-@pytest.mark.parametrize("recipe", ["zaremba2014-small", "zaremba2014-medium", "zaremba2014-large", "awd-lstm", "char-rnn",
-                                    "ptb"])
+@pytest.mark.parametrize(
+    "recipe",
+    ["zaremba2014-small", "zaremba2014-medium", "zaremba2014-large", "awd-lstm", "char-rnn", "ptb"],
+)
 def test_its_recipes_train(recipe, tmp_path):
     assert recipe in names()
     train = write(tmp_path / "train.txt", verses(400))
@@ -224,6 +340,7 @@ def test_its_recipes_train(recipe, tmp_path):
 
 # generating
 
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_greedy_and_beam_are_brute_force(unit):
     made = task(unit, vocabulary_size=30 if unit == "subword" else None)
@@ -232,14 +349,22 @@ def test_greedy_and_beam_are_brute_force(unit):
     scores = {}
     start = torch.tensor([made.prompt("the")])
     for text in itertools.product(allowed, repeat=2):
-        losses, _ = model.losses(torch.cat([start, torch.tensor([text[:1]])], 1), torch.cat([start[:, 1:], torch.tensor([text])], 1),
-                                 model.start(1))
+        losses, _ = model.losses(
+            torch.cat([start, torch.tensor([text[:1]])], 1),
+            torch.cat([start[:, 1:], torch.tensor([text])], 1),
+            model.start(1),
+        )
         scores[text] = -float(losses[0, -2:].sum())
     best = sorted(scores, key=lambda text: -scores[text])[:3]
     wanted = [made.continued("the", text) for text in best]
     found = list(made.generate(model, Request("the", length=2, beam=len(allowed), samples=3)))
     assert [piece.result for piece in found] == wanted
-    first = max(allowed, key=lambda token: sum(math.exp(score) for text, score in scores.items() if text[0] == token))
+    first = max(
+        allowed,
+        key=lambda token: sum(
+            math.exp(score) for text, score in scores.items() if text[0] == token
+        ),
+    )
     greedy = list(made.generate(model, Request("the", length=1, temperature=0.0)))
     assert greedy[-1].result == made.continued("the", [first])
 
@@ -251,21 +376,37 @@ def test_pieces_are_the_whole_and_follow_from_the_seed(unit):
     pieces = list(made.generate(model, Request("the king", length=40, samples=3, seed=5)))
     for sample in range(3):
         texts = [piece.text for piece in pieces if piece.sample == sample]
-        results = [piece.result for piece in pieces if piece.sample == sample and piece.result is not None]
+        results = [
+            piece.result for piece in pieces if piece.sample == sample and piece.result is not None
+        ]
         assert results == ["".join(texts)]
-    again = [piece.result for piece in made.generate(model, Request("the king", length=40, samples=2, seed=5)) if piece.result]
+    again = [
+        piece.result
+        for piece in made.generate(model, Request("the king", length=40, samples=2, seed=5))
+        if piece.result
+    ]
     assert again == [piece.result for piece in pieces if piece.result][:2]
-    assert again != [piece.result for piece in made.generate(model, Request("the king", length=40, samples=2, seed=6)) if piece.result]
+    assert again != [
+        piece.result
+        for piece in made.generate(model, Request("the king", length=40, samples=2, seed=6))
+        if piece.result
+    ]
 
 
-@pytest.mark.parametrize(("cell", "way"), [("lstm", {}), ("gru", {"top_p": 0.8}), ("rnn", {"top_k": 5, "temperature": 0.7})])
+@pytest.mark.parametrize(
+    ("cell", "way"),
+    [("lstm", {}), ("gru", {"top_p": 0.8}), ("rnn", {"top_k": 5, "temperature": 0.7})],
+)
 def test_one_by_one_and_by_the_reference_it_is_the_same_text(cell, way):
     made = task(cell=cell)
     model = network(made)
 
     def texts(samples):
-        found = {piece.sample: piece.result for piece in made.generate(model, Request("the ", length=150, samples=samples, **way))
-                 if piece.result is not None}
+        found = {
+            piece.sample: piece.result
+            for piece in made.generate(model, Request("the ", length=150, samples=samples, **way))
+            if piece.result is not None
+        }
         return [found[sample] for sample in range(samples)]
 
     together = texts(7)
@@ -281,7 +422,10 @@ def test_smaller_weights_where_there_are_any():
     normed = task(layers=2, residual=True, pre_norm=True)
     assert len(list(normed.generate(network(normed), Request(length=20, samples=3)))) >= 3
     counted = task(model="hmm", weights="bfloat16")
-    with pytest.raises(InputError, match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout"):
+    with pytest.raises(
+        InputError,
+        match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout",
+    ):
         list(counted.generate(network(counted), Request(length=5)))
 
 
@@ -298,7 +442,9 @@ def test_a_cache_takes_part_in_every_answer():
     made.suggest = 2
     assert made.predict(model, prompt)[0].details["suggestions"]
     request = Request("the king loves the fool, the king ", length=30)
-    assert [piece.text for piece in made.generate(model, request)] != [piece.text for piece in plain.generate(model, request)]
+    assert [piece.text for piece in made.generate(model, request)] != [
+        piece.text for piece in plain.generate(model, request)
+    ]
 
 
 def test_counted_models_have_no_cache():
@@ -321,22 +467,30 @@ def test_a_range_leaves_layer_norms_alone():
     model = network(made)
     made.initialise(model)
     norms = [module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)]
-    assert len(norms) == 10 and all((norm.weight == 1).all() and not norm.bias.any() for norm in norms)
+    assert len(norms) == 10 and all(
+        (norm.weight == 1).all() and not norm.bias.any() for norm in norms
+    )
     assert 0 < model.output.weight.abs().max() <= 0.05
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"cache": -1}, "--cache must be at least 0; got -1"), ({"cache": 100_001}, "--cache must be at most 100000; got 100001"),
-    ({"cache_weight": 1.0}, "--cache-weight must be at most 0.99; got 1.0"),
-    ({"cache_sharpness": 1e39}, r"--cache-sharpness must be at most 1000; got 1e\+39"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"cache": -1}, "--cache must be at least 0; got -1"),
+        ({"cache": 100_001}, "--cache must be at most 100000; got 100001"),
+        ({"cache_weight": 1.0}, "--cache-weight must be at most 0.99; got 1.0"),
+        ({"cache_sharpness": 1e39}, r"--cache-sharpness must be at most 1000; got 1e\+39"),
+    ],
+)
 def test_limits_of_the_cache(settings, message):
     with pytest.raises(InputError, match=message):
         build(Language, settings)
 
 
 def test_residual_layers_are_of_one_size():
-    with pytest.raises(InputError, match="--residual needs layers of equal size; leave out --last-size"):
+    with pytest.raises(
+        InputError, match="--residual needs layers of equal size; leave out --last-size"
+    ):
         task(residual=True, layers=2, last_size=5)
 
 
@@ -349,15 +503,26 @@ def test_what_is_continued_reads_as_if_decoded_whole(unit):
             continue
         numbers = made.units.encode(text[cut:])
         assert text[:cut] + made.continued(text[:cut], numbers) == text
-    assert made.continued("", [*made.numbers(Line("the king")), *made.numbers(Line("the fool"))]) == "the king\nthe fool\n"
+    assert (
+        made.continued("", [*made.numbers(Line("the king")), *made.numbers(Line("the fool"))])
+        == "the king\nthe fool\n"
+    )
 
 
 def test_a_stop_ends_a_sample_before_it():
     made = task()
     model = network(made)
-    whole = [piece.result for piece in made.generate(model, Request(length=200, samples=4)) if piece.result]
+    whole = [
+        piece.result
+        for piece in made.generate(model, Request(length=200, samples=4))
+        if piece.result
+    ]
     stop = whole[0][50:53]
-    cut = [piece.result for piece in made.generate(model, Request(length=200, samples=4, stop=stop)) if piece.result is not None]
+    cut = [
+        piece.result
+        for piece in made.generate(model, Request(length=200, samples=4, stop=stop))
+        if piece.result is not None
+    ]
     assert cut == [text.split(stop)[0] for text in whole]
     found = list(made.generate(model, Request(length=10, beam=2, stop=whole[0][0])))
     assert all(whole[0][0] not in piece.text for piece in found)
@@ -368,8 +533,9 @@ def test_a_prompt_may_be_a_file_and_a_length_nothing(tmp_path):
     model = network(made)
     (tmp_path / "prompt.txt").write_text("the king\nthe fool")
     request = Request(str(tmp_path / "prompt.txt"), length=5)
-    assert [each.result for each in made.generate(model, request)][-1] == \
-        [each.result for each in made.generate(model, Request("the king\nthe fool", length=5))][-1]
+    assert [each.result for each in made.generate(model, request)][-1] == [
+        each.result for each in made.generate(model, Request("the king\nthe fool", length=5))
+    ][-1]
     assert [each.result for each in made.generate(model, Request(length=0, samples=2))] == ["", ""]
 
 
@@ -378,19 +544,30 @@ def test_predictions_end_with_the_line_and_suggestions_complete_words():
     model = network(made)
     lines = [Line(text) for text in ("the king", "", "the", "the fool loves")]
     together = made.predict(model, lines)
-    assert [each.text for each in together] == [made.predict(model, [line])[0].text for line in lines]
+    assert [each.text for each in together] == [
+        made.predict(model, [line])[0].text for line in lines
+    ]
     assert all("\n" not in each.text for each in together)
     made.suggest = 3
-    for text, start in [("the k", "k"), ("the ", ""), ("", ""), ("the king lov", "lov"), ("x y zzz", "zzz")]:
+    for text, start in [
+        ("the k", "k"),
+        ("the ", ""),
+        ("", ""),
+        ("the king lov", "lov"),
+        ("x y zzz", "zzz"),
+    ]:
         words = made.predict(model, [Line(text)])[0].details["suggestions"]
         assert all(each["word"].startswith(start) for each in words)
-        assert [each["probability"] for each in words] == sorted((each["probability"] for each in words), reverse=True)
+        assert [each["probability"] for each in words] == sorted(
+            (each["probability"] for each in words), reverse=True
+        )
     assert made.predict(model, [Line("x y zzz")])[0].text == ""
     made.tokenized = True  # where marks stand apart, a mark at the end is complete
     assert half_typed(made, "the king ,") == "" and half_typed(made, "the king lov") == "lov"
 
 
 # what is refused
+
 
 def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
     train = write(tmp_path / "train.txt", verses(100))
@@ -399,17 +576,23 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
     (tmp_path / "short.txt").write_text("the\nking\n")
     (tmp_path / "latin.txt").write_bytes("the king\nthe fool loves a caf\xe9\n".encode("latin-1"))
     (tmp_path / "one.txt").write_text("the king loves the fool")
-    for file, message in [("empty.txt", "empty.txt: no text in it"), ("latin.txt", "latin.txt:2:21: byte 0xe9 is not UTF-8"),
-                          ("short.txt", "fewer than one --chunk of 64; give more text or a smaller --chunk"),
-                          ("one.txt", "the text has one line only: none can be held back; give --dev"), ("none.txt", "no such file")]:
+    for file, message in [
+        ("empty.txt", "empty.txt: no text in it"),
+        ("latin.txt", "latin.txt:2:21: byte 0xe9 is not UTF-8"),
+        ("short.txt", "fewer than one --chunk of 64; give more text or a smaller --chunk"),
+        ("one.txt", "the text has one line only: none can be held back; give --dev"),
+        ("none.txt", "no such file"),
+    ]:
         outcome = ostinato("train", "language", "--train", tmp_path / file, *run)
         assert outcome.status == 2, outcome
         assert message in outcome.err
         assert outcome.err.count("\n") <= 2
     assert ostinato("train", "language", "--train", train, *run, "--unit", "word").status == 0
-    for flags, message in [(["--temperature", "-1"], "--temperature must be 0"),
-                           (["--beam", "2", "--samples", "3"], "--samples 3: a search gives"),
-                           (["--condition", "x"], "has learned no kinds")]:
+    for flags, message in [
+        (["--temperature", "-1"], "--temperature must be 0"),
+        (["--beam", "2", "--samples", "3"], "--samples 3: a search gives"),
+        (["--condition", "x"], "has learned no kinds"),
+    ]:
         outcome = ostinato("generate", tmp_path / "run", *flags)
         assert (outcome.status, message in outcome.err) == (2, True), outcome
     outcome = ostinato("generate", tmp_path / "run", "--prompt", "the kaiser", "--length", "3")
@@ -425,22 +608,59 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
 def test_the_command_line(tmp_path, ostinato, monkeypatch):
     monkeypatch.chdir(tmp_path)
     train = write(tmp_path / "train.txt", verses(300))
-    assert ostinato("train", "language", "--train", train, "--out", "run", "--hidden-size", "8", "--no-tensorboard").status == 0
+    assert (
+        ostinato(
+            "train",
+            "language",
+            "--train",
+            train,
+            "--out",
+            "run",
+            "--hidden-size",
+            "8",
+            "--no-tensorboard",
+        ).status
+        == 0
+    )
     generated = ostinato("generate", "run", "--length", "50", "--samples", "2", "--seed", "4")
-    samples = json.loads(ostinato("generate", "run", "--length", "50", "--samples", "2", "--seed", "4", "--json").out)["samples"]
+    samples = json.loads(
+        ostinato("generate", "run", "--length", "50", "--samples", "2", "--seed", "4", "--json").out
+    )["samples"]
     assert generated.out == f"{samples[0]}\n\n{samples[1]}\n"
     assert ostinato("generate", "run", "--length", "50", "--output", "made.txt").status == 0
     assert Path("made.txt").read_text() == ostinato("generate", "run", "--length", "50").out
     Path("new.txt").write_text("the ki\n\nthe queen ")
     lines = ostinato("predict", "run", "new.txt", "--suggest", "3").out.split("\n")
     assert [len(line.split("\t")) for line in lines] == [3, 3, 3, 1]
-    parsed = [json.loads(line) for line in ostinato("predict", "run", "new.txt", "--suggest", "3", "--json").out.splitlines()]
-    assert [[each["word"] for each in line["suggestions"]] for line in parsed] == [line.split("\t") for line in lines[:3]]
+    parsed = [
+        json.loads(line)
+        for line in ostinato(
+            "predict", "run", "new.txt", "--suggest", "3", "--json"
+        ).out.splitlines()
+    ]
+    assert [[each["word"] for each in line["suggestions"]] for line in parsed] == [
+        line.split("\t") for line in lines[:3]
+    ]
     scores = [float(value) for value in ostinato("score", "run", "new.txt").out.split()]
     assert len(scores) == 3
     result = json.loads(ostinato("evaluate", "run", "new.txt", "--json").out)
     assert set(result["metrics"]) == {"perplexity", "bits_per_character"}
-    assert result["metrics"]["bits_per_character"] == pytest.approx(math.log2(result["metrics"]["perplexity"]))
-    compared = json.loads(ostinato("compare", "language", "--train", train, "--models", "kneser-ney,rnn,gru", "--hidden-size", "8",
-                                   "--epochs", "0.2", "--json").out)  # fmt: skip
+    assert result["metrics"]["bits_per_character"] == pytest.approx(
+        math.log2(result["metrics"]["perplexity"])
+    )
+    compared = json.loads(
+        ostinato(
+            "compare",
+            "language",
+            "--train",
+            train,
+            "--models",
+            "kneser-ney,rnn,gru",
+            "--hidden-size",
+            "8",
+            "--epochs",
+            "0.2",
+            "--json",
+        ).out
+    )
     assert {row["model"] for row in compared["models"]} == {"kneser-ney", "rnn", "gru"}

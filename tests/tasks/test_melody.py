@@ -18,21 +18,36 @@ from ostinato.tasks.melody.baseline import TuneBaseline
 from ostinato.tasks.melody.features import places
 from ostinato.tasks.melody.generation import given_to
 
-TINY = {"hidden_size": 12, "embedding_size": 8, "epochs": 1.0, "tensorboard": False, "overwrite": True}
-CHORDS = [[[60, 64, 67], [60, 64, 67], [59, 62, 67], [60, 64]] * 3, [[62, 65], [62, 65, 69], [], [57, 64]] * 4] * 6
+TINY = {
+    "hidden_size": 12,
+    "embedding_size": 8,
+    "epochs": 1.0,
+    "tensorboard": False,
+    "overwrite": True,
+}
+CHORDS = [
+    [[60, 64, 67], [60, 64, 67], [59, 62, 67], [60, 64]] * 3,
+    [[62, 65], [62, 65, 69], [], [57, 64]] * 4,
+] * 6
 
 
 @pytest.fixture(scope="module")
 def tunes(tmp_path_factory):
-    return ostinato.train("melody", out=tmp_path_factory.mktemp("melody") / "tunes", condition="genre", **TINY)
+    return ostinato.train(
+        "melody", out=tmp_path_factory.mktemp("melody") / "tunes", condition="genre", **TINY
+    )
 
 
 @pytest.fixture(scope="module")
 def chords(tmp_path_factory):
     folder = tmp_path_factory.mktemp("melody")
-    (folder / "chords.json").write_text(json.dumps({"train": CHORDS, "valid": CHORDS[:3], "test": CHORDS[:3]}))
+    (folder / "chords.json").write_text(
+        json.dumps({"train": CHORDS, "valid": CHORDS[:3], "test": CHORDS[:3]})
+    )
     file = str(folder / "chords.json")
-    return ostinato.train("melody", train=[file], dev=[f"{file}:valid"], test=[file], out=folder / "run", **TINY)
+    return ostinato.train(
+        "melody", train=[file], dev=[f"{file}:valid"], test=[file], out=folder / "run", **TINY
+    )
 
 
 def fitted(records, **options):
@@ -47,7 +62,12 @@ def test_what_is_read_and_what_is_predicted():
     example = task.encode(tune)
     assert example.targets.tolist() == [60, 128, 129, 62, END]
     assert [row.nonzero().flatten().tolist() for row in example.inputs] == [
-        [131, 133], [60, 133], [128, 133], [129, 133], [62, 133]]  # the event before, or the beginning; the kind
+        [131, 133],
+        [60, 133],
+        [128, 133],
+        [129, 133],
+        [62, 133],
+    ]  # the event before, or the beginning; the kind
     assert places(task, "4/4", np.arange(3)).shape == (3, 0)
     hidden = [task.encode(tune, draw=draw).inputs[:, 132].any().item() for draw in range(200)]
     assert 0.03 < np.mean(hidden) < 0.2  # training sees some tunes as of no kind
@@ -57,11 +77,18 @@ def test_the_place_in_the_bar():
     tune = Tune((Note(0, 8, 60),), 8, metre="3/4")
     task = fitted([tune, tune._replace(metre="2/4")], steps_per_quarter=1)
     found = [row.nonzero().flatten().tolist() for row in task.encode(tune).inputs[:, 132:]]
-    assert found[:4] == [[0, 4, 5], [1, 4, 5], [2, 4, 5], [0, 4, 6]]  # step of the bar, metre, bar of the phrase
+    assert found[:4] == [
+        [0, 4, 5],
+        [1, 4, 5],
+        [2, 4, 5],
+        [0, 4, 6],
+    ]  # step of the bar, metre, bar of the phrase
     assert places(task, "2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
     assert not places(task, "7/8", np.arange(4)).any()
     rows, following = given_to(task, tune, "", "3/4")
-    assert torch.equal(torch.cat([rows, following(np.array([129]))])[:, 132:], places(task, "3/4", np.arange(10)))
+    assert torch.equal(
+        torch.cat([rows, following(np.array([129]))])[:, 132:], places(task, "3/4", np.arange(10))
+    )
 
 
 def test_chords_are_read_and_predicted_as_sets():
@@ -84,12 +111,18 @@ def test_training_sees_other_keys_and_the_same_draw_the_same_one():
 
 
 def test_a_normalised_key():
-    tune = Tune(tuple(Note(step, 1, pitch) for step, pitch in enumerate((67, 69, 71, 72, 74, 76, 78, 79))), 8)
+    tune = Tune(
+        tuple(Note(step, 1, pitch) for step, pitch in enumerate((67, 69, 71, 72, 74, 76, 78, 79))),
+        8,
+    )
     task = fitted([tune], normalise_key=True, transpose=0)
     assert sharps_of(task.prepared(tune)) == 0
     assert task.encode(tune).targets[0] == 72
-    assert task.encode(tune.transposed(2)).targets.tolist() == task.encode(tune).targets.tolist() or \
-        (task.encode(tune.transposed(2)).targets - task.encode(tune).targets)[:8].unique().tolist() in ([12], [-12])
+    assert task.encode(tune.transposed(2)).targets.tolist() == task.encode(
+        tune
+    ).targets.tolist() or (task.encode(tune.transposed(2)).targets - task.encode(tune).targets)[
+        :8
+    ].unique().tolist() in ([12], [-12])
 
 
 @pytest.mark.parametrize("which", ["tunes", "chords"])
@@ -99,10 +132,14 @@ def test_cut_into_chunks_is_whole(which, request):
     whole = model.task.log_probabilities(model.network, records)
     try:
         model.task.maximum_steps = 7
-        assert model.task.log_probabilities(model.network, records) == pytest.approx(whole, abs=1e-3)
+        assert model.task.log_probabilities(model.network, records) == pytest.approx(
+            whole, abs=1e-3
+        )
     finally:
         model.task.maximum_steps = 1000
-    assert [model.task.log_probabilities(model.network, [record])[0] for record in records] == pytest.approx(whole, abs=1e-3)
+    assert [
+        model.task.log_probabilities(model.network, [record])[0] for record in records
+    ] == pytest.approx(whole, abs=1e-3)
 
 
 def test_long_tunes_are_learned_in_parts():
@@ -110,7 +147,11 @@ def test_long_tunes_are_learned_in_parts():
     task = fitted([tune], maximum_steps=10)
     parts = task.learnable([tune])
     examples = [task.encode(part) for part in parts]
-    assert [len(example.targets) for example in examples] == [10, 10, 6]  # the end is predicted once
+    assert [len(example.targets) for example in examples] == [
+        10,
+        10,
+        6,
+    ]  # the end is predicted once
     assert [example.inputs[0].any().item() for example in examples] == [True, False, False]
 
 
@@ -129,7 +170,10 @@ def test_the_same_seed_the_same_tunes(which, request):
 
 
 def test_a_tune_made_of_nothing_begins_as_tunes_do(tunes):
-    begun = {(tune.notes[0].start, tune.notes[0].pitch) for tune in tunes.generate(samples=20, length=40, condition="jig")}
+    begun = {
+        (tune.notes[0].start, tune.notes[0].pitch)
+        for tune in tunes.generate(samples=20, length=40, condition="jig")
+    }
     assert len(begun) > 1
     assert begun <= set(map(tuple, tunes.task.openings["jig"]))
 
@@ -161,12 +205,31 @@ def test_the_text_is_the_tune(tunes, tmp_path):
 def test_files_of_every_kind(tunes, chords, tmp_path, ostinato):
     pytest.importorskip("symusic")
     for model in (tunes, chords):
-        found = ostinato("generate", str(model.folder), "--length", "24", "--samples", "2", "--output", str(tmp_path / "tune"))
+        found = ostinato(
+            "generate",
+            str(model.folder),
+            "--length",
+            "24",
+            "--samples",
+            "2",
+            "--output",
+            str(tmp_path / "tune"),
+        )
         assert found.status == 0, found.err
-        names = {"tune.abc", "tune-1.mid", "tune-2.mid", "tune-1.png", "tune-2.png", "tune-1.wav", "tune-2.wav"}
+        names = {
+            "tune.abc",
+            "tune-1.mid",
+            "tune-2.mid",
+            "tune-1.png",
+            "tune-2.png",
+            "tune-1.wav",
+            "tune-2.wav",
+        }
         assert {path.name for path in tmp_path.iterdir()} == names
         assert (tmp_path / "tune.abc").read_text().count("X:") == 2
-    found = ostinato("generate", str(tunes.folder), "--length", "9", "--output", str(tmp_path / "one.midi"))
+    found = ostinato(
+        "generate", str(tunes.folder), "--length", "9", "--output", str(tmp_path / "one.midi")
+    )
     assert found.status == 0 and (tmp_path / "one.midi").read_bytes().startswith(b"MThd")
 
 
@@ -181,13 +244,18 @@ def test_predict_continues_each_tune(tunes):
 def test_together(tunes):
     both = Melody.combine(tunes.task, [tunes.network, tunes.network])
     records = tunes.task.read([str(sample("melody")["test"])])[:4]
-    assert tunes.task.log_probabilities(both, records) == pytest.approx(tunes.task.log_probabilities(tunes.network, records), abs=1e-3)
+    assert tunes.task.log_probabilities(both, records) == pytest.approx(
+        tunes.task.log_probabilities(tunes.network, records), abs=1e-3
+    )
     assert len(tunes.task.predict(both, records[:1])) == 1
 
 
 def test_the_report_has_baselines(tunes, chords):
     assert "Markov" in tunes.report["baseline"]["name"]
-    assert tunes.report["baseline"]["metrics"]["nll_per_step"] < tunes.report["baseline"]["simpler"][0]["metrics"]["nll_per_step"]
+    assert (
+        tunes.report["baseline"]["metrics"]["nll_per_step"]
+        < tunes.report["baseline"]["simpler"][0]["metrics"]["nll_per_step"]
+    )
     assert chords.report["baseline"]["name"] == "Markov model of each pitch"
     for model in (tunes, chords):
         metrics = model.report["metrics"]
@@ -198,9 +266,23 @@ def test_the_report_has_baselines(tunes, chords):
 @pytest.mark.parametrize("kind", ["melody", "chords"])
 def test_counting_is_a_model_too(kind, name, tmp_path):
     train, test = (tmp_path / f"{part}.json" for part in ("train", "test"))
-    train.write_text(json.dumps(CHORDS if kind == "chords" else [[60 + step % 5 + n % 3 for step in range(20)] for n in range(30)]))
-    test.write_text(json.dumps([CHORDS[0], CHORDS[1][:5]] if kind == "chords" else [[60, 61, 62, 63], [61, -1], [60] * 9]))
-    made = ostinato.train("melody", train=[str(train)], test=[str(test)], out=tmp_path / "run", model=name, **TINY)
+    train.write_text(
+        json.dumps(
+            CHORDS
+            if kind == "chords"
+            else [[60 + step % 5 + n % 3 for step in range(20)] for n in range(30)]
+        )
+    )
+    test.write_text(
+        json.dumps(
+            [CHORDS[0], CHORDS[1][:5]]
+            if kind == "chords"
+            else [[60, 61, 62, 63], [61, -1], [60] * 9]
+        )
+    )
+    made = ostinato.train(
+        "melody", train=[str(train)], test=[str(test)], out=tmp_path / "run", model=name, **TINY
+    )
     baseline = made.report["baseline"]
     beside = baseline if name == "markov" else baseline["simpler"][0]
     assert made.report["metrics"] == pytest.approx(beside["metrics"], rel=1e-5)
@@ -219,7 +301,10 @@ def test_counting_is_a_model_too(kind, name, tmp_path):
 
 def test_what_is_drawn_is_what_is_counted():
     """Step by step, the distribution that is drawn from is the one that scores, behind prompts of any length."""
-    for records, options in ((CHORDS[:2], {}), ([[60, 62, 64, 60, 62, 64]] * 3, {"voices": "melody"})):
+    for records, options in (
+        (CHORDS[:2], {}),
+        ([[60, 62, 64, 60, 62, 64]] * 3, {"voices": "melody"}),
+    ):
         task = Melody(model="markov", **options)
         tunes = [task.as_record(record) for record in records]
         task.fit(tunes)
@@ -231,9 +316,13 @@ def test_what_is_drawn_is_what_is_counted():
         wanted = example.targets[3]
         if task.chords:
             p = told.logits.sigmoid()[0]
-            assert -torch.where(wanted > 0, p, 1 - p).log().sum() == pytest.approx(losses[0, 3].item(), rel=1e-5)
+            assert -torch.where(wanted > 0, p, 1 - p).log().sum() == pytest.approx(
+                losses[0, 3].item(), rel=1e-5
+            )
         else:
-            assert -told.logits.log_softmax(-1)[0, wanted] == pytest.approx(losses[0, 3].item(), rel=1e-5)
+            assert -told.logits.log_softmax(-1)[0, wanted] == pytest.approx(
+                losses[0, 3].item(), rel=1e-5
+            )
 
 
 class Told:
@@ -258,20 +347,26 @@ def test_a_baseline_is_saved_and_loaded(chords):
     assert [each.name for each in again.simpler] == [each.name for each in baseline.simpler]
 
 
-@pytest.mark.parametrize(("request_", "message"), [
-    ({"beam": 3}, "--beam is not for tunes"),
-    ({"stop": "x"}, "--stop is not for tunes; use --length, in steps"),
-    ({"condition": "jigg"}, "--condition jigg: no such kind; did you mean 'jig'?"),
-    ({"prompt": "missing.mid"}, "missing.mid: no such file"),
-    ({"prompt": "[60, 200]"}, "the prompt, step 2: the pitch 200 is outside 0 to 127"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"beam": 3}, "--beam is not for tunes"),
+        ({"stop": "x"}, "--stop is not for tunes; use --length, in steps"),
+        ({"condition": "jigg"}, "--condition jigg: no such kind; did you mean 'jig'?"),
+        ({"prompt": "missing.mid"}, "missing.mid: no such file"),
+        ({"prompt": "[60, 200]"}, "the prompt, step 2: the pitch 200 is outside 0 to 127"),
+    ],
+)
 def test_what_generate_refuses(tunes, request_, message):
     with pytest.raises(InputError, match=message):
         tunes.generate(**request_)
 
 
 def test_a_model_without_kinds_refuses_them(chords):
-    with pytest.raises(InputError, match="--condition jig: this model has learned no kinds of tunes; train with --condition genre"):
+    with pytest.raises(
+        InputError,
+        match="--condition jig: this model has learned no kinds of tunes; train with --condition genre",
+    ):
         chords.generate(condition="jig")
 
 

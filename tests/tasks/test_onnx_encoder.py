@@ -19,12 +19,20 @@ def network(path, *, shape=("N", 3, 8, 8), kind="map", opset=13, inputs=1, dtype
     weights = np.zeros((3, 3, 4, 4), np.float32)
     for colour in range(3):
         weights[colour, colour] = 1 / 16
-    nodes = [helper.make_node("Conv", ["x", "w"], ["map"], kernel_shape=[4, 4], strides=[4, 4]),
-             helper.make_node("Flatten", ["map"], ["vector"])]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["map"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Flatten", ["map"], ["vector"]),
+    ]
     given = [helper.make_tensor_value_info(name, dtype, shape) for name in ("x", "y")[:inputs]]
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ((kind, "vector") if kind == "map" else (kind,))]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+        for name in ((kind, "vector") if kind == "map" else (kind,))
+    ]
     if inputs > 1 or shape[1] != 3 or shape[2:] == (8, 12):
-        nodes = [helper.make_node("Identity", ["x"], ["map"]), helper.make_node("Identity", ["x"], ["vector"])]
+        nodes = [
+            helper.make_node("Identity", ["x"], ["map"]),
+            helper.make_node("Identity", ["x"], ["vector"]),
+        ]
     graph = helper.make_graph(nodes, "g", given, outputs, [numpy_helper.from_array(weights, "w")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     model.ir_version = 8
@@ -59,26 +67,53 @@ def test_kept_in_a_folder(tmp_path, monkeypatch):
 def test_captions_by_it(tmp_path):
     path = network(tmp_path / "a.onnx")
     for number in range(12):
-        Image.new("RGB", (10, 10), [(230, 0, 0), (0, 0, 230)][number % 2]).save(tmp_path / f"{number}.png")
+        Image.new("RGB", (10, 10), [(230, 0, 0), (0, 0, 230)][number % 2]).save(
+            tmp_path / f"{number}.png"
+        )
     rows = "".join(f"{number}.png\t{['red', 'blue'][number % 2]}\n" for number in range(12))
     (tmp_path / "t.tsv").write_text("image\tcaption\n" + rows)
-    model = package.train("captioning", train=[str(tmp_path / "t.tsv")], dev=[str(tmp_path / "t.tsv")], out=str(tmp_path / "run"),
-                          encoder=path, hidden_size=16, embedding_size=8, epochs=20.0, batch_size=2, learning_rate=0.02, dropout=0.0,
-                          tensorboard=False, warmup=0)
-    assert model.report["metrics"]["exact_match"] == 1.0 and model.task.kind == "regions" and model.task.size == 3
+    model = package.train(
+        "captioning",
+        train=[str(tmp_path / "t.tsv")],
+        dev=[str(tmp_path / "t.tsv")],
+        out=str(tmp_path / "run"),
+        encoder=path,
+        hidden_size=16,
+        embedding_size=8,
+        epochs=20.0,
+        batch_size=2,
+        learning_rate=0.02,
+        dropout=0.0,
+        tensorboard=False,
+        warmup=0,
+    )
+    assert (
+        model.report["metrics"]["exact_match"] == 1.0
+        and model.task.kind == "regions"
+        and model.task.size == 3
+    )
     files = [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
     assert package.load(tmp_path / "run").predict(files) == ["red", "blue"]
     other = network(tmp_path / "b.onnx", kind="vector")
-    with pytest.raises(InputError, match="b.onnx: not the network that the model was trained with; name that one with --encoder"):
+    with pytest.raises(
+        InputError,
+        match="b.onnx: not the network that the model was trained with; name that one with --encoder",
+    ):
         package.load(tmp_path / "run", encoder=other).predict(files)
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"shape": ("N", 10)}, r"a.onnx: its input is not a picture: expected one tensor \[N, 3, H, W\] or \[N, H, W, 3\]; got x tensor"),
-    ({"shape": ("N", 5, 8, 8)}, "its input is not a picture"),
-    ({"inputs": 2}, "its input is not a picture"),
-    ({"shape": ("N", 3, 8, 12)}, "reads pictures of 12 x 8; only square ones"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (
+            {"shape": ("N", 10)},
+            r"a.onnx: its input is not a picture: expected one tensor \[N, 3, H, W\] or \[N, H, W, 3\]; got x tensor",
+        ),
+        ({"shape": ("N", 5, 8, 8)}, "its input is not a picture"),
+        ({"inputs": 2}, "its input is not a picture"),
+        ({"shape": ("N", 3, 8, 12)}, "reads pictures of 12 x 8; only square ones"),
+    ],
+)
 def test_a_network_whose_input_is_no_picture(tmp_path, settings, message):
     with pytest.raises(InputError, match=message):
         OnnxEncoder(network(tmp_path / "a.onnx", **settings))

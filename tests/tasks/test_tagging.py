@@ -11,8 +11,16 @@ from ostinato.data.conll import Sentence
 from ostinato.errors import InputError
 from ostinato.tasks.tagging import Tagging
 
-TINY = {"hidden_size": 16, "embedding_size": 8, "character_size": 6, "epochs": 12.0, "batch_size": 4, "learning_rate": 0.02, "dropout": 0.0,
-        "tensorboard": False}  # fmt: skip
+TINY = {
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "character_size": 6,
+    "epochs": 12.0,
+    "batch_size": 4,
+    "learning_rate": 0.02,
+    "dropout": 0.0,
+    "tensorboard": False,
+}
 NAMES = """-DOCSTART- -X- O
 
 Anna NNP I-PER
@@ -44,12 +52,21 @@ def names(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(names):
-    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"), ("test", "test"))}
+    files = {
+        part: [str(names / f"{file}.txt")]
+        for part, file in (("train", "train"), ("dev", "test"), ("test", "test"))
+    }
     return package.train("tagging", **files, out=names / "run", **TINY)
 
 
 def test_entities_are_learned_and_scored_in_the_scheme_of_the_file(model):
-    assert model.task.file_scheme == "iob1" and set(model.task.tags.tokens) == {"O", "B-PER", "E-PER", "S-PER", "S-LOC"}
+    assert model.task.file_scheme == "iob1" and set(model.task.tags.tokens) == {
+        "O",
+        "B-PER",
+        "E-PER",
+        "S-PER",
+        "S-LOC",
+    }
     assert list(model.report["metrics"]) == ["f1", "precision", "recall", "accuracy"]
     assert model.report["metrics"]["f1"] == 1.0 and model.report["metrics"]["accuracy"] == 1.0
     assert 0 < model.report["baseline"]["metrics"]["f1"] <= 1
@@ -67,27 +84,49 @@ def test_every_line_comes_back(model, names, ostinato):
 def test_sentences_and_columns_get_the_same_tags(model, names, tmp_path):
     text = tmp_path / "new.txt"
     text.write_text("Anna Berg lives in Oslo .\n\nKarl sleeps .\n")
-    answers = [prediction.details["tags"] for prediction in model.task.predict(model.network, list(model.task.read_inputs([text])))]
+    answers = [
+        prediction.details["tags"]
+        for prediction in model.task.predict(model.network, list(model.task.read_inputs([text])))
+    ]
     assert answers == [["I-PER", "I-PER", "O", "O", "I-LOC", "O"], [], ["I-PER", "O", "O"]]
-    assert model.predict(["Karl sleeps ."]) == model.predict([["Karl", "sleeps", "."]]) == ["Karl\tI-PER\nsleeps\tO\n.\tO\n"]
+    assert (
+        model.predict(["Karl sleeps ."])
+        == model.predict([["Karl", "sleeps", "."]])
+        == ["Karl\tI-PER\nsleeps\tO\n.\tO\n"]
+    )
 
 
 def test_the_k_best(model, names, ostinato):
     found = ostinato("predict", names / "run", names / "test.txt", "--k-best", "3", "--json")
     answers = [json.loads(line) for line in found.out.splitlines()]
-    assert [len(answer.get("n_best", [])) for answer in answers] == [1, 3, 3, 3]  # the first is the line that begins a document
+    assert [len(answer.get("n_best", [])) for answer in answers] == [
+        1,
+        3,
+        3,
+        3,
+    ]  # the first is the line that begins a document
     for answer in answers[1:]:
         scores = [each["log_probability"] for each in answer["n_best"]]
-        assert scores == sorted(scores, reverse=True) and " ".join(answer["tags"]) == answer["n_best"][0]["prediction"]
-    columns = ostinato("predict", names / "run", names / "test.txt", "--k-best", "2").out.split("\n")
+        assert (
+            scores == sorted(scores, reverse=True)
+            and " ".join(answer["tags"]) == answer["n_best"][0]["prediction"]
+        )
+    columns = ostinato("predict", names / "run", names / "test.txt", "--k-best", "2").out.split(
+        "\n"
+    )
     assert {len(line.split()) for line in columns if line} == {5}
 
 
 def test_a_probability_is_that_of_its_tags(model):
-    right, wrong = (["Karl", "sleeps", "."], ["I-PER", "O", "O"]), (["Karl", "sleeps", "."], ["O", "O", "O"])
+    right, wrong = (
+        (["Karl", "sleeps", "."], ["I-PER", "O", "O"]),
+        (["Karl", "sleeps", "."], ["O", "O", "O"]),
+    )
     scores = model.score([right, wrong, (["Karl"], ["I-ORG"]), ([], [])])
     assert 0 >= scores[0] > scores[1] and scores[2:] == [-float("inf"), 0.0]
-    assert model.predictions([right[0]])[0].details["log_probability"] == pytest.approx(scores[0], abs=1e-4)
+    assert model.predictions([right[0]])[0].details["log_probability"] == pytest.approx(
+        scores[0], abs=1e-4
+    )
 
 
 def test_long_sentences_are_taken_apart_and_put_together(model):
@@ -106,7 +145,9 @@ def test_tags_never_seen_are_counted_as_wrong_and_said(model, tmp_path):
     path.write_text("Karl NNP I-PER\nsleeps VBZ I-ODD\n\n")
     result = model.evaluate([str(path)])
     assert result["metrics"]["accuracy"] == 0.5
-    assert any("never seen in training, counted as wrong: I-ODD (1)" in note for note in result["notes"])
+    assert any(
+        "never seen in training, counted as wrong: I-ODD (1)" in note for note in result["notes"]
+    )
 
 
 def test_unknown_words_and_letters_get_tags(model):
@@ -116,7 +157,10 @@ def test_unknown_words_and_letters_get_tags(model):
 
 def test_binary_names():
     task = Tagging(binary=True)
-    records = [task.as_tagged(Sentence(["a", "b"], tags)) for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])]
+    records = [
+        task.as_tagged(Sentence(["a", "b"], tags))
+        for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])
+    ]
     assert [each.tags for each in records] == [["NAME", "O"], ["NAME", "O"], ["O", "NAME"]]
     task.fit(records)
     assert task.file_scheme == "binary" and task.dev_metric == "f1" and task.spelled_out is None
@@ -124,7 +168,12 @@ def test_binary_names():
 
 def test_broken_tags_are_put_right_and_counted():
     task = Tagging()
-    task.fit([Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]), Sentence(["a", "b"], ["O", "I-X"])])
+    task.fit(
+        [
+            Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]),
+            Sentence(["a", "b"], ["O", "I-X"]),
+        ]
+    )
     assert task.file_scheme == "bio" and "1 tags broke its rules" in task.notices[0]
     assert set(task.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
 
@@ -132,7 +181,9 @@ def test_broken_tags_are_put_right_and_counted():
 @pytest.mark.parametrize("kind", ["hmm", "most-frequent"])
 def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     run = tmp_path / "run"
-    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    files = {
+        part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))
+    }
     trained = package.train("tagging", **files, out=run, model=kind)
     assert trained.report["metrics"]["accuracy"] > 0.9
     words = [["Karl", "sleeps", "."]]
@@ -140,12 +191,17 @@ def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     if kind == "hmm":
         assert package.load(run).score([(words[0], ["I-PER", "O", "O"])])[0] < 0
     else:
-        with pytest.raises(InputError, match="a model of most frequent tags knows no probabilities; train with --model hmm"):
+        with pytest.raises(
+            InputError,
+            match="a model of most frequent tags knows no probabilities; train with --model hmm",
+        ):
             trained.score([(words[0], ["I-PER", "O", "O"])])
 
 
 def test_two_runs_decode_together(names, tmp_path):
-    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    files = {
+        part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))
+    }
     for seed in (1, 2):
         package.train("tagging", **files, out=tmp_path / str(seed), seed=seed, **TINY)
     pair = package.load(f"{tmp_path / '1'},{tmp_path / '2'}")
@@ -153,39 +209,97 @@ def test_two_runs_decode_together(names, tmp_path):
 
 
 def test_resumed_is_never_stopped(names, tmp_path):
-    files = {part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))}
+    files = {
+        part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))
+    }
     settings = {**files, **TINY, "schedule": "constant"}
     whole = package.train("tagging", out=tmp_path / "whole", **{**settings, "epochs": 4.0})
     package.train("tagging", out=tmp_path / "parts", **{**settings, "epochs": 2.0})
-    parts = package.train("tagging", out=tmp_path / "parts", resume=True, **{**settings, "epochs": 4.0})
-    for (name, one), other in zip(whole.network.state_dict().items(), parts.network.state_dict().values(), strict=True):
+    parts = package.train(
+        "tagging", out=tmp_path / "parts", resume=True, **{**settings, "epochs": 4.0}
+    )
+    for (name, one), other in zip(
+        whole.network.state_dict().items(), parts.network.state_dict().values(), strict=True
+    ):
         assert one.equal(other), name
 
 
-PAIRS = "".join(f"{word} {kind} {tag}\n\n" for word, kind, tag in [("a", "x", "T"), ("b", "x", "T"), ("a", "y", "F"), ("b", "y", "F")]) * 8
+PAIRS = (
+    "".join(
+        f"{word} {kind} {tag}\n\n"
+        for word, kind, tag in [("a", "x", "T"), ("b", "x", "T"), ("a", "y", "F"), ("b", "y", "F")]
+    )
+    * 8
+)
 
 
 def test_further_columns_are_read_beside_the_word(tmp_path, ostinato):
     """The word says nothing here, the second column everything."""
     (tmp_path / "train.txt").write_text(PAIRS)
-    files = ["--train", tmp_path / "train.txt", "--dev", tmp_path / "train.txt", "--out", tmp_path / "run"]
-    settings = [part for name, value in TINY.items() if name != "tensorboard" for part in (f"--{name.replace('_', '-')}", value)]
-    assert ostinato("train", "tagging", *files, "--feature-columns", "2", "--no-tensorboard", *settings).status == 0
+    files = [
+        "--train",
+        tmp_path / "train.txt",
+        "--dev",
+        tmp_path / "train.txt",
+        "--out",
+        tmp_path / "run",
+    ]
+    settings = [
+        part
+        for name, value in TINY.items()
+        if name != "tensorboard"
+        for part in (f"--{name.replace('_', '-')}", value)
+    ]
+    assert (
+        ostinato(
+            "train", "tagging", *files, "--feature-columns", "2", "--no-tensorboard", *settings
+        ).status
+        == 0
+    )
     (tmp_path / "new.txt").write_text("a x\na y\nodd y\nodd never\n\n\nb y\n")
     found = ostinato("predict", tmp_path / "run", tmp_path / "new.txt")
-    assert [line.split() for line in found.out.split("\n")][:3] == [["a", "x", "T"], ["a", "y", "F"], ["odd", "y", "F"]]
+    assert [line.split() for line in found.out.split("\n")][:3] == [
+        ["a", "x", "T"],
+        ["a", "y", "F"],
+        ["odd", "y", "F"],
+    ]
     (tmp_path / "text.txt").write_text("just a sentence here\nand one more\n")
     found = ostinato("predict", tmp_path / "run", tmp_path / "text.txt")
-    assert found.status == 2 and "text.txt:1: a sentence a line, but the model reads the columns 2 beside the word" in found.err
-    with pytest.raises(InputError, match="the model reads the columns 2 beside each word; hand in a Sentence with features"):
+    assert (
+        found.status == 2
+        and "text.txt:1: a sentence a line, but the model reads the columns 2 beside the word"
+        in found.err
+    )
+    with pytest.raises(
+        InputError,
+        match="the model reads the columns 2 beside each word; hand in a Sentence with features",
+    ):
         package.load(tmp_path / "run").predict(["a b"])
-    assert package.load(tmp_path / "run").predictions([Sentence(["a"], features=[("y",)])])[0].details["tags"] == ["F"]
+    assert package.load(tmp_path / "run").predictions([Sentence(["a"], features=[("y",)])])[
+        0
+    ].details["tags"] == ["F"]
 
 
-@pytest.mark.parametrize(("columns", "said"), [("1", "column 1 is the word's own"), ("3", "column 3 is that of the tag to be learned"),
-                                               ("2,-2", "column 2 is given twice"),
-                                               ("9", "the columns are 1 to 3"), ("pos", "no such column")])
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("1", "column 1 is the word's own"),
+        ("3", "column 3 is that of the tag to be learned"),
+        ("2,-2", "column 2 is given twice"),
+        ("9", "the columns are 1 to 3"),
+        ("pos", "no such column"),
+    ],
+)
 def test_columns_that_cannot_be_read_beside_the_word(columns, said, tmp_path, ostinato):
     (tmp_path / "train.txt").write_text(PAIRS)
-    found = ostinato("train", "tagging", "--train", tmp_path / "train.txt", "--out", tmp_path / "run", "--feature-columns", columns)
+    found = ostinato(
+        "train",
+        "tagging",
+        "--train",
+        tmp_path / "train.txt",
+        "--out",
+        tmp_path / "run",
+        "--feature-columns",
+        columns,
+    )
     assert found.status == 2 and said in found.err and "train.txt:1" in found.err

@@ -17,7 +17,12 @@ from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.tasks.translation import Translation
 
-TEXTS = [Pair("one two three", "UN DEUX TROIS"), Pair("two", "DEUX"), Pair("three one", "TROIS UN"), Pair("one", "UN")]
+TEXTS = [
+    Pair("one two three", "UN DEUX TROIS"),
+    Pair("two", "DEUX"),
+    Pair("three one", "TROIS UN"),
+    Pair("one", "UN"),
+]
 
 
 def task(**settings) -> Translation:
@@ -31,20 +36,42 @@ def network(made: Translation, seed: int = 0):
     return made.network().eval()
 
 
-@pytest.mark.parametrize("settings", [{}, {"attention": "none"}, {"attention": "additive", "input_feeding": True}, {"context": "every"},
-                                      {"cell": "gru", "layers": 2}, {"reverse_source": True}, {"bidirectional": False},
-                                      {"joint_vocabulary": True}, {"unit": "character"}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"attention": "none"},
+        {"attention": "additive", "input_feeding": True},
+        {"context": "every"},
+        {"cell": "gru", "layers": 2},
+        {"reverse_source": True},
+        {"bidirectional": False},
+        {"joint_vocabulary": True},
+        {"unit": "character"},
+    ],
+    ids=str,
+)
 def test_batch_is_one_by_one(settings):
     made = task(**settings)
     model = network(made)
-    pairs = [*TEXTS, Pair("three three three two one one", "TROIS"), Pair("", "UN"), Pair("two", ""), Pair("unheard of", "INCONNU")]
+    pairs = [
+        *TEXTS,
+        Pair("three three three two one one", "TROIS"),
+        Pair("", "UN"),
+        Pair("two", ""),
+        Pair("unheard of", "INCONNU"),
+    ]
     together, scores = made.predict(model, pairs), made.log_probabilities(model, pairs)
     for pair, prediction, score in zip(pairs, together, scores, strict=True):
         alone = made.predict(model, [pair])[0]
         assert alone.text == prediction.text
-        assert alone.details["log_probability"] == pytest.approx(prediction.details["log_probability"], rel=1e-4, abs=1e-5)
+        assert alone.details["log_probability"] == pytest.approx(
+            prediction.details["log_probability"], rel=1e-4, abs=1e-5
+        )
         assert made.log_probabilities(model, [pair])[0] == pytest.approx(score, rel=1e-4, abs=1e-5)
-    assert [made.predict(model, [pair])[0].text for pair in reversed(pairs)] == [each.text for each in reversed(together)]
+    assert [made.predict(model, [pair])[0].text for pair in reversed(pairs)] == [
+        each.text for each in reversed(together)
+    ]
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -63,11 +90,18 @@ def looking(made: Translation, tokens: list[int], at: list[int], source: int) ->
 def test_unknown_words_are_copied_from_where_attention_looked():
     made = task(copy_unknown=True)
     known = made.target.encode("DEUX")[0]
-    answer = made.decode([looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", ""))
+    answer = made.decode(
+        [looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", "")
+    )
     assert answer.text == "Turing DEUX Ada"
     assert answer.details["unknown"] == pytest.approx(2 / 3)
     made.copy_unknown = False
-    assert made.decode([looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", "")).text == "<unk> DEUX <unk>"
+    assert (
+        made.decode(
+            [looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", "")
+        ).text
+        == "<unk> DEUX <unk>"
+    )
 
 
 def test_a_reversed_source_is_pointed_at_by_its_own_order():
@@ -75,7 +109,10 @@ def test_a_reversed_source_is_pointed_at_by_its_own_order():
     answer = made.decode([looking(made, [UNK, UNK], [0, 2], 3)], Pair("Ada two Turing", ""))
     assert answer.details["alignment"] == [2, 0]
     assert answer.text == "Turing Ada"
-    assert made.encode(Pair("one two", "")).inputs.tolist() == task().encode(Pair("two one", "")).inputs.tolist()
+    assert (
+        made.encode(Pair("one two", "")).inputs.tolist()
+        == task().encode(Pair("two one", "")).inputs.tolist()
+    )
 
 
 def test_encoding():
@@ -138,28 +175,52 @@ def test_sampling_follows_the_seed():
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"hidden_size": 9}, "--hidden-size must be even with --bidirectional; got 9"),
-    ({"freeze_embeddings": True}, "--freeze-embeddings needs --embeddings FILE"),
-    ({"attention": "none", "input_feeding": True}, "--input-feeding needs an --attention other than none"),
-    ({"attention": "none", "align": True}, "--align needs attention; this model has none"),
-    ({"attention": "none", "copy_unknown": True}, "--copy-unknown needs attention; this model has none"),
-    ({"sampling": True, "n_best": 2}, "--sampling gives one translation"),
-    ({"sparse_embeddings": True}, "--sparse-embeddings needs --no-tied"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hidden_size": 9}, "--hidden-size must be even with --bidirectional; got 9"),
+        ({"freeze_embeddings": True}, "--freeze-embeddings needs --embeddings FILE"),
+        (
+            {"attention": "none", "input_feeding": True},
+            "--input-feeding needs an --attention other than none",
+        ),
+        ({"attention": "none", "align": True}, "--align needs attention; this model has none"),
+        (
+            {"attention": "none", "copy_unknown": True},
+            "--copy-unknown needs attention; this model has none",
+        ),
+        ({"sampling": True, "n_best": 2}, "--sampling gives one translation"),
+        ({"sparse_embeddings": True}, "--sparse-embeddings needs --no-tied"),
+    ],
+)
 def test_wrong_settings(settings, message):
     with pytest.raises(InputError, match=message):
         task(**settings)
 
 
-LEARNING = {"unit": "word", "hidden_size": 64, "embedding_size": 32, "learning_rate": 0.01, "dropout": 0.0, "tensorboard": False,
-            "batch_size": 32, "evaluate_every": 5.0}
+LEARNING = {
+    "unit": "word",
+    "hidden_size": 64,
+    "embedding_size": 32,
+    "learning_rate": 0.01,
+    "dropout": 0.0,
+    "tensorboard": False,
+    "batch_size": 32,
+    "evaluate_every": 5.0,
+}
 
 
-@pytest.mark.parametrize("settings", [{"cell": "lstm", "epochs": 20.0}, {"cell": "gru", "epochs": 15.0, "attention": "additive"}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [{"cell": "lstm", "epochs": 20.0}, {"cell": "gru", "epochs": 15.0, "attention": "additive"}],
+    ids=str,
+)
 def test_a_toy_language_is_learned(settings, tmp_path):
     """Words upside down and in capitals, 400 pairs: BLEU above 90 on sentences never seen."""
-    train, test = write_toy(tmp_path, 400, longest=6), write_toy(tmp_path, 50, seed=9, stem="test", longest=6)
+    train, test = (
+        write_toy(tmp_path, 400, longest=6),
+        write_toy(tmp_path, 50, seed=9, stem="test", longest=6),
+    )
     model = ostinato.train("translation", train=train, out=tmp_path / "run", **LEARNING, **settings)
     result = model.evaluate(test)
     assert result["metrics"]["bleu"] > 90
@@ -172,8 +233,11 @@ def test_a_toy_language_is_learned(settings, tmp_path):
     assert ostinato.load(tmp_path / "run", beam=1).task.beam == 1
     with pytest.raises(InputError, match="--hidden-size cannot be changed on a trained model"):
         ostinato.load(tmp_path / "run", hidden_size=3)
-    for wrong, message in [("one two", "expected a list of inputs, not one text"), (7, "expected a list of inputs; got 7"),
-                           ([3], "expected a text, or a pair of texts .* got 3")]:
+    for wrong, message in [
+        ("one two", "expected a list of inputs, not one text"),
+        (7, "expected a list of inputs; got 7"),
+        ([3], "expected a text, or a pair of texts .* got 3"),
+    ]:
         with pytest.raises(InputError, match=message):
             model.predict(wrong)
     assert json.loads((tmp_path / "run/report.json").read_text())["data"]["train"] == 380

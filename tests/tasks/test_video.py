@@ -11,8 +11,20 @@ from ostinato.data.clips import Clip
 from ostinato.errors import InputError
 from ostinato.tasks.video import Video
 
-TINY = {"hidden_size": 16, "embedding_size": 12, "channels": 8, "epochs": 20.0, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0,
-        "evaluate_every": 10.0, "warmup": 0, "shift": 0.0, "zoom": 0.0, "tensorboard": False}  # fmt: skip
+TINY = {
+    "hidden_size": 16,
+    "embedding_size": 12,
+    "channels": 8,
+    "epochs": 20.0,
+    "batch_size": 8,
+    "learning_rate": 0.02,
+    "dropout": 0.0,
+    "evaluate_every": 10.0,
+    "warmup": 0,
+    "shift": 0.0,
+    "zoom": 0.0,
+    "tensorboard": False,
+}
 
 
 def make(path, *, pixels, per_frame, count=32, seed=0):
@@ -27,16 +39,26 @@ def make(path, *, pixels, per_frame, count=32, seed=0):
         places = start + np.arange(length) * (1 if y[row] else -1)
         x[row, np.arange(length), :, places] = 200
         halves[row, :length] = places >= 4
-    np.savez(path, X=x if pixels else x[:, :, 0].astype(np.float32), lengths=lengths, y=halves if per_frame else y,
-             labels=np.array(["west", "east"]))
+    np.savez(
+        path,
+        X=x if pixels else x[:, :, 0].astype(np.float32),
+        lengths=lengths,
+        y=halves if per_frame else y,
+        labels=np.array(["west", "east"]),
+    )
     return str(path)
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("video")
-    return {(pixels, per_frame): make(folder / f"{pixels}{per_frame}.npz", pixels=pixels, per_frame=per_frame)
-            for pixels in (False, True) for per_frame in (False, True)}  # fmt: skip
+    return {
+        (pixels, per_frame): make(
+            folder / f"{pixels}{per_frame}.npz", pixels=pixels, per_frame=per_frame
+        )
+        for pixels in (False, True)
+        for per_frame in (False, True)
+    }
 
 
 def train(file, out, **settings):
@@ -61,7 +83,9 @@ def test_it_learns_and_is_loaded(files, tmp_path, pixels, per_frame, capsys):
     assert blank.text == "" and set(answer.text.split()) <= {"east", "west"}
     names = answer.text.split()
     assert len(names) == (len(first) if per_frame else 1)
-    assert again.score([(first, tuple(names) if per_frame else answer.text)])[0] == pytest.approx(answer.details["log_probability"])
+    assert again.score([(first, tuple(names) if per_frame else answer.text)])[0] == pytest.approx(
+        answer.details["log_probability"]
+    )
     assert again.score([(first, ("up",) * len(first) if per_frame else "up")]) == [-np.inf]
     with pytest.raises(InputError, match="no label whose probability"):
         again.score([first])
@@ -71,7 +95,9 @@ def test_it_learns_and_is_loaded(files, tmp_path, pixels, per_frame, capsys):
 
 
 @pytest.mark.parametrize("name", ["gru", "feedforward", "most-frequent"])
-@pytest.mark.parametrize("pixels, per_frame", [(True, False), (True, True), (False, False), (False, True)])
+@pytest.mark.parametrize(
+    "pixels, per_frame", [(True, False), (True, True), (False, False), (False, True)]
+)
 def test_every_model(files, tmp_path, name, pixels, per_frame):
     model = train(files[pixels, per_frame], tmp_path / "run", model=name, epochs=2.0)
     again = package.load(tmp_path / "run")
@@ -88,10 +114,23 @@ def test_batch_is_one_by_one(files, tmp_path, capsys):
 def test_unseen_labels_are_counted_and_said(files, tmp_path):
     model = train(files[False, False], tmp_path / "run", epochs=1.0)
     with np.load(files[False, False]) as arrays:
-        np.savez(tmp_path / "other.npz", X=arrays["X"], lengths=arrays["lengths"], y=np.where(arrays["y"] == 1, "east", "up"))
+        np.savez(
+            tmp_path / "other.npz",
+            X=arrays["X"],
+            lengths=arrays["lengths"],
+            y=np.where(arrays["y"] == 1, "east", "up"),
+        )
     result = model.evaluate([str(tmp_path / "other.npz")])
-    assert result["notes"][-1] == "16 labels unseen in training, counted as wrong: 'up' 16" and result["metrics"]["accuracy"] <= 0.5
-    assert model.task.quick_score(model.network, model.task.read([str(tmp_path / "other.npz")]), "perplexity") > 1
+    assert (
+        result["notes"][-1] == "16 labels unseen in training, counted as wrong: 'up' 16"
+        and result["metrics"]["accuracy"] <= 0.5
+    )
+    assert (
+        model.task.quick_score(
+            model.network, model.task.read([str(tmp_path / "other.npz")]), "perplexity"
+        )
+        > 1
+    )
 
 
 def test_an_ensemble_and_lines_of_json(files, tmp_path, capsys):
@@ -114,7 +153,10 @@ def test_labels_with_spaces_stand_between_tabs():
 
 def clips(count=20, frames=6, size=3):
     chance = np.random.default_rng(0)
-    return [Clip(chance.normal(size=(frames, size)).astype(np.float32), "ab"[row % 2]) for row in range(count)]
+    return [
+        Clip(chance.normal(size=(frames, size)).astype(np.float32), "ab"[row % 2])
+        for row in range(count)
+    ]
 
 
 def fitted(records, **options):
@@ -132,7 +174,11 @@ def test_few_features_are_learned_in_parts_by_several_networks():
     again = Video()
     again.restore(json.loads(json.dumps(task.state())))
     assert (again.crop, again.members) == (0.5, 4)
-    for other in (fitted(clips(), crop=1.0, members=1), fitted(clips(), model="feedforward"), fitted(clips(), pooling="last", members=1)):
+    for other in (
+        fitted(clips(), crop=1.0, members=1),
+        fitted(clips(), model="feedforward"),
+        fitted(clips(), pooling="last", members=1),
+    ):
         assert not other.varies and (other.crop, other.members) == (1.0, 1)
 
 

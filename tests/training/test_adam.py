@@ -27,7 +27,11 @@ class Toy(nn.Module):
         self.output = nn.Linear(19, 4)
 
     def forward(self, tokens):
-        return self.output(self.words(tokens).tanh() + self.words.sums(tokens).unsqueeze(1)).square().sum()
+        return (
+            self.output(self.words(tokens).tanh() + self.words.sums(tokens).unsqueeze(1))
+            .square()
+            .sum()
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +72,12 @@ def test_the_weights_are_those_of_adam_over_all_rows(remembered, monkeypatch):
     for first in range(0, 120, 40):
         learn(one, by_rows, 40, first=first)
         learn(other, over_all, 40, first=first)
-        torch.testing.assert_close(one(torch.arange(WORDS).view(6, 10)), other(torch.arange(WORDS).view(6, 10)), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            one(torch.arange(WORDS).view(6, 10)),
+            other(torch.arange(WORDS).view(6, 10)),
+            rtol=1e-4,
+            atol=1e-4,
+        )
     close(one, other)
 
 
@@ -97,12 +106,17 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path):
     learn(resumed, again, 30, first=30)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
-    assert torch.equal(optimizer.state_dict()["state"][2]["exp_avg"], again.state_dict()["state"][2]["exp_avg"])
+    assert torch.equal(
+        optimizer.state_dict()["state"][2]["exp_avg"], again.state_dict()["state"][2]["exp_avg"]
+    )
 
 
 def test_its_state_is_that_of_torchs_adam():
     one, other = pair()
-    by_rows, over_all = build_optimizer(one, Options()), torch.optim.Adam([*other.output.parameters(), other.words.weight], lr=0.001)
+    by_rows, over_all = (
+        build_optimizer(one, Options()),
+        torch.optim.Adam([*other.output.parameters(), other.words.weight], lr=0.001),
+    )
     learn(one, by_rows, 10)
     learn(other, over_all, 10)
     ours, theirs = by_rows.state_dict()["state"][2], over_all.state_dict()["state"][2]
@@ -114,13 +128,18 @@ def test_weights_that_are_loaded_stay():
     one, other = pair()
     learn(one, build_optimizer(one, Options()), 10)
     one.load_state_dict(other.state_dict())
-    assert torch.equal(one.words.weight, other.words.weight) and torch.equal(one.state_dict()["words.weight"], other.words.weight)
+    assert torch.equal(one.words.weight, other.words.weight) and torch.equal(
+        one.state_dict()["words.weight"], other.words.weight
+    )
 
 
 @pytest.mark.parametrize("why", ["decay", "another optimizer", "kernels off", "frozen", "small"])
 def test_who_does_not_go_by_rows(why, monkeypatch):
     model = pair()[0]
-    options = {"decay": {"optimizer": "adam", "weight_decay": 0.1}, "another optimizer": {"optimizer": "sgd"}}.get(why, {})
+    options = {
+        "decay": {"optimizer": "adam", "weight_decay": 0.1},
+        "another optimizer": {"optimizer": "sgd"},
+    }.get(why, {})
     model.words.weight.requires_grad_(why != "frozen")
     monkeypatch.setattr(layer, "LARGE", 10**6 if why == "small" else 0)
     with kernels.disabled() if why == "kernels off" else torch.enable_grad():

@@ -24,15 +24,23 @@ def keep_all(folder, scores, *, count, which):
 
 @pytest.mark.parametrize(
     ("which", "count", "scores", "steps"),
-    [("last", 2, [5, 1, 2, 3], [1, 3, 4]), ("best", 2, [5, 1, 2, 3], [1, 4]), ("best", 1, [1, 1, 1], [3]),
-     ("last", 1, [1, 2, 3], [3]), ("last", 3, [3, 2], [1, 2]), ("best", 3, [1, 4, 2, 3], [2, 3, 4])],
-)  # fmt: skip
+    [
+        ("last", 2, [5, 1, 2, 3], [1, 3, 4]),
+        ("best", 2, [5, 1, 2, 3], [1, 4]),
+        ("best", 1, [1, 1, 1], [3]),
+        ("last", 1, [1, 2, 3], [3]),
+        ("last", 3, [3, 2], [1, 2]),
+        ("best", 3, [1, 4, 2, 3], [2, 3, 4]),
+    ],
+)
 def test_what_is_kept(which, count, scores, steps, tmp_path):
     keep_all(tmp_path, scores, count=count, which=which)
     assert [one.step for one in kept(tmp_path)] == steps
     written = sorted(path.name for path in tmp_path.glob("*.safetensors"))
     assert written == [f"average-{step:08}.safetensors" for step in steps]
-    assert best(tmp_path).step == max(range(len(scores)), key=lambda place: (scores[place], place)) + 1
+    assert (
+        best(tmp_path).step == max(range(len(scores)), key=lambda place: (scores[place], place)) + 1
+    )
 
 
 def test_chosen_in_order(tmp_path):
@@ -50,7 +58,9 @@ def test_the_average_is_exact(tmp_path):
         keep(tmp_path / "random", model, step=number, score=0, count=3, which="last")
     mean = toy(9)
     mean.load_state_dict(average([one.path for one in kept(tmp_path / "random")]), strict=False)
-    for wanted, *parts in zip(mean.parameters(), *(model.parameters() for model in models), strict=True):
+    for wanted, *parts in zip(
+        mean.parameters(), *(model.parameters() for model in models), strict=True
+    ):
         assert torch.equal(wanted, (sum(part.double() for part in parts) / 3).float())
 
 
@@ -72,7 +82,9 @@ def test_nothing_kept(tmp_path):
     assert kept(tmp_path) == [] and best(tmp_path) is None and chosen(tmp_path, 3, "last") == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{}x", b'[{"file": 1}]', b'[{"file": "a", "step": "b", "score": 1}]', b"7"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}x", b'[{"file": 1}]', b'[{"file": "a", "step": "b", "score": 1}]', b"7"]
+)
 def test_a_damaged_index(content, tmp_path):
     (tmp_path / "averages.json").write_bytes(content)
     with pytest.raises(InputError, match="averages.json: damaged; train anew, or remove it"):
@@ -92,7 +104,9 @@ def test_weights_of_another_model_are_refused(tmp_path):
     mean = average([tmp_path / "one", tmp_path / "same"])
     assert mean["a"].tolist() == [0.5, 0.5] and mean["count"] == 3
     for other in ("shape", "name"):
-        with pytest.raises(InputError, match=f"{other}: cannot be averaged with .*one: 'a' differs; another model"):
+        with pytest.raises(
+            InputError, match=f"{other}: cannot be averaged with .*one: 'a' differs; another model"
+        ):
             average([tmp_path / "one", tmp_path / other])
     with pytest.raises(ValueError, match="paths: at least one file is needed"):
         average([])

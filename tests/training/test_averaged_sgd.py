@@ -9,7 +9,9 @@ from ostinato.training.averaged_sgd import AveragedSGD, averaged, stalled
 from ostinato.training.loop import Position
 
 
-def steps(model: torch.nn.Linear, optimizer: AveragedSGD, count: int, seed: int) -> list[torch.Tensor]:
+def steps(
+    model: torch.nn.Linear, optimizer: AveragedSGD, count: int, seed: int
+) -> list[torch.Tensor]:
     """So many steps on random data: the weights after each."""
     chance, seen = torch.Generator().manual_seed(seed), []
     for _ in range(count):
@@ -41,7 +43,11 @@ def test_the_mean_of_all_weights_since_it_began():
 def test_nothing_happens_before_it_began_or_with_another_optimizer():
     model = torch.nn.Linear(3, 2)
     before = model.weight.detach().clone()
-    for optimizer in (AveragedSGD(model.parameters(), lr=0.1), torch.optim.SGD(model.parameters(), lr=0.1), None):
+    for optimizer in (
+        AveragedSGD(model.parameters(), lr=0.1),
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        None,
+    ):
         with averaged(optimizer):
             assert torch.equal(model.weight, before)
 

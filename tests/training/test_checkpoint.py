@@ -26,10 +26,17 @@ from ostinato.training.options import LEARNING_RATES, Options
 def run_to(step, folder, model, optimizer, data, *, start=Position(), carried=(), epochs=3):  # noqa: B008
     """Train until `step`, save there, and return the losses."""
     losses = []
-    for progress in train(model, data, optimizer, epochs=epochs, start=start, carried=carried, clip_norm=1.0):
+    for progress in train(
+        model, data, optimizer, epochs=epochs, start=start, carried=carried, clip_norm=1.0
+    ):
         losses.append(progress.loss)
         if progress.step == step:
-            save(folder, model, optimizer, Checkpoint(progress.position, carried=leaves(progress.state)))
+            save(
+                folder,
+                model,
+                optimizer,
+                Checkpoint(progress.position, carried=leaves(progress.state)),
+            )
             break
     return losses
 
@@ -62,7 +69,9 @@ def test_killed_and_resumed_is_never_killed(name, kind, tmp_path):
         second, its_optimizer = fresh(7)
         seed(2)
         loaded = load(tmp_path, second, its_optimizer)
-        losses += run_to(0, tmp_path, second, its_optimizer, data, start=loaded.position, carried=loaded.carried)
+        losses += run_to(
+            0, tmp_path, second, its_optimizer, data, start=loaded.position, carried=loaded.carried
+        )
         assert losses == whole
         assert same(model, second)
         assert (random.random(), np.random.rand(), torch.rand(1).item()) == draws
@@ -71,7 +80,9 @@ def test_killed_and_resumed_is_never_killed(name, kind, tmp_path):
 def test_same_seed_same_run():
     def run(number):
         model = toy(number)
-        return model, [p.loss for p in train(model, batches(4), build_optimizer(model, Options()), epochs=2)]
+        return model, [
+            p.loss for p in train(model, batches(4), build_optimizer(model, Options()), epochs=2)
+        ]
 
     (one, losses), (other, others), (_, different) = run(3), run(3), run(4)
     assert losses == others and same(one, other) and losses != different
@@ -86,7 +97,9 @@ def saved(tmp_path, step=1):
 
 def test_everything_comes_back(tmp_path):
     model, optimizer = saved(tmp_path)
-    checkpoint = Checkpoint(Position(9, 2, 1), 12.5, [1.0, float("-inf")], [torch.ones(2)], {"seed": 3}, {"tokens": 99})
+    checkpoint = Checkpoint(
+        Position(9, 2, 1), 12.5, [1.0, float("-inf")], [torch.ones(2)], {"seed": 3}, {"tokens": 99}
+    )
     save(tmp_path, model, optimizer, checkpoint)
     loaded = load(tmp_path, model, optimizer)
     assert torch.equal(loaded.carried.pop(), checkpoint.carried.pop())
@@ -114,12 +127,18 @@ def test_every_flipped_byte_is_seen(tmp_path):
         sound = path.read_bytes()
         for _ in range(25):
             position = chooser.randrange(len(sound))
-            path.write_bytes(sound[:position] + bytes([sound[position] ^ 0x41]) + sound[position + 1 :])
+            path.write_bytes(
+                sound[:position] + bytes([sound[position] ^ 0x41]) + sound[position + 1 :]
+            )
             try:
-                assert load(tmp_path, model, optimizer).position.step == 1  # a space, or the step, of the manifest
+                assert (
+                    load(tmp_path, model, optimizer).position.step == 1
+                )  # a space, or the step, of the manifest
                 assert path.name == "manifest.json"
             except InputError as error:
-                assert any(word in str(error) for word in ("damaged", "truncated", "missing", "newer"))
+                assert any(
+                    word in str(error) for word in ("damaged", "truncated", "missing", "newer")
+                )
                 assert "\n" not in str(error)
         path.write_bytes(sound)
 
@@ -133,13 +152,19 @@ def test_truncated_and_missing_files(name, tmp_path):
         path.write_bytes(path.read_bytes()[:length] if length else b"")
         with pytest.raises(InputError) as refused:
             load(tmp_path, model, optimizer)
-        assert f"{path}: truncated: " in str(refused.value) and f"{size:,} were written" in str(refused.value)
+        assert f"{path}: truncated: " in str(refused.value) and f"{size:,} were written" in str(
+            refused.value
+        )
         path.write_bytes(b"x" * (size - 1))
     path.write_bytes(b"x" * (size + 1))
-    with pytest.raises(InputError, match="damaged: .* bytes, .* were written; copy the run again or train anew"):
+    with pytest.raises(
+        InputError, match="damaged: .* bytes, .* were written; copy the run again or train anew"
+    ):
         load(tmp_path, model, optimizer)
     path.unlink()
-    with pytest.raises(InputError, match="missing, though manifest.json names it; copy the run again or train anew"):
+    with pytest.raises(
+        InputError, match="missing, though manifest.json names it; copy the run again or train anew"
+    ):
         load(tmp_path, model, optimizer)
 
 
@@ -148,17 +173,29 @@ def test_no_checkpoint(tmp_path):
     assert not exists(tmp_path)
     with pytest.raises(InputError) as refused:
         load(tmp_path, model, build_optimizer(model, Options()))
-    assert str(refused.value) == f"{tmp_path}: no checkpoint to resume from; leave out --resume to start anew"
+    assert (
+        str(refused.value)
+        == f"{tmp_path}: no checkpoint to resume from; leave out --resume to start anew"
+    )
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"<html>", b"[]", b"[" * 5000, b'{"format": 1}', b'{"format": 1, "generation": "../x", "step": 1}'],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"[" * 5000,
+        b'{"format": 1}',
+        b'{"format": 1, "generation": "../x", "step": 1}',
+    ],
 )
 def test_a_damaged_manifest(content, tmp_path):
     model, optimizer = saved(tmp_path)
     (tmp_path / "manifest.json").write_bytes(content)
-    with pytest.raises(InputError, match="manifest.json: damaged; leave out --resume and choose another --out"):
+    with pytest.raises(
+        InputError, match="manifest.json: damaged; leave out --resume and choose another --out"
+    ):
         load(tmp_path, model, optimizer)
 
 
@@ -167,12 +204,16 @@ def test_a_newer_format_is_refused_by_both_numbers(tmp_path):
     (tmp_path / "manifest.json").write_text('{"format": 2, "holds": "something else"}')
     with pytest.raises(InputError) as refused:
         load(tmp_path, model, optimizer)
-    assert str(refused.value).endswith("format 2 is newer than this version of ostinato reads (1); upgrade ostinato")
+    assert str(refused.value).endswith(
+        "format 2 is newer than this version of ostinato reads (1); upgrade ostinato"
+    )
 
 
 def test_another_optimizer_or_model_is_refused(tmp_path):
     model, _ = saved(tmp_path)
-    with pytest.raises(InputError, match="its --optimizer is Adam, this run's is SGD; resume with the same one"):
+    with pytest.raises(
+        InputError, match="its --optimizer is Adam, this run's is SGD; resume with the same one"
+    ):
         load(tmp_path, model, build_optimizer(model, Options(optimizer="sgd")))
     other = toy(tied=False)
     with pytest.raises(InputError, match="lacks tensor 'output.weight'"):
@@ -180,7 +221,9 @@ def test_another_optimizer_or_model_is_refused(tmp_path):
 
 
 def test_what_has_changed_is_told():
-    assert changed({"learning_rate": 0.7, "seed": 1}, {"learning_rate": 0.1, "seed": 1, "beam": 2}) == [
+    assert changed(
+        {"learning_rate": 0.7, "seed": 1}, {"learning_rate": 0.1, "seed": 1, "beam": 2}
+    ) == [
         "--learning-rate was 0.7 and is now 0.1",
         "--beam was None and is now 2",
     ]
@@ -208,9 +251,13 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(at, tmp_path, monkeypatch):
     assert load(tmp_path, model, optimizer).position.step == 3
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root"
+)
 def test_a_disk_that_is_really_full(tmp_path):
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", tmp_path], check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", tmp_path], check=False
+    )
     if mounted.returncode:
         pytest.skip("cannot mount here")
     try:
@@ -226,8 +273,12 @@ def test_a_disk_that_is_really_full(tmp_path):
 def test_the_first_checkpoint_cannot_be_written(tmp_path):
     (tmp_path / "training").write_text("a file")
     model = toy()
-    with pytest.raises(NotSaved, match=r"no checkpoint of step 1 \(there is none before it\): .*cannot be written"):
-        save(tmp_path / "training", model, build_optimizer(model, Options()), Checkpoint(Position(1)))
+    with pytest.raises(
+        NotSaved, match=r"no checkpoint of step 1 \(there is none before it\): .*cannot be written"
+    ):
+        save(
+            tmp_path / "training", model, build_optimizer(model, Options()), Checkpoint(Position(1))
+        )
 
 
 def save_without_pause(folder, told):
@@ -270,7 +321,9 @@ def test_kills_at_any_moment_leave_a_checkpoint_that_can_be_loaded(tmp_path):
         last = step
 
 
-def test_a_kill_between_any_two_operations_leaves_a_checkpoint_that_can_be_loaded(tmp_path, monkeypatch):
+def test_a_kill_between_any_two_operations_leaves_a_checkpoint_that_can_be_loaded(
+    tmp_path, monkeypatch
+):
     """The same without chance: the save is cut short at its first, second, ... operation on files."""
 
     class Killed(BaseException):
@@ -292,7 +345,12 @@ def test_a_kill_between_any_two_operations_leaves_a_checkpoint_that_can_be_loade
             return called
 
         with monkeypatch.context() as patch:
-            for place, name in [(os, "fsync"), (Path, "replace"), (Path, "mkdir"), (shutil, "rmtree")]:
+            for place, name in [
+                (os, "fsync"),
+                (Path, "replace"),
+                (Path, "mkdir"),
+                (shutil, "rmtree"),
+            ]:
                 patch.setattr(place, name, counting(getattr(place, name)))
             try:
                 save(folder, model, optimizer, Checkpoint(Position(2)))
@@ -312,7 +370,9 @@ def test_the_manifest_is_replaced_after_all_else_has_reached_the_disk(tmp_path, 
     order, fsync, replace = [], os.fsync, Path.replace
 
     def noted_fsync(handle):
-        order.append(("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name.split(".safe")[0].strip(".")))  # noqa: PTH115
+        order.append(
+            ("sync", Path(os.readlink(f"/proc/self/fd/{handle}")).name.split(".safe")[0].strip("."))  # noqa: PTH115
+        )
         fsync(handle)
 
     def noted_replace(self, target):

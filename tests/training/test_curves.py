@@ -28,8 +28,14 @@ def test_a_line_for_each_step_and_each_score(tmp_path):
     lines = (tmp_path / "training" / "log.jsonl").read_text().splitlines()
     assert len(lines) == 6
     assert json.loads(lines[1]) == {
-        "step": 2, "epoch": 0.2, "loss": 2.5, "gradient_norm": 3.0, "learning_rate": 0.1, "tokens": 100, "seconds": 0.5,
-    }  # fmt: skip
+        "step": 2,
+        "epoch": 0.2,
+        "loss": 2.5,
+        "gradient_norm": 3.0,
+        "learning_rate": 0.1,
+        "tokens": 100,
+        "seconds": 0.5,
+    }
     assert json.loads(lines[5]) == {"step": 5, "epoch": 0.5, "dev": {"bleu": 5.0, "loss": 1.0}}
 
 

@@ -21,11 +21,16 @@ def result(found: list[nn.Parameter]) -> list[float]:
 
 @pytest.mark.parametrize(
     ("limits", "norm", "after"),
-    [({}, 5.0, [3.0, 4.0]), ({"norm": 10.0}, 5.0, [3.0, 4.0]), ({"norm": 2.5}, 5.0, [1.5, 2.0]),
-     ({"value": 3.5}, 5.0, [3.0, 3.5]), ({"scale": 0.5}, 2.5, [1.5, 2.0]),
-     ({"scale": 2.0, "norm": 5.0}, 10.0, [3.0, 4.0]),
-     ({"scale": 2.0, "value": 6.0, "norm": 72**0.5 / 2}, 10.0, [3.0, 3.0])],
-)  # fmt: skip
+    [
+        ({}, 5.0, [3.0, 4.0]),
+        ({"norm": 10.0}, 5.0, [3.0, 4.0]),
+        ({"norm": 2.5}, 5.0, [1.5, 2.0]),
+        ({"value": 3.5}, 5.0, [3.0, 3.5]),
+        ({"scale": 0.5}, 2.5, [1.5, 2.0]),
+        ({"scale": 2.0, "norm": 5.0}, 10.0, [3.0, 4.0]),
+        ({"scale": 2.0, "value": 6.0, "norm": 72**0.5 / 2}, 10.0, [3.0, 3.0]),
+    ],
+)
 def test_clipping(limits, norm, after):
     found = parameters([3.0], [4.0])
     assert clip_gradients(found, **limits) == norm
@@ -55,7 +60,9 @@ def test_as_torch_clips():
         torch.manual_seed(1)
         model.loss(batches(1)[0]).total.backward()
     norm = clip_gradients(ours.parameters(), norm=0.3)
-    assert norm == pytest.approx(nn.utils.clip_grad_norm_(theirs.parameters(), 0.3).item(), rel=1e-6)
+    assert norm == pytest.approx(
+        nn.utils.clip_grad_norm_(theirs.parameters(), 0.3).item(), rel=1e-6
+    )
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-5, atol=1e-8)
 

@@ -12,13 +12,19 @@ from ostinato.errors import Interrupted
 from ostinato.training.interrupt import interruptible
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_becomes_a_flag_and_an_exit_status(number, status):
     handler = signal.getsignal(number)
     with interruptible() as interrupt:
         assert not interrupt and interrupt.exit_status == 0 and interrupt.name == ""
         os.kill(os.getpid(), number)
-        assert interrupt and interrupt.exit_status == status and interrupt.name == signal.Signals(number).name
+        assert (
+            interrupt
+            and interrupt.exit_status == status
+            and interrupt.name == signal.Signals(number).name
+        )
     assert signal.getsignal(number) == handler
 
 
@@ -48,7 +54,10 @@ def test_ctrl_c_is_answered_on_stderr(capfd):
 @pytest.mark.parametrize("early", [True, False])
 def test_where_nothing_is_to_be_saved_the_first_signal_ends_it(early):
     handler = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Interrupted, match="^go on with --resume$") as stopped, interruptible() as interrupt:
+    with (
+        pytest.raises(Interrupted, match="^go on with --resume$") as stopped,
+        interruptible() as interrupt,
+    ):
         if early:
             os.kill(os.getpid(), signal.SIGTERM)
         interrupt.at_once("go on with --resume")

@@ -21,7 +21,9 @@ with locked(Path(sys.argv[1])):
 
 
 def test_a_second_process_is_refused_until_the_first_dies(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path / "run"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, tmp_path / "run"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(InputError) as refused, locked(tmp_path / "run"):
@@ -39,7 +41,11 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path):
 def test_it_is_given_back_after_an_error(tmp_path):
     with pytest.raises(KeyError), locked(tmp_path):
         raise KeyError
-    with locked(tmp_path), pytest.raises(InputError, match=f"in use by process {os.getpid()};"), locked(tmp_path):
+    with (
+        locked(tmp_path),
+        pytest.raises(InputError, match=f"in use by process {os.getpid()};"),
+        locked(tmp_path),
+    ):
         pass
     with locked(tmp_path):
         pass
@@ -48,7 +54,10 @@ def test_it_is_given_back_after_an_error(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"run: cannot be written: Not a directory; choose another --out"), locked(
-        tmp_path / "file" / "run"
+    with (
+        pytest.raises(
+            InputError, match=r"run: cannot be written: Not a directory; choose another --out"
+        ),
+        locked(tmp_path / "file" / "run"),
     ):
         pass

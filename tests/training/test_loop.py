@@ -30,7 +30,9 @@ def test_a_run_steps_through_its_epochs():
     assert [p.sequences for p in run] == [3] * 10
 
 
-@pytest.mark.parametrize(("epochs", "size", "steps"), [(7.5, 4, 30), (0.1, 3, 1), (0.5, 3, 2), (1, 3, 3), (0.3, 10, 3)])
+@pytest.mark.parametrize(
+    ("epochs", "size", "steps"), [(7.5, 4, 30), (0.1, 3, 1), (0.5, 3, 2), (1, 3, 3), (0.3, 10, 3)]
+)
 def test_epochs_may_be_a_fraction(epochs, size, steps):
     model = toy()
     assert len(list(train(model, batches(size), sgd(model), epochs=epochs))) == steps
@@ -49,7 +51,8 @@ def test_progress_holds_the_mean_loss_of_a_token_and_its_gradients():
 
 @pytest.mark.parametrize("normalise", ["tokens", "sequences"])
 @pytest.mark.parametrize(
-    "limits", [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_value": 0.01, "clip_norm": 0.05}]
+    "limits",
+    [{}, {"clip_norm": 0.1}, {"clip_value": 0.01}, {"clip_value": 0.01, "clip_norm": 0.05}],
 )
 def test_accumulated_batches_are_one_big_batch(normalise, limits):
     torch.set_default_dtype(torch.float64)
@@ -122,7 +125,9 @@ def test_truncated_backpropagation_in_chunks_has_the_loss_of_the_whole():
     model = toy(dropout=0.0)
     pieces = stream(4)
     whole = Batch(
-        torch.cat([b.inputs for b in pieces], 1), pieces[0].lengths * 4, torch.cat([b.targets for b in pieces], 1)
+        torch.cat([b.inputs for b in pieces], 1),
+        pieces[0].lengths * 4,
+        torch.cat([b.targets for b in pieces], 1),
     )
     in_pieces, one = evaluate_loss(model, pieces), evaluate_loss(model, [whole])
     assert in_pieces[0] == pytest.approx(one[0], rel=1e-6) and in_pieces[1] == one[1]
@@ -176,7 +181,9 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_are_touched(poisoned)
             assert progress.step <= 2
     assert same(model, before)
     message = str(stopped.value)
-    assert message.startswith("training diverged at step 3: loss " + ("nan" if poisoned == "loss" else "2."))
+    assert message.startswith(
+        "training diverged at step 3: loss " + ("nan" if poisoned == "loss" else "2.")
+    )
     assert "the weights of step 2 are kept; try a lower --learning-rate (now 0.001)" in message
     assert message.endswith("a smaller --clip-norm (now 2)") and "\n" not in message
     assert isinstance(stopped.value, InputError)
@@ -192,7 +199,9 @@ def test_without_clipping_clipping_is_advised():
 
 def test_no_batches():
     model = toy()
-    with pytest.raises(InputError, match="^epoch 1 has no batches to train on; give more training data$"):
+    with pytest.raises(
+        InputError, match="^epoch 1 has no batches to train on; give more training data$"
+    ):
         list(train(model, [], sgd(model)))
 
 
@@ -218,7 +227,14 @@ def test_started_in_the_middle_it_goes_on_as_if_never_stopped(stop, kind):
         if progress.step == stop:
             break
     rest = list(
-        train(other, data, sgd(other), epochs=3, start=progress.position, carried=leaves(progress.state))
+        train(
+            other,
+            data,
+            sgd(other),
+            epochs=3,
+            start=progress.position,
+            carried=leaves(progress.state),
+        )
     )
     assert rest[0].step == stop + 1 and rest[-1].epoch == 3.0
     assert same(model, other)
@@ -228,7 +244,10 @@ def test_batches_are_moved_to_the_models_device_only():
     model = toy()
     optimizer = build_optimizer(model, Options())
     [progress] = train(model, batches(1), optimizer)
-    assert all(part.device.type == "cpu" for part in leaves(progress.state)) and len(leaves(progress.state)) == 2
+    assert (
+        all(part.device.type == "cpu" for part in leaves(progress.state))
+        and len(leaves(progress.state)) == 2
+    )
 
 
 def test_what_is_kept_of_weights_is_stale_after_a_step_of_a_fused_optimizer():

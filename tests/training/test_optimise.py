@@ -28,9 +28,17 @@ def test_every_optimizer_lowers_the_loss(name):
 @pytest.mark.parametrize("name", ["adam", "adamw", "adagrad"])
 def test_the_fused_step_is_the_plain_one(name):
     ours, plain = toy(dropout=0.0), toy(dropout=0.0)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}[name]
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad}[
+        name
+    ]
     settings = {"eps": 1e-8, "weight_decay": 0.0, "lr": 0.01}
-    list(train(ours, batches(5), build_optimizer(ours, Options(optimizer=name, learning_rate=0.01, weight_decay=0.0))))
+    list(
+        train(
+            ours,
+            batches(5),
+            build_optimizer(ours, Options(optimizer=name, learning_rate=0.01, weight_decay=0.0)),
+        )
+    )
     list(train(plain, batches(5), kind(plain.parameters(), **settings, foreach=False)))
     for a, b in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
@@ -40,9 +48,14 @@ def test_weights_decay_and_biases_do_not():
     model = toy()
     groups = build_optimizer(model, Options(optimizer="adamw")).param_groups
     assert [group["weight_decay"] for group in groups] == [0.01, 0.0]
-    assert all(p.dim() > 1 for p in groups[0]["params"]) and all(p.dim() == 1 for p in groups[1]["params"])
+    assert all(p.dim() > 1 for p in groups[0]["params"]) and all(
+        p.dim() == 1 for p in groups[1]["params"]
+    )
     assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
-    assert Options(optimizer="adam").decay == 0.0 and Options(optimizer="adam", weight_decay=0.1).decay == 0.1
+    assert (
+        Options(optimizer="adam").decay == 0.0
+        and Options(optimizer="adam", weight_decay=0.1).decay == 0.1
+    )
 
 
 def test_betas_momentum_and_epsilon_arrive():
@@ -59,7 +72,15 @@ def test_sparse_embeddings_train_like_dense_ones(name):
     sparse, dense = toy(sparse=True, dropout=0.0), toy(sparse=False, tied=False, dropout=0.0)
     steps = 1 if name == "sparse-adam" else 4
     for model in (sparse, dense):
-        run = list(train(model, batches(steps), build_optimizer(model, settings), clip_norm=0.5, clip_value=0.1))
+        run = list(
+            train(
+                model,
+                batches(steps),
+                build_optimizer(model, settings),
+                clip_norm=0.5,
+                clip_value=0.1,
+            )
+        )
         assert len(run) == steps
     for a, b in zip(sparse.parameters(), dense.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-3 if name == "sparse-adam" else 1e-6)
@@ -94,7 +115,9 @@ def test_what_sparse_gradients_cannot_have(options, message):
 
 def test_nothing_to_train():
     model = toy().requires_grad_(False)
-    with pytest.raises(InputError, match="^nothing to train: all of the model's parameters are frozen$"):
+    with pytest.raises(
+        InputError, match="^nothing to train: all of the model's parameters are frozen$"
+    ):
         build_optimizer(model, Options())
 
 
@@ -107,12 +130,16 @@ def test_frozen_parameters_are_left_out():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"epochs": 0}, "--epochs must be above 0; got 0.0"), ({"optimizer": "adma"}, "did you mean 'adam'?"),
-     ({"learning_rate": -1}, "--learning-rate must be above 0; got -1.0"),
-     ({"accumulate": 0}, "--accumulate must be at least 1; got 0"),
-     ({"schedule": "halves"}, "did you mean 'halve'?"), ({"clip_norm": 0.0}, "--clip-norm must be above 0"),
-     ({"momentum": 0.9}, "--momentum goes with --optimizer sgd or rmsprop; got adam")],
-)  # fmt: skip
+    [
+        ({"epochs": 0}, "--epochs must be above 0; got 0.0"),
+        ({"optimizer": "adma"}, "did you mean 'adam'?"),
+        ({"learning_rate": -1}, "--learning-rate must be above 0; got -1.0"),
+        ({"accumulate": 0}, "--accumulate must be at least 1; got 0"),
+        ({"schedule": "halves"}, "did you mean 'halve'?"),
+        ({"clip_norm": 0.0}, "--clip-norm must be above 0"),
+        ({"momentum": 0.9}, "--momentum goes with --optimizer sgd or rmsprop; got adam"),
+    ],
+)
 def test_options_out_of_range(values, message):
     with pytest.raises(InputError) as refused:
         flags.build(Options, values)
@@ -121,7 +148,11 @@ def test_options_out_of_range(values, message):
 
 @pytest.mark.parametrize(
     ("values", "rows", "tokens"),
-    [({}, 64, None), ({"batch_tokens": 4000}, None, 4000), ({"batch_size": 8, "batch_tokens": 9}, 8, 9)],
+    [
+        ({}, 64, None),
+        ({"batch_tokens": 4000}, None, 4000),
+        ({"batch_size": 8, "batch_tokens": 9}, 8, 9),
+    ],
 )
 def test_batches_are_limited_by_rows_unless_by_tokens(values, rows, tokens):
     options = Options(**values)

@@ -28,7 +28,9 @@ class Toy(nn.Module):
     def loss(self, batch: Batch, state=None) -> Loss:
         hidden, state = self.recurrent(self.dropout(self.embedding(batch.inputs)), state)
         logits = self.output(self.dropout(hidden))
-        total = nn.functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="sum")
+        total = nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch.targets.flatten(), reduction="sum"
+        )
         return Loss(total, int((batch.targets >= 0).sum()), state)
 
 
@@ -41,7 +43,8 @@ def examples(count: int, *, seed: int = 0, longest: int = 7) -> list[Example]:
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, longest + 1, (count,), generator=generator).tolist()
     return [
-        Example(*(torch.randint(1, VOCABULARY, (length,), generator=generator) for _ in range(2))) for length in lengths
+        Example(*(torch.randint(1, VOCABULARY, (length,), generator=generator) for _ in range(2)))
+        for length in lengths
     ]
 
 
@@ -56,7 +59,13 @@ def stream(count: int, *, rows: int = 2, length: int = 4, seed: int = 0) -> list
     text = torch.randint(1, VOCABULARY, (rows, count * length + 1), generator=generator)
     lengths = torch.full((rows,), length)
     return [
-        Batch(text[:, i : i + length], lengths, text[:, i + 1 : i + length + 1], lengths, continues=i > 0)
+        Batch(
+            text[:, i : i + length],
+            lengths,
+            text[:, i + 1 : i + length + 1],
+            lengths,
+            continues=i > 0,
+        )
         for i in range(0, count * length, length)
     ]
 
@@ -71,7 +80,9 @@ class Shuffled:
         return len(self.found)
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        order = torch.randperm(len(self.found), generator=torch.Generator().manual_seed(number)).tolist()
+        order = torch.randperm(
+            len(self.found), generator=torch.Generator().manual_seed(number)
+        ).tolist()
         return iter([self.found[i] for i in order[start:]])
 
 

@@ -27,27 +27,51 @@ class Bag:
     weighting  "counts", or "tf-idf": counts times ln((1 + texts) / (1 + texts with it)) + 1, to length 1 (as scikit-learn)
     Number 0 is no n-gram: it is what padding adds, and counts nothing."""
 
-    def __init__(self, ngrams: Sequence[str], idf: Sequence[float], *, order: int = 2, weighting: str = "tf-idf"):
+    def __init__(
+        self,
+        ngrams: Sequence[str],
+        idf: Sequence[float],
+        *,
+        order: int = 2,
+        weighting: str = "tf-idf",
+    ):
         self.ngrams, self.order, self.weighting = list(ngrams), order, weighting
         self.numbers = {ngram: number for number, ngram in enumerate(self.ngrams, start=1)}
         self.idf = np.concatenate([[0.0], np.asarray(idf, dtype=np.float64)])
 
     @classmethod
-    def fit(cls, texts: Iterable[Sequence[str]], *, order: int = 2, weighting: str = "tf-idf", minimum: int = 2,
-            most: int = 50_000) -> Bag:
+    def fit(
+        cls,
+        texts: Iterable[Sequence[str]],
+        *,
+        order: int = 2,
+        weighting: str = "tf-idf",
+        minimum: int = 2,
+        most: int = 50_000,
+    ) -> Bag:
         """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
         counts: Counter[str] = Counter()
         number = 0
         for tokens in texts:
             number += 1
             counts.update(set(ngrams(tokens, order)))
-        kept = sorted((item for item in counts.items() if item[1] >= minimum), key=lambda item: (-item[1], item[0]))[:most]
+        kept = sorted(
+            (item for item in counts.items() if item[1] >= minimum),
+            key=lambda item: (-item[1], item[0]),
+        )[:most]
         frequencies = np.array([count for _, count in kept], dtype=np.float64)
-        return cls([ngram for ngram, _ in kept], np.log((1 + number) / (1 + frequencies)) + 1, order=order, weighting=weighting)
+        return cls(
+            [ngram for ngram, _ in kept],
+            np.log((1 + number) / (1 + frequencies)) + 1,
+            order=order,
+            weighting=weighting,
+        )
 
     def vector(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(numbers, values) of the n-grams that a text has; ([0], [0.0]) if it has none that is known."""
-        counts = Counter(number for ngram in ngrams(tokens, self.order) if (number := self.numbers.get(ngram)))
+        counts = Counter(
+            number for ngram in ngrams(tokens, self.order) if (number := self.numbers.get(ngram))
+        )
         if not counts:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
         numbers = np.array(list(counts), dtype=np.int64)
@@ -61,14 +85,23 @@ class Bag:
         return len(self.ngrams)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ngrams": self.ngrams, "idf": self.idf[1:].tolist(), "order": self.order,
-                "weighting": self.weighting}  # fmt: skip
+        return {
+            "ngrams": self.ngrams,
+            "idf": self.idf[1:].tolist(),
+            "order": self.order,
+            "weighting": self.weighting,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Bag:
         """ValueError where `content` is not what to_dict gave."""
         try:
-            return cls(content["ngrams"], content["idf"], order=int(content["order"]), weighting=str(content["weighting"]))
+            return cls(
+                content["ngrams"],
+                content["idf"],
+                order=int(content["order"]),
+                weighting=str(content["weighting"]),
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"bag of words: not what was saved: {error!r}") from None
 
@@ -76,11 +109,20 @@ class Bag:
 def ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
     """ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
     for size in range(1, order + 1):
-        yield from (" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1))
+        yield from (
+            " ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)
+        )
 
 
-def solve(vectors: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, features: int, classes: int, *, strength: float = 10.0,
-          weights: Mapping[int, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def solve(
+    vectors: Sequence[tuple[np.ndarray, np.ndarray]],
+    labels: np.ndarray,
+    features: int,
+    classes: int,
+    *,
+    strength: float = 10.0,
+    weights: Mapping[int, float] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Logistic regression by scikit-learn: (coefficients [features + 1, classes], intercepts [classes]).
 
     labels    [N] class numbers, each class at least once; or [N, classes] of 0 and 1, each class then for itself
@@ -90,13 +132,23 @@ def solve(vectors: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, 
     from sklearn.linear_model import LogisticRegression
 
     rows = np.cumsum([0, *(len(numbers) for numbers, _ in vectors)])
-    matrix = csr_matrix((np.concatenate([values for _, values in vectors]), np.concatenate([numbers for numbers, _ in vectors]), rows),
-                        shape=(len(vectors), features + 1))
+    matrix = csr_matrix(
+        (
+            np.concatenate([values for _, values in vectors]),
+            np.concatenate([numbers for numbers, _ in vectors]),
+            rows,
+        ),
+        shape=(len(vectors), features + 1),
+    )
     if labels.ndim == 2:
         return columns(matrix, labels, strength)
-    model = LogisticRegression(C=strength, max_iter=1000, class_weight=None if weights is None else dict(weights)).fit(matrix, labels)
+    model = LogisticRegression(
+        C=strength, max_iter=1000, class_weight=None if weights is None else dict(weights)
+    ).fit(matrix, labels)
     if classes == 2:  # one column: the second class against the first
-        return np.concatenate([-model.coef_, model.coef_]).T / 2, np.concatenate([-model.intercept_, model.intercept_]) / 2
+        return np.concatenate([-model.coef_, model.coef_]).T / 2, np.concatenate(
+            [-model.intercept_, model.intercept_]
+        ) / 2
     return model.coef_.T, model.intercept_
 
 
@@ -104,7 +156,10 @@ def columns(matrix: Any, labels: np.ndarray, strength: float) -> tuple[np.ndarra
     """A regression for each label; one that all or no texts have needs none, only its share."""
     from sklearn.linear_model import LogisticRegression
 
-    coefficients, intercepts = np.zeros((matrix.shape[1], labels.shape[1])), np.zeros(labels.shape[1])
+    coefficients, intercepts = (
+        np.zeros((matrix.shape[1], labels.shape[1])),
+        np.zeros(labels.shape[1]),
+    )
     for column, wanted in enumerate(labels.T):
         if len(np.unique(wanted)) < 2:
             intercepts[column] = 10.0 if wanted[0] else -10.0

@@ -30,12 +30,24 @@ class HiddenMarkov(NamedTuple):
     def random(cls, states: int, size: int, *, seed: int) -> HiddenMarkov:
         """Any distribution as likely as any other: no two states are alike, or they would stay alike."""
         generator = torch.Generator().manual_seed(seed)
-        parts = (torch.empty(states, count).exponential_(generator=generator) for count in (1, states, size))
+        parts = (
+            torch.empty(states, count).exponential_(generator=generator)
+            for count in (1, states, size)
+        )
         initial, transitions, emissions = parts
         return cls(initial[:, 0] / initial.sum(), normalised(transitions), normalised(emissions))
 
     @classmethod
-    def fit(cls, numbers: Tensor, *, states: int, size: int, iterations: int = 20, rows: int = 256, seed: int = 1) -> HiddenMarkov:
+    def fit(
+        cls,
+        numbers: Tensor,
+        *,
+        states: int,
+        size: int,
+        iterations: int = 20,
+        rows: int = 256,
+        seed: int = 1,
+    ) -> HiddenMarkov:
         """Learns from numbers [N], cut into `rows` streams. ValueError for fewer than two of them."""
         if len(numbers) < 2:
             raise ValueError(f"numbers must be two or more; got {len(numbers)}")
@@ -51,7 +63,10 @@ class HiddenMarkov(NamedTuple):
         likelihoods = self.emissions.t()[streams]  # [B, T, K]
         forward, scales = self.forward(likelihoods)
         backward = torch.ones_like(self.initial).expand(len(streams), -1)
-        steps, tokens = torch.zeros_like(self.transitions), torch.full_like(self.emissions.t(), LITTLE)
+        steps, tokens = (
+            torch.zeros_like(self.transitions),
+            torch.full_like(self.emissions.t(), LITTLE),
+        )
         for t in range(streams.shape[1] - 1, -1, -1):
             tokens.index_add_(0, streams[:, t], forward[t] * backward)
             if t:
@@ -59,7 +74,9 @@ class HiddenMarkov(NamedTuple):
                 steps += forward[t - 1].t() @ ahead
                 backward = ahead @ self.transitions.t()
         begun = (forward[0] * backward).sum(0)
-        chain = HiddenMarkov(begun / begun.sum(), normalised(self.transitions * steps), normalised(tokens.t()))
+        chain = HiddenMarkov(
+            begun / begun.sum(), normalised(self.transitions * steps), normalised(tokens.t())
+        )
         return chain, float(torch.stack(scales).double().log().sum())
 
     def forward(self, likelihoods: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -1,6 +1,6 @@
 """Convolution over time instead of recurrence (Kim 2014, Convolutional Neural Networks for Sentence Classification).
 
-    c_i = relu(w . x_{i:i+k-1} + b) for every place i and some widths k (equation 2);  the result is max over i of c_i"""
+c_i = relu(w . x_{i:i+k-1} + b) for every place i and some widths k (equation 2);  the result is max over i of c_i"""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class Convolution(nn.Module):
         super().__init__()
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
-        self.layers = nn.ModuleList(nn.Conv1d(input_size, filters, width, padding=width - 1) for width in widths)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(input_size, filters, width, padding=width - 1) for width in widths
+        )
         self.output_size = filters * len(widths)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

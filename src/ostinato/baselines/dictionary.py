@@ -26,7 +26,9 @@ class Dictionary:
         self.translations = dict(translations)
 
     @classmethod
-    def fit(cls, pairs: Iterable[tuple[Sequence[str], Sequence[str]]], *, iterations: int = 5) -> Dictionary:
+    def fit(
+        cls, pairs: Iterable[tuple[Sequence[str], Sequence[str]]], *, iterations: int = 5
+    ) -> Dictionary:
         """Learns from pairs of token lists; upper and lower case are one, and written as they mostly are."""
         pairs = [(source, target) for source, target in pairs if source and target]
         pairs = [pair for pair in pairs if max(map(len, pair)) <= LONGEST]
@@ -37,8 +39,13 @@ class Dictionary:
         links = link(sources, targets)
         best = best_targets(links, expected_counts(links, iterations))
         usual = usual_spelling(target for _, target in pairs)
-        return cls({sources.names[source]: usual[targets.names[target]] for source, target in best
-                    if sources.names[source] != EMPTY})
+        return cls(
+            {
+                sources.names[source]: usual[targets.names[target]]
+                for source, target in best
+                if sources.names[source] != EMPTY
+            }
+        )
 
     def translate(self, tokens: Sequence[str]) -> list[str]:
         """As many words as came, in the same order, the first with a capital if it had one."""
@@ -55,7 +62,9 @@ class Dictionary:
     def from_dict(cls, saved: Mapping[str, Mapping[str, str]]) -> Dictionary:
         """ValueError if `saved` is not what to_dict() gave."""
         translations = saved.get("translations") if isinstance(saved, Mapping) else None
-        if not isinstance(translations, Mapping) or not all(isinstance(word, str) for word in translations.values()):
+        if not isinstance(translations, Mapping) or not all(
+            isinstance(word, str) for word in translations.values()
+        ):
             raise ValueError("a saved dictionary must be {'translations': {word: word, ...}}")
         return cls(translations)
 
@@ -65,7 +74,10 @@ class Words:
 
     def __init__(self, sentences: Iterable[Sequence[str]]):
         numbers: dict[str, int] = {}
-        tokens = [[numbers.setdefault(word.lower(), len(numbers)) for word in sentence] for sentence in sentences]
+        tokens = [
+            [numbers.setdefault(word.lower(), len(numbers)) for word in sentence]
+            for sentence in sentences
+        ]
         self.lengths = np.array([len(sentence) for sentence in tokens])
         self.tokens = np.array([number for sentence in tokens for number in sentence])
         self.names = list(numbers)
@@ -86,7 +98,9 @@ class Links(NamedTuple):
 
 
 def link(sources: Words, targets: Words) -> Links:
-    lengths = np.repeat(sources.lengths, targets.lengths)  # for each target word, with how many it is linked
+    lengths = np.repeat(
+        sources.lengths, targets.lengths
+    )  # for each target word, with how many it is linked
     begins = np.repeat(np.cumsum(sources.lengths) - sources.lengths, targets.lengths)
     starts = np.cumsum(lengths) - lengths
     within = np.arange(lengths.sum()) - np.repeat(starts, lengths)

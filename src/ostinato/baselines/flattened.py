@@ -22,24 +22,42 @@ class Flattened:
         self.mean, self.scale, self.weight, self.bias = mean, scale, weight, bias
 
     @classmethod
-    def fit(cls, sequences: Sequence[np.ndarray], labels: Sequence[int], *, classes: int, length: int, decay: float = 0.01,
-            steps: int = 100) -> Flattened | None:
+    def fit(
+        cls,
+        sequences: Sequence[np.ndarray],
+        labels: Sequence[int],
+        *,
+        classes: int,
+        length: int,
+        decay: float = 0.01,
+        steps: int = 100,
+    ) -> Flattened | None:
         """From sequences [T, ...] of numbers; None where the vector would be too long to be of use.
 
         Minimises the mean of -log P(label) + decay / 2 |w|^2, which is convex, by L-BFGS."""
         size = int(np.prod(sequences[0].shape[1:]))
         if size * length * classes > MOST_WEIGHTS:
             return None
-        steps_of_all = torch.from_numpy(np.concatenate([one.reshape(len(one), -1) for one in sequences])).float()
+        steps_of_all = torch.from_numpy(
+            np.concatenate([one.reshape(len(one), -1) for one in sequences])
+        ).float()
         mean, scale = steps_of_all.mean(0), steps_of_all.std(0, unbiased=False).clamp_min(1e-6)
-        found = cls(mean.expand(length, -1), scale.expand(length, -1), torch.zeros(classes, length * size), torch.zeros(classes))
+        found = cls(
+            mean.expand(length, -1),
+            scale.expand(length, -1),
+            torch.zeros(classes, length * size),
+            torch.zeros(classes),
+        )
         x, wanted = found.vectors(sequences), torch.tensor(labels)
         weight, bias = found.weight.requires_grad_(), found.bias.requires_grad_()
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            value = functional.cross_entropy(functional.linear(x, weight, bias), wanted) + decay / 2 * weight.square().sum()
+            value = (
+                functional.cross_entropy(functional.linear(x, weight, bias), wanted)
+                + decay / 2 * weight.square().sum()
+            )
             value.backward()
             return value
 
@@ -56,7 +74,9 @@ class Flattened:
         return x.flatten(1) / size**0.5
 
     def answer(self, sequences: Sequence[np.ndarray]) -> list[int]:
-        return functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
+        return (
+            functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """What the constructor takes, by name."""

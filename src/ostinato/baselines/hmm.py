@@ -67,14 +67,22 @@ class HiddenMarkov:
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The likeliest tags of each sentence."""
         found: list[list[str]] = [[] for _ in sentences]
-        order = sorted((row for row, sentence in enumerate(sentences) if sentence), key=lambda row: len(sentences[row]))
+        order = sorted(
+            (row for row, sentence in enumerate(sentences) if sentence),
+            key=lambda row: len(sentences[row]),
+        )
         for first in range(0, len(order), TOGETHER):
             rows = order[first : first + TOGETHER]
             emissions = [torch.stack([self.score(word) for word in sentences[row]]) for row in rows]
             padded = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
             lengths = torch.tensor([len(sentences[row]) for row in rows])
-            paths = viterbi(padded, lengths, transitions=self.transitions[:-1, :-1], start=self.transitions[-1, :-1],
-                            end=self.transitions[:-1, -1])
+            paths = viterbi(
+                padded,
+                lengths,
+                transitions=self.transitions[:-1, :-1],
+                start=self.transitions[-1, :-1],
+                end=self.transitions[:-1, -1],
+            )
             for row, path in zip(rows, paths, strict=True):
                 found[row] = [self.tags[label] for label in path.labels]
         return found
@@ -94,16 +102,27 @@ class HiddenMarkov:
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold, and from_dict takes back."""
-        return {"tags": self.tags, "steps": self.steps.long().tolist(), "words": {word: dict(given) for word, given in self.words.items()}}
+        return {
+            "tags": self.tags,
+            "steps": self.steps.long().tolist(),
+            "words": {word: dict(given) for word, given in self.words.items()},
+        }
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> HiddenMarkov:
         """ValueError if `saved` is not what to_dict() gave."""
         try:
-            words = {word: {int(tag): int(count) for tag, count in given.items()} for word, given in saved["words"].items()}
-            return cls(list(saved["tags"]), torch.tensor(saved["steps"], dtype=torch.float64), words)
+            words = {
+                word: {int(tag): int(count) for tag, count in given.items()}
+                for word, given in saved["words"].items()
+            }
+            return cls(
+                list(saved["tags"]), torch.tensor(saved["steps"], dtype=torch.float64), words
+            )
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"a saved hidden Markov model must have tags, steps and words ({error})") from None
+            raise ValueError(
+                f"a saved hidden Markov model must have tags, steps and words ({error})"
+            ) from None
 
 
 def interpolated(steps: Tensor) -> Tensor:
@@ -116,7 +135,9 @@ def interpolated(steps: Tensor) -> Tensor:
     votes = steps[steps > 0]
     weight = float((votes * (pair > single)[steps > 0]).sum() / votes.sum())
     weight = min(max(weight, 0.01), 0.99)
-    frequencies = (after + 1) / (total + len(steps))  # a tag that only ever begins sentences may follow something after all
+    frequencies = (after + 1) / (
+        total + len(steps)
+    )  # a tag that only ever begins sentences may follow something after all
     return weight * steps / before.clamp(min=1) + (1 - weight) * frequencies
 
 
@@ -125,8 +146,12 @@ class Endings:
 
     def __init__(self, words: Mapping[str, Mapping[int, int]], counts: Tensor):
         self.frequencies = counts / counts.sum()
-        self.theta = float(self.frequencies.std()) if len(counts) > 1 else 0.0  # how much a shorter suffix counts
-        rare = {word: given for word, given in words.items() if sum(given.values()) <= RARE} or words
+        self.theta = (
+            float(self.frequencies.std()) if len(counts) > 1 else 0.0
+        )  # how much a shorter suffix counts
+        rare = {
+            word: given for word, given in words.items() if sum(given.values()) <= RARE
+        } or words
         self.suffixes: dict[tuple[str, str], Counter[int]] = {}
         for word, given in rare.items():
             for key in keys(word):
@@ -149,7 +174,9 @@ class Endings:
 def keys(word: str) -> list[tuple[str, str]]:
     """keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: its kind, with longer and longer endings."""
     kind = "0" if any(letter.isdigit() for letter in word) else "A" if word[:1].isupper() else "a"
-    return [(kind, word[len(word) - length :]) for length in range(min(LONGEST_SUFFIX, len(word)) + 1)]
+    return [
+        (kind, word[len(word) - length :]) for length in range(min(LONGEST_SUFFIX, len(word)) + 1)
+    ]
 
 
 class MostFrequentTag:
@@ -175,7 +202,9 @@ class MostFrequentTag:
         return cls({word: most_frequent(given) for word, given in counts.items()}, otherwise)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        return [[self.words.get(word, self.otherwise) for word in sentence] for sentence in sentences]
+        return [
+            [self.words.get(word, self.otherwise) for word in sentence] for sentence in sentences
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {"words": dict(self.words), "otherwise": self.otherwise}
@@ -183,9 +212,15 @@ class MostFrequentTag:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> MostFrequentTag:
         """ValueError if `saved` is not what to_dict() gave."""
-        words, otherwise = (saved.get("words"), saved.get("otherwise")) if isinstance(saved, Mapping) else (None, None)
+        words, otherwise = (
+            (saved.get("words"), saved.get("otherwise"))
+            if isinstance(saved, Mapping)
+            else (None, None)
+        )
         if not isinstance(words, Mapping) or not isinstance(otherwise, str):
-            raise ValueError("saved most frequent tags must be {'words': {word: tag, ...}, 'otherwise': tag}")
+            raise ValueError(
+                "saved most frequent tags must be {'words': {word: tag, ...}, 'otherwise': tag}"
+            )
         return cls(words, otherwise)
 
 
@@ -197,7 +232,12 @@ def most_frequent(counts: Counter[str]) -> str:
 def log_likelihood(model: HiddenMarkov, words: Sequence[str], tags: Sequence[str]) -> float:
     """log P(words, tags), up to a constant for each unknown word; -inf for a tag that a known word never had."""
     numbers = [model.tags.index(tag) for tag in tags]
-    total = sum(float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True))
+    total = sum(
+        float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True)
+    )
     path = [-1, *numbers, -1]
-    total += sum(float(model.transitions[before, after]) for before, after in zip(path, path[1:], strict=False))
+    total += sum(
+        float(model.transitions[before, after])
+        for before, after in zip(path, path[1:], strict=False)
+    )
     return total if math.isfinite(total) else -math.inf

@@ -17,7 +17,9 @@ class Kmers:
     def __init__(self, idf: Sequence[float], *, longest: int = 6):
         self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
         if len(self.idf) != size(longest):
-            raise ValueError(f"idf must have {size(longest)} numbers for k-mers of up to {longest}; got {len(self.idf)}")
+            raise ValueError(
+                f"idf must have {size(longest)} numbers for k-mers of up to {longest}; got {len(self.idf)}"
+            )
 
     @classmethod
     def fit(cls, sequences: Iterable[np.ndarray], *, longest: int = 6) -> Kmers:
@@ -60,9 +62,17 @@ def size(longest: int) -> int:
 
 def runs(letters: np.ndarray, longest: int) -> np.ndarray:
     """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
-    codes, known, found, first = np.zeros(len(letters) + 1, dtype=np.int64), np.ones(len(letters) + 1, dtype=bool), [], 1
+    codes, known, found, first = (
+        np.zeros(len(letters) + 1, dtype=np.int64),
+        np.ones(len(letters) + 1, dtype=bool),
+        [],
+        1,
+    )
     for length in range(1, min(longest, len(letters)) + 1):
-        codes, known = codes[:-1] * 4 + letters[length - 1 :], known[:-1] & (letters[length - 1 :] >= 0)
+        codes, known = (
+            codes[:-1] * 4 + letters[length - 1 :],
+            known[:-1] & (letters[length - 1 :] >= 0),
+        )
         found.append(codes[known] + first)
         first += 4**length
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

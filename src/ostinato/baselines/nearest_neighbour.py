@@ -16,18 +16,33 @@ class NearestNeighbour:
 
     def __init__(self, vectors: np.ndarray, answers: Sequence[str]):
         self.vectors, self.answers = np.asarray(vectors, dtype=np.float16), list(answers)
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.answers) or not len(self.answers):
-            raise ValueError(f"vectors must be [N, D] with an answer each; got {list(self.vectors.shape)} and {len(self.answers)} answers")
+        if (
+            self.vectors.ndim != 2
+            or len(self.vectors) != len(self.answers)
+            or not len(self.answers)
+        ):
+            raise ValueError(
+                f"vectors must be [N, D] with an answer each; got {list(self.vectors.shape)} and {len(self.answers)} answers"
+            )
 
     def answer(self, vectors: np.ndarray) -> list[str]:
-        known, asked = self.vectors.astype(np.float32), np.asarray(vectors, dtype=np.float16).astype(np.float32)
+        known, asked = (
+            self.vectors.astype(np.float32),
+            np.asarray(vectors, dtype=np.float16).astype(np.float32),
+        )
         squares = (known**2).sum(1)
-        found = [(squares - 2 * (rows @ known.T)).argmin(1) for rows in np.array_split(asked, max(1, len(asked) // 256))]
+        found = [
+            (squares - 2 * (rows @ known.T)).argmin(1)
+            for rows in np.array_split(asked, max(1, len(asked) // 256))
+        ]
         return [self.answers[place] for place in np.concatenate(found).tolist()]
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shape": list(self.vectors.shape), "vectors": base64.b64encode(self.vectors.astype("<f2").tobytes()).decode(),
-                "answers": self.answers}  # fmt: skip
+        return {
+            "shape": list(self.vectors.shape),
+            "vectors": base64.b64encode(self.vectors.astype("<f2").tobytes()).decode(),
+            "answers": self.answers,
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> NearestNeighbour:

@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNSURE = (0.5, 1.0, 1.5)  # the discounts where there is too little text to estimate them (as kenlm has them)
+UNSURE = (
+    0.5,
+    1.0,
+    1.5,
+)  # the discounts where there is too little text to estimate them (as kenlm has them)
 
 
 class Level(NamedTuple):
@@ -54,8 +58,16 @@ class NGram:
         return len(self.levels)
 
     @classmethod
-    def fit(cls, numbers: np.ndarray, *, order: int, size: int, first: int, boundary: int | None = None,
-            impossible: Sequence[int] = ()) -> NGram:  # fmt: skip
+    def fit(
+        cls,
+        numbers: np.ndarray,
+        *,
+        order: int,
+        size: int,
+        first: int,
+        boundary: int | None = None,
+        impossible: Sequence[int] = (),
+    ) -> NGram:
         """Counts of a text; `first` stands before its first token. ValueError for an order below 1.
 
         boundary  the token that ends a line, before which a context does not reach; None: contexts reach across lines"""
@@ -74,14 +86,18 @@ class NGram:
         """log p of each of `numbers` [N] given those before it and, before those, `history`."""
         text = np.concatenate([history, numbers]).astype(np.int64)
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
-        context = np.zeros(len(text), np.int64)  # the number of the context of this order before each token; -1: unknown
+        context = np.zeros(
+            len(text), np.int64
+        )  # the number of the context of this order before each token; -1: unknown
         for own in self.prepared:
             known = context >= 0
             here = context[known]
             keys = here * self.size + text[known]
             place = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
             seen = own.keys[place] == keys
-            probability[known] = own.gammas[here] * probability[known] + np.where(seen, own.shares[place], 0.0)
+            probability[known] = own.gammas[here] * probability[known] + np.where(
+                seen, own.shares[place], 0.0
+            )
             gram = np.full(len(text), -1)
             gram[known] = np.where(seen, place, -1)
             context = np.concatenate([[-1], gram[:-1]])
@@ -106,7 +122,11 @@ class NGram:
             gram = 0
             for own, token in zip(self.prepared, history[len(history) - length :], strict=False):
                 place = int(np.searchsorted(own.keys, gram * self.size + int(token)))
-                gram = place if place < len(own.keys) and own.keys[place] == gram * self.size + int(token) else -1
+                gram = (
+                    place
+                    if place < len(own.keys) and own.keys[place] == gram * self.size + int(token)
+                    else -1
+                )
                 if gram < 0:
                     return chain
             chain.append(gram)
@@ -133,13 +153,17 @@ class Kinds(NamedTuple):
 def all_kinds(text: np.ndarray, order: int, size: int, boundary: int | None) -> Iterator[Kinds]:
     """The n-grams of each order; a context begins at a boundary at the earliest. text[0] is only ever a context."""
     place = np.arange(len(text))
-    begins = np.maximum.accumulate(np.where(text == (-1 if boundary is None else boundary), place, 0))
+    begins = np.maximum.accumulate(
+        np.where(text == (-1 if boundary is None else boundary), place, 0)
+    )
     reach = place - np.concatenate([[0], begins[:-1]]) + 1  # the longest n-gram that ends here
     grams, contexts = np.zeros(len(text), np.int64), 1
     for k in range(1, order + 1):
         where = place if k == 1 else np.flatnonzero(reach >= k)
         before = grams[where - 1] if k > 1 else 0
-        keys, first, inverse, counts = np.unique(before * size + text[where], return_index=True, return_inverse=True, return_counts=True)
+        keys, first, inverse, counts = np.unique(
+            before * size + text[where], return_index=True, return_inverse=True, return_counts=True
+        )
         if k == 1:
             counts[inverse[0]] -= 1  # text[0] did not occur
         grams = np.full(len(text), -1, np.int64)
@@ -163,7 +187,9 @@ def prepare(level: Level, size: int) -> Prepared:
     freed = np.bincount(contexts, weights=taken, minlength=number)
     empty = totals == 0  # nothing ever followed: what is shorter decides alone
     gammas = np.where(empty, 1.0, freed / np.where(empty, 1.0, totals))
-    return Prepared(contexts * size + level.tokens, totals, gammas, (counts - taken) / totals[contexts])
+    return Prepared(
+        contexts * size + level.tokens, totals, gammas, (counts - taken) / totals[contexts]
+    )
 
 
 def discounts_of(counts: np.ndarray) -> np.ndarray:
@@ -181,4 +207,6 @@ def discounts_of(counts: np.ndarray) -> np.ndarray:
 def shrunk(numbers: np.ndarray) -> np.ndarray:
     """The same in as few bytes as hold them."""
     largest = int(numbers.max(initial=0))
-    return numbers.astype(np.uint8 if largest < 1 << 8 else np.int16 if largest < 1 << 15 else np.int32)
+    return numbers.astype(
+        np.uint8 if largest < 1 << 8 else np.int16 if largest < 1 << 15 else np.int32
+    )

@@ -55,5 +55,9 @@ def contexts(chords: np.ndarray) -> np.ndarray:
     before = np.zeros((steps + 2, pitches + 4), np.int64)
     before[2:, 2:-2] = chords
     last, earlier = before[1:-1], before[:-2]
-    bits = [last[:, 2 : 2 + pitches], earlier[:, 2 : 2 + pitches], *(last[:, 2 + near : 2 + near + pitches] for near in NEIGHBOURS)]
+    bits = [
+        last[:, 2 : 2 + pitches],
+        earlier[:, 2 : 2 + pitches],
+        *(last[:, 2 + near : 2 + near + pitches] for near in NEIGHBOURS),
+    ]
     return sum(bit << place for place, bit in enumerate(bits))

@@ -16,7 +16,9 @@ from ostinato.data.batch import Batch
 from ostinato.decoding.viterbi import viterbi
 from ostinato.layers.crf import CRF
 
-Counts = tuple[np.ndarray, np.ndarray]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
+Counts = tuple[
+    np.ndarray, np.ndarray
+]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
 
 
 def places(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
@@ -32,12 +34,18 @@ def places(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray 
     return found.numpy() if isinstance(inputs, np.ndarray) else found
 
 
-def count_segments(sequences: Iterable[tuple[np.ndarray, np.ndarray]], labels: int, *, order: int, letters: int) -> Counts:
+def count_segments(
+    sequences: Iterable[tuple[np.ndarray, np.ndarray]], labels: int, *, order: int, letters: int
+) -> Counts:
     """From letters [T] and their labels [T]: how often each label follows each, and how often each gives out each run of letters."""
     steps, runs = np.zeros((labels, labels)), np.zeros((letters**order, labels))
     for inputs, given in sequences:
-        steps += np.bincount(given[:-1] * labels + given[1:], minlength=labels * labels).reshape(labels, labels)
-        runs += np.bincount(places(inputs, order, letters) * labels + given, minlength=runs.size).reshape(runs.shape)
+        steps += np.bincount(given[:-1] * labels + given[1:], minlength=labels * labels).reshape(
+            labels, labels
+        )
+        runs += np.bincount(
+            places(inputs, order, letters) * labels + given, minlength=runs.size
+        ).reshape(runs.shape)
     return steps, runs
 
 
@@ -60,17 +68,25 @@ class MarkovSegments(nn.Module):
 
     def put(self, steps: np.ndarray, runs: np.ndarray) -> None:
         """Takes what count_segments() found."""
-        given = (runs + 1).reshape(-1, self.letters, runs.shape[1])  # [what was before, letter, label]: the last letter varies fastest
+        given = (runs + 1).reshape(
+            -1, self.letters, runs.shape[1]
+        )  # [what was before, letter, label]: the last letter varies fastest
         emissions = np.log(given / given.sum(1, keepdims=True)).reshape(runs.shape)
         self.emissions.copy_(torch.from_numpy(emissions))
-        self.transitions.copy_(torch.from_numpy(np.log((steps + 1) / (steps + 1).sum(1, keepdims=True))))
+        self.transitions.copy_(
+            torch.from_numpy(np.log((steps + 1) / (steps + 1).sum(1, keepdims=True)))
+        )
         self.start.copy_(torch.from_numpy(np.log((runs.sum(0) + 1) / (runs.sum() + runs.shape[1]))))
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
         scores = self.emissions[places(self.table[batch.inputs], self.order, self.letters)]
         paths = viterbi(scores, batch.lengths, transitions=self.transitions, start=self.start)
-        best = torch.nn.utils.rnn.pad_sequence([torch.tensor(path.labels) for path in paths], batch_first=True).to(scores.device)
-        with torch.inference_mode(False):  # marginals are gradients, for which everything must be an ordinary tensor
+        best = torch.nn.utils.rnn.pad_sequence(
+            [torch.tensor(path.labels) for path in paths], batch_first=True
+        ).to(scores.device)
+        with torch.inference_mode(
+            False
+        ):  # marginals are gradients, for which everything must be an ordinary tensor
             chain = CRF(scores.shape[-1]).to(scores.device, scores.dtype)
             with torch.no_grad():
                 chain.start.copy_(self.start)
@@ -88,8 +104,10 @@ class DilatedConvolution(nn.Module):
     def __init__(self, input_size: int, hidden_size: int, *, layers: int = 6, width: int = 5):
         super().__init__()
         self.first = nn.Conv1d(input_size, hidden_size, 1)
-        self.layers = nn.ModuleList(nn.Conv1d(hidden_size, hidden_size, width, padding="same", dilation=2**layer)
-                                    for layer in range(layers))  # fmt: skip
+        self.layers = nn.ModuleList(
+            nn.Conv1d(hidden_size, hidden_size, width, padding="same", dilation=2**layer)
+            for layer in range(layers)
+        )
         self.output_size = hidden_size
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, None]:

@@ -38,12 +38,27 @@ class Cell(nn.Module):
     hidden_bias: bool = False  # whether the product with the hidden state needs a bias of its own
     kernel: str | None = None  # the name under which `kernels` knows this formula
     notebook: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
-    zoneout: tuple[float, ...] = ()  # set on a copy: for each part of the state, how likely it stays as it was
+    zoneout: tuple[
+        float, ...
+    ] = ()  # set on a copy: for each part of the state, how likely it stays as it was
 
-    def __init__(self, input_size: int, hidden_size: int, *, output_size: int | None = None, bias: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int | None = None,
+        bias: bool = True,
+    ):
         super().__init__()
-        for name, size in [("input_size", input_size), ("hidden_size", hidden_size), ("output_size", output_size)]:
-            if not (size is None and name == "output_size") and (not isinstance(size, int) or size < 1):
+        for name, size in [
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("output_size", output_size),
+        ]:
+            if not (size is None and name == "output_size") and (
+                not isinstance(size, int) or size < 1
+            ):
                 raise ValueError(f"{name} must be a positive whole number; got {size!r}")
         self.input_size, self.hidden_size = input_size, hidden_size
         self.output_size = hidden_size if output_size is None else output_size
@@ -91,7 +106,9 @@ class Cell(nn.Module):
             return None
         return vars(self).get("kernel", vars(type(self)).get("kernel"))
 
-    def run(self, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def run(
+        self, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """All steps: (x [B, T, D], state, lengths [B]) -> (outputs [B, T, O], state at each row's last step)."""
         return (kernels.find(self, x, state, lengths) or scan)(self, x, state, lengths)
 
@@ -104,7 +121,9 @@ def zone_out(cell: Cell, new: State, old: State) -> State:
     if cell.training:
         stays = [torch.rand_like(part) < rate for part, rate in zip(old, cell.zoneout, strict=True)]
         return tuple(torch.where(*three) for three in zip(stays, old, new, strict=True))
-    return tuple(rate * o + (1 - rate) * n for rate, o, n in zip(cell.zoneout, old, new, strict=True))
+    return tuple(
+        rate * o + (1 - rate) * n for rate, o, n in zip(cell.zoneout, old, new, strict=True)
+    )
 
 
 CellType = Callable[[int, int], Cell]  # a Cell class, or functools.partial(LSTM, forget_bias=2.0)
@@ -128,12 +147,16 @@ def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) ->
     for t in range(x.shape[1]):
         new = advance(cell, projected[:, t], state)
         if alive is not None:
-            new = tuple(torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True))
+            new = tuple(
+                torch.where(alive[:, t, None], a, b) for a, b in zip(new, state, strict=True)
+            )
         state = new
         yield state
 
 
-def scan(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+def scan(
+    cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None
+) -> tuple[Tensor, State]:
     """The reference that every faster path is measured against. Beyond a row's length its output is zero."""
     if x.shape[1] == 0:
         return x.new_zeros(x.shape[0], 0, cell.output_size), state

@@ -23,5 +23,7 @@ def long_memory(size: int, longest: int) -> Tensor:
     Raises ValueError if `longest` is not a whole number above 2.
     Source: Tallec and Ollivier, Can recurrent neural networks warp time?, 2018, equation 16."""
     if not isinstance(longest, int) or longest < 3:
-        raise ValueError(f"chrono must be a whole number above 2, the longest dependency in steps; got {longest!r}")
+        raise ValueError(
+            f"chrono must be a whole number above 2, the longest dependency in steps; got {longest!r}"
+        )
     return torch.empty(size).uniform_(1, longest - 1).log()

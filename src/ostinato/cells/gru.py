@@ -15,7 +15,9 @@ class ChronoGRU(Cell):
 
     gates = 3
 
-    def __init__(self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True):
+    def __init__(
+        self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True
+    ):
         self.chrono = chrono
         super().__init__(input_size, hidden_size, bias=bias)
 
@@ -64,7 +66,9 @@ class GRUResetBefore(ChronoGRU):
 
     kernel = "gru-reset-before"
 
-    def __init__(self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True):
+    def __init__(
+        self, input_size: int, hidden_size: int, *, chrono: int | None = None, bias: bool = True
+    ):
         super().__init__(input_size, hidden_size, chrono=chrono, bias=bias)
         self.from_hidden = FromHidden(hidden_size, 3 * hidden_size, bias=False)
         self.reset_parameters()

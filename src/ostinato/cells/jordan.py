@@ -22,9 +22,15 @@ class Jordan(Cell):
     part_names = ("output",)
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
-        activation="tanh", output_activation="tanh", bias: bool = True,
-    ):  # fmt: skip
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int | None = None,
+        activation="tanh",
+        output_activation="tanh",
+        bias: bool = True,
+    ):
         super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
         self.g, self.g_y = activation_of(activation), activation_of(output_activation)
         self.to_output = nn.Linear(hidden_size, self.output_size, bias=bias)

@@ -20,13 +20,26 @@ class LayerNormLSTM(LSTM):
 
     kernel = "lstm-layer-norm"
 
-    def __init__(self, input_size: int, hidden_size: int, *, forget_bias: float = 1.0, chrono: int | None = None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        forget_bias: float = 1.0,
+        chrono: int | None = None,
+    ):
         super().__init__(input_size, hidden_size, forget_bias=forget_bias, chrono=chrono)
-        self.norm_input, self.norm_hidden = nn.LayerNorm(4 * hidden_size), nn.LayerNorm(4 * hidden_size)
+        self.norm_input, self.norm_hidden = (
+            nn.LayerNorm(4 * hidden_size),
+            nn.LayerNorm(4 * hidden_size),
+        )
         self.norm_cell = nn.LayerNorm(hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        return self.norm_input(kernels.linear(x, self.from_input.weight, keep_packed=True)) + self.from_input.bias
+        return (
+            self.norm_input(kernels.linear(x, self.from_input.weight, keep_packed=True))
+            + self.from_input.bias
+        )
 
     def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
@@ -52,17 +65,30 @@ class LayerNormGRU(GRU):
         super().__init__(input_size, hidden_size, chrono=chrono)
         gates = 2 * hidden_size
         self.norm_input, self.norm_hidden = nn.LayerNorm(gates), nn.LayerNorm(gates)
-        self.norm_candidate_input, self.norm_candidate = nn.LayerNorm(hidden_size), nn.LayerNorm(hidden_size)
+        self.norm_candidate_input, self.norm_candidate = (
+            nn.LayerNorm(hidden_size),
+            nn.LayerNorm(hidden_size),
+        )
 
     def project(self, x: Tensor) -> Tensor:
-        products, size = kernels.linear(x, self.from_input.weight, keep_packed=True), 2 * self.hidden_size
-        normed = self.norm_input(products[..., :size]), self.norm_candidate_input(products[..., size:])
+        products, size = (
+            kernels.linear(x, self.from_input.weight, keep_packed=True),
+            2 * self.hidden_size,
+        )
+        normed = (
+            self.norm_input(products[..., :size]),
+            self.norm_candidate_input(products[..., size:]),
+        )
         return torch.cat(normed, dim=-1) + self.from_input.bias
 
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state
         from_h, size = self.from_hidden(h), 2 * self.hidden_size
-        r, z = (projected[..., :size] + self.norm_hidden(from_h[..., :size])).sigmoid().chunk(2, dim=-1)
+        r, z = (
+            (projected[..., :size] + self.norm_hidden(from_h[..., :size]))
+            .sigmoid()
+            .chunk(2, dim=-1)
+        )
         n = (projected[..., size:] + r * self.norm_candidate(from_h[..., size:])).tanh()
         self.note(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)

@@ -28,9 +28,15 @@ class LSTM(Cell):
     part_names = ("hidden", "cell")
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
-        forget_bias: float = 1.0, chrono: int | None = None, bias: bool = True,
-    ):  # fmt: skip
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int | None = None,
+        forget_bias: float = 1.0,
+        chrono: int | None = None,
+        bias: bool = True,
+    ):
         self.forget_bias, self.chrono = forget_bias, chrono
         super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
         self.to_output = nn.Identity()
@@ -71,11 +77,22 @@ class PeepholeLSTM(LSTM):
     Source: Gers and Schmidhuber, Recurrent nets that time and count, 2000."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, output_size: int | None = None,
-        forget_bias: float = 1.0, chrono: int | None = None, bias: bool = True,
-    ):  # fmt: skip
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        output_size: int | None = None,
+        forget_bias: float = 1.0,
+        chrono: int | None = None,
+        bias: bool = True,
+    ):
         super().__init__(
-            input_size, hidden_size, output_size=output_size, forget_bias=forget_bias, chrono=chrono, bias=bias
+            input_size,
+            hidden_size,
+            output_size=output_size,
+            forget_bias=forget_bias,
+            chrono=chrono,
+            bias=bias,
         )
         self.peepholes = nn.Parameter(torch.empty(3, hidden_size))
         self.reset_parameters()

@@ -22,7 +22,13 @@ class LinearCell(Cell):
     Without a product with h there is nothing to wait for: `kernels.linear_scan` takes the steps in parallel."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, activation=positive, chrono: int | None = None, bias: bool = True
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation=positive,
+        chrono: int | None = None,
+        bias: bool = True,
     ):
         self.chrono = chrono
         super().__init__(input_size, hidden_size, bias=bias)
@@ -31,7 +37,11 @@ class LinearCell(Cell):
 
     @property
     def formula(self) -> str | None:
-        return None if self.notebook is not None or self.zoneout or type(self).step is not LinearCell.step else "linear"
+        return (
+            None
+            if self.notebook is not None or self.zoneout or type(self).step is not LinearCell.step
+            else "linear"
+        )
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """(projected [..., gates * H]) -> (a, b), each [..., H]"""
@@ -55,6 +65,7 @@ class MinGRU(LinearCell):
     Source: Feng et al., Were RNNs all we needed?, 2024, section 3.1 and appendix B."""
 
     gates = 2
+
     def reset_parameters(self) -> None:
         super().reset_parameters()
         if self.chrono is not None:
@@ -80,6 +91,7 @@ class MinLSTM(LinearCell):
     Source: Feng et al., Were RNNs all we needed?, 2024, section 3.2 and appendix B."""
 
     gates = 3
+
     def reset_parameters(self) -> None:
         super().reset_parameters()
         if self.chrono is not None:

@@ -19,11 +19,18 @@ class FromHidden(nn.Linear):
 
     def forward(self, h: Tensor, rows: slice = slice(None)) -> Tensor:
         h = h if self.mask is None else h * self.mask
-        return functional.linear(h, self.weight[rows], None if self.bias is None else self.bias[rows])
+        return functional.linear(
+            h, self.weight[rows], None if self.bias is None else self.bias[rows]
+        )
 
 
 def regularised(
-    cell: Cell, rows: int, *, recurrent_dropout: float = 0.0, weight_drop: float = 0.0, zoneout: tuple[float, ...] = ()
+    cell: Cell,
+    rows: int,
+    *,
+    recurrent_dropout: float = 0.0,
+    weight_drop: float = 0.0,
+    zoneout: tuple[float, ...] = (),
 ) -> Cell:
     """The cell as it runs over one batch of `rows` sequences; the cell itself if nothing is to be dropped.
 
@@ -42,10 +49,14 @@ def regularised(
         new.from_hidden = product = copy.copy(cell.from_hidden)
     if weight_drop:
         weight = functional.dropout(cell.from_hidden.weight, weight_drop)
-        product._parameters = {name: value for name, value in product._parameters.items() if name != "weight"}
+        product._parameters = {
+            name: value for name, value in product._parameters.items() if name != "weight"
+        }
         product.weight = weight
     if recurrent_dropout:
         if type(product) is nn.Linear:
             product.__class__ = FromHidden
-        product.mask = functional.dropout(product.weight.new_ones(rows, cell.output_size), recurrent_dropout)
+        product.mask = functional.dropout(
+            product.weight.new_ones(rows, cell.output_size), recurrent_dropout
+        )
     return new

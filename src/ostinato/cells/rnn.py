@@ -21,7 +21,9 @@ def activation_of(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Ten
     if callable(activation):
         return activation
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be callable or one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+        raise ValueError(
+            f"activation must be callable or one of {', '.join(ACTIVATIONS)}; got {activation!r}"
+        )
     return ACTIVATIONS[activation]
 
 
@@ -37,7 +39,11 @@ class RNN(Cell):
     def __init__(self, input_size: int, hidden_size: int, *, activation="tanh", bias: bool = True):
         super().__init__(input_size, hidden_size, bias=bias)
         self.g = activation_of(activation)
-        self.kernel = {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}.get(self.g) if type(self) is RNN else None
+        self.kernel = (
+            {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}.get(self.g)
+            if type(self) is RNN
+            else None
+        )
 
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state

@@ -17,7 +17,12 @@ EXAMPLES = (
 
 
 def benchmark(
-    *, steps: int = 35, batch: int = 20, hidden_size: int = 200, seconds: float = 1.0, threads: int = 0
+    *,
+    steps: int = 35,
+    batch: int = 20,
+    hidden_size: int = 200,
+    seconds: float = 1.0,
+    threads: int = 0,
 ) -> dict:
     """What runs fast on this machine, and why not: the kernels that are active, and each against torch.nn.
 
@@ -46,13 +51,26 @@ def benchmark(
             ("gru", cells.GRU, torch.nn.GRU),
             ("lstm", cells.LSTM, torch.nn.LSTM),
         ]:
-            cell, layer = ours(hidden_size, hidden_size), theirs(hidden_size, hidden_size, batch_first=True)
+            cell, layer = (
+                ours(hidden_size, hidden_size),
+                theirs(hidden_size, hidden_size, batch_first=True),
+            )
             x = torch.randn(batch, steps, hidden_size)
             state = cell.start(batch, x)
-            runs = [in_modes(lambda x, c=cell, s=state: c.run(x, s)[0], x), in_modes(lambda x, m=layer: m(x)[0], x)]
+            runs = [
+                in_modes(lambda x, c=cell, s=state: c.run(x, s)[0], x),
+                in_modes(lambda x, m=layer: m(x)[0], x),
+            ]
             for mode in ("inference", "training"):
                 found = medians([run[mode] for run in runs], seconds)
-                rows.append({"cell": name, "mode": mode, "milliseconds": found[0] * 1e3, "torch": found[1] * 1e3})
+                rows.append(
+                    {
+                        "cell": name,
+                        "mode": mode,
+                        "milliseconds": found[0] * 1e3,
+                        "torch": found[1] * 1e3,
+                    }
+                )
         return {"kernels": kernels.status(), "shape": [steps, batch, hidden_size], "times": rows}
     finally:
         torch.set_num_threads(before)

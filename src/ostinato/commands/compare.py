@@ -24,9 +24,21 @@ from ostinato.training.loop import TrainingDiverged
 SIGNIFICANT = 0.05
 
 
-def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[str] = [], models: str | None = None,  # noqa: B006
-            out: str | None = None, recipe: str | None = None, time_limit: str | None = None, seed: int = 1, device: str = "cpu",
-            overwrite: bool = False, **settings) -> dict[str, Any]:
+def compare(
+    task: str,
+    *,
+    train: list[str] = [],  # noqa: B006
+    dev: list[str] = [],  # noqa: B006
+    test: list[str] = [],  # noqa: B006
+    models: str | None = None,
+    out: str | None = None,
+    recipe: str | None = None,
+    time_limit: str | None = None,
+    seed: int = 1,
+    device: str = "cpu",
+    overwrite: bool = False,
+    **settings,
+) -> dict[str, Any]:
     """Several models trained on the same data under the same budget: one table, and one picture of it.
 
     task        what to learn; `ostinato tasks` lists them
@@ -44,26 +56,51 @@ def compare(task: str, *, train: list[str] = [], dev: list[str] = [], test: list
     chosen = task_class(task)
     folder = Path(out or f"runs/compare-{task}")
     names = chosen_names(chosen.models, models)
-    given = {"train": train, "dev": dev, "test": test, "recipe": recipe, "time_limit": time_limit, "seed": seed, "device": device}
+    given = {
+        "train": train,
+        "dev": dev,
+        "test": test,
+        "recipe": recipe,
+        "time_limit": time_limit,
+        "seed": seed,
+        "device": device,
+    }
     for name in names:  # whatever is wrong with one of them is said before hours go into the others
-        doubled = [options.as_flag(option) for option in chosen.as_model(name) if option in settings]
+        doubled = [
+            options.as_flag(option) for option in chosen.as_model(name) if option in settings
+        ]
         if doubled:
-            raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
+            raise InputError(
+                f"{', '.join(doubled)} is what is compared: name the models with --models"
+            )
         make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
-    for name in sorted(names, key=lambda name: name not in chosen.solved_models):  # quick, and what the data may not suit, comes first
+    for name in sorted(
+        names, key=lambda name: name not in chosen.solved_models
+    ):  # quick, and what the data may not suit, comes first
         say(f"{name}:")
         try:
-            trained[name] = train_one(task, **given, out=str(folder / name), overwrite=overwrite, **settings, **chosen.as_model(name))
+            trained[name] = train_one(
+                task,
+                **given,
+                out=str(folder / name),
+                overwrite=overwrite,
+                **settings,
+                **chosen.as_model(name),
+            )
         except (Unsuitable, TrainingDiverged) as error:
             if models and isinstance(error, Unsuitable):
                 raise
             say(f"note: {name} left out: {error}")
     if not trained:
-        raise InputError(f"none of {', '.join(names)} can be trained here; name others with --models")
-    result = as_result(task, next(iter(next(iter(trained.values())).report["metrics"])), trained, seed)
+        raise InputError(
+            f"none of {', '.join(names)} can be trained here; name others with --models"
+        )
+    result = as_result(
+        task, next(iter(next(iter(trained.values())).report["metrics"])), trained, seed
+    )
     result["picture"] = str(folder / "compare.png")
     draw(result, folder / "compare.png")
     write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
@@ -74,7 +111,11 @@ def chosen_names(known: Sequence[str], models: str | None) -> list[str]:
     """chosen_names(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; without a choice, all that the task names.
 
     What a task lists is what is worth comparing; a name that it does not list is tried all the same, and refused by its options."""
-    names = list(dict.fromkeys(name.strip() for name in (models or ",".join(known)).split(",") if name.strip()))
+    names = list(
+        dict.fromkeys(
+            name.strip() for name in (models or ",".join(known)).split(",") if name.strip()
+        )
+    )
     if not names:
         raise InputError(f"--models: names none{nearest('', known)}")
     return names
@@ -88,12 +129,33 @@ def as_result(task: str, metric: str, models: dict[str, Trained], seed: int) -> 
     rows = []
     for name in names:
         report, counts = models[name].report, models[name].counts[metric]
-        p = None if name == names[0] else paired(METRICS[metric], counts, best.counts[metric], seed=seed)
-        rows.append({"model": name, "score": report["metrics"][metric], "interval": report["intervals"][metric], "p": p,
-                     "metrics": report["metrics"], "intervals": report["intervals"], "seconds": report["seconds"],
-                     "parameters": report["parameters"], "run": report["run"]})  # fmt: skip
-    return {"task": task, "metric": metric, "examples": len(best.counts[metric]), "tested_on": best.report["tested_on"], "seed": seed,
-            "best": names[0], "models": rows}  # fmt: skip
+        p = (
+            None
+            if name == names[0]
+            else paired(METRICS[metric], counts, best.counts[metric], seed=seed)
+        )
+        rows.append(
+            {
+                "model": name,
+                "score": report["metrics"][metric],
+                "interval": report["intervals"][metric],
+                "p": p,
+                "metrics": report["metrics"],
+                "intervals": report["intervals"],
+                "seconds": report["seconds"],
+                "parameters": report["parameters"],
+                "run": report["run"],
+            }
+        )
+    return {
+        "task": task,
+        "metric": metric,
+        "examples": len(best.counts[metric]),
+        "tested_on": best.report["tested_on"],
+        "seed": seed,
+        "best": names[0],
+        "models": rows,
+    }
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
@@ -110,7 +172,11 @@ def draw(result: dict[str, Any], path: Path) -> None:
         panel.plot([row["score"]], [place], marker="o", color=colour)
         panel.annotate(f" {number(float(row['score']))}", (high, place), va="center", fontsize=9)
     panel.set_yticks(range(len(rows)), [f"{row['model']} ({row['seconds']:.0f} s)" for row in rows])
-    panel.set(xlabel=f"{result['metric']} with its 95 % interval", title=result["task"], ylim=(-0.6, len(rows) - 0.4))
+    panel.set(
+        xlabel=f"{result['metric']} with its 95 % interval",
+        title=result["task"],
+        ylim=(-0.6, len(rows) - 0.4),
+    )
     panel.margins(x=0.15)
     panel.grid(axis="x", alpha=0.3)
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
@@ -123,7 +189,18 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
     rows = []
     for row in result["models"]:
         low, high = row["interval"]
-        rows.append([row["model"], float(row["score"]), f"{number(float(low))} .. {number(float(high))}", float(row["seconds"]),
-                     row["parameters"], "best" if row["p"] is None else number(float(row["p"]))])  # fmt: skip
-    yield from table(["model", result["metric"], "95 % interval", "seconds", "parameters", "p against the best"], rows)
+        rows.append(
+            [
+                row["model"],
+                float(row["score"]),
+                f"{number(float(low))} .. {number(float(high))}",
+                float(row["seconds"]),
+                row["parameters"],
+                "best" if row["p"] is None else number(float(row["p"])),
+            ]
+        )
+    yield from table(
+        ["model", result["metric"], "95 % interval", "seconds", "parameters", "p against the best"],
+        rows,
+    )
     yield f"measured on {result['tested_on']}; p: how often chance alone makes so large a difference; drawn in {result['picture']}"

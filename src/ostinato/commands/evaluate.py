@@ -32,8 +32,15 @@ EXAMPLES = (
 )
 
 
-def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None = None, device: str = "cpu", seed: int = 1,  # noqa: B006
-             **changes) -> dict[str, Any]:
+def evaluate(
+    run: str | Trained,
+    files: list[str] = [],  # noqa: B006
+    *,
+    against: str | None = None,
+    device: str = "cpu",
+    seed: int = 1,
+    **changes,
+) -> dict[str, Any]:
     """The scores of a trained model on a test set, each with its 95 % interval and a baseline's beside it.
 
     run       the folder that `ostinato train` made; several, joined by commas, decode together
@@ -50,35 +57,56 @@ def evaluate(run: str | Trained, files: list[str] = [], *, against: str | None =
     result, counts, _ = measure(task, trained.network, records, seed=seed)
     notes = list(task.notices)
     tell(task.notices)
-    result = {"task": task.name, "run": str(trained.folder), "files": [str(file) for file in files], **result, "notes": notes}
+    result = {
+        "task": task.name,
+        "run": str(trained.folder),
+        "files": [str(file) for file in files],
+        **result,
+        "notes": notes,
+    }
     baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
     if against is not None:
         other = load(against, changes, choose(device))
         if other.task.name != task.name:
-            raise InputError(f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}")
+            raise InputError(
+                f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}"
+            )
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare(against, counts, other_counts, seed)
     return result
 
 
-def predict_all(task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating") -> list[Prediction]:
+def predict_all(
+    task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating"
+) -> list[Prediction]:
     pieces = [records[start : start + 500] for start in range(0, len(records), 500)]
-    return [prediction for piece in track(pieces, description) for prediction in task.predict(network, piece)]
+    return [
+        prediction
+        for piece in track(pieces, description)
+        for prediction in task.predict(network, piece)
+    ]
 
 
 Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
 
 
-def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1) -> Measured:
+def measure(
+    task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1
+) -> Measured:
     """(the scores as a mapping, what each metric counted of each example, the predictions)."""
     began = time.perf_counter()
     predictions = predict_all(task, network, records) if task.measured_by_answers else []
     seconds = time.perf_counter() - began
     counts = task.measure(network, records, predictions)
     seconds = seconds if task.measured_by_answers else time.perf_counter() - began
-    result: dict[str, Any] = {"examples": len(records), "metrics": {}, "intervals": {}, "details": {}}
+    result: dict[str, Any] = {
+        "examples": len(records),
+        "metrics": {},
+        "intervals": {},
+        "details": {},
+    }
     for name, each in counts.items():
         metric = METRICS[name]
         result["metrics"][name] = corpus_score(metric, each)
@@ -92,12 +120,17 @@ def measure(task: Task, network: nn.Module, records: Sequence[Record], *, seed: 
 
 def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, Any]:
     """A baseline's scores, and under "simpler" those of the ones that are worth a line beside it."""
-    scores = {metric: corpus_score(METRICS[metric], each) for metric, each in baseline.measure(records).items()}
+    scores = {
+        metric: corpus_score(METRICS[metric], each)
+        for metric, each in baseline.measure(records).items()
+    }
     simpler = [baseline_scores(each, records) for each in baseline.simpler]
     return {"name": baseline.name, "metrics": scores, **({"simpler": simpler} if simpler else {})}
 
 
-def compare(other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int) -> dict[str, Any]:
+def compare(
+    other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int
+) -> dict[str, Any]:
     """For each metric the other run's score and the probability of so large a difference by chance."""
     result: dict[str, Any] = {"run": str(other), "metrics": {}, "p_values": {}}
     for name, each in counts.items():
@@ -116,10 +149,16 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield f"{metric}: " + ", ".join(f"{name} {shown(value)}" for name, value in details.items())
     if "against" in result:
         against = result["against"]
-        rows = [[name, float(result["metrics"][name]), float(value), float(against["p_values"][name])]
-                for name, value in against["metrics"].items()]
+        rows = [
+            [name, float(result["metrics"][name]), float(value), float(against["p_values"][name])]
+            for name, value in against["metrics"].items()
+        ]
         yield from table(["metric", "this run", against["run"], "p"], rows)
 
 
 def shown(value: Any) -> str:
-    return " ".join(number(each) for each in value) if isinstance(value, (list, tuple)) else number(value)
+    return (
+        " ".join(number(each) for each in value)
+        if isinstance(value, (list, tuple))
+        else number(value)
+    )

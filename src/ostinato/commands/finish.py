@@ -21,7 +21,9 @@ def finish(session: Session) -> Trained:
     task, network = session.task, session.network
     weights = choose_weights(session)
     network.eval()
-    result, counts, predictions = measure(task, network, session.data.test or session.data.dev, seed=session.plan.seed)
+    result, counts, predictions = measure(
+        task, network, session.data.test or session.data.dev, seed=session.plan.seed
+    )
     report = build_report(session, result, predictions, weights)
     run_folder.save_report(session.folder, report)
     for name, write in task.pictures(session.data.test or session.data.dev, predictions).items():
@@ -34,12 +36,18 @@ def choose_weights(session: Session) -> str:
     """Puts the best weights into the network: those of the best dev score, or a mean of several if that scores better."""
     best = average.best(session.training_folder)
     if best is None:  # nothing was left to train
-        load_unique_state(session.network, load_weights(session.folder / "model.safetensors"), str(session.folder))
+        load_unique_state(
+            session.network, load_weights(session.folder / "model.safetensors"), str(session.folder)
+        )
         return "as they were"
     name = session.task.dev_metric
-    several = average.chosen(session.training_folder, session.options.average_checkpoints, session.options.average)
+    several = average.chosen(
+        session.training_folder, session.options.average_checkpoints, session.options.average
+    )
     if len(several) > 1:
-        load_unique_state(session.network, average.average([each.path for each in several]), "average")
+        load_unique_state(
+            session.network, average.average([each.path for each in several]), "average"
+        )
         session.network.eval()
         score = session.task.quick_score(session.network, session.data.dev, name)
         if (score if METRICS[name].higher_is_better else -score) > best.score:
@@ -50,24 +58,47 @@ def choose_weights(session: Session) -> str:
     return f"step {best.step}"
 
 
-def build_report(session: Session, result: dict[str, Any], predictions: list, weights: str) -> dict[str, Any]:
+def build_report(
+    session: Session, result: dict[str, Any], predictions: list, weights: str
+) -> dict[str, Any]:
     task, data = session.task, session.data
     tested = data.test or data.dev
     baseline = run_folder.load_baseline(session.folder, task)
     beside = baseline_scores(baseline, tested)
     speed = round(session.tokens / max(1e-9, session.training_seconds), 1)
     seconds = round(session.schedule.seconds, 1)
-    table = [{"task": task.name, "metric": name, "score": value, "low": result["intervals"][name][0], "high": result["intervals"][name][1],
-              "baseline": beside["metrics"].get(name), "seconds": seconds, "tokens_per_second": speed}
-             for name, value in result["metrics"].items()]  # fmt: skip
-    inputs = next((name for name in (session.plan.test or session.plan.dev or session.plan.train)), None)
+    table = [
+        {
+            "task": task.name,
+            "metric": name,
+            "score": value,
+            "low": result["intervals"][name][0],
+            "high": result["intervals"][name][1],
+            "baseline": beside["metrics"].get(name),
+            "seconds": seconds,
+            "tokens_per_second": speed,
+        }
+        for name, value in result["metrics"].items()
+    ]
+    inputs = next(
+        (name for name in (session.plan.test or session.plan.dev or session.plan.train)), None
+    )
     return {
-        "task": task.name, "run": str(session.folder), "table": table, **result, "baseline": beside, "tested_on": data.tested_on,
-        "seconds": seconds, "tokens_per_second": speed, "weights": weights,
+        "task": task.name,
+        "run": str(session.folder),
+        "table": table,
+        **result,
+        "baseline": beside,
+        "tested_on": data.tested_on,
+        "seconds": seconds,
+        "tokens_per_second": speed,
+        "weights": weights,
         "parameters": sum(parameter.numel() for parameter in session.network.parameters()),
         "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
-        "seed": session.plan.seed, "notes": [*data.said, *task.notices],
-        "options": options.to_dict(task), "training": options.to_dict(session.options),
+        "seed": session.plan.seed,
+        "notes": [*data.said, *task.notices],
+        "options": options.to_dict(task),
+        "training": options.to_dict(session.options),
         "examples": task.examples(session.network, tested, predictions),
         "next": task.next_commands(str(session.folder), inputs),
-    }  # fmt: skip
+    }

@@ -28,9 +28,22 @@ class Generation:
         tell(self.task.notices)
 
 
-def generate(run: str | Trained, *, prompt: str | None = None, length: int | None = None, samples: int = 1, temperature: float = 1.0,
-             top_k: int = 0, top_p: float = 1.0, beam: int = 0, seed: int = 1, stop: str | None = None, condition: str | None = None,
-             device: str = "cpu", **changes) -> Generation:
+def generate(
+    run: str | Trained,
+    *,
+    prompt: str | None = None,
+    length: int | None = None,
+    samples: int = 1,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    beam: int = 0,
+    seed: int = 1,
+    stop: str | None = None,
+    condition: str | None = None,
+    device: str = "cpu",
+    **changes,
+) -> Generation:
     """What the model makes up, shown as it is made.
 
     run          the folder that `ostinato train` made; several, joined by commas, generate together
@@ -47,7 +60,9 @@ def generate(run: str | Trained, *, prompt: str | None = None, length: int | Non
     device       cpu, cuda, or auto
     """
     check_seed(seed)
-    request = Request(prompt, length, samples, temperature, top_k, top_p, beam, seed, stop, condition)
+    request = Request(
+        prompt, length, samples, temperature, top_k, top_p, beam, seed, stop, condition
+    )
     check_request(request)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     return Generation(trained.task, request, trained.task.generate(trained.network, request))
@@ -60,7 +75,9 @@ def check_request(request: Request) -> None:
     if request.samples < 1:
         raise InputError(f"--samples must be 1 or more; got {request.samples}")
     if not 0 <= request.temperature < float("inf"):
-        raise InputError(f"--temperature must be 0 (the likeliest always) or more, and finite; got {request.temperature}")
+        raise InputError(
+            f"--temperature must be 0 (the likeliest always) or more, and finite; got {request.temperature}"
+        )
     if request.top_k < 0:
         raise InputError(f"--top-k must be 0 (all) or more; got {request.top_k}")
     if not 0 <= request.top_p <= 1:
@@ -68,7 +85,9 @@ def check_request(request: Request) -> None:
     if request.beam < 0:
         raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
     if request.beam and (request.temperature not in (0, 1) or request.top_k or request.top_p < 1):
-        raise InputError("--beam searches for the likeliest and draws nothing: leave out --temperature, --top-k and --top-p, or --beam")
+        raise InputError(
+            "--beam searches for the likeliest and draws nothing: leave out --temperature, --top-k and --top-p, or --beam"
+        )
     if request.stop == "":
         raise InputError("--stop must not be empty")
 
@@ -95,13 +114,23 @@ def lines(result: Generation, *, json: bool = False) -> Iterator[str]:
         texts[piece.sample] = texts.get(piece.sample, "") + piece.text
     samples = [texts[number] for number in sorted(texts)]
     if json:
-        yield as_json({"task": result.task.name, "prompt": result.request.prompt, "seed": result.request.seed, "samples": samples})
+        yield as_json(
+            {
+                "task": result.task.name,
+                "prompt": result.request.prompt,
+                "seed": result.request.seed,
+                "samples": samples,
+            }
+        )
     else:
         yield from samples
 
 
 def save(result: Generation, output: str) -> None:
     """Writes the complete samples, and says to which files."""
-    complete = sorted(((piece.sample, piece.result) for piece in result if piece.result is not None), key=lambda pair: pair[0])
+    complete = sorted(
+        ((piece.sample, piece.result) for piece in result if piece.result is not None),
+        key=lambda pair: pair[0],
+    )
     for path in result.task.save_generated([each for _, each in complete], Path(output)):
         say(f"wrote {path}")

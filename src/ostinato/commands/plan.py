@@ -20,7 +20,14 @@ from ostinato.training.options import Options
 HELD_BACK = 0.05  # the share of the training data that becomes the dev set where none is given
 MOST_HELD_BACK = 2000
 MUCH = 0.25  # more than this share is worth a word
-OF_THE_OPTIMIZER = ("learning_rate", "weight_decay", "momentum", "beta1", "beta2", "epsilon")  # right for one, wrong for another
+OF_THE_OPTIMIZER = (
+    "learning_rate",
+    "weight_decay",
+    "momentum",
+    "beta1",
+    "beta2",
+    "epsilon",
+)  # right for one, wrong for another
 
 
 @dataclass
@@ -42,11 +49,23 @@ class Plan:
 
     def build_options(self) -> Options:
         chosen = task_class(self.task)
-        return options.build(Options, {**chosen.training, **options.split(self.values, chosen, Options)[1]})
+        return options.build(
+            Options, {**chosen.training, **options.split(self.values, chosen, Options)[1]}
+        )
 
 
-def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], recipe: str | None, time_limit: str | None, seed: int,
-              device: str, settings: Mapping[str, Any]) -> Plan:
+def make_plan(
+    task: str,
+    *,
+    train: list[str],
+    dev: list[str],
+    test: list[str],
+    recipe: str | None,
+    time_limit: str | None,
+    seed: int,
+    device: str,
+    settings: Mapping[str, Any],
+) -> Plan:
     """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
     chosen = task_class(task)
     written = read_recipe(recipe, task) if recipe else {}
@@ -55,7 +74,16 @@ def make_plan(task: str, *, train: list[str], dev: list[str], test: list[str], r
     suited = chosen.suited({**sample_training, **written, **settings})
     values = layered(chosen.training, suited, sample_training, written, settings)
     check_seed(seed)
-    plan = Plan(task, listed(train), listed(dev), listed(test), values, seed, device, None if time_limit is None else seconds(time_limit))
+    plan = Plan(
+        task,
+        listed(train),
+        listed(dev),
+        listed(test),
+        values,
+        seed,
+        device,
+        None if time_limit is None else seconds(time_limit),
+    )
     plan.build_task()
     plan.build_options()
     return plan
@@ -71,9 +99,17 @@ def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str
     for layer in layers:
         earlier = {"optimizer": options.fields(Options)["optimizer"].default, **defaults, **values}
         if layer.get("optimizer", earlier["optimizer"]) != earlier["optimizer"]:
-            values |= {name: options.fields(Options)[name].default for name in OF_THE_OPTIMIZER if name in earlier}
+            values |= {
+                name: options.fields(Options)[name].default
+                for name in OF_THE_OPTIMIZER
+                if name in earlier
+            }
         for size, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
-            if layer.get(size) not in (None, "none") and other not in layer and {**defaults, **values}.get(other) is not None:
+            if (
+                layer.get(size) not in (None, "none")
+                and other not in layer
+                and {**defaults, **values}.get(other) is not None
+            ):
                 values[other] = None
         values.update(layer)
     return values
@@ -121,13 +157,19 @@ def hold_back(data: Data, task: Task, seed: int, files: Sequence[str]) -> str:
     """Takes a dev set out of the training data and says how much: "20 training examples"."""
     before = len(data.train)
     try:
-        data.train, data.dev = task.hold_out(data.train, number=min(MOST_HELD_BACK, max(1, round(HELD_BACK * before))), seed=seed)
+        data.train, data.dev = task.hold_out(
+            data.train, number=min(MOST_HELD_BACK, max(1, round(HELD_BACK * before))), seed=seed
+        )
     except InputError as error:
         raise InputError(f"{' '.join(files)}: {error}") from None
     held = f"{len(data.dev):,} training {plural('example', len(data.dev))}"
     if len(data.train) + len(data.dev) > before:
         return f"the end of each of {held}"
-    return f"{held}, {len(data.dev) / before:.0%} of all as so few differ," if len(data.dev) > MUCH * before else held
+    return (
+        f"{held}, {len(data.dev) / before:.0%} of all as so few differ,"
+        if len(data.dev) > MUCH * before
+        else held
+    )
 
 
 def read_data(plan: Plan, task: Task) -> Data:
@@ -136,7 +178,11 @@ def read_data(plan: Plan, task: Task) -> Data:
     if not train:
         packaged = {part: [str(path)] for part, path in sample(task.sample).items()}
         train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
-    data = Data(task.read(train, training=True), task.read(dev) if dev else [], task.read(test) if test else [])
+    data = Data(
+        task.read(train, training=True),
+        task.read(dev) if dev else [],
+        task.read(test) if test else [],
+    )
     data.said += task.notices
     task.notices.clear()
     if not dev:
@@ -146,5 +192,7 @@ def read_data(plan: Plan, task: Task) -> Data:
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
         share = task.overlap(records, data.train)
         if share > 0.2:
-            data.said.append(f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter")
+            data.said.append(
+                f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter"
+            )
     return data

@@ -15,7 +15,9 @@ from ostinato.data.nbest import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Prediction, Task
 
-WINDOW = 2000  # inputs read ahead, so that those of similar length share a batch and memory stays flat
+WINDOW = (
+    2000  # inputs read ahead, so that those of similar length share a batch and memory stays flat
+)
 
 EXAMPLES = (
     "ostinato predict runs/de-en new.de > new.en",
@@ -39,8 +41,15 @@ class Answers:
         return self.task.written(self.predictions, output)
 
 
-def predict(run: str | Trained, files: list[str] = ["-"], *, device: str = "cpu", seed: int = 1, moses: bool = False,  # noqa: B006
-            **changes) -> Answers:
+def predict(
+    run: str | Trained,
+    files: list[str] = ["-"],  # noqa: B006
+    *,
+    device: str = "cpu",
+    seed: int = 1,
+    moses: bool = False,
+    **changes,
+) -> Answers:
     """The model's answers, one line for each line of input.
 
     run     the folder that `ostinato train` made; several, joined by commas, decode together
@@ -70,16 +79,26 @@ def in_moses_format(answers: Iterator[Prediction]) -> Iterator[Prediction]:
     for number, answer in enumerate(answers):
         only = {"prediction": answer.text, "log_probability": answer.details["log_probability"]}
         for each in answer.details.get("n_best", [only]):
-            candidate = Candidate(number, each["prediction"], f"ostinato= {each['log_probability']:.6g}", each["log_probability"])
+            candidate = Candidate(
+                number,
+                each["prediction"],
+                f"ostinato= {each['log_probability']:.6g}",
+                each["log_probability"],
+            )
             yield Prediction(next(format_nbest([candidate])), {"id": number, **each})
 
 
 def lines(result: Answers, *, json: bool = False) -> Iterator[str]:
     if json:
-        return (as_json({"prediction": prediction.text, **prediction.details}) for prediction in result)
+        return (
+            as_json({"prediction": prediction.text, **prediction.details}) for prediction in result
+        )
     return result.written()
 
 
 def save(result: Answers, output: str) -> None:
     """The lines in a file, written as they come."""
-    write_atomically(output, lambda file: file.writelines(f"{line}\n".encode() for line in result.written(output)))
+    write_atomically(
+        output,
+        lambda file: file.writelines(f"{line}\n".encode() for line in result.written(output)),
+    )

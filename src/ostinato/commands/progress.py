@@ -34,12 +34,21 @@ class TrainingBar:
         self.metric = metric
         self.recent: deque[tuple[int, float]] = deque(maxlen=50)
         columns: list[ProgressColumn | str] = [
-            "epoch {task.fields[epoch]:.2f}", BarColumn(bar_width=24), "{task.percentage:>3.0f} %",
-            TextColumn("loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  {task.fields[speed]:,.0f} tokens/s"),
-            TextColumn("{task.fields[dev]}"), TimeRemainingColumn(),
-        ]  # fmt: skip
-        self.bar = Progress(*columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty())
-        self.line = self.bar.add_task("train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev="")
+            "epoch {task.fields[epoch]:.2f}",
+            BarColumn(bar_width=24),
+            "{task.percentage:>3.0f} %",
+            TextColumn(
+                "loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  {task.fields[speed]:,.0f} tokens/s"
+            ),
+            TextColumn("{task.fields[dev]}"),
+            TimeRemainingColumn(),
+        ]
+        self.bar = Progress(
+            *columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty()
+        )
+        self.line = self.bar.add_task(
+            "train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev=""
+        )
 
     def __enter__(self) -> TrainingBar:
         self.bar.start()
@@ -50,20 +59,38 @@ class TrainingBar:
 
     def step(self, done: float, progress: Step) -> None:
         self.recent.append((progress.tokens, progress.seconds))
-        speed = sum(tokens for tokens, _ in self.recent) / max(1e-9, sum(seconds for _, seconds in self.recent))
-        self.bar.update(self.line, completed=min(1.0, done), epoch=progress.epoch, loss=progress.loss, gradient=progress.gradient_norm,
-                        speed=speed)
+        speed = sum(tokens for tokens, _ in self.recent) / max(
+            1e-9, sum(seconds for _, seconds in self.recent)
+        )
+        self.bar.update(
+            self.line,
+            completed=min(1.0, done),
+            epoch=progress.epoch,
+            loss=progress.loss,
+            gradient=progress.gradient_norm,
+            speed=speed,
+        )
 
     def evaluated(self, progress: Step, score: float, best: float) -> None:
         if self.bar.disable:
             return
         text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
         self.bar.update(self.line, dev=text)
-        self.bar.console.print(f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}", highlight=False)
+        self.bar.console.print(
+            f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}",
+            highlight=False,
+        )
 
 
 def track(items, description: str, total: int | None = None):
     """The items, with a bar on stderr while they are gone through (on a terminal only)."""
     from rich.progress import track as bar
 
-    return bar(items, description, total=total, console=CONSOLE, disable=not sys.stderr.isatty(), transient=True)
+    return bar(
+        items,
+        description,
+        total=total,
+        console=CONSOLE,
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )

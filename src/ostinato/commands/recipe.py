@@ -14,12 +14,18 @@ from ostinato.errors import InputError, nearest
 def names() -> list[str]:
     """The packaged recipes."""
     folder = files("ostinato") / "recipes"
-    return sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml"))
+    return sorted(
+        path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml")
+    )
 
 
 def names_for(task: str) -> list[str]:
     """The packaged recipes of a task."""
-    return [name for name in names() if tomllib.loads(packaged(name).read_text(encoding="utf-8")).get("task", task) == task]
+    return [
+        name
+        for name in names()
+        if tomllib.loads(packaged(name).read_text(encoding="utf-8")).get("task", task) == task
+    ]
 
 
 def packaged(name: str) -> Path:
@@ -32,7 +38,9 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     if name in names():
         path = packaged(name)
     elif not name.endswith(".toml"):
-        raise InputError(f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file")
+        raise InputError(
+            f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file"
+        )
     try:
         values = tomllib.loads("\n".join(read_lines(path)))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

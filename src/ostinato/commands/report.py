@@ -29,9 +29,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(*columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(
+        *columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for column, cells in zip(drawn.columns, zip(*rows, strict=True), strict=True) if rows else ():
-        column.justify = "right" if all(isinstance(cell, (int, float)) for cell in cells) else "left"
+        column.justify = (
+            "right" if all(isinstance(cell, (int, float)) for cell in cells) else "left"
+        )
     for row in rows:
         drawn.add_row(*(number(cell) for cell in row))
     console = Console(width=200, color_system=None, force_terminal=False)
@@ -55,5 +59,7 @@ def scores(result: dict[str, Any]) -> Iterator[str]:
         low, high = result["intervals"].get(metric, (math.nan, math.nan))
         beside = baseline["metrics"].get(metric)
         interval = f"{number(float(low))} .. {number(float(high))}"
-        rows.append([metric, float(value), interval, "" if beside is None else number(float(beside))])
+        rows.append(
+            [metric, float(value), interval, "" if beside is None else number(float(beside))]
+        )
     yield from table(["metric", "score", "95 % interval", baseline["name"]], rows)

@@ -31,8 +31,15 @@ class Rescored:
     weight: float
 
 
-def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight: float = 1.0, tune: list[str] = [],  # noqa: B006
-            device: str = "cpu") -> Rescored:
+def rescore(
+    run: str | Trained,
+    nbest: str,
+    *,
+    source: str | None = None,
+    weight: float = 1.0,
+    tune: list[str] = [],  # noqa: B006
+    device: str = "cpu",
+) -> Rescored:
     """An n-best list in Moses' format, reordered by the model's log-probability of each candidate.
 
     run      the folder that `ostinato train` made; several, joined by commas, score together
@@ -44,16 +51,27 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
     """
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
     if not 0 <= weight <= 1:
-        raise InputError(f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}")
+        raise InputError(
+            f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}"
+        )
     candidates = read_nbest(nbest)
-    records = list(trained.task.read_inputs([source])) if source else trained.task.read(tested_files(trained, SOURCE_NEEDED))
+    records = (
+        list(trained.task.read_inputs([source]))
+        if source
+        else trained.task.read(tested_files(trained, SOURCE_NEEDED))
+    )
     model = log_probabilities(trained, candidates, records, nbest)
     if tune:
         weight = tuned_weight(trained, tune)
         say(f"weight {weight:.4f} tuned on {tune[0]}")
     scores = combine([candidate.score for candidate in candidates], model, weight=weight)
-    rescored = [candidate._replace(features=f"{candidate.features} ostinato= {log_probability:.6g}".strip(), score=float(score))
-                for candidate, log_probability, score in zip(candidates, model, scores, strict=True)]
+    rescored = [
+        candidate._replace(
+            features=f"{candidate.features} ostinato= {log_probability:.6g}".strip(),
+            score=float(score),
+        )
+        for candidate, log_probability, score in zip(candidates, model, scores, strict=True)
+    ]
     order = reorder([candidate.number for candidate in candidates], list(scores))
     return Rescored([rescored[place] for place in order], weight)
 
@@ -61,34 +79,65 @@ def rescore(run: str | Trained, nbest: str, *, source: str | None = None, weight
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
 
 
-def log_probabilities(trained: Trained, candidates: Sequence[Candidate], records: Sequence[Record], nbest: str) -> list[float]:
+def log_probabilities(
+    trained: Trained, candidates: Sequence[Candidate], records: Sequence[Record], nbest: str
+) -> list[float]:
     highest = max(candidate.number for candidate in candidates)
     if highest >= len(records):
-        raise InputError(f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} sentences (from 0); "
-                         "name the right file with --source")
-    pairs = [trained.task.with_target(records[candidate.number], candidate.text) for candidate in candidates]
+        raise InputError(
+            f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} sentences (from 0); "
+            "name the right file with --source"
+        )
+    pairs = [
+        trained.task.with_target(records[candidate.number], candidate.text)
+        for candidate in candidates
+    ]
     return trained.task.log_probabilities(trained.network, pairs)
 
 
 def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
     """The weight with the best BLEU on a dev list."""
     if len(tune) != 3:
-        raise InputError(f"--tune takes three files, a dev n-best list, its source and its references; got {len(tune)}")
+        raise InputError(
+            f"--tune takes three files, a dev n-best list, its source and its references; got {len(tune)}"
+        )
     nbest, source, references = tune
     candidates = read_nbest(nbest)
     sources, wanted = (list(trained.task.read_inputs([file])) for file in (source, references))
     if len(sources) != len(wanted):
-        raise InputError(f"{source} has {len(sources):,} lines, {references} {len(wanted):,}; they must belong together")
+        raise InputError(
+            f"{source} has {len(sources):,} lines, {references} {len(wanted):,}; they must belong together"
+        )
     model = log_probabilities(trained, candidates, sources, nbest)
     bleu = METRICS["bleu"]
-    counts = [bleu.count(candidate.text, trained.task.text_of(wanted[candidate.number])) for candidate in candidates]
-    return tune_weight([candidate.number for candidate in candidates], [candidate.score for candidate in candidates], model, counts,
-                       score=bleu.score).weight
+    counts = [
+        bleu.count(candidate.text, trained.task.text_of(wanted[candidate.number]))
+        for candidate in candidates
+    ]
+    return tune_weight(
+        [candidate.number for candidate in candidates],
+        [candidate.score for candidate in candidates],
+        model,
+        counts,
+        score=bleu.score,
+    ).weight
 
 
 def lines(result: Rescored, *, json: bool = False) -> Iterator[str]:
     if json:
-        yield as_json({"weight": result.weight, "candidates": [
-            {"id": each.number, "prediction": each.text, "features": each.features, "score": each.score} for each in result.candidates]})
+        yield as_json(
+            {
+                "weight": result.weight,
+                "candidates": [
+                    {
+                        "id": each.number,
+                        "prediction": each.text,
+                        "features": each.features,
+                        "score": each.score,
+                    }
+                    for each in result.candidates
+                ],
+            }
+        )
         return
     yield from format_nbest(result.candidates)

@@ -36,7 +36,13 @@ from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule, crossed
 
-CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard"}  # when resuming; all else is part of the run
+CHANGEABLE = {
+    "epochs",
+    "time_limit",
+    "patience",
+    "checkpoint_every",
+    "tensorboard",
+}  # when resuming; all else is part of the run
 PLAN = "training/plan.json"
 
 
@@ -65,18 +71,28 @@ class Session:
 
 
 @contextmanager
-def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[Session]:
+def open_session(
+    folder: Path, task: str, given: dict[str, Any], *, resume: bool, overwrite: bool
+) -> Iterator[Session]:
     """Everything made ready for run(): data read, vocabularies fitted, network built or restored. Holds the folder's lock."""
     began = time.monotonic()
-    plan = resumed_plan(started := read_plan(folder, task), folder, given) if resume else make_plan(task, **given)
+    plan = (
+        resumed_plan(started := read_plan(folder, task), folder, given)
+        if resume
+        else make_plan(task, **given)
+    )
     device = choose(plan.device)
     if not resume:
         refuse_used(folder, overwrite)
     built, training = plan.build_task(), plan.build_options()
     data = read_data(plan, built)
-    going_on = resume and checkpoint.exists(folder / "training")  # else it was stopped before the first one: begin again
+    going_on = resume and checkpoint.exists(
+        folder / "training"
+    )  # else it was stopped before the first one: begin again
     torch.manual_seed(plan.seed)
-    network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(device)
+    network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(
+        device
+    )
     for judged_by in (data.dev, data.test):
         built.accept(judged_by)
     if plan.values.keys() & {"batch_size", "batch_tokens"}:
@@ -87,22 +103,46 @@ def open_session(folder: Path, task: str, given: dict[str, Any], *, resume: bool
     # all that can be wrong has been found: only now is the folder touched
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
-        interrupt = stack.enter_context(interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once"))
+        interrupt = stack.enter_context(
+            interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
+        )
         if not going_on:
             refuse_used(folder, overwrite or resume)  # another process may have been quicker
             begin_folder(folder, plan, built, data)
         elif plan != started:
             save_plan(folder, plan)  # a changed end holds for the next --resume, too
-        saved = checkpoint.load(folder / "training", network, optimizer) if going_on else checkpoint.Checkpoint(BEGINNING)
+        saved = (
+            checkpoint.load(folder / "training", network, optimizer)
+            if going_on
+            else checkpoint.Checkpoint(BEGINNING)
+        )
         tell([*data.said, *built.notices])
-        schedule = Schedule(training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores))
+        schedule = Schedule(
+            training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores)
+        )
         if going_on:
             before = fitted(started.build_options(), started, batches)
             tell(moved(Schedule(before, started.time_limit, schedule.spent), schedule, saved))
         resumed_step = saved.position.step if going_on else None
-        curves = stack.enter_context(Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard))
-        yield Session(folder, plan, built, training, data, network, optimizer, schedule, batches, curves, interrupt, saved,
-                      saved.counters.get("tokens", 0), saved.counters.get("training_seconds", 0.0))
+        curves = stack.enter_context(
+            Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard)
+        )
+        yield Session(
+            folder,
+            plan,
+            built,
+            training,
+            data,
+            network,
+            optimizer,
+            schedule,
+            batches,
+            curves,
+            interrupt,
+            saved,
+            saved.counters.get("tokens", 0),
+            saved.counters.get("training_seconds", 0.0),
+        )
 
 
 def fitted(training: Options, plan: Plan, batches: Shuffled) -> Options:
@@ -142,16 +182,29 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
         raise InputError(f"{folder}: a file; name a folder with --out")
     holds_run = (folder / "model.json").exists() or (folder / PLAN).exists()
     if holds_run and not overwrite:
-        raise InputError(f"{folder}: holds a run already; {'--resume goes on with it, ' * resumable}--overwrite replaces it, "
-                         "or choose another --out")
-    if not holds_run and folder.is_dir() and any(path.name not in ("lock", "training") for path in folder.iterdir()):
+        raise InputError(
+            f"{folder}: holds a run already; {'--resume goes on with it, ' * resumable}--overwrite replaces it, "
+            "or choose another --out"
+        )
+    if (
+        not holds_run
+        and folder.is_dir()
+        and any(path.name not in ("lock", "training") for path in folder.iterdir())
+    ):
         raise InputError(f"{folder}: holds files that are no run; choose another --out")
 
 
 def clear(folder: Path) -> None:
     """Removes what an earlier run left, and nothing else."""
     shutil.rmtree(folder / "training", ignore_errors=True)
-    for name in ("model.json", "model.safetensors", "report.json", "baseline.json", "baseline.safetensors", "curves.png"):
+    for name in (
+        "model.json",
+        "model.safetensors",
+        "report.json",
+        "baseline.json",
+        "baseline.safetensors",
+        "curves.png",
+    ):
         (folder / name).unlink(missing_ok=True)
     (folder / "training").mkdir(parents=True, exist_ok=True)
 
@@ -164,7 +217,9 @@ def read_plan(folder: Path, task: str) -> Plan:
     try:
         plan = Plan(**run_folder.read_json(path))
     except TypeError:
-        raise InputError(f"{path}: damaged; leave out --resume and choose another --out to train anew") from None
+        raise InputError(
+            f"{path}: damaged; leave out --resume and choose another --out to train anew"
+        ) from None
     if plan.task != task:
         raise InputError(f"{folder}: a run of task {plan.task}, not {task}")
     return plan
@@ -174,16 +229,26 @@ def resumed_plan(started: Plan, folder: Path, given: dict[str, Any]) -> Plan:
     """The same plan with another end, where one is asked for; raises InputError for settings that would make it another run."""
     plan = replace(started, values=dict(started.values))
     asked = make_plan(plan.task, **given)
-    differing = {name: value for name, value in asked.values.items() if plan.values.get(name, value) != value or name not in plan.values}
+    differing = {
+        name: value
+        for name, value in asked.values.items()
+        if plan.values.get(name, value) != value or name not in plan.values
+    }
     for part in ("train", "dev", "test"):
         if getattr(asked, part) and getattr(asked, part) != getattr(plan, part):
             differing[part] = getattr(asked, part)
     if not asked.train:  # the sample's own settings came by themselves
-        differing = {name: value for name, value in differing.items() if name in given["settings"] or name in ("dev", "test")}
+        differing = {
+            name: value
+            for name, value in differing.items()
+            if name in given["settings"] or name in ("dev", "test")
+        }
     wrong = [options.as_flag(name) for name in differing if name not in CHANGEABLE]
     if wrong:
-        raise InputError(f"{', '.join(wrong)} cannot change when a run is resumed; leave out what is as before, "
-                         "or start another run with another --out")
+        raise InputError(
+            f"{', '.join(wrong)} cannot change when a run is resumed; leave out what is as before, "
+            "or start another run with another --out"
+        )
     plan.values.update(differing)
     plan.time_limit = asked.time_limit or plan.time_limit
     return plan
@@ -197,13 +262,17 @@ def moved(before: Schedule, now: Schedule, saved: checkpoint.Checkpoint) -> list
     old, new = before(step, epoch), now(step, epoch)
     if abs(new - old) <= 0.01 * now.options.initial_rate:
         return []
-    return [f"the {now.options.schedule} schedule ends with the run, whose end has moved: it goes on at a learning rate of {new:.2g} "
-            f"instead of {old:.2g}"]
+    return [
+        f"the {now.options.schedule} schedule ends with the run, whose end has moved: it goes on at a learning rate of {new:.2g} "
+        f"instead of {old:.2g}"
+    ]
 
 
 def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffled:
     records = task.learnable(data.train)
-    own = task.batches(records, batch_size=training.batch_size, batch_tokens=training.batch_tokens, seed=seed)
+    own = task.batches(
+        records, batch_size=training.batch_size, batch_tokens=training.batch_tokens, seed=seed
+    )
     if own is not None:
         return own
     examples = [task.encode(record) for record in track(records, "encoding")]
@@ -214,8 +283,13 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffl
     if training.least_batches:
         lengths = [max(len(example.inputs), target_length(example)) for example in examples]
         training = replace(training, batch_tokens=training.tokens_of(sum(lengths), max(lengths)))
-    return Batches(examples, batch_size=training.batch_size, tokens=training.batch_tokens, seed=seed,
-                   encode=varied if task.varies else None)
+    return Batches(
+        examples,
+        batch_size=training.batch_size,
+        tokens=training.batch_tokens,
+        seed=seed,
+        encode=varied if task.varies else None,
+    )
 
 
 def run(session: Session) -> None:
@@ -227,10 +301,22 @@ def run(session: Session) -> None:
     saved_at = time.monotonic()
     epoch = session.saved.counters.get("epoch", 0.0)
     watch = GradientWatch(session.network)
-    steps = train(session.network, session.batches, session.optimizer, epochs=session.options.epochs, schedule=session.schedule,
-                  clip_norm=session.options.clip_norm, clip_value=session.options.clip_value, accumulate=session.options.accumulate,
-                  normalise=session.options.normalise, start=session.saved.position, carried=session.saved.carried)
-    if session.schedule.finished(epoch) and session.saved.position.step:  # a resumed run that was through; a fresh one takes a step
+    steps = train(
+        session.network,
+        session.batches,
+        session.optimizer,
+        epochs=session.options.epochs,
+        schedule=session.schedule,
+        clip_norm=session.options.clip_norm,
+        clip_value=session.options.clip_value,
+        accumulate=session.options.accumulate,
+        normalise=session.options.normalise,
+        start=session.saved.position,
+        carried=session.saved.carried,
+    )
+    if (
+        session.schedule.finished(epoch) and session.saved.position.step
+    ):  # a resumed run that was through; a fresh one takes a step
         return
     try:
         with TrainingBar(metric) as bar:
@@ -238,7 +324,9 @@ def run(session: Session) -> None:
                 session.curves.step(progress)
                 for warning in watch(progress.gradient_norm):
                     say(f"warning: {warning}")
-                session.tokens += progress.inputs if session.task.speed_of == "inputs" else progress.tokens
+                session.tokens += (
+                    progress.inputs if session.task.speed_of == "inputs" else progress.tokens
+                )
                 session.training_seconds += progress.seconds
                 bar.step(session.schedule.fraction_done(progress.epoch), progress)
                 due = crossed(session.options.evaluate_every, epoch, progress.epoch)
@@ -247,8 +335,11 @@ def run(session: Session) -> None:
                     score_dev(session, progress, bar)
                 if session.interrupt:
                     save_checkpoint(session, progress)
-                    raise Interrupted(f"saved at step {progress.step}; go on with: ostinato train {session.task.name} "
-                                      f"--out {session.folder} --resume", session.interrupt.exit_status)
+                    raise Interrupted(
+                        f"saved at step {progress.step}; go on with: ostinato train {session.task.name} "
+                        f"--out {session.folder} --resume",
+                        session.interrupt.exit_status,
+                    )
                 if session.schedule.finished(epoch):
                     save_checkpoint(session, progress)
                     return
@@ -265,7 +356,9 @@ def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
     """A dev score; the weights are kept if it is the best so far, or may yet be averaged."""
     with averaged(session.optimizer):
         score_weights(session, progress, bar)
-    if session.options.optimizer == "asgd" and stalled(session.schedule.scores, session.options.average_patience):
+    if session.options.optimizer == "asgd" and stalled(
+        session.schedule.scores, session.options.average_patience
+    ):
         session.optimizer.begin()
 
 
@@ -277,8 +370,14 @@ def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> Non
     value = score if METRICS[name].higher_is_better else -score
     session.schedule.scores.append(value)
     session.curves.evaluated(progress.step, progress.epoch, {name: score})
-    average.keep(session.training_folder, session.network, step=progress.step, score=value,
-                 count=session.options.average_checkpoints, which=session.options.average)
+    average.keep(
+        session.training_folder,
+        session.network,
+        step=progress.step,
+        score=value,
+        count=session.options.average_checkpoints,
+        which=session.options.average,
+    )
     best = max(session.schedule.scores)
     if value >= best:
         run_folder.save_network(session.folder, session.network)
@@ -287,9 +386,24 @@ def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> Non
 
 def save_checkpoint(session: Session, progress: Progress) -> None:
     """A checkpoint to resume from; a full disk costs this one, not the run and not the one before."""
-    counters = {"epoch": progress.epoch, "tokens": session.tokens, "training_seconds": session.training_seconds}
+    counters = {
+        "epoch": progress.epoch,
+        "tokens": session.tokens,
+        "training_seconds": session.training_seconds,
+    }
     try:
-        checkpoint.save(session.training_folder, session.network, session.optimizer, checkpoint.Checkpoint(
-            progress.position, session.schedule.seconds, session.schedule.scores, leaves(progress.state), {}, counters))
+        checkpoint.save(
+            session.training_folder,
+            session.network,
+            session.optimizer,
+            checkpoint.Checkpoint(
+                progress.position,
+                session.schedule.seconds,
+                session.schedule.scores,
+                leaves(progress.state),
+                {},
+                counters,
+            ),
+        )
     except checkpoint.NotSaved as error:
         say(f"warning: {error}")

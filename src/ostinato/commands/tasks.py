@@ -9,8 +9,15 @@ def tasks() -> list[dict[str, str]]:
     """What Ostinato can be trained to do: each task, the files it reads, one example command."""
     from ostinato.tasks import TASKS
 
-    return [{"task": name, "reads": task.reads, "metrics": ", ".join(task.metrics), "example": task.example}
-            for name, task in TASKS.items()]
+    return [
+        {
+            "task": name,
+            "reads": task.reads,
+            "metrics": ", ".join(task.metrics),
+            "example": task.example,
+        }
+        for name, task in TASKS.items()
+    ]
 
 
 def lines(result: list[dict[str, str]], *, json: bool = False) -> Iterator[str]:

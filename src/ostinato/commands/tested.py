@@ -14,7 +14,11 @@ def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False
     it was trained on, too); `otherwise` an InputError."""
     plan = trained.folder / "training" / "plan.json"
     saved = read_json(plan) if plan.is_file() else {}
-    files = saved.get("test") or saved.get("dev") or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
+    files = (
+        saved.get("test")
+        or saved.get("dev")
+        or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
+    )
     if any_examples and not files:
         files = saved["train"]
     if not files or not all(Path(file).exists() for file in files):

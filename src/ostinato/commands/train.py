@@ -18,9 +18,21 @@ EXAMPLES = (
 )
 
 
-def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[str] = [], out: str | None = None,  # noqa: B006
-          recipe: str | None = None, time_limit: str | None = None, seed: int = 1, device: str = "cpu", resume: bool = False,
-          overwrite: bool = False, **settings) -> Trained:
+def train(
+    task: str,
+    *,
+    train: list[str] = [],  # noqa: B006
+    dev: list[str] = [],  # noqa: B006
+    test: list[str] = [],  # noqa: B006
+    out: str | None = None,
+    recipe: str | None = None,
+    time_limit: str | None = None,
+    seed: int = 1,
+    device: str = "cpu",
+    resume: bool = False,
+    overwrite: bool = False,
+    **settings,
+) -> Trained:
     """From files to a trained model in a run folder, with a report of how good it is.
 
     task        what to learn; `ostinato tasks` lists them
@@ -39,11 +51,21 @@ def train(task: str, *, train: list[str] = [], dev: list[str] = [], test: list[s
     from ostinato.commands.session import open_session, run
 
     folder = Path(out or f"runs/{task}")
-    given = {"train": train, "dev": dev, "test": test, "recipe": recipe, "time_limit": time_limit, "seed": seed, "device": device,
-             "settings": settings}  # fmt: skip
+    given = {
+        "train": train,
+        "dev": dev,
+        "test": test,
+        "recipe": recipe,
+        "time_limit": time_limit,
+        "seed": seed,
+        "device": device,
+        "settings": settings,
+    }
     with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
         run(session)
-        session.interrupt.at_once(f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume")
+        session.interrupt.at_once(
+            f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume"
+        )
         return finish(session)
 
 
@@ -57,7 +79,9 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield from table(columns, [cells(each) for each in report["table"]])
     for metric, details in report["details"].items():
         yield f"{metric}: " + ", ".join(f"{name} {value}" for name, value in details.items())
-    simpler = "".join(f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", []))
+    simpler = "".join(
+        f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", [])
+    )
     yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
     for example in report["examples"]:
         yield ""
@@ -72,10 +96,20 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
 
 def shown_metrics(baseline: dict[str, Any]) -> str:
     """{"metrics": {"perplexity": 642.1}} -> "perplexity 642.1" """
-    return ", ".join(f"{name} {number(float(value))}" for name, value in baseline["metrics"].items())
+    return ", ".join(
+        f"{name} {number(float(value))}" for name, value in baseline["metrics"].items()
+    )
 
 
 def cells(row: dict[str, Any]) -> list[Any]:
     baseline = "" if row["baseline"] is None else number(float(row["baseline"]))
     between = f"{number(float(row['low']))} .. {number(float(row['high']))}"
-    return [row["task"], row["metric"], float(row["score"]), between, baseline, float(row["seconds"]), float(row["tokens_per_second"])]
+    return [
+        row["task"],
+        row["metric"],
+        float(row["score"]),
+        between,
+        baseline,
+        float(row["seconds"]),
+        float(row["tokens_per_second"]),
+    ]

@@ -32,8 +32,14 @@ EXAMPLES = (
 )
 
 
-def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: int = 12, device: str = "cpu",  # noqa: B006
-           seed: int = 1) -> list[dict[str, Any]]:
+def verify(
+    run: str | Trained | nn.Module,
+    files: list[str] = [],  # noqa: B006
+    *,
+    examples: int = 12,
+    device: str = "cpu",
+    seed: int = 1,
+) -> list[dict[str, Any]]:
     """Does padding, batching, order, chunking, saving or a kernel change an answer of this model? It must not.
 
     run       the folder that `ostinato train` made; in Python also a model, or any module with Recurrent layers in it
@@ -48,13 +54,17 @@ def verify(run: str | Trained | nn.Module, files: list[str] = [], *, examples: i
     if isinstance(run, nn.Module):
         return layer_checks(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = trained.task.read(files or tested_files(trained, FILES_NEEDED, any_examples=True))[:examples]
+    records = trained.task.read(files or tested_files(trained, FILES_NEEDED, any_examples=True))[
+        :examples
+    ]
     return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
 
 
 def layer_checks(network: nn.Module, seed: int) -> list[dict[str, Any]]:
     """Every law of inspection.verify for every Recurrent inside."""
-    found = [(name, module) for name, module in network.named_modules() if isinstance(module, Recurrent)]
+    found = [
+        (name, module) for name, module in network.named_modules() if isinstance(module, Recurrent)
+    ]
     if not found:
         raise InputError("nothing to verify: there is no ostinato.Recurrent in this module")
     generator = torch.Generator().manual_seed(seed)
@@ -81,19 +91,32 @@ def answer_checks(trained: Trained, records: list[Record]) -> list[dict[str, Any
         Check("answers: any order", different(together, backwards), 0.0),
         Check("answers: saved and loaded", different(together, task.predict(saved, records)), 0.0),
         Check("scores: batch = one by one", apart(scores, scores_alone), ALLOWED),
-        Check("scores: saved and loaded", apart(scores, task.log_probabilities(saved, records)), 0.0),
+        Check(
+            "scores: saved and loaded", apart(scores, task.log_probabilities(saved, records)), 0.0
+        ),
     ]
-    return [{"part": f"{len(records)} examples", **vars(check), "passed": check.passed} for check in checks]
+    return [
+        {"part": f"{len(records)} examples", **vars(check), "passed": check.passed}
+        for check in checks
+    ]
 
 
 def different(answers: list, others: list) -> float:
     """How many answers differ."""
-    return float(sum(answer.text != other.text for answer, other in zip(answers, others, strict=True)))
+    return float(
+        sum(answer.text != other.text for answer, other in zip(answers, others, strict=True))
+    )
 
 
 def apart(values: list[float], others: list[float]) -> float:
     """The largest difference, relative to the value."""
-    return max((abs(value - other) / max(1.0, abs(value)) for value, other in zip(values, others, strict=True)), default=0.0)
+    return max(
+        (
+            abs(value - other) / max(1.0, abs(value))
+            for value, other in zip(values, others, strict=True)
+        ),
+        default=0.0,
+    )
 
 
 def after_saving(network: nn.Module) -> nn.Module:
@@ -111,13 +134,24 @@ def lines(result: list[dict[str, Any]], *, json: bool = False) -> Iterator[str]:
         yield as_json({"passed": not failed, "checks": result})
     else:
         yield from as_table(result)
-        yield f"{failed} of {len(result)} checks failed" if failed else f"all {len(result)} checks hold"
+        yield (
+            f"{failed} of {len(result)} checks failed"
+            if failed
+            else f"all {len(result)} checks hold"
+        )
     if failed:
         raise SystemExit(1)
 
 
 def as_table(result: list[dict[str, Any]]) -> Iterator[str]:
-    rows = [[row["part"], row["name"], "-" if row["deviation"] is None else f"{row['deviation']:.1e}",
-             "-" if row["deviation"] is None else f"{row['allowed']:.0e}",
-             row["reason"] if row["deviation"] is None else "yes" if row["passed"] else "NO"] for row in result]  # fmt: skip
+    rows = [
+        [
+            row["part"],
+            row["name"],
+            "-" if row["deviation"] is None else f"{row['deviation']:.1e}",
+            "-" if row["deviation"] is None else f"{row['allowed']:.0e}",
+            row["reason"] if row["deviation"] is None else "yes" if row["passed"] else "NO",
+        ]
+        for row in result
+    ]
     yield from table(["part", "check", "deviation", "allowed", "holds"], rows)

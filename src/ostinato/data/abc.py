@@ -31,7 +31,9 @@ NOTE = re.compile(r"(\^\^|\^|=|__|_)?([A-Ga-g])([',]*)")
 LENGTH = re.compile(r"(\d*)(/*)(\d*)")
 BAR = re.compile(r"\.?(?::*\|[|\]:]*|\[\|[:]*|::+|\|\])")
 ENDING = re.compile(r"\[?\s*(\d[\d,\-]*)")
-SKIPPED = re.compile(r'"[^"]*"|![^!\n]*!|\+[a-zA-Z]+\+|\{[^}]*\}|[.~HIJKLMNOPQRSTUVWhijklmnopqrstuvw`*$\\&\s!;:0-9#@?]|y[\d/]*|-|\)|\(')
+SKIPPED = re.compile(
+    r'"[^"]*"|![^!\n]*!|\+[a-zA-Z]+\+|\{[^}]*\}|[.~HIJKLMNOPQRSTUVWhijklmnopqrstuvw`*$\\&\s!;:0-9#@?]|y[\d/]*|-|\)|\('
+)
 
 
 class AbcTune(NamedTuple):
@@ -87,7 +89,9 @@ def read_tune(lines: Sequence[str], first: int = 1, *, repeats: bool = False) ->
     whole = bar_length(reader.fields.get("M", ""))
     bar = next((bar for _, length, bar in played if 0 < bar < length), Fraction(0))
     upbeat = whole - bar if whole and 0 < bar < whole else Fraction(0)
-    return AbcTune(reader.fields, notes, max(length for _, length, _ in played), upbeat, reader.sharps, first)
+    return AbcTune(
+        reader.fields, notes, max(length for _, length, _ in played), upbeat, reader.sharps, first
+    )
 
 
 @dataclass
@@ -101,9 +105,13 @@ class Reader:
     metre: str = ""
     sharps: int = 0
     key: dict[str, int] = field(default_factory=dict)
-    altered: dict[str, int] = field(default_factory=dict)  # accidentals since the bar line, by letter
+    altered: dict[str, int] = field(
+        default_factory=dict
+    )  # accidentals since the bar line, by letter
     broken: Fraction | None = None  # by what the next note's length is multiplied, after > or <
-    tuplet: list = field(default_factory=list)  # [by what lengths are multiplied, for how many more notes]
+    tuplet: list = field(
+        default_factory=list
+    )  # [by what lengths are multiplied, for how many more notes]
 
     def line(self, line: str) -> None:
         line = line.split("%", 1)[0].rstrip()
@@ -169,8 +177,12 @@ class Reader:
             return self.break_rhythm(text, place)
         if tuplet := re.compile(r"\((\d)(?::(\d*))?(?::(\d*))?").match(text, place):
             return self.begin_tuplet(tuplet)
-        if letter == "-" and self.elements and isinstance(self.elements[-1], Struck):  # a tie with a space before it
-            self.elements[-1] = self.elements[-1]._replace(tied=(True,) * len(self.elements[-1].pitches))
+        if (
+            letter == "-" and self.elements and isinstance(self.elements[-1], Struck)
+        ):  # a tie with a space before it
+            self.elements[-1] = self.elements[-1]._replace(
+                tied=(True,) * len(self.elements[-1].pitches)
+            )
             return place + 1
         if skipped := SKIPPED.match(text, place):
             return skipped.end()
@@ -180,7 +192,11 @@ class Reader:
         self.altered, self.tuplet = {}, []
         sign = found[0] if found else ""
         place = found.end() if found else place
-        ending = ENDING.match(text, place) if place < len(text) and (text[place].isdigit() or text[place] == "[") else None
+        ending = (
+            ENDING.match(text, place)
+            if place < len(text) and (text[place].isdigit() or text[place] == "[")
+            else None
+        )
         if ending and text[place] == "[" and re.compile(r"\[[A-Za-z]:").match(text, place):
             ending = None
         double = sign.strip(".").replace("|", "") in ("::", ":::") or "::" in sign
@@ -188,7 +204,9 @@ class Reader:
         self.elements.append(Bar(ends, double or sign.endswith(":"), ending[1] if ending else ""))
         return ending.end() if ending else place
 
-    def one_note(self, text: str, place: int) -> tuple[tuple[int, ...], tuple[bool, ...], Fraction, int]:
+    def one_note(
+        self, text: str, place: int
+    ) -> tuple[tuple[int, ...], tuple[bool, ...], Fraction, int]:
         """A note with its length: (its pitch, whether it is tied, its length in quarters, where the next thing stands)."""
         found = NOTE.match(text, place)
         accidental, letter, octaves = found.groups()
@@ -196,7 +214,12 @@ class Reader:
         if accidental is not None:
             self.altered[name] = ACCIDENTALS[accidental]
         alter = self.altered.get(name, self.key.get(name, 0))
-        pitch = 60 + LETTERS[name] + alter + 12 * (letter.islower() + octaves.count("'") - octaves.count(","))
+        pitch = (
+            60
+            + LETTERS[name]
+            + alter
+            + 12 * (letter.islower() + octaves.count("'") - octaves.count(","))
+        )
         if not 0 <= pitch < PITCHES:
             raise InputError(f"the note {found[0]!r} is outside what MIDI can name")
         length, place = self.length(text, found.end())
@@ -241,7 +264,9 @@ class Reader:
             length = length / self.unit_now() * (bar_length(self.metre) or 4)
         return self.strike((), (), length, end)
 
-    def strike(self, pitches: tuple[int, ...], tied: tuple[bool, ...], length: Fraction, end: int) -> int:
+    def strike(
+        self, pitches: tuple[int, ...], tied: tuple[bool, ...], length: Fraction, end: int
+    ) -> int:
         if self.tuplet:
             length *= self.tuplet[0]
             self.tuplet[1] -= 1
@@ -264,7 +289,9 @@ class Reader:
 
     def begin_tuplet(self, found: re.Match) -> int:
         notes = int(found[1])
-        compound = (bar_length(self.metre) or Fraction(4)) % Fraction(3, 2) == 0 and "/8" in self.metre
+        compound = (bar_length(self.metre) or Fraction(4)) % Fraction(
+            3, 2
+        ) == 0 and "/8" in self.metre
         time = int(found[2]) if found[2] else TUPLETS.get(notes, 3 if compound else 2)
         many = int(found[3]) if found[3] else notes
         if not notes or not many:

@@ -7,9 +7,39 @@ from fractions import Fraction
 
 from ostinato.errors import InputError
 
-SIGNATURES = {"C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F#": 6, "C#": 7, "F": -1, "BB": -2, "EB": -3, "AB": -4, "DB": -5, "GB": -6,
-              "CB": -7, "G#": 8, "D#": 9, "A#": 10}  # fmt: skip
-MODES = {"": 0, "maj": 0, "ion": 0, "mix": -1, "dor": -2, "m": -3, "min": -3, "aeo": -3, "phr": -4, "loc": -5, "lyd": 1}
+SIGNATURES = {
+    "C": 0,
+    "G": 1,
+    "D": 2,
+    "A": 3,
+    "E": 4,
+    "B": 5,
+    "F#": 6,
+    "C#": 7,
+    "F": -1,
+    "BB": -2,
+    "EB": -3,
+    "AB": -4,
+    "DB": -5,
+    "GB": -6,
+    "CB": -7,
+    "G#": 8,
+    "D#": 9,
+    "A#": 10,
+}
+MODES = {
+    "": 0,
+    "maj": 0,
+    "ion": 0,
+    "mix": -1,
+    "dor": -2,
+    "m": -3,
+    "min": -3,
+    "aeo": -3,
+    "phr": -4,
+    "loc": -5,
+    "lyd": 1,
+}
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
 
@@ -30,7 +60,14 @@ def read_key(value: str) -> tuple[int | None, dict[str, int]]:
         return 2, {}
     found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", value)
     if not found:
-        if value.split("=")[0] in ("clef", "octave", "transpose", "staves", "middle", "t") or value in ("bass", "treble", "alto", "tenor"):
+        if value.split("=")[0] in (
+            "clef",
+            "octave",
+            "transpose",
+            "staves",
+            "middle",
+            "t",
+        ) or value in ("bass", "treble", "alto", "tenor"):
             return None, {}
         raise InputError(f"K:{value} is no key")
     word = found[3].lower()
@@ -40,6 +77,13 @@ def read_key(value: str) -> tuple[int | None, dict[str, int]]:
             mode = ""
         else:
             raise InputError(f"K:{value}: {found[3]!r} is no mode")
-    own = {letter.upper(): ACCIDENTALS[sign] for sign, letter in re.findall(r"(\^\^|\^|=|__|_)([a-gA-G])", value[found.end() :])}
-    signature = 0 if word == "exp" or " exp" in value else SIGNATURES[found[1] + found[2].upper()] + MODES[mode]
+    own = {
+        letter.upper(): ACCIDENTALS[sign]
+        for sign, letter in re.findall(r"(\^\^|\^|=|__|_)([a-gA-G])", value[found.end() :])
+    }
+    signature = (
+        0
+        if word == "exp" or " exp" in value
+        else SIGNATURES[found[1] + found[2].upper()] + MODES[mode]
+    )
     return (signature + 5) % 12 - 5 if abs(signature) > 7 else signature, own

@@ -37,7 +37,13 @@ def order(elements: Sequence[Struck | Bar], repeats: bool) -> Iterator[Struck | 
             if bar.ends or bar.begins:
                 begin, second = place + 1, not repeats
             after = next_ending(elements, place)
-            if bar.ending and not bar.ends and second and "2" not in bar.ending and after is not None:
+            if (
+                bar.ending
+                and not bar.ends
+                and second
+                and "2" not in bar.ending
+                and after is not None
+            ):
                 place, begin, second = after, after + 1, not repeats
         yield elements[place]
         place += 1
@@ -45,10 +51,19 @@ def order(elements: Sequence[Struck | Bar], repeats: bool) -> Iterator[Struck | 
 
 def next_ending(elements: Sequence[Struck | Bar], place: int) -> int | None:
     """Where the ending after the one at `place` begins."""
-    return next((after for after, bar in enumerate(elements[place + 1 :], start=place + 1) if isinstance(bar, Bar) and bar.ending), None)
+    return next(
+        (
+            after
+            for after, bar in enumerate(elements[place + 1 :], start=place + 1)
+            if isinstance(bar, Bar) and bar.ending
+        ),
+        None,
+    )
 
 
-def play(elements: Sequence[Struck | Bar]) -> tuple[list[tuple[Fraction, Fraction, int]], Fraction, Fraction]:
+def play(
+    elements: Sequence[Struck | Bar],
+) -> tuple[list[tuple[Fraction, Fraction, int]], Fraction, Fraction]:
     """(the notes with their times in quarters, how long all of it is, how long the first bar is)."""
     notes: list[tuple[Fraction, Fraction, int]] = []
     time, first = Fraction(0), Fraction(0)

@@ -1,7 +1,7 @@
 """Writing ABC: a tune as text, as it is made or all at once.
 
-    writer = AbcWriter(steps_per_quarter=4, metre="6/8", sharps=1)
-    writer.add({67}, {67}) -> "";  writer.add({67}, set()) -> "";  writer.finish() -> "G2 |]"
+writer = AbcWriter(steps_per_quarter=4, metre="6/8", sharps=1)
+writer.add({67}, {67}) -> "";  writer.add({67}, set()) -> "";  writer.finish() -> "G2 |]"
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ BAR_OTHERWISE = 16  # steps between bar lines where the metre says nothing
 class AbcWriter:
     """Takes a tune step by step: what sounds, and which of it is struck anew. Gives the text of what is complete."""
 
-    def __init__(self, *, steps_per_quarter: int = 4, metre: str = "", sharps: int = 0, at: int = 0):
+    def __init__(
+        self, *, steps_per_quarter: int = 4, metre: str = "", sharps: int = 0, at: int = 0
+    ):
         self.bar = steps_in_bar(metre, steps_per_quarter) or BAR_OTHERWISE
         self.key = signature(sharps)
         self.names = names_of(self.key, sharps < 0)
         self.altered: set[str] = set()  # letters with an accidental since the bar line
-        self.step, self.length = at, 0  # steps so far, `at` of them written elsewhere; steps of what sounds now
+        self.step, self.length = (
+            at,
+            0,
+        )  # steps so far, `at` of them written elsewhere; steps of what sounds now
         self.sounding: frozenset[int] | None = None
 
     def add(self, sounding: Collection[int], struck: Collection[int]) -> str:
@@ -53,7 +58,10 @@ class AbcWriter:
     def written(self, goes_on: frozenset[int]) -> str:
         """What sounds now with its length, tied where it goes on."""
         length = "" if self.length == 1 else str(self.length)
-        notes = [(self.spelled(pitch), "-" if pitch in goes_on else "") for pitch in sorted(self.sounding)]
+        notes = [
+            (self.spelled(pitch), "-" if pitch in goes_on else "")
+            for pitch in sorted(self.sounding)
+        ]
         if not notes:
             return f"z{length}"
         if len(notes) == 1:
@@ -95,22 +103,40 @@ def steps_of(tune: Tune) -> Iterator[tuple[set[int], set[int]]]:
         yield set(sounding), struck
 
 
-def header(tune: Tune, steps_per_quarter: int, number: int = 1, *, key: int | None = None, tempo: float = 100.0) -> str:
+def header(
+    tune: Tune,
+    steps_per_quarter: int,
+    number: int = 1,
+    *,
+    key: int | None = None,
+    tempo: float = 100.0,
+) -> str:
     """The fields above the notes."""
     sharps = sharps_of(tune) if key is None else key
-    fields = [f"X:{number}", f"T:{tune.title or 'Untitled'}", *([f"R:{tune.label}"] if tune.label else []),
-              f"M:{tune.metre or 'none'}", f"L:1/{4 * steps_per_quarter}", f"Q:1/4={tempo:g}", f"K:{key_name(sharps)}"]
+    fields = [
+        f"X:{number}",
+        f"T:{tune.title or 'Untitled'}",
+        *([f"R:{tune.label}"] if tune.label else []),
+        f"M:{tune.metre or 'none'}",
+        f"L:1/{4 * steps_per_quarter}",
+        f"Q:1/4={tempo:g}",
+        f"K:{key_name(sharps)}",
+    ]
     return "".join(f"{line}\n" for line in fields)
 
 
 def key_name(sharps: int) -> str:
     """key_name(1) -> "G"; key_name(-2) -> "Bb" """
-    return ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")[sharps + 7]
+    return ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")[
+        sharps + 7
+    ]
 
 
 def notes_text(tune: Tune, steps_per_quarter: int) -> str:
     """The notes alone: "G2A2 B4 | ..." """
-    writer = AbcWriter(steps_per_quarter=steps_per_quarter, metre=tune.metre, sharps=sharps_of(tune))
+    writer = AbcWriter(
+        steps_per_quarter=steps_per_quarter, metre=tune.metre, sharps=sharps_of(tune)
+    )
     return "".join(writer.add(*step) for step in steps_of(tune)) + writer.finish()
 
 

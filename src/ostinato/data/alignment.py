@@ -24,15 +24,21 @@ def where_they_part(sources: Sequence[str], targets: Sequence[str]) -> str:
         return ""
     long, short = features(longer), features(shorter)
     count = len(shorter)
-    ratio = np.median(long[:count, 0] - short[:, 0])  # of the lengths' logarithms; unmoved by a shift
+    ratio = np.median(
+        long[:count, 0] - short[:, 0]
+    )  # of the lengths' logarithms; unmoved by a shift
     straight = unlikeness(long[:count], short, ratio)
     shifted = unlikeness(long[gap:], short, ratio)
-    difference = straight - shifted  # above zero where a line fits better after the gap than before it
+    difference = (
+        straight - shifted
+    )  # above zero where a line fits better after the gap than before it
     costs = np.concatenate([[0.0], np.cumsum(difference)])
     place = int(costs.argmin())
     spread = float(difference.std()) + 1e-9
     before, after = -costs[place], costs[-1] - costs[place]
-    if not all(told(gain, lines, spread) for gain, lines in ((before, place), (after, count - place))):
+    if not all(
+        told(gain, lines, spread) for gain, lines in ((before, place), (after, count - place))
+    ):
         return ""
     if max(before / max(place, 1), after / max(count - place, 1)) < 0.02:
         return ""

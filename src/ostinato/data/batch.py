@@ -89,26 +89,40 @@ def collate(examples: list[Example]) -> Batch:
             targets = torch.stack(rows)
         else:
             targets, target_lengths = pad(rows, IGNORE)
-    spellings = None if examples[0].spellings is None else collate_spellings([example.spellings for example in examples])
+    spellings = (
+        None
+        if examples[0].spellings is None
+        else collate_spellings([example.spellings for example in examples])
+    )
     return Batch(inputs, lengths, targets, target_lengths, spellings=spellings)
 
 
 def collate_spellings(rows: Sequence[Sequence[tuple[int, ...]]]) -> Spellings:
     """collate_spellings([[(7, 8), (9,)], [(7, 8)]]) -> characters [[7, 8], [9, 0]], places [[0, 1], [0, 0]]"""
     numbers: dict[tuple[int, ...], int] = {}
-    places = [torch.tensor([numbers.setdefault(word, len(numbers)) for word in row], dtype=torch.int64) for row in rows]
+    places = [
+        torch.tensor([numbers.setdefault(word, len(numbers)) for word in row], dtype=torch.int64)
+        for row in rows
+    ]
     longest = max(map(len, numbers), default=0)
-    characters = torch.tensor([word + (PAD,) * (longest - len(word)) for word in numbers], dtype=torch.int64)
+    characters = torch.tensor(
+        [word + (PAD,) * (longest - len(word)) for word in numbers], dtype=torch.int64
+    )
     lengths = torch.tensor([len(word) for word in numbers], dtype=torch.int64)
     return Spellings(characters.view(len(numbers), longest), lengths, pad(places, 0)[0])
 
 
-def by_length(examples: Sequence[Example], *, tokens: int = 4096, key: Callable[[Example], Any] | None = None) -> Iterator[list[int]]:
+def by_length(
+    examples: Sequence[Example], *, tokens: int = 4096, key: Callable[[Example], Any] | None = None
+) -> Iterator[list[int]]:
     """Row numbers in batches of similar length, at most `tokens` padded tokens each; examples without inputs are left out.
 
     by_length of lengths [3, 0, 1, 3] -> [[2, 0, 3]]: what predicting uses, and puts its answers back by row."""
     key = key or (lambda example: len(example.inputs))
-    rows = sorted((row for row, example in enumerate(examples) if len(example.inputs)), key=lambda row: key(examples[row]))
+    rows = sorted(
+        (row for row, example in enumerate(examples) if len(example.inputs)),
+        key=lambda row: key(examples[row]),
+    )
     group: list[int] = []
     longest = 0
     for row in rows:

@@ -67,7 +67,10 @@ class Batches:
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Which examples stand in each batch of an epoch: every one exactly once."""
         if self.planned is None or self.planned[0] != epoch:
-            self.planned = (epoch, self.cut_shuffled(epoch) if self.shuffle else self.cut(np.arange(len(self.inputs))))
+            self.planned = (
+                epoch,
+                self.cut_shuffled(epoch) if self.shuffle else self.cut(np.arange(len(self.inputs))),
+            )
         return self.planned[1]
 
     def cut_shuffled(self, epoch: int) -> list[np.ndarray]:
@@ -87,7 +90,9 @@ class Batches:
         for place, length in enumerate(lengths):
             longest = max(longest, length)
             rows = place - begin + 1
-            if place > begin and (rows > self.batch_size or (self.tokens and rows * longest > self.tokens)):
+            if place > begin and (
+                rows > self.batch_size or (self.tokens and rows * longest > self.tokens)
+            ):
                 starts.append(place)
                 begin, longest = place, length
         return np.split(order, starts) if len(order) else []

@@ -46,9 +46,13 @@ def read_bed(file: FilePath) -> list[Line]:
             continue
         where = f"{shown(file)}:{number}"
         if len(fields) < 3:
-            raise InputError(f"{where}: expected at least 3 columns (name, start, end, perhaps a label), got {len(fields)}")
+            raise InputError(
+                f"{where}: expected at least 3 columns (name, start, end, perhaps a label), got {len(fields)}"
+            )
         if not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise InputError(f"{where}: start and end must be whole numbers; got {fields[1]!r} and {fields[2]!r}")
+            raise InputError(
+                f"{where}: start and end must be whole numbers; got {fields[1]!r} and {fields[2]!r}"
+            )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
             raise InputError(f"{where}: the segment ends at {end}, not behind its start at {start}")
@@ -57,18 +61,27 @@ def read_bed(file: FilePath) -> list[Line]:
     return found
 
 
-def by_sequence(lines: Sequence[Line], lengths: Mapping[str, int]) -> dict[str, tuple[Segment, ...]]:
+def by_sequence(
+    lines: Sequence[Line], lengths: Mapping[str, int]
+) -> dict[str, tuple[Segment, ...]]:
     """The segments of each sequence in order, those of one label that touch joined.
 
     InputError, with the line: a sequence that is not there, a segment beyond its end, two of unlike labels that overlap."""
     found: dict[str, list[Line]] = {name: [] for name in lengths}
     for line in lines:
         if line.name not in lengths:
-            raise InputError(f"{line.where}: there is no sequence {line.name!r} in the FASTA files{nearest(line.name, list(lengths)[:20])}")
+            raise InputError(
+                f"{line.where}: there is no sequence {line.name!r} in the FASTA files{nearest(line.name, list(lengths)[:20])}"
+            )
         if line.segment.end > lengths[line.name]:
-            raise InputError(f"{line.where}: the segment ends at {line.segment.end:,}, but {line.name} has {lengths[line.name]:,} bases")
+            raise InputError(
+                f"{line.where}: the segment ends at {line.segment.end:,}, but {line.name} has {lengths[line.name]:,} bases"
+            )
         found[line.name].append(line)
-    return {name: joined(sorted(each, key=lambda line: line.segment[:2])) for name, each in found.items()}
+    return {
+        name: joined(sorted(each, key=lambda line: line.segment[:2]))
+        for name, each in found.items()
+    }
 
 
 def joined(lines: Sequence[Line]) -> tuple[Segment, ...]:
@@ -79,7 +92,9 @@ def joined(lines: Sequence[Line]) -> tuple[Segment, ...]:
         segment = line.segment
         before = result[-1] if result else None
         if before is not None and segment.start < before.end and segment.label != before.label:
-            raise InputError(f"{line.where}: {segment.label!r} overlaps {before.label!r} ({last}); a base has one label only")
+            raise InputError(
+                f"{line.where}: {segment.label!r} overlaps {before.label!r} ({last}); a base has one label only"
+            )
         if before is not None and segment.start <= before.end and segment.label == before.label:
             result[-1] = before._replace(end=max(before.end, segment.end))
         else:

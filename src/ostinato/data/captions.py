@@ -32,8 +32,13 @@ class Picture(NamedTuple):
     ordered: bool = False
 
 
-def read_captioned(files: Sequence[FilePath], *, image_column: str | None = None, caption_column: str | None = None,
-                   features: Features | None = None) -> list[Picture]:
+def read_captioned(
+    files: Sequence[FilePath],
+    *,
+    image_column: str | None = None,
+    caption_column: str | None = None,
+    features: Features | None = None,
+) -> list[Picture]:
     """The captioned images of the files, one record an image with all of its captions, in the order of their first ones.
 
     A table has columns image (a path from the table's own folder, or a name among `features`) and caption; an .npz one of the arrays
@@ -47,7 +52,11 @@ def read_captioned(files: Sequence[FilePath], *, image_column: str | None = None
     InputError, with file and line: a caption without its image, an image without a caption, no such file or name."""
     records: list[Picture] = []
     for file in files:
-        found = list(read_npz(file) if is_npz(file) else read_rows(file, image_column, caption_column, features))
+        found = list(
+            read_npz(file)
+            if is_npz(file)
+            else read_rows(file, image_column, caption_column, features)
+        )
         if not found:
             raise InputError(f"{shown(file)}: no examples (0 lines)")
         records += found
@@ -55,7 +64,9 @@ def read_captioned(files: Sequence[FilePath], *, image_column: str | None = None
         raise InputError("no file given; expected a table with columns image and caption, or .npz")
     missing = next((record for record in records if not record.captions), None)
     if missing is not None:
-        raise InputError(f"{missing.where}: an image without a caption; complete the row or remove it")
+        raise InputError(
+            f"{missing.where}: an image without a caption; complete the row or remove it"
+        )
     return merged(records)
 
 
@@ -69,16 +80,26 @@ def merged(records: Sequence[Picture]) -> list[Picture]:
     for record in records:
         key = record.image if isinstance(record.image, str) else id(record.image)
         before = together.get(key)
-        together[key] = record if before is None else before._replace(captions=(*before.captions, *record.captions))
+        together[key] = (
+            record
+            if before is None
+            else before._replace(captions=(*before.captions, *record.captions))
+        )
     return list(together.values())
 
 
-def read_rows(file: FilePath, image_column: str | None, caption_column: str | None, features: Features | None) -> Iterator[Picture]:
-    for row in read_table(file, ("image", "caption"), names={"image": image_column, "caption": caption_column}):
+def read_rows(
+    file: FilePath, image_column: str | None, caption_column: str | None, features: Features | None
+) -> Iterator[Picture]:
+    for row in read_table(
+        file, ("image", "caption"), names={"image": image_column, "caption": caption_column}
+    ):
         caption = " ".join(row.text("caption").split())
         image, ordered = image_of(row, features)
         if isinstance(image, str) and not image:
-            raise InputError(f"{shown(file)}:{row.line}: a caption without its image; complete the row or remove it")
+            raise InputError(
+                f"{shown(file)}:{row.line}: a caption without its image; complete the row or remove it"
+            )
         yield Picture(image, (caption,) if caption else (), f"{shown(file)}:{row.line}", ordered)
 
 
@@ -110,7 +131,9 @@ def beside(name: str, table: FilePath) -> str:
     return name if str(table) == "-" or Path(name).is_absolute() else str(Path(table).parent / name)
 
 
-def read_images(files: Sequence[FilePath], *, image_column: str | None = None, features: Features | None = None) -> Iterator[Picture]:
+def read_images(
+    files: Sequence[FilePath], *, image_column: str | None = None, features: Features | None = None
+) -> Iterator[Picture]:
     """What is to be captioned: images themselves, tables, .npz files, or lists of paths; a record for each, blank lines, too."""
     for file in files:
         if is_image(file):
@@ -118,9 +141,19 @@ def read_images(files: Sequence[FilePath], *, image_column: str | None = None, f
         elif is_npz(file):
             yield from read_npz(file)
         elif is_table(file):
-            for row in read_table(file, ("image",), optional=("caption",), names={"image": image_column}, keep_blank=True):
+            for row in read_table(
+                file,
+                ("image",),
+                optional=("caption",),
+                names={"image": image_column},
+                keep_blank=True,
+            ):
                 caption = row.text("caption").strip() if row.values.get("caption") else ""
-                yield Picture(image_of(row, features)[0], (caption,) if caption else (), f"{shown(file)}:{row.line}")
+                yield Picture(
+                    image_of(row, features)[0],
+                    (caption,) if caption else (),
+                    f"{shown(file)}:{row.line}",
+                )
         else:
             for number, line in enumerate(iterate_lines(file), start=1):
                 where = f"{shown(file)}:{number}"
@@ -139,13 +172,17 @@ def read_features(file: FilePath) -> dict[str, np.ndarray]:
     """The features of named images: name -> [R, D]. InputError: no names, or a name twice."""
     arrays = load_arrays(file, ARRAYS)
     if "features" not in arrays or "names" not in arrays:
-        raise InputError(f"{shown(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
-                         f"got {', '.join(arrays) or 'none'}")
+        raise InputError(
+            f"{shown(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
+            f"got {', '.join(arrays) or 'none'}"
+        )
     names = [str(name) for name in arrays["names"].tolist()]
     found = [record.image for record in read_npz(file)]
     if len(names) != len(found) or len(set(names)) != len(names):
-        raise InputError(f"{shown(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
-                         f"{len(set(names)):,} different ones")
+        raise InputError(
+            f"{shown(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
+            f"{len(set(names)):,} different ones"
+        )
     return dict(zip(names, found, strict=True))
 
 
@@ -154,14 +191,22 @@ def read_npz(file: FilePath) -> Iterator[Picture]:
     arrays = load_arrays(file, ARRAYS)
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
-        raise InputError(f"{shown(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}")
+        raise InputError(
+            f"{shown(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}"
+        )
     kind, values = held[0], arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
-        raise InputError(f"{shown(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}")
+        raise InputError(
+            f"{shown(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}"
+        )
     rows = cut(values, arrays.get("lengths"), file, name=kind) if kind != "images" else list(values)
     captions = captions_of(arrays, len(rows), file)
     for number, (one, said) in enumerate(zip(rows, captions, strict=True), start=1):
-        where = f"{shown(file)}: {kind.rstrip('s')} {number}" if kind != "frames" else f"{shown(file)}: clip {number}"
+        where = (
+            f"{shown(file)}: {kind.rstrip('s')} {number}"
+            if kind != "frames"
+            else f"{shown(file)}: clip {number}"
+        )
         yield Picture(checked(one, kind, where), said, where, kind == "frames")
 
 
@@ -171,22 +216,33 @@ def checked(values: np.ndarray, kind: str, where: str) -> np.ndarray:
         raise InputError(f"{where}: has nothing in it; remove it")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         place = ", ".join(str(int(index) + 1) for index in np.argwhere(~np.isfinite(values))[0])
-        raise InputError(f"{where}: the value at [{place}] is not a finite number; fill it in or remove it")
+        raise InputError(
+            f"{where}: the value at [{place}] is not a finite number; fill it in or remove it"
+        )
     if kind == "features" or (kind == "frames" and values.ndim <= 2):
         if values.ndim > 2:
-            raise InputError(f"{where}: features must be [D], or of regions [R, D]; got shape {list(values.shape)}")
+            raise InputError(
+                f"{where}: features must be [D], or of regions [R, D]; got shape {list(values.shape)}"
+            )
         shape = (1, -1) if kind == "features" and values.ndim == 1 else (len(values), -1)
         return np.asarray(values, dtype=np.float32).reshape(shape)
     return values
 
 
-def captions_of(arrays: Mapping[str, np.ndarray], number: int, file: FilePath) -> list[tuple[str, ...]]:
+def captions_of(
+    arrays: Mapping[str, np.ndarray], number: int, file: FilePath
+) -> list[tuple[str, ...]]:
     if "captions" not in arrays:
         return [()] * number
     given = arrays["captions"]
     if given.ndim not in (1, 2) or len(given) != number or given.dtype.kind not in "US":
-        raise InputError(f"{shown(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
-                         f"{list(given.shape)}")
+        raise InputError(
+            f"{shown(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
+            f"{list(given.shape)}"
+        )
     rows = [[row] if isinstance(row, str | bytes) else row for row in given.tolist()]
-    texts = [[each.decode(errors="replace") if isinstance(each, bytes) else each for each in row] for row in rows]
+    texts = [
+        [each.decode(errors="replace") if isinstance(each, bytes) else each for each in row]
+        for row in rows
+    ]
     return [tuple(" ".join(text.split()) for text in row if text.strip()) for row in texts]

@@ -37,10 +37,14 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
     arrays = load_arrays(file, ARRAYS)
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
-        raise InputError(f"{shown(file)}: expected one array X (or frames, or features) [N, T, ...]; got {' and '.join(held) or 'none'}")
+        raise InputError(
+            f"{shown(file)}: expected one array X (or frames, or features) [N, T, ...]; got {' and '.join(held) or 'none'}"
+        )
     values = arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
-        raise InputError(f"{shown(file)}: {held[0]} must be numbers [N, T, ...]; got {values.dtype} of shape {list(values.shape)}")
+        raise InputError(
+            f"{shown(file)}: {held[0]} must be numbers [N, T, ...]; got {values.dtype} of shape {list(values.shape)}"
+        )
     clips = cut(values, arrays.get("lengths"), file, name=held[0])
     labels = labels_of(arrays, [len(clip) for clip in clips], file)
     for number, (frames, label) in enumerate(zip(clips, labels, strict=True), start=1):
@@ -59,20 +63,34 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
     except ValueError:
         values = np.asarray(None)
     if values.dtype.kind not in "fiub":
-        raise InputError(f"{where}: frames of differing shape, or no numbers; expected frames of equal shape")
+        raise InputError(
+            f"{where}: frames of differing shape, or no numbers; expected frames of equal shape"
+        )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         frame, *place = (int(index) + 1 for index in np.argwhere(~np.isfinite(values))[0])
-        raise InputError(f"{where}, frame {frame}: the value at {place} is not a finite number; fill it in or remove the clip")
+        raise InputError(
+            f"{where}, frame {frame}: the value at {place} is not a finite number; fill it in or remove the clip"
+        )
     if values.ndim in (1, 2) and values.size:
         return values.astype(np.float32).reshape(len(values), -1)
-    if values.ndim not in (3, 4) or not values.size or (values.ndim == 4 and values.shape[3] not in (1, 3, 4)):
-        raise InputError(f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], C being 1, 3 or 4; "
-                         f"got shape {list(values.shape)}")
+    if (
+        values.ndim not in (3, 4)
+        or not values.size
+        or (values.ndim == 4 and values.shape[3] not in (1, 3, 4))
+    ):
+        raise InputError(
+            f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], C being 1, 3 or 4; "
+            f"got shape {list(values.shape)}"
+        )
     pixels = to_bytes(values, where)
-    return np.ascontiguousarray(pixels[:, None] if pixels.ndim == 3 else pixels[..., :3].transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(
+        pixels[:, None] if pixels.ndim == 3 else pixels[..., :3].transpose(0, 3, 1, 2)
+    )
 
 
-def labels_of(arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: FilePath) -> list[str] | list[tuple[str, ...]]:
+def labels_of(
+    arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: FilePath
+) -> list[str] | list[tuple[str, ...]]:
     """The label of each clip, or of each of its frames."""
     if "y" not in arrays:
         return [""] * len(lengths)
@@ -85,8 +103,10 @@ def labels_of(arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: Fi
         rows = np.split(y, np.cumsum(lengths)[:-1])
     else:
         longest = max(lengths, default=0)
-        raise InputError(f"{shown(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
-                         "expected a label a clip [N], or one a frame [N, T]")
+        raise InputError(
+            f"{shown(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
+            "expected a label a clip [N], or one a frame [N, T]"
+        )
     return [tuple(named(row, names, file)) for row in rows]
 
 
@@ -98,7 +118,10 @@ def read_unlabelled(files: Sequence[FilePath]) -> Iterator[Clip]:
             continue
         for number, line in enumerate(iterate_lines(file), start=1):
             where = f"{shown(file)}:{number}"
-            yield Clip(as_frames(series_of_line(line, where), where) if line.strip() else nothing(), where=where)
+            yield Clip(
+                as_frames(series_of_line(line, where), where) if line.strip() else nothing(),
+                where=where,
+            )
 
 
 def nothing() -> np.ndarray:

@@ -1,8 +1,8 @@
 """Tagged sentences: a token a line with its tag in a column, a blank line between sentences.
 
-    CoNLL      columns between spaces or tabs: West NNP I-NP I-MISC; the word is the first, the tag the last
-    CoNLL-U    ten columns between tabs, comments, ranges (1-2) and empty nodes (8.1); the word is FORM, the tag UPOS
-    text       for predicting alone: a tokenised sentence a line"""
+CoNLL      columns between spaces or tabs: West NNP I-NP I-MISC; the word is the first, the tag the last
+CoNLL-U    ten columns between tabs, comments, ranges (1-2) and empty nodes (8.1); the word is FORM, the tag UPOS
+text       for predicting alone: a tokenised sentence a line"""
 
 from __future__ import annotations
 
@@ -94,45 +94,82 @@ class Layout(NamedTuple):
         if re.fullmatch(r"[+-]?\d+", wanted):
             number = int(wanted)
             if not 1 <= abs(number) <= self.columns:
-                raise InputError(f"{self.file}:{self.line}: {option} {wanted}: the columns are 1 to {self.columns}, or -1 for the last")
+                raise InputError(
+                    f"{self.file}:{self.line}: {option} {wanted}: the columns are 1 to {self.columns}, or -1 for the last"
+                )
             return number - 1 if number > 0 else self.columns + number
         if wanted.lower() not in self.names:
-            known = nearest(wanted.lower(), self.names) if self.names else "; the columns have no names here, give a number"
+            known = (
+                nearest(wanted.lower(), self.names)
+                if self.names
+                else "; the columns have no names here, give a number"
+            )
             raise InputError(f"{self.file}:{self.line}: {option} {wanted}: no such column{known}")
         return self.names.index(wanted.lower())
 
     def further(self, given: Sequence[str], others: Sequence[int | None]) -> list[int]:
         """Which columns are read beside the word, from 0; InputError for the word's own, the tag's, or one given twice."""
         found = [self.column(each, each, "--feature-columns") for each in given]
-        wrong = next((each for place, each in enumerate(found) if each in others or each in found[:place]), None)
+        wrong = next(
+            (each for place, each in enumerate(found) if each in others or each in found[:place]),
+            None,
+        )
         if wrong is not None:
-            what = "given twice" if wrong not in others else "the word's own" if wrong == others[0] else "that of the tag to be learned"
-            raise InputError(f"{self.file}:{self.line}: --feature-columns {','.join(given)}: column {wrong + 1} is {what}")
+            what = (
+                "given twice"
+                if wrong not in others
+                else "the word's own"
+                if wrong == others[0]
+                else "that of the tag to be learned"
+            )
+            raise InputError(
+                f"{self.file}:{self.line}: --feature-columns {','.join(given)}: column {wrong + 1} is {what}"
+            )
         return found
 
 
 def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     """How a file is laid out, from its first lines; None where no token stands in them."""
-    named = next((line.split("=", 1)[1].split() for line in head if line.startswith("# global.columns")), [])
-    tokens = [(number, line) for number, line in enumerate(head, start=1) if line.strip(" \t") and not line.startswith(BOUNDARY)]
+    named = next(
+        (line.split("=", 1)[1].split() for line in head if line.startswith("# global.columns")), []
+    )
+    tokens = [
+        (number, line)
+        for number, line in enumerate(head, start=1)
+        if line.strip(" \t") and not line.startswith(BOUNDARY)
+    ]
     whole = Path(str(file).removesuffix(".gz")).suffix.lower()
     # a line that begins with # may be a comment, or (but in CoNLL-U) a token that is a number sign
     comments = bool(named) or whole == ".conllu"
-    found = next((each for each in tokens if not each[1].startswith("#")), tokens[0] if tokens and not comments else None)
+    found = next(
+        (each for each in tokens if not each[1].startswith("#")),
+        tokens[0] if tokens and not comments else None,
+    )
     if found is None:
         return None
     number, line = found
     tabs = "\t" in line
     fields = line.split("\t") if tabs else words_of(line)
-    conllu = tabs and len(fields) == len(CONLLU) and bool(NUMBER.fullmatch(fields[0]) or NOT_A_TOKEN.fullmatch(fields[0]))
+    conllu = (
+        tabs
+        and len(fields) == len(CONLLU)
+        and bool(NUMBER.fullmatch(fields[0]) or NOT_A_TOKEN.fullmatch(fields[0]))
+    )
     if whole == ".conllu" and not conllu:
-        raise InputError(f"{shown(file)}:{number}: {len(fields)} columns; a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs")
+        raise InputError(
+            f"{shown(file)}:{number}: {len(fields)} columns; a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs"
+        )
     names = CONLLU if conllu else tuple(name.rpartition(":")[2].lower() for name in named)
     return Layout(shown(file), number, len(fields), tabs, conllu, names)
 
 
-def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column: str | None = None,
-                   feature_columns: Sequence[str] = ()) -> Iterator[Sentence]:
+def read_sentences(
+    file: FilePath,
+    *,
+    word_column: str | None = None,
+    tag_column: str | None = None,
+    feature_columns: Sequence[str] = (),
+) -> Iterator[Sentence]:
     """The tagged sentences of a file, one at a time.
 
     next(read_sentences("dev.conllu", tag_column="xpos")) -> Sentence(["Al", "-", "Zaman"], ["NNP", "HYPH", "NNP"])
@@ -146,8 +183,10 @@ def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column
     word = layout.column(word_column, "form" if "form" in layout.names else 1, "--word-column")
     tag = layout.column(tag_column, "upos" if layout.conllu else -1, "--tag-column")
     if word == tag:
-        raise InputError(f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; "
-                         "a token needs its tag beside it")
+        raise InputError(
+            f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; "
+            "a token needs its tag beside it"
+        )
     further = layout.further(feature_columns, (word, tag))
     may_be_missing = layout.conllu and CONLLU[tag] in ("upos", "xpos")
     words: list[str] = []
@@ -164,8 +203,10 @@ def read_sentences(file: FilePath, *, word_column: str | None = None, tag_column
             continue
         if not fields[word] or not fields[tag] or (may_be_missing and fields[tag] == "_"):
             missing = f"the token '{fields[word]}' has no tag" if fields[word] else "no word"
-            raise InputError(f"{layout.file}:{number}: {missing} in column {(tag if fields[word] else word) + 1}; fill it in, "
-                             "or name another --tag-column")
+            raise InputError(
+                f"{layout.file}:{number}: {missing} in column {(tag if fields[word] else word) + 1}; fill it in, "
+                "or name another --tag-column"
+            )
         words.append(fields[word])
         tags.append(fields[tag])
         if further:
@@ -185,12 +226,16 @@ def token(layout: Layout, number: int, line: str, *, first: bool) -> list[str] |
         return None
     if len(fields) != layout.columns:
         hint = "; is a token without its tag?" if len(fields) < layout.columns else ""
-        raise InputError(f"{layout.file}:{number}: {len(fields)} column{'s' * (len(fields) != 1)}, expected {layout.columns} as in "
-                         f"line {layout.line}{hint}")
+        raise InputError(
+            f"{layout.file}:{number}: {len(fields)} column{'s' * (len(fields) != 1)}, expected {layout.columns} as in "
+            f"line {layout.line}{hint}"
+        )
     if layout.conllu and not NUMBER.fullmatch(fields[0]):
         if NOT_A_TOKEN.fullmatch(fields[0]):
             return None
-        raise InputError(f"{layout.file}:{number}: '{fields[0]}' is no number of a CoNLL-U token; expected 1, 1-2 or 1.1")
+        raise InputError(
+            f"{layout.file}:{number}: '{fields[0]}' is no number of a CoNLL-U token; expected 1, 1-2 or 1.1"
+        )
     return fields
 
 
@@ -199,7 +244,9 @@ def peek(file: FilePath, lines: Iterator[str]) -> tuple[list[str], Layout | None
     head: list[str] = []
     for line in islice(lines, HEAD):
         head.append(line)
-        if not line.strip(" \t") and any(each.strip(" \t") and not each.startswith(("#", BOUNDARY)) for each in head):
+        if not line.strip(" \t") and any(
+            each.strip(" \t") and not each.startswith(("#", BOUNDARY)) for each in head
+        ):
             break
     return head, read_layout(file, head)
 
@@ -210,9 +257,16 @@ def count_columns(file: FilePath) -> int:
     return 0 if layout is None else layout.columns
 
 
-def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: str | None = None, columns: bool | None = None,
-                trained_columns: int = 2, known_tags: frozenset[str] = frozenset(),
-                feature_columns: Sequence[str] = ()) -> Iterator[Sentence]:
+def read_blocks(
+    file: FilePath,
+    *,
+    word_column: str | None = None,
+    tag_column: str | None = None,
+    columns: bool | None = None,
+    trained_columns: int = 2,
+    known_tags: frozenset[str] = frozenset(),
+    feature_columns: Sequence[str] = (),
+) -> Iterator[Sentence]:
     """What is to be tagged, one sentence at a time, each with the lines that it stands on.
 
     columns          whether the file has columns (True) or a sentence a line (False); None: seen from its first lines,
@@ -222,12 +276,16 @@ def read_blocks(file: FilePath, *, word_column: str | None = None, tag_column: s
     lines = iterate_lines(file)
     head, layout = peek(file, lines)
     if layout is None:
-        columns = (named_as_columns(file) if columns is None else columns) and any(line.startswith(("#", BOUNDARY)) for line in head)
+        columns = (named_as_columns(file) if columns is None else columns) and any(
+            line.startswith(("#", BOUNDARY)) for line in head
+        )
     elif columns is None:
         columns = has_columns(file, head, layout, trained_columns, known_tags)
     if feature_columns and not columns and layout is not None:
-        raise InputError(f"{layout.file}:{layout.line}: a sentence a line, but the model reads the columns {','.join(feature_columns)} "
-                         "beside the word; give a file of columns (--layout columns if this is one)")
+        raise InputError(
+            f"{layout.file}:{layout.line}: a sentence a line, but the model reads the columns {','.join(feature_columns)} "
+            "beside the word; give a file of columns (--layout columns if this is one)"
+        )
     everything = chain(head, lines)
     if not columns:
         yield from (Sentence(words_of(line)) for line in everything)
@@ -241,7 +299,13 @@ def named_as_columns(file: FilePath) -> bool:
     return str(file).removesuffix(".gz").lower().endswith(ENDINGS)
 
 
-def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained_columns: int, known_tags: frozenset[str]) -> bool:
+def has_columns(
+    file: FilePath,
+    head: Sequence[str],
+    layout: Layout,
+    trained_columns: int,
+    known_tags: frozenset[str],
+) -> bool:
     """Whether the first lines of a file are tokens rather than sentences.
 
     Its name or a tab says so. Otherwise spaces part columns or words: they are columns if all lines up to the first blank one
@@ -253,11 +317,22 @@ def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained_col
         return False
     if layout.columns == trained_columns and all(row[-1] in known_tags for row in rows):
         return True
-    return len(rows) > 1 and layout.columns == 1 or len(rows) > 2 and layout.columns == trained_columns - 1 and not head[-1].strip()
+    return (
+        len(rows) > 1
+        and layout.columns == 1
+        or len(rows) > 2
+        and layout.columns == trained_columns - 1
+        and not head[-1].strip()
+    )
 
 
-def blocks(layout: Layout, lines: Iterator[str], word_column: str | None, tag_column: str | None,
-           feature_columns: Sequence[str]) -> Iterator[Sentence]:
+def blocks(
+    layout: Layout,
+    lines: Iterator[str],
+    word_column: str | None,
+    tag_column: str | None,
+    feature_columns: Sequence[str],
+) -> Iterator[Sentence]:
     word = layout.column(word_column, "form" if "form" in layout.names else 1, "--word-column")
     column = layout.column(tag_column, "upos", "--tag-column") if layout.conllu else None
     further = layout.further(feature_columns, (word, column))

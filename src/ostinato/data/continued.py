@@ -24,7 +24,11 @@ class Continued:
             return "\n"
         if self.characters:
             return self.tokens[number]
-        text = self.between + self.tokens[number] if self.between else self.tokens[number].replace(SPACE, " ")
+        text = (
+            self.between + self.tokens[number]
+            if self.between
+            else self.tokens[number].replace(SPACE, " ")
+        )
         text = text.lstrip(" ") if self.fresh else text
         self.fresh = self.fresh and not text
         return text
@@ -46,7 +50,14 @@ class Stop:
         if place >= 0:
             self.reached, self.waiting = True, ""
             return text[:place]
-        held = next((size for size in range(min(len(text), len(self.stop) - 1), 0, -1) if self.stop.startswith(text[-size:])), 0)
+        held = next(
+            (
+                size
+                for size in range(min(len(text), len(self.stop) - 1), 0, -1)
+                if self.stop.startswith(text[-size:])
+            ),
+            0,
+        )
         self.waiting = text[len(text) - held :]
         return text[: len(text) - held]
 

@@ -16,7 +16,10 @@ YAML_ENDINGS = (".yml", ".yaml")
 
 
 def read_conversations(
-    files: Sequence[FilePath], *, names: dict[str, str | None] | None = None, keep_blank: bool = False,
+    files: Sequence[FilePath],
+    *,
+    names: dict[str, str | None] | None = None,
+    keep_blank: bool = False,
     notices: list[str] | None = None,
 ) -> list[Turns]:
     """The conversations of files, or of those in a folder: tables (a row is an utterance and its reply, with earlier turns
@@ -28,7 +31,10 @@ def read_conversations(
     InputError, with file and line: what is no conversation, a turn that is no text, a file without any."""
     files = [each for file in files for each in in_folder(file)]
     if files and all(is_yaml(file) or is_table(file) for file in files):
-        read = {True: lambda file: yaml_conversations(file, notices), False: lambda file: table_conversations(file, names)}
+        read = {
+            True: lambda file: yaml_conversations(file, notices),
+            False: lambda file: table_conversations(file, names),
+        }
         found = [turns for file in files for turns in read[is_yaml(file)](file)]
         if not found:
             raise InputError(f"{' '.join(map(shown, files))}: no conversations")
@@ -40,7 +46,11 @@ def in_folder(file: FilePath) -> list[FilePath]:
     """A file, or the tables and YAML files of a folder, by name."""
     if not Path(file).is_dir():
         return [file]
-    found = sorted(path for path in Path(file).iterdir() if path.is_file() and (is_yaml(path) or is_table(path)))
+    found = sorted(
+        path
+        for path in Path(file).iterdir()
+        if path.is_file() and (is_yaml(path) or is_table(path))
+    )
     if not found:
         raise InputError(f"{file}: a folder without conversations (.yml, .jsonl, .tsv, .csv)")
     return found
@@ -78,8 +88,10 @@ def listed(row: Row, column: str) -> Turns:
     turns = value if isinstance(value, list) else [value]
     wrong = next((turn for turn in turns if not isinstance(turn, str)), None)
     if wrong is not None or not turns:
-        raise InputError(f"{shown(row.file)}:{row.line}: {column!r} must be a list of texts; "
-                         + ("it is empty" if not turns else f"one of them is {wrong!r:.40}"))
+        raise InputError(
+            f"{shown(row.file)}:{row.line}: {column!r} must be a list of texts; "
+            + ("it is empty" if not turns else f"one of them is {wrong!r:.40}")
+        )
     return [one_line(turn) for turn in turns]
 
 
@@ -95,7 +107,9 @@ def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iter
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{shown(file)}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
+        raise InputError(
+            f"{shown(file)}{line}: not YAML: {getattr(error, 'problem', None) or error}"
+        ) from None
     entries = dict_of(root, yaml).get("conversations")
     if not isinstance(entries, yaml.SequenceNode):
         raise InputError(f"{shown(file)}: expected 'conversations:', a list of lists of turns")
@@ -118,4 +132,6 @@ def import_yaml():
     try:
         return importlib.import_module("yaml")
     except ImportError:
-        raise InputError("reading YAML needs the package pyyaml: pip install 'ostinato[dialogue]'") from None
+        raise InputError(
+            "reading YAML needs the package pyyaml: pip install 'ostinato[dialogue]'"
+        ) from None

@@ -69,7 +69,9 @@ class Corpus(Sequence[Line]):
         self.store, self.start, self.stop = store, start, stop
 
     @classmethod
-    def read(cls, files: Iterable[FilePath], *, in_memory: int = IN_MEMORY, longest: int = LONGEST) -> Corpus:
+    def read(
+        cls, files: Iterable[FilePath], *, in_memory: int = IN_MEMORY, longest: int = LONGEST
+    ) -> Corpus:
         """InputError: a file that cannot be read, is damaged, or is not UTF-8 (with line, column and byte)."""
         store = Store(in_memory)
         try:
@@ -128,7 +130,10 @@ def pieces(path: FilePath, longest: int) -> Iterator[tuple[bytes, bool]]:
             if number == 1 and column == 0:
                 data = data.removeprefix(BYTE_ORDER_MARK)
             if data.endswith(b"\n"):
-                yield checked(data.removesuffix(b"\n").removesuffix(b"\r"), path, number, column), True
+                yield (
+                    checked(data.removesuffix(b"\n").removesuffix(b"\r"), path, number, column),
+                    True,
+                )
                 number, column, rest = number + 1, 0, b""
             elif len(data) >= longest:
                 cut = boundary(data)
@@ -147,7 +152,9 @@ def next_bytes(stream: BufferedReader, path: FilePath, number: int, size: int) -
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(damaged_gzip(path, number - 1, error)) from None
     except OSError as error:
-        raise InputError(f"{shown(path)}: cannot be read after line {number - 1}: {error.strerror}") from None
+        raise InputError(
+            f"{shown(path)}: cannot be read after line {number - 1}: {error.strerror}"
+        ) from None
 
 
 def boundary(data: bytes) -> int:

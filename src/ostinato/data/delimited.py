@@ -27,7 +27,9 @@ def unquoted(field: str) -> str:
     return field if '"' in inside.replace('""', "") else inside.replace('""', '"')
 
 
-def csv_rows(lines: Iterable[str], file: FilePath, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(
+    lines: Iterable[str], file: FilePath, delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line on which each begins; a quoted field may hold delimiters and line ends.
 
     InputError: a quote that is not closed, or closed inside a field; a lone carriage return outside quotes."""
@@ -42,7 +44,11 @@ def csv_rows(lines: Iterable[str], file: FilePath, delimiter: str) -> Iterator[t
             return
         except csv.Error as error:
             opened = "unexpected end" in str(error)
-            what = "a quote opened here is not closed" if opened else f"bad CSV: {error}; quote the whole field"
+            what = (
+                "a quote opened here is not closed"
+                if opened
+                else f"bad CSV: {error}; quote the whole field"
+            )
             raise InputError(f"{shown(file)}:{begin}: {what}") from None
         yield begin, fields
 

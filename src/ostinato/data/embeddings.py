@@ -35,7 +35,9 @@ class Pretrained(NamedTuple):
 def check_frozen(frozen: bool, file: str | None) -> None:
     """Raises InputError where vectors are to stay as they are of which there are none."""
     if frozen and file is None:
-        raise InputError("--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are")
+        raise InputError(
+            "--freeze-embeddings needs --embeddings FILE: there are no pretrained vectors to keep as they are"
+        )
 
 
 def read_embeddings(file: FilePath, tokens: Sequence[str]) -> Pretrained:
@@ -57,9 +59,13 @@ def read_embeddings(file: FilePath, tokens: Sequence[str]) -> Pretrained:
             rows.append(number)
             chosen.append(vector)
     if not rows:
-        raise InputError(f"{shown(file)}: has none of the {len(tokens):,} words; is it the right language?")
+        raise InputError(
+            f"{shown(file)}: has none of the {len(tokens):,} words; is it the right language?"
+        )
     ordinary = sum(token not in SPECIALS for token in tokens)
-    return Pretrained(torch.tensor(rows), torch.from_numpy(np.stack(chosen)), len(rows) / max(1, ordinary))
+    return Pretrained(
+        torch.tensor(rows), torch.from_numpy(np.stack(chosen)), len(rows) / max(1, ordinary)
+    )
 
 
 def spelled(token: str) -> list[bytes]:
@@ -72,7 +78,9 @@ def spellings(tokens: Sequence[str]) -> set[bytes]:
     return {word for token in tokens for word in spelled(token)}
 
 
-def vectors(stream: BufferedReader, file: FilePath, wanted: set[bytes]) -> Iterator[tuple[bytes, np.ndarray]]:
+def vectors(
+    stream: BufferedReader, file: FilePath, wanted: set[bytes]
+) -> Iterator[tuple[bytes, np.ndarray]]:
     """The wanted words of a file of any of the kinds, with their vectors [D] of float32."""
     lines = raw_lines(stream, file)
     first = next(lines, b"")
@@ -80,13 +88,17 @@ def vectors(stream: BufferedReader, file: FilePath, wanted: set[bytes]) -> Itera
     if len(header) == 2 and all(part.isdigit() for part in header):
         count, size = map(int, header)
         if not 1 <= size <= 100_000:
-            raise InputError(f"{shown(file)}:1: {size:,} values a word cannot be; is it a file of word vectors?")
+            raise InputError(
+                f"{shown(file)}:1: {size:,} values a word cannot be; is it a file of word vectors?"
+            )
         if binary(stream, file, size):
             return binary_vectors(stream, file, count, size, wanted)
         return text_vectors(lines, file, 2, size, wanted)
     size = len(header) - 1
     if size < 1:
-        raise InputError(f"{shown(file)}:1: no word vectors; expected a word and its values on each line")
+        raise InputError(
+            f"{shown(file)}:1: no word vectors; expected a word and its values on each line"
+        )
     return text_vectors(chain([first], lines), file, 1, size, wanted)
 
 
@@ -111,7 +123,9 @@ def text_vectors(
         word = line[: line.find(b" ")] if line.count(b" ") == size else spaced_word(line, size)
         if word is None:
             got = len(line.split()) - 1
-            raise InputError(f"{shown(file)}:{number}: {got} values, expected {size}; the line is damaged or cut short")
+            raise InputError(
+                f"{shown(file)}:{number}: {got} values, expected {size}; the line is damaged or cut short"
+            )
         if word in wanted:
             yield word, numbers(line[len(word) :].split(), size, file, number)
 
@@ -140,7 +154,9 @@ def numbers(values: list[bytes], size: int, file: FilePath, number: int) -> np.n
         bad = next(value for value in values if not is_number(value)).decode(errors="replace")
         raise InputError(f"{shown(file)}:{number}: {bad[:40]!r} is not a number") from None
     if len(vector) != size or not np.isfinite(vector).all():
-        raise InputError(f"{shown(file)}:{number}: {size} finite values expected; the line is damaged")
+        raise InputError(
+            f"{shown(file)}:{number}: {size} finite values expected; the line is damaged"
+        )
     return vector
 
 
@@ -161,9 +177,13 @@ def binary_vectors(
         word = buffer[place:space].lstrip(b"\r\n")
         place = space + 1 + bytes_each
         if word in wanted:
-            vector = np.frombuffer(buffer, dtype="<f4", count=size, offset=space + 1).astype(np.float32)
+            vector = np.frombuffer(buffer, dtype="<f4", count=size, offset=space + 1).astype(
+                np.float32
+            )
             if not np.isfinite(vector).all():
-                raise InputError(f"{shown(file)}: vector {number:,} ({word.decode(errors='replace')}) is not finite")
+                raise InputError(
+                    f"{shown(file)}: vector {number:,} ({word.decode(errors='replace')}) is not finite"
+                )
             yield word, vector
 
 

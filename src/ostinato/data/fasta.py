@@ -51,7 +51,9 @@ def entries(lines: Iterator[str], file: FilePath) -> Iterator[Entry]:
     names: dict[str, int] = {}
     header = next(numbered, None)
     if header is not None and not header[1].startswith(">"):
-        raise InputError(f"{shown(file)}:{header[0]}: expected a FASTA header such as '>chr1', got {header[1][:20]!r}")
+        raise InputError(
+            f"{shown(file)}:{header[0]}: expected a FASTA header such as '>chr1', got {header[1][:20]!r}"
+        )
     ahead = [header]  # the header of the next entry, once an entry has been read up to it
 
     def pieces() -> Iterator[str]:
@@ -68,7 +70,9 @@ def entries(lines: Iterator[str], file: FilePath) -> Iterator[Entry]:
         if not name:
             raise InputError(f"{shown(file)}:{number}: a header without a name; expected '>name'")
         if name in names:
-            raise InputError(f"{shown(file)}:{number}: the sequence {name!r} stands on line {names[name]}, too; names must differ")
+            raise InputError(
+                f"{shown(file)}:{number}: the sequence {name!r} stands on line {names[name]}, too; names must differ"
+            )
         names[name] = number
         letters = pieces()
         yield Entry(name, description.strip(), f"{shown(file)}:{number}", letters)
@@ -81,6 +85,8 @@ def checked(line: str, file: FilePath, number: int) -> str:
     letters = line.replace(" ", "").replace("\t", "")
     wrong = strange_letter(letters)
     if wrong is not None:
-        raise InputError(f"{shown(file)}:{number}: {wrong[0]!r} (letter {wrong.start() + 1} of the line) is not a nucleotide; "
-                         "expected A, C, G, T, U, N or another IUPAC code")
+        raise InputError(
+            f"{shown(file)}:{number}: {wrong[0]!r} (letter {wrong.start() + 1} of the line) is not a nucleotide; "
+            "expected A, C, G, T, U, N or another IUPAC code"
+        )
     return letters

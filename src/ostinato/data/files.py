@@ -27,7 +27,9 @@ def write_atomically(path: str | os.PathLike, content: Content) -> None:
     target = Path(os.path.realpath(path))  # writes through a link, as open() does
     if target.is_dir():
         raise InputError(f"{path}: a folder; name a file")
-    if target.exists() and not target.is_file():  # /dev/stdout or a pipe: nothing to keep, and nothing to rename
+    if (
+        target.exists() and not target.is_file()
+    ):  # /dev/stdout or a pipe: nothing to keep, and nothing to rename
         with target.open("wb") as file:
             write(file, content)
         return
@@ -79,7 +81,9 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def failure(path: str | os.PathLike, folder: Path, error: OSError, content: Content, reached: int) -> str:
+def failure(
+    path: str | os.PathLike, folder: Path, error: OSError, content: Content, reached: int
+) -> str:
     if error.errno in FULL:
         needed = f"more than {megabytes(reached)}" if callable(content) else megabytes(len(content))
         free = megabytes(shutil.disk_usage(folder).free)

@@ -27,7 +27,9 @@ class Gallery:
         if key and key in self.remembered:
             return self.remembered[key]
         values = self.load(picture)
-        if key and picture.captions and values.nbytes <= self.room:  # what is only to be captioned comes but once
+        if (
+            key and picture.captions and values.nbytes <= self.room
+        ):  # what is only to be captioned comes but once
             self.room -= values.nbytes
             self.remembered[key] = values
         return values
@@ -43,8 +45,10 @@ class Gallery:
         elif picture.image.ndim == 2 and picture.image.dtype != np.uint8:
             return picture.image
         else:
-            frames = [as_pixels(from_array(each, picture.where or "the picture"), self.size)
-                      for each in (picture.image if picture.ordered else picture.image[None])]
+            frames = [
+                as_pixels(from_array(each, picture.where or "the picture"), self.size)
+                for each in (picture.image if picture.ordered else picture.image[None])
+            ]
         if self.encoder is None:
             return np.stack(frames)
         found = [self.encoder(frame) for frame in frames]

@@ -27,8 +27,35 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 100_000_000  # of one file; more is a mistake, or meant to fill the memory
 PART = re.compile(r"(?P<path>.+)#xywh=(?:pixel:)?(?P<box>\d+,\d+,\d+,\d+)")
-ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pbm", ".ico", ".jp2", ".tga")
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError, struct.error, zlib.error)
+ENDINGS = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".bmp",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".ico",
+    ".jp2",
+    ".tga",
+)
+DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 
 
 def is_image(name: FilePath) -> bool:
@@ -58,7 +85,9 @@ def picture(reference: str, size: int | None = None) -> Image:
     left, top, width, height = part
     sheet = load_sheet(path, Path(path).stat().st_mtime_ns if Path(path).is_file() else 0)
     if not (width and height) or left + width > sheet.width or top + height > sheet.height:
-        raise InputError(f"{reference}: that part lies outside of the picture, which is {sheet.width} x {sheet.height}")
+        raise InputError(
+            f"{reference}: that part lies outside of the picture, which is {sheet.width} x {sheet.height}"
+        )
     return sheet.crop((left, top, left + width, top + height))
 
 
@@ -72,25 +101,33 @@ def load(path: str, size: int | None = None) -> Image:
     module = pillow()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sizes are judged here, and what Pillow puts up with is no concern of the user's
+            warnings.simplefilter(
+                "ignore"
+            )  # sizes are judged here, and what Pillow puts up with is no concern of the user's
             with module.open(path) as opened:
                 width, height = opened.size
                 if width * height > MOST_PIXELS:
                     raise InputError(enormous(path, width, height))
                 if size is not None:
-                    opened.draft("RGB", (size, size))  # a JPEG can be decoded at an eighth of its size
+                    opened.draft(
+                        "RGB", (size, size)
+                    )  # a JPEG can be decoded at an eighth of its size
                 return flattened(opened)
     except module.DecompressionBombError:
         raise InputError(enormous(path)) from None
     except module.UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture that Pillow can read; is it damaged, or another kind of file?") from None
+        raise InputError(
+            f"{path}: not a picture that Pillow can read; is it damaged, or another kind of file?"
+        ) from None
     except InputError:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(cannot_open(path, error)) from None
     except DAMAGED as error:
-        raise InputError(f"{path}: cut short or damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__}); "
-                         "copy it again, or remove it") from None
+        raise InputError(
+            f"{path}: cut short or damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__}); "
+            "copy it again, or remove it"
+        ) from None
 
 
 def pillow() -> Any:
@@ -117,10 +154,17 @@ def flattened(image: Image) -> Image:
         below = pillow().new("RGBA", image.size, (255, 255, 255, 255))
         below.alpha_composite(image)
         image = below
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):  # sixteen bits a pixel, or measurements: stretched to eight
+    if image.mode.startswith("I;16") or image.mode in (
+        "I",
+        "F",
+    ):  # sixteen bits a pixel, or measurements: stretched to eight
         values = np.asarray(image, dtype=np.float64)
         low, high = values.min(), values.max()
-        return pillow().fromarray(((values - low) / max(1e-9, high - low) * 255).astype(np.uint8)).convert("RGB")
+        return (
+            pillow()
+            .fromarray(((values - low) / max(1e-9, high - low) * 255).astype(np.uint8))
+            .convert("RGB")
+        )
     return image.convert("RGB")
 
 
@@ -130,7 +174,10 @@ def as_pixels(image: Image, size: int) -> np.ndarray:
         scale = size / max(image.size)
         width, height = (max(1, round(side * scale)) for side in image.size)
         square = pillow().new("RGB", (size, size), (255, 255, 255))
-        square.paste(image.resize((width, height), pillow().Resampling.LANCZOS), ((size - width) // 2, (size - height) // 2))
+        square.paste(
+            image.resize((width, height), pillow().Resampling.LANCZOS),
+            ((size - width) // 2, (size - height) // 2),
+        )
         image = square
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
 
@@ -138,10 +185,18 @@ def as_pixels(image: Image, size: int) -> np.ndarray:
 def from_array(values: np.ndarray, where: str = "the picture") -> Image:
     """Pixels [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of 0 to 255 (or floats of 0 to 1) as a picture. InputError: anything else."""
     values = np.asarray(values)
-    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 3, 4)) or not values.size:
-        raise InputError(f"{where}: expected pixels [H, W, 3] or [H, W]; got shape {list(values.shape)}")
+    if (
+        values.ndim not in (2, 3)
+        or (values.ndim == 3 and values.shape[2] not in (1, 3, 4))
+        or not values.size
+    ):
+        raise InputError(
+            f"{where}: expected pixels [H, W, 3] or [H, W]; got shape {list(values.shape)}"
+        )
     values = to_bytes(values, where)
-    return flattened(pillow().fromarray(values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values))
+    return flattened(
+        pillow().fromarray(values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values)
+    )
 
 
 def to_bytes(values: np.ndarray, where: str) -> np.ndarray:
@@ -154,7 +209,9 @@ def to_bytes(values: np.ndarray, where: str) -> np.ndarray:
         raise InputError(f"{where}: a pixel is not a finite number")
     fractions = values.dtype.kind == "f" and (not values.size or values.max() <= 1)
     if values.size and (values.min() < 0 or values.max() > 255):
-        raise InputError(f"{where}: pixels must be 0 to 255, or fractions of 0 to 1; got {values.min():g} to {values.max():g}")
+        raise InputError(
+            f"{where}: pixels must be 0 to 255, or fractions of 0 to 1; got {values.min():g} to {values.max():g}"
+        )
     return np.round(values * 255 if fractions else values).astype(np.uint8)
 
 
@@ -186,4 +243,6 @@ def varied(pixels: np.ndarray, seed: int, *, shift: float, zoom: float, flip: bo
 def nearest(size: int, scale: float, moved: float) -> np.ndarray:
     """Which of `size` pixels in a row stands at each place once the row is scaled about its middle and moved."""
     middle = (size - 1) / 2
-    return np.clip(np.round((np.arange(size) - middle) * scale + middle + moved), 0, size - 1).astype(np.int64)
+    return np.clip(
+        np.round((np.arange(size) - middle) * scale + middle + moved), 0, size - 1
+    ).astype(np.int64)

@@ -23,14 +23,18 @@ def json_rows(lines: Iterable[str], file: FilePath) -> Iterator[tuple[int, dict 
             value = READER.decode(line)
             refuse_half_surrogates(line, value)
         except json.JSONDecodeError as error:
-            raise InputError(f"{shown(file)}:{number}:{error.colno}: not JSON: {error.msg}") from None
+            raise InputError(
+                f"{shown(file)}:{number}:{error.colno}: not JSON: {error.msg}"
+            ) from None
         except RecursionError:
             raise InputError(f"{shown(file)}:{number}: nested too deep") from None
         except ValueError as error:
             raise InputError(f"{shown(file)}:{number}: {error}") from None
         if not isinstance(value, dict):
             hint = "; write one object a line: jq -c '.[]'" if isinstance(value, list) else ""
-            raise InputError(f"{shown(file)}:{number}: {type(value).__name__} where an object {{...}} belongs{hint}")
+            raise InputError(
+                f"{shown(file)}:{number}: {type(value).__name__} where an object {{...}} belongs{hint}"
+            )
         yield number, value
 
 
@@ -38,7 +42,9 @@ def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(items)
     if len(result) != len(items):
         keys = [key for key, _ in items]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(
+            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice"
+        )
     return result
 
 
@@ -61,7 +67,11 @@ def refuse_half_surrogates(line: str, value: Any) -> None:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError(r"half of a surrogate pair (\ud800 to \udfff alone) is no character") from None
+            raise ValueError(
+                r"half of a surrogate pair (\ud800 to \udfff alone) is no character"
+            ) from None
 
 
-READER = json.JSONDecoder(object_pairs_hook=unique, parse_constant=finite, parse_float=finite, parse_int=integer)
+READER = json.JSONDecoder(
+    object_pairs_hook=unique, parse_constant=finite, parse_float=finite, parse_int=integer
+)

@@ -26,12 +26,21 @@ class Letters:
 
     def spell(self, word: str) -> tuple[int, ...]:
         half = LONGEST_WORD // 2
-        return (BOS, *self.alphabet.encode(word if len(word) <= LONGEST_WORD else word[:half] + word[-half:]), EOS)
+        return (
+            BOS,
+            *self.alphabet.encode(
+                word if len(word) <= LONGEST_WORD else word[:half] + word[-half:]
+            ),
+            EOS,
+        )
 
     def folded(self) -> list[int]:
         """For each number another one, the same for characters that differ in case alone, and for all digits."""
         numbers: dict[str, int] = {}
-        return [numbers.setdefault("0" if letter.isdigit() else letter.lower(), 1 + len(numbers)) for letter in self.alphabet.tokens]
+        return [
+            numbers.setdefault("0" if letter.isdigit() else letter.lower(), 1 + len(numbers))
+            for letter in self.alphabet.tokens
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return self.alphabet.to_dict()

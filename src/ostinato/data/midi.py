@@ -27,7 +27,9 @@ def symusic() -> Any:
     try:
         import symusic
     except ImportError:
-        raise InputError("MIDI files need the package symusic: pip install 'ostinato[music]' (ABC and JSON do without)") from None
+        raise InputError(
+            "MIDI files need the package symusic: pip install 'ostinato[music]' (ABC and JSON do without)"
+        ) from None
     return symusic
 
 
@@ -37,7 +39,13 @@ def read_midi(content: bytes, name: str) -> MidiTune:
     try:
         score = library.Score.from_midi(content)
     except (RuntimeError, ValueError, MemoryError) as error:
-        why = str(error).splitlines()[0].removeprefix("MiniMidi: ").removesuffix(": iostream error").rstrip(".")
+        why = (
+            str(error)
+            .splitlines()[0]
+            .removeprefix("MiniMidi: ")
+            .removesuffix(": iostream error")
+            .rstrip(".")
+        )
         raise InputError(f"{name}: a damaged MIDI file ({why}); export it again") from None
     tracks = [track for track in score.tracks if not track.is_drum]
     count = sum(len(track.notes) for track in tracks)
@@ -46,14 +54,27 @@ def read_midi(content: bytes, name: str) -> MidiTune:
         raise InputError(f"{name}: a MIDI file without notes{drums}")
     ticks = score.ticks_per_quarter
     if count > MOST_NOTES or score.end() > LONGEST * ticks:
-        raise InputError(f"{name}: {count:,} notes over {score.end() // max(1, ticks):,} quarters; it looks damaged, or split it")
-    notes = [(Fraction(note.time, ticks), Fraction(note.end, ticks), note.pitch) for track in tracks for note in track.notes]
+        raise InputError(
+            f"{name}: {count:,} notes over {score.end() // max(1, ticks):,} quarters; it looks damaged, or split it"
+        )
+    notes = [
+        (Fraction(note.time, ticks), Fraction(note.end, ticks), note.pitch)
+        for track in tracks
+        for note in track.notes
+    ]
     key = next((each for each in score.key_signatures if abs(each.key) <= 7), None)
     metre = next((f"{each.numerator}/{each.denominator}" for each in score.time_signatures), "")
-    return MidiTune([note for note in notes if 0 <= note[2] < PITCHES], Fraction(score.end(), ticks), key.key if key else None, metre)
+    return MidiTune(
+        [note for note in notes if 0 <= note[2] < PITCHES],
+        Fraction(score.end(), ticks),
+        key.key if key else None,
+        metre,
+    )
 
 
-def midi_bytes(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0, program: int = 0) -> bytes:
+def midi_bytes(
+    tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0, program: int = 0
+) -> bytes:
     """A tune as a MIDI file of one track; `program` is the instrument (0: grand piano)."""
     library = symusic()
     score = library.Score(TICKS)
@@ -61,7 +82,14 @@ def midi_bytes(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0, prog
     step = TICKS / steps_per_quarter
     for note in tune.notes:
         start = round(note.start * step)
-        track.notes.append(library.Note(start, max(1, round((note.start + note.length) * step) - start), note.pitch, VELOCITY))
+        track.notes.append(
+            library.Note(
+                start,
+                max(1, round((note.start + note.length) * step) - start),
+                note.pitch,
+                VELOCITY,
+            )
+        )
     score.tracks.append(track)
     score.tempos.append(library.Tempo(0, tempo))
     above, _, below = tune.metre.partition("/")

@@ -19,8 +19,21 @@ from ostinato.data.text import FilePath, open_bytes, shown
 from ostinato.data.tunes import PITCHES, Note, Tune, nearest_step, notes_of_chords, on_grid
 from ostinato.errors import InputError, nearest
 
-ENDINGS = (".mid", ".midi", ".kar", ".abc", ".json")  # what is looked for in folders, gzipped or not
-FIELDS = {"genre": "R", "rhythm": "R", "composer": "C", "origin": "O", "metre": "M", "meter": "M"}  # what ABC says itself
+ENDINGS = (
+    ".mid",
+    ".midi",
+    ".kar",
+    ".abc",
+    ".json",
+)  # what is looked for in folders, gzipped or not
+FIELDS = {
+    "genre": "R",
+    "rhythm": "R",
+    "composer": "C",
+    "origin": "O",
+    "metre": "M",
+    "meter": "M",
+}  # what ABC says itself
 PARTS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
 
 
@@ -52,10 +65,17 @@ class Reading:
 
     def folder(self, folder: Path) -> Iterator[Tune]:
         """All music below a folder; inside folders of its own, the first folder's name is the label."""
-        files = sorted(path for path in folder.rglob("*") if path.name.lower().removesuffix(".gz").endswith(ENDINGS) and path.is_file()
-                       and not any(part.startswith(".") for part in path.relative_to(folder).parts))
+        files = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.name.lower().removesuffix(".gz").endswith(ENDINGS)
+            and path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        )
         if not files:
-            raise InputError(f"{folder}: no music in it; expected files ending in {', '.join(ENDINGS)}")
+            raise InputError(
+                f"{folder}: no music in it; expected files ending in {', '.join(ENDINGS)}"
+            )
         for path in files:
             parts = path.relative_to(folder).parts
             label = parts[0] if len(parts) > 1 else ""
@@ -85,30 +105,50 @@ class Reading:
         elif not content.strip():
             raise InputError(f"{name}: an empty file; expected MIDI, ABC or JSON")
         else:
-            hint = " it is named as MIDI, but damaged: it does not begin with MThd" if Path(name).suffix.lower() in ENDINGS[:3] else ""
-            raise InputError(f"{name}: neither MIDI, nor ABC (tunes that begin with X:), nor JSON;{hint or ' convert it to one of them'}")
+            hint = (
+                " it is named as MIDI, but damaged: it does not begin with MThd"
+                if Path(name).suffix.lower() in ENDINGS[:3]
+                else ""
+            )
+            raise InputError(
+                f"{name}: neither MIDI, nor ABC (tunes that begin with X:), nor JSON;{hint or ' convert it to one of them'}"
+            )
 
     def tune(self, read: AbcTune | MidiTune, **known: str) -> Tune:
         """What a reader gave, on the grid."""
         notes = on_grid(read.notes, self.steps_per_quarter)
         end = max((note.start + note.length for note in notes), default=0)
-        return Tune(notes, max(end, nearest_step(read.length, self.steps_per_quarter)), sharps=read.sharps, **known)
+        return Tune(
+            notes,
+            max(end, nearest_step(read.length, self.steps_per_quarter)),
+            sharps=read.sharps,
+            **known,
+        )
 
     def abc(self, text: str, name: str) -> Iterator[Tune]:
         for first, lines in split_tunes(text.replace("\r\n", "\n").split("\n")):
             title = next((line[2:].strip() for line in lines if line.startswith("T:")), lines[0])
             try:
-                yield self.placed(read_tune(lines, first, repeats=self.repeats), title, f"{name}:{first}")
+                yield self.placed(
+                    read_tune(lines, first, repeats=self.repeats), title, f"{name}:{first}"
+                )
             except Unreadable as error:
                 self.left_out.append(f"'{title}' ({name}:{error.line}: {error.why})")
 
     def placed(self, read: AbcTune, title: str, where: str) -> Tune:
         """A tune on the grid; before an upbeat stand rests, so that its bars begin where bars do."""
-        notes = [(start + read.upbeat, end + read.upbeat, pitch) for start, end, pitch in read.notes]
+        notes = [
+            (start + read.upbeat, end + read.upbeat, pitch) for start, end, pitch in read.notes
+        ]
         label = read.fields.get(FIELDS.get(self.label.lower(), ""), "")
         metre = {"C": "4/4", "C|": "2/2"}.get(read.fields.get("M", ""), read.fields.get("M", ""))
-        return self.tune(read._replace(notes=notes, length=read.length + read.upbeat), label=" ".join(label.lower().split()), title=title,
-                         metre=metre, where=where)
+        return self.tune(
+            read._replace(notes=notes, length=read.length + read.upbeat),
+            label=" ".join(label.lower().split()),
+            title=title,
+            metre=metre,
+            where=where,
+        )
 
     def json(self, content: bytes, name: str, part: str) -> Iterator[Tune]:
         try:
@@ -133,8 +173,12 @@ class Reading:
         if isinstance(piece, dict) and is_piece(piece):
             label, title = (str(piece.get(key) or "") for key in (self.label, "title"))
             piece = next(piece[key] for key in ("pitches", "notes", "steps") if key in piece)
-        if not isinstance(piece, (list, tuple)) or not all(step is None or isinstance(step, (int, list, tuple)) for step in piece):
-            raise InputError(f"{where}: expected a list of pitches, or of lists of pitches that sound together; got {str(piece):.40}")
+        if not isinstance(piece, (list, tuple)) or not all(
+            step is None or isinstance(step, (int, list, tuple)) for step in piece
+        ):
+            raise InputError(
+                f"{where}: expected a list of pitches, or of lists of pitches that sound together; got {str(piece):.40}"
+            )
         if any(isinstance(step, (list, tuple)) for step in piece):
             chords = np.zeros((len(piece), PITCHES), bool)
             for number, step in enumerate(piece):
@@ -143,7 +187,9 @@ class Reading:
                         chords[number, found] = True
             return Tune(notes_of_chords(chords), len(piece), label=label, title=title, where=where)
         pitches = [pitch_of(pitch, where, number) for number, pitch in enumerate(piece, start=1)]
-        notes = tuple(Note(step, 1, pitch) for step, pitch in enumerate(pitches) if pitch is not None)
+        notes = tuple(
+            Note(step, 1, pitch) for step, pitch in enumerate(pitches) if pitch is not None
+        )
         return Tune(notes, len(piece), label=label, title=title, where=where)
 
 
@@ -175,8 +221,10 @@ def part_of(found: dict, name: str, part: str) -> Any:
     for key in (*PARTS.get(part, (part,)), part):
         if key in found:
             return found[key]
-    raise InputError(f"{name}: an object without {part!r}{nearest(part, map(str, found))}; "
-                     "expected lists of pieces under train, valid and test")
+    raise InputError(
+        f"{name}: an object without {part!r}{nearest(part, map(str, found))}; "
+        "expected lists of pieces under train, valid and test"
+    )
 
 
 def pitch_of(value: Any, where: str, step: int) -> int | None:
@@ -184,7 +232,9 @@ def pitch_of(value: Any, where: str, step: int) -> int | None:
     if value is None or (isinstance(value, int) and value == -1):
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(f"{where}, step {step}: {value!r:.40} is no pitch; expected numbers from 0 to {PITCHES - 1}")
+        raise InputError(
+            f"{where}, step {step}: {value!r:.40} is no pitch; expected numbers from 0 to {PITCHES - 1}"
+        )
     if not 0 <= value < PITCHES:
         raise InputError(f"{where}, step {step}: the pitch {value} is outside 0 to {PITCHES - 1}")
     return value
@@ -206,4 +256,6 @@ def prompt_tune(text: str, reading: Reading) -> Tune:
         found = read_tune(lines, repeats=reading.repeats)
         return reading.placed(found, found.fields.get("T", ""), "")
     except Unreadable as error:
-        raise InputError(f"the prompt: {error.why}; expected the name of a file, notes in ABC, or pitches") from None
+        raise InputError(
+            f"the prompt: {error.why}; expected the name of a file, notes in ABC, or pitches"
+        ) from None

@@ -34,11 +34,16 @@ def read_nbest(path: str | os.PathLike) -> list[Candidate]:
     """The candidates of a file, gzipped or not, in its order.
 
     InputError, with the line: too few fields, a sentence number or a score that is none; a file without candidates."""
-    candidates = [parse(line, f"{os.fspath(path)}:{number}") for number, line in enumerate(iterate_lines(path), start=1)
-                  if line.strip()]
+    candidates = [
+        parse(line, f"{os.fspath(path)}:{number}")
+        for number, line in enumerate(iterate_lines(path), start=1)
+        if line.strip()
+    ]
     if not candidates:
-        raise InputError(f"{os.fspath(path)}: no candidates; expected lines of "
-                         "'number ||| translation ||| features ||| score'")
+        raise InputError(
+            f"{os.fspath(path)}: no candidates; expected lines of "
+            "'number ||| translation ||| features ||| score'"
+        )
     return candidates
 
 
@@ -46,11 +51,15 @@ def parse(line: str, where: str) -> Candidate:
     """parse("0 ||| a dog ||| LM= -2 ||| -1.5", "list:1") -> Candidate(0, "a dog", "LM= -2", -1.5)"""
     fields = [field.strip() for field in line.split(SEPARATOR)]
     if len(fields) < 4:
-        raise InputError(f"{where}: {len(fields)} of the 4 fields 'number ||| translation ||| features ||| score'; "
-                         "write all four, an empty one as '||| |||'")
+        raise InputError(
+            f"{where}: {len(fields)} of the 4 fields 'number ||| translation ||| features ||| score'; "
+            "write all four, an empty one as '||| |||'"
+        )
     number, text, features, score, *rest = fields
     if not (number.isascii() and number.isdigit()):
-        raise InputError(f"{where}: {number[:20]!r} is no sentence number; the first field counts sentences from 0")
+        raise InputError(
+            f"{where}: {number[:20]!r} is no sentence number; the first field counts sentences from 0"
+        )
     return Candidate(int(number), text, features, parse_score(score, where), tuple(rest))
 
 
@@ -60,7 +69,9 @@ def parse_score(text: str, where: str) -> float:
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise InputError(f"{where}: {text[:20]!r} is no score; the fourth field must be a finite number")
+        raise InputError(
+            f"{where}: {text[:20]!r} is no score; the fourth field must be a finite number"
+        )
     return score
 
 

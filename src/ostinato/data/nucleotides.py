@@ -12,9 +12,22 @@ import re
 import numpy as np
 
 CODES = {
-    "A": "A", "C": "C", "G": "G", "T": "T", "N": "", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
-    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG",
-}  # fmt: skip
+    "A": "A",
+    "C": "C",
+    "G": "G",
+    "T": "T",
+    "N": "",
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "W": "AT",
+    "K": "GT",
+    "M": "AC",
+    "B": "CGT",
+    "D": "AGT",
+    "H": "ACT",
+    "V": "ACG",
+}
 COMPLEMENTS = dict(zip("ACGTNRYSWKMBDHVU", "TGCANYRSWMKVHDBA", strict=True))
 MASKED = 16  # what lower case adds
 SIZE = 2 * MASKED
@@ -32,7 +45,9 @@ for _letter in CODES:
     for _case in (_letter, _letter.lower()):
         _other = COMPLEMENTS[_letter] if _case == _letter else COMPLEMENTS[_letter].lower()
         OPPOSITE[NUMBERS[ord(_case)]] = NUMBERS[ord(_other)]
-TRANSLATION = str.maketrans({**COMPLEMENTS, **{one.lower(): other.lower() for one, other in COMPLEMENTS.items()}})
+TRANSLATION = str.maketrans(
+    {**COMPLEMENTS, **{one.lower(): other.lower() for one, other in COMPLEMENTS.items()}}
+)
 
 
 def strange_letter(bases: str) -> re.Match | None:

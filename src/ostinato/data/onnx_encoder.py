@@ -32,7 +32,14 @@ class OnnxEncoder:
     A feature map [1, D, h, w] gives h x w regions, a vector [1, D] one. InputError: no such file, no ONNX, an input that is no
     picture, an output of another shape, onnxruntime not installed."""
 
-    def __init__(self, path: str, *, normalise: str = "imagenet", cache: str | None = None, output: str | None = None):
+    def __init__(
+        self,
+        path: str,
+        *,
+        normalise: str = "imagenet",
+        cache: str | None = None,
+        output: str | None = None,
+    ):
         self.path, self.normalise = path, normalise
         if not Path(path).is_file():
             raise InputError(cannot_open(path, FileNotFoundError()))
@@ -42,16 +49,26 @@ class OnnxEncoder:
         given = self.session.get_inputs()
         shape = given[0].shape if len(given) == 1 else []
         sizes = [side if isinstance(side, int) and side > 0 else None for side in shape]
-        self.last = len(sizes) == 4 and sizes[1] not in (1, 3) and sizes[3] in (1, 3)  # [N, H, W, C], as TensorFlow has it
+        self.last = (
+            len(sizes) == 4 and sizes[1] not in (1, 3) and sizes[3] in (1, 3)
+        )  # [N, H, W, C], as TensorFlow has it
         self.channels = (sizes[3] if self.last else sizes[1]) if len(sizes) == 4 else None
-        if self.channels not in (1, 3) or given[0].type not in ("tensor(float)", "tensor(float16)", "tensor(uint8)"):
+        if self.channels not in (1, 3) or given[0].type not in (
+            "tensor(float)",
+            "tensor(float16)",
+            "tensor(uint8)",
+        ):
             described = ", ".join(f"{each.name} {each.type} {each.shape}" for each in given)
-            raise InputError(f"{path}: its input is not a picture: expected one tensor [N, 3, H, W] or [N, H, W, 3]; got {described}")
+            raise InputError(
+                f"{path}: its input is not a picture: expected one tensor [N, 3, H, W] or [N, H, W, 3]; got {described}"
+            )
         self.input, self.type = given[0].name, given[0].type
         height, width = (sizes[1], sizes[2]) if self.last else (sizes[2], sizes[3])
         self.size = height  # None: any
         if height != width:
-            raise InputError(f"{path}: reads pictures of {width} x {height}; only square ones can be given here")
+            raise InputError(
+                f"{path}: reads pictures of {width} x {height}; only square ones can be given here"
+            )
         outputs = [each.name for each in self.session.get_outputs()]
         if output is not None and output not in outputs:
             raise InputError(f"{path}: no output '{output}' among {', '.join(outputs)}")
@@ -76,16 +93,20 @@ class OnnxEncoder:
         try:
             answer = self.session.run([self.output], {self.input: self.prepared(pixels)})[0]
         except Exception as error:  # onnxruntime's own exceptions share no other class
-            raise InputError(f"{self.path}: cannot be run on a picture of {pixels.shape[1]} x {pixels.shape[2]}: "
-                             f"{str(error).splitlines()[0]}") from None
+            raise InputError(
+                f"{self.path}: cannot be run on a picture of {pixels.shape[1]} x {pixels.shape[2]}: "
+                f"{str(error).splitlines()[0]}"
+            ) from None
         answer = np.asarray(answer, dtype=np.float32)
         if answer.ndim == 4 and answer.shape[0] == 1:
             answer = answer[0].reshape(answer.shape[1], -1).T
         elif answer.ndim == 3 and answer.shape[0] == 1:
             answer = answer[0]
         if answer.ndim != 2 or not answer.size or not np.isfinite(answer).all():
-            raise InputError(f"{self.path}: its output {self.output} is not features [1, D], [1, R, D] or [1, D, h, w] of finite "
-                             f"numbers; got shape {list(answer.shape)}")
+            raise InputError(
+                f"{self.path}: its output {self.output} is not features [1, D], [1, R, D] or [1, D, h, w] of finite "
+                f"numbers; got shape {list(answer.shape)}"
+            )
         return np.ascontiguousarray(answer)
 
     def prepared(self, pixels: np.ndarray) -> np.ndarray:
@@ -93,8 +114,13 @@ class OnnxEncoder:
         if self.channels == 1:
             pixels = pixels.mean(0, keepdims=True).astype(np.uint8)
         if self.type != "tensor(uint8)":
-            mean, deviation = (np.array(each[: self.channels], dtype=np.float32)[:, None, None] for each in NORMALISATIONS[self.normalise])
-            pixels = ((pixels / np.float32(255) - mean) / deviation).astype(np.float16 if self.type == "tensor(float16)" else np.float32)
+            mean, deviation = (
+                np.array(each[: self.channels], dtype=np.float32)[:, None, None]
+                for each in NORMALISATIONS[self.normalise]
+            )
+            pixels = ((pixels / np.float32(255) - mean) / deviation).astype(
+                np.float16 if self.type == "tensor(float16)" else np.float32
+            )
         return np.ascontiguousarray(pixels.transpose(1, 2, 0) if self.last else pixels)[None]
 
 
@@ -108,4 +134,6 @@ def open_session(path: str) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no other class
-        raise InputError(f"{path}: not an ONNX model that onnxruntime can run: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{path}: not an ONNX model that onnxruntime can run: {str(error).splitlines()[0]}"
+        ) from None

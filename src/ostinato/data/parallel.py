@@ -44,23 +44,38 @@ def read_pairs(
 
     InputError: no such file, other than two text files, different numbers of lines, no such column, no pair at all."""
     if not files:
-        raise InputError("no file given; expected two aligned text files, or one table with source and target columns")
+        raise InputError(
+            "no file given; expected two aligned text files, or one table with source and target columns"
+        )
     names = {"source": source_column, "target": target_column}
-    if len(files) == 1 and not (is_table(files[0]) or any(names.values()) or like_a_table(files[0])):
-        raise InputError(f"{shown(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
-                         "source and target, such as a .tsv")
+    if len(files) == 1 and not (
+        is_table(files[0]) or any(names.values()) or like_a_table(files[0])
+    ):
+        raise InputError(
+            f"{shown(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
+            "source and target, such as a .tsv"
+        )
     if len(files) == 1 or all(is_table(file) for file in files):
-        rows = (row for file in files for row in read_table(file, tuple(names), names=names, keep_blank=keep_blank))
+        rows = (
+            row
+            for file in files
+            for row in read_table(file, tuple(names), names=names, keep_blank=keep_blank)
+        )
         pairs = [Pair(one_line(row.text("source")), one_line(row.text("target"))) for row in rows]
     elif len(files) == 2:
         pairs = list(map(Pair, *aligned(*files)))
     else:
-        raise InputError(f"{len(files)} files given; expected two aligned text files, or tables (.tsv, .csv, .jsonl)")
+        raise InputError(
+            f"{len(files)} files given; expected two aligned text files, or tables (.tsv, .csv, .jsonl)"
+        )
     name = " ".join(map(shown, files))
     if not pairs:
         raise InputError(f"{name}: no examples (0 lines)")
     said: list[str] = []
-    pairs = [Pair(*sides) for sides in zip(*limited(pairs, name, maximum_line, long_lines, said), strict=True)]
+    pairs = [
+        Pair(*sides)
+        for sides in zip(*limited(pairs, name, maximum_line, long_lines, said), strict=True)
+    ]
     if not keep_blank:
         pairs = without_blanks(pairs, name, said)
     report(said, notices)
@@ -73,7 +88,11 @@ def like_a_table(file: FilePath) -> bool:
         return True
     first = next(iterate_lines(file), "{")
     header = {name.strip().lower() for name in first.split(delimiter_of(first))}
-    return first.lstrip().startswith("{") or "\t" in first or not header.isdisjoint({"target", *ALIASES["target"]})
+    return (
+        first.lstrip().startswith("{")
+        or "\t" in first
+        or not header.isdisjoint({"target", *ALIASES["target"]})
+    )
 
 
 def read_sources(
@@ -97,7 +116,11 @@ def read_sources(
             texts.extend(iterate_lines(file))
     said: list[str] = []
     name = " ".join(map(shown, files))
-    (texts,) = limited([(text,) for text in texts], name, maximum_line, long_lines, said) if texts else ([],)
+    (texts,) = (
+        limited([(text,) for text in texts], name, maximum_line, long_lines, said)
+        if texts
+        else ([],)
+    )
     report(said, notices)
     return texts
 
@@ -107,7 +130,9 @@ def aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str], li
     sources, targets = read_lines(source_file), read_lines(target_file)
     if len(sources) != len(targets):
         counts = f"{shown(source_file)} has {len(sources):,} lines, {shown(target_file)} {len(targets):,}"
-        raise InputError(f"{counts}; they must be line by line translations{where_they_part(sources, targets)}")
+        raise InputError(
+            f"{counts}; they must be line by line translations{where_they_part(sources, targets)}"
+        )
     return sources, targets
 
 
@@ -121,11 +146,15 @@ def limited(
     for place, row in enumerate(rows, start=1):
         longest = max(map(len, row))
         if longest > maximum and long_lines == "refuse":
-            raise InputError(f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; shorten it")
+            raise InputError(
+                f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; shorten it"
+            )
         number += longest > maximum
     if not number:
         return [list(column) for column in zip(*rows, strict=True)]
-    said.append(f"{name}: {number:,} {plural('line', number)} of more than {maximum:,} characters cut to that")
+    said.append(
+        f"{name}: {number:,} {plural('line', number)} of more than {maximum:,} characters cut to that"
+    )
     return [[shortened(text, maximum) for text in column] for column in zip(*rows, strict=True)]
 
 
@@ -143,7 +172,9 @@ def without_blanks(pairs: list[Pair], name: str, said: list[str]) -> list[Pair]:
     kept = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
     dropped = len(pairs) - len(kept)
     if not kept:
-        raise InputError(f"{name}: no examples ({len(pairs):,} {plural('line', dropped)}, each with a blank side)")
+        raise InputError(
+            f"{name}: no examples ({len(pairs):,} {plural('line', dropped)}, each with a blank side)"
+        )
     if dropped:
         said.append(f"{name}: {dropped:,} {plural('pair', dropped)} with a blank side left out")
     return kept

@@ -14,16 +14,29 @@ class Scaler:
     A dimension that never changes is only shifted."""
 
     def __init__(self, mean: Sequence[float], scale: Sequence[float]):
-        self.mean, self.scale = np.asarray(mean, dtype=np.float64), np.asarray(scale, dtype=np.float64)
-        if self.mean.shape != self.scale.shape or self.mean.ndim != 1 or not (self.scale > 0).all() or not np.isfinite(self.mean).all():
-            raise ValueError("scaler: mean and scale must be as many finite numbers, the scale above 0")
+        self.mean, self.scale = (
+            np.asarray(mean, dtype=np.float64),
+            np.asarray(scale, dtype=np.float64),
+        )
+        if (
+            self.mean.shape != self.scale.shape
+            or self.mean.ndim != 1
+            or not (self.scale > 0).all()
+            or not np.isfinite(self.mean).all()
+        ):
+            raise ValueError(
+                "scaler: mean and scale must be as many finite numbers, the scale above 0"
+            )
 
     @classmethod
     def fit(cls, series: Sequence[np.ndarray]) -> Scaler:
         """From series [T, D] of any lengths."""
         steps = np.concatenate([np.asarray(one, dtype=np.float64) for one in series])
         deviation = steps.std(0)
-        return cls(steps.mean(0), np.where(deviation > 1e-12 * np.maximum(1, np.abs(steps).max(0)), deviation, 1.0))
+        return cls(
+            steps.mean(0),
+            np.where(deviation > 1e-12 * np.maximum(1, np.abs(steps).max(0)), deviation, 1.0),
+        )
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """[T, D] -> [T, D] of float32"""

@@ -1,10 +1,10 @@
 """Spans and the tags that spell them out: IOB1, BIO (IOB2), IOBES and BILOU, told apart, converted, and read as conlleval reads them.
 
-                 Peter   Piper    flew  to    New     York    .
-    BIO          B-PER   I-PER    O     O     B-LOC   I-LOC   O
-    IOB1         I-PER   I-PER    O     O     I-LOC   I-LOC   O      B- only where a span follows one of its own type
-    IOBES        B-PER   E-PER    O     O     B-LOC   E-LOC   O      S- for a single token
-    BILOU        B-PER   L-PER    O     O     B-LOC   L-LOC   O      U- for a single token
+             Peter   Piper    flew  to    New     York    .
+BIO          B-PER   I-PER    O     O     B-LOC   I-LOC   O
+IOB1         I-PER   I-PER    O     O     I-LOC   I-LOC   O      B- only where a span follows one of its own type
+IOBES        B-PER   E-PER    O     O     B-LOC   E-LOC   O      S- for a single token
+BILOU        B-PER   L-PER    O     O     B-LOC   L-LOC   O      U- for a single token
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import NamedTuple
 
 OUTSIDE = "O"
 SCHEMES = ("iob1", "bio", "iobes", "bilou")
-OPENS, ENDS = frozenset("BSU"), frozenset("ESLU")  # letters that begin a span, and that end one, whatever stands beside
+OPENS, ENDS = (
+    frozenset("BSU"),
+    frozenset("ESLU"),
+)  # letters that begin a span, and that end one, whatever stands beside
 
 
 class Span(NamedTuple):
@@ -45,7 +48,13 @@ def spans(tags: Sequence[str]) -> list[Span]:
     start, kind, before = 0, "", OUTSIDE
     for place, tag in enumerate((*tags, OUTSIDE)):
         letter, own = parts(tag)
-        goes_on = before != OUTSIDE and letter != OUTSIDE and letter not in OPENS and before not in ENDS and own == kind
+        goes_on = (
+            before != OUTSIDE
+            and letter != OUTSIDE
+            and letter not in OPENS
+            and before not in ENDS
+            and own == kind
+        )
         if before != OUTSIDE and not goes_on:
             found.append(Span(kind, start, place))
         if letter != OUTSIDE and not goes_on:
@@ -107,7 +116,9 @@ def detect(sentences: Iterable[Sequence[str]]) -> str | None:
     return "iob1" if opened["I"] > opened["B"] - parting else "bio"
 
 
-def legal(tags: Sequence[str], scheme: str | None) -> tuple[list[bool], list[list[bool]], list[bool]]:
+def legal(
+    tags: Sequence[str], scheme: str | None
+) -> tuple[list[bool], list[list[bool]], list[bool]]:
     """Which tags may begin a sentence [K], which may follow which [K, K], and which may end it [K]; None allows everything.
 
     legal(["O", "B-PER", "I-PER"], "bio") -> [1, 1, 0], [[1, 1, 0], [1, 1, 1], [1, 1, 1]], [1, 1, 1]"""

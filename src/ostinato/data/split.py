@@ -28,20 +28,30 @@ def hold_out(
     if (fraction is None) == (number is None):
         raise ValueError("fraction or number: exactly one must be given")
     wanted = round((fraction or 0) * len(records)) if number is None else number
-    if wanted < 0 or (fraction is not None and not 0 < fraction < 1) or (number is not None and number < 1):
-        raise ValueError(f"fraction or number: out of range; got {fraction if number is None else number}")
+    if (
+        wanted < 0
+        or (fraction is not None and not 0 < fraction < 1)
+        or (number is not None and number < 1)
+    ):
+        raise ValueError(
+            f"fraction or number: out of range; got {fraction if number is None else number}"
+        )
     groups: dict[Hashable, int] = {}
     for record in records:
         groups[key(record)] = groups.get(key(record), 0) + 1
     if len(groups) < 2:
-        raise InputError(f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; give --dev")
+        raise InputError(
+            f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; give --dev"
+        )
     keys = list(groups)
     random.Random(seed).shuffle(keys)
     held: set[Hashable] = set()
     count = 0
     wanted = max(1, wanted)
     # what stands there a thousand times is to be learned, not held back
-    small = [each for each in keys if groups[each] <= 2 * wanted] or [min(keys, key=groups.__getitem__)]
+    small = [each for each in keys if groups[each] <= 2 * wanted] or [
+        min(keys, key=groups.__getitem__)
+    ]
     for each in small[: len(keys) - 1]:
         if count >= wanted:
             break

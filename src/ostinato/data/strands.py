@@ -16,7 +16,10 @@ from ostinato.data.table import Row, is_table, read_table
 from ostinato.data.text import FilePath, iterate_lines, shown
 from ostinato.errors import InputError
 
-PARTS = re.compile(r"^(train|training|dev|valid|validation|test)[._-]|[._-](train|training|dev|valid|validation|test)$", re.I)
+PARTS = re.compile(
+    r"^(train|training|dev|valid|validation|test)[._-]|[._-](train|training|dev|valid|validation|test)$",
+    re.I,
+)
 IN_HEADER = re.compile(r"(?:^|[\s;|])(?:label|class)=([^\s;|]+)")
 SEPARATORS = re.compile(r"[\s,;]+")
 
@@ -38,13 +41,20 @@ class Strand(NamedTuple):
         """Bases start to end - 1 with what is known of them, and up to `margin` bases more on either side, only to be seen."""
         left, right = min(margin, start), min(margin, len(self.bases) - end)
         first, last = start - left, end + right
-        return self._replace(bases=self.bases[first:last], segments=clipped(self.segments or (), first, last), margins=(left, right))
+        return self._replace(
+            bases=self.bases[first:last],
+            segments=clipped(self.segments or (), first, last),
+            margins=(left, right),
+        )
 
 
 def clipped(segments: Sequence[Segment], start: int, end: int) -> tuple[Segment, ...]:
     """clipped([Segment(2, 9, "x")], 5, 7) -> (Segment(0, 2, "x"),): what lies between, counted from `start`"""
     inside = (each for each in segments if each.end > start and each.start < end)
-    return tuple(Segment(max(each.start, start) - start, min(each.end, end) - start, each.label) for each in inside)
+    return tuple(
+        Segment(max(each.start, start) - start, min(each.end, end) - start, each.label)
+        for each in inside
+    )
 
 
 def numbers_of(strand: Strand, known: dict[str, int], background: int) -> np.ndarray:
@@ -58,7 +68,12 @@ def numbers_of(strand: Strand, known: dict[str, int], background: int) -> np.nda
 # labelled, to learn from or to be tested on
 
 
-def read_strands(files: Sequence[FilePath], *, columns: dict[str, str | None] | None = None, known: Sequence[str] = ()) -> list[Strand]:
+def read_strands(
+    files: Sequence[FilePath],
+    *,
+    columns: dict[str, str | None] | None = None,
+    known: Sequence[str] = (),
+) -> list[Strand]:
     """The labelled sequences of the files, which may be
 
         FASTA and BED        a label a base: a segment's name inside, the background outside
@@ -74,9 +89,13 @@ def read_strands(files: Sequence[FilePath], *, columns: dict[str, str | None] | 
     tables = [file for file in files if is_table(file)]
     fastas = [file for file in files if file not in beds and file not in tables]
     if tables and (beds or fastas):
-        raise InputError(f"{' '.join(map(shown, files))}: tables and FASTA cannot be mixed; give files of one kind")
+        raise InputError(
+            f"{' '.join(map(shown, files))}: tables and FASTA cannot be mixed; give files of one kind"
+        )
     if beds and not fastas:
-        raise InputError(f"{' '.join(map(shown, beds))}: segments of which sequences? give the FASTA file, too")
+        raise InputError(
+            f"{' '.join(map(shown, beds))}: segments of which sequences? give the FASTA file, too"
+        )
     if tables:
         records = [record for file in tables for record in read_rows(file, columns or {})]
     elif beds:
@@ -89,7 +108,9 @@ def read_strands(files: Sequence[FilePath], *, columns: dict[str, str | None] | 
     if empty is not None:
         raise InputError(f"{empty.where}: the sequence {empty.name!r} is empty; remove it")
     if len({record.segments is None for record in records}) > 1:
-        raise InputError(f"{' '.join(map(shown, files))}: labels of sequences and of bases cannot be mixed")
+        raise InputError(
+            f"{' '.join(map(shown, files))}: labels of sequences and of bases cannot be mixed"
+        )
     return records
 
 
@@ -99,7 +120,9 @@ def opened(file: FilePath) -> list[FilePath]:
         return [file]
     inside = sorted(path for path in Path(file).iterdir() if is_fasta(path))
     if not inside:
-        raise InputError(f"{file}: a folder without FASTA files ({', '.join(ENDINGS)}); expected one a class")
+        raise InputError(
+            f"{file}: a folder without FASTA files ({', '.join(ENDINGS)}); expected one a class"
+        )
     return inside
 
 
@@ -108,7 +131,9 @@ def with_segments(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list[
     for file in fastas:
         for entry in read_fasta(file):
             if entry.name in found:
-                raise InputError(f"{entry.where}: the sequence {entry.name!r} stands in {found[entry.name].where}, too; names must differ")
+                raise InputError(
+                    f"{entry.where}: the sequence {entry.name!r} stands in {found[entry.name].where}, too; names must differ"
+                )
             found[entry.name] = Strand("".join(entry.pieces), name=entry.name, where=entry.where)
     lines = [line for file in beds for line in read_bed(file)]
     if not lines:
@@ -127,8 +152,10 @@ def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Stran
         said = IN_HEADER.search(entry.description)
         label = said[1] if said else by_file
         if not label:
-            raise InputError(f"{entry.where}: no label; give a FASTA file a class, headers with label=..., a BED file of segments, "
-                             "or a table with columns sequence and label")
+            raise InputError(
+                f"{entry.where}: no label; give a FASTA file a class, headers with label=..., a BED file of segments, "
+                "or a table with columns sequence and label"
+            )
         yield Strand("".join(entry.pieces), label, None, entry.name, entry.where)
     if entry is None:
         raise InputError(f"{shown(file)}: no examples (no sequence)")
@@ -136,7 +163,9 @@ def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Stran
 
 def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand]:
     """The rows of a table, each with its label or its bases' labels."""
-    for number, row in enumerate(read_table(file, ("sequence",), optional=OPTIONAL, names=columns), start=1):
+    for number, row in enumerate(
+        read_table(file, ("sequence",), optional=OPTIONAL, names=columns), start=1
+    ):
         strand = of_row(row, number)
         if "labels" in row.values:
             segments = segments_of_labels(row.text("labels"), len(strand.bases), strand.where)
@@ -144,8 +173,14 @@ def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand
             continue
         column = next((name for name in ("label", "class") if name in row.values), None)
         if column is None:
-            wanted = "'label', 'class' or 'labels'" if columns.get("label") is None else repr(columns["label"])
-            raise InputError(f"{shown(file)}:1: no column {wanted} among {', '.join(map(repr, row.values))}; name it with --label-column")
+            wanted = (
+                "'label', 'class' or 'labels'"
+                if columns.get("label") is None
+                else repr(columns["label"])
+            )
+            raise InputError(
+                f"{shown(file)}:1: no column {wanted} among {', '.join(map(repr, row.values))}; name it with --label-column"
+            )
         label = row.text(column).strip()
         if not label:
             raise InputError(f"{strand.where}: no label; complete the row or remove it")
@@ -158,7 +193,13 @@ OPTIONAL = ("label", "labels", "class", "name")
 def of_row(row: Row, number: int) -> Strand:
     where = f"{shown(row.file)}:{row.line}"
     bases = checked(row.text("sequence").strip(), row.file, row.line)
-    return Strand(bases, "", None, row.text("name").strip() if row.values.get("name") else f"seq{number}", where)
+    return Strand(
+        bases,
+        "",
+        None,
+        row.text("name").strip() if row.values.get("name") else f"seq{number}",
+        where,
+    )
 
 
 def segments_of_labels(text: str, length: int, where: str) -> tuple[Segment, ...]:
@@ -166,7 +207,9 @@ def segments_of_labels(text: str, length: int, where: str) -> tuple[Segment, ...
     text = text.strip()
     labels = SEPARATORS.split(text) if SEPARATORS.search(text) else text
     if len(labels) != length:
-        raise InputError(f"{where}: {len(labels):,} labels for {length:,} bases; expected one for each")
+        raise InputError(
+            f"{where}: {len(labels):,} labels for {length:,} bases; expected one for each"
+        )
     found, start = [], 0
     for label, run in groupby(labels):
         end = start + sum(1 for _ in run)
@@ -178,11 +221,15 @@ def segments_of_labels(text: str, length: int, where: str) -> tuple[Segment, ...
 # unlabelled, to be answered
 
 
-def read_entries(files: Sequence[FilePath], *, columns: dict[str, str | None] | None = None) -> Iterator[Entry]:
+def read_entries(
+    files: Sequence[FilePath], *, columns: dict[str, str | None] | None = None
+) -> Iterator[Entry]:
     """What is to be labelled, streamed: FASTA, tables with a column `sequence`, or a sequence a line."""
     for file in files:
         if is_table(file):
-            rows = read_table(file, ("sequence",), optional=OPTIONAL, names=columns or {}, keep_blank=True)
+            rows = read_table(
+                file, ("sequence",), optional=OPTIONAL, names=columns or {}, keep_blank=True
+            )
             for number, row in enumerate(rows, start=1):
                 strand = of_row(Row(row.file, row.line, {"name": "", **row.values}), number)
                 yield Entry(strand.name, "", strand.where, iter([strand.bases]))
@@ -202,4 +249,9 @@ def read_entries(files: Sequence[FilePath], *, columns: dict[str, str | None] | 
 
 def one_a_line(lines: Iterable[str], file: FilePath) -> Iterator[Entry]:
     for number, line in enumerate(lines, start=1):
-        yield Entry(f"seq{number}", "", f"{shown(file)}:{number}", iter([checked(line.strip(), file, number)]))
+        yield Entry(
+            f"seq{number}",
+            "",
+            f"{shown(file)}:{number}",
+            iter([checked(line.strip(), file, number)]),
+        )

@@ -59,11 +59,30 @@ class Streams:
     What does not fill a whole row is left out of an epoch. Everything follows from `seed` and the epoch's number.
     InputError: fewer numbers than one chunk."""
 
-    def __init__(self, numbers: np.ndarray, *, first: int, rows: int, chunk: int, seed: int = 0, rotate: bool = False, vary: bool = False):
+    def __init__(
+        self,
+        numbers: np.ndarray,
+        *,
+        first: int,
+        rows: int,
+        chunk: int,
+        seed: int = 0,
+        rotate: bool = False,
+        vary: bool = False,
+    ):
         if len(numbers) < chunk:
-            raise InputError(f"the training text has {len(numbers):,} tokens, fewer than one --chunk of {chunk}; "
-                             "give more text or a smaller --chunk")
-        self.numbers, self.first, self.chunk, self.seed, self.rotate, self.vary = numbers, first, chunk, seed, rotate, vary
+            raise InputError(
+                f"the training text has {len(numbers):,} tokens, fewer than one --chunk of {chunk}; "
+                "give more text or a smaller --chunk"
+            )
+        self.numbers, self.first, self.chunk, self.seed, self.rotate, self.vary = (
+            numbers,
+            first,
+            chunk,
+            seed,
+            rotate,
+            vary,
+        )
         self.rows = max(1, min(rows, len(numbers) // chunk))
         self.length = len(numbers) // self.rows  # of each stream
         self.planned: tuple[int, list[int]] | None = None
@@ -71,7 +90,12 @@ class Streams:
     def plan(self, epoch: int) -> list[int]:
         """Where each chunk of an epoch begins, and at last the streams' end."""
         if self.planned is None or self.planned[0] != epoch:
-            self.planned = epoch, self.varied(epoch) if self.vary else [*range(0, self.length, self.chunk), self.length]
+            self.planned = (
+                epoch,
+                self.varied(epoch)
+                if self.vary
+                else [*range(0, self.length, self.chunk), self.length],
+            )
         return self.planned[1]
 
     def varied(self, epoch: int) -> list[int]:
@@ -79,13 +103,20 @@ class Streams:
         ends = [0]
         while ends[-1] < self.length:
             middle = self.chunk if chance.random() < 0.95 else self.chunk / 2
-            ends.append(min(self.length, ends[-1] + min(2 * self.chunk, max(5, round(chance.normal(middle, 5))))))
+            ends.append(
+                min(
+                    self.length,
+                    ends[-1] + min(2 * self.chunk, max(5, round(chance.normal(middle, 5)))),
+                )
+            )
         return ends
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The chunks of an epoch, from number `start` on."""
         count = len(self.numbers)
-        offset = int(np.random.default_rng([self.seed, number]).integers(count)) if self.rotate else 0
+        offset = (
+            int(np.random.default_rng([self.seed, number]).integers(count)) if self.rotate else 0
+        )
         begins = offset + np.arange(self.rows)[:, None] * self.length
         ends = self.plan(number)
         for place in range(start, len(ends) - 1):
@@ -94,7 +125,13 @@ class Streams:
             inputs = self.numbers[steps - 1].astype(np.int64)
             inputs[steps == 0] = self.first
             lengths = torch.full((self.rows,), steps.shape[1])
-            yield Batch(torch.from_numpy(inputs), lengths, torch.from_numpy(targets), lengths, continues=place > 0)
+            yield Batch(
+                torch.from_numpy(inputs),
+                lengths,
+                torch.from_numpy(targets),
+                lengths,
+                continues=place > 0,
+            )
 
     def __len__(self) -> int:
         """Chunks in the epoch last begun."""

@@ -13,7 +13,9 @@ from ostinato.data.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 from ostinato.errors import InputError, nearest
 
 MODELS = ("bpe", "unigram")  # Sennrich, Haddow and Birch 2016; Kudo 2018
-LONGEST = 2000  # characters of a training line: an unbroken line takes time in the square of its length
+LONGEST = (
+    2000  # characters of a training line: an unbroken line takes time in the square of its length
+)
 
 
 class Subwords:
@@ -31,7 +33,12 @@ class Subwords:
 
     @classmethod
     def fit(
-        cls, texts: Iterable[str], *, size: int = 8000, model: str = "bpe", spelling: Spelling | None = None
+        cls,
+        texts: Iterable[str],
+        *,
+        size: int = 8000,
+        model: str = "bpe",
+        spelling: Spelling | None = None,
     ) -> Subwords:
         """Learn at most `size` pieces (fewer if the texts do not hold as many), the same ones every time.
 
@@ -90,8 +97,12 @@ class Subwords:
         from sentencepiece import set_random_generator_seed
 
         set_random_generator_seed(sample % 2**32)
-        whole = {"nbest_size": -1} if self.model == "unigram" else {}  # with it, a bpe model would not draw at all
-        return self.processor.encode(self.normalise(text), enable_sampling=True, alpha=alpha, **whole)
+        whole = (
+            {"nbest_size": -1} if self.model == "unigram" else {}
+        )  # with it, a bpe model would not draw at all
+        return self.processor.encode(
+            self.normalise(text), enable_sampling=True, alpha=alpha, **whole
+        )
 
     def join(self, tokens: Iterable[str]) -> str:
         return "".join(tokens).replace(SPACE, " ").strip()
@@ -151,7 +162,9 @@ def affordable(lines: list[str], size: int) -> list[str]:
         raise InputError("no text to learn subwords from")
     room = size - len(SPECIALS) - 1  # one for the space
     if room < 1:
-        raise InputError(f"--vocabulary-size {size}: too small for subwords; give a few hundred or more")
+        raise InputError(
+            f"--vocabulary-size {size}: too small for subwords; give a few hundred or more"
+        )
     if len(counts) <= room:
         return lines
     ranked = sorted(counts, key=lambda character: (-counts[character], character))

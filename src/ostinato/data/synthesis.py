@@ -35,7 +35,11 @@ def tone(pitch: int, seconds: float) -> np.ndarray:
     wave_form = np.zeros_like(time)
     for number, strength in enumerate(PARTIALS, start=1):
         if number * frequency < RATE / 2:
-            wave_form += strength * np.exp(-1.2 * number * time) * np.sin(2 * np.pi * number * frequency * time, dtype=np.float32)
+            wave_form += (
+                strength
+                * np.exp(-1.2 * number * time)
+                * np.sin(2 * np.pi * number * frequency * time, dtype=np.float32)
+            )
     envelope = np.minimum(1.0, time / ATTACK) * np.clip((seconds + RELEASE - time) / RELEASE, 0, 1)
     return (wave_form * envelope).astype(np.float32)
 
@@ -47,5 +51,7 @@ def wav_bytes(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> by
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((samples_of(tune, steps_per_quarter, tempo=tempo) * 32767).astype("<i2").tobytes())
+        file.writeframes(
+            (samples_of(tune, steps_per_quarter, tempo=tempo) * 32767).astype("<i2").tobytes()
+        )
     return buffer.getvalue()

@@ -25,8 +25,18 @@ ALIASES = {
     "labels": ("classes",),
     "name": ("id",),
 }
-FLAGS = {"utterance": "source", "reply": "target"}  # a column whose name is given by another one's flag
-KINDS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+FLAGS = {
+    "utterance": "source",
+    "reply": "target",
+}  # a column whose name is given by another one's flag
+KINDS = {
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".csv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+}
 KINDS |= {".parquet": "parquet"}
 
 
@@ -46,7 +56,9 @@ class Row(NamedTuple):
             return ""
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
-        raise InputError(f"{shown(self.file)}:{self.line}: {column!r} is {type(value).__name__}, not text")
+        raise InputError(
+            f"{shown(self.file)}:{self.line}: {column!r} is {type(value).__name__}, not text"
+        )
 
 
 def is_table(file: FilePath) -> bool:
@@ -56,7 +68,9 @@ def is_table(file: FilePath) -> bool:
 
 def kind_by_name(file: FilePath) -> str | None:
     path = Path(file)
-    return KINDS.get(Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower())
+    return KINDS.get(
+        Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    )
 
 
 def read_table(
@@ -97,11 +111,19 @@ class Columns:
     """Which of a table's columns are the asked-for ones."""
 
     def __init__(
-        self, file: FilePath, columns: Sequence[str], optional: Sequence[str], names: Mapping[str, str | None]
+        self,
+        file: FilePath,
+        columns: Sequence[str],
+        optional: Sequence[str],
+        names: Mapping[str, str | None],
     ):
         self.path, self.file = file, shown(file)
         self.columns, self.all = tuple(columns), (*columns, *optional)
-        self.named = {column: name for column, name in names.items() if name is not None and column in self.all}
+        self.named = {
+            column: name
+            for column, name in names.items()
+            if name is not None and column in self.all
+        }
 
     def of_fields(
         self, rows: Iterator[tuple[int, list[str]]], keep_blank: bool, header_optional: bool
@@ -129,7 +151,11 @@ class Columns:
             if len(fields) != len(header):
                 what = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}, expected {len(header)}"
                 short = len(fields) < len(header)
-                remedy = "complete the row or remove it" if short else "a separator inside a field must go, or be quoted in a CSV"
+                remedy = (
+                    "complete the row or remove it"
+                    if short
+                    else "a separator inside a field must go, or be quoted in a CSV"
+                )
                 raise InputError(f"{self.file}:{line}: {what} ({', '.join(header)}); {remedy}")
             yield Row(self.path, line, dict(zip(header, fields, strict=True)))
 
@@ -145,7 +171,9 @@ class Columns:
     def renamed(self, header: list[str], line: int) -> list[str]:
         """The header with the asked-for columns under their own names."""
         header = [name.strip() for name in header]
-        twice = next((name for place, name in enumerate(header) if name and name in header[:place]), None)
+        twice = next(
+            (name for place, name in enumerate(header) if name and name in header[:place]), None
+        )
         if twice is not None:
             raise InputError(f"{self.file}:{line}: the column {twice!r} stands twice in the header")
         places = {column: self.find(column, header) for column in self.all}
@@ -154,7 +182,10 @@ class Columns:
                 raise InputError(self.missing(column, header, line))
         found = {name: column for column, name in places.items() if name is not None}
         # A column that has an asked-for name, but was passed over for the one named by option, must not shadow it.
-        return [found.get(name, f"{name} (unused)" if name in found.values() else name) for name in header]
+        return [
+            found.get(name, f"{name} (unused)" if name in found.values() else name)
+            for name in header
+        ]
 
     def find(self, column: str, header: Sequence[str]) -> str | None:
         """The name under which a column stands in the header, if it does."""
@@ -174,7 +205,9 @@ class Columns:
         among = ", ".join(map(repr, header[:20])) or "none"
         return f"{self.file}:{line}: no column {names} among {among}; name it with --{FLAGS.get(column, column)}-column"
 
-    def of_objects(self, rows: Iterator[tuple[int, dict | None]], keep_blank: bool) -> Iterator[Row]:
+    def of_objects(
+        self, rows: Iterator[tuple[int, dict | None]], keep_blank: bool
+    ) -> Iterator[Row]:
         """Objects, each with its own keys; None for a blank line."""
         headers: dict[tuple[str, ...], list[str]] = {}
         for line, values in rows:
@@ -184,9 +217,18 @@ class Columns:
                 continue
             keys = tuple(values)
             if keys not in headers:
-                absent = next((column for column in self.columns if headers and self.find(column, keys) is None), None)
+                absent = next(
+                    (
+                        column
+                        for column in self.columns
+                        if headers and self.find(column, keys) is None
+                    ),
+                    None,
+                )
                 if absent is not None:
-                    raise InputError(f"{self.file}:{line}: no {absent!r}, which earlier rows have; complete the row or remove it")
+                    raise InputError(
+                        f"{self.file}:{line}: no {absent!r}, which earlier rows have; complete the row or remove it"
+                    )
                 headers[keys] = self.renamed(list(keys), line)
             yield Row(self.path, line, dict(zip(headers[keys], values.values(), strict=True)))
 
@@ -205,4 +247,6 @@ def parquet_rows(file: FilePath, wanted: Columns) -> Iterator[Row]:
         rows = (row for group in table.iter_batches() for row in group.to_pylist())
         yield from wanted.of_objects(enumerate(rows, start=1), keep_blank=True)
     except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"{file}: not a readable Parquet table: {str(error).splitlines()[0]}") from None
+        raise InputError(
+            f"{file}: not a readable Parquet table: {str(error).splitlines()[0]}"
+        ) from None

@@ -60,7 +60,9 @@ def raw_lines(stream: BufferedReader, path: FilePath) -> Iterator[bytes]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(damaged_gzip(path, number, error)) from None
     except OSError as error:
-        raise InputError(f"{shown(path)}: cannot be read after line {number}: {error.strerror}") from None
+        raise InputError(
+            f"{shown(path)}: cannot be read after line {number}: {error.strerror}"
+        ) from None
 
 
 @contextmanager
@@ -105,9 +107,15 @@ def refuse_archives(head: bytes, path: FilePath) -> None:
 def refuse_utf16(head: bytes, path: FilePath) -> None:
     """UTF-16 without a mark: zeros in nearly every second place, and hardly elsewhere."""
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if len(head) >= 4 and max(even, odd) > 0.6 * (len(head) // 2) and min(even, odd) < 0.1 * len(head):
+    if (
+        len(head) >= 4
+        and max(even, odd) > 0.6 * (len(head) // 2)
+        and min(even, odd) < 0.1 * len(head)
+    ):
         which = "UTF-16LE" if odd > even else "UTF-16BE"
-        raise InputError(f"{shown(path)}: looks like UTF-16 text; convert it: iconv -f {which} -t UTF-8")
+        raise InputError(
+            f"{shown(path)}: looks like UTF-16 text; convert it: iconv -f {which} -t UTF-8"
+        )
 
 
 def damaged_gzip(path: FilePath, lines: int, error: Exception) -> str:
@@ -135,9 +143,15 @@ def cannot_open(path: FilePath, error: OSError | ValueError) -> str:
         return f"{path}: cannot be opened: {error.strerror}"
     if not path.parent.is_dir():
         return f"{path}: no such file: there is no folder {path.parent} (looked from {Path.cwd()})"
-    names = (entry.name for entry in os.scandir(path.parent)) if os.access(path.parent, os.R_OK) else ()
+    names = (
+        (entry.name for entry in os.scandir(path.parent)) if os.access(path.parent, os.R_OK) else ()
+    )
     close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
-    hint = f"did you mean '{path.parent / close[0]}'?" if close else f"looked in {path.parent.resolve()}"
+    hint = (
+        f"did you mean '{path.parent / close[0]}'?"
+        if close
+        else f"looked in {path.parent.resolve()}"
+    )
     return f"{path}: no such file; {hint}"
 
 

@@ -11,7 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 PITCHES = 128
-HOLD, REST, END = PITCHES, PITCHES + 1, PITCHES + 2  # events of a single voice besides "strike this pitch"
+HOLD, REST, END = (
+    PITCHES,
+    PITCHES + 1,
+    PITCHES + 2,
+)  # events of a single voice besides "strike this pitch"
 EVENTS = PITCHES + 3
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ORDER = "FCGDAEB"  # in which sharps are added to a key; flats the other way round
@@ -46,14 +50,23 @@ class Tune(NamedTuple):
     def transposed(self, semitones: int) -> Tune:
         """ValueError where a note would leave the range."""
         notes = tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes)
-        if notes and not 0 <= min(note.pitch for note in notes) <= max(note.pitch for note in notes) < PITCHES:
+        if (
+            notes
+            and not 0
+            <= min(note.pitch for note in notes)
+            <= max(note.pitch for note in notes)
+            < PITCHES
+        ):
             raise ValueError(f"semitones: {semitones} takes a note out of 0 to {PITCHES - 1}")
         sharps = None if self.sharps is None else (self.sharps + 7 * semitones + 5) % 12 - 5
         return self._replace(notes=notes, sharps=sharps)
 
     def room(self, most: int) -> range:
         """By how many semitones it may be transposed, `most` at most: range(-5, 6)"""
-        low, high = min((note.pitch for note in self.notes), default=0), max((note.pitch for note in self.notes), default=0)
+        low, high = (
+            min((note.pitch for note in self.notes), default=0),
+            max((note.pitch for note in self.notes), default=0),
+        )
         return range(-min(most, low), min(most, PITCHES - 1 - high) + 1)
 
     def parts(self, steps: int) -> list[Tune]:
@@ -64,14 +77,25 @@ class Tune(NamedTuple):
         notes: list[list[Note]] = [[] for _ in starts]
         for note in self.notes:
             for part in range(note.start // steps, (note.start + note.length - 1) // steps + 1):
-                begin, end = max(note.start, part * steps), min(note.start + note.length, (part + 1) * steps)
+                begin, end = (
+                    max(note.start, part * steps),
+                    min(note.start + note.length, (part + 1) * steps),
+                )
                 notes[part].append(Note(begin - part * steps, end - begin, note.pitch))
-        return [self._replace(notes=tuple(found), steps=min(steps, self.steps - start), offset=self.offset + start,
-                              ends=self.ends and start + steps >= self.steps)
-                for start, found in zip(starts, notes, strict=True)]  # fmt: skip
+        return [
+            self._replace(
+                notes=tuple(found),
+                steps=min(steps, self.steps - start),
+                offset=self.offset + start,
+                ends=self.ends and start + steps >= self.steps,
+            )
+            for start, found in zip(starts, notes, strict=True)
+        ]
 
 
-def on_grid(notes: Iterable[tuple[Fraction, Fraction, int]], steps_per_quarter: int) -> tuple[Note, ...]:
+def on_grid(
+    notes: Iterable[tuple[Fraction, Fraction, int]], steps_per_quarter: int
+) -> tuple[Note, ...]:
     """Notes (start, end, pitch) in quarters -> on the nearest steps; each keeps one step at least, and of the same pitch no two
     overlap."""
     found: dict[tuple[int, int], int] = {}
@@ -82,9 +106,15 @@ def on_grid(notes: Iterable[tuple[Fraction, Fraction, int]], steps_per_quarter: 
     starts: dict[int, list[int]] = {}
     for begin, pitch in sorted(found):
         starts.setdefault(pitch, []).append(begin)
-    following = {(begin, pitch): after for pitch, begins in starts.items() for begin, after in zip(begins, begins[1:], strict=False)}
-    return tuple(Note(begin, min(length, following.get((begin, pitch), begin + length) - begin), pitch)
-                 for (begin, pitch), length in sorted(found.items()))
+    following = {
+        (begin, pitch): after
+        for pitch, begins in starts.items()
+        for begin, after in zip(begins, begins[1:], strict=False)
+    }
+    return tuple(
+        Note(begin, min(length, following.get((begin, pitch), begin + length) - begin), pitch)
+        for (begin, pitch), length in sorted(found.items())
+    )
 
 
 def nearest_step(time: Fraction, steps_per_quarter: int) -> int:
@@ -125,10 +155,23 @@ def notes_of_chords(chords: np.ndarray) -> tuple[Note, ...]:
     """The inverse: a pitch that sounds for several steps on end is one note."""
     if not len(chords):
         return ()
-    edges = np.diff(np.concatenate([np.zeros((1, PITCHES), np.int8), chords.astype(np.int8), np.zeros((1, PITCHES), np.int8)]), axis=0)
+    edges = np.diff(
+        np.concatenate(
+            [
+                np.zeros((1, PITCHES), np.int8),
+                chords.astype(np.int8),
+                np.zeros((1, PITCHES), np.int8),
+            ]
+        ),
+        axis=0,
+    )
     pitches, starts = np.nonzero(edges.T == 1)
     ends = np.nonzero(edges.T == -1)[1]
-    return tuple(sorted(Note(int(s), int(e - s), int(p)) for p, s, e in zip(pitches, starts, ends, strict=True)))
+    return tuple(
+        sorted(
+            Note(int(s), int(e - s), int(p)) for p, s, e in zip(pitches, starts, ends, strict=True)
+        )
+    )
 
 
 def sharps_of(tune: Tune) -> int:
@@ -141,8 +184,11 @@ def sharps_of(tune: Tune) -> int:
         weights[note.pitch % 12] += note.length
     if not weights.any() or weights.std() == 0:
         return 0
-    fits = [(np.corrcoef(np.roll(profile, tonic), weights)[0, 1], (tonic + add) % 12)
-            for profile, add in ((MAJOR, 0), (MINOR, 3)) for tonic in range(12)]
+    fits = [
+        (np.corrcoef(np.roll(profile, tonic), weights)[0, 1], (tonic + add) % 12)
+        for profile, add in ((MAJOR, 0), (MINOR, 3))
+        for tonic in range(12)
+    ]
     return sharps_of_major(max(fits)[1])
 
 
@@ -153,7 +199,9 @@ def sharps_of_major(tonic: int) -> int:
 
 def signature(sharps: int) -> dict[str, int]:
     """signature(2) -> {"F": 1, "C": 1}; signature(-1) -> {"B": -1}"""
-    return dict.fromkeys(ORDER[: max(0, sharps)], 1) | dict.fromkeys(ORDER[::-1][: max(0, -sharps)], -1)
+    return dict.fromkeys(ORDER[: max(0, sharps)], 1) | dict.fromkeys(
+        ORDER[::-1][: max(0, -sharps)], -1
+    )
 
 
 def to_c(tune: Tune) -> int:
@@ -174,7 +222,12 @@ def bar_length(metre: str) -> Fraction | None:
     metre = {"C": "4/4", "C|": "2/2"}.get(metre.strip(), metre.strip())
     above, slash, below = metre.partition("/")
     parts = above.strip("() ").split("+")
-    if not slash or not below.strip().isdigit() or not all(part.strip().isdigit() for part in parts) or int(below) == 0:
+    if (
+        not slash
+        or not below.strip().isdigit()
+        or not all(part.strip().isdigit() for part in parts)
+        or int(below) == 0
+    ):
         return None
     beats = sum(map(int, parts))
     return Fraction(4 * beats, int(below)) if beats else None

@@ -47,11 +47,17 @@ class Words:
 
     def normalise(self, text: str) -> str:
         """What comes back from `decode`: the spelling's text, one space between words, none at the ends."""
-        return " ".join(self.spelling(text).split()) if self.tokenized else self.spelling.spaced(text)
+        return (
+            " ".join(self.spelling(text).split()) if self.tokenized else self.spelling.spaced(text)
+        )
 
     def tokens(self, text: str) -> list[str]:
         chunks = self.normalise(text).split()
-        return chunks if self.tokenized else [token for chunk in chunks for token in words(SPACE + chunk)]
+        return (
+            chunks
+            if self.tokenized
+            else [token for chunk in chunks for token in words(SPACE + chunk)]
+        )
 
     def encode(self, text: str, *, sample: int | None = None) -> list[int]:
         """Text -> numbers. `sample` is for units that can cut a text in several ways: words cannot."""
@@ -142,11 +148,21 @@ def fit_units(
     spelling = Spelling(lowercase, nfc)
     if unit == "subword":
         return Subwords.fit(texts, size=size or 8000, model=model, spelling=spelling)
-    empty = Words(Vocabulary([]), spelling, tokenized) if unit == "word" else Characters(Vocabulary([]), spelling)
-    vocabulary = Vocabulary.count(map(empty.tokens, texts), minimum_count=minimum_count, maximum_size=size)
+    empty = (
+        Words(Vocabulary([]), spelling, tokenized)
+        if unit == "word"
+        else Characters(Vocabulary([]), spelling)
+    )
+    vocabulary = Vocabulary.count(
+        map(empty.tokens, texts), minimum_count=minimum_count, maximum_size=size
+    )
     if len(vocabulary) == len(vocabulary.specials):
         raise InputError(f"no {unit} occurs {minimum_count} times or more in the training texts")
-    return Words(vocabulary, spelling, tokenized) if unit == "word" else Characters(vocabulary, spelling)
+    return (
+        Words(vocabulary, spelling, tokenized)
+        if unit == "word"
+        else Characters(vocabulary, spelling)
+    )
 
 
 def units_from_dict(content: dict) -> Units:

@@ -40,7 +40,9 @@ class Vocabulary:
         """The tokens that occur at least `minimum_count` times, the most frequent first, equals in the order of their
         spelling; at most `maximum_size` with the special ones."""
         if maximum_size is not None and maximum_size <= len(specials):
-            raise ValueError(f"maximum_size: must leave room beside {len(specials)} special tokens; got {maximum_size}")
+            raise ValueError(
+                f"maximum_size: must leave room beside {len(specials)} special tokens; got {maximum_size}"
+            )
         counts = Counter(token for text in texts for token in text)
         for special in specials:
             counts.pop(special, None)
@@ -59,7 +61,9 @@ class Vocabulary:
     def number(self, token: str) -> int:
         """The number of one token or label; ValueError naming it if it is not known."""
         if token not in self.readable and self.unknown is None:
-            raise ValueError(f"{token!r} is not among the {len(self)} known: {', '.join(self.tokens[:10])}")
+            raise ValueError(
+                f"{token!r} is not among the {len(self)} known: {', '.join(self.tokens[:10])}"
+            )
         return self.readable.get(token, self.unknown)
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
@@ -84,7 +88,14 @@ class Vocabulary:
     @classmethod
     def from_dict(cls, content: dict) -> Vocabulary:
         """ValueError where `content` is not what `to_dict` gives."""
-        lists = [content.get(key) for key in ("specials", "tokens")] if isinstance(content, dict) else [None]
-        if not all(isinstance(each, list) and all(isinstance(token, str) for token in each) for each in lists):
+        lists = (
+            [content.get(key) for key in ("specials", "tokens")]
+            if isinstance(content, dict)
+            else [None]
+        )
+        if not all(
+            isinstance(each, list) and all(isinstance(token, str) for token in each)
+            for each in lists
+        ):
             raise ValueError("vocabulary: expected lists of strings under 'specials' and 'tokens'")
         return cls(lists[1], specials=lists[0])

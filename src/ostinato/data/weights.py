@@ -40,9 +40,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except safetensors.SafetensorError as error:
         size = path.stat().st_size
-        raise InputError(f"{path}: damaged ({size:,} bytes: {error}); copy the run again or train anew") from None
+        raise InputError(
+            f"{path}: damaged ({size:,} bytes: {error}); copy the run again or train anew"
+        ) from None
     if wanted is not None and digest(tensors) != wanted:
-        raise InputError(f"{path}: damaged (its checksum does not match its contents); copy the run again or train anew")
+        raise InputError(
+            f"{path}: damaged (its checksum does not match its contents); copy the run again or train anew"
+        )
     return tensors
 
 
@@ -62,9 +66,13 @@ def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str
     wanted = unique_state(network)
     for name in [*wanted, *tensors]:
         if name not in tensors or name not in wanted:
-            raise InputError(f"{where}: {'lacks' if name in wanted else 'has an unknown'} tensor '{name}'; "
-                             "it was made by another kind of model")
+            raise InputError(
+                f"{where}: {'lacks' if name in wanted else 'has an unknown'} tensor '{name}'; "
+                "it was made by another kind of model"
+            )
         if tensors[name].shape != wanted[name].shape:
-            raise InputError(f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
-                             f"this model needs {tuple(wanted[name].shape)}")
+            raise InputError(
+                f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
+                f"this model needs {tuple(wanted[name].shape)}"
+            )
     network.load_state_dict(tensors, strict=False)

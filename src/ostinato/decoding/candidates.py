@@ -30,8 +30,9 @@ class Candidates(NamedTuple):
     tokens: Tensor
 
 
-def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: Sequence[int] = (),
-                    step: int = 1) -> Candidates:
+def best_candidates(
+    scores: Tensor, so_far: Tensor, *, count: int, forbidden: Sequence[int] = (), step: int = 1
+) -> Candidates:
     """scores [B * W, V], log-probabilities of the next token; so_far [B, W] float64, those of the hypotheses, -inf for
     one that is not there -> the `count` best (all, if there are fewer than that); `step` is for the error message."""
     sentences, width = so_far.shape
@@ -42,16 +43,24 @@ def best_candidates(scores: Tensor, so_far: Tensor, *, count: int, forbidden: Se
     refuse_broken((maxima.isnan().any(1) & (so_far.flatten() > -torch.inf)).any(), step)
 
     reach = drop_nan(so_far.reshape(-1, 1) + maxima).view(sentences, width * blocks)
-    chosen = top(reach, count).indices.sort(dim=1).values  # in order again: of equal candidates the first shall win
+    chosen = (
+        top(reach, count).indices.sort(dim=1).values
+    )  # in order again: of equal candidates the first shall win
     parents, block = chosen // blocks, chosen % blocks
     tokens = block.unsqueeze(-1) * BLOCK + torch.arange(BLOCK, device=scores.device)
     rows = parents + torch.arange(sentences, device=scores.device).unsqueeze(1) * width
-    within = tokens.clamp(max=vocabulary - 1)  # the last block may reach beyond V: the barrier takes care of that
+    within = tokens.clamp(
+        max=vocabulary - 1
+    )  # the last block may reach beyond V: the barrier takes care of that
     values = scores.reshape(-1)[rows.unsqueeze(-1) * vocabulary + within] + added[tokens]
     values = drop_nan(values + so_far.gather(1, parents).unsqueeze(-1)).flatten(1)
 
     best = top(values, min(count, width * vocabulary))
-    return Candidates(best.values, parents.gather(1, best.indices // BLOCK), within.flatten(1).gather(1, best.indices))
+    return Candidates(
+        best.values,
+        parents.gather(1, best.indices // BLOCK),
+        within.flatten(1).gather(1, best.indices),
+    )
 
 
 def block_maxima(scores: Tensor, added: Tensor, forbidden: Sequence[int]) -> Tensor:

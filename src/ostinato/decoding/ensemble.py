@@ -23,7 +23,9 @@ def ensemble(steps: Sequence[StepFunction]) -> StepFunction:
         answers = [one(tokens, part) for one, part in zip(steps, state, strict=True)]
         sizes = sorted({logits.shape[-1] for logits, _ in answers})
         if len(sizes) > 1:
-            raise ValueError(f"the models of an ensemble must share one vocabulary; theirs have {sizes} tokens")
+            raise ValueError(
+                f"the models of an ensemble must share one vocabulary; theirs have {sizes} tokens"
+            )
         scores = torch.stack([log_probabilities(logits) for logits, _ in answers])
         return scores.logsumexp(0) - math.log(len(steps)), tuple(part for _, part in answers)
 

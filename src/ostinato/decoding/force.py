@@ -13,8 +13,14 @@ from ostinato.decoding.step import StepFunction
 
 
 @torch.no_grad()
-def force(step: StepFunction, state: State, sequences: Sequence[Sequence[int]], *, bos: int | Tensor,
-          eos: int | None) -> list[float]:
+def force(
+    step: StepFunction,
+    state: State,
+    sequences: Sequence[Sequence[int]],
+    *,
+    bos: int | Tensor,
+    eos: int | None,
+) -> list[float]:
     """force(step, state, [[5, 6], [7]], bos=2, eos=3) -> [log p(5 6 <eos>), log p(7 <eos>)]; eos=None: without <eos>"""
     wanted = [[*sequence, *([] if eos is None else [eos])] for sequence in sequences]
     lengths = torch.tensor([len(row) for row in wanted], dtype=torch.int64)
@@ -23,7 +29,9 @@ def force(step: StepFunction, state: State, sequences: Sequence[Sequence[int]], 
     for place in range(max(map(len, wanted), default=0)):
         logits, state = step(tokens, state)
         # a row that has ended goes on with any token, uncounted
-        tokens = torch.tensor([row[place] if place < len(row) else 0 for row in wanted], device=tokens.device)
+        tokens = torch.tensor(
+            [row[place] if place < len(row) else 0 for row in wanted], device=tokens.device
+        )
         gained = log_probabilities(logits).gather(1, tokens.unsqueeze(1)).squeeze(1).double()
         total = torch.where(place < lengths, total + gained, total)
     return total.tolist()

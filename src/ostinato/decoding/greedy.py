@@ -11,9 +11,17 @@ from ostinato.decoding.step import Hypothesis, StepFunction
 from ostinato.decoding.walk import walk
 
 
-def greedy(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
-           maximum_length: int | Tensor, watch: Callable[[State], Tensor | None] | None = None,
-           forbidden: Sequence[int] = ()) -> list[Hypothesis]:
+def greedy(
+    step: StepFunction,
+    state: State,
+    *,
+    rows: int,
+    bos: int | Tensor,
+    eos: int | None,
+    maximum_length: int | Tensor,
+    watch: Callable[[State], Tensor | None] | None = None,
+    forbidden: Sequence[int] = (),
+) -> list[Hypothesis]:
     """greedy(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
 
     rows             how many rows `state` has
@@ -25,5 +33,14 @@ def greedy(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eo
 
     Of equal tokens the lowest wins. ValueError if the model gives NaN, or if nothing is left to produce."""
 
-    return walk(step, state, lambda scores, _: scores.argmax(-1), rows=rows, bos=bos, eos=eos,
-                maximum_length=maximum_length, watch=watch, forbidden=forbidden)
+    return walk(
+        step,
+        state,
+        lambda scores, _: scores.argmax(-1),
+        rows=rows,
+        bos=bos,
+        eos=eos,
+        maximum_length=maximum_length,
+        watch=watch,
+        forbidden=forbidden,
+    )

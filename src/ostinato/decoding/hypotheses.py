@@ -33,8 +33,14 @@ def penalty(length: int | Tensor, strength: float) -> float | Tensor:
     return ((5 + length) / 6) ** strength
 
 
-def read_hypotheses(expansions: Sequence[Expansion], *, length_penalty: float, rows: int, eos: int | None,
-                    n_best: int) -> list[list[Hypothesis]]:
+def read_hypotheses(
+    expansions: Sequence[Expansion],
+    *,
+    length_penalty: float,
+    rows: int,
+    eos: int | None,
+    n_best: int,
+) -> list[list[Hypothesis]]:
     """The n_best hypotheses of each sentence, best first: finished before unfinished, then by their scores."""
     found = choose(find_endings(expansions, length_penalty, eos), n_best)
     tokens, watched = trace_back(expansions, found)
@@ -45,21 +51,40 @@ def read_hypotheses(expansions: Sequence[Expansion], *, length_penalty: float, r
         seen = None if watched is None else watched[place, :length]
         total = float(found.log_probability[place])
         answers[sentence].append(Hypothesis(tokens[place, :length].tolist(), total, finished, seen))
-    return [answer or [without_steps(sentence, expansions)] for sentence, answer in enumerate(answers)]
+    return [
+        answer or [without_steps(sentence, expansions)] for sentence, answer in enumerate(answers)
+    ]
 
 
-def find_endings(expansions: Sequence[Expansion], length_penalty: float, eos: int | None) -> Endings:
+def find_endings(
+    expansions: Sequence[Expansion], length_penalty: float, eos: int | None
+) -> Endings:
     """All finished hypotheses, and all those alive when the search of their sentence stopped."""
-    last = {sentence: step for step, expansion in enumerate(expansions) for sentence in expansion.sentences.tolist()}
+    last = {
+        sentence: step
+        for step, expansion in enumerate(expansions)
+        for sentence in expansion.sentences.tolist()
+    }
     columns = []
     for step, expansion in enumerate(expansions):
-        sentences, scores = expansion.sentences.cpu().numpy(), expansion.log_probabilities.cpu().numpy()
+        sentences, scores = (
+            expansion.sentences.cpu().numpy(),
+            expansion.log_probabilities.cpu().numpy(),
+        )
         ended = expansion.tokens.cpu().numpy() == (-1 if eos is None else eos)
         halted = np.array([last[sentence] == step for sentence in sentences.tolist()])
         row, slot = np.nonzero((ended | halted[:, None]) & (scores > -np.inf))
         reached = scores[row, slot]
-        columns.append(Endings(sentences[row], np.full(len(row), step), row * scores.shape[1] + slot, reached,
-                               ended[row, slot], reached / penalty(step + 1, length_penalty)))
+        columns.append(
+            Endings(
+                sentences[row],
+                np.full(len(row), step),
+                row * scores.shape[1] + slot,
+                reached,
+                ended[row, slot],
+                reached / penalty(step + 1, length_penalty),
+            )
+        )
     nothing = Endings(*(np.zeros(0, dtype=kind) for kind in (int, int, int, float, bool, float)))
     return Endings(*(np.concatenate(parts) for parts in zip(nothing, *columns, strict=True)))
 

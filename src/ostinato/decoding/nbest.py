@@ -1,6 +1,6 @@
 """Reordering n-best lists: by a model's log-probabilities alone, or mixed with the list's own scores.
 
-    combined = (1 - weight) * own score + weight * log-probability"""
+combined = (1 - weight) * own score + weight * log-probability"""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ class Tuned(NamedTuple):
 def combine(own: Sequence[float], model: Sequence[float], *, weight: float = 1.0) -> np.ndarray:
     """combine([-1.0], [-3.0], weight=0.5) -> [-2.0]. ValueError: other lengths, a weight not in [0, 1]."""
     if not 0 <= weight <= 1:
-        raise ValueError(f"weight must be between 0 (the list's own score) and 1 (the model's); got {weight}")
+        raise ValueError(
+            f"weight must be between 0 (the list's own score) and 1 (the model's); got {weight}"
+        )
     if len(own) != len(model):
-        raise ValueError(f"as many own scores as log-probabilities are needed; got {len(own)} and {len(model)}")
+        raise ValueError(
+            f"as many own scores as log-probabilities are needed; got {len(own)} and {len(model)}"
+        )
     # at the ends the other score has no part at all, so that -inf there does no harm
     if weight in (0, 1):
         return np.asarray(model if weight else own, dtype=np.float64)
-    return (1 - weight) * np.asarray(own, dtype=np.float64) + weight * np.asarray(model, dtype=np.float64)
+    return (1 - weight) * np.asarray(own, dtype=np.float64) + weight * np.asarray(
+        model, dtype=np.float64
+    )
 
 
 def reorder(numbers: Sequence[int], scores: Sequence[float]) -> list[int]:
@@ -38,8 +44,15 @@ def reorder(numbers: Sequence[int], scores: Sequence[float]) -> list[int]:
     return sorted(range(len(numbers)), key=lambda place: (first[numbers[place]], -scores[place]))
 
 
-def tune_weight(numbers: Sequence[int], own: Sequence[float], model: Sequence[float], counts: Sequence[Sequence[float]],
-                *, score: Callable[[Sequence[float]], float], higher_is_better: bool = True) -> Tuned:
+def tune_weight(
+    numbers: Sequence[int],
+    own: Sequence[float],
+    model: Sequence[float],
+    counts: Sequence[Sequence[float]],
+    *,
+    score: Callable[[Sequence[float]], float],
+    higher_is_better: bool = True,
+) -> Tuned:
     """The weight whose best candidates score best, found exactly: Och's line search (2003, section 4).
 
     numbers, own, model   the candidates' sentences, scores and log-probabilities
@@ -50,20 +63,32 @@ def tune_weight(numbers: Sequence[int], own: Sequence[float], model: Sequence[fl
     answer is the middle of the best stretch, of equal ones the widest. ValueError if lengths differ or are 0."""
     lengths = [len(numbers), len(own), len(model), len(counts)]
     if len(set(lengths)) > 1 or not lengths[0]:
-        raise ValueError("numbers, own, model and counts must be as many, one for each candidate, and at least one; "
-                         f"got {', '.join(map(str, lengths))}")
+        raise ValueError(
+            "numbers, own, model and counts must be as many, one for each candidate, and at least one; "
+            f"got {', '.join(map(str, lengths))}"
+        )
     if not all(map(math.isfinite, [*own, *model])):
-        raise ValueError("scores and log-probabilities must be finite to be mixed; got one that is not")
+        raise ValueError(
+            "scores and log-probabilities must be finite to be mixed; got one that is not"
+        )
     table = np.asarray(counts, dtype=np.float64)
-    changes = find_changes(numbers, np.asarray(own, dtype=np.float64), np.asarray(model, dtype=np.float64))
+    changes = find_changes(
+        numbers, np.asarray(own, dtype=np.float64), np.asarray(model, dtype=np.float64)
+    )
     changes.sort(key=lambda change: change[0])
     total, stretches, begin = np.zeros(table.shape[1]), [], 0.0
     for weight, before, after in [*changes, (1.0, None, None)]:
         if weight > begin:
             middle = (begin + weight) / 2
-            stretches.append((score(total.tolist()) * (1 if higher_is_better else -1), weight - begin, middle))
+            stretches.append(
+                (score(total.tolist()) * (1 if higher_is_better else -1), weight - begin, middle)
+            )
             begin = weight
-        total = total + (0 if after is None else table[after]) - (0 if before is None else table[before])
+        total = (
+            total
+            + (0 if after is None else table[after])
+            - (0 if before is None else table[before])
+        )
     best, _, weight = max(stretches)
     return Tuned(weight, best if higher_is_better else -best)
 

@@ -27,13 +27,17 @@ def per_row(value: int | Tensor, name: str, *, rows: int, device: torch.device) 
     """per_row(7, "bos", rows=2) -> [7, 7]; a tensor [rows] stays what it is. ValueError if it is anything else."""
     if isinstance(value, Tensor):
         if value.shape != (rows,) or value.is_floating_point():
-            raise ValueError(f"{name} must be an int or an int tensor of shape [{rows}], one for each row; "
-                             f"got {value.dtype} of shape {list(value.shape)}")
+            raise ValueError(
+                f"{name} must be an int or an int tensor of shape [{rows}], one for each row; "
+                f"got {value.dtype} of shape {list(value.shape)}"
+            )
         return value.to(device=device, dtype=torch.int64)
     return torch.full((rows,), value, dtype=torch.int64, device=device)
 
 
-def first_tokens(state: State, *, rows: int, bos: int | Tensor, maximum_length: int | Tensor) -> tuple[Tensor, Tensor]:
+def first_tokens(
+    state: State, *, rows: int, bos: int | Tensor, maximum_length: int | Tensor
+) -> tuple[Tensor, Tensor]:
     """The first token of each row [B] and the greatest number of steps of each [B]."""
     if rows < 0:
         raise ValueError(f"rows must not be negative; got {rows}")
@@ -50,11 +54,14 @@ def barrier(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Tensor:
 
 
 @functools.lru_cache(maxsize=16)  # asked for at every step, and always the same
-def build_barrier(forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype,
-                  device: torch.device) -> Tensor:
+def build_barrier(
+    forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     wrong = [token for token in forbidden if not 0 <= token < vocabulary]
     if wrong:
-        raise ValueError(f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {vocabulary - 1}")
+        raise ValueError(
+            f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {vocabulary - 1}"
+        )
     added = torch.zeros(size, dtype=dtype, device=device)
     added[vocabulary:] = -torch.inf
     if forbidden:
@@ -70,11 +77,15 @@ def log_probabilities(logits: Tensor) -> Tensor:
 def refuse_broken(broken: bool | Tensor, step: int) -> None:
     """Raises if a model's answer at this step is none: NaN would spread to every score."""
     if bool(broken):
-        raise ValueError(f"at step {step} the model gave logits that are NaN, +inf or nothing but -inf: "
-                         "its weights are probably damaged (a training that diverged?)")
+        raise ValueError(
+            f"at step {step} the model gave logits that are NaN, +inf or nothing but -inf: "
+            "its weights are probably damaged (a training that diverged?)"
+        )
 
 
 def impossible(row: int, step: int) -> ValueError:
     """What to raise where a row cannot go on."""
-    return ValueError(f"row {row}, step {step}: every token that may be produced has probability 0; "
-                      "check `forbidden` and the -inf among the model's logits")
+    return ValueError(
+        f"row {row}, step {step}: every token that may be produced has probability 0; "
+        "check `forbidden` and the -inf among the model's logits"
+    )

@@ -14,10 +14,21 @@ from ostinato.decoding.step import Hypothesis, StepFunction
 from ostinato.decoding.walk import walk
 
 
-def sample(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eos: int | None,
-           maximum_length: int | Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0,
-           generator: Generator | None = None, watch: Callable[[State], Tensor | None] | None = None,
-           forbidden: Sequence[int] = ()) -> list[Hypothesis]:
+def sample(
+    step: StepFunction,
+    state: State,
+    *,
+    rows: int,
+    bos: int | Tensor,
+    eos: int | None,
+    maximum_length: int | Tensor,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    generator: Generator | None = None,
+    watch: Callable[[State], Tensor | None] | None = None,
+    forbidden: Sequence[int] = (),
+) -> list[Hypothesis]:
     """As greedy(), but each token is drawn.
 
     temperature   divides the log-probabilities: below 1 sharper, above 1 flatter, 0 the likeliest token always
@@ -28,17 +39,36 @@ def sample(step: StepFunction, state: State, *, rows: int, bos: int | Tensor, eo
     The hypotheses' log-probabilities are the model's own, before all of these."""
     refuse_bad(temperature, top_k, top_p)
     if temperature == 0 or top_p == 0:
-        return greedy(step, state, rows=rows, bos=bos, eos=eos, maximum_length=maximum_length, watch=watch,
-                      forbidden=forbidden)
+        return greedy(
+            step,
+            state,
+            rows=rows,
+            bos=bos,
+            eos=eos,
+            maximum_length=maximum_length,
+            watch=watch,
+            forbidden=forbidden,
+        )
     device = "cpu" if generator is None else generator.device
 
     def drawn(scores: Tensor, present: Tensor) -> Tensor:
         # a number for every row, ended or not: so what is drawn does not depend on when ended rows are dropped
-        chance = torch.rand(rows, dtype=torch.float64, generator=generator, device=device).to(scores.device)
+        chance = torch.rand(rows, dtype=torch.float64, generator=generator, device=device).to(
+            scores.device
+        )
         return draw(scores.double() / temperature, chance[present], top_k=top_k, top_p=top_p)
 
-    return walk(step, state, drawn, rows=rows, bos=bos, eos=eos, maximum_length=maximum_length, watch=watch,
-                forbidden=forbidden)
+    return walk(
+        step,
+        state,
+        drawn,
+        rows=rows,
+        bos=bos,
+        eos=eos,
+        maximum_length=maximum_length,
+        watch=watch,
+        forbidden=forbidden,
+    )
 
 
 def refuse_bad(temperature: float, top_k: int, top_p: float) -> None:
@@ -59,7 +89,9 @@ def draw(scores: Tensor, chance: Tensor, *, top_k: int, top_p: float) -> Tensor:
     # the token with which the share is reached still belongs to the nucleus
     outside = probabilities.cumsum(-1) - probabilities >= top_p
     outside[:, 0] = False
-    return tokens.gather(1, invert(probabilities.masked_fill(outside, 0), chance).unsqueeze(1)).squeeze(1)
+    return tokens.gather(
+        1, invert(probabilities.masked_fill(outside, 0), chance).unsqueeze(1)
+    ).squeeze(1)
 
 
 def invert(probabilities: Tensor, chance: Tensor) -> Tensor:
@@ -67,5 +99,7 @@ def invert(probabilities: Tensor, chance: Tensor) -> Tensor:
     cumulative = probabilities.cumsum(-1)
     total = cumulative[:, -1:]
     found = torch.searchsorted(cumulative, chance.unsqueeze(1) * total, right=True)
-    last = (cumulative < total).sum(-1, keepdim=True)  # rounding may carry chance * total up to the total itself
+    last = (cumulative < total).sum(
+        -1, keepdim=True
+    )  # rounding may carry chance * total up to the total itself
     return torch.minimum(found, last).squeeze(1)

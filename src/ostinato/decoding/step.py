@@ -26,8 +26,17 @@ class DrawingStep(Protocol):
 
     def __call__(self, tokens: Tensor, state: State) -> tuple[Tensor, State]: ...
 
-    def draw(self, tokens: Tensor, state: State, chances: np.ndarray, *, temperature: float, top_k: int, top_p: float,
-             forbidden: Sequence[int]) -> tuple[np.ndarray | None, State]: ...  # fmt: skip
+    def draw(
+        self,
+        tokens: Tensor,
+        state: State,
+        chances: np.ndarray,
+        *,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        forbidden: Sequence[int],
+    ) -> tuple[np.ndarray | None, State]: ...
 
 
 class Hypothesis(NamedTuple):

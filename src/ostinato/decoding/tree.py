@@ -19,15 +19,22 @@ class Node(NamedTuple):
     finished: bool
 
 
-def search_tree(expansions: Iterable[Expansion], sentence: int = 0, *, eos: int | None) -> list[Node]:
+def search_tree(
+    expansions: Iterable[Expansion], sentence: int = 0, *, eos: int | None
+) -> list[Node]:
     """search_tree(search(step, state, rows=1, ...), eos=3) -> the nodes of one sentence's search, best first"""
     nodes: list[Node] = []
-    numbers: dict[int, int] = {}  # a place among the candidates of the step before -> the number of its node
+    numbers: dict[
+        int, int
+    ] = {}  # a place among the candidates of the step before -> the number of its node
     for step, expansion in enumerate(expansions):
         if sentence not in expansion.sentences.tolist():
             return nodes
         row = expansion.sentences.tolist().index(sentence)
-        columns = [part[row].tolist() for part in (expansion.parents, expansion.tokens, expansion.log_probabilities)]
+        columns = [
+            part[row].tolist()
+            for part in (expansion.parents, expansion.tokens, expansion.log_probabilities)
+        ]
         above, numbers = numbers, {}
         for slot, (parent, token, score) in enumerate(zip(*columns, strict=True)):
             if score == float("-inf"):

@@ -20,17 +20,33 @@ class Path(NamedTuple):
     score: float
 
 
-def viterbi(emissions: Tensor, lengths: Tensor, *, transitions: Tensor | None = None, start: Tensor | None = None,
-            end: Tensor | None = None) -> list[Path]:
+def viterbi(
+    emissions: Tensor,
+    lengths: Tensor,
+    *,
+    transitions: Tensor | None = None,
+    start: Tensor | None = None,
+    end: Tensor | None = None,
+) -> list[Path]:
     """viterbi(emissions [B, T, K], lengths [B], transitions=[K, K]) -> the best path of each row
 
     transitions[i, j] is the score of j after i; what is left out is zero, what is -inf is forbidden. Of equal paths the one
     with the lowest labels at its end wins. A row of length 0 has the empty path. ValueError for shapes that do not fit."""
-    return [paths[0] for paths in k_best(emissions, lengths, 1, transitions=transitions, start=start, end=end)]
+    return [
+        paths[0]
+        for paths in k_best(emissions, lengths, 1, transitions=transitions, start=start, end=end)
+    ]
 
 
-def k_best(emissions: Tensor, lengths: Tensor, k: int, *, transitions: Tensor | None = None, start: Tensor | None = None,
-           end: Tensor | None = None) -> list[list[Path]]:
+def k_best(
+    emissions: Tensor,
+    lengths: Tensor,
+    k: int,
+    *,
+    transitions: Tensor | None = None,
+    start: Tensor | None = None,
+    end: Tensor | None = None,
+) -> list[list[Path]]:
     """The k best different paths of each row, best first; fewer where there are fewer that are not forbidden, but one always."""
     transitions, start, end = checked(emissions, lengths, k, transitions, start, end)
     rows, steps, labels = emissions.shape
@@ -48,9 +64,17 @@ def k_best(emissions: Tensor, lengths: Tensor, k: int, *, transitions: Tensor | 
         now = inside[:, step, None, None]
         scores = torch.where(now, best + emissions[:, step].unsqueeze(1), scores)
         back.append(torch.where(now, came, stay))
-    total, last = (scores + end).view(rows, -1).topk(k, dim=1) if k > 1 else (scores + end).view(rows, -1).max(1, keepdim=True)
-    return [read_off(row, scores, length) for row, scores, length in
-            zip(trace_back(back, last, labels), total.tolist(), lengths.tolist(), strict=True)]
+    total, last = (
+        (scores + end).view(rows, -1).topk(k, dim=1)
+        if k > 1
+        else (scores + end).view(rows, -1).max(1, keepdim=True)
+    )
+    return [
+        read_off(row, scores, length)
+        for row, scores, length in zip(
+            trace_back(back, last, labels), total.tolist(), lengths.tolist(), strict=True
+        )
+    ]
 
 
 def trace_back(back: list[Tensor], last: Tensor, labels: int) -> list[list[list[int]]]:
@@ -64,7 +88,11 @@ def trace_back(back: list[Tensor], last: Tensor, labels: int) -> list[list[list[
 def read_off(paths: list[list[int]], scores: list[float], length: int) -> list[Path]:
     if not length:
         return [Path([], 0.0)]
-    found = [Path(labels[:length], score) for labels, score in zip(paths, scores, strict=True) if score != -torch.inf]
+    found = [
+        Path(labels[:length], score)
+        for labels, score in zip(paths, scores, strict=True)
+        if score != -torch.inf
+    ]
     return found or [Path(paths[0][:length], -torch.inf)]
 
 
@@ -73,12 +101,18 @@ def checked(emissions: Tensor, lengths: Tensor, k: int, *scores: Tensor | None) 
     if emissions.dim() != 3:
         raise ValueError(f"emissions must be [B, T, K]; got {list(emissions.shape)}")
     rows, steps, labels = emissions.shape
-    if lengths.shape != (rows,) or (rows and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps):
-        raise ValueError(f"lengths must be [{rows}], each from 0 to {steps}; got {lengths.tolist()}")
+    if lengths.shape != (rows,) or (
+        rows and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps
+    ):
+        raise ValueError(
+            f"lengths must be [{rows}], each from 0 to {steps}; got {lengths.tolist()}"
+        )
     if k < 1:
         raise ValueError(f"k must be 1 or more; got {k}")
     found = []
-    for name, given, shape in zip(("transitions", "start", "end"), scores, ([labels, labels], [labels], [labels]), strict=True):
+    for name, given, shape in zip(
+        ("transitions", "start", "end"), scores, ([labels, labels], [labels], [labels]), strict=True
+    ):
         if given is not None and list(given.shape) != shape:
             raise ValueError(f"{name} must be {shape}; got {list(given.shape)}")
         found.append(emissions.new_zeros(shape) if given is None else given.to(emissions))

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, select
-from ostinato.decoding.rows import barrier, first_tokens, impossible, log_probabilities, refuse_broken
+from ostinato.decoding.rows import (
+    barrier,
+    first_tokens,
+    impossible,
+    log_probabilities,
+    refuse_broken,
+)
 from ostinato.decoding.step import Hypothesis, StepFunction
 
 # (log-probabilities [N, V], -inf where forbidden; which of the B rows they are of [N]) -> the tokens to go on with [N]
@@ -27,9 +33,18 @@ class Column(NamedTuple):
 
 
 @torch.no_grad()
-def walk(step: StepFunction, state: State, choose: Choose, *, rows: int, bos: int | Tensor, eos: int | None,
-         maximum_length: int | Tensor, watch: Callable[[State], Tensor | None] | None = None,
-         forbidden: Sequence[int] = ()) -> list[Hypothesis]:
+def walk(
+    step: StepFunction,
+    state: State,
+    choose: Choose,
+    *,
+    rows: int,
+    bos: int | Tensor,
+    eos: int | None,
+    maximum_length: int | Tensor,
+    watch: Callable[[State], Tensor | None] | None = None,
+    forbidden: Sequence[int] = (),
+) -> list[Hypothesis]:
     """Steps all rows until <eos> or their maximum length, taking what `choose` picks."""
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     total = torch.zeros(rows, dtype=torch.float64, device=tokens.device)
@@ -38,7 +53,12 @@ def walk(step: StepFunction, state: State, choose: Choose, *, rows: int, bos: in
     while bool(going.any()):
         if float(going.float().mean()) < SPARSE:
             kept = going.nonzero()[:, 0]
-            state, tokens, present, going = select(state, kept), tokens[kept], present[kept], going[kept]
+            state, tokens, present, going = (
+                select(state, kept),
+                tokens[kept],
+                present[kept],
+                going[kept],
+            )
         logits, state = step(tokens, state)
         scores = log_probabilities(logits) + barrier(forbidden, logits, size=logits.shape[1])
         tokens = choose(scores, present)
@@ -65,12 +85,18 @@ def gather(columns: list[Column], total: list[float], finished: list[bool]) -> l
     sequences: list[list[int]] = [[] for _ in total]
     watched: list[list[Tensor]] = [[] for _ in total]
     for column in columns:
-        for place, (row, token) in enumerate(zip(column.rows.tolist(), column.tokens.tolist(), strict=True)):
+        for place, (row, token) in enumerate(
+            zip(column.rows.tolist(), column.tokens.tolist(), strict=True)
+        ):
             sequences[row].append(token)
             if column.watched is not None:
                 watched[row].append(column.watched[place])
-    return [Hypothesis(tokens[: len(tokens) - ended], score, ended, stack(seen[: len(tokens) - ended], columns))
-            for tokens, score, ended, seen in zip(sequences, total, finished, watched, strict=True)]
+    return [
+        Hypothesis(
+            tokens[: len(tokens) - ended], score, ended, stack(seen[: len(tokens) - ended], columns)
+        )
+        for tokens, score, ended, seen in zip(sequences, total, finished, watched, strict=True)
+    ]
 
 
 def stack(seen: list[Tensor], columns: list[Column]) -> Tensor | None:

@@ -28,8 +28,17 @@ class Pieces(NamedTuple):
     ends: np.ndarray
 
 
-def likely_words(step: StepFunction, logits: Tensor, state: State, pieces: Pieces, *, count: int, prefix: str = "", width: int = 0,
-                 longest: int = 30) -> list[tuple[str, float]]:  # fmt: skip
+def likely_words(
+    step: StepFunction,
+    logits: Tensor,
+    state: State,
+    pieces: Pieces,
+    *,
+    count: int,
+    prefix: str = "",
+    width: int = 0,
+    longest: int = 30,
+) -> list[tuple[str, float]]:
     """likely_words(model.step, logits [1, V], state, pieces, count=3, prefix="th") -> [("the", 0.41), ("this", 0.1), ("that", 0.08)]
 
     The probability of a word is that of its tokens, times that of its being over; words spelled in several ways have the sum
@@ -40,7 +49,9 @@ def likely_words(step: StepFunction, logits: Tensor, state: State, pieces: Piece
         allowed = pieces.starts if length == 0 else pieces.inside
         spread = logits.double().log_softmax(-1).cpu().numpy()
         if length and pieces.inside.any():
-            finish(words, texts, scores + np.logaddexp.reduce(spread[:, pieces.ends], axis=1), prefix)
+            finish(
+                words, texts, scores + np.logaddexp.reduce(spread[:, pieces.ends], axis=1), prefix
+            )
         total = np.where(allowed, spread + scores[:, None], -np.inf)
         for row, text in enumerate(texts):
             if len(text) < len(prefix):
@@ -52,12 +63,17 @@ def likely_words(step: StepFunction, logits: Tensor, state: State, pieces: Piece
         if not len(best):
             break
         parents, tokens = np.divmod(best, total.shape[1])
-        texts, scores = [texts[row] + pieces.texts[token] for row, token in zip(parents, tokens, strict=True)], total.flat[best]
+        texts, scores = (
+            [texts[row] + pieces.texts[token] for row, token in zip(parents, tokens, strict=True)],
+            total.flat[best],
+        )
         if not pieces.inside.any():
             finish(words, texts, scores, prefix)
             break
         device = logits.device
-        logits, state = step(torch.from_numpy(tokens).to(device), select(state, torch.from_numpy(parents).to(device)))
+        logits, state = step(
+            torch.from_numpy(tokens).to(device), select(state, torch.from_numpy(parents).to(device))
+        )
     return sorted(words.items(), key=lambda item: (-item[1], item[0]))[:count]
 
 

@@ -41,12 +41,22 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
                 continue
             shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
             numbers = (values.mean(), values.std(correction=0), shut, wide)
-            rows.append(Summary(*divmod(place, trace.directions), name, *(float(number) for number in numbers)))
+            rows.append(
+                Summary(
+                    *divmod(place, trace.directions), name, *(float(number) for number in numbers)
+                )
+            )
     return rows
 
 
 def draw(
-    trace: Trace, path: str | Path, *, row: int = 0, layer: int = 0, direction: int = 0, labels: list[str] | None = None
+    trace: Trace,
+    path: str | Path,
+    *,
+    row: int = 0,
+    layer: int = 0,
+    direction: int = 0,
+    labels: list[str] | None = None,
 ) -> None:
     """A picture of one sequence: a panel for each gate and state, units downwards, steps across; `labels` name steps."""
     from matplotlib.figure import Figure
@@ -54,13 +64,19 @@ def draw(
     named = trace.layer(layer, direction)
     steps = len(labels) if labels else next(iter(named.values())).shape[1]
     figure = Figure(figsize=(max(6.0, 0.25 * steps), 1.8 * len(named)), layout="constrained")
-    for axes, (name, values) in zip(figure.subplots(len(named), squeeze=False)[:, 0], named.items(), strict=True):
+    for axes, (name, values) in zip(
+        figure.subplots(len(named), squeeze=False)[:, 0], named.items(), strict=True
+    ):
         values = values[row, :steps].detach().float().T.cpu()
         signed = bool((values < 0).any())
         image = axes.imshow(
-            values.numpy(), aspect="auto", interpolation="nearest",
-            cmap="RdBu_r" if signed else "viridis", vmin=-1 if signed else 0, vmax=1,
-        )  # fmt: skip
+            values.numpy(),
+            aspect="auto",
+            interpolation="nearest",
+            cmap="RdBu_r" if signed else "viridis",
+            vmin=-1 if signed else 0,
+            vmax=1,
+        )
         figure.colorbar(image, ax=axes)
         axes.set_ylabel(name)
         axes.set_xticks(range(steps) if labels else [], labels or [], rotation=90 if labels else 0)

@@ -29,7 +29,9 @@ class Call(NamedTuple):
     states: list[State]
 
 
-def calls(recurrent: Recurrent, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, list[Call]]:
+def calls(
+    recurrent: Recurrent, x: Tensor, lengths: Tensor | None = None
+) -> tuple[Tensor, list[Call]]:
     """(outputs, one Call for each layer and direction), by the reference, with the graph."""
     seen = []
 
@@ -52,7 +54,9 @@ def call_of(recurrent: Recurrent, x: Tensor, layer: int, direction: int) -> Call
             f"got {layer} and {direction}"
         )
     if recurrent.training and any(recurrent.inside["zoneout"]):
-        raise ValueError("recurrent must be in evaluation mode: with zoneout each training step is drawn anew")
+        raise ValueError(
+            "recurrent must be in evaluation mode: with zoneout each training step is drawn anew"
+        )
     with torch.no_grad():
         _, seen = calls(recurrent, x[None])
     return seen[layer * recurrent.directions + direction]
@@ -60,14 +64,18 @@ def call_of(recurrent: Recurrent, x: Tensor, layer: int, direction: int) -> Call
 
 def check_steps(step: int, earlier: int, last: int) -> None:
     if not 0 <= earlier <= step <= last:
-        raise ValueError(f"steps must be 0 <= earlier <= step <= {last}; got earlier={earlier}, step={step}")
+        raise ValueError(
+            f"steps must be 0 <= earlier <= step <= {last}; got earlier={earlier}, step={step}"
+        )
 
 
 def flat(state: State) -> Tensor:
     return torch.cat(list(state), dim=-1)
 
 
-def step_jacobians(recurrent: Recurrent, x: Tensor, *, layer: int = 0, direction: int = 0) -> Tensor:
+def step_jacobians(
+    recurrent: Recurrent, x: Tensor, *, layer: int = 0, direction: int = 0
+) -> Tensor:
     """dS_t/dS_{t-1} for t = 1 to T: [T, S, S], where S is the width of all parts of the state together."""
     cell, inputs, states = call_of(recurrent, x, layer, direction)
     sizes = list(cell.sizes)
@@ -100,19 +108,34 @@ def block(jacobian: Tensor, cell: Cell, of: str, by: str) -> Tensor:
 
 
 def jacobian(
-    recurrent: Recurrent, x: Tensor, *, step: int, earlier: int, of: str | None = None, by: str | None = None,
-    layer: int = 0, direction: int = 0,
-) -> Tensor:  # fmt: skip
+    recurrent: Recurrent,
+    x: Tensor,
+    *,
+    step: int,
+    earlier: int,
+    of: str | None = None,
+    by: str | None = None,
+    layer: int = 0,
+    direction: int = 0,
+) -> Tensor:
     """dh_t/dh_k for t = `step` and k = `earlier`: [size of `of`, size of `by`], through this layer's own recurrence.
 
     `of` and `by` name parts of the state, the output unless given; the other parts at step k are held fixed."""
     cell = recurrent.cells[layer * recurrent.directions + direction]
-    whole = whole_jacobian(step_jacobians(recurrent, x, layer=layer, direction=direction), step, earlier)
+    whole = whole_jacobian(
+        step_jacobians(recurrent, x, layer=layer, direction=direction), step, earlier
+    )
     return block(whole, cell, of or cell.part_names[0], by or cell.part_names[0])
 
 
 def bptt_terms(
-    recurrent: Recurrent, x: Tensor, loss: Callable[[Tensor], Tensor], *, step: int, layer: int = 0, direction: int = 0
+    recurrent: Recurrent,
+    x: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    step: int,
+    layer: int = 0,
+    direction: int = 0,
 ) -> dict[str, Tensor]:
     """The terms of dL_t/dW = sum over k <= t of dL_t/dh_t dh_t/dh_k dh_k/dW, where dh_k/dW holds h_{k-1} fixed.
 
@@ -146,7 +169,9 @@ def gradient_norms(
     x [B, T, D]; `loss` takes the outputs [B, T, output_size] to a number. For each layer and direction, in the order
     of the state: {part: [B, T]}, in the order the steps were taken."""
     with torch.enable_grad():
-        x = x.detach().requires_grad_()  # so that there is a graph even where all weights are frozen
+        x = (
+            x.detach().requires_grad_()
+        )  # so that there is a graph even where all weights are frozen
         outputs, seen = calls(recurrent, x, lengths)
         total = loss(outputs)
     wanted = [part for call in seen for state in call.states[1:] for part in state]
@@ -155,7 +180,12 @@ def gradient_norms(
     for cell, _, states in seen:
         steps_of_parts = [[next(found).norm(dim=-1) for _ in state] for state in states[1:]]
         columns = zip(*steps_of_parts, strict=True)
-        norms.append({name: torch.stack(part, dim=1) for name, part in zip(cell.part_names, columns, strict=True)})
+        norms.append(
+            {
+                name: torch.stack(part, dim=1)
+                for name, part in zip(cell.part_names, columns, strict=True)
+            }
+        )
     return norms
 
 
@@ -185,7 +215,9 @@ class Memory(NamedTuple):
     exact: Tensor
 
 
-def memory(recurrent: Recurrent, x: Tensor, *, step: int, earlier: int, layer: int = 0, direction: int = 0) -> Memory:
+def memory(
+    recurrent: Recurrent, x: Tensor, *, step: int, earlier: int, layer: int = 0, direction: int = 0
+) -> Memory:
     """dc_t/dc_k beside the product of f_j over j = k + 1 to t, which is what is left of it when the gates are taken
     as given; the difference goes through h. Source: Hochreiter and Schmidhuber, 1997; Gers et al., 2000.
 
@@ -193,12 +225,21 @@ def memory(recurrent: Recurrent, x: Tensor, *, step: int, earlier: int, layer: i
     cell = recurrent.cells[layer * recurrent.directions + direction]
     trace = recurrent.trace(x[None])
     if "forget" not in trace.names(layer) or "cell" not in cell.part_names:
-        raise ValueError(f"recurrent must have a forget gate and a memory cell; {type(cell).__name__} has none")
+        raise ValueError(
+            f"recurrent must have a forget gate and a memory cell; {type(cell).__name__} has none"
+        )
     forget = trace.get("forget", layer=layer, direction=direction)[0].detach()
     if direction:
         forget = forget.flip(0)
     exact = jacobian(
-        recurrent, x, step=step, earlier=earlier, of="cell", by="cell", layer=layer, direction=direction
+        recurrent,
+        x,
+        step=step,
+        earlier=earlier,
+        of="cell",
+        by="cell",
+        layer=layer,
+        direction=direction,
     )
     return Memory(forget[earlier:step].prod(dim=0), exact)
 
@@ -212,7 +253,11 @@ def draw(norms: list[dict[str, Tensor]], path: str | Path, *, row: int = 0) -> N
     for place, parts in enumerate(norms):
         for name, values in parts.items():
             values = values[row].detach().double().cpu()
-            axes.plot(range(1, len(values) + 1), values.clamp(min=1e-300).numpy(), label=f"{place}: {name}")
+            axes.plot(
+                range(1, len(values) + 1),
+                values.clamp(min=1e-300).numpy(),
+                label=f"{place}: {name}",
+            )
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("norm of the loss's gradient")

@@ -1,11 +1,11 @@
 """Does padding change an answer? Does it matter how a batch is cut? Asked of any trained network.
 
-    print(verify(recurrent, x, lengths))
+print(verify(recurrent, x, lengths))
 
-        check                        deviation   allowed
-        batch = one by one             1.2e-07   1.0e-05   yes
-        padding on the right           0.0e+00   1.0e-05   yes
-        ..."""
+    check                        deviation   allowed
+    batch = one by one             1.2e-07   1.0e-05   yes
+    padding on the right           0.0e+00   1.0e-05   yes
+    ..."""
 
 from __future__ import annotations
 
@@ -60,11 +60,15 @@ class Report:
                 lines.append(f"{check.name:<28} {'-':>9}   {'-':>7}   {check.reason}")
             else:
                 verdict = "yes" if check.passed else "NO"
-                lines.append(f"{check.name:<28} {check.deviation:9.1e}   {check.allowed:7.1e}   {verdict}")
+                lines.append(
+                    f"{check.name:<28} {check.deviation:9.1e}   {check.allowed:7.1e}   {verdict}"
+                )
         return "\n".join(lines)
 
 
-def verify(run: Run, x: Tensor, lengths: Tensor | None = None, *, allowed: float | None = None) -> Report:
+def verify(
+    run: Run, x: Tensor, lengths: Tensor | None = None, *, allowed: float | None = None
+) -> Report:
     """Check the laws of padding, order, chunks, kernels, saving and loading on these inputs.
 
     run      a `Recurrent`, or any module or function (x, lengths, state) -> (outputs [B, T, ...], state)
@@ -73,7 +77,9 @@ def verify(run: Run, x: Tensor, lengths: Tensor | None = None, *, allowed: float
 
     A module is checked in evaluation mode and left in the mode it came in. Raises ValueError for an empty batch."""
     if x.dim() < 2 or 0 in x.shape[:2]:
-        raise ValueError(f"x must be [B, T, ...] of at least one row and one step; got {list(x.shape)}")
+        raise ValueError(
+            f"x must be [B, T, ...] of at least one row and one step; got {list(x.shape)}"
+        )
     full = torch.full((len(x),), x.shape[1])
     lengths = full if lengths is None else torch.as_tensor(lengths)
     with evaluating(run), torch.no_grad():
@@ -83,14 +89,20 @@ def verify(run: Run, x: Tensor, lengths: Tensor | None = None, *, allowed: float
         for name, check in CHECKS.items():
             with torch.enable_grad() if check is gradients else torch.no_grad():
                 found = check(run, x, lengths)
-            checks.append(Check(name, *((None, limit, found) if isinstance(found, str) else (found, limit))))
+            checks.append(
+                Check(name, *((None, limit, found) if isinstance(found, str) else (found, limit)))
+            )
     return Report(tuple(checks))
 
 
 @contextmanager
 def evaluating(run: Run) -> Iterator[None]:
     """A module in evaluation mode, each of its parts back in its own mode afterwards."""
-    modes = [(module, module.training) for module in run.modules()] if isinstance(run, nn.Module) else []
+    modes = (
+        [(module, module.training) for module in run.modules()]
+        if isinstance(run, nn.Module)
+        else []
+    )
     for module, _ in modes:
         module.training = False
     try:
@@ -104,7 +116,9 @@ def leaves(state: State) -> list[Tensor]:
     """The tensors of a state, in order; leaves that are no tensors are passed over."""
     if isinstance(state, Tensor):
         return [state]
-    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple | list) else []
+    return (
+        [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple | list) else []
+    )
 
 
 def apart(first: list[Tensor], second: list[Tensor]) -> float:
@@ -144,12 +158,17 @@ def one_by_one(run: Run, x: Tensor, lengths: Tensor) -> float:
 
 def padded(x: Tensor, steps: int) -> Tensor:
     """More steps on the right, filled with x's own values: padding that would be noticed."""
-    return torch.cat([x, x.flip(1).repeat_interleave(-(-steps // x.shape[1]), dim=1)[:, :steps]], dim=1)
+    return torch.cat(
+        [x, x.flip(1).repeat_interleave(-(-steps // x.shape[1]), dim=1)[:, :steps]], dim=1
+    )
 
 
 def on_the_right(run: Run, x: Tensor, lengths: Tensor) -> float:
     expected = all_of(run(x, lengths, None), lengths)
-    return max(apart(all_of(run(padded(x, more), lengths, None), lengths), expected) for more in (1, 7, x.shape[1]))
+    return max(
+        apart(all_of(run(padded(x, more), lengths, None), lengths), expected)
+        for more in (1, 7, x.shape[1])
+    )
 
 
 def on_the_left(run: Run, x: Tensor, lengths: Tensor) -> float | str:
@@ -158,7 +177,12 @@ def on_the_left(run: Run, x: Tensor, lengths: Tensor) -> float | str:
     outputs, state = run(x, lengths, None)
     mask = torch.arange(x.shape[1]) < lengths[:, None]
     more = padded(x, 3)
-    moved = torch.stack([row.roll(more.shape[1] - int(length), 0) for row, length in zip(more, lengths, strict=True)])
+    moved = torch.stack(
+        [
+            row.roll(more.shape[1] - int(length), 0)
+            for row, length in zip(more, lengths, strict=True)
+        ]
+    )
     mask = torch.cat([mask, torch.zeros(len(x), 3, dtype=torch.bool)], dim=1).flip(1)
     left, last = run(moved, mask, None)
     left = [row[row.shape[0] - int(length) :] for row, length in zip(left, lengths, strict=True)]
@@ -174,7 +198,9 @@ def in_any_order(run: Run, x: Tensor, lengths: Tensor) -> float:
 
 
 def in_chunks(run: Run, x: Tensor, lengths: Tensor) -> float | str:
-    if isinstance(run, nn.Module) and any(getattr(module, "bidirectional", False) for module in run.modules()):
+    if isinstance(run, nn.Module) and any(
+        getattr(module, "bidirectional", False) for module in run.modules()
+    ):
         return "a backward direction needs the whole sequence"
     expected = all_of(run(x, lengths, None), lengths)
     worst = 0.0
@@ -194,12 +220,20 @@ def by_reference(run: Run, x: Tensor, lengths: Tensor) -> float:
 
 
 def gradients(run: Run, x: Tensor, lengths: Tensor) -> float | str:
-    weights = [weight for weight in run.parameters() if weight.requires_grad] if isinstance(run, nn.Module) else []
+    weights = (
+        [weight for weight in run.parameters() if weight.requires_grad]
+        if isinstance(run, nn.Module)
+        else []
+    )
     if not weights:
         return "nothing here is trained"
 
     def of(inputs: Tensor) -> list[Tensor]:
-        loss = sum(row.float().square().mean() for row in real_part(run(inputs, lengths, None)[0], lengths) if len(row))
+        loss = sum(
+            row.float().square().mean()
+            for row in real_part(run(inputs, lengths, None)[0], lengths)
+            if len(row)
+        )
         if not isinstance(loss, Tensor):
             return []
         return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
@@ -213,7 +247,9 @@ def after_loading(run: Run, x: Tensor, lengths: Tensor) -> float | str:
     import safetensors.torch
 
     other = copy.deepcopy(run)
-    stored = safetensors.torch.save({name: value.clone() for name, value in run.state_dict().items()})
+    stored = safetensors.torch.save(
+        {name: value.clone() for name, value in run.state_dict().items()}
+    )
     for value in other.state_dict().values():
         value.zero_()
     other.load_state_dict(safetensors.torch.load(stored))

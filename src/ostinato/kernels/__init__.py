@@ -7,4 +7,14 @@ from ostinato.kernels.lookup import find, find_both, one_step, status, usable
 from ostinato.kernels.streaming import weights_as
 from ostinato.kernels.switch import disabled
 
-__all__ = ["disabled", "find", "find_both", "linear", "linear_cross_entropy", "one_step", "status", "usable", "weights_as"]
+__all__ = [
+    "disabled",
+    "find",
+    "find_both",
+    "linear",
+    "linear_cross_entropy",
+    "one_step",
+    "status",
+    "usable",
+    "weights_as",
+]

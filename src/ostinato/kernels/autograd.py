@@ -17,7 +17,9 @@ from ostinato.kernels.recurrence import Direction, Drops, Weights
 
 # reference(x, state) -> (outputs, state): the same call by the reference loop, for second derivatives
 Reference = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]
-FIXED = 8  # tensors before a formula's own: x, h0, c0, from_input, from_hidden, two biases, to_output
+FIXED = (
+    8  # tensors before a formula's own: x, h0, c0, from_input, from_hidden, two biases, to_output
+)
 
 
 class Plan(NamedTuple):
@@ -35,7 +37,9 @@ def flat(x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> list[Tensor 
     return [x, state[0], state[1] if len(state) > 1 else None, *weights[:5], *weights.own]
 
 
-def direction_of(plan: Plan, tensors: Sequence[Tensor | None], arrangement: Arrangement | None = None) -> Direction:
+def direction_of(
+    plan: Plan, tensors: Sequence[Tensor | None], arrangement: Arrangement | None = None
+) -> Direction:
     x, h0, c0, *weights = tensors
     state = (h0,) if c0 is None else (h0, c0)
     if arrangement is None:
@@ -56,7 +60,9 @@ class Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx, plans, *tensors):
         formula = FORMULAS[plans[0].name]
-        directions = [direction_of(*each) for each in zip(plans, in_parts(tensors, len(plans)), strict=True)]
+        directions = [
+            direction_of(*each) for each in zip(plans, in_parts(tensors, len(plans)), strict=True)
+        ]
         outputs, last, kept = recurrence.forward(formula, directions, training=True)
         ctx.save_for_backward(*tensors)
         ctx.formula, ctx.plans, ctx.kept = formula, plans, kept
@@ -66,25 +72,33 @@ class Run(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d_outputs, *d_last):
-        if torch.is_grad_enabled():  # create_graph=True: the caller will differentiate these gradients
+        if (
+            torch.is_grad_enabled()
+        ):  # create_graph=True: the caller will differentiate these gradients
             return None, *by_reference(ctx, (d_outputs, *d_last))
         plans, formula = ctx.plans, ctx.formula
         tensors = in_parts(ctx.saved_tensors, len(plans))
-        directions = [direction_of(*each) for each in zip(plans, tensors, ctx.arrangements, strict=True)]
+        directions = [
+            direction_of(*each) for each in zip(plans, tensors, ctx.arrangements, strict=True)
+        ]
         kept, ctx.kept = ctx.kept, None
         if kept is None:
             kept = recurrence.forward(formula, directions, training=True)[2]
         wanted = [needed(part) for part in in_parts(ctx.needs_input_grad[1:], len(plans))]
         incoming = arriving(d_outputs, d_last, directions)
         found = gradients.backward(formula, directions, kept, incoming, wanted, overwrite=True)
-        return None, *(part for each in found for part in (*each[:FIXED], *own_or_none(each.own, tensors[0])))
+        return None, *(
+            part for each in found for part in (*each[:FIXED], *own_or_none(each.own, tensors[0]))
+        )
 
 
 def needed(flags: Sequence[bool]) -> Gradients:
     return Gradients(*flags[:FIXED], own=tuple(flags[FIXED:]))
 
 
-def own_or_none(own: tuple[Tensor, ...], tensors: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+def own_or_none(
+    own: tuple[Tensor, ...], tensors: Sequence[Tensor | None]
+) -> tuple[Tensor | None, ...]:
     return own or (None,) * (len(tensors) - FIXED)
 
 
@@ -105,14 +119,20 @@ def arriving(
 
 def by_reference(ctx, d_results) -> list[Tensor | None]:
     """The same gradients with a graph of their own."""
-    warnings.warn("second derivatives are computed by the reference loop, not by a kernel", stacklevel=2)
+    warnings.warn(
+        "second derivatives are computed by the reference loop, not by a kernel", stacklevel=2
+    )
     inputs, outputs, last = ctx.saved_tensors, [], []
     for plan, (x, h0, c0, *_) in zip(ctx.plans, in_parts(inputs, len(ctx.plans)), strict=True):
         output, state = plan.reference(x, (h0,) if c0 is None else (h0, c0))
         outputs.append(output)
         last += state
     results = [torch.cat(outputs, dim=-1), *last]
-    pairs = [(y, dy) for y, dy in zip(results, d_results, strict=True) if dy is not None and y.requires_grad]
+    pairs = [
+        (y, dy)
+        for y, dy in zip(results, d_results, strict=True)
+        if dy is not None and y.requires_grad
+    ]
     wanted = [i for i, needed in enumerate(ctx.needs_input_grad[1:]) if needed]
     found = torch.autograd.grad(
         [y for y, _ in pairs],

@@ -18,13 +18,17 @@ def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
         return False
     rows, steps, labels = emissions.shape
     fits = [part.shape for part in potentials] == [(labels,), (labels, labels), (labels,)]
-    if not fits or not (lengths.is_cpu and lengths.dtype == torch.int64 and lengths.shape == (rows,)):
+    if not fits or not (
+        lengths.is_cpu and lengths.dtype == torch.int64 and lengths.shape == (rows,)
+    ):
         return False
     shortest, longest = (int(bound) for bound in lengths.aminmax())
     return shortest >= 0 and longest <= steps
 
 
-def log_likelihood(emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials) -> Tensor:
+def log_likelihood(
+    emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials
+) -> Tensor:
     """log p(labels | emissions) [B]. IndexError where a label is none."""
     return Chain.apply(emissions, lengths.contiguous(), labels.contiguous(), *potentials)
 
@@ -64,4 +68,6 @@ class Chain(torch.autograd.Function):
 
 def run(function, emissions: Tensor, *tensors: Tensor | None) -> bool:
     """`Chain` of native/sequence_call.h."""
-    return function(native.chosen, torch.get_num_threads(), *emissions.shape, *map(address, tensors))
+    return function(
+        native.chosen, torch.get_num_threads(), *emissions.shape, *map(address, tensors)
+    )

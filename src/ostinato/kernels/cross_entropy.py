@@ -47,7 +47,9 @@ def linear_cross_entropy(
             f"hidden must be [N, H] and weight [V, H]; got {tuple(hidden.shape)} and {tuple(weight.shape)}"
         )
     if targets.shape != hidden.shape[:1]:
-        raise ValueError(f"targets must be [N] = [{hidden.shape[0]}], one a row of hidden; got {tuple(targets.shape)}")
+        raise ValueError(
+            f"targets must be [N] = [{hidden.shape[0]}], one a row of hidden; got {tuple(targets.shape)}"
+        )
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing must lie in 0..1; got {label_smoothing}")
     if precision not in PRECISIONS:
@@ -57,7 +59,9 @@ def linear_cross_entropy(
         dtype = torch.get_autocast_dtype(device)
         hidden, weight = hidden.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    return LinearCrossEntropy.apply(hidden, weight, bias, targets, float(label_smoothing), precision)
+    return LinearCrossEntropy.apply(
+        hidden, weight, bias, targets, float(label_smoothing), precision
+    )
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -78,13 +82,20 @@ class LinearCrossEntropy(torch.autograd.Function):
         ctx.gradients = None
         if found is None:
             _, found = loss_and_gradients(*inputs, *ctx.settings)
-        return *(
-            None if gradient is None else gradient.mul_(scale).to(tensor.dtype)
-            for gradient, tensor in zip(found, inputs[:3], strict=True)
-        ), None, None, None  # fmt: skip
+        return (
+            *(
+                None if gradient is None else gradient.mul_(scale).to(tensor.dtype)
+                for gradient, tensor in zip(found, inputs[:3], strict=True)
+            ),
+            None,
+            None,
+            None,
+        )
 
 
-def loss_and_gradients(hidden, weight, bias, targets, smoothing, precision, wanted) -> tuple[Tensor, list[Tensor | None]]:
+def loss_and_gradients(
+    hidden, weight, bias, targets, smoothing, precision, wanted
+) -> tuple[Tensor, list[Tensor | None]]:
     """(the loss, its gradients for hidden, weight and bias: None where not `wanted`)"""
     count, kept = len(targets), (targets != IGNORED).nonzero()[:, 0]
     some = len(kept) < count  # padding is left out, not multiplied by zero
@@ -92,7 +103,9 @@ def loss_and_gradients(hidden, weight, bias, targets, smoothing, precision, want
         hidden, targets = hidden.index_select(0, kept), targets.index_select(0, kept)
     wide = torch.promote_types(hidden.dtype, torch.float32)
     total = torch.zeros((), dtype=wide, device=hidden.device)
-    new_weight = weight.new_empty if len(hidden) else weight.new_zeros  # the first piece writes, the others add
+    new_weight = (
+        weight.new_empty if len(hidden) else weight.new_zeros
+    )  # the first piece writes, the others add
     gradients = [
         hidden.new_empty(hidden.shape) if wanted[0] else None,
         new_weight(weight.shape, dtype=wide) if wanted[1] else None,
@@ -107,11 +120,15 @@ def loss_and_gradients(hidden, weight, bias, targets, smoothing, precision, want
         piece = slice(len(hidden) * i // number, len(hidden) * (i + 1) // number)
         total += one_piece(hidden[piece], weight, bias, targets[piece], smoothing, gradients, piece)
     if some and gradients[0] is not None:
-        gradients[0] = gradients[0].new_zeros(count, hidden.shape[1]).index_copy_(0, kept, gradients[0])
+        gradients[0] = (
+            gradients[0].new_zeros(count, hidden.shape[1]).index_copy_(0, kept, gradients[0])
+        )
     return total, gradients
 
 
-def pieces(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, precision: str) -> Callable[..., Tensor]:
+def pieces(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, precision: str
+) -> Callable[..., Tensor]:
     """What computes a piece, in the way that is quickest for such tensors."""
     with_kernels = why_not(hidden, weight, bias, targets) is None
     if precision == "bfloat16" and hidden.dtype == torch.float32:
@@ -136,7 +153,9 @@ def torch_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: b
 
 def native_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: bool) -> Tensor:
     """The same by the native kernel, for contiguous float32 on the CPU."""
-    return native.cross_entropies(logits, targets.contiguous(), torch.tensor([smoothing]), gradient=gradient).sum()
+    return native.cross_entropies(
+        logits, targets.contiguous(), torch.tensor([smoothing]), gradient=gradient
+    ).sum()
 
 
 def put(found: Tensor, into: Tensor, *, add: bool) -> None:
@@ -152,7 +171,9 @@ def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Te
     logits = linear(hidden, weight, bias)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     for_hidden, for_weight, for_bias = gradients
-    loss = torch_loss(wide, targets, smoothing, gradient=any(gradient is not None for gradient in gradients))
+    loss = torch_loss(
+        wide, targets, smoothing, gradient=any(gradient is not None for gradient in gradients)
+    )
     narrow = wide.to(logits.dtype)
     if for_hidden is not None:
         torch.mm(narrow, weight, out=for_hidden[rows])
@@ -181,7 +202,9 @@ class NarrowPieces:
 
     def __init__(self, weight: Tensor, loss: Callable[..., Tensor]):
         self.weight, self.loss = weight.bfloat16(), loss
-        self.logits = self.wide = self.for_weight = None  # used again, as fresh memory costs more than what is done in it
+        self.logits = self.wide = self.for_weight = (
+            None  # used again, as fresh memory costs more than what is done in it
+        )
 
     def __call__(self, hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
         hidden = hidden.bfloat16()
@@ -190,7 +213,9 @@ class NarrowPieces:
         if bias is not None:
             logits += bias
         for_hidden, for_weight, for_bias = gradients
-        loss = self.loss(logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients))
+        loss = self.loss(
+            logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients)
+        )
         narrow.copy_(logits)
         if for_hidden is not None:
             for_hidden[rows] = narrow @ self.weight
@@ -224,12 +249,22 @@ class NativePieces:
             own = None if self.bias is None else self.bias[words]
             native.product(hidden, self.weight[words], logits[:, words], own, form="a bT")
         for_hidden, for_weight, for_bias = gradients
-        loss = native_loss(logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients))
+        loss = native_loss(
+            logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients)
+        )
         for words in self.blocks:
             if for_hidden is not None:
-                native.product(logits[:, words], self.weight[words], for_hidden[rows], form="a b", add=words.start > 0)
+                native.product(
+                    logits[:, words],
+                    self.weight[words],
+                    for_hidden[rows],
+                    form="a b",
+                    add=words.start > 0,
+                )
             if for_weight is not None:
-                native.product(logits[:, words], hidden, for_weight[words], form="aT b", add=rows.start > 0)
+                native.product(
+                    logits[:, words], hidden, for_weight[words], form="aT b", add=rows.start > 0
+                )
         if for_bias is not None:
             for_bias += logits.sum(0)
         return loss

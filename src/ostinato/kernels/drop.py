@@ -28,7 +28,16 @@ class Dropped(torch.autograd.Function):
         out = torch.empty_like(x)
         (scale,) = struct.unpack("q", struct.pack("d", 1 / (1 - rate)))
         limit = min(round(rate * 2**32), 2**32 - 1)
-        _native.drop(native.chosen, torch.get_num_threads(), x.numel(), seed, limit, scale, address(x), address(out))
+        _native.drop(
+            native.chosen,
+            torch.get_num_threads(),
+            x.numel(),
+            seed,
+            limit,
+            scale,
+            address(x),
+            address(out),
+        )
         return out
 
     @staticmethod

@@ -62,14 +62,27 @@ ALL = [
     lstm("lstm-peephole", 5, own=PEEPHOLES),
     lstm("lstm-peephole-projected", 6, middle=5, own=PEEPHOLES),
     Formula("gru", gates=3, width=4, products=(Product(0, 2, 0), Product(2, 1, 3)), inner=True),
-    Formula("gru-reset-before", gates=3, width=4, products=(Product(0, 2, 0), Product(2, 1, 2, seen=3))),
     Formula(
-        "lstm-layer-norm", gates=4, width=9, products=(Product(0, 4, 4),), memory=True, norms=10, given=True,
+        "gru-reset-before", gates=3, width=4, products=(Product(0, 2, 0), Product(2, 1, 2, seen=3))
+    ),
+    Formula(
+        "lstm-layer-norm",
+        gates=4,
+        width=9,
+        products=(Product(0, 4, 4),),
+        memory=True,
+        norms=10,
+        given=True,
         own=(*NORMS, "norm_cell.weight", "norm_cell.bias"),
     ),
     Formula(
-        "gru-layer-norm", gates=3, width=6, products=(Product(0, 3, 3),), norms=6, given=True,
+        "gru-layer-norm",
+        gates=3,
+        width=6,
+        products=(Product(0, 3, 3),),
+        norms=6,
+        given=True,
         own=(*NORMS, "norm_candidate.weight", "norm_candidate.bias"),
     ),
-]  # fmt: skip
+]
 FORMULAS = {formula.name: formula for formula in ALL}

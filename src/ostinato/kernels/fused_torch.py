@@ -49,7 +49,9 @@ def has_bias(cell) -> bool:
     return cell.from_input.bias is not None or cell.from_hidden.bias is not None
 
 
-def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run(
+    cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
     function, weights = FUNCTIONS[cell.formula], flat_weights(cell)
     first = tuple(part[None].contiguous() for part in state)
@@ -61,13 +63,19 @@ def run(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) -> t
             return outputs, tuple(part[0] for part in last)
         return clip(outputs, state, lengths)
     # the memory cell is not among the outputs, and relu may overflow: rows must stop at their own last step
-    packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False)
+    packed = torch.nn.utils.rnn.pack_padded_sequence(
+        x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False
+    )
     order = packed.sorted_indices
     sorted_first = tuple(part.index_select(1, order) for part in first)
     hidden = sorted_first if len(first) > 1 else sorted_first[0]
     data, *last = function(packed.data, packed.batch_sizes, hidden, weights, *rest)
-    packed = torch.nn.utils.rnn.PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
-    outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])
+    packed = torch.nn.utils.rnn.PackedSequence(
+        data, packed.batch_sizes, order, packed.unsorted_indices
+    )
+    outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(
+        packed, batch_first=True, total_length=x.shape[1]
+    )
     last = [part[0].index_select(0, packed.unsorted_indices) for part in last]
     ran = (lengths > 0).to(x.device)[:, None]
     state = tuple(torch.where(ran, new, old) for new, old in zip(last, state, strict=True))

@@ -11,7 +11,15 @@ from torch import Tensor
 from ostinato.kernels import native
 from ostinato.kernels.formulas import Formula
 from ostinato.kernels.native import Call
-from ostinato.kernels.recurrence import Direction, Kept, Weights, back_to_batch, contiguous, of_drops, own_of
+from ostinato.kernels.recurrence import (
+    Direction,
+    Kept,
+    Weights,
+    back_to_batch,
+    contiguous,
+    of_drops,
+    own_of,
+)
 
 DENSE = torch.contiguous_format
 
@@ -49,16 +57,30 @@ def backward(
     overwrite: bool,
 ) -> list[Gradients]:
     """Of each direction the gradients that are `wanted` (anything that is true). With `overwrite`, `saved` is used up."""
-    rooms = [Rooms(formula, *each, overwrite=overwrite) for each in zip(directions, saved, wanted, strict=True)]
+    rooms = [
+        Rooms(formula, *each, overwrite=overwrite)
+        for each in zip(directions, saved, wanted, strict=True)
+    ]
     given = zip(directions, saved, incoming, rooms, strict=True)
     native.backward(*(backward_call(formula, *each) for each in given))
-    return [room.gradients(*each) for room, each in zip(rooms, zip(directions, saved, wanted, strict=True), strict=True)]
+    return [
+        room.gradients(*each)
+        for room, each in zip(rooms, zip(directions, saved, wanted, strict=True), strict=True)
+    ]
 
 
 class Rooms:
     """Where the backward loop of one direction leaves its results."""
 
-    def __init__(self, formula: Formula, direction: Direction, saved: Kept, wanted: Gradients, *, overwrite: bool):
+    def __init__(
+        self,
+        formula: Formula,
+        direction: Direction,
+        saved: Kept,
+        wanted: Gradients,
+        *,
+        overwrite: bool,
+    ):
         weight = direction.weights.from_hidden
         batch, (rows, output) = len(direction.x), weight.shape
         hidden = rows // formula.gates
@@ -73,7 +95,11 @@ class Rooms:
             self.outputs = weight.new_empty(direction.arrangement.count, output)
         elif formula.norms:
             self.outputs = weight.new_empty(batch, output)
-        self.own = weight.new_zeros(torch.get_num_threads(), formula.norms * hidden) if formula.norms else None
+        self.own = (
+            weight.new_zeros(torch.get_num_threads(), formula.norms * hidden)
+            if formula.norms
+            else None
+        )
 
     def gradients(self, direction: Direction, saved: Kept, wanted: Gradients) -> Gradients:
         """The large products after the loop: from the gates' gradients to those of x, weights and biases."""
@@ -84,12 +110,18 @@ class Rooms:
             if not formula.given:
                 empty = torch.empty_like(saved.rows)
                 rows = native.product(by_input, weights.from_input.contiguous(), empty, form="a b")
-            found["x"] = back_to_batch(by_input if formula.given else rows, direction.x, direction.arrangement)
+            found["x"] = back_to_batch(
+                by_input if formula.given else rows, direction.x, direction.arrangement
+            )
         if wanted.from_input:
-            found["from_input"] = d_weight = torch.empty_like(weights.from_input, memory_format=DENSE)
+            found["from_input"] = d_weight = torch.empty_like(
+                weights.from_input, memory_format=DENSE
+            )
             native.product(by_input, saved.rows, d_weight, form="aT b")
         if wanted.from_hidden:
-            found["from_hidden"] = d_weight = torch.empty_like(weights.from_hidden, memory_format=DENSE)
+            found["from_hidden"] = d_weight = torch.empty_like(
+                weights.from_hidden, memory_format=DENSE
+            )
             for part, columns, seen in self.products(saved):
                 native.product(self.gates[:, columns], seen, d_weight[part], form="aT b")
         if wanted.input_bias or wanted.hidden_bias:
@@ -97,7 +129,9 @@ class Rooms:
             if wanted.input_bias:
                 found["input_bias"] = sums[: formula.gates * size]
             if wanted.hidden_bias:
-                found["hidden_bias"] = torch.cat([sums[columns] for _, columns, _ in self.products(saved)])
+                found["hidden_bias"] = torch.cat(
+                    [sums[columns] for _, columns, _ in self.products(saved)]
+                )
         if wanted.to_output:
             middle = saved.gates[:, formula.middle * size : (formula.middle + 1) * size]
             found["to_output"] = d_weight = torch.empty_like(weights.to_output, memory_format=DENSE)
@@ -111,7 +145,11 @@ class Rooms:
         size = self.hidden
         for gate, count, columns, seen in self.formula.products:
             met = saved.seen if seen is None else saved.gates[:, seen * size : (seen + 1) * size]
-            yield slice(gate * size, (gate + count) * size), slice(columns * size, (columns + count) * size), met
+            yield (
+                slice(gate * size, (gate + count) * size),
+                slice(columns * size, (columns + count) * size),
+                met,
+            )
 
     def of_own(self, weights: Weights, saved: Kept) -> tuple[Tensor, ...]:
         """The gradients of peepholes, or of the gains and biases of normalisations."""
@@ -127,7 +165,9 @@ class Rooms:
         return tuple(part.view(own.shape) for part, own in zip(parts, weights.own, strict=True))
 
 
-def backward_call(formula: Formula, direction: Direction, saved: Kept, incoming: Incoming, rooms: Rooms) -> Call:
+def backward_call(
+    formula: Formula, direction: Direction, saved: Kept, incoming: Incoming, rooms: Rooms
+) -> Call:
     weights, arrangement = direction.weights, direction.arrangement
     output, to_output = weights.from_hidden.shape[1], weights.to_output
     d_c = incoming.state[1] if formula.memory else None

@@ -12,23 +12,34 @@ from ostinato.kernels.packed import keep, kept
 LEAST = 64  # rows from which on packing the weight pays
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, keep_packed: bool = False) -> Tensor:
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, keep_packed: bool = False
+) -> Tensor:
     """x [..., D], weight [H, D], bias [H] or None -> [..., H], as torch.nn.functional.linear.
 
     keep_packed  native without gradients, too: the packed weight is kept between such calls, as those of cells are"""
     if why_not(x, weight, bias, keep_packed=keep_packed) is not None:
         return functional.linear(x, weight, bias)
-    return NativeLinear.apply(x, weight, bias) if torch.is_grad_enabled() else infer(x, weight, bias)
+    return (
+        NativeLinear.apply(x, weight, bias) if torch.is_grad_enabled() else infer(x, weight, bias)
+    )
 
 
-def why_not(x: Tensor, weight: Tensor, bias: Tensor | None, *, keep_packed: bool = False) -> str | None:
+def why_not(
+    x: Tensor, weight: Tensor, bias: Tensor | None, *, keep_packed: bool = False
+) -> str | None:
     """Why the native products do not take this call, or None."""
     if not (keep_packed or torch.is_grad_enabled()):
         return "nothing is learned: packing the weight for one product does not pay"
     reason = eager.why_not(x, weight, bias)
     if reason is not None:
         return reason
-    if weight.dim() != 2 or x.shape[-1] != weight.shape[1] or 0 in weight.shape or x.numel() < LEAST * x.shape[-1]:
+    if (
+        weight.dim() != 2
+        or x.shape[-1] != weight.shape[1]
+        or 0 in weight.shape
+        or x.numel() < LEAST * x.shape[-1]
+    ):
         return "there are few rows"
     return None
 
@@ -43,7 +54,9 @@ def infer(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return out
 
 
-def product_of(x: Tensor, weight: Tensor, bias: Tensor | None, packed: tuple[Tensor, bool] | None = None) -> Tensor:
+def product_of(
+    x: Tensor, weight: Tensor, bias: Tensor | None, packed: tuple[Tensor, bool] | None = None
+) -> Tensor:
     out = x.new_empty(*x.shape[:-1], len(weight))
     bias = None if bias is None else bias.contiguous()
     native.product(rows_of(x), weight.contiguous(), rows_of(out), bias, form="a bT", packed=packed)
@@ -75,7 +88,9 @@ def rows_of(x: Tensor) -> Tensor:
     return x.contiguous().view(-1, x.shape[-1])
 
 
-def by_torch(x: Tensor, weight: Tensor, d_out: Tensor, wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+def by_torch(
+    x: Tensor, weight: Tensor, d_out: Tensor, wanted: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
     d_x = d_out @ weight if wanted[0] else None
     d_weight = d_out.flatten(0, -2).t() @ x.flatten(0, -2) if wanted[1] else None
     return d_x, d_weight, d_out.flatten(0, -2).sum(0) if wanted[2] else None

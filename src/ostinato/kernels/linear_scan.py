@@ -17,7 +17,9 @@ def why_not(cell, x: Tensor) -> str | None:
     return "there is nothing to run" if x.numel() == 0 else None
 
 
-def run(cell, x: Tensor, state: tuple[Tensor], lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor]]:
+def run(
+    cell, x: Tensor, state: tuple[Tensor], lengths: Tensor | None
+) -> tuple[Tensor, tuple[Tensor]]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
     a, b = cell.coefficients(cell.project(x))
     outputs = linear_scan(a, b, state[0])
@@ -70,5 +72,7 @@ def scan_in_blocks(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     carried = [first]
     for block in range(blocks - 1):
         carried.append(torch.addcmul(h[-1][:, block], decay[-1][:, block], carried[-1]))
-    h = torch.addcmul(torch.stack(h, dim=2), torch.stack(decay, dim=2), torch.stack(carried, dim=1)[:, :, None])
+    h = torch.addcmul(
+        torch.stack(h, dim=2), torch.stack(decay, dim=2), torch.stack(carried, dim=1)[:, :, None]
+    )
     return h.view(rows, blocks * size, width)[:, :steps]

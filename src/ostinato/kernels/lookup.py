@@ -26,7 +26,9 @@ def status() -> dict:
     return {
         "active": reason is None,
         "reason": reason,
-        "instruction_set": native.instruction_sets[native.chosen] if native.instruction_sets else None,
+        "instruction_set": native.instruction_sets[native.chosen]
+        if native.instruction_sets
+        else None,
         "instruction_sets": list(native.instruction_sets),
         "threads": torch.get_num_threads(),
         "formulas": list(FORMULAS),
@@ -48,7 +50,9 @@ def not_a_formula(cell) -> str | None:
     formula = FORMULAS.get(cell.formula)
     if formula is None:
         return f"there is no kernel for {type(cell).__name__}"
-    linears = [cell.from_input, cell.from_hidden] + ([cell.to_output] if formula.middle is not None else [])
+    linears = [cell.from_input, cell.from_hidden] + (
+        [cell.to_output] if formula.middle is not None else []
+    )
     for linear in linears:
         # a class with a `mask` of its own is cells.regularise.FromHidden: a Linear, and the mask is looked at here
         if (type(linear) is not nn.Linear and "mask" not in vars(type(linear))) or hooked(linear):
@@ -69,7 +73,12 @@ def not_plain_norms(cell, formula: Formula) -> str | None:
     if cell.from_hidden.bias is not None:
         return "a bias stands before a normalisation"
     for norm in norms:
-        if type(norm) is not nn.LayerNorm or hooked(norm) or norm.eps != EPSILON or norm.bias is None:
+        if (
+            type(norm) is not nn.LayerNorm
+            or hooked(norm)
+            or norm.eps != EPSILON
+            or norm.bias is None
+        ):
             return "its normalisations are not plain nn.LayerNorm"
     return None
 
@@ -82,10 +91,16 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
     if unreadable is not None:
         return unreadable
     sizes = (output, size) if formula.memory else (output,)
-    if x.dim() != 3 or 0 in x.shape or [part.shape for part in state] != [(x.shape[0], width) for width in sizes]:
+    if (
+        x.dim() != 3
+        or 0 in x.shape
+        or [part.shape for part in state] != [(x.shape[0], width) for width in sizes]
+    ):
         return "there is nothing to run"
     fits = rows == formula.gates * size and cell.from_input.weight.shape == (rows, x.shape[2])
-    fits = fits and (output == size if weights.to_output is None else weights.to_output.shape == (output, size))
+    fits = fits and (
+        output == size if weights.to_output is None else weights.to_output.shape == (output, size)
+    )
     if not fits or (mask is not None and mask.shape != state[0].shape):
         return "the shapes do not fit"
     return None
@@ -94,7 +109,10 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
 def not_in_this_context(cell) -> str | None:
     if cell.notebook is not None:
         return "the gates are being traced"
-    if not torch.compiler.is_compiling() and torch._C._functorch.peek_interpreter_stack() is not None:
+    if (
+        not torch.compiler.is_compiling()
+        and torch._C._functorch.peek_interpreter_stack() is not None
+    ):
         return "a torch.func transform is at work"
     if torch.jit.is_tracing():
         return "the call is being traced"
@@ -108,7 +126,9 @@ def usable(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = 
     return why_not(cell, x, state, lengths) is None
 
 
-def find(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None) -> Callable | None:
+def find(
+    cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None
+) -> Callable | None:
     """The function (cell, x, state, lengths) -> (outputs, state) that takes this call, or None for the reference."""
     if why_not(cell, x, state, lengths) is None:
         return run
@@ -126,11 +146,15 @@ def find_both(cells, x: Tensor, states, lengths: Tensor | None = None) -> Callab
     """As `find`, for the two directions of a layer at the same time: `run_both`, or None."""
     if cells[0].formula != cells[1].formula or cells[0].sizes != cells[1].sizes:
         return None
-    ready = all(why_not(cell, x, state, lengths) is None for cell, state in zip(cells, states, strict=True))
+    ready = all(
+        why_not(cell, x, state, lengths) is None for cell, state in zip(cells, states, strict=True)
+    )
     return run_both if ready else None
 
 
-def one_step(owner: nn.Module, cells: list, x: Tensor, state: tuple, *, residual: bool = False) -> tuple[Tensor, tuple] | None:
+def one_step(
+    owner: nn.Module, cells: list, x: Tensor, state: tuple, *, residual: bool = False
+) -> tuple[Tensor, tuple] | None:
     """(x [B, D], state) -> (output [B, H], the new state) of stacked layers in one call, without gradients and without
     delay; None if this call is not for it. `owner` is the module that the packed weights are kept for."""
     return None if switched_off() else streaming.one_step(owner, cells, x, state, residual=residual)

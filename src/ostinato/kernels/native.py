@@ -49,7 +49,12 @@ def unreadable(*tensors: Tensor | None) -> str | None:
     for tensor in tensors:
         if tensor is None:
             continue
-        plain = type(tensor) in IN_MEMORY and tensor.is_cpu and tensor.dtype is torch.float32 and tensor.layout is torch.strided
+        plain = (
+            type(tensor) in IN_MEMORY
+            and tensor.is_cpu
+            and tensor.dtype is torch.float32
+            and tensor.layout is torch.strided
+        )
         if plain and (torch.compiler.is_compiling() or not tensor.is_neg()):
             continue  # nearly always, and every call asks
         reason = unreadable_tensor(tensor)
@@ -67,13 +72,18 @@ def unreadable_tensor(tensor: Tensor) -> str | None:
         return None
     if stands_for_another(tensor):
         return f"a {type(tensor).__name__} may keep its numbers elsewhere"
-    return "a minus sign waits to be applied" if tensor.is_neg() else None  # conj() is lazy, and so is its imaginary part
+    return (
+        "a minus sign waits to be applied" if tensor.is_neg() else None
+    )  # conj() is lazy, and so is its imaginary part
 
 
 def stands_for_another(tensor: Tensor) -> bool:
     """Whether it is of a class that does everything to tensors inside it. (Of fake ones only the shapes are asked.)"""
     kind = type(tensor)
-    return not (kind in IN_MEMORY or kind is FakeTensor) and kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
+    return (
+        not (kind in IN_MEMORY or kind is FakeTensor)
+        and kind.__torch_dispatch__ is not Tensor.__torch_dispatch__
+    )
 
 
 def watched() -> bool:
@@ -95,7 +105,9 @@ class Arrangement(NamedTuple):
     plain: bool
 
 
-def arrange(batch: int, padded: int, lengths: Tensor | None, *, reverse: bool = False) -> Arrangement:
+def arrange(
+    batch: int, padded: int, lengths: Tensor | None, *, reverse: bool = False
+) -> Arrangement:
     """arrange(2, 3, tensor([1, 3])) -> order 1 0, offsets 0 2 3 4, place 3 0 4 5"""
     steps, count = padded, batch * padded
     if lengths is not None:
@@ -109,7 +121,12 @@ def arrange(batch: int, padded: int, lengths: Tensor | None, *, reverse: bool = 
     numbers = torch.empty(batch + steps + 1 + count, dtype=torch.int64)
     order, offsets, place = numbers.split([batch, steps + 1, count])
     _native.arrange(
-        address(lengths), batch, steps, padded, int(reverse), *(address(part) for part in (order, offsets, place))
+        address(lengths),
+        batch,
+        steps,
+        padded,
+        int(reverse),
+        *(address(part) for part in (order, offsets, place)),
     )
     return Arrangement(order, offsets, place, steps, count, lengths is None and not reverse)
 
@@ -172,7 +189,10 @@ def run(function, *calls: Call) -> None:
     numbers = [chosen]
     for call in calls:
         numbers += (call.kind, threads, way)
-        numbers += [0 if part is None else part if isinstance(part, int) else part.data_ptr() for part in call[1:]]
+        numbers += [
+            0 if part is None else part if isinstance(part, int) else part.data_ptr()
+            for part in call[1:]
+        ]
     function(*numbers)
 
 
@@ -231,7 +251,9 @@ def room_for(b: Tensor, *, form: str) -> Tensor:
     return torch.empty((columns + 15) // 16 * 16 * inner + 1)
 
 
-def cross_entropies(logits: Tensor, targets: Tensor, smoothing: Tensor, *, gradient: bool) -> Tensor:
+def cross_entropies(
+    logits: Tensor, targets: Tensor, smoothing: Tensor, *, gradient: bool
+) -> Tensor:
     """The loss of each row; the logits [N, V], contiguous, become its gradient if that is wanted."""
     losses = torch.empty(len(logits))
     _native.cross_entropies(

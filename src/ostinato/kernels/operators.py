@@ -44,15 +44,25 @@ def recurrence_operator(
     noise: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """-> outputs, h, c, and what the backward pass reads (empty where there is nothing)."""
-    weights = Weights(from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,))
+    weights = Weights(
+        from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
+    )
     direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
     outputs, (last,), (saved,) = recurrence.forward(FORMULAS[name], [direction], training=training)
     count, nothing = x.shape[0] * x.shape[1], [x.new_empty(0) for _ in range(4)]
     kept = [whole(part, count) for part in saved[1:4] if part is not None] if training else []
-    return outputs, last[0], last[1] if c0 is not None else nothing.pop(), *kept, *nothing[: 3 - len(kept)]
+    return (
+        outputs,
+        last[0],
+        last[1] if c0 is not None else nothing.pop(),
+        *kept,
+        *nothing[: 3 - len(kept)],
+    )
 
 
-def direction_of(x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise) -> Direction:
+def direction_of(
+    x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise
+) -> Direction:
     arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     state = (h0,) if c0 is None else (h0, c0)
     return Direction(x.contiguous(), state, weights, arrangement, Drops(mask, rates, noise))
@@ -60,7 +70,20 @@ def direction_of(x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rate
 
 @recurrence_operator.register_fake
 def fake_recurrence(
-    name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own, lengths, reverse, training, *rest
+    name,
+    x,
+    h0,
+    c0,
+    from_input,
+    from_hidden,
+    input_bias,
+    hidden_bias,
+    to_output,
+    own,
+    lengths,
+    reverse,
+    training,
+    *rest,
 ):
     (batch, steps, _), output = x.shape, from_hidden.shape[1]
     formula = FORMULAS[name]
@@ -71,9 +94,13 @@ def fake_recurrence(
 
     c = x.new_empty(batch, size) if formula.memory else x.new_empty(0)
     return (
-        x.new_empty(batch, steps, output), x.new_empty(batch, output), c,
-        rows(formula.width * size), rows(output), rows(size, formula.memory),
-    )  # fmt: skip
+        x.new_empty(batch, steps, output),
+        x.new_empty(batch, output),
+        c,
+        rows(formula.width * size),
+        rows(output),
+        rows(size, formula.memory),
+    )
 
 
 @torch.library.custom_op("ostinato::recurrence_backward", mutates_args=(), device_types="cpu")
@@ -101,7 +128,9 @@ def backward_operator(
     d_c: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """-> the gradients of x, h0, c0, from_input, ..., own (empty for what is None)."""
-    weights = Weights(from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,))
+    weights = Weights(
+        from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
+    )
     direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
     formula, arrangement = FORMULAS[name], direction.arrangement
     before = before[: arrangement.count]
@@ -114,10 +143,16 @@ def backward_operator(
     )
     inputs = (x, h0, c0, *weights[:5])
     wanted = Gradients(*(tensor is not None for tensor in inputs), own=(own is not None,))
-    incoming = Incoming(None if d_outputs is None else d_outputs.contiguous(), from_hidden.shape[1], (d_h, d_c))
-    (found,) = gradients.backward(formula, [direction], [saved], [incoming], [wanted], overwrite=False)
+    incoming = Incoming(
+        None if d_outputs is None else d_outputs.contiguous(), from_hidden.shape[1], (d_h, d_c)
+    )
+    (found,) = gradients.backward(
+        formula, [direction], [saved], [incoming], [wanted], overwrite=False
+    )
     all_found = (*found[:8], *(found.own or (None,)))
-    return tuple(x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in all_found)
+    return tuple(
+        x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in all_found
+    )
 
 
 def steps_to_rows(arrangement: Arrangement) -> Tensor:
@@ -128,16 +163,31 @@ def steps_to_rows(arrangement: Arrangement) -> Tensor:
 
 @backward_operator.register_fake
 def fake_backward(
-    name, x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own, lengths, *rest
+    name,
+    x,
+    h0,
+    c0,
+    from_input,
+    from_hidden,
+    input_bias,
+    hidden_bias,
+    to_output,
+    own,
+    lengths,
+    *rest,
 ):
     inputs = (x, h0, c0, from_input, from_hidden, input_bias, hidden_bias, to_output, own)
-    return tuple(x.new_empty(0) if tensor is None else x.new_empty(tensor.shape) for tensor in inputs)
+    return tuple(
+        x.new_empty(0) if tensor is None else x.new_empty(tensor.shape) for tensor in inputs
+    )
 
 
 def remember(ctx, inputs, output):
     name, x, h0, c0, *weights, lengths, reverse, training, mask, rates, noise = inputs
     if not training:
-        raise RuntimeError("ostinato::recurrence was called with training=False, but gradients are wanted")
+        raise RuntimeError(
+            "ostinato::recurrence was called with training=False, but gradients are wanted"
+        )
     ctx.name, ctx.reverse = name, reverse
     ctx.save_for_backward(x, h0, c0, *weights, lengths, mask, rates, noise, *output[3:])
     ctx.set_materialize_grads(False)
@@ -146,9 +196,23 @@ def remember(ctx, inputs, output):
 def differentiate(ctx, d_outputs, d_h, d_c, *_):
     *inputs, lengths, mask, rates, noise, gates, before, memory = ctx.saved_tensors
     each = torch.ops.ostinato.recurrence_backward(
-        ctx.name, *inputs, lengths, ctx.reverse, mask, rates, noise, gates, before, memory, d_outputs, d_h, d_c
+        ctx.name,
+        *inputs,
+        lengths,
+        ctx.reverse,
+        mask,
+        rates,
+        noise,
+        gates,
+        before,
+        memory,
+        d_outputs,
+        d_h,
+        d_c,
     )
-    found = [None if tensor is None else gradient for tensor, gradient in zip(inputs, each, strict=True)]
+    found = [
+        None if tensor is None else gradient for tensor, gradient in zip(inputs, each, strict=True)
+    ]
     return None, *found, *(None,) * 6
 
 

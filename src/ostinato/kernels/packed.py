@@ -36,7 +36,9 @@ def forget() -> None:
     _rooms.clear()
 
 
-register_optimizer_step_post_hook(lambda *_: forget())  # fused steps change weights without a new version
+register_optimizer_step_post_hook(
+    lambda *_: forget()
+)  # fused steps change weights without a new version
 
 
 def state_of(weight: Tensor) -> State:
@@ -46,7 +48,10 @@ def state_of(weight: Tensor) -> State:
 def look(address: int, size: int) -> tuple[bytes, ...]:
     """What stands at a few places, from the first bytes to the last."""
     last = max(0, size - BYTES)
-    return tuple(ctypes.string_at(address + last * place // (PLACES - 1), min(size, BYTES)) for place in range(PLACES))
+    return tuple(
+        ctypes.string_at(address + last * place // (PLACES - 1), min(size, BYTES))
+        for place in range(PLACES)
+    )
 
 
 def keepable(weight: Tensor) -> bool:

@@ -131,9 +131,16 @@ def forward(
         rooms, filled = packed_rooms(formula, direction.weights, training)
         if not (training or filled):
             fresh.append((direction.weights, rooms))
-        last.append(tuple(torch.empty_like(part, memory_format=torch.contiguous_format) for part in direction.state))
+        last.append(
+            tuple(
+                torch.empty_like(part, memory_format=torch.contiguous_format)
+                for part in direction.state
+            )
+        )
         place = outputs[..., number * width :]
-        call, keeping = forward_call(formula, direction, rooms, filled, place, shape[2], last[-1], training=training)
+        call, keeping = forward_call(
+            formula, direction, rooms, filled, place, shape[2], last[-1], training=training
+        )
         calls.append(call)
         saved.append(keeping)
     native.forward(*calls)
@@ -145,7 +152,15 @@ def forward(
 
 
 def forward_call(
-    formula: Formula, direction: Direction, rooms, filled: bool, outputs: Tensor, stride: int, last, *, training: bool
+    formula: Formula,
+    direction: Direction,
+    rooms,
+    filled: bool,
+    outputs: Tensor,
+    stride: int,
+    last,
+    *,
+    training: bool,
 ) -> tuple[Call, Kept]:
     """What the compiled loop is given, and the part of it that the backward pass reads."""
     x, state, weights, arrangement, drops = direction
@@ -195,7 +210,9 @@ def forward_call(
         c_last=last[1] if formula.memory else None,
         **of_drops(drops),
     )
-    return call, Kept(None if formula.given else rows, gates, before, memory, before if seen is None else seen)
+    return call, Kept(
+        None if formula.given else rows, gates, before, memory, before if seen is None else seen
+    )
 
 
 def of_drops(drops: Drops) -> dict[str, Tensor | None]:
@@ -208,16 +225,22 @@ def packable(weights: Weights) -> tuple[Tensor | None, ...]:
     return weights.from_hidden, weights.from_input, weights.to_output
 
 
-def packed_rooms(formula: Formula, weights: Weights, training: bool) -> tuple[list[Tensor | None], bool]:
+def packed_rooms(
+    formula: Formula, weights: Weights, training: bool
+) -> tuple[list[Tensor | None], bool]:
     """Room for the packed recurrent, input and output weights, and whether all stand there already."""
     each = packable(weights)
     if not training:
         found = [None if weight is None else kept(weight, formula.name) for weight in each]
-        if all(room is not None or weight is None for room, weight in zip(found, each, strict=True)):
+        if all(
+            room is not None or weight is None for room, weight in zip(found, each, strict=True)
+        ):
             return found, True
     from_hidden, from_input, to_output = each
     return [
-        native.room_for_weight(formula.kind, len(from_hidden) // formula.gates, from_hidden.shape[1]),
+        native.room_for_weight(
+            formula.kind, len(from_hidden) // formula.gates, from_hidden.shape[1]
+        ),
         None if from_input is None else native.room_for(from_input, form="a bT"),
         None if to_output is None else native.room_for_projection(to_output),
     ], False

@@ -13,7 +13,9 @@ from ostinato.kernels.native import _native, address
 
 def usable(weight: Tensor) -> bool:
     """Whether the compiled part can keep this table [V, D]."""
-    return eager.usable(weight) and weight.dim() == 2 and weight.is_contiguous() and weight.numel() > 0
+    return (
+        eager.usable(weight) and weight.dim() == 2 and weight.is_contiguous() and weight.numel() > 0
+    )
 
 
 def adam_rows(
@@ -37,4 +39,6 @@ def adam_rows(
     parts = [address(part) for part in (index, *table, gradient, rates)]
     count = rows if index is None else index.numel()
     settings = struct.unpack("3q", struct.pack("3d", *settings))
-    _native.adam_rows(native.chosen, torch.get_num_threads(), rows, count, size, *parts, *steps, *settings)
+    _native.adam_rows(
+        native.chosen, torch.get_num_threads(), rows, count, size, *parts, *steps, *settings
+    )

@@ -24,14 +24,21 @@ def weights_of(cell) -> Weights:
 
 
 def run(
-    cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None, *, reverse: bool = False
+    cell,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    lengths: Tensor | None = None,
+    *,
+    reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The whole sequence by the native kernel; with `reverse`, from each row's last real step to its first."""
     outputs, (last,) = run_all([cell], x, [state], lengths, [reverse])
     return outputs, last
 
 
-def run_both(cells, x: Tensor, states, lengths: Tensor | None = None) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
+def run_both(
+    cells, x: Tensor, states, lengths: Tensor | None = None
+) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
     """The first cell forward and the second backward in time, each by one half of the threads: (outputs [B, T, 2 O]
     side by side, the two last states)."""
     return run_all(cells, x, states, lengths, [False, True])
@@ -42,7 +49,9 @@ def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool
     formula = FORMULAS[cells[0].formula]
     weights = [weights_of(cell) for cell in cells]
     # before anything is drawn: a second derivative must draw the same again
-    random = torch.get_rng_state() if any(cell.zoneout and cell.training for cell in cells) else None
+    random = (
+        torch.get_rng_state() if any(cell.zoneout and cell.training for cell in cells) else None
+    )
     drops = [drops_of(cell, x, state) for cell, state in zip(cells, states, strict=True)]
     if formula.given:
         inputs = [cell.project(x).contiguous() for cell in cells]
@@ -50,19 +59,34 @@ def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool
     else:
         inputs = [x.contiguous()] * len(cells)
     parts = list(zip(inputs, states, weights, drops, reverse, strict=True))
-    tensors = [tensor for each in parts for tensor in (*flat(*each[:3]), each[3].mask) if tensor is not None]
+    tensors = [
+        tensor
+        for each in parts
+        for tensor in (*flat(*each[:3]), each[3].mask)
+        if tensor is not None
+    ]
     training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     if native.watched() or isinstance(x, FakeTensor):
         return in_graph(formula, parts, lengths, training)
     if training:
         plans = tuple(
-            Plan(formula.name, lengths, each[4], each[3], reference_of(cell, lengths, each[4], random))
+            Plan(
+                formula.name,
+                lengths,
+                each[4],
+                each[3],
+                reference_of(cell, lengths, each[4], random),
+            )
             for cell, each in zip(cells, parts, strict=True)
         )
         outputs, *last = Run.apply(plans, *(tensor for each in parts for tensor in flat(*each[:3])))
         return outputs, [tuple(state) for state in in_parts(last, len(cells))]
     whole = all(mask is None and rates is None for mask, rates, _ in drops)
-    if streaming.current_format() != "float32" and whole and all(streaming.usable(cell) for cell in cells):
+    if (
+        streaming.current_format() != "float32"
+        and whole
+        and all(streaming.usable(cell) for cell in cells)
+    ):
         return in_format(cells, parts, lengths)
     directions = [
         Direction(x, state, weights, native.arrange(*x.shape[:2], lengths, reverse=back), drops)
@@ -78,7 +102,9 @@ def in_format(cells, parts, lengths: Tensor | None):
         for cell, (x, state, _, _, back) in zip(cells, parts, strict=True)
     ]
     outputs = [each[0] for each in found]
-    return outputs[0] if len(found) == 1 else torch.cat(outputs, dim=-1), [each[1] for each in found]
+    return outputs[0] if len(found) == 1 else torch.cat(outputs, dim=-1), [
+        each[1] for each in found
+    ]
 
 
 def drops_of(cell, x: Tensor, state: tuple[Tensor, ...]) -> Drops:
@@ -100,7 +126,9 @@ def reference_of(cell, lengths: Tensor | None, reverse: bool, random: Tensor | N
         with disabled(), torch.random.fork_rng(devices=[], enabled=random is not None):
             if random is not None:
                 torch.set_rng_state(random)
-            outputs, last = again.run(recurrence.reverse(x, lengths) if reverse else x, state, lengths)
+            outputs, last = again.run(
+                recurrence.reverse(x, lengths) if reverse else x, state, lengths
+            )
         return recurrence.reverse(outputs, lengths) if reverse else outputs, last
 
     return reference
@@ -112,7 +140,13 @@ def in_graph(formula: Formula, parts, lengths: Tensor | None, training: bool):
     for x, state, weights, drops, back in parts:
         own = recurrence.own_of(weights)
         outputs, *after = torch.ops.ostinato.recurrence(
-            formula.name, *flat(x, state, weights._replace(own=()))[:8], own, lengths, back, training, *drops
+            formula.name,
+            *flat(x, state, weights._replace(own=()))[:8],
+            own,
+            lengths,
+            back,
+            training,
+            *drops,
         )[: 1 + len(state)]
         every.append(outputs)
         last.append(tuple(after))

@@ -12,8 +12,15 @@ from ostinato.kernels.native import _native, address
 
 def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
     """Whether the compiled part takes words [W, C] of so many characters, and these tables."""
-    whole = all(part.is_cpu and part.dtype == torch.int64 for part in (characters, lengths)) and characters.dim() == 2
-    if not (whole and eager.usable(*tensors)) or lengths.shape != characters.shape[:1] or not characters.numel():
+    whole = (
+        all(part.is_cpu and part.dtype == torch.int64 for part in (characters, lengths))
+        and characters.dim() == 2
+    )
+    if (
+        not (whole and eager.usable(*tensors))
+        or lengths.shape != characters.shape[:1]
+        or not characters.numel()
+    ):
         return False
     shortest, longest = (int(bound) for bound in lengths.aminmax())
     return shortest >= 0 and longest <= characters.shape[1]
@@ -45,7 +52,13 @@ class Strongest(torch.autograd.Function):
     def backward(context, d_vectors):
         tables, bias = context.saved_tensors[2:4]
         d_tables, d_bias = torch.zeros_like(tables), torch.zeros_like(bias)
-        run(_native.spelled_backward, *context.saved_tensors, d_vectors.contiguous(), d_tables, d_bias)
+        run(
+            _native.spelled_backward,
+            *context.saved_tensors,
+            d_vectors.contiguous(),
+            d_tables,
+            d_bias,
+        )
         return None, None, d_tables, d_bias
 
 
@@ -57,10 +70,20 @@ def run(function, characters: Tensor, lengths: Tensor, tables: Tensor, *tensors:
     return function(*sizes, *places, *[0] * (9 - len(places)))
 
 
-def affix_numbers(characters: Tensor, lengths: Tensor, folded: Tensor, *, longest: int, buckets: int) -> Tensor:
+def affix_numbers(
+    characters: Tensor, lengths: Tensor, folded: Tensor, *, longest: int, buckets: int
+) -> Tensor:
     """The bucket of each affix, [W, 2 * longest]. IndexError for a character beyond `folded`."""
     found = torch.empty(len(characters), 2 * longest, dtype=torch.int64)
     tensors = (characters.contiguous(), lengths.contiguous(), folded.contiguous())
-    if not _native.affixes(native.chosen, *characters.shape, longest, buckets, len(folded), *map(address, tensors), address(found)):
+    if not _native.affixes(
+        native.chosen,
+        *characters.shape,
+        longest,
+        buckets,
+        len(folded),
+        *map(address, tensors),
+        address(found),
+    ):
         raise IndexError(f"characters must lie in 0..{len(folded) - 1}")
     return found

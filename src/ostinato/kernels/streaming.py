@@ -74,7 +74,9 @@ class Plan:
         self.parts = 2 if formula == "lstm" else 1
         self.tokens = tokens_of(tensors)
         self.sizes, self.rooms, words = [], [], []
-        for from_input, input_bias, from_hidden, hidden_bias in zip(*(tensors[i::4] for i in range(4)), strict=True):
+        for from_input, input_bias, from_hidden, hidden_bias in zip(
+            *(tensors[i::4] for i in range(4)), strict=True
+        ):
             width, size = from_input.shape[1], from_hidden.shape[1]
             rooms = [self.room(width, size), self.room(size, size)]
             layer = [from_input, from_hidden, input_bias, hidden_bias, *rooms]
@@ -83,27 +85,52 @@ class Plan:
             self.rooms += rooms
         self.layers = len(words)
         self.equal = len({size for _, size in self.sizes}) == 1
-        self.multiplications = sum(GATES[formula] * size * (width + size) for width, size in self.sizes)
+        self.multiplications = sum(
+            GATES[formula] * size * (width + size) for width, size in self.sizes
+        )
         self.table = torch.zeros(self.layers, _native.stream_layer_words, dtype=torch.int64)
         self.table[:, : len(words[0])] = torch.tensor(words)
         self.address = self.table.data_ptr()
         _native.stream_pack(self.set, self.kind, self.number, self.address, self.layers)
 
     def room(self, inner: int, size: int) -> Tensor:
-        return torch.empty(_native.stream_packed_bytes(self.set, self.kind, self.number, inner, size), dtype=torch.uint8)
+        return torch.empty(
+            _native.stream_packed_bytes(self.set, self.kind, self.number, inner, size),
+            dtype=torch.uint8,
+        )
 
     def current(self, tensors: list[Tensor | None]) -> bool:
         return self.tokens == tokens_of(tensors) and self.set == chosen
 
     def run(
-        self, x: int, outputs: int, state: list[int], *, rows: int, steps: int = 1, offsets: int = 0,
-        residual: bool = False, threads: int = 1,
-    ) -> bool:  # fmt: skip
+        self,
+        x: int,
+        outputs: int,
+        state: list[int],
+        *,
+        rows: int,
+        steps: int = 1,
+        offsets: int = 0,
+        residual: bool = False,
+        threads: int = 1,
+    ) -> bool:
         """Addresses in, results in place; `state` has h before, h, c before and c of each layer. False, and nothing done, if
         the weights have changed behind PyTorch's back."""
         return _native.stream(
-            self.set, self.kind, self.number, residual, threads, self.layers, self.address, rows, steps, offsets, x, outputs, *state
-        )  # fmt: skip
+            self.set,
+            self.kind,
+            self.number,
+            residual,
+            threads,
+            self.layers,
+            self.address,
+            rows,
+            steps,
+            offsets,
+            x,
+            outputs,
+            *state,
+        )
 
     def threads(self, rows: int) -> int:
         return torch.get_num_threads() if rows * self.multiplications >= SHARED else 1
@@ -137,12 +164,16 @@ def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> Plan | N
     return make_plan(owner, cells, tensors, format)
 
 
-def make_plan(owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str) -> Plan | None:
+def make_plan(
+    owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
+) -> Plan | None:
     formulas = {cell.formula for cell in cells}
     if native.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
         return None
     for tensor in tensors:
-        if tensor is not None and not (tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()):
+        if tensor is not None and not (
+            tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
+        ):
             return None
     if 0 in tensors[0].shape:
         return None
@@ -183,7 +214,11 @@ def one_step(
         return None
     parts = plan.parts
     for part, (_, size) in zip(state, plan.sizes, strict=True):
-        if len(part) != parts or not plain(part[0], rows, size) or (parts == 2 and not plain(part[1], rows, size)):
+        if (
+            len(part) != parts
+            or not plain(part[0], rows, size)
+            or (parts == 2 and not plain(part[1], rows, size))
+        ):
             return None
     output, new = fresh(plan, rows)
     arguments = x.data_ptr(), output.data_ptr(), addresses(state, new)
@@ -198,8 +233,12 @@ def fresh(plan: Plan, rows: int) -> tuple[Tensor, State]:
     sizes = plan.sizes
     if plan.equal:  # one allocation for all
         output, *rest = torch.empty(1 + plan.layers * plan.parts, rows, sizes[0][1]).unbind(0)
-        return output, tuple(zip(rest, strict=True)) if plan.parts == 1 else tuple(zip(rest[::2], rest[1::2], strict=True))
-    return torch.empty(rows, sizes[-1][1]), tuple(tuple(torch.empty(rows, size) for _ in range(plan.parts)) for _, size in sizes)
+        return output, tuple(zip(rest, strict=True)) if plan.parts == 1 else tuple(
+            zip(rest[::2], rest[1::2], strict=True)
+        )
+    return torch.empty(rows, sizes[-1][1]), tuple(
+        tuple(torch.empty(rows, size) for _ in range(plan.parts)) for _, size in sizes
+    )
 
 
 def addresses(before: State, after: State) -> list[int]:
@@ -214,7 +253,12 @@ def addresses(before: State, after: State) -> list[int]:
 
 
 def run(
-    cell: nn.Module, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None, *, reverse: bool = False
+    cell: nn.Module,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    lengths: Tensor | None = None,
+    *,
+    reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """As `lookup.run` for one layer and whole sequences, without gradients, by weights in the format of `weights_as`."""
     arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
@@ -225,9 +269,14 @@ def run(
         plan = plan_for(cell, [cell], _format)
         last = tuple(part.index_select(0, arrangement.order) for part in state)
         done = plan.run(
-            rows.data_ptr(), outputs.data_ptr(), addresses((last,), (last,)), rows=x.shape[0], steps=arrangement.steps,
-            offsets=arrangement.offsets.data_ptr(), threads=plan.threads(x.shape[0]),
-        )  # fmt: skip
+            rows.data_ptr(),
+            outputs.data_ptr(),
+            addresses((last,), (last,)),
+            rows=x.shape[0],
+            steps=arrangement.steps,
+            offsets=arrangement.offsets.data_ptr(),
+            threads=plan.threads(x.shape[0]),
+        )
         if not done:
             forget_one(cell)
     last = tuple(torch.empty_like(part).index_copy_(0, arrangement.order, part) for part in last)

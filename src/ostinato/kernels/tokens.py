@@ -32,7 +32,14 @@ class Cut(NamedTuple):
 class TokenPlan:
     """Embedding, stacked layers and linear layers as the compiled step reads them. Never changed once made."""
 
-    def __init__(self, embedding: Tensor, layers: streaming.Plan, first: Tensor, dense: Sequence[nn.Linear], held: list[Tensor]):
+    def __init__(
+        self,
+        embedding: Tensor,
+        layers: streaming.Plan,
+        first: Tensor,
+        dense: Sequence[nn.Linear],
+        held: list[Tensor],
+    ):
         self.layers, self.embedding = layers, embedding
         self.held = held  # what is read where it stands must not go away
         self.set, self.format = layers.set, layers.number
@@ -40,43 +47,87 @@ class TokenPlan:
         small = len(embedding) * len(first) <= TABLE
         self.table = torch.mm(embedding, first.t()) if small else None
         self.rooms = [self.packed(linear) for linear in dense]
-        self.dense = torch.tensor([self.fields(linear, room) for linear, room in zip(dense, self.rooms, strict=True)])
-        self.multiplications = layers.multiplications + sum(linear.weight.numel() for linear in dense) - small * first.numel()
+        self.dense = torch.tensor(
+            [self.fields(linear, room) for linear, room in zip(dense, self.rooms, strict=True)]
+        )
+        self.multiplications = (
+            layers.multiplications
+            + sum(linear.weight.numel() for linear in dense)
+            - small * first.numel()
+        )
 
     def packed(self, linear: nn.Linear) -> Tensor:
-        room = torch.empty(_native.dense_bytes(self.set, self.format, linear.in_features, linear.out_features), dtype=torch.uint8)
+        room = torch.empty(
+            _native.dense_bytes(self.set, self.format, linear.in_features, linear.out_features),
+            dtype=torch.uint8,
+        )
         _native.dense_pack(self.set, self.format, *self.fields(linear, room))
         return room
 
     def fields(self, linear: nn.Linear, room: Tensor) -> list[int]:
         """`Dense` of native/tokens_call.h."""
-        return [linear.in_features, linear.out_features, *map(native.address, (linear.weight, linear.bias, room))]
+        return [
+            linear.in_features,
+            linear.out_features,
+            *map(native.address, (linear.weight, linear.bias, room)),
+        ]
 
-    def call(self, states: np.ndarray, tokens: np.ndarray, logits: Tensor, forbidden: np.ndarray, cut: Cut, *,
-             residual: bool) -> np.ndarray:  # fmt: skip
+    def call(
+        self,
+        states: np.ndarray,
+        tokens: np.ndarray,
+        logits: Tensor,
+        forbidden: np.ndarray,
+        cut: Cut,
+        *,
+        residual: bool,
+    ) -> np.ndarray:
         """`Tokens` of native/tokens_call.h, whose address goes to `run`. `states` has the addresses h, h, c, c of each layer."""
         plan, rows = self.layers, len(tokens)
         layers = [plan.kind, self.format, residual, 1, plan.layers, plan.address, rows, 1, 0]
         layers += [self.embedding.data_ptr(), 0, states.ctypes.data]
-        dense = [native.address(self.table), len(self.dense), self.dense.data_ptr(), tokens.ctypes.data, logits.data_ptr()]
+        dense = [
+            native.address(self.table),
+            len(self.dense),
+            self.dense.data_ptr(),
+            tokens.ctypes.data,
+            logits.data_ptr(),
+        ]
         shares = np.array([cut.temperature, cut.top_p]).view(np.int64).tolist()
-        return np.array([*layers, *dense, *shares, cut.top_k, len(forbidden), forbidden.ctypes.data], np.int64)
+        return np.array(
+            [*layers, *dense, *shares, cut.top_k, len(forbidden), forbidden.ctypes.data], np.int64
+        )
 
-    def run(self, call: int, *, rows: int, steps: int = 1, drawn: int = 0, chances: int = 0) -> bool:
+    def run(
+        self, call: int, *, rows: int, steps: int = 1, drawn: int = 0, chances: int = 0
+    ) -> bool:
         """Addresses in, results in place; whether the logits were numbers."""
-        many = torch.get_num_threads() if rows * steps * self.multiplications >= streaming.SHARED else 1
+        many = (
+            torch.get_num_threads()
+            if rows * steps * self.multiplications >= streaming.SHARED
+            else 1
+        )
         return _native.tokens(self.set, call, steps, many, drawn, chances)
 
 
-_plans: WeakKeyDictionary = WeakKeyDictionary()  # the layers -> {format: (what the weights were, their TokenPlan)}
+_plans: WeakKeyDictionary = (
+    WeakKeyDictionary()
+)  # the layers -> {format: (what the weights were, their TokenPlan)}
 
 
 def plan_for(
-    embedding: nn.Embedding, recurrent: nn.Module, cells: Sequence[nn.Module], dense: Sequence[nn.Linear], format: str
+    embedding: nn.Embedding,
+    recurrent: nn.Module,
+    cells: Sequence[nn.Module],
+    dense: Sequence[nn.Linear],
+    format: str,
 ) -> TokenPlan | None:
     """The plan kept for these layers, made anew if weights have changed; None if there can be none."""
     tensors = streaming.tensors_of(cells)
-    weights = [embedding.weight, *(part for linear in dense for part in (linear.weight, linear.bias))]
+    weights = [
+        embedding.weight,
+        *(part for linear in dense for part in (linear.weight, linear.bias)),
+    ]
     if tensors is None or switched_off() or native.watched():
         return None
     everything = [weight for weight in (*tensors, *weights) if weight is not None]

@@ -55,10 +55,16 @@ class Report:
         if not self.rows:
             return f"{type(self.module).__name__} has no recurrent layers."
         table = [("path", "kind", "replaced", "")]
-        table += [(row.path, row.kind, "yes" if row.replaced else "no", row.note) for row in self.rows]
+        table += [
+            (row.path, row.kind, "yes" if row.replaced else "no", row.note) for row in self.rows
+        ]
         widths = [max(len(row[column]) for row in table) for column in range(3)]
-        return "\n".join("  ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[3]]).rstrip()
-                         for row in table)  # fmt: skip
+        return "\n".join(
+            "  ".join(
+                [*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[3]]
+            ).rstrip()
+            for row in table
+        )
 
 
 def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
@@ -104,7 +110,9 @@ def consider(path: str, module: nn.Module) -> Row | None:
     notes = []
     if is_parametrized(module):
         notes.append("parametrizations kept: " + ", ".join(module.parametrizations))
-    hooks = len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
+    hooks = (
+        len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
+    )
     hooks += len(module._backward_pre_hooks)
     if hooks:
         notes.append(f"{hooks} hook{'s' * (hooks > 1)} kept")
@@ -115,9 +123,14 @@ def why_not(module: nn.Module) -> str | None:
     """Why a recurrent module is left as it is; None if it can be replaced, or is not recurrent at all."""
     cls = type(module)
     base = cls.__bases__[0] if is_parametrized(module) else cls
-    if base.__module__.startswith(("torch.ao.nn.", "torch.nn.quant")) and base.__name__ in QUANTIZED:
+    if (
+        base.__module__.startswith(("torch.ao.nn.", "torch.nn.quant"))
+        and base.__name__ in QUANTIZED
+    ):
         return "quantized: its weights are not floating point; accelerate before quantizing, or not at all"
-    if getattr(module, "original_name", None) in QUANTIZED and base.__module__.startswith("torch.jit"):
+    if getattr(module, "original_name", None) in QUANTIZED and base.__module__.startswith(
+        "torch.jit"
+    ):
         return "compiled by torch.jit; accelerate the module it was made from"
     if not isinstance(module, RECURRENT):
         return None
@@ -135,12 +148,16 @@ QUANTIZED = {cls.__name__ for cls in FASTER}
 
 def is_parametrized(module: nn.Module) -> bool:
     """Whether torch.nn.utils.parametrize has given the module a class of its own."""
-    return nn.utils.parametrize.is_parametrized(module) and type(module).__name__.startswith("Parametrized")
+    return nn.utils.parametrize.is_parametrized(module) and type(module).__name__.startswith(
+        "Parametrized"
+    )
 
 
 def with_base(cls: type, table: dict[type, type]) -> type:
     """`cls` exchanged for its counterpart, under the parametrized class that stands on it, if one does."""
     if cls in table:
         return table[cls]
-    namespace = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    namespace = {
+        name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")
+    }
     return type(cls.__name__, (table[cls.__bases__[0]],), namespace)

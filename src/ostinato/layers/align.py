@@ -11,14 +11,21 @@ def starts_and_lengths(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]
 
     Raises ValueError if the mask is not [B, T] as x is, or if a row's real steps do not lie together."""
     if mask.shape != shape[:2]:
-        raise ValueError(f"lengths given as a mask must be {list(shape[:2])}, as x is; got {list(mask.shape)}")
+        raise ValueError(
+            f"lengths given as a mask must be {list(shape[:2])}, as x is; got {list(mask.shape)}"
+        )
     mask = mask.cpu()
-    starts, lengths = mask.to(torch.int64).argmax(dim=1) if mask.shape[1] else mask.sum(1), mask.sum(1)
+    starts, lengths = (
+        mask.to(torch.int64).argmax(dim=1) if mask.shape[1] else mask.sum(1),
+        mask.sum(1),
+    )
     time = torch.arange(mask.shape[1])
     together = (time >= starts[:, None]) & (time < (starts + lengths)[:, None])
     if (mask != together).any():
         row = int((mask != together).any(1).nonzero()[0])
-        raise ValueError(f"lengths given as a mask must have each row's real steps together; row {row} has gaps")
+        raise ValueError(
+            f"lengths given as a mask must have each row's real steps together; row {row} has gaps"
+        )
     return starts, lengths
 
 

@@ -37,7 +37,9 @@ class Memory:
         if not bool((counts == width).all()):
             sources, width = index // self.width, 1
         batch = self.values.shape[0]
-        if len(sources) == batch and bool((sources == torch.arange(batch, device=index.device)).all()):
+        if len(sources) == batch and bool(
+            (sources == torch.arange(batch, device=index.device)).all()
+        ):
             return Memory(self.values, self.keys, self.mask, width)
         return Memory(self.values[sources], self.keys[sources], self.mask[sources], width)
 
@@ -52,7 +54,9 @@ class Attention(nn.Module):
         if kind not in SCORES:
             raise ValueError(f"kind must be one of {', '.join(SCORES)}; got {kind!r}")
         if kind == "dot" and query_size != memory_size:
-            raise ValueError(f"dot attention needs query_size equal to memory_size; got {query_size} and {memory_size}")
+            raise ValueError(
+                f"dot attention needs query_size equal to memory_size; got {query_size} and {memory_size}"
+            )
         self.kind = kind
         if kind == "general":
             self.key = nn.Linear(memory_size, query_size, bias=False)
@@ -64,7 +68,11 @@ class Attention(nn.Module):
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
         """Values [B, S, M] and mask [B, S] -> the memory, its keys computed once for all steps."""
-        return Memory(values, values if self.kind == "dot" else linear(values, self.key.weight, self.key.bias), mask)
+        return Memory(
+            values,
+            values if self.kind == "dot" else linear(values, self.key.weight, self.key.bias),
+            mask,
+        )
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         rows, steps, size = query.shape
@@ -82,7 +90,9 @@ def score_dot(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
 
 
 def score_additive(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
-    return attention.energy((attention.query(query).unsqueeze(2) + keys.unsqueeze(1)).tanh()).squeeze(-1)
+    return attention.energy(
+        (attention.query(query).unsqueeze(2) + keys.unsqueeze(1)).tanh()
+    ).squeeze(-1)
 
 
 SCORES = {"dot": score_dot, "general": score_dot, "additive": score_additive}

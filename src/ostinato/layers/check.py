@@ -26,7 +26,9 @@ def check_kind(name: str, given: Tensor, expected: Tensor) -> None:
     if given.dtype != expected.dtype and not torch.is_autocast_enabled(given.device.type):
         raise ValueError(f"{name} must be {expected.dtype}, as the weights are; got {given.dtype}")
     if given.device != expected.device:
-        raise ValueError(f"{name} must be on {expected.device}, as the weights are; got {given.device}")
+        raise ValueError(
+            f"{name} must be on {expected.device}, as the weights are; got {given.device}"
+        )
 
 
 def check_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
@@ -38,10 +40,14 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor |
         raise ValueError(f"lengths must be whole numbers; got {lengths.dtype}")
     rows, steps = x.shape[:2]
     if lengths.shape != (rows,):
-        raise ValueError(f"lengths must be [{rows}], one for each row of x; got {list(lengths.shape)}")
+        raise ValueError(
+            f"lengths must be [{rows}], one for each row of x; got {list(lengths.shape)}"
+        )
     lengths = lengths.to("cpu", torch.int64)
     if rows and (lengths.min() < 0 or lengths.max() > steps):
-        raise ValueError(f"lengths must lie between 0 and {steps}, the steps of x; got {lengths.tolist()}")
+        raise ValueError(
+            f"lengths must lie between 0 and {steps}, the steps of x; got {lengths.tolist()}"
+        )
     return None if (lengths == steps).all() else lengths
 
 
@@ -50,12 +56,20 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
     cells = list(cells)
     if not isinstance(state, tuple | list) or len(state) != len(cells):
         what = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
-        raise ValueError(f"state must be a tuple of {len(cells)}, one for each layer and direction; got {what}")
+        raise ValueError(
+            f"state must be a tuple of {len(cells)}, one for each layer and direction; got {what}"
+        )
     for number, (part, cell) in enumerate(zip(state, cells, strict=True)):
         expected = [[x.shape[0], size] for size in cell.sizes]
-        got = [list(tensor.shape) for tensor in part] if isinstance(part, tuple | list) else type(part).__name__
+        got = (
+            [list(tensor.shape) for tensor in part]
+            if isinstance(part, tuple | list)
+            else type(part).__name__
+        )
         if got != expected:
-            raise ValueError(f"state[{number}] must be a tuple of tensors of shapes {expected}; got {got}")
+            raise ValueError(
+                f"state[{number}] must be a tuple of tensors of shapes {expected}; got {got}"
+            )
         for place, tensor in enumerate(part):
             check_kind(f"state[{number}][{place}]", tensor, x)
     return tuple(state)
@@ -65,8 +79,12 @@ def made(cell: CellType, input_size: int, hidden_size: int) -> Cell:
     """A cell of these sizes; a name, a layer of torch.nn and the like are refused."""
     new = cell(input_size, hidden_size) if callable(cell) else cell
     if not isinstance(new, Cell):
-        got = repr(cell) if isinstance(cell, str) else getattr(cell, "__name__", type(cell).__name__)
-        raise ValueError(f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as CELLS['lstm']; got {got}")
+        got = (
+            repr(cell) if isinstance(cell, str) else getattr(cell, "__name__", type(cell).__name__)
+        )
+        raise ValueError(
+            f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as CELLS['lstm']; got {got}"
+        )
     return new
 
 
@@ -76,13 +94,20 @@ def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:
         raise ValueError(f"layers must be a positive whole number; got {layers!r}")
     sizes = [hidden_size] * layers if isinstance(hidden_size, int) else list(hidden_size)
     if len(sizes) != layers:
-        raise ValueError(f"hidden_size must be one number or one for each of the {layers} layers; got {hidden_size}")
+        raise ValueError(
+            f"hidden_size must be one number or one for each of the {layers} layers; got {hidden_size}"
+        )
     return sizes
 
 
 def check_options(
-    cells: Iterable[Cell], dropout: float, *, recurrent_dropout: float, weight_drop: float, zoneout: tuple[float, ...]
-) -> None:  # fmt: skip
+    cells: Iterable[Cell],
+    dropout: float,
+    *,
+    recurrent_dropout: float,
+    weight_drop: float,
+    zoneout: tuple[float, ...],
+) -> None:
     """Rates from 0 up to 1, on something that is there."""
     cells = list(cells)
     rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop}
@@ -90,7 +115,11 @@ def check_options(
         if not 0 <= rate < 1:
             raise ValueError(f"{name} must be at least 0 and below 1; got {rate}")
     if len(zoneout) != cells[0].parts:
-        raise ValueError(f"zoneout must be one number or one for each of {cells[0].part_names}; got {zoneout}")
+        raise ValueError(
+            f"zoneout must be one number or one for each of {cells[0].part_names}; got {zoneout}"
+        )
     for name in ("recurrent_dropout", "weight_drop"):
         if rates[name] and cells[0].from_hidden is None:
-            raise ValueError(f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has none")
+            raise ValueError(
+                f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has none"
+            )

@@ -25,7 +25,14 @@ from ostinato.layers.frameworks import (
     to_torch,
 )
 from ostinato.layers.gate_orders import CONVENTIONS, Convention, table
-from ostinato.layers.gpu_libraries import from_cudnn, from_flashrnn, from_haste, to_cudnn, to_flashrnn, to_haste
+from ostinato.layers.gpu_libraries import (
+    from_cudnn,
+    from_flashrnn,
+    from_haste,
+    to_cudnn,
+    to_flashrnn,
+    to_haste,
+)
 from ostinato.layers.textbook import from_textbook, to_textbook
 from ostinato.layers.weights import GATES, Weights
 

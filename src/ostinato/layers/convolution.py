@@ -29,7 +29,11 @@ class Stage(nn.Module):
 
 def norm(channels: int, batch_norm: bool) -> nn.Module:
     """Over a batch (Ioffe and Szegedy 2015), or over groups of sixteen channels where that is possible (Wu and He 2018)."""
-    return BatchNorm(channels) if batch_norm else nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+    return (
+        BatchNorm(channels)
+        if batch_norm
+        else nn.GroupNorm(channels // 16 if channels % 16 == 0 else 1, channels)
+    )
 
 
 class BatchNorm(nn.Module):
@@ -39,13 +43,23 @@ class BatchNorm(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.weight, self.bias = (
+            nn.Parameter(torch.ones(channels)),
+            nn.Parameter(torch.zeros(channels)),
+        )
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         several = x.numel() > x.shape[1]
-        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training and several)
+        return functional.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training and several,
+        )
 
 
 class PictureNetwork(nn.Module):
@@ -55,12 +69,18 @@ class PictureNetwork(nn.Module):
     batch_norm  normalise over the batch while training, which learns faster, rather than each picture by itself; without it
                 a picture's answer never depends on what else is in its batch, not in training either"""
 
-    def __init__(self, channels: int, *, widths: Sequence[int] = (32, 64, 128), batch_norm: bool = False):
+    def __init__(
+        self, channels: int, *, widths: Sequence[int] = (32, 64, 128), batch_norm: bool = False
+    ):
         super().__init__()
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
-        self.stages = nn.Sequential(*(Stage(before, after, batch_norm=batch_norm)
-                                      for before, after in zip((channels, *widths[:-1]), widths, strict=True)))
+        self.stages = nn.Sequential(
+            *(
+                Stage(before, after, batch_norm=batch_norm)
+                for before, after in zip((channels, *widths[:-1]), widths, strict=True)
+            )
+        )
         self.output_size = widths[-1]
 
     def side(self, size: int) -> int:
@@ -83,7 +103,9 @@ class Grid(nn.Module):
         self.output_size = self.shape[0] * self.shape[1] * features
 
     def forward(self, regions: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool2d(regions.transpose(1, 2).unflatten(2, self.size), self.shape).flatten(1)
+        return functional.adaptive_avg_pool2d(
+            regions.transpose(1, 2).unflatten(2, self.size), self.shape
+        ).flatten(1)
 
 
 class Glance(nn.Module):
@@ -99,7 +121,9 @@ class Glance(nn.Module):
         self.output_size = features
 
     def forward(self, pictures: Tensor) -> Tensor:
-        small = functional.adaptive_avg_pool2d(pictures.to(self.look.weight.dtype) / 127.5 - 1, self.side).flatten(1)
+        small = functional.adaptive_avg_pool2d(
+            pictures.to(self.look.weight.dtype) / 127.5 - 1, self.side
+        ).flatten(1)
         return self.dropout(self.norms[1](self.look(self.dropout(self.norms[0](small)))).relu())
 
 
@@ -108,11 +132,20 @@ class FrameNetwork(nn.Module):
 
     In place of an embedding: what a recurrent network reads of each frame. `size` is (H, W)."""
 
-    def __init__(self, channels: int, dimensions: int, size: tuple[int, int], *, widths: Sequence[int] = (16, 32, 64),
-                 dropout: float = 0.0):
+    def __init__(
+        self,
+        channels: int,
+        dimensions: int,
+        size: tuple[int, int],
+        *,
+        widths: Sequence[int] = (16, 32, 64),
+        dropout: float = 0.0,
+    ):
         super().__init__()
         self.network = PictureNetwork(channels, widths=widths)
-        self.grid = Grid((self.network.side(size[0]), self.network.side(size[1])), self.network.output_size)
+        self.grid = Grid(
+            (self.network.side(size[0]), self.network.side(size[1])), self.network.output_size
+        )
         self.dropout = Dropout(dropout)
         self.project = nn.Linear(self.grid.output_size, dimensions)
         self.embedding_dim = dimensions

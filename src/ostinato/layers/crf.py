@@ -16,7 +16,9 @@ from torch.autograd.function import once_differentiable
 from ostinato.cells.cell import real
 from ostinato.kernels import chain
 
-FORBIDDEN = -1e4  # the score of what must not be; finite, so that even labels that break a rule have a gradient
+FORBIDDEN = (
+    -1e4
+)  # the score of what must not be; finite, so that even labels that break a rule have a gradient
 SMALLEST = 1e-300  # a probability that is added to every one, so that its logarithm exists
 
 Mask = Sequence[Sequence[bool]] | Sequence[bool]
@@ -37,13 +39,30 @@ class CRF(nn.Module):
 
     A row of length 0 has log p = 0. ValueError for masks and labels that do not fit."""
 
-    def __init__(self, labels: int, *, start: Mask | None = None, transitions: Mask | None = None, end: Mask | None = None):
+    def __init__(
+        self,
+        labels: int,
+        *,
+        start: Mask | None = None,
+        transitions: Mask | None = None,
+        end: Mask | None = None,
+    ):
         super().__init__()
-        masks = {"start": (start, (labels,)), "transitions": (transitions, (labels, labels)), "end": (end, (labels,))}
+        masks = {
+            "start": (start, (labels,)),
+            "transitions": (transitions, (labels, labels)),
+            "end": (end, (labels,)),
+        }
         for name, (given, shape) in masks.items():
-            mask = torch.ones(shape, dtype=torch.bool) if given is None else torch.as_tensor(given, dtype=torch.bool)
+            mask = (
+                torch.ones(shape, dtype=torch.bool)
+                if given is None
+                else torch.as_tensor(given, dtype=torch.bool)
+            )
             if mask.shape != shape:
-                raise ValueError(f"{name} must be a mask of shape {list(shape)}; got {list(mask.shape)}")
+                raise ValueError(
+                    f"{name} must be a mask of shape {list(shape)}; got {list(mask.shape)}"
+                )
             self.register_buffer(f"may_{name}", mask, persistent=False)
         self.start = nn.Parameter(torch.zeros(labels))
         self.transitions = nn.Parameter(torch.empty(labels, labels).uniform_(-0.1, 0.1))
@@ -51,27 +70,44 @@ class CRF(nn.Module):
 
     def potentials(self, forbidden: float = FORBIDDEN) -> Potentials:
         """What is learned, and `forbidden` for what must not be."""
-        return Potentials(*(getattr(self, name).masked_fill(~getattr(self, f"may_{name}"), forbidden) for name in Potentials._fields))
+        return Potentials(
+            *(
+                getattr(self, name).masked_fill(~getattr(self, f"may_{name}"), forbidden)
+                for name in Potentials._fields
+            )
+        )
 
     def forward(self, emissions: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
         potentials = self.potentials()
-        if labels.shape == emissions.shape[:2] and labels.dtype == torch.int64 and chain.usable(emissions, lengths, potentials):
+        if (
+            labels.shape == emissions.shape[:2]
+            and labels.dtype == torch.int64
+            and chain.usable(emissions, lengths, potentials)
+        ):
             return chain.log_likelihood(emissions, lengths, labels, potentials)
-        return path_scores(emissions, lengths, labels, potentials) - log_partition(emissions, lengths, potentials)
+        return path_scores(emissions, lengths, labels, potentials) - log_partition(
+            emissions, lengths, potentials
+        )
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """p(y_t = k | x) [B, T, K]; zero beyond each length."""
         with torch.enable_grad():  # the gradient of log Z is the expectation
             emissions = emissions.detach().requires_grad_()
-            total = log_partition(emissions, lengths, Potentials(*(part.detach() for part in self.potentials()))).sum()
+            total = log_partition(
+                emissions, lengths, Potentials(*(part.detach() for part in self.potentials()))
+            ).sum()
             return torch.autograd.grad(total, emissions)[0]
 
 
-def path_scores(emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials) -> Tensor:
+def path_scores(
+    emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials
+) -> Tensor:
     """The scores [B] of given paths [B, T]; what stands beyond a length does not matter."""
     start, transitions, end = potentials
     if labels.shape != emissions.shape[:2]:
-        raise ValueError(f"labels must be {list(emissions.shape[:2])}, as emissions are; got {list(labels.shape)}")
+        raise ValueError(
+            f"labels must be {list(emissions.shape[:2])}, as emissions are; got {list(labels.shape)}"
+        )
     rows, steps, size = emissions.shape
     if not rows or not steps:
         return emissions.new_zeros(rows)
@@ -100,11 +136,15 @@ class LogPartition(torch.autograd.Function):
     nothing of [B, K, K] is ever made."""
 
     @staticmethod
-    def forward(context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
+    def forward(
+        context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor
+    ) -> Tensor:
         rows, steps, labels = emissions.shape
         scores = emissions.double().transpose(0, 1)
         inside = real(lengths, steps, emissions.device).t().unsqueeze(2)
-        last = (lengths.to(emissions.device) - 1).clamp(min=0).view(1, rows, 1).expand(1, rows, labels)
+        last = (
+            (lengths.to(emissions.device) - 1).clamp(min=0).view(1, rows, 1).expand(1, rows, labels)
+        )
         highest = transitions.max().double()
         between = (transitions.double() - highest).exp()
         learning = any(context.needs_input_grad)
@@ -112,7 +152,10 @@ class LogPartition(torch.autograd.Function):
         if learning:  # paths from the first step on, and from the last one back: both in one go
             mirror = (last - torch.arange(steps, device=last.device).view(-1, 1, 1)).clamp(min=0)
             lattices = torch.stack([scores, scores.gather(0, mirror)], 1)
-            tables, first = torch.stack([between, between.t()]), torch.stack([start, end]).double().unsqueeze(1)
+            tables, first = (
+                torch.stack([between, between.t()]),
+                torch.stack([start, end]).double().unsqueeze(1),
+            )
         sums = [first + lattices[0]]
         lattices = lattices + highest
         for step in range(1, steps):
@@ -121,7 +164,9 @@ class LogPartition(torch.autograd.Function):
         before = sums[:, 0] if learning else sums
         total = (before.gather(0, last)[0] + end.double()).logsumexp(1)
         if learning:
-            context.save_for_backward(scores, inside, last, between, highest, before, sums[:, 1].gather(0, mirror), total)
+            context.save_for_backward(
+                scores, inside, last, between, highest, before, sums[:, 1].gather(0, mirror), total
+            )
         return torch.where(inside[0, :, 0], total, 0).to(emissions.dtype)
 
     @staticmethod
@@ -138,11 +183,20 @@ class LogPartition(torch.autograd.Function):
             before, after = before[:-1], torch.where(inside[1:], after[1:], 0)
             high, higher = before.amax(2, keepdim=True), after.amax(2, keepdim=True)
             scale = torch.where(inside[1:], (high + higher + highest - log_total).exp() * weight, 0)
-            left, right = torch.where(inside[1:], (before - high).exp() * scale, 0), (after - higher).exp()
+            left, right = (
+                torch.where(inside[1:], (before - high).exp() * scale, 0),
+                (after - higher).exp(),
+            )
             pairs = left.flatten(0, 1).t() @ right.flatten(0, 1) * between
         dtype = gradient.dtype
         ends = unary.gather(0, last)[0].sum(0)
-        return unary.transpose(0, 1).to(dtype), None, unary[0].sum(0).to(dtype), pairs.to(dtype), ends.to(dtype)
+        return (
+            unary.transpose(0, 1).to(dtype),
+            None,
+            unary[0].sum(0).to(dtype),
+            pairs.to(dtype),
+            ends.to(dtype),
+        )
 
 
 def move(values: Tensor, between: Tensor) -> Tensor:

@@ -25,7 +25,15 @@ class Embedding(nn.Embedding):
 
     rows: Rows | None = None  # while an optimizer keeps rows that have yet to be brought up to date
 
-    def __init__(self, size: int, dimensions: int, *, word_dropout: float = 0.0, sparse: bool = False, by_rows: bool = False):
+    def __init__(
+        self,
+        size: int,
+        dimensions: int,
+        *,
+        word_dropout: float = 0.0,
+        sparse: bool = False,
+        by_rows: bool = False,
+    ):
         super().__init__(size, dimensions, padding_idx=PAD, sparse=sparse)
         self.word_dropout, self.by_rows = word_dropout, by_rows
         with torch.no_grad():

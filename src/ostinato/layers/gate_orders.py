@@ -44,44 +44,62 @@ ZRN = ("update", "reset", "candidate")
 CONVENTIONS: dict[str, Convention] = {
     "torch": Convention(
         "PyTorch `torch.nn`, `ostinato.nn`",
-        {"rnn": RNN, "lstm": IFGO, "gru": RZN}, False, {"rnn": 2, "lstm": 2, "gru": 2},
+        {"rnn": RNN, "lstm": IFGO, "gru": RZN},
+        False,
+        {"rnn": 2, "lstm": 2, "gru": 2},
         "`proj_size` (LSTM); no peepholes",
     ),
     "ostinato": Convention(
         "`ostinato.cells`",
-        {"rnn": RNN, "lstm": IFGO, "gru": RZN, "gru-reset-before": RZN}, False,
+        {"rnn": RNN, "lstm": IFGO, "gru": RZN, "gru-reset-before": RZN},
+        False,
         {"rnn": 1, "lstm": 1, "gru": 2, "gru-reset-before": 1},
     ),
     "keras": Convention(
         "Keras",
-        {"rnn": RNN, "lstm": IFGO, "gru": ZRN, "gru-reset-before": ZRN}, True,
+        {"rnn": RNN, "lstm": IFGO, "gru": ZRN, "gru-reset-before": ZRN},
+        True,
         {"rnn": 1, "lstm": 1, "gru": 2, "gru-reset-before": 1},
         "`reset_after=True` (the default): bias [2, 3H]; `reset_after=False`: bias [3H]",
     ),
     "onnx": Convention(
         "ONNX",
-        {"rnn": RNN, "lstm": ("input", "output", "forget", "candidate"), "gru": ZRN, "gru-reset-before": ZRN}, False,
+        {
+            "rnn": RNN,
+            "lstm": ("input", "output", "forget", "candidate"),
+            "gru": ZRN,
+            "gru-reset-before": ZRN,
+        },
+        False,
         {"rnn": 2, "lstm": 2, "gru": 2, "gru-reset-before": 2},
         "`linear_before_reset=1` is reset after; directions stacked in front; peepholes P: input, output, forget",
     ),
     "cudnn": Convention(
         "cuDNN (linLayerID)",
-        {"rnn": RNN, "lstm": IFGO, "gru": RZN}, False, {"rnn": 2, "lstm": 2, "gru": 2},
+        {"rnn": RNN, "lstm": IFGO, "gru": RZN},
+        False,
+        {"rnn": 2, "lstm": 2, "gru": 2},
         "input matrices first, then recurrent ones; LSTM projection: linLayerID 8",
     ),
     "haste": Convention(
         "haste",
-        {"lstm": ("input", "candidate", "forget", "output"), "gru": ZRN}, True, {"lstm": 1, "gru": 2},
+        {"lstm": ("input", "candidate", "forget", "output"), "gru": ZRN},
+        True,
+        {"lstm": 1, "gru": 2},
     ),
     "flashrnn": Convention(
         "FlashRNN",
-        {"rnn": RNN, "lstm": IFGO, "gru": RZN}, False, {"rnn": 1, "lstm": 1, "gru": 2},
+        {"rnn": RNN, "lstm": IFGO, "gru": RZN},
+        False,
+        {"rnn": 1, "lstm": 1, "gru": 2},
         "R [gates, heads, H, H]; GRU: R in the order candidate, reset, update, bias candidate (inside the brackets), "
         "reset, update, candidate",
     ),
-}  # fmt: skip
-SYMBOLS = {"lstm": {"input": "i", "forget": "f", "candidate": "g", "output": "o"},
-           "gru": {"reset": "r", "update": "z", "candidate": "n"}}  # fmt: skip
+}
+SYMBOLS = {
+    "lstm": {"input": "i", "forget": "f", "candidate": "g", "output": "o"},
+    "gru": {"reset": "r", "update": "z", "candidate": "n"},
+}
 
 
 def table() -> str:
@@ -91,7 +109,10 @@ def table() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for convention in CONVENTIONS.values():
-        orders = [", ".join(names[gate] for gate in convention.gates[kind]) for kind, names in SYMBOLS.items()]
+        orders = [
+            ", ".join(names[gate] for gate in convention.gates[kind])
+            for kind, names in SYMBOLS.items()
+        ]
         counts = [str(convention.biases.get(kind, "none")) for kind in ("rnn", "lstm", "gru")]
         before = convention.biases.get("gru-reset-before")
         if before is not None and before != convention.biases["gru"]:
@@ -106,7 +127,9 @@ def table() -> str:
 
 def tensor(array: Array) -> Tensor:
     """The numbers as a tensor of their own, without a graph."""
-    return array.detach().clone() if isinstance(array, Tensor) else torch.from_numpy(np.array(array))
+    return (
+        array.detach().clone() if isinstance(array, Tensor) else torch.from_numpy(np.array(array))
+    )
 
 
 def array(given: Tensor) -> np.ndarray:
@@ -114,8 +137,14 @@ def array(given: Tensor) -> np.ndarray:
 
 
 def read(
-    name: str, kind: str, w: Array, u: Array, b: Array | None = None, bu: Array | None = None, **more
-) -> Weights:  # fmt: skip
+    name: str,
+    kind: str,
+    w: Array,
+    u: Array,
+    b: Array | None = None,
+    bu: Array | None = None,
+    **more,
+) -> Weights:
     """Input matrix, recurrent matrix and up to two biases in convention `name` -> Weights."""
     convention = CONVENTIONS[name]
     if kind not in convention.gates:
@@ -123,10 +152,14 @@ def read(
     order = convention.gates[kind]
     matrices = [tensor(matrix) for matrix in (w, u)]
     if any(matrix.dim() != 2 for matrix in matrices):
-        raise ValueError(f"weights must be matrices; got shapes {[list(matrix.shape) for matrix in matrices]}")
+        raise ValueError(
+            f"weights must be matrices; got shapes {[list(matrix.shape) for matrix in matrices]}"
+        )
     w, u = (matrix.t() for matrix in matrices) if convention.transposed else matrices
     biases = [None if bias is None else split("bias", tensor(bias), order) for bias in (b, bu)]
-    return Weights(kind, split("input weight", w, order), split("recurrent weight", u, order), *biases, **more)
+    return Weights(
+        kind, split("input weight", w, order), split("recurrent weight", u, order), *biases, **more
+    )
 
 
 def written(name: str, weights: Weights, **can: bool) -> tuple[Tensor, Tensor, list[Tensor]]:

@@ -16,11 +16,22 @@ def from_cudnn(kind: str, matrices: Sequence[Array], biases: Sequence[Array] = (
 
     RNN 2 matrices, GRU 6, LSTM 8, or 9 with the projection; no biases, or as many as matrices without it."""
     gates = len(GATES.get(kind, ()))
-    if len(matrices) - (kind == "lstm" and len(matrices) == 9) != 2 * gates or len(biases) not in (0, 2 * gates):
+    if len(matrices) - (kind == "lstm" and len(matrices) == 9) != 2 * gates or len(biases) not in (
+        0,
+        2 * gates,
+    ):
         got = f"{len(matrices)} and {len(biases)}"
-        raise ValueError(f"a {kind} of cuDNN has {2 * gates} matrices and as many biases or none; got {got}")
-    parts = [torch.cat([tensor(m) for m in matrices[first : first + gates]]) for first in (0, gates)]
-    parts += [torch.cat([tensor(b) for b in biases[first : first + gates]]) for first in (0, gates) if len(biases)]
+        raise ValueError(
+            f"a {kind} of cuDNN has {2 * gates} matrices and as many biases or none; got {got}"
+        )
+    parts = [
+        torch.cat([tensor(m) for m in matrices[first : first + gates]]) for first in (0, gates)
+    ]
+    parts += [
+        torch.cat([tensor(b) for b in biases[first : first + gates]])
+        for first in (0, gates)
+        if len(biases)
+    ]
     more = {"projection": tensor(matrices[8])} if len(matrices) == 9 else {}
     return read("cudnn", kind, *parts, **more)
 
@@ -36,7 +47,11 @@ def to_cudnn(weights: Weights) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def from_haste(
-    kind: str, kernel: Array, recurrent_kernel: Array, bias: Array, recurrent_bias: Array | None = None
+    kind: str,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    recurrent_bias: Array | None = None,
 ) -> Weights:
     """The parameters of haste's LSTM, or GRU (which has a recurrent bias) -> Weights."""
     return read("haste", kind, kernel, recurrent_kernel, bias, recurrent_bias)
@@ -47,10 +62,16 @@ def to_haste(weights: Weights) -> dict[str, Tensor]:
     w, u, biases = written("haste", weights)
     count = CONVENTIONS["haste"].biases[weights.kind]
     biases = biases or [w.new_zeros(w.shape[1])] * count
-    return dict(zip(("kernel", "recurrent_kernel", "bias", "recurrent_bias"), (w, u, *biases), strict=False))
+    return dict(
+        zip(("kernel", "recurrent_kernel", "bias", "recurrent_bias"), (w, u, *biases), strict=False)
+    )
 
 
-FLASH_GRU = ("candidate", "reset", "update")  # the order of FlashRNN's R; in b the candidate's input bias follows
+FLASH_GRU = (
+    "candidate",
+    "reset",
+    "update",
+)  # the order of FlashRNN's R; in b the candidate's input bias follows
 
 
 def from_flashrnn(kind: str, w: Array, r: Array, b: Array) -> Weights:
@@ -65,7 +86,11 @@ def from_flashrnn(kind: str, w: Array, r: Array, b: Array) -> Weights:
     inside, reset, update, candidate = b
     order = CONVENTIONS["flashrnn"].gates["gru"]
     first = {"reset": reset, "update": update, "candidate": candidate}
-    second = {"reset": torch.zeros_like(reset), "update": torch.zeros_like(update), "candidate": inside}
+    second = {
+        "reset": torch.zeros_like(reset),
+        "update": torch.zeros_like(update),
+        "candidate": inside,
+    }
     return Weights("gru", split("W", tensor(w), order), hidden, first, second)
 
 
@@ -78,5 +103,10 @@ def to_flashrnn(weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
         return w, u.view(-1, 1, size, size), b.view(-1, 1, size)
     zeros = w.new_zeros(3 * size)
     first, second = (split("bias", bias, GATES["gru"]) for bias in (biases or (zeros, zeros)))
-    b = [second["candidate"], first["reset"] + second["reset"], first["update"] + second["update"], first["candidate"]]
+    b = [
+        second["candidate"],
+        first["reset"] + second["reset"],
+        first["update"] + second["update"],
+        first["candidate"],
+    ]
     return w, join(weights.hidden, FLASH_GRU).view(3, 1, size, size), torch.stack(b)[:, None]

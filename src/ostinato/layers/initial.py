@@ -7,7 +7,12 @@ from torch import nn
 
 def start_uniform(network: nn.Module, reach: float) -> None:
     """Every parameter uniform in plus or minus `reach`, but for those of layer norms, whose gain stays one and whose shift zero."""
-    normed = {parameter for module in network.modules() if isinstance(module, nn.LayerNorm) for parameter in module.parameters()}
+    normed = {
+        parameter
+        for module in network.modules()
+        if isinstance(module, nn.LayerNorm)
+        for parameter in module.parameters()
+    }
     for parameter in network.parameters():
         if parameter not in normed:
             nn.init.uniform_(parameter, -reach, reach)

@@ -31,7 +31,9 @@ class Motifs(nn.Module):
 
     ValueError for sizes below 1, an even width that is not causal, pooling where chunks continue."""
 
-    def __init__(self, input_size: int, filters: int, width: int, *, pool: int = 1, causal: bool = False):
+    def __init__(
+        self, input_size: int, filters: int, width: int, *, pool: int = 1, causal: bool = False
+    ):
         super().__init__()
         for name, value in (("filters", filters), ("width", width), ("pool", pool)):
             if value < 1:
@@ -44,11 +46,15 @@ class Motifs(nn.Module):
         self.width, self.pool, self.causal = width, pool, causal
         self.output_size = filters
 
-    def forward(self, x: Tensor, lengths: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(
+        self, x: Tensor, lengths: Tensor, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         mask = real(lengths, x.shape[1], x.device).unsqueeze(-1)
         x = x.masked_fill(~mask, 0)
         if self.causal:
-            before = x.new_zeros(x.shape[0], self.width - 1, x.shape[2]) if before is None else before
+            before = (
+                x.new_zeros(x.shape[0], self.width - 1, x.shape[2]) if before is None else before
+            )
             padded = torch.cat([before, x], 1)
             places = lengths.to(x.device)[:, None] + torch.arange(self.width - 1, device=x.device)
             tail = padded.take_along_dim(places.unsqueeze(-1), 1)
@@ -57,7 +63,9 @@ class Motifs(nn.Module):
         found = self.layer(padded.transpose(1, 2)).relu().transpose(1, 2).masked_fill(~mask, 0)
         if self.pool == 1:
             return found, lengths, tail
-        pooled = functional.max_pool1d(found.transpose(1, 2), self.pool, ceil_mode=True).transpose(1, 2)
+        pooled = functional.max_pool1d(found.transpose(1, 2), self.pool, ceil_mode=True).transpose(
+            1, 2
+        )
         return pooled, (lengths + self.pool - 1) // self.pool, tail
 
 
@@ -69,7 +77,11 @@ class WithMotifs(nn.Module):
 
     def __init__(self, motifs: Motifs, body: nn.Module):
         super().__init__()
-        self.motifs, self.body, self.output_size = motifs, body, body.output_size + motifs.output_size
+        self.motifs, self.body, self.output_size = (
+            motifs,
+            body,
+            body.output_size + motifs.output_size,
+        )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         found, lengths, _ = self.motifs(x, lengths)

@@ -17,7 +17,9 @@ from ostinato.cells.cell import Cell
 from ostinato.cells.state import State
 
 
-def run_in_blocks(cell: Cell, x: Tensor, state: State, lengths: Tensor | None, size: int = 0) -> tuple[Tensor, State]:
+def run_in_blocks(
+    cell: Cell, x: Tensor, state: State, lengths: Tensor | None, size: int = 0
+) -> tuple[Tensor, State]:
     """`cell.run` in blocks of `size` steps (0: sqrt(T)), each computed again when gradients pass through it."""
     if not torch.is_grad_enabled() or x.shape[1] < 2:
         return cell.run(x, state, lengths)
@@ -60,7 +62,11 @@ class Blocks(torch.autograd.Function):
                 outputs, last = run_block(cell, inputs, state, here, ctx.seed, part)
             wanted = [*state, *weights, *([inputs] if d_x is not None else [])]
             found = torch.autograd.grad(
-                [outputs, *last], wanted, [d_outputs[:, part], *d_state], allow_unused=True, materialize_grads=True
+                [outputs, *last],
+                wanted,
+                [d_outputs[:, part], *d_state],
+                allow_unused=True,
+                materialize_grads=True,
             )
             d_state = found[: cell.parts]
             for total, new in zip(totals, found[cell.parts :], strict=False):
@@ -68,7 +74,9 @@ class Blocks(torch.autograd.Function):
             if d_x is not None:
                 d_x[:, part] = found[-1]
         of_weights = iter(totals)
-        gradients = [next(of_weights) if tensor.requires_grad else None for tensor in tensors[cell.parts :]]
+        gradients = [
+            next(of_weights) if tensor.requires_grad else None for tensor in tensors[cell.parts :]
+        ]
         return None, None, None, d_x, *d_state, *gradients
 
 
@@ -76,10 +84,15 @@ def blocks(steps: int, lengths: Tensor | None, size: int) -> Iterator[tuple[slic
     """blocks(5, tensor([5, 1]), 3) -> (0:3, [3, 1]), (3:5, [2, 0])"""
     for start in range(0, steps, size):
         end = min(steps, start + size)
-        yield slice(start, end), None if lengths is None else (lengths - start).clamp(0, end - start)
+        yield (
+            slice(start, end),
+            None if lengths is None else (lengths - start).clamp(0, end - start),
+        )
 
 
-def run_block(cell: Cell, x: Tensor, state: State, lengths: Tensor | None, seed: int | None, part: slice):
+def run_block(
+    cell: Cell, x: Tensor, state: State, lengths: Tensor | None, seed: int | None, part: slice
+):
     """One block; where it draws random numbers (zoneout), the same ones each time."""
     if seed is None:
         return cell.run(x, state, lengths)

@@ -12,7 +12,14 @@ from ostinato.cells.cell import Cell, CellType, real, reverse
 from ostinato.cells.regularise import regularised
 from ostinato.cells.state import State
 from ostinato.layers.align import roll_rows, starts_and_lengths
-from ostinato.layers.check import check_inputs, check_lengths, check_options, check_state, made, sizes_of_layers
+from ostinato.layers.check import (
+    check_inputs,
+    check_lengths,
+    check_options,
+    check_state,
+    made,
+    sizes_of_layers,
+)
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recompute import run_in_blocks
 from ostinato.layers.trace import Trace, traced_run
@@ -70,20 +77,40 @@ class Recurrent(nn.Module):
         if merge not in MERGES:
             raise ValueError(f"merge must be one of {', '.join(MERGES)}; got {merge!r}")
         self.input_size, self.hidden_size, self.layers = input_size, hidden_size, layers
-        self.bidirectional, self.directions, self.merge = bidirectional, 2 if bidirectional else 1, merge
-        self.dropout, self.locked, self.residual, self.recompute = dropout, locked, residual, recompute
+        self.bidirectional, self.directions, self.merge = (
+            bidirectional,
+            2 if bidirectional else 1,
+            merge,
+        )
+        self.dropout, self.locked, self.residual, self.recompute = (
+            dropout,
+            locked,
+            residual,
+            recompute,
+        )
         self.cells, self.norms = nn.ModuleList(), nn.ModuleList()
         width = input_size
         for layer, size in enumerate(sizes_of_layers(hidden_size, layers)):
             self.cells.extend(made(cell, width, size) for _ in range(self.directions))
-            before, width = width, self.cells[-1].output_size * (self.directions if merge == "concat" else 1)
+            before, width = (
+                width,
+                self.cells[-1].output_size * (self.directions if merge == "concat" else 1),
+            )
             if residual and layer and before != width:
-                raise ValueError(f"residual needs layers of equal output size; got {before} before {width}")
+                raise ValueError(
+                    f"residual needs layers of equal output size; got {before} before {width}"
+                )
             if pre_norm:
                 self.norms.append(nn.LayerNorm(width))
         self.output_size = width
-        zoneout = (zoneout,) * self.cells[0].parts if isinstance(zoneout, int | float) else tuple(zoneout)
-        self.inside = {"recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop, "zoneout": zoneout}
+        zoneout = (
+            (zoneout,) * self.cells[0].parts if isinstance(zoneout, int | float) else tuple(zoneout)
+        )
+        self.inside = {
+            "recurrent_dropout": recurrent_dropout,
+            "weight_drop": weight_drop,
+            "zoneout": zoneout,
+        }
         check_options(self.cells, dropout, **self.inside)
         sizes = [size for one in self.cells for size in one.sizes] if learned_start else []
         self.first = nn.ParameterList(torch.zeros(size) for size in sizes)
@@ -94,11 +121,20 @@ class Recurrent(nn.Module):
             like = self.cells[0].from_input.weight
             return tuple(cell.start(batch_size, like) for cell in self.cells)
         learned = iter(self.first)
-        return tuple(tuple(next(learned).expand(batch_size, -1) for _ in cell.sizes) for cell in self.cells)
+        return tuple(
+            tuple(next(learned).expand(batch_size, -1) for _ in cell.sizes) for cell in self.cells
+        )
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, state: State = None
+    ) -> tuple[Tensor, State]:
         """(x [B, T, D], lengths [B] or mask [B, T], state) -> (outputs [B, T, output_size], state)"""
-        if lengths is None and state is not None and not torch.is_grad_enabled() and self.steps_alone(x):
+        if (
+            lengths is None
+            and state is not None
+            and not torch.is_grad_enabled()
+            and self.steps_alone(x)
+        ):
             found = kernels.one_step(self, list(self.cells), x[:, 0], state, residual=self.residual)
             if found is not None:
                 return found[0].unsqueeze(1), found[1]
@@ -112,33 +148,56 @@ class Recurrent(nn.Module):
     def steps_alone(self, x: Tensor) -> bool:
         """Whether this is a single step that needs nothing but the formulas, as in decoding."""
         inside = self.inside
-        random = self.training and (self.dropout or inside["recurrent_dropout"] or inside["weight_drop"])
-        return self.formulas_alone and not random and type(x) is Tensor and x.dim() == 3 and x.shape[1] == 1
+        random = self.training and (
+            self.dropout or inside["recurrent_dropout"] or inside["weight_drop"]
+        )
+        return (
+            self.formulas_alone
+            and not random
+            and type(x) is Tensor
+            and x.dim() == 3
+            and x.shape[1] == 1
+        )
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
         """The same run by the reference, keeping every gate and state of every layer at every step, by name."""
         seen = []
 
-        def watch(cell: Cell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        def watch(
+            cell: Cell, x: Tensor, state: State, lengths: Tensor | None
+        ) -> tuple[Tensor, State]:
             outputs, state, named = traced_run(cell, x, state, lengths)
             backward = len(seen) % self.directions
-            seen.append({name: reverse(value, lengths) if backward else value for name, value in named.items()})
+            seen.append(
+                {
+                    name: reverse(value, lengths) if backward else value
+                    for name, value in named.items()
+                }
+            )
             return outputs, state
 
         if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
-            raise ValueError("lengths must be [B] for a trace, with the padding on the right; got a mask")
+            raise ValueError(
+                "lengths must be [B] for a trace, with the padding on the right; got a mask"
+            )
         if isinstance(x, Tensor) and x.dim() == 3 and x.shape[1] == 0:
             raise ValueError("x must have at least one step to be traced; got none")
         outputs, state = self.through(watch, x, lengths, state)
         return Trace(outputs, state, tuple(seen), self.directions)
 
-    def run_cell(self, cell: Cell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+    def run_cell(
+        self, cell: Cell, x: Tensor, state: State, lengths: Tensor | None
+    ) -> tuple[Tensor, State]:
         """One layer in one direction: in one go, or in blocks that are computed again."""
         if self.recompute:
-            return run_in_blocks(cell, x, state, lengths, 0 if self.recompute is True else self.recompute)
+            return run_in_blocks(
+                cell, x, state, lengths, 0 if self.recompute is True else self.recompute
+            )
         return cell.run(x, state, lengths)
 
-    def through(self, run: Callable, x: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
+    def through(
+        self, run: Callable, x: Tensor, lengths: Tensor | None, state: State
+    ) -> tuple[Tensor, State]:
         """All layers, where `run(cell, x, state, lengths)` takes each cell over time."""
         check_inputs(x, self.input_size, self.cells[0].from_input.weight)
         starts = None
@@ -155,7 +214,11 @@ class Recurrent(nn.Module):
             last += new
         if self.norms:
             x = self.norms[-1](x)
-            x = x if lengths is None else x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+            x = (
+                x
+                if lengths is None
+                else x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+            )
         return x if starts is None else roll_rows(x, -starts), tuple(last)
 
     def run_layer(
@@ -164,9 +227,17 @@ class Recurrent(nn.Module):
         """One layer in its one or two directions: the backward one starts at each row's last real step."""
         inputs = x
         if layer:
-            inputs = dropout(self.norms[layer - 1](x) if self.norms else x, self.dropout, training=self.training, locked=self.locked)
+            inputs = dropout(
+                self.norms[layer - 1](x) if self.norms else x,
+                self.dropout,
+                training=self.training,
+                locked=self.locked,
+            )
         first = layer * self.directions
-        cells = [regularised(cell, x.shape[0], **self.inside) for cell in self.cells[first : first + self.directions]]
+        cells = [
+            regularised(cell, x.shape[0], **self.inside)
+            for cell in self.cells[first : first + self.directions]
+        ]
         states = state[first : first + self.directions]
         if self.directions == 1:
             outputs, last = run(cells[0], inputs, states[0], lengths)
@@ -182,7 +253,9 @@ class Recurrent(nn.Module):
         plain = run == self.run_cell and not self.recompute
         if plain and (kernel := kernels.find_both(cells, x, states, lengths)):
             outputs, last = kernel(cells, x, states, lengths)
-            return outputs if self.merge == "concat" else MERGES[self.merge](*outputs.chunk(2, dim=-1)), list(last)
+            return outputs if self.merge == "concat" else MERGES[self.merge](
+                *outputs.chunk(2, dim=-1)
+            ), list(last)
         forward, first = run(cells[0], x, states[0], lengths)
         backward, second = run(cells[1], reverse(x, lengths), states[1], lengths)
         return MERGES[self.merge](forward, reverse(backward, lengths)), [first, second]

@@ -28,19 +28,40 @@ class Speller(nn.Module):
 
     A word that stands in the batch many times is read once. ValueError for an odd output size of two directions."""
 
-    def __init__(self, kind: str, characters: int, output_size: int, *, embedding_size: int = 30, cell: CellType | None = None,
-                 width: int = 3, dropout: float = 0.0, affixes: Affixes | None = None):
+    def __init__(
+        self,
+        kind: str,
+        characters: int,
+        output_size: int,
+        *,
+        embedding_size: int = 30,
+        cell: CellType | None = None,
+        width: int = 3,
+        dropout: float = 0.0,
+        affixes: Affixes | None = None,
+    ):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
         if kind == "recurrent" and output_size % 2:
-            raise ValueError(f"output_size must be even, half of it for each direction; got {output_size}")
+            raise ValueError(
+                f"output_size must be even, half of it for each direction; got {output_size}"
+            )
         self.embedding = Embedding(characters, embedding_size)
         self.dropout = Dropout(dropout)
         self.affixes = affixes
-        self.width, self.output_size = width, output_size + (affixes.output_size if affixes is not None else 0)
-        self.recurrent = Recurrent(cell, embedding_size, output_size // 2, bidirectional=True) if kind == "recurrent" else None
-        self.filters = nn.Linear(width * embedding_size, output_size) if kind == "convolution" else None
+        self.width, self.output_size = (
+            width,
+            output_size + (affixes.output_size if affixes is not None else 0),
+        )
+        self.recurrent = (
+            Recurrent(cell, embedding_size, output_size // 2, bidirectional=True)
+            if kind == "recurrent"
+            else None
+        )
+        self.filters = (
+            nn.Linear(width * embedding_size, output_size) if kind == "convolution" else None
+        )
 
     def forward(self, spellings: Spellings) -> Tensor:
         words = self.read(spellings.characters, spellings.lengths)
@@ -49,7 +70,11 @@ class Speller(nn.Module):
     def read(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """Words [W, C] -> vectors [W, output_size]"""
         whole = self.read_characters(characters, lengths)
-        return whole if self.affixes is None else torch.cat([whole, self.affixes(characters, lengths)], -1)
+        return (
+            whole
+            if self.affixes is None
+            else torch.cat([whole, self.affixes(characters, lengths)], -1)
+        )
 
     def read_characters(self, characters: Tensor, lengths: Tensor) -> Tensor:
         if self.recurrent is None:
@@ -70,7 +95,9 @@ class Speller(nn.Module):
             return spelled.strongest(characters, lengths, tables, self.filters.bias)
         inside = real(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
-        padded = functional.pad(characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin))
+        padded = functional.pad(
+            characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin)
+        )
         responses = self.filters.bias
         for place, table in enumerate(tables):
             there = padded[:, place : place + characters.shape[1]]
@@ -88,7 +115,9 @@ class Affixes(nn.Module):
 
     folded   a number for each character, the same for those that are to count as one (A and a)"""
 
-    def __init__(self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000):
+    def __init__(
+        self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000
+    ):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
         self.table = Embedding(1 + buckets, output_size, by_rows=True)
@@ -102,14 +131,20 @@ class Affixes(nn.Module):
     def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
         if spelled.usable(characters, lengths):
-            return spelled.affix_numbers(characters, lengths, self.folded, longest=self.longest, buckets=self.buckets)
+            return spelled.affix_numbers(
+                characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
+            )
         place = torch.arange(self.longest, device=characters.device)
-        last = (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)  # <bos> stands before the word, <eos> after it
+        last = (
+            (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)
+        )  # <bos> stands before the word, <eos> after it
         letters = self.folded[characters]
         found = []
         for side, index in enumerate((1 + place.expand(len(characters), -1), last - place)):
             inside = (index >= 1) & (index <= last)
-            letter = letters.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(~inside, 0)
+            letter = letters.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
+                ~inside, 0
+            )
             code = torch.full_like(last, side + 1)
             for number in letter.split(1, 1):
                 code = (code * 1_000_003 + number) % 2_147_483_647

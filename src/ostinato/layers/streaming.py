@@ -9,7 +9,14 @@ from torch import Tensor
 
 from ostinato.cells.state import State, map_state
 from ostinato.kernels import streaming as compiled
-from ostinato.kernels.streaming import FORMATS, addresses, check_format, in_eager_mode, plain, plan_for
+from ostinato.kernels.streaming import (
+    FORMATS,
+    addresses,
+    check_format,
+    in_eager_mode,
+    plain,
+    plan_for,
+)
 from ostinato.layers.recurrent import Recurrent
 
 MOST = 16  # rows; more are better off in whole sequences
@@ -35,7 +42,11 @@ class StreamingStep:
 
     def __init__(self, recurrent: Recurrent, *, batch: int = 1, weights: str = "float32"):
         check_format(weights)
-        if not isinstance(recurrent, Recurrent) or recurrent.directions == 2 or any(recurrent.inside["zoneout"]):
+        if (
+            not isinstance(recurrent, Recurrent)
+            or recurrent.directions == 2
+            or any(recurrent.inside["zoneout"])
+        ):
             raise ValueError("recurrent must be a Recurrent of one direction without zoneout")
         if not isinstance(batch, int) or not 1 <= batch <= MOST:
             raise ValueError(f"batch must be a whole number from 1 to {MOST}; got {batch!r}")
@@ -46,8 +57,10 @@ class StreamingStep:
             self.state: State = map_state(Tensor.clone, recurrent.start(batch))
         self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
-            raise ValueError(f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, no pre_norm, and a "
-                             f"cell that is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}")  # fmt: skip
+            raise ValueError(
+                f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, no pre_norm, and a "
+                f"cell that is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}"
+            )
         self.output = self.cells[-1].from_input.weight.new_empty(batch, recurrent.output_size)
         if self.plan is not None:
             self.places = addresses(self.state, self.state)
@@ -57,11 +70,15 @@ class StreamingStep:
         """Back to the state before the first step, or to a given one."""
         state = self.recurrent.start(self.batch) if state is None else state
         if len(state) != len(self.state):
-            raise ValueError(f"state must be a tuple of {len(self.state)}, one for each layer; got {len(state)}")
+            raise ValueError(
+                f"state must be a tuple of {len(self.state)}, one for each layer; got {len(state)}"
+            )
         for mine, given in zip(self.state, state, strict=True):
             for a, b in zip(mine, given, strict=True):
                 if a.shape != b.shape:
-                    raise ValueError(f"state must have parts of {tuple(a.shape)}; got {tuple(b.shape)}")
+                    raise ValueError(
+                        f"state must have parts of {tuple(a.shape)}; got {tuple(b.shape)}"
+                    )
                 a.copy_(b)
 
     @torch.no_grad()
@@ -71,7 +88,12 @@ class StreamingStep:
             return self.by_reference(x)
         threads = self.plan.threads(self.batch)
         while not self.fresh() or not self.plan.run(
-            x.data_ptr(), self.output.data_ptr(), self.places, rows=self.batch, residual=self.recurrent.residual, threads=threads
+            x.data_ptr(),
+            self.output.data_ptr(),
+            self.places,
+            rows=self.batch,
+            residual=self.recurrent.residual,
+            threads=threads,
         ):
             compiled.forget_one(self)
             self.plan = plan_for(self, self.cells, self.weights)
@@ -88,7 +110,9 @@ class StreamingStep:
         if self.plan is not None and in_eager_mode() and not x.is_contiguous():
             return self(x.contiguous())
         if self.weights != "float32":
-            raise ValueError(f"x must be a float32 tensor on the CPU with weights={self.weights!r}; got {x.dtype} on {x.device}")
+            raise ValueError(
+                f"x must be a float32 tensor on the CPU with weights={self.weights!r}; got {x.dtype} on {x.device}"
+            )
         before = self.recurrent.training
         self.recurrent.eval()
         outputs, state = self.recurrent(x.unsqueeze(1), None, self.state)

@@ -12,9 +12,14 @@ from ostinato.layers.weights import Weights, flip_update, one_bias
 
 
 def from_textbook(
-    kind: str, matrices: Mapping[str, Array], biases: Mapping[str, Array] | None = None, *,
-    order: str = "hx", update: str = "old", transposed: bool = False,
-) -> Weights:  # fmt: skip
+    kind: str,
+    matrices: Mapping[str, Array],
+    biases: Mapping[str, Array] | None = None,
+    *,
+    order: str = "hx",
+    update: str = "old",
+    transposed: bool = False,
+) -> Weights:
     """One matrix a gate, applied to [h, x] (order "hx") or [x, h] ("xh"), and one bias a gate -> Weights.
 
         from_textbook("lstm", {"forget": W_f, "input": W_i, "candidate": W_c, "output": W_o}, biases)
@@ -27,9 +32,14 @@ def from_textbook(
         matrix = tensor(matrix).t() if transposed else tensor(matrix)
         size = matrix.shape[0]
         if matrix.shape[1] <= size:
-            raise ValueError(f"matrices[{gate!r}] must be [H, H + D]; got {list(matrix.shape)}; is it transposed?")
-        h, x = matrix.split([size, matrix.shape[1] - size], dim=1) if order == "hx" else (
-            matrix[:, -size:], matrix[:, :-size])  # fmt: skip
+            raise ValueError(
+                f"matrices[{gate!r}] must be [H, H + D]; got {list(matrix.shape)}; is it transposed?"
+            )
+        h, x = (
+            matrix.split([size, matrix.shape[1] - size], dim=1)
+            if order == "hx"
+            else (matrix[:, -size:], matrix[:, :-size])
+        )
         inputs[gate], hidden[gate] = x, h
     biases = None if biases is None else {gate: tensor(bias) for gate, bias in biases.items()}
     weights = Weights(kind, inputs, hidden, biases)

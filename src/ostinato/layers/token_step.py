@@ -35,35 +35,66 @@ class TokenStep:
     Dropout rests, as in evaluation. After weights have changed, make a new step: one for the same weights costs next to nothing.
     `TokenStep.usable` tells whether there is one for such layers; ValueError if there is none."""
 
-    def __init__(self, embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32"):
+    def __init__(
+        self,
+        embedding: Embedding,
+        recurrent: Recurrent,
+        dense: Sequence[nn.Linear],
+        *,
+        weights: str = "float32",
+    ):
         check_format(weights)
         if not recurrent.formulas_alone:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
         self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
         if self.plan is None:
-            raise ValueError("a token step needs the compiled kernels, float32 parameters on the CPU, and a cell that is an RNN "
-                             f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}")  # fmt: skip
+            raise ValueError(
+                "a token step needs the compiled kernels, float32 parameters on the CPU, and a cell that is an RNN "
+                f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
+            )
         self.residual, self.size = recurrent.residual, self.plan.vocabulary
         self.state: State = None
         self.cut: Cut | None = None
 
     @staticmethod
-    def usable(embedding: Embedding, recurrent: Recurrent, dense: Sequence[nn.Linear], *, weights: str = "float32") -> bool:
+    def usable(
+        embedding: Embedding,
+        recurrent: Recurrent,
+        dense: Sequence[nn.Linear],
+        *,
+        weights: str = "float32",
+    ) -> bool:
         """Whether there is one for such layers."""
-        return recurrent.formulas_alone and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+        return (
+            recurrent.formulas_alone
+            and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+        )
 
     @property
     def together(self) -> int:
         """How many steps of `draw` are over before anybody has waited."""
-        return max(1, AT_ONCE // (len(self.tokens) * self.plan.multiplications)) if self.state is not None else 1
+        return (
+            max(1, AT_ONCE // (len(self.tokens) * self.plan.multiplications))
+            if self.state is not None
+            else 1
+        )
 
     def __call__(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         self.begin(tokens, state, self.cut or Cut())
         self.plan.run(self.address, rows=len(self.tokens))
         return self.logits, self.state
 
-    def draw(self, tokens: Tensor, state: State, chances: np.ndarray, *, temperature: float = 1.0, top_k: int = 0,
-             top_p: float = 1.0, forbidden: Sequence[int] = ()) -> tuple[np.ndarray | None, State]:  # fmt: skip
+    def draw(
+        self,
+        tokens: Tensor,
+        state: State,
+        chances: np.ndarray,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        forbidden: Sequence[int] = (),
+    ) -> tuple[np.ndarray | None, State]:
         """K steps, each begun with the tokens drawn in the one before: (tokens [K, N], state); None if the logits are broken.
 
         temperature, top_k, top_p, forbidden   as decoding.sample's"""
@@ -71,9 +102,17 @@ class TokenStep:
         self.begin(tokens, state, cut)
         chances = np.ascontiguousarray(chances, np.float64)
         if chances.ndim != 2 or chances.shape[1] != len(self.tokens):
-            raise ValueError(f"chances must be [K, {len(self.tokens)}], one for each row; got {list(chances.shape)}")
+            raise ValueError(
+                f"chances must be [K, {len(self.tokens)}], one for each row; got {list(chances.shape)}"
+            )
         drawn = np.empty(chances.shape, np.int64)
-        fine = self.plan.run(self.address, rows=len(self.tokens), steps=len(chances), drawn=drawn.ctypes.data, chances=chances.ctypes.data)
+        fine = self.plan.run(
+            self.address,
+            rows=len(self.tokens),
+            steps=len(chances),
+            drawn=drawn.ctypes.data,
+            chances=chances.ctypes.data,
+        )
         return (drawn if fine else None), self.state
 
     def begin(self, tokens: Tensor, state: State, cut: Cut) -> None:
@@ -82,21 +121,36 @@ class TokenStep:
         if state is not self.state or cut != self.cut or len(numbers) != len(self.tokens):
             self.adopt(len(numbers), state, cut)
         if numbers.min() < 0 or numbers.max() >= self.size:
-            raise IndexError(f"tokens must lie in 0..{self.size - 1}; got {numbers.min()}..{numbers.max()}")
+            raise IndexError(
+                f"tokens must lie in 0..{self.size - 1}; got {numbers.min()}..{numbers.max()}"
+            )
         self.tokens[:] = numbers
 
     def adopt(self, rows: int, state: State, cut: Cut) -> None:
         """Takes a state, and a way of drawing, for so many rows."""
         wrong = [token for token in cut.forbidden if not 0 <= token < self.size]
         if wrong:
-            raise ValueError(f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {self.size - 1}")
+            raise ValueError(
+                f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {self.size - 1}"
+            )
         sizes = [size for _, size in self.plan.layers.sizes]
-        if [[tuple(part.shape) for part in layer] for layer in state] != [[(rows, size)] * self.plan.layers.parts for size in sizes]:
-            raise ValueError(f"state must be {self.plan.layers.parts} parts of {rows} rows for each of {len(sizes)} layers")
+        if [[tuple(part.shape) for part in layer] for layer in state] != [
+            [(rows, size)] * self.plan.layers.parts for size in sizes
+        ]:
+            raise ValueError(
+                f"state must be {self.plan.layers.parts} parts of {rows} rows for each of {len(sizes)} layers"
+            )
         if state is not self.state:
-            self.state = map_state(lambda part: part.detach().to("cpu", torch.float32, copy=True).contiguous(), state)
+            self.state = map_state(
+                lambda part: part.detach().to("cpu", torch.float32, copy=True).contiguous(), state
+            )
         self.cut, self.tokens = cut, np.zeros(rows, np.int64)
-        self.logits, self.forbidden = torch.empty(rows, self.size), np.array(cut.forbidden, np.int64)
+        self.logits, self.forbidden = (
+            torch.empty(rows, self.size),
+            np.array(cut.forbidden, np.int64),
+        )
         self.places = np.array(addresses(self.state, self.state), np.int64)
-        self.call = self.plan.call(self.places, self.tokens, self.logits, self.forbidden, cut, residual=self.residual)
+        self.call = self.plan.call(
+            self.places, self.tokens, self.logits, self.forbidden, cut, residual=self.residual
+        )
         self.address = self.call.ctypes.data

@@ -16,7 +16,9 @@ class OneStep:
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input if batched else input[None]
-        weights = [self.weight_ih, self.weight_hh] + ([self.bias_ih, self.bias_hh] if self.bias else [])
+        weights = [self.weight_ih, self.weight_hh] + (
+            [self.bias_ih, self.bias_hh] if self.bias else []
+        )
         cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
         state = cell.start(x.shape[0], x)
         if hx is not None:
@@ -35,7 +37,11 @@ class OneStep:
     def well_formed(self, input, hx) -> bool:
         """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
         weight = self.weight_ih
-        if not isinstance(input, Tensor) or input.dtype != weight.dtype or input.device != weight.device:
+        if (
+            not isinstance(input, Tensor)
+            or input.dtype != weight.dtype
+            or input.device != weight.device
+        ):
             return False
         if input.dim() not in (1, 2) or input.shape[-1] != self.input_size or not input.numel():
             return False
@@ -46,7 +52,8 @@ class OneStep:
         given = hx if isinstance(self, nn.LSTMCell) and isinstance(hx, tuple | list) else (hx,)
         expected = [*input.shape[:-1], self.hidden_size]
         return len(given) == (2 if isinstance(self, nn.LSTMCell) else 1) and all(
-            isinstance(part, Tensor) and list(part.shape) == expected and part.dtype == input.dtype for part in given
+            isinstance(part, Tensor) and list(part.shape) == expected and part.dtype == input.dtype
+            for part in given
         )
 
 

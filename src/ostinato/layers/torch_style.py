@@ -27,7 +27,9 @@ FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps 
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
-with torch.device("meta"):  # nothing behind their weights: they are only ever copied around those of a module
+with torch.device(
+    "meta"
+):  # nothing behind their weights: they are only ever copied around those of a module
     PATTERNS: dict[str, Cell] = {
         "RNN_TANH": cells.RNN(1, 1, activation="tanh"),
         "RNN_RELU": cells.RNN(1, 1, activation="relu"),
@@ -37,7 +39,9 @@ with torch.device("meta"):  # nothing behind their weights: they are only ever c
     }
 
 
-def around(module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None) -> nn.Module:
+def around(
+    module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
+) -> nn.Module:
     """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
     new = object.__new__(type(module))
     vars(new).update(vars(module), _parameters=tensors, _modules=children)
@@ -57,7 +61,11 @@ def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: b
         children["to_output"] = around(pattern.to_output, {}, weight=weights[-1], bias=None)
     cell = around(pattern, children)
     rows, input_size = weights[0].shape
-    sizes = {"input_size": input_size, "hidden_size": rows // pattern.gates, "output_size": weights[1].shape[1]}
+    sizes = {
+        "input_size": input_size,
+        "hidden_size": rows // pattern.gates,
+        "output_size": weights[1].shape[1],
+    }
     vars(cell).update(sizes, training=training)
     return cell
 
@@ -69,10 +77,16 @@ def reference_wanted() -> bool:
 
 def recorded() -> bool:
     """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled()
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._is_any_autocast_enabled()
+    )
 
 
-def reference(cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool) -> tuple[Tensor, Parts]:
+def reference(
+    cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool
+) -> tuple[Tensor, Parts]:
     """The cell's steps one after another, from each row's last real step to its first if `reverse`."""
     if not reverse:
         return scan(cell, x, state, lengths)
@@ -109,15 +123,21 @@ class Layered:
         outputs, last = self.run_layers(run, x, parts, None)
         if not batched:
             return outputs[0], self.joined([part[:, 0] for part in last])
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
+        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
+            last
+        )
 
     def forward_packed(self, input: PackedSequence, hx):
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
         parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
-        run = self.runner(input.data[None].expand(parts[0].shape[1], -1, -1), parts, len(input.batch_sizes))
+        run = self.runner(
+            input.data[None].expand(parts[0].shape[1], -1, -1), parts, len(input.batch_sizes)
+        )
         if run is None:
             return super().forward(input, hx)
-        x, lengths = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes), batch_first=True)
+        x, lengths = pad_packed_sequence(
+            PackedSequence(input.data, input.batch_sizes), batch_first=True
+        )
         lengths = check_lengths(lengths, x)
         if hx is not None and input.sorted_indices is not None:
             parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
@@ -133,7 +153,9 @@ class Layered:
         if isinstance(input, PackedSequence):
             raise ValueError("lengths must not be given with a PackedSequence, which has its own")
         if input.dim() != 3:
-            raise ValueError(f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}")
+            raise ValueError(
+                f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}"
+            )
         x = input if self.batch_first else input.transpose(0, 1)
         lengths = check_lengths(lengths, x)
         parts = self.parts(hx, x, x.shape[0])
@@ -141,8 +163,12 @@ class Layered:
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
-        outputs, last = self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(last)
+        outputs, last = (
+            self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
+        )
+        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
+            last
+        )
 
     def short(self, input: Tensor) -> bool:
         """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
@@ -159,25 +185,39 @@ class Layered:
         if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or native.missing:
             return None
         self._update_flat_weights()
-        return native_run if kernels.usable(self.cell(0), x, tuple(part[0] for part in parts)) else None
+        return (
+            native_run
+            if kernels.usable(self.cell(0), x, tuple(part[0] for part in parts))
+            else None
+        )
 
     def run_packed(self, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
         """torch's own forward on the rows that have any steps; the others keep their state."""
         full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
         rows = full.nonzero()[:, 0].to(x.device)
         if not len(rows):
-            return x.new_zeros(*x.shape[:2], self.widths[0] * (2 if self.bidirectional else 1)), parts
-        packed = pack_padded_sequence(x[rows], full[full > 0], batch_first=True, enforce_sorted=False)
+            return x.new_zeros(
+                *x.shape[:2], self.widths[0] * (2 if self.bidirectional else 1)
+            ), parts
+        packed = pack_padded_sequence(
+            x[rows], full[full > 0], batch_first=True, enforce_sorted=False
+        )
         outputs, last = super().forward(packed, self.joined([part[:, rows] for part in parts]))
         outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
         last = last if isinstance(last, tuple) else (last,)
         if len(rows) == len(full):
             return outputs, last
         everything = outputs.new_zeros(len(full), *outputs.shape[1:]).index_copy(0, rows, outputs)
-        kept = [old.to(new.dtype) for old, new in zip(parts, last, strict=True)]  # autocast: another dtype
-        return everything, tuple(old.index_copy(1, rows, new) for old, new in zip(kept, last, strict=True))
+        kept = [
+            old.to(new.dtype) for old, new in zip(parts, last, strict=True)
+        ]  # autocast: another dtype
+        return everything, tuple(
+            old.index_copy(1, rows, new) for old, new in zip(kept, last, strict=True)
+        )
 
-    def run_layers(self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
+    def run_layers(
+        self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None
+    ) -> tuple[Tensor, Parts]:
         """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
         directions = 2 if self.bidirectional else 1
         last = []
@@ -185,7 +225,10 @@ class Layered:
             if layer:
                 x = nn.functional.dropout(x, self.dropout, self.training)
             rows = range(layer * directions, (layer + 1) * directions)
-            layer_cells, states = [self.cell(row) for row in rows], [tuple(part[row] for part in parts) for row in rows]
+            layer_cells, states = (
+                [self.cell(row) for row in rows],
+                [tuple(part[row] for part in parts) for row in rows],
+            )
             if directions == 2 and run is native_run:
                 x, states = run_both(layer_cells, x, states, lengths)
                 last += states
@@ -229,9 +272,17 @@ class Layered:
         """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), self._flat_weights[0]
-        if not isinstance(data, Tensor) or data.dtype != weight.dtype or data.device != weight.device:
+        if (
+            not isinstance(data, Tensor)
+            or data.dtype != weight.dtype
+            or data.device != weight.device
+        ):
             return False
-        if data.dim() not in ((2,) if packed else (2, 3)) or data.shape[-1] != self.input_size or not data.numel():
+        if (
+            data.dim() not in ((2,) if packed else (2, 3))
+            or data.shape[-1] != self.input_size
+            or not data.numel()
+        ):
             return False
         if hx is None:
             return True
@@ -240,7 +291,9 @@ class Layered:
             batch = [data.shape[0 if self.batch_first else 1]]
         given = hx if self.mode == "LSTM" and isinstance(hx, tuple | list) else (hx,)
         return len(given) == len(self.widths) and all(
-            isinstance(part, Tensor) and list(part.shape) == [self.rows, *batch, width] and part.dtype == data.dtype
+            isinstance(part, Tensor)
+            and list(part.shape) == [self.rows, *batch, width]
+            and part.dtype == data.dtype
             for part, width in zip(given, self.widths, strict=True)
         )
 

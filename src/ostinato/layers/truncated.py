@@ -22,7 +22,10 @@ def chunks(x: Tensor, lengths: Tensor | None, size: int) -> Iterator[tuple[Tenso
         raise ValueError(f"size must be at least one step; got {size}")
     for start in range(0, x.shape[1], size):
         part = x[:, start : start + size]
-        yield part, None if lengths is None else (torch.as_tensor(lengths) - start).clamp(0, part.shape[1])
+        yield (
+            part,
+            None if lengths is None else (torch.as_tensor(lengths) - start).clamp(0, part.shape[1]),
+        )
 
 
 def restart(state: State, rows: Tensor, first: State) -> State:
@@ -33,4 +36,6 @@ def restart(state: State, rows: Tensor, first: State) -> State:
         return None
     if isinstance(state, Tensor):
         return torch.where(rows.to(state.device).view(-1, *[1] * (state.dim() - 1)), first, state)
-    return rebuild(state, [restart(part, rows, start) for part, start in zip(state, first, strict=True)])
+    return rebuild(
+        state, [restart(part, rows, start) for part, start in zip(state, first, strict=True)]
+    )

@@ -54,11 +54,20 @@ class Weights:
         if self.kind not in GATES:
             raise ValueError(f"kind {self.kind!r} is unknown{nearest(self.kind, GATES)}")
         size, width = self.hidden_size, self.output_size
-        for name, columns in [("input", self.input_size), ("hidden", width), ("input_bias", 0), ("hidden_bias", 0)]:
-            check_blocks(name, getattr(self, name), GATES[self.kind], [size, columns] if columns else [size])
+        for name, columns in [
+            ("input", self.input_size),
+            ("hidden", width),
+            ("input_bias", 0),
+            ("hidden_bias", 0),
+        ]:
+            check_blocks(
+                name, getattr(self, name), GATES[self.kind], [size, columns] if columns else [size]
+            )
         check_blocks("peepholes", self.peepholes, PEEPHOLES, [size])
         if self.projection is not None and list(self.projection.shape) != [width, size]:
-            raise ValueError(f"projection must be {[width, size]}; got {list(self.projection.shape)}")
+            raise ValueError(
+                f"projection must be {[width, size]}; got {list(self.projection.shape)}"
+            )
 
     @property
     def input_size(self) -> int:
@@ -88,7 +97,9 @@ def split(name: str, tensor: Tensor, order: Sequence[str]) -> dict[str, Tensor]:
     """split("W", [[1], [2]], ("reset", "update")) -> {"reset": [[1]], "update": [[2]]}"""
     rows = tensor.shape[0] if tensor.dim() else 0
     if not rows or rows % len(order):
-        raise ValueError(f"{name} must have {len(order)} blocks of rows, one a gate; got {list(tensor.shape)}")
+        raise ValueError(
+            f"{name} must have {len(order)} blocks of rows, one a gate; got {list(tensor.shape)}"
+        )
     return dict(zip(order, tensor.chunk(len(order)), strict=True))
 
 
@@ -101,7 +112,11 @@ def flip_update(weights: Weights) -> Weights:
     """The same numbers read with the update gate the other way round: u = 1 - z, since sigmoid(-a) = 1 - sigmoid(a)."""
     names = ("input", "hidden", "input_bias", "hidden_bias")
     found = {name: getattr(weights, name) for name in names}
-    flipped = {name: {**blocks, "update": -blocks["update"]} for name, blocks in found.items() if blocks is not None}
+    flipped = {
+        name: {**blocks, "update": -blocks["update"]}
+        for name, blocks in found.items()
+        if blocks is not None
+    }
     return replace(weights, **flipped)
 
 
@@ -130,13 +145,24 @@ def two_biases(weights: Weights) -> tuple[Blocks, Blocks] | None:
     return zeros if first is None else first, zeros if second is None else second
 
 
-def refuse(weights: Weights, target: str, *, kinds: Sequence[str], peepholes: bool = False, projection: bool = False):
+def refuse(
+    weights: Weights,
+    target: str,
+    *,
+    kinds: Sequence[str],
+    peepholes: bool = False,
+    projection: bool = False,
+):
     """ValueError with the reason if `target` has no such layer."""
     if weights.kind not in kinds:
         if weights.kind.startswith("gru") and any(kind.startswith("gru") for kind in kinds):
             raise ValueError(f"a {weights.kind} cannot be written as {target}'s GRU: {RESET}")
         raise ValueError(f"{target} has no {weights.kind}; it has {', '.join(kinds)}")
     if weights.peepholes is not None and not peepholes:
-        raise ValueError(f"{target} has no peepholes, and without them this LSTM is another function")
+        raise ValueError(
+            f"{target} has no peepholes, and without them this LSTM is another function"
+        )
     if weights.projection is not None and not projection:
-        raise ValueError(f"{target} has no projected LSTM, and unprojected weights cannot express it")
+        raise ValueError(
+            f"{target} has no projected LSTM, and unprojected weights cannot express it"
+        )

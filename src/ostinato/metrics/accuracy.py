@@ -15,7 +15,9 @@ def count(prediction: Any, reference: Any) -> tuple[int, int]:
     ValueError if two sequences of labels have not the same length."""
     one, other = labels(prediction), labels(reference)
     if len(one) != len(other):
-        raise ValueError(f"accuracy needs a label for each in the reference; got {len(one)} for {len(other)}")
+        raise ValueError(
+            f"accuracy needs a label for each in the reference; got {len(one)} for {len(other)}"
+        )
     return sum(given == true for given, true in zip(one, other, strict=True)), len(other)
 
 

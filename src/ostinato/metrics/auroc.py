@@ -18,6 +18,9 @@ def count(prediction: Sequence, reference: Sequence) -> tuple[float, ...]:
 
 def score(total: Sequence[float]) -> float:
     """The mean over the classes that some examples have and some have not; 0.5, chance, if there is none."""
-    areas = [(present * (absent.sum() - absent.cumsum() + absent / 2)).sum() / (present.sum() * absent.sum())
-             for present, absent in by_class(total)]  # fmt: skip
+    areas = [
+        (present * (absent.sum() - absent.cumsum() + absent / 2)).sum()
+        / (present.sum() * absent.sum())
+        for present, absent in by_class(total)
+    ]
     return min(1.0, float(sum(areas) / len(areas))) if areas else 0.5

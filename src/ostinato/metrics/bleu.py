@@ -36,7 +36,9 @@ def count(prediction: str, reference: str | Sequence[str]) -> tuple[int, ...]:
 def compute(total: Sequence[float]) -> Any:
     """The counts of a corpus -> sacreBLEU's own score object."""
     length, reference_length, *grams = (int(number) for number in total)
-    return scorer().compute_bleu(grams[:ORDER], grams[ORDER:], length, reference_length, smooth_method="exp")
+    return scorer().compute_bleu(
+        grams[:ORDER], grams[ORDER:], length, reference_length, smooth_method="exp"
+    )
 
 
 def score(total: Sequence[float]) -> float:

@@ -28,12 +28,20 @@ def score(total: Sequence[float]) -> float:
     answers = sum(total[::3])
     if not answers:
         raise ValueError("calibration_error of no answers is undefined")
-    return float(sum(abs(confidence - right) for confidence, right in zip(total[1::3], total[2::3], strict=True)) / answers)
+    return float(
+        sum(
+            abs(confidence - right)
+            for confidence, right in zip(total[1::3], total[2::3], strict=True)
+        )
+        / answers
+    )
 
 
 def details(total: Sequence[float]) -> dict[str, Any]:
     """What a reliability diagram shows: of each bin that has answers, how many, their mean confidence, and the share right."""
     bins = [bin for bin in zip(total[::3], total[1::3], total[2::3], strict=True) if bin[0]]
-    return {"answers": [int(number) for number, _, _ in bins],
-            "confidence": [round(confidence / number, 3) for number, confidence, _ in bins],
-            "right": [round(right / number, 3) for number, _, right in bins]}  # fmt: skip
+    return {
+        "answers": [int(number) for number, _, _ in bins],
+        "confidence": [round(confidence / number, 3) for number, confidence, _ in bins],
+        "right": [round(right / number, 3) for number, _, right in bins],
+    }

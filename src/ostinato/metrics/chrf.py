@@ -41,5 +41,7 @@ def details(total: Sequence[float], *, references: int = 1) -> dict[str, Any]:
     """sacreBLEU's signature, which belongs beside the score in a report."""
     import sacrebleu
 
-    signature = f"nrefs:{references}|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{sacrebleu.__version__}"
+    signature = (
+        f"nrefs:{references}|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{sacrebleu.__version__}"
+    )
     return {"signature": signature}

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 WRITTEN = 25  # with more classes the cells are too small for numbers
 
 
-def confusion(predictions: Sequence[str], references: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+def confusion(
+    predictions: Sequence[str], references: Sequence[str], labels: Sequence[str]
+) -> np.ndarray:
     """confusion(["a", "a"], ["a", "b"], ["a", "b"]) -> [[1, 0], [1, 0]]; answers of no such label are left out."""
     numbers = {label: number for number, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
@@ -31,7 +33,11 @@ def draw(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     panel = figure.subplots()
     shares = matrix / np.maximum(1, matrix.sum(1, keepdims=True))
-    figure.colorbar(panel.imshow(shares, cmap="Blues", vmin=0, vmax=1), ax=panel, label="share of the true class")
+    figure.colorbar(
+        panel.imshow(shares, cmap="Blues", vmin=0, vmax=1),
+        ax=panel,
+        label="share of the true class",
+    )
     names = [label if len(label) <= 20 else label[:19] + "…" for label in labels]
     panel.set_xticks(range(len(labels)), names, rotation=90 if len(labels) > 6 else 0)
     panel.set_yticks(range(len(labels)), names)
@@ -39,5 +45,12 @@ def draw(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     if len(labels) <= WRITTEN:
         for (row, column), number in np.ndenumerate(matrix):
             if number:
-                panel.text(column, row, str(number), ha="center", va="center", color="white" if shares[row, column] > 0.5 else "black")
+                panel.text(
+                    column,
+                    row,
+                    str(number),
+                    ha="center",
+                    va="center",
+                    color="white" if shares[row, column] > 0.5 else "black",
+                )
     return figure

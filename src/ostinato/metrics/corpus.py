@@ -8,16 +8,22 @@ from typing import Any
 
 import numpy as np
 
-Counts = Sequence[Sequence[float]] | np.ndarray  # what a metric counted of each of N examples, [N, K]
+Counts = (
+    Sequence[Sequence[float]] | np.ndarray
+)  # what a metric counted of each of N examples, [N, K]
 
 
-def count_all(metric: ModuleType, predictions: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
+def count_all(
+    metric: ModuleType, predictions: Sequence[Any], references: Sequence[Any]
+) -> np.ndarray:
     """count_all(bleu, translations, references) -> [N, K]
 
     ValueError if there are none, or not as many predictions as references."""
     if len(predictions) != len(references):
-        raise ValueError("as many predictions as references are needed; "
-                         f"got {len(predictions)} and {len(references)}")
+        raise ValueError(
+            "as many predictions as references are needed; "
+            f"got {len(predictions)} and {len(references)}"
+        )
     return as_table([metric.count(*pair) for pair in zip(predictions, references, strict=True)])
 
 
@@ -27,7 +33,9 @@ def as_table(counts: Counts, name: str = "counts") -> np.ndarray:
         raise ValueError(f"{name} must be those of at least one example; got none")
     lengths = sorted({len(row) for row in counts})
     if len(lengths) > 1:
-        raise ValueError(f"{name} must be as many for each example; got {' and '.join(map(str, lengths))}")
+        raise ValueError(
+            f"{name} must be as many for each example; got {' and '.join(map(str, lengths))}"
+        )
     return np.asarray(counts, dtype=np.float64)
 
 

@@ -16,9 +16,14 @@ def count(prediction: Sequence[bool], reference: Sequence[bool]) -> tuple[int, .
 
     Prediction and reference say for each class whether the example has it. ValueError if they differ in length."""
     if len(prediction) != len(reference):
-        raise ValueError(f"f1 needs as many classes in prediction and reference; got {len(prediction)} and {len(reference)}")
-    return tuple(number for given, true in zip(prediction, reference, strict=True)
-                 for number in (int(given and true), int(given), int(true)))  # fmt: skip
+        raise ValueError(
+            f"f1 needs as many classes in prediction and reference; got {len(prediction)} and {len(reference)}"
+        )
+    return tuple(
+        number
+        for given, true in zip(prediction, reference, strict=True)
+        for number in (int(given and true), int(given), int(true))
+    )
 
 
 def score(total: Sequence[float]) -> float:
@@ -28,12 +33,23 @@ def score(total: Sequence[float]) -> float:
     return float(sum(each) / len(each)) if each else 0.0
 
 
-def count_labels(prediction: Sequence[int], reference: Sequence[int], classes: Sequence[int]) -> tuple[int, ...]:
+def count_labels(
+    prediction: Sequence[int], reference: Sequence[int], classes: Sequence[int]
+) -> tuple[int, ...]:
     """The same of many examples at once, each with one of the classes: count_labels([0, 1], [1, 1], [1]) -> (1, 1, 2)"""
     import numpy as np
 
     given, true = np.asarray(prediction), np.asarray(reference)
     if given.shape != true.shape:
-        raise ValueError(f"f1 needs a label for each in the reference; got {given.size} for {true.size}")
-    return tuple(int(number) for each in classes
-                 for number in (((given == each) & (true == each)).sum(), (given == each).sum(), (true == each).sum()))  # fmt: skip
+        raise ValueError(
+            f"f1 needs a label for each in the reference; got {given.size} for {true.size}"
+        )
+    return tuple(
+        int(number)
+        for each in classes
+        for number in (
+            ((given == each) & (true == each)).sum(),
+            (given == each).sum(),
+            (true == each).sum(),
+        )
+    )

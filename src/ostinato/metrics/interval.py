@@ -13,8 +13,9 @@ import numpy as np
 from ostinato.metrics.corpus import Counts, as_table, corpus_score
 
 
-def interval(metric: ModuleType, counts: Counts, *, resamples: int = 1000, seed: int = 1,
-             level: float = 0.95) -> tuple[float, float]:
+def interval(
+    metric: ModuleType, counts: Counts, *, resamples: int = 1000, seed: int = 1, level: float = 0.95
+) -> tuple[float, float]:
     """interval(bleu, counts of each sentence) -> (30.1, 33.9); always holds the corpus' own score.
 
     ValueError if there are no examples, or if resamples or level make no sense."""
@@ -43,7 +44,9 @@ def score_all(score: Callable[[Sequence[float]], float], totals: np.ndarray) -> 
 
 def middle(scores: np.ndarray, level: float) -> tuple[float, float]:
     """middle(scores, 0.95) -> between which of them 95 % lie."""
-    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2], method="closest_observation")
+    low, high = np.quantile(
+        scores, [(1 - level) / 2, (1 + level) / 2], method="closest_observation"
+    )
     return float(low), float(high)
 
 

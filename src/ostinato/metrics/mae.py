@@ -9,13 +9,17 @@ higher_is_better = False
 bounds = (0.0, math.inf)
 
 
-def count(prediction: float | Sequence[float], reference: float | Sequence[float]) -> tuple[float, int]:
+def count(
+    prediction: float | Sequence[float], reference: float | Sequence[float]
+) -> tuple[float, int]:
     """count(4, 5) -> (1.0, 1); count([1, 2], [1, 4]) -> (2.0, 2): the sum of the errors, and of how many.
 
     ValueError if two sequences have not the same length."""
     one, other = numbers(prediction), numbers(reference)
     if len(one) != len(other):
-        raise ValueError(f"mae needs a number for each in the reference; got {len(one)} for {len(other)}")
+        raise ValueError(
+            f"mae needs a number for each in the reference; got {len(one)} for {len(other)}"
+        )
     return float(sum(abs(given - true) for given, true in zip(one, other, strict=True))), len(other)
 
 

@@ -17,7 +17,9 @@ def count(prediction: float, reference: int) -> tuple[float, int]:
         raise ValueError(f"a log-probability is 0 or less; got {prediction}")
     if reference < 0:
         raise ValueError(f"a number of tokens is 0 or more; got {reference}")
-    return max(0.0, -prediction), reference  # rounding can leave a certain sequence a little above 0
+    return max(
+        0.0, -prediction
+    ), reference  # rounding can leave a certain sequence a little above 0
 
 
 def score(total: Sequence[float]) -> float:

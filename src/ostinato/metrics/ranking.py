@@ -17,7 +17,9 @@ def bins_of(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
     """Which bin each probability falls into; ValueError for what is none."""
     given = np.asarray(probabilities, dtype=np.float64)
     if not ((given >= -1e-6) & (given <= 1 + 1e-6)).all():
-        raise ValueError(f"a probability is between 0 and 1; got {given[~((given >= 0) & (given <= 1))][0]}")
+        raise ValueError(
+            f"a probability is between 0 and 1; got {given[~((given >= 0) & (given <= 1))][0]}"
+        )
     given = given.clip(1e-9, 1 - 1e-9)
     odds = np.log(given) - np.log1p(-given)
     return ((odds + LARGEST) * (BINS / (2 * LARGEST))).astype(np.int64).clip(0, BINS - 1)
@@ -28,11 +30,18 @@ def count_scores(prediction: Sequence, reference: Sequence) -> tuple[float, ...]
 
     prediction  the probability of each class [C], or those of N examples [N, C]
     reference   whether each class is the true one, of the same shape. ValueError where the shapes differ."""
-    given, true = np.atleast_2d(np.asarray(prediction, dtype=np.float64)), np.atleast_2d(np.asarray(reference, dtype=bool))
+    given, true = (
+        np.atleast_2d(np.asarray(prediction, dtype=np.float64)),
+        np.atleast_2d(np.asarray(reference, dtype=bool)),
+    )
     if given.shape != true.shape:
-        raise ValueError(f"a probability for each class of the reference is needed; got {given.shape[-1]} for {true.shape[-1]}")
+        raise ValueError(
+            f"a probability for each class of the reference is needed; got {given.shape[-1]} for {true.shape[-1]}"
+        )
     places = bins_of(given) + BINS * ~true + 2 * BINS * np.arange(given.shape[1])
-    return tuple(np.bincount(places.ravel(), minlength=2 * BINS * given.shape[1]).astype(np.float64).tolist())
+    return tuple(
+        np.bincount(places.ravel(), minlength=2 * BINS * given.shape[1]).astype(np.float64).tolist()
+    )
 
 
 def by_class(total: Sequence[float]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -27,8 +27,9 @@ class Comparison(NamedTuple):
     p: float
 
 
-def paired_randomisation(metric: ModuleType, counts: Counts, other: Counts, *, trials: int = 10_000,
-                         seed: int = 1) -> Comparison:
+def paired_randomisation(
+    metric: ModuleType, counts: Counts, other: Counts, *, trials: int = 10_000, seed: int = 1
+) -> Comparison:
     """Approximate randomisation (Noreen 1989; Riezler and Maxwell 2005): swaps the two systems' answers at random.
 
     If they were alike, swapping would not matter: p is the share of swaps with at least the difference found."""
@@ -55,26 +56,34 @@ def swaps(difference: np.ndarray, trials: int, seed: int) -> Iterator[np.ndarray
         yield picked.astype(np.float64) @ difference
 
 
-def paired_bootstrap(metric: ModuleType, counts: Counts, other: Counts, *, resamples: int = 1000,
-                     seed: int = 1) -> tuple[Comparison, tuple[float, float]]:
+def paired_bootstrap(
+    metric: ModuleType, counts: Counts, other: Counts, *, resamples: int = 1000, seed: int = 1
+) -> tuple[Comparison, tuple[float, float]]:
     """Draws the same examples for both, with replacement: the comparison, and the 95 % interval of the difference.
 
     p is the share of resamples whose difference is at least as far from their mean as the one found is from zero
     (Riezler and Maxwell 2005, figure 2). What Moses and sacreBLEU print is one-sided, so smaller."""
     refuse_bad(resamples, 0.95)
     one, two, found = as_pair(metric, counts, other)
-    drawn = [score_all(metric.score, resample(table, resamples=resamples, seed=seed)) for table in (one, two)]
+    drawn = [
+        score_all(metric.score, resample(table, resamples=resamples, seed=seed))
+        for table in (one, two)
+    ]
     differences = drawn[0] - drawn[1]
     count = at_least(differences - differences.mean(), found.difference)
     return found._replace(p=(count + 1) / (resamples + 1)), middle(differences, 0.95)
 
 
-def as_pair(metric: ModuleType, counts: Counts, other: Counts) -> tuple[np.ndarray, np.ndarray, Comparison]:
+def as_pair(
+    metric: ModuleType, counts: Counts, other: Counts
+) -> tuple[np.ndarray, np.ndarray, Comparison]:
     """Both systems' counts as arrays, without examples of which neither has any, and their scores (p is to come)."""
     one, two = as_table(counts), as_table(other, "other")
     if one.shape != two.shape:
-        raise ValueError("both systems must have been scored on the same examples, by the same metric; "
-                         f"their counts have the shapes {one.shape} and {two.shape}")
+        raise ValueError(
+            "both systems must have been scored on the same examples, by the same metric; "
+            f"their counts have the shapes {one.shape} and {two.shape}"
+        )
     scores = corpus_score(metric, one), corpus_score(metric, two)
     if not all(map(math.isfinite, scores)):
         raise ValueError(f"only finite scores can be compared; got {scores[0]} and {scores[1]}")

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 
-def count_found(prediction: Iterable[Hashable], reference: Iterable[Hashable]) -> tuple[int, int, int]:
+def count_found(
+    prediction: Iterable[Hashable], reference: Iterable[Hashable]
+) -> tuple[int, int, int]:
     """count_found([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2): right, found, there to be found."""
     found, there = set(prediction), set(reference)
     return len(found & there), len(found), len(there)

@@ -43,7 +43,9 @@ class CachedLanguageModel(nn.Module):
     def __init__(self, model: LanguageModel, *, size: int, weight: float, sharpness: float):
         super().__init__()
         if size < 1 or not 0 <= weight < 1 or not 0 <= sharpness < math.inf:
-            raise ValueError(f"size must be at least 1, weight from 0 to below 1, sharpness at least 0; got {size}, {weight}, {sharpness}")
+            raise ValueError(
+                f"size must be at least 1, weight from 0 to below 1, sharpness at least 0; got {size}, {weight}, {sharpness}"
+            )
         self.model, self.size, self.weight, self.sharpness = model, size, weight, sharpness
 
     def start(self, rows: int) -> State:
@@ -57,21 +59,36 @@ class CachedLanguageModel(nn.Module):
         hidden, _, inner = self.model.hidden(tokens, inner)
         own = token_losses(hidden, self.model.output.weight, self.model.output.bias, targets)
         queries, seen = recalled(hidden, tokens, memory)
-        mixed = -self.mixed(-own, torch.cat([*self.looked_up(queries, seen, targets)], 1), any_before(seen, own.shape[1]))
+        mixed = -self.mixed(
+            -own,
+            torch.cat([*self.looked_up(queries, seen, targets)], 1),
+            any_before(seen, own.shape[1]),
+        )
         return mixed.masked_fill(targets == IGNORE, 0), (inner, self.kept(seen))
 
     def looked_up(self, queries: Tensor, seen: Memory, targets: Tensor) -> Iterator[Tensor]:
         """How likely the cache finds each target [N, t], block by block."""
         steps = queries.shape[1]
-        before = seen.keys.shape[1] - steps  # place t knows what stands at its first before + t + 1 steps, and looks at `size` of them
+        before = (
+            seen.keys.shape[1] - steps
+        )  # place t knows what stands at its first before + t + 1 steps, and looks at `size` of them
         for begin in range(0, steps, BLOCK):
             query = queries[:, begin : begin + BLOCK]
             first = max(0, before + begin + 1 - self.size)
             part = slice(first, before + begin + query.shape[1])
-            ends = before + 1 - first + torch.arange(begin, begin + query.shape[1], device=query.device)[:, None]
+            ends = (
+                before
+                + 1
+                - first
+                + torch.arange(begin, begin + query.shape[1], device=query.device)[:, None]
+            )
             place = torch.arange(part.stop - part.start, device=query.device)
-            share = self.shares(query, seen.keys[:, part], (place < ends) & (place >= ends - self.size))
-            yield (share * (seen.followed[:, None, part] == targets[:, begin : begin + BLOCK, None])).sum(-1)
+            share = self.shares(
+                query, seen.keys[:, part], (place < ends) & (place >= ends - self.size)
+            )
+            yield (
+                share * (seen.followed[:, None, part] == targets[:, begin : begin + BLOCK, None])
+            ).sum(-1)
 
     def shares(self, queries: Tensor, keys: Tensor, allowed: Tensor) -> Tensor:
         """How much of the cache's word each step has [N, t, M]; all zero where none is allowed [t, M]."""
@@ -94,7 +111,11 @@ class CachedLanguageModel(nn.Module):
         own = self.model.output(hidden[:, -1]).log_softmax(-1)
         queries, seen = recalled(hidden, tokens, memory)
         memory = self.kept(seen)
-        share = self.shares(queries[:, -1:], memory.keys, torch.ones(1, memory.keys.shape[1], dtype=torch.bool, device=own.device))
+        share = self.shares(
+            queries[:, -1:],
+            memory.keys,
+            torch.ones(1, memory.keys.shape[1], dtype=torch.bool, device=own.device),
+        )
         copied = torch.zeros_like(own).scatter_add(1, memory.followed, share[:, 0])
         return self.mixed(own, copied, any_before(memory, 1)), (inner, memory)
 
@@ -119,7 +140,12 @@ def any_before(seen: Memory, steps: int) -> Tensor:
 def with_cache(network: nn.Module, *, size: int, weight: float, sharpness: float) -> nn.Module:
     """The network with a cache, or each network of an ensemble; n-grams stay as they are."""
     if isinstance(network, LanguageEnsemble):
-        return LanguageEnsemble([with_cache(each, size=size, weight=weight, sharpness=sharpness) for each in network.models])
+        return LanguageEnsemble(
+            [
+                with_cache(each, size=size, weight=weight, sharpness=sharpness)
+                for each in network.models
+            ]
+        )
     if not isinstance(network, LanguageModel):
         return network
     return CachedLanguageModel(network, size=size, weight=weight, sharpness=sharpness)

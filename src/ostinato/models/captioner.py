@@ -21,7 +21,15 @@ class RegionEncoder(nn.Module):
 
     The state is tanh(W v + b), where v is the mean over the regions beside their greatest: one for each of the decoder's `layers`."""
 
-    def __init__(self, features: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0):
+    def __init__(
+        self,
+        features: int,
+        cell: CellType,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         self.dropout = Dropout(dropout)
         self.project = nn.Linear(features, hidden_size)
@@ -33,7 +41,9 @@ class RegionEncoder(nn.Module):
         mean = regions.masked_fill(~mask, 0).sum(1) / lengths.to(regions).unsqueeze(1)
         seen = self.dropout(torch.cat([mean, regions.masked_fill(~mask, -torch.inf).amax(1)], -1))
         parts = iter(self.first(seen).tanh().split(self.sizes * self.layers, -1))
-        return self.project(regions).tanh(), tuple(tuple(next(parts) for _ in self.sizes) for _ in range(self.layers))
+        return self.project(regions).tanh(), tuple(
+            tuple(next(parts) for _ in self.sizes) for _ in range(self.layers)
+        )
 
 
 class PictureEncoder(nn.Module):
@@ -43,8 +53,17 @@ class PictureEncoder(nn.Module):
     (of a large picture, of the means over a grid of 4 x 4), and of what a `glance` at the whole says, if there is one. `size` is the
     pictures' height and width."""
 
-    def __init__(self, network: PictureNetwork, size: int, cell: CellType, hidden_size: int, *, layers: int = 1, dropout: float = 0.0,
-                 glance: Glance | None = None):
+    def __init__(
+        self,
+        network: PictureNetwork,
+        size: int,
+        cell: CellType,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        dropout: float = 0.0,
+        glance: Glance | None = None,
+    ):
         super().__init__()
         self.network, self.dropout = network, Dropout(dropout)
         side = network.side(size)
@@ -53,9 +72,15 @@ class PictureEncoder(nn.Module):
         self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
         self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes), bias=False)
-        self.norm = BatchNorm(layers * sum(self.sizes))  # without it, so many inputs soon drive every tanh to its end, and learning stops
+        self.norm = BatchNorm(
+            layers * sum(self.sizes)
+        )  # without it, so many inputs soon drive every tanh to its end, and learning stops
         self.glance = glance
-        self.glanced = None if glance is None else nn.Linear(glance.output_size, layers * sum(self.sizes), bias=False)
+        self.glanced = (
+            None
+            if glance is None
+            else nn.Linear(glance.output_size, layers * sum(self.sizes), bias=False)
+        )
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         regions = self.network(pictures[:, 0])
@@ -63,7 +88,9 @@ class PictureEncoder(nn.Module):
         if self.glance is not None:
             seen = seen + self.glanced(self.glance(pictures[:, 0]))
         parts = iter(self.norm(seen).tanh().split(self.sizes * self.layers, -1))
-        return (self.project(regions) + self.places).tanh(), tuple(tuple(next(parts) for _ in self.sizes) for _ in range(self.layers))
+        return (self.project(regions) + self.places).tanh(), tuple(
+            tuple(next(parts) for _ in self.sizes) for _ in range(self.layers)
+        )
 
 
 class Captioner(EncoderDecoder):

@@ -51,7 +51,9 @@ class Independent(nn.Module):
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """hidden [N, H], targets [N, P] of 0 and 1 -> -log p of each whole set [N]"""
         logits = self.output(hidden)
-        return functional.binary_cross_entropy_with_logits(logits, targets.to(logits), reduction="none").sum(-1)
+        return functional.binary_cross_entropy_with_logits(
+            logits, targets.to(logits), reduction="none"
+        ).sum(-1)
 
     def draw(self, hidden: Tensor, draws: Draws) -> Tensor:
         """hidden [n, H] -> which pitches are on [n, P] bool"""
@@ -68,7 +70,15 @@ class Voices(nn.Module):
     As in the RNN-NADE (Boulanger-Lewandowski et al. 2012, section 5; Larochelle and Murray 2011), what has been chosen is a sum
     of vectors; here, by notes and not by all pitches, so that a chord of four notes takes five steps and not 128."""
 
-    def __init__(self, size: int, pitches: int, *, width: int | None = None, downwards: bool = False, dropout: float = 0.0):
+    def __init__(
+        self,
+        size: int,
+        pitches: int,
+        *,
+        width: int | None = None,
+        downwards: bool = False,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         width = width or size
         self.pitches, self.downwards = pitches, downwards
@@ -87,14 +97,18 @@ class Voices(nn.Module):
         hidden = self.dropout(torch.relu(self.middle(hidden) + hidden))
         scores = self.output(hidden)
         after = torch.where(latest == self.pitches, -1, latest).unsqueeze(-1)
-        return scores.masked_fill(torch.arange(self.pitches + 1, device=scores.device) <= after, -torch.inf)
+        return scores.masked_fill(
+            torch.arange(self.pitches + 1, device=scores.device) <= after, -torch.inf
+        )
 
     def notes(self, targets: Tensor) -> Tensor:
         """Sets [N, P] of 0 and 1 -> their notes in the order in which they are chosen [N, K], P where there are no more."""
         targets = targets > 0
         targets = targets.flip(-1) if self.downwards else targets
         most = int(targets.sum(-1).max()) if len(targets) else 0
-        places = torch.where(targets, torch.arange(self.pitches, device=targets.device), self.pitches)
+        places = torch.where(
+            targets, torch.arange(self.pitches, device=targets.device), self.pitches
+        )
         return places.topk(most, largest=False).values.sort(-1).values
 
     def losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
@@ -103,7 +117,9 @@ class Voices(nn.Module):
         nothing = notes.new_full((len(notes), 1), self.pitches)
         latest, wanted = torch.cat([nothing, notes], 1), torch.cat([notes, nothing], 1)
         vectors = self.chosen(latest) * (latest != self.pitches).unsqueeze(-1)
-        real = torch.cat([nothing == self.pitches, notes != self.pitches], 1)  # up to and with the end
+        real = torch.cat(
+            [nothing == self.pitches, notes != self.pitches], 1
+        )  # up to and with the end
         state = self.state(hidden).unsqueeze(1).expand(-1, latest.shape[1], -1)
         scores = self.logits(state[real], vectors.cumsum(1)[real], latest[real])
         losses = hidden.new_zeros(latest.shape)
@@ -116,7 +132,9 @@ class Voices(nn.Module):
         state, chosen = self.state(hidden), hidden.new_zeros(len(hidden), self.chosen.embedding_dim)
         rows, latest = torch.arange(len(hidden)), torch.full((len(hidden),), self.pitches)
         while len(rows):
-            note = draws.choose(self.logits(state[rows], chosen[rows], latest[rows].to(hidden.device)), rows)
+            note = draws.choose(
+                self.logits(state[rows], chosen[rows], latest[rows].to(hidden.device)), rows
+            )
             going = note != self.pitches
             rows, note = rows[going.cpu()], note[going]
             on[rows, note] = True

@@ -1,6 +1,6 @@
 """Many to one: a whole sequence in, one label out.
 
-    inputs -> vectors [B, T, E] -> a body (recurrent, convolution, ...) -> one vector [B, P] -> probabilities of the labels"""
+inputs -> vectors [B, T, E] -> a body (recurrent, convolution, ...) -> one vector [B, P] -> probabilities of the labels"""
 
 from __future__ import annotations
 
@@ -52,15 +52,32 @@ class RecurrentBody(nn.Module):
                 ensemble    every step's output is classified, and the mean of the probabilities is the answer
     hidden_size is that of both directions together."""
 
-    def __init__(self, cell: CellType, input_size: int, hidden_size: int, *, layers: int = 1, bidirectional: bool = True,
-                 pooling: str = "max", dropout: float = 0.0, recurrent_dropout: float = 0.0):
+    def __init__(
+        self,
+        cell: CellType,
+        input_size: int,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "max",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+    ):
         super().__init__()
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
         if bidirectional and hidden_size % 2:
             raise ValueError(f"hidden_size must be even with bidirectional; got {hidden_size}")
-        self.recurrent = Recurrent(cell, input_size, hidden_size // (1 + bidirectional), layers=layers, bidirectional=bidirectional,
-                                   dropout=dropout, recurrent_dropout=recurrent_dropout)
+        self.recurrent = Recurrent(
+            cell,
+            input_size,
+            hidden_size // (1 + bidirectional),
+            layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+        )
         self.pooling = pooling
         self.attend = Attend(self.recurrent.output_size) if pooling == "attention" else None
         self.output_size = self.recurrent.output_size * (2 if pooling == "both-ends" else 1)
@@ -93,8 +110,16 @@ class Classifier(nn.Module):
     head        vectors -> probabilities: models.labels.Classes, ManyLabels or Grades
     speller     the batch's spellings -> further vectors [B, T, S], joined to the embedding's"""
 
-    def __init__(self, embedding: nn.Module | None, body: nn.Module, head: Head, *, dropout: float = 0.0,
-                 input_dropout: float | None = None, speller: Speller | None = None):
+    def __init__(
+        self,
+        embedding: nn.Module | None,
+        body: nn.Module,
+        head: Head,
+        *,
+        dropout: float = 0.0,
+        input_dropout: float | None = None,
+        speller: Speller | None = None,
+    ):
         super().__init__()
         self.embedding, self.speller, self.body, self.head = embedding, speller, body, head
         self.input_dropout = Dropout(dropout if input_dropout is None else input_dropout)
@@ -110,7 +135,9 @@ class Classifier(nn.Module):
         """The sum over the batch of -log P(label); of an ensemble over all steps, the mean of its members' losses."""
         states = self.states(batch)
         losses = self.head.losses(states, batch.targets)
-        return Loss((losses if losses.dim() == 1 else mean_of_real(losses, batch.lengths)).sum(), len(batch))
+        return Loss(
+            (losses if losses.dim() == 1 else mean_of_real(losses, batch.lengths)).sum(), len(batch)
+        )
 
     def probabilities(self, batch: Batch) -> Tensor:
         """[B, C]"""
@@ -134,7 +161,9 @@ class FrameClassifier(Classifier):
 
 def mean_of_real(values: Tensor, lengths: Tensor) -> Tensor:
     """The mean over each row's real steps: [B, T, ...] -> [B, ...]"""
-    mask = real(lengths, values.shape[1], values.device).view(*values.shape[:2], *[1] * (values.dim() - 2))
+    mask = real(lengths, values.shape[1], values.device).view(
+        *values.shape[:2], *[1] * (values.dim() - 2)
+    )
     return (values * mask).sum(1) / lengths.to(values).view(-1, *[1] * (values.dim() - 2))
 
 

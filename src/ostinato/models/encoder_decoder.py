@@ -1,8 +1,8 @@
 """Many to many, unaligned: one recurrent network reads the source, another writes the target from what the first remembers.
 
-    without attention   Sutskever, Vinyals and Le 2014: the encoder's last state is all that the decoder gets
-    with attention      Luong, Pham and Manning 2015: h~_t = tanh(W_c [c_t; h_t]) (eq. 5), applied after the recurrence, so that
-                        a whole target runs through the decoder at once; `input_feeding` hands h~_{t-1} to step t (section 3.3)
+without attention   Sutskever, Vinyals and Le 2014: the encoder's last state is all that the decoder gets
+with attention      Luong, Pham and Manning 2015: h~_t = tanh(W_c [c_t; h_t]) (eq. 5), applied after the recurrence, so that
+                    a whole target runs through the decoder at once; `input_feeding` hands h~_{t-1} to step t (section 3.3)
 """
 
 from __future__ import annotations
@@ -30,15 +30,29 @@ from ostinato.models.loss import Loss, token_losses
 class Encoder(nn.Module):
     """Tokens [B, S] -> outputs [B, S, H] and the state behind the last real one. `hidden_size` counts both directions."""
 
-    def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int, *, layers: int = 1,
-                 bidirectional: bool = True, dropout: float = 0.0):
+    def __init__(
+        self,
+        embedding: Embedding,
+        cell: CellType,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         if bidirectional and hidden_size % 2:
             raise ValueError(f"hidden_size must be even with bidirectional; got {hidden_size}")
         self.embedding = embedding
         self.dropout = Dropout(dropout)
-        self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size // (1 + bidirectional), layers=layers,
-                                   bidirectional=bidirectional, dropout=dropout)
+        self.recurrent = Recurrent(
+            cell,
+            embedding.embedding_dim,
+            hidden_size // (1 + bidirectional),
+            layers=layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+        )
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         outputs, state = self.recurrent(self.dropout(self.embedding(tokens)), lengths)
@@ -47,8 +61,10 @@ class Encoder(nn.Module):
 
 def join_directions(state: State) -> State:
     """(layer 1 forward, layer 1 backward, layer 2 forward, ...) -> (layer 1, layer 2, ...), the parts side by side."""
-    return tuple(tuple(torch.cat(parts, -1) for parts in zip(forward, backward, strict=True))
-                 for forward, backward in zip(state[::2], state[1::2], strict=True))
+    return tuple(
+        tuple(torch.cat(parts, -1) for parts in zip(forward, backward, strict=True))
+        for forward, backward in zip(state[::2], state[1::2], strict=True)
+    )
 
 
 class DecoderState(NamedTuple):
@@ -76,9 +92,21 @@ class Decoder(nn.Module):
     tied            the output layer's weights are the embedding's (Press and Wolf 2017)
     """
 
-    def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int, *, memory_size: int, layers: int = 1,
-                 attention: str = "general", context: str = "initial", input_feeding: bool = False, tied: bool = True,
-                 dropout: float = 0.0, output_dropout: float | None = None):
+    def __init__(
+        self,
+        embedding: Embedding,
+        cell: CellType,
+        hidden_size: int,
+        *,
+        memory_size: int,
+        layers: int = 1,
+        attention: str = "general",
+        context: str = "initial",
+        input_feeding: bool = False,
+        tied: bool = True,
+        dropout: float = 0.0,
+        output_dropout: float | None = None,
+    ):
         super().__init__()
         if input_feeding and attention == "none":
             raise ValueError("input_feeding needs an attention; got attention='none'")
@@ -88,7 +116,9 @@ class Decoder(nn.Module):
         size = embedding.embedding_dim
         input_size = size + memory_size * (context == "every") + size * input_feeding
         self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
-        self.attention = None if attention == "none" else Attention(attention, hidden_size, memory_size)
+        self.attention = (
+            None if attention == "none" else Attention(attention, hidden_size, memory_size)
+        )
         self.readout = self.build_readout(hidden_size, memory_size, size, tied)
         self.dropout = Dropout(dropout)
         self.output_dropout = Dropout(dropout if output_dropout is None else output_dropout)
@@ -97,7 +127,9 @@ class Decoder(nn.Module):
         if tied:
             self.output.weight = embedding.weight
 
-    def build_readout(self, hidden_size: int, memory_size: int, size: int, tied: bool) -> nn.Linear | None:
+    def build_readout(
+        self, hidden_size: int, memory_size: int, size: int, tied: bool
+    ) -> nn.Linear | None:
         """W_c of h~ = tanh(W_c [c; h]); without attention only where a tied output layer needs another size."""
         if self.attention is not None:
             return nn.Linear(memory_size + hidden_size, size)
@@ -108,14 +140,18 @@ class Decoder(nn.Module):
             return unroll(self, tokens, state)
         inputs = self.dropout(self.embedding(tokens))
         if state.context is not None:
-            inputs = torch.cat([inputs, state.context.unsqueeze(1).expand(-1, tokens.shape[1], -1)], -1)
+            inputs = torch.cat(
+                [inputs, state.context.unsqueeze(1).expand(-1, tokens.shape[1], -1)], -1
+            )
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed.unsqueeze(1)], -1)
         outputs, recurrent = self.recurrent(inputs, None, state.recurrent)
         hidden, weights = self.look(outputs, state.memory)
         feed = hidden[:, -1] if self.input_feeding else None
         last_weights = None if weights is None else weights[:, -1]
-        return self.output_dropout(hidden), state._replace(recurrent=recurrent, feed=feed, weights=last_weights)
+        return self.output_dropout(hidden), state._replace(
+            recurrent=recurrent, feed=feed, weights=last_weights
+        )
 
     def look(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
         """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S]."""
@@ -146,8 +182,17 @@ class EncoderDecoder(nn.Module):
     output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder, *, bos: int, eos: int, label_smoothing: float = 0.0,
-                 teacher_forcing: float = 1.0, output_precision: str = "float32"):
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        *,
+        bos: int,
+        eos: int,
+        label_smoothing: float = 0.0,
+        teacher_forcing: float = 1.0,
+        output_precision: str = "float32",
+    ):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
@@ -171,7 +216,11 @@ class EncoderDecoder(nn.Module):
             return DecoderState(recurrent, context=context)
         positions = real(lengths, outputs.shape[1], outputs.device)
         memory = decoder.attention.remember(decoder.dropout(outputs), positions)
-        feed = outputs.new_zeros(len(batch), decoder.embedding.embedding_dim) if decoder.input_feeding else None
+        feed = (
+            outputs.new_zeros(len(batch), decoder.embedding.embedding_dim)
+            if decoder.input_feeding
+            else None
+        )
         return DecoderState(recurrent, memory, context, feed, outputs.new_zeros(positions.shape))
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -189,11 +238,21 @@ class EncoderDecoder(nn.Module):
         return hidden
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        hidden = self.hidden(batch) if not self.training or self.teacher_forcing >= 1 else self.sampled_hidden(batch)
+        hidden = (
+            self.hidden(batch)
+            if not self.training or self.teacher_forcing >= 1
+            else self.sampled_hidden(batch)
+        )
         wanted = batch.targets.flatten()
         smoothing = self.label_smoothing if self.training else 0.0
-        total = linear_cross_entropy(hidden.flatten(0, 1), self.decoder.output.weight, self.decoder.output.bias, wanted,
-                                     label_smoothing=smoothing, precision=self.output_precision if self.training else "float32")
+        total = linear_cross_entropy(
+            hidden.flatten(0, 1),
+            self.decoder.output.weight,
+            self.decoder.output.bias,
+            wanted,
+            label_smoothing=smoothing,
+            precision=self.output_precision if self.training else "float32",
+        )
         return Loss(total, int((wanted != IGNORE).sum()))
 
     def sampled_hidden(self, batch: Batch) -> Tensor:
@@ -216,23 +275,54 @@ class EncoderDecoder(nn.Module):
         return -token_losses(self.hidden(batch), output.weight, output.bias, batch.targets).sum(1)
 
 
-def search_targets(model: EncoderDecoder, batch: Batch, *, maximum_length: int | Tensor, width: int = 5, length_penalty: float = 0.0,
-                   n_best: int = 1, watch_attention: bool = False) -> list[list[Hypothesis]]:
+def search_targets(
+    model: EncoderDecoder,
+    batch: Batch,
+    *,
+    maximum_length: int | Tensor,
+    width: int = 5,
+    length_penalty: float = 0.0,
+    n_best: int = 1,
+    watch_attention: bool = False,
+) -> list[list[Hypothesis]]:
     """Beam search with any model that has start, step, bos and eos; `watch_attention` returns its weights, too.
 
     A beam of width 1 is greedy decoding, which is the quicker way to the same answer."""
-    settings = {"rows": len(batch), "bos": model.bos, "eos": model.eos, "forbidden": (PAD, model.bos), "maximum_length": maximum_length,
-                "watch": model.looked_at if watch_attention else None}  # fmt: skip
+    settings = {
+        "rows": len(batch),
+        "bos": model.bos,
+        "eos": model.eos,
+        "forbidden": (PAD, model.bos),
+        "maximum_length": maximum_length,
+        "watch": model.looked_at if watch_attention else None,
+    }
     if width == 1 and n_best == 1:
         return [[hypothesis] for hypothesis in greedy(model.step, model.start(batch), **settings)]
-    return beam_search(model.step, model.start(batch), width=width, length_penalty=length_penalty, n_best=n_best, **settings)
+    return beam_search(
+        model.step,
+        model.start(batch),
+        width=width,
+        length_penalty=length_penalty,
+        n_best=n_best,
+        **settings,
+    )
 
 
-def sample_targets(model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **settings) -> list[list[Hypothesis]]:
+def sample_targets(
+    model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **settings
+) -> list[list[Hypothesis]]:
     """As search_targets, but one target for each source, drawn; `settings` as decoding.sample's keywords."""
     watch = model.looked_at if watch_attention else None
-    drawn = sample(model.step, model.start(batch), rows=len(batch), bos=model.bos, eos=model.eos, forbidden=(PAD, model.bos),
-                   watch=watch, **settings)
+    drawn = sample(
+        model.step,
+        model.start(batch),
+        rows=len(batch),
+        bos=model.bos,
+        eos=model.eos,
+        forbidden=(PAD, model.bos),
+        watch=watch,
+        **settings,
+    )
     return [[hypothesis] for hypothesis in drawn]
 
 

@@ -34,7 +34,11 @@ class Ensemble(nn.Module):
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(target | source) [B] under the mean of the models' next-word probabilities."""
-        given, state, total = shift(batch.targets, self.bos), self.start(batch), torch.zeros(len(batch), device=batch.inputs.device)
+        given, state, total = (
+            shift(batch.targets, self.bos),
+            self.start(batch),
+            torch.zeros(len(batch), device=batch.inputs.device),
+        )
         for step in range(given.shape[1]):
             logits, state = self.step(given[:, step], state)
             wanted = batch.targets[:, step]

@@ -53,19 +53,55 @@ class LanguageModel(nn.Module):
     output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
     """
 
-    def __init__(self, embedding: Embedding, cell: CellType, hidden_size: int | Sequence[int], *, layers: int = 1,
-                 residual: bool = False, pre_norm: bool = False, tied: bool = False, rates: Rates = NOTHING, activation: float = 0.0,
-                 temporal: float = 0.0, recurrent_dropout: float = 0.0, weight_drop: float = 0.0, zoneout: float = 0.0,
-                 state_reset: float = 0.0, output_precision: str = "float32"):  # fmt: skip
+    def __init__(
+        self,
+        embedding: Embedding,
+        cell: CellType,
+        hidden_size: int | Sequence[int],
+        *,
+        layers: int = 1,
+        residual: bool = False,
+        pre_norm: bool = False,
+        tied: bool = False,
+        rates: Rates = NOTHING,
+        activation: float = 0.0,
+        temporal: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        zoneout: float = 0.0,
+        state_reset: float = 0.0,
+        output_precision: str = "float32",
+    ):
         super().__init__()
         self.output_precision, self.state_reset = output_precision, state_reset
-        self.embedding, self.rates, self.activation, self.temporal = embedding, rates, activation, temporal
-        self.recurrent = Recurrent(cell, embedding.embedding_dim, hidden_size, layers=layers, dropout=rates.layers, locked=rates.locked,
-                                   recurrent_dropout=recurrent_dropout, weight_drop=weight_drop, zoneout=zoneout, residual=residual,
-                                   pre_norm=pre_norm)
+        self.embedding, self.rates, self.activation, self.temporal = (
+            embedding,
+            rates,
+            activation,
+            temporal,
+        )
+        self.recurrent = Recurrent(
+            cell,
+            embedding.embedding_dim,
+            hidden_size,
+            layers=layers,
+            dropout=rates.layers,
+            locked=rates.locked,
+            recurrent_dropout=recurrent_dropout,
+            weight_drop=weight_drop,
+            zoneout=zoneout,
+            residual=residual,
+            pre_norm=pre_norm,
+        )
         width = self.recurrent.output_size
-        self.readout = nn.Linear(width, embedding.embedding_dim) if tied and width != embedding.embedding_dim else None
-        self.output = nn.Linear(embedding.embedding_dim if tied else width, embedding.num_embeddings)
+        self.readout = (
+            nn.Linear(width, embedding.embedding_dim)
+            if tied and width != embedding.embedding_dim
+            else None
+        )
+        self.output = nn.Linear(
+            embedding.embedding_dim if tied else width, embedding.num_embeddings
+        )
         if tied:
             self.output.weight = embedding.weight
             nn.init.zeros_(self.output.bias)
@@ -85,11 +121,21 @@ class LanguageModel(nn.Module):
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """Every row is full to its last step, or padded on the right (whose state then is of no use)."""
         if self.training and self.state_reset and state is not None:
-            state = forget(state, batch.inputs.new_empty(batch.inputs.shape[0], dtype=torch.bool).bernoulli_(self.state_reset))
+            state = forget(
+                state,
+                batch.inputs.new_empty(batch.inputs.shape[0], dtype=torch.bool).bernoulli_(
+                    self.state_reset
+                ),
+            )
         hidden, (raw, outputs), state = self.hidden(batch.inputs, state)
         wanted = batch.targets.flatten()
-        total = linear_cross_entropy(hidden.flatten(0, 1), self.output.weight, self.output.bias, wanted,
-                                     precision=self.output_precision if self.training else "float32")
+        total = linear_cross_entropy(
+            hidden.flatten(0, 1),
+            self.output.weight,
+            self.output.bias,
+            wanted,
+            precision=self.output_precision if self.training else "float32",
+        )
         count = int((wanted != IGNORE).sum())
         if self.training and self.activation:
             total = total + self.activation * count * outputs.square().mean()
@@ -124,7 +170,9 @@ class LanguageModel(nn.Module):
 
 def forget(state: State, rows: Tensor) -> State:
     """The state, zero in the rows [B] that are true, as before a text begins."""
-    return map_state(lambda part: part.masked_fill(rows.view(-1, *[1] * (part.dim() - 1)), 0), state)
+    return map_state(
+        lambda part: part.masked_fill(rows.view(-1, *[1] * (part.dim() - 1)), 0), state
+    )
 
 
 class LanguageEnsemble(nn.Module):
@@ -138,12 +186,21 @@ class LanguageEnsemble(nn.Module):
         return tuple(model.start(rows) for model in self.models)
 
     def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        losses, states = zip(*(model.losses(tokens, targets, each) for model, each in zip(self.models, state, strict=True)), strict=True)
+        losses, states = zip(
+            *(
+                model.losses(tokens, targets, each)
+                for model, each in zip(self.models, state, strict=True)
+            ),
+            strict=True,
+        )
         mean = -torch.stack(losses).neg().logsumexp(0) + torch.tensor(float(len(losses))).log()
         return mean.masked_fill(targets == IGNORE, 0), tuple(states)
 
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        logits, states = zip(*(model.read(tokens, each) for model, each in zip(self.models, state, strict=True)), strict=True)
+        logits, states = zip(
+            *(model.read(tokens, each) for model, each in zip(self.models, state, strict=True)),
+            strict=True,
+        )
         return torch.stack([each.log_softmax(-1) for each in logits]).logsumexp(0), tuple(states)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:

@@ -25,13 +25,17 @@ class Loss(NamedTuple):
 
 
 @torch.no_grad()
-def token_losses(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *, rows: int = 1024) -> Tensor:
+def token_losses(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *, rows: int = 1024
+) -> Tensor:
     """-log p of every target: hidden [B, U, E], weight [V, E], targets [B, U] -> [B, U], zero where the target is -100.
 
     In pieces of `rows`, so that a vocabulary of 80,000 words never needs all its logits at once."""
     losses = hidden.new_zeros(targets.shape)
     real = targets != IGNORE
-    pieces = [functional.cross_entropy(functional.linear(piece, weight, bias), wanted, reduction="none")
-              for piece, wanted in zip(hidden[real].split(rows), targets[real].split(rows), strict=True)]
+    pieces = [
+        functional.cross_entropy(functional.linear(piece, weight, bias), wanted, reduction="none")
+        for piece, wanted in zip(hidden[real].split(rows), targets[real].split(rows), strict=True)
+    ]
     losses[real] = torch.cat(pieces) if pieces else losses[real]
     return losses

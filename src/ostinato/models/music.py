@@ -1,6 +1,6 @@
 """Music: at each step one event or one chord, each next one given all before. One to many where a label says which kind is wanted.
 
-    features [B, T, D] (what sounds, what kind of tune) -> vectors -> a recurrent network -> a head that knows what comes next"""
+features [B, T, D] (what sounds, what kind of tune) -> vectors -> a recurrent network -> a head that knows what comes next"""
 
 from __future__ import annotations
 
@@ -25,12 +25,30 @@ class Music(nn.Module):
     """features    how many there are: those of the step before (which event; which pitches sound), and which kind of tune
     head        models.chords.OneEvent, Independent or Voices, for vectors of `hidden_size`"""
 
-    def __init__(self, features: int, embedding_size: int, cell: CellType, hidden_size: int, head: Head, *, layers: int = 1,
-                 input_dropout: float = 0.0, dropout: float = 0.0, recurrent_dropout: float = 0.0):  # fmt: skip
+    def __init__(
+        self,
+        features: int,
+        embedding_size: int,
+        cell: CellType,
+        hidden_size: int,
+        head: Head,
+        *,
+        layers: int = 1,
+        input_dropout: float = 0.0,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+    ):
         super().__init__()
         self.embedding = nn.Linear(features, embedding_size)
-        self.recurrent = Recurrent(cell, embedding_size, hidden_size, layers=layers, dropout=dropout, locked=True,
-                                   recurrent_dropout=recurrent_dropout)  # fmt: skip
+        self.recurrent = Recurrent(
+            cell,
+            embedding_size,
+            hidden_size,
+            layers=layers,
+            dropout=dropout,
+            locked=True,
+            recurrent_dropout=recurrent_dropout,
+        )
         self.head, self.input_dropout, self.dropout = head, input_dropout, dropout
 
     def start(self, rows: int) -> State:
@@ -76,16 +94,28 @@ class MusicEnsemble(nn.Module):
 
     def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
         states = self.start(len(batch)) if state is None else state
-        losses, states = zip(*(model.losses(batch, each) for model, each in zip(self.models, states, strict=True)), strict=True)
+        losses, states = zip(
+            *(model.losses(batch, each) for model, each in zip(self.models, states, strict=True)),
+            strict=True,
+        )
         mean = math.log(len(losses)) - torch.stack(losses).neg().logsumexp(0)
         return mean * real_targets(batch.targets), tuple(states)
 
     def read(self, inputs: Tensor, lengths: Tensor | None, state: State) -> State:
-        return tuple(model.read(inputs, lengths, each) for model, each in zip(self.models, state, strict=True))
+        return tuple(
+            model.read(inputs, lengths, each)
+            for model, each in zip(self.models, state, strict=True)
+        )
 
     def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
         """A mixture is drawn from by drawing one of its parts first: for each row, which of the models decides this step."""
-        answers, states = zip(*(model.step(inputs, each, draws) for model, each in zip(self.models, state, strict=True)), strict=True)
+        answers, states = zip(
+            *(
+                model.step(inputs, each, draws)
+                for model, each in zip(self.models, state, strict=True)
+            ),
+            strict=True,
+        )
         which = draws.choose(inputs.new_zeros(len(inputs), len(answers)), torch.arange(len(inputs)))
         stacked = torch.stack(answers)
         return stacked[which, torch.arange(len(inputs))], tuple(states)

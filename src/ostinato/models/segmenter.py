@@ -30,8 +30,16 @@ class Segmenter(nn.Module):
 
     The state is (the motifs' tail, the body's state)."""
 
-    def __init__(self, embedding: nn.Module, motifs: Motifs | None, body: nn.Module, labels: int, *, dropout: float = 0.0,
-                 weights: Tensor | None = None):
+    def __init__(
+        self,
+        embedding: nn.Module,
+        motifs: Motifs | None,
+        body: nn.Module,
+        labels: int,
+        *,
+        dropout: float = 0.0,
+        weights: Tensor | None = None,
+    ):
         super().__init__()
         self.embedding, self.motifs, self.body = embedding, motifs, body
         self.dropout = Dropout(dropout)
@@ -51,8 +59,13 @@ class Segmenter(nn.Module):
         """The sum of -log P(label) over all steps that have one."""
         logits, state = self(batch, state)
         targets = batch.targets.flatten()
-        total = functional.cross_entropy(logits.flatten(0, 1), targets, weight=self.weights if self.training else None,
-                                         ignore_index=IGNORE, reduction="sum")
+        total = functional.cross_entropy(
+            logits.flatten(0, 1),
+            targets,
+            weight=self.weights if self.training else None,
+            ignore_index=IGNORE,
+            reduction="sum",
+        )
         return Loss(total, int((targets != IGNORE).sum()), state)
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
@@ -71,6 +84,8 @@ class SegmenterEnsemble(nn.Module):
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
         states = state or (None,) * len(self.models)
-        found = [model.answers(batch, each) for model, each in zip(self.models, states, strict=True)]
+        found = [
+            model.answers(batch, each) for model, each in zip(self.models, states, strict=True)
+        ]
         probabilities = torch.stack([each for each, _, _ in found]).mean(0)
         return probabilities, probabilities.argmax(-1), tuple(state for _, _, state in found)

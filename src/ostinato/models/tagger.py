@@ -35,21 +35,47 @@ class Tagger(nn.Module):
                `unknown_rate[w]`, so that the network learns what to make of a word that it does not know
     """
 
-    def __init__(self, words: Embedding | None, speller: Speller | None, cell: CellType, hidden_size: int, labels: int, *, layers: int = 1,
-                 legal: Sequence[Sequence] = (None, None, None), crf: bool = True, dropout: float = 0.0, recurrent_dropout: float = 0.0,
-                 locked: bool = False, unknown: int = 1, features: Sequence[Embedding] = ()):
+    def __init__(
+        self,
+        words: Embedding | None,
+        speller: Speller | None,
+        cell: CellType,
+        hidden_size: int,
+        labels: int,
+        *,
+        layers: int = 1,
+        legal: Sequence[Sequence] = (None, None, None),
+        crf: bool = True,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        locked: bool = False,
+        unknown: int = 1,
+        features: Sequence[Embedding] = (),
+    ):
         super().__init__()
         if words is None and speller is None:
             raise ValueError("words or speller: one of them must be given")
         if hidden_size % 2:
-            raise ValueError(f"hidden_size must be even, half of it for each direction; got {hidden_size}")
+            raise ValueError(
+                f"hidden_size must be even, half of it for each direction; got {hidden_size}"
+            )
         self.words, self.speller, self.unknown = words, speller, unknown
         self.features = nn.ModuleList(features)
-        size = (words.embedding_dim if words is not None else 0) + (speller.output_size if speller is not None else 0)
+        size = (words.embedding_dim if words is not None else 0) + (
+            speller.output_size if speller is not None else 0
+        )
         size += sum(each.embedding_dim for each in features)
         self.dropout = Dropout(dropout, locked=locked)
-        self.recurrent = Recurrent(cell, size, hidden_size // 2, layers=layers, bidirectional=True, dropout=dropout, locked=locked,
-                                   recurrent_dropout=recurrent_dropout)
+        self.recurrent = Recurrent(
+            cell,
+            size,
+            hidden_size // 2,
+            layers=layers,
+            bidirectional=True,
+            dropout=dropout,
+            locked=locked,
+            recurrent_dropout=recurrent_dropout,
+        )
         self.output = nn.Linear(self.recurrent.output_size, labels)
         start, transitions, end = legal
         self.crf = CRF(labels, start=start, transitions=transitions, end=end)
@@ -90,7 +116,15 @@ class Tagger(nn.Module):
         emissions = self.emissions(batch)
         if self.normalised:
             return Loss(-self.crf(emissions, batch.lengths, batch.targets).sum(), count)
-        return Loss(functional.cross_entropy(emissions.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE, reduction="sum"), count)
+        return Loss(
+            functional.cross_entropy(
+                emissions.flatten(0, 1),
+                batch.targets.flatten(),
+                ignore_index=IGNORE,
+                reduction="sum",
+            ),
+            count,
+        )
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(labels | words) [B]."""
@@ -107,14 +141,26 @@ def normaliser(model: nn.Module, batch: Batch, emissions: Tensor, potentials: Po
     return log_partition(emissions, batch.lengths, finite)
 
 
-def best_labels(model: nn.Module, batch: Batch, *, k: int = 1, probabilities: bool = True) -> list[list[Path]]:
+def best_labels(
+    model: nn.Module, batch: Batch, *, k: int = 1, probabilities: bool = True
+) -> list[list[Path]]:
     """The k likeliest sequences of labels of each row with their log-probabilities (or bare scores)."""
     emissions, potentials = model(batch)
-    found = k_best(emissions, batch.lengths, k, transitions=potentials.transitions, start=potentials.start, end=potentials.end)
+    found = k_best(
+        emissions,
+        batch.lengths,
+        k,
+        transitions=potentials.transitions,
+        start=potentials.start,
+        end=potentials.end,
+    )
     if not probabilities:
         return found
     totals = normaliser(model, batch, emissions, potentials).tolist()
-    return [[Path(path.labels, path.score - total) for path in paths] for paths, total in zip(found, totals, strict=True)]
+    return [
+        [Path(path.labels, path.score - total) for path in paths]
+        for paths, total in zip(found, totals, strict=True)
+    ]
 
 
 class TaggerEnsemble(nn.Module):
@@ -127,6 +173,8 @@ class TaggerEnsemble(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Potentials]:
         emissions, potentials = zip(*(model(batch) for model in self.models), strict=True)
-        return torch.stack(emissions).mean(0), Potentials(*(torch.stack(parts).mean(0) for parts in zip(*potentials, strict=True)))
+        return torch.stack(emissions).mean(0), Potentials(
+            *(torch.stack(parts).mean(0) for parts in zip(*potentials, strict=True))
+        )
 
     log_probabilities = Tagger.log_probabilities

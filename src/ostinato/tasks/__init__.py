@@ -13,7 +13,18 @@ from ostinato.tasks.translation import Translation
 from ostinato.tasks.video import Video
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Translation, Dialogue, Language, Classification, Tagging, Genome, Captioning, Video, Melody)
+    task.name: task
+    for task in (
+        Translation,
+        Dialogue,
+        Language,
+        Classification,
+        Tagging,
+        Genome,
+        Captioning,
+        Video,
+        Melody,
+    )
 }
 
 

@@ -40,9 +40,17 @@ def save_description(folder: Path, task: Task) -> None:
     """Writes model.json: all that is needed to build the network and to encode for it."""
     from ostinato import __version__
 
-    description = {"format": FORMAT, "ostinato": __version__, "torch": torch.__version__, "task": task.name,
-                   "options": options.to_dict(task), "state": task.state()}
-    write_atomically(folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode())
+    description = {
+        "format": FORMAT,
+        "ostinato": __version__,
+        "torch": torch.__version__,
+        "task": task.name,
+        "options": options.to_dict(task),
+        "state": task.state(),
+    }
+    write_atomically(
+        folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
+    )
 
 
 def save_network(folder: Path, network: nn.Module) -> None:
@@ -50,11 +58,15 @@ def save_network(folder: Path, network: nn.Module) -> None:
 
 
 def save_report(folder: Path, report: dict[str, Any]) -> None:
-    write_atomically(folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode())
+    write_atomically(
+        folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode()
+    )
 
 
 def save_baseline(folder: Path, baseline: Baseline) -> None:
-    write_atomically(folder / "baseline.json", json.dumps(baseline.state(), ensure_ascii=False).encode())
+    write_atomically(
+        folder / "baseline.json", json.dumps(baseline.state(), ensure_ascii=False).encode()
+    )
     if tensors := baseline.tensors():
         save_weights(folder / "baseline.safetensors", tensors)
 
@@ -66,18 +78,24 @@ def load_baseline(folder: Path, task: Task) -> Baseline | None:
     try:
         if not path.is_file():
             return None
-        return task.restore_baseline({**read_json(path), **({"tensors": load_weights(tensors)} if tensors.is_file() else {})})
+        return task.restore_baseline(
+            {**read_json(path), **({"tensors": load_weights(tensors)} if tensors.is_file() else {})}
+        )
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: damaged ({error}); remove it to do without the baseline") from None
+        raise InputError(
+            f"{path}: damaged ({error}); remove it to do without the baseline"
+        ) from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: damaged (not JSON: {error}); copy the run again or train anew") from None
+        raise InputError(
+            f"{path}: damaged (not JSON: {error}); copy the run again or train anew"
+        ) from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: damaged (no JSON object); copy the run again or train anew")
     return content
@@ -92,42 +110,68 @@ def describe(folder: str | Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
     if not path.is_file():
-        raise InputError(f"{folder}: no trained model in it (model.json is missing); is its training still running?")
+        raise InputError(
+            f"{folder}: no trained model in it (model.json is missing); is its training still running?"
+        )
     description = read_json(path)
     version = description.get("format")
     if isinstance(version, int) and version > FORMAT:
-        raise InputError(f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); "
-                         f"install ostinato {description.get('ostinato', 'of a newer version')} or later")
+        raise InputError(
+            f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); "
+            f"install ostinato {description.get('ostinato', 'of a newer version')} or later"
+        )
     kinds = {"task": str, "options": dict, "state": dict}
-    if version != FORMAT or not all(isinstance(description.get(name), kind) for name, kind in kinds.items()):
-        raise InputError(f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew")
+    if version != FORMAT or not all(
+        isinstance(description.get(name), kind) for name, kind in kinds.items()
+    ):
+        raise InputError(
+            f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew"
+        )
     return description
 
 
-def task_from(description: dict[str, Any], where: str | Path, changes: dict[str, Any] | None = None) -> Task:
+def task_from(
+    description: dict[str, Any], where: str | Path, changes: dict[str, Any] | None = None
+) -> Task:
     """The task that model.json describes; `changes` may alter the options that matter only when predicting."""
     from ostinato.tasks import TASKS
 
     name = description["task"]
     if name not in TASKS:
-        raise InputError(f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}")
+        raise InputError(
+            f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}"
+        )
     task_class = TASKS[name]
     values = dict(description["options"])
     if unknown := [option for option in values if option not in options.fields(task_class)]:
-        raise InputError(f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
-                         f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by")
+        raise InputError(
+            f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
+            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by"
+        )
     for option, value in (changes or {}).items():
         field = options.fields(task_class).get(option)
         if field is None or not field.metadata.get("when_predicting"):
-            allowed = [known for known, f in options.fields(task_class).items() if f.metadata.get("when_predicting")]
-            raise InputError(f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}")
+            allowed = [
+                known
+                for known, f in options.fields(task_class).items()
+                if f.metadata.get("when_predicting")
+            ]
+            raise InputError(
+                f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}"
+            )
         values[option] = value
     given = changes or {}
-    task = options.build(task_class, values, lambda name: options.as_flag(name) if name in given else f"{where}/model.json: {name}")
+    task = options.build(
+        task_class,
+        values,
+        lambda name: options.as_flag(name) if name in given else f"{where}/model.json: {name}",
+    )
     try:
         task.restore(description["state"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{where}: damaged (vocabulary or scaler cannot be read: {error}); train anew") from None
+        raise InputError(
+            f"{where}: damaged (vocabulary or scaler cannot be read: {error}); train anew"
+        ) from None
     return task
 
 
@@ -139,12 +183,21 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     descriptions = [describe(part) for part in folders]
     for part, description in zip(folders, descriptions, strict=True):
         if shared(description) != shared(descriptions[0]):
-            raise InputError(f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
-                             "train both on the same data with the same --unit and vocabulary options")
-    networks = [load_network(part, description, device) for part, description in zip(folders, descriptions, strict=True)]
+            raise InputError(
+                f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
+                "train both on the same data with the same --unit and vocabulary options"
+            )
+    networks = [
+        load_network(part, description, device)
+        for part, description in zip(folders, descriptions, strict=True)
+    ]
     report = folders[0] / "report.json"
-    return Trained(task_from(descriptions[0], folders[0], changes), networks, folders[0],
-                   read_json(report) if report.is_file() else {})
+    return Trained(
+        task_from(descriptions[0], folders[0], changes),
+        networks,
+        folders[0],
+        read_json(report) if report.is_file() else {},
+    )
 
 
 def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -49,13 +49,24 @@ def is_number(text: str) -> bool:
 
 
 @torch.inference_mode()
-def probabilities(task: Classification | Genome, network: nn.Module, records: Sequence[Record], *, tokens: int = 8192) -> np.ndarray:
+def probabilities(
+    task: Classification | Genome,
+    network: nn.Module,
+    records: Sequence[Record],
+    *,
+    tokens: int = 8192,
+) -> np.ndarray:
     """What the network gives each of its labels, [N, C], in batches of at most so many tokens, padding counted."""
     examples = [task.encode(record)._replace(targets=None) for record in records]
     device = next(network.parameters()).device
     found = np.zeros((len(records), len(task.labels)), dtype=np.float64)
     for rows in by_length(examples, tokens=tokens):
-        found[rows] = network.probabilities(collate([examples[row] for row in rows]).to(device)).double().cpu().numpy()
+        found[rows] = (
+            network.probabilities(collate([examples[row] for row in rows]).to(device))
+            .double()
+            .cpu()
+            .numpy()
+        )
     return found
 
 
@@ -69,8 +80,12 @@ def log_probability(given: Mapping[str, float], labels: Sequence[str], many: boo
     return sum(math.log(share) if share > 0 else -math.inf for share in shares)
 
 
-def count_answers(predictions: Sequence[Prediction], truths: Sequence[Sequence[str]], known: Sequence[str],
-                  separator: str | None) -> dict[str, list[Counts]]:
+def count_answers(
+    predictions: Sequence[Prediction],
+    truths: Sequence[Sequence[str]],
+    known: Sequence[str],
+    separator: str | None,
+) -> dict[str, list[Counts]]:
     """What accuracy, F1 and calibration count of each answer; labels that are not known are a class of their own in F1."""
     counts: dict[str, list[Counts]] = {"accuracy": [], "f1": [], "calibration_error": []}
     for prediction, truth in zip(predictions, truths, strict=True):
@@ -78,18 +93,28 @@ def count_answers(predictions: Sequence[Prediction], truths: Sequence[Sequence[s
         right = set(filter(None, given)) == set(truth)
         counts["accuracy"].append(METRICS["accuracy"].count(right, True))
         strange = any(label not in known for label in truth)
-        has = [*(label in given for label in known), False], [*(label in truth for label in known), strange]
+        has = (
+            [*(label in given for label in known), False],
+            [*(label in truth for label in known), strange],
+        )
         counts["f1"].append(METRICS["f1"].count(*has))
-        counts["calibration_error"].append(calibration(prediction.details["probabilities"], truth, right, many=bool(separator)))
+        counts["calibration_error"].append(
+            calibration(prediction.details["probabilities"], truth, right, many=bool(separator))
+        )
     return counts
 
 
-def calibration(probabilities: dict[str, float], truth: Sequence[str], right: bool, *, many: bool) -> Counts:
+def calibration(
+    probabilities: dict[str, float], truth: Sequence[str], right: bool, *, many: bool
+) -> Counts:
     """Of one answer among several classes; or of each label's yes or no."""
     count = METRICS["calibration_error"].count
     if not many:
         return count(max(probabilities.values()), right)
-    each = [count(max(value, 1 - value), (value >= 0.5) == (label in truth)) for label, value in probabilities.items()]
+    each = [
+        count(max(value, 1 - value), (value >= 0.5) == (label in truth))
+        for label, value in probabilities.items()
+    ]
     return tuple(map(sum, zip(*each, strict=True)))
 
 
@@ -97,10 +122,14 @@ def note_unseen(notices: list[str], labels: Sequence[str], known: Vocabulary) ->
     """Says how many of a test set's labels no training example had."""
     unseen = [label for label in labels if label not in known]
     if unseen:
-        notices.append(f"{len(unseen):,} {plural('label', len(unseen))} unseen in training, counted as wrong: {counted(unseen)}")
+        notices.append(
+            f"{len(unseen):,} {plural('label', len(unseen))} unseen in training, counted as wrong: {counted(unseen)}"
+        )
 
 
-def draw_confusion(answers: Sequence[str], truths: Sequence[str], known: Vocabulary) -> Callable[[BinaryIO], None]:
+def draw_confusion(
+    answers: Sequence[str], truths: Sequence[str], known: Vocabulary
+) -> Callable[[BinaryIO], None]:
     """What writes the picture of who is taken for whom."""
     matrix = confusion.confusion(answers, truths, known.tokens)
     return lambda file: confusion.draw(matrix, known.tokens).savefig(file, format="png", dpi=120)

@@ -23,13 +23,35 @@ class Searching:
     answer: ClassVar[str]  # what there is one of for each input: "translation for each sentence"
 
     beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
-    length_penalty: float = option(1.0, "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)", minimum=-20, maximum=20,
-                                   when_predicting=True)
-    sampling: bool = option(False, "draw each answer at random instead of searching the likeliest", when_predicting=True)
-    temperature: float = option(1.0, "sampling: below 1 sharper, above 1 flatter, 0 the likeliest", minimum=0, when_predicting=True)
-    top_k: int = option(0, "sampling: among so many likeliest tokens only; 0 for all", minimum=0, when_predicting=True)
-    top_p: float = option(1.0, "sampling: among the likeliest that hold this share of the probability", minimum=0, maximum=1,
-                          when_predicting=True)
+    length_penalty: float = option(
+        1.0,
+        "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)",
+        minimum=-20,
+        maximum=20,
+        when_predicting=True,
+    )
+    sampling: bool = option(
+        False, "draw each answer at random instead of searching the likeliest", when_predicting=True
+    )
+    temperature: float = option(
+        1.0,
+        "sampling: below 1 sharper, above 1 flatter, 0 the likeliest",
+        minimum=0,
+        when_predicting=True,
+    )
+    top_k: int = option(
+        0,
+        "sampling: among so many likeliest tokens only; 0 for all",
+        minimum=0,
+        when_predicting=True,
+    )
+    top_p: float = option(
+        1.0,
+        "sampling: among the likeliest that hold this share of the probability",
+        minimum=0,
+        maximum=1,
+        when_predicting=True,
+    )
     n_best: int = option(1, "answers given for each input", minimum=1, when_predicting=True)
 
     def __post_init__(self):
@@ -38,13 +60,33 @@ class Searching:
             raise InputError(f"--sampling gives one {self.answer}; leave out --n-best")
 
     @torch.inference_mode()
-    def search(self, network: nn.Module, batch: Batch, *, maximum_length: int | Tensor, watch_attention: bool) -> list[list[Hypothesis]]:
+    def search(
+        self,
+        network: nn.Module,
+        batch: Batch,
+        *,
+        maximum_length: int | Tensor,
+        watch_attention: bool,
+    ) -> list[list[Hypothesis]]:
         """The n best answers of each input of a batch, or one drawn at random."""
         settings = {"maximum_length": maximum_length, "watch_attention": watch_attention}
         if self.sampling:
-            return sample_targets(network, batch, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, **settings)
-        return search_targets(network, batch, width=max(self.beam, self.n_best), n_best=self.n_best, length_penalty=self.length_penalty,
-                              **settings)
+            return sample_targets(
+                network,
+                batch,
+                temperature=self.temperature,
+                top_k=self.top_k,
+                top_p=self.top_p,
+                **settings,
+            )
+        return search_targets(
+            network,
+            batch,
+            width=max(self.beam, self.n_best),
+            n_best=self.n_best,
+            length_penalty=self.length_penalty,
+            **settings,
+        )
 
     def greedy(self) -> Self:
         """The same task with the quickest search, as dev scores while training are measured."""

@@ -37,8 +37,14 @@ class SolvedBaseline(Baseline):
         return self.task.measure(self.network, records, self.task.predict(self.network, records))
 
     def state(self) -> dict[str, Any]:
-        tensors = {name: rounded(tensor.tolist()) for name, tensor in self.network.state_dict().items()}
-        return {"options": options.to_dict(self.task), "state": self.task.state(), "tensors": tensors}
+        tensors = {
+            name: rounded(tensor.tolist()) for name, tensor in self.network.state_dict().items()
+        }
+        return {
+            "options": options.to_dict(self.task),
+            "state": self.task.state(),
+            "tensors": tensors,
+        }
 
     @classmethod
     def restore(cls, kind: type[Task], state: dict[str, Any]) -> Self:
@@ -46,10 +52,17 @@ class SolvedBaseline(Baseline):
         task = options.build(kind, state["options"])
         task.restore(state["state"])
         network = task.network()
-        network.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in state["tensors"].items()})
+        network.load_state_dict(
+            {
+                name: torch.tensor(values, dtype=torch.float32)
+                for name, values in state["tensors"].items()
+            }
+        )
         return cls(task, network.eval())
 
 
 def rounded(values: Any) -> Any:
     """Numbers, however deep in lists, with nine digits: enough to give every float32 back."""
-    return [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.9g}")
+    return (
+        [rounded(value) for value in values] if isinstance(values, list) else float(f"{values:.9g}")
+    )

@@ -81,17 +81,35 @@ class Task(ABC):
     reads: ClassVar[str]
     example: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
-    training: ClassVar[dict[str, Any]] = {}  # where this task's training options differ from the general defaults
-    sample: ClassVar[str]  # the folder of the packaged sample: train, dev and test files under samples/
+    training: ClassVar[
+        dict[str, Any]
+    ] = {}  # where this task's training options differ from the general defaults
+    sample: ClassVar[
+        str
+    ]  # the folder of the packaged sample: train, dev and test files under samples/
     sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
-    speed_of: ClassVar[Literal["targets", "inputs"]] = "targets"  # which tokens are counted as tokens per second
-    models: ClassVar[tuple[str, ...]] = ("rnn", "gru", "lstm")  # what `compare` compares where nothing else is asked for
-    solved_models: ClassVar[tuple[str, ...]] = ()  # models that fit() counts or solves; they are not trained step by step
-    of_one_network: ClassVar[tuple[str, ...]] = ()  # entries of state() that may differ among runs that answer together
-    measured_by_answers: ClassVar[bool] = True  # False: measure() needs no predictions, and is given none
+    speed_of: ClassVar[Literal["targets", "inputs"]] = (
+        "targets"  # which tokens are counted as tokens per second
+    )
+    models: ClassVar[tuple[str, ...]] = (
+        "rnn",
+        "gru",
+        "lstm",
+    )  # what `compare` compares where nothing else is asked for
+    solved_models: ClassVar[
+        tuple[str, ...]
+    ] = ()  # models that fit() counts or solves; they are not trained step by step
+    of_one_network: ClassVar[
+        tuple[str, ...]
+    ] = ()  # entries of state() that may differ among runs that answer together
+    measured_by_answers: ClassVar[bool] = (
+        True  # False: measure() needs no predictions, and is given none
+    )
 
     dev_metric: str  # which metric chooses the best weights while training
-    notices: list[str]  # what the user should hear about the data, collected while reading and fitting
+    notices: list[
+        str
+    ]  # what the user should hear about the data, collected while reading and fitting
 
     @abstractmethod
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Record]:
@@ -128,11 +146,20 @@ class Task(ABC):
         """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
         return records
 
-    def hold_out(self, records: Sequence[Record], *, number: int, seed: int) -> tuple[list[Record], list[Record]]:
+    def hold_out(
+        self, records: Sequence[Record], *, number: int, seed: int
+    ) -> tuple[list[Record], list[Record]]:
         """(what is left to learn from, about `number` records for the dev set): nothing of one key stands in both."""
         return hold_out(records, number=number, seed=seed, key=self.key)
 
-    def batches(self, records: Sequence[Record], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Any:
+    def batches(
+        self,
+        records: Sequence[Record],
+        *,
+        batch_size: int | None,
+        batch_tokens: int | None,
+        seed: int,
+    ) -> Any:
         """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
         examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
         return None
@@ -180,17 +207,23 @@ class Task(ABC):
     def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Prediction]:
         """An answer for every record, in the same order, for an empty one, too."""
 
-    def answers(self, network: nn.Module, inputs: Iterator[Record], ahead: int) -> Iterator[Prediction]:
+    def answers(
+        self, network: nn.Module, inputs: Iterator[Record], ahead: int
+    ) -> Iterator[Prediction]:
         """An answer for each input as they are read, of which at most `ahead` are read before they are answered."""
         while records := list(islice(inputs, ahead)):
             yield from self.predict(network, records)
 
-    def written(self, predictions: Iterator[Prediction], output: str | None = None) -> Iterator[str]:
+    def written(
+        self, predictions: Iterator[Prediction], output: str | None = None
+    ) -> Iterator[str]:
         """The answers as lines for people and files; the name of the file that they go to may decide their form."""
         return (prediction.text for prediction in predictions)
 
     @abstractmethod
-    def measure(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+    def measure(
+        self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
         """For each metric, what it counts of each record."""
 
     @abstractmethod
@@ -210,7 +243,9 @@ class Task(ABC):
         write_atomically(path, "".join(f"{result}\n" for result in results).encode())
         return [path]
 
-    def pictures(self, records: Sequence[Record], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], object]]:
+    def pictures(
+        self, records: Sequence[Record], predictions: Sequence[Prediction]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
         """Pictures for the run's folder, by file name, each with what writes it: {"confusion.png": write}"""
         return {}
 
@@ -238,9 +273,14 @@ class Task(ABC):
     def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
         """A record and its prediction as a few named strings, for the report's examples."""
 
-    def examples(self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]) -> list[dict[str, str]]:
+    def examples(
+        self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]
+    ) -> list[dict[str, str]]:
         """A few of the test set for the report."""
-        return [self.show(record, prediction) for record, prediction in spread(list(zip(records, predictions, strict=True)))]
+        return [
+            self.show(record, prediction)
+            for record, prediction in spread(list(zip(records, predictions, strict=True)))
+        ]
 
 
 def spread(items: list, number: int = 5) -> list:

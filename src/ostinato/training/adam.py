@@ -17,10 +17,19 @@ class Adam(torch.optim.Adam):
 
     tables   embeddings whose gradients are to be sparse, and whose rows are brought up to date when they are next read"""
 
-    def __init__(self, parameters: Iterable, *, tables: Sequence[Embedding] = (), betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, **settings: Any):  # fmt: skip
+    def __init__(
+        self,
+        parameters: Iterable,
+        *,
+        tables: Sequence[Embedding] = (),
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        **settings: Any,
+    ):
         super().__init__(parameters, betas=betas, eps=eps, **settings)
-        self.tables = {module.weight: module.go_by_rows(betas=betas, epsilon=eps) for module in tables}
+        self.tables = {
+            module.weight: module.go_by_rows(betas=betas, epsilon=eps) for module in tables
+        }
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -28,7 +37,12 @@ class Adam(torch.optim.Adam):
         for weight in given:
             weight.grad = None  # not for torch's own step
         super().step()
-        rates = {weight: group["lr"] for group in self.param_groups for weight in group["params"] if weight in given}
+        rates = {
+            weight: group["lr"]
+            for group in self.param_groups
+            for weight in group["params"]
+            if weight in given
+        }
         for weight, gradient in given.items():
             weight.grad = gradient
             rows = self.tables[weight]

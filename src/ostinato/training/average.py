@@ -1,7 +1,7 @@
 """Averages of checkpoints: the mean of the weights of the last or the best ones generalises better than each of them.
 
-    keep(folder, model, step=1200, score=31.5, count=5, which="best")     after each dev score
-    model.load_state_dict(average([kept.path for kept in chosen(folder, 5, "best")]), strict=False)"""
+keep(folder, model, step=1200, score=31.5, count=5, which="best")     after each dev score
+model.load_state_dict(average([kept.path for kept in chosen(folder, 5, "best")]), strict=False)"""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Kept(NamedTuple):
     score: float
 
 
-def keep(folder: Path, model: nn.Module, *, step: int, score: float, count: int, which: Which) -> None:
+def keep(
+    folder: Path, model: nn.Module, *, step: int, score: float, count: int, which: Which
+) -> None:
     """Write the weights to folder/average-STEP.safetensors; remove those that are among the `count` no longer.
 
     The best one always stays. Those of later steps, left by a run that was killed and resumed before them, go."""
@@ -48,9 +50,14 @@ def kept(folder: Path) -> list[Kept]:
     if not index.is_file():
         return []
     try:
-        entries = [(str(one["file"]), int(one["step"]), float(one["score"])) for one in json.loads(index.read_bytes())]
+        entries = [
+            (str(one["file"]), int(one["step"]), float(one["score"]))
+            for one in json.loads(index.read_bytes())
+        ]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{index}: damaged; train anew, or remove it to do without the averages so far") from None
+        raise InputError(
+            f"{index}: damaged; train anew, or remove it to do without the averages so far"
+        ) from None
     return [Kept(folder / Path(name).name, step, score) for name, step, score in entries]
 
 
@@ -73,15 +80,25 @@ def average(paths: list[Path]) -> dict[str, Tensor]:
     for path in paths[1:]:
         weights = load_weights(path)
         for name, tensor in first.items():
-            if name not in weights or weights[name].shape != tensor.shape or len(weights) != len(first):
-                raise InputError(f"{path}: cannot be averaged with {paths[0]}: '{name}' differs; another model made it")
+            if (
+                name not in weights
+                or weights[name].shape != tensor.shape
+                or len(weights) != len(first)
+            ):
+                raise InputError(
+                    f"{path}: cannot be averaged with {paths[0]}: '{name}' differs; another model made it"
+                )
             if name in total:
                 total[name] += weights[name]
-    return first | {name: (tensor / len(paths)).to(first[name].dtype) for name, tensor in total.items()}
+    return first | {
+        name: (tensor / len(paths)).to(first[name].dtype) for name, tensor in total.items()
+    }
 
 
 def _ranked(candidates: list[Kept], which: Which) -> list[Kept]:
-    return sorted(candidates, key=lambda one: (-one.score, -one.step) if which == "best" else -one.step)
+    return sorted(
+        candidates, key=lambda one: (-one.score, -one.step) if which == "best" else -one.step
+    )
 
 
 def _choose(candidates: list[Kept], count: int, which: Which) -> list[Kept]:

@@ -61,7 +61,9 @@ def exists(folder: Path) -> bool:
     return (folder / "manifest.json").is_file()
 
 
-def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
+def save(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint
+) -> None:
     """Replace the checkpoint in `folder` (RUN/training) by this moment's, random states included, in one move.
 
     Raises NotSaved, one line, when it cannot be written; the checkpoint before it can still be loaded then."""
@@ -77,14 +79,25 @@ def save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, check
             "format": FORMAT,
             "step": checkpoint.position.step,
             "generation": generation,
-            "files": {name: {"bytes": (new / name).stat().st_size, "sha256": sha256(new / name)} for name in FILES},
+            "files": {
+                name: {"bytes": (new / name).stat().st_size, "sha256": sha256(new / name)}
+                for name in FILES
+            },
         }
         write_atomically(folder / "manifest.json", json.dumps(manifest, indent=1).encode())
     except (InputError, OSError) as error:
         shutil.rmtree(new, ignore_errors=True)
-        reason = f"{folder}: cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
-        kept = f"the one of step {current['step']} is whole" if current else "there is none before it"
-        raise NotSaved(f"no checkpoint of step {checkpoint.position.step} ({kept}): {reason}") from error
+        reason = (
+            f"{folder}: cannot be written: {error.strerror}"
+            if isinstance(error, OSError)
+            else str(error)
+        )
+        kept = (
+            f"the one of step {current['step']} is whole" if current else "there is none before it"
+        )
+        raise NotSaved(
+            f"no checkpoint of step {checkpoint.position.step} ({kept}): {reason}"
+        ) from error
     if current is not None:
         shutil.rmtree(folder / current["generation"], ignore_errors=True)
 
@@ -94,14 +107,20 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Ch
 
     Raises InputError: no checkpoint, a damaged or truncated one, one of a newer format or of another model."""
     if not exists(folder):
-        raise InputError(f"{folder}: no checkpoint to resume from; leave out --resume to start anew")
+        raise InputError(
+            f"{folder}: no checkpoint to resume from; leave out --resume to start anew"
+        )
     manifest = _read_manifest(folder)
     generation = folder / manifest["generation"]
     for name in FILES:
         _verify(generation / name, manifest["files"][name])
-    load_unique_state(model, load_weights(generation / "model.safetensors"), str(generation / "model.safetensors"))
+    load_unique_state(
+        model, load_weights(generation / "model.safetensors"), str(generation / "model.safetensors")
+    )
     loaded = load_weights(generation / "optimizer.safetensors")
-    tensors = {name: tensor.clone() for name, tensor in loaded.items()}  # mapped ones would hold the file, once removed
+    tensors = {
+        name: tensor.clone() for name, tensor in loaded.items()
+    }  # mapped ones would hold the file, once removed
     state = json.loads((generation / "state.json").read_text(encoding="utf-8"))
     _restore_optimizer(model, optimizer, tensors, state["optimizer"], generation)
     carried = [tensors[f".carried:{number}"] for number in range(state["carried"])]
@@ -153,19 +172,25 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
                 f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); upgrade ostinato"
             )
         sound = manifest["generation"] in GENERATIONS and isinstance(manifest["step"], int)
-        sound = sound and all({"bytes", "sha256"} <= manifest["files"][name].keys() for name in FILES)
+        sound = sound and all(
+            {"bytes", "sha256"} <= manifest["files"][name].keys() for name in FILES
+        )
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise InputError(f"{path}: damaged; leave out --resume and choose another --out to train anew")
+        raise InputError(
+            f"{path}: damaged; leave out --resume and choose another --out to train anew"
+        )
     return manifest
 
 
 def _verify(path: Path, written: Mapping[str, Any]) -> None:
     if not path.is_file():
-        raise InputError(f"{path}: missing, though manifest.json names it; copy the run again or train anew")
+        raise InputError(
+            f"{path}: missing, though manifest.json names it; copy the run again or train anew"
+        )
     size = path.stat().st_size
     if size != written["bytes"]:
         what = "truncated" if size < written["bytes"] else "damaged"
@@ -173,7 +198,9 @@ def _verify(path: Path, written: Mapping[str, Any]) -> None:
             f"{path}: {what}: {size:,} bytes, {written['bytes']:,} were written; copy the run again or train anew"
         )
     if sha256(path) != written["sha256"]:
-        raise InputError(f"{path}: damaged (its checksum is not the manifest's); copy the run again or train anew")
+        raise InputError(
+            f"{path}: damaged (its checksum is not the manifest's); copy the run again or train anew"
+        )
 
 
 def _parts(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
@@ -181,7 +208,9 @@ def _parts(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
     return list(getattr(optimizer, "parts", [optimizer]))
 
 
-def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _optimizer_state(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The optimizer's tensors as "name of the parameter:name of the tensor", and its numbers, under the same names.
 
     (No parameter's name begins with a dot: what does is not the optimizer's.)"""
@@ -193,7 +222,9 @@ def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tupl
             part.settle()
         for parameter, entries in part.state.items():
             for key, value in entries.items():
-                (tensors if isinstance(value, Tensor) else values)[f"{names[id(parameter)]}:{key}"] = value
+                (tensors if isinstance(value, Tensor) else values)[
+                    f"{names[id(parameter)]}:{key}"
+                ] = value
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     return tensors, {"kind": _kind(optimizer), "values": values, "learning_rates": rates}
 
@@ -203,7 +234,11 @@ def _kind(optimizer: torch.optim.Optimizer) -> str:
 
 
 def _restore_optimizer(
-    model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], saved: dict[str, Any], where: Path
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    tensors: dict[str, Tensor],
+    saved: dict[str, Any],
+    where: Path,
 ) -> None:
     if saved["kind"] != _kind(optimizer):
         raise InputError(
@@ -216,7 +251,9 @@ def _restore_optimizer(
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for part in _parts(optimizer):
         parameters = [parameter for group in part.param_groups for parameter in group["params"]]
-        state = {i: entries[names[id(p)]] for i, p in enumerate(parameters) if names[id(p)] in entries}
+        state = {
+            i: entries[names[id(p)]] for i, p in enumerate(parameters) if names[id(p)] in entries
+        }
         part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
     groups = [group for part in _parts(optimizer) for group in part.param_groups]
     optimizer.param_groups = groups  # load_state_dict has replaced them: they are shared again
@@ -228,7 +265,9 @@ def _random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The random states of Python, numpy and torch (each device): tensors and JSON."""
     tensors = {".random:torch": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        tensors |= {f".random:cuda {i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())}
+        tensors |= {
+            f".random:cuda {i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())
+        }
     kind, keys, *rest = np.random.get_state()
     return tensors, {"python": random.getstate(), "numpy": [kind, keys.tolist(), *rest]}
 

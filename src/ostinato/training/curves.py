@@ -1,7 +1,7 @@
 """Learning curves: a line of JSON for each step and each dev score, a picture of them, and TensorBoard events.
 
-    {"step": 7, "epoch": 0.35, "loss": 5.12, "gradient_norm": 2.3, "learning_rate": 0.001, "tokens": 3120, ...}
-    {"step": 20, "epoch": 1.0, "dev": {"bleu": 12.3, "perplexity": 40.1}}
+{"step": 7, "epoch": 0.35, "loss": 5.12, "gradient_norm": 2.3, "learning_rate": 0.001, "tokens": 3120, ...}
+{"step": 20, "epoch": 1.0, "dev": {"bleu": 12.3, "perplexity": 40.1}}
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class Curves:
     resumed_step  go on with the curves that are there, without what lies beyond this step; None begins anew
     Raises InputError, one line, when the log cannot be written (disk full)."""
 
-    def __init__(self, folder: Path, *, resumed_step: int | None = None, tensorboard: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, resumed_step: int | None = None, tensorboard: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "log.jsonl"
         kept = []
@@ -54,7 +56,9 @@ class Curves:
         if self.events is not None:
             for name in ("loss", "gradient_norm", "learning_rate"):
                 self.events.add_scalar(f"train/{name}", values[name], progress.step)
-            self.events.add_scalar("train/tokens_per_second", progress.tokens / progress.seconds, progress.step)
+            self.events.add_scalar(
+                "train/tokens_per_second", progress.tokens / progress.seconds, progress.step
+            )
 
     def evaluated(self, step: int, epoch: float, scores: dict[str, float]) -> None:
         """Note the dev scores after a step."""
@@ -72,7 +76,9 @@ class Curves:
         try:
             self.file.write(_line(record).encode())
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror}; make room and --resume") from None
+            raise InputError(
+                f"{self.path}: cannot be written: {error.strerror}; make room and --resume"
+            ) from None
 
 
 def read_curves(path: Path) -> list[dict[str, Any]]:
@@ -94,16 +100,30 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
 
     steps = [record for record in records if "loss" in record]
     scored = [record for record in records if "dev" in record]
-    metrics = list(dict.fromkeys(name for record in scored for name in record["dev"] if name != "loss"))[:3]
+    metrics = list(
+        dict.fromkeys(name for record in scored for name in record["dev"] if name != "loss")
+    )[:3]
     figure = Figure(figsize=(4.5 * (2 + len(metrics)), 3.5), layout="constrained")
     panels = figure.subplots(1, 2 + len(metrics))
     for panel, name in zip(panels, ("loss", "gradient_norm"), strict=False):
-        panel.plot(*_thinned([(record["epoch"], record[name]) for record in steps]), label="train", linewidth=1)
+        panel.plot(
+            *_thinned([(record["epoch"], record[name]) for record in steps]),
+            label="train",
+            linewidth=1,
+        )
         panel.set(title=name.replace("_", " "), xlabel="epoch")
     panels[1].set_yscale("log")
     for panel, name in zip([panels[0], *panels[2:]], ["loss", *metrics], strict=True):
-        found = [(record["epoch"], record["dev"][name]) for record in scored if name in record["dev"]]
-        panel.plot([epoch for epoch, _ in found], [value for _, value in found], label="dev", color="C1", marker=".")
+        found = [
+            (record["epoch"], record["dev"][name]) for record in scored if name in record["dev"]
+        ]
+        panel.plot(
+            [epoch for epoch, _ in found],
+            [value for _, value in found],
+            label="dev",
+            color="C1",
+            marker=".",
+        )
         panel.set(title=name.replace("_", " "), xlabel="epoch")
     panels[0].legend()
     kind = path.suffix.removeprefix(".") or "png"
@@ -114,7 +134,10 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[list[float], list[float
     """(xs, ys) of at most POINTS points: means over stretches of equal length."""
     width = max(1, -(-len(points) // POINTS))
     stretches = [points[i : i + width] for i in range(0, len(points), width)]
-    means = [[sum(column) / len(stretch) for column in zip(*stretch, strict=True)] for stretch in stretches]
+    means = [
+        [sum(column) / len(stretch) for column in zip(*stretch, strict=True)]
+        for stretch in stretches
+    ]
     return [x for x, _ in means], [y for _, y in means]
 
 
@@ -129,4 +152,6 @@ def _events(folder: Path, resumed_step: int | None) -> Any:
     if resumed_step is None:
         shutil.rmtree(folder, ignore_errors=True)
         return SummaryWriter(str(folder))
-    return SummaryWriter(str(folder), purge_step=resumed_step + 1, filename_suffix=f".{resumed_step}")
+    return SummaryWriter(
+        str(folder), purge_step=resumed_step + 1, filename_suffix=f".{resumed_step}"
+    )

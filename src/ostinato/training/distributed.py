@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from ostinato.cells.state import State
 from ostinato.data.batch import Batch
 
-TIMEOUT = timedelta(minutes=10)  # a process that died or hangs is an error of the others, not an endless wait
+TIMEOUT = timedelta(
+    minutes=10
+)  # a process that died or hangs is an error of the others, not an endless wait
 
 
 @contextmanager
@@ -31,7 +33,9 @@ def joined(rank: int, size: int, store: Path, *, timeout: timedelta = TIMEOUT) -
     if not 0 <= rank < size:
         raise ValueError(f"rank: must be from 0 to {size - 1}, with size {size}; got {rank}")
     backend = "nccl" if torch.cuda.is_available() else "gloo"
-    processes.init_process_group(backend, init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout)
+    processes.init_process_group(
+        backend, init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout
+    )
     try:
         yield
     finally:
@@ -51,7 +55,9 @@ class Split(nn.Module):
         mine, counted = rows_of(batch, rank, size)
         total, count, state = self.model.loss(mine, state)
         total, count = total * counted, int(count) * counted
-        summed = torch.stack([total.detach().double(), total.new_tensor(count, dtype=torch.float64)])
+        summed = torch.stack(
+            [total.detach().double(), total.new_tensor(count, dtype=torch.float64)]
+        )
         processes.all_reduce(summed)
         others = (summed[0] - total.detach().double()).to(total.dtype)
         return total + others, int(summed[1].item()), state
@@ -77,7 +83,11 @@ def rows_of(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
 @torch.no_grad()
 def add_gradients(parameters: Sequence[nn.Parameter]) -> None:
     """Replace every gradient by the sum of it over all processes: dense ones in one message, sparse ones one by one."""
-    dense = [parameter.grad for parameter in parameters if parameter.grad is not None and not parameter.grad.is_sparse]
+    dense = [
+        parameter.grad
+        for parameter in parameters
+        if parameter.grad is not None and not parameter.grad.is_sparse
+    ]
     for parameter in parameters:
         if parameter.grad is not None and parameter.grad.is_sparse:
             parameter.grad = parameter.grad.coalesce()
@@ -87,4 +97,6 @@ def add_gradients(parameters: Sequence[nn.Parameter]) -> None:
     message = torch.cat([gradient.flatten() for gradient in dense])
     processes.all_reduce(message)
     pieces = message.split([gradient.numel() for gradient in dense])
-    torch._foreach_copy_(dense, [piece.view_as(gradient) for piece, gradient in zip(pieces, dense, strict=True)])
+    torch._foreach_copy_(
+        dense, [piece.view_as(gradient) for piece, gradient in zip(pieces, dense, strict=True)]
+    )

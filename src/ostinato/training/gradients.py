@@ -38,7 +38,11 @@ def gradient_norm(found: list[Tensor]) -> float:
 
 
 def clip_gradients(
-    parameters: Iterable[nn.Parameter], *, scale: float = 1.0, norm: float | None = None, value: float | None = None
+    parameters: Iterable[nn.Parameter],
+    *,
+    scale: float = 1.0,
+    norm: float | None = None,
+    value: float | None = None,
 ) -> float:
     """Multiply all gradients by `scale`, limit each component to [-value, value], then the norm to `norm`.
 
@@ -78,9 +82,21 @@ class GradientWatch:
     The parts are looked at every `every` steps only, so that watching costs next to nothing."""
 
     def __init__(
-        self, model: nn.Module, *, window: int = 20, every: int = 10, factor: float = 100.0, floor: float = 1e7
+        self,
+        model: nn.Module,
+        *,
+        window: int = 20,
+        every: int = 10,
+        factor: float = 100.0,
+        floor: float = 1e7,
     ) -> None:
-        self.model, self.window, self.every, self.factor, self.floor = model, window, every, factor, floor
+        self.model, self.window, self.every, self.factor, self.floor = (
+            model,
+            window,
+            every,
+            factor,
+            floor,
+        )
         self.norms: deque[float] = deque(maxlen=window)
         self.small: dict[str, int] = {}
         self.said: set[str] = set()
@@ -106,10 +122,17 @@ class GradientWatch:
         ]
 
     def _vanishing(self) -> list[str]:
-        with_gradient = [(name, p) for name, p in self.model.named_parameters() if p.grad is not None and p.numel()]
+        with_gradient = [
+            (name, p)
+            for name, p in self.model.named_parameters()
+            if p.grad is not None and p.numel()
+        ]
         parts = gradients(p for _, p in with_gradient)
         norms = torch._foreach_norm(parts) if parts else []
-        sizes = [norm.item() / max(1, part.numel()) ** 0.5 for norm, part in zip(norms, parts, strict=True)]
+        sizes = [
+            norm.item() / max(1, part.numel()) ** 0.5
+            for norm, part in zip(norms, parts, strict=True)
+        ]
         largest = max(sizes, default=0.0)
         for (name, _), size in zip(with_gradient, sizes, strict=True):
             self.small[name] = self.small.get(name, 0) + 1 if size * self.floor < largest else 0

@@ -11,7 +11,9 @@ from types import FrameType
 
 from ostinato.errors import Interrupted
 
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 class Interrupt:
@@ -62,7 +64,9 @@ def interruptible(announcement: str = "") -> Iterator[Interrupt]:
         if interrupt.last_words is not None:
             raise Interrupted(interrupt.last_words, interrupt.exit_status)
         if announcement and number == signal.SIGINT:
-            os.write(2, f"\n{announcement}\n".encode())  # print could be in the middle of a line of its own
+            os.write(
+                2, f"\n{announcement}\n".encode()
+            )  # print could be in the middle of a line of its own
 
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:

@@ -22,7 +22,9 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror}; choose another --out") from None
+        raise InputError(
+            f"{folder}: cannot be written: {error.strerror}; choose another --out"
+        ) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,9 +1,9 @@
 """The training loop, as a generator: what people add to a run is ordinary code in their own `for`.
 
-    for progress in train(model, batches, optimizer, epochs=3, clip_norm=5.0):
-        print(progress.step, progress.loss)
-        if progress.step % 1000 == 0:
-            total, count = evaluate_loss(model, dev_batches)
+for progress in train(model, batches, optimizer, epochs=3, clip_norm=5.0):
+    print(progress.step, progress.loss)
+    if progress.step % 1000 == 0:
+        total, count = evaluate_loss(model, dev_batches)
 """
 
 from __future__ import annotations
@@ -115,13 +115,19 @@ def train(
             state, carried = _refill(model, batches, epoch, first, carried), ()
         size, remaining = _open(batches, epoch, first)
         if not size:
-            raise InputError(f"epoch {epoch + 1} has no batches to train on; give more training data")
+            raise InputError(
+                f"epoch {epoch + 1} has no batches to train on; give more training data"
+            )
         last = size if epochs - epoch >= 1 else math.ceil((epochs - epoch) * size - 1e-9)
-        for used, group in _groups(itertools.islice(remaining, max(0, last - first)), first, accumulate):
+        for used, group in _groups(
+            itertools.islice(remaining, max(0, last - first)), first, accumulate
+        ):
             if not model.training:
                 model.train()
             if schedule is not None:
-                _set_learning_rate(optimizer, schedule(step + 1, epoch + (used - len(group)) / size))
+                _set_learning_rate(
+                    optimizer, schedule(step + 1, epoch + (used - len(group)) / size)
+                )
             optimizer.zero_grad(set_to_none=True)
             group = group if device.type == "cpu" else [batch.to(device) for batch in group]
             loss, tokens, sequences, divided_by, state = _backward(model, group, state, normalise)
@@ -141,7 +147,17 @@ def train(
             seconds = time.perf_counter() - began
             inputs = sum(int(batch.lengths.sum()) for batch in group)
             yield Progress(
-                step, epoch + used / size, loss, tokens, sequences, norm, learning_rate, seconds, position, state, inputs
+                step,
+                epoch + used / size,
+                loss,
+                tokens,
+                sequences,
+                norm,
+                learning_rate,
+                seconds,
+                position,
+                state,
+                inputs,
             )
             began = time.perf_counter()
         epoch, first = epoch + 1, 0
@@ -158,7 +174,9 @@ def evaluate_loss(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, in
     try:
         with torch.no_grad():
             for batch in batches:
-                loss, tokens, state = model.loss(batch.to(device), state if batch.continues else None)
+                loss, tokens, state = model.loss(
+                    batch.to(device), state if batch.continues else None
+                )
                 total, count = total + loss.item(), count + int(tokens)
     finally:
         model.train(was_training)
@@ -177,16 +195,22 @@ def leaves(state: State) -> list[Tensor]:
     return found
 
 
-def _open(batches: Sequence[Batch] | Shuffled, epoch: int, first: int) -> tuple[int, Iterator[Batch]]:
+def _open(
+    batches: Sequence[Batch] | Shuffled, epoch: int, first: int
+) -> tuple[int, Iterator[Batch]]:
     """(how many batches the epoch has, those from number `first` on)."""
     if not hasattr(batches, "epoch"):
         return len(batches), itertools.islice(batches, first, None)
     remaining = batches.epoch(epoch, start=first)
-    head = list(itertools.islice(remaining, 1))  # the epoch is planned, and its length known, once it is begun
+    head = list(
+        itertools.islice(remaining, 1)
+    )  # the epoch is planned, and its length known, once it is begun
     return len(batches), itertools.chain(head, remaining)
 
 
-def _groups(batches: Iterator[Batch], used: int, accumulate: int) -> Iterator[tuple[int, list[Batch]]]:
+def _groups(
+    batches: Iterator[Batch], used: int, accumulate: int
+) -> Iterator[tuple[int, list[Batch]]]:
     """(batches used after this group, the group): `accumulate` batches each, fewer at the end of the epoch."""
     while group := list(itertools.islice(batches, accumulate)):
         used += len(group)
@@ -212,7 +236,11 @@ def _backward(
 
 
 def _refill(
-    model: nn.Module, batches: Sequence[Batch] | Shuffled, epoch: int, first: int, carried: Sequence[Tensor]
+    model: nn.Module,
+    batches: Sequence[Batch] | Shuffled,
+    epoch: int,
+    first: int,
+    carried: Sequence[Tensor],
 ) -> State:
     """The state saved in a checkpoint, as the model knows it: its tensors put into the form that `loss` returns.
 
@@ -233,8 +261,12 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _diverged(step: int, loss: float, norm: float, rate: float, clip_norm: float | None) -> TrainingDiverged:
-    clipping = "--clip-norm 1" if clip_norm is None else f"a smaller --clip-norm (now {clip_norm:g})"
+def _diverged(
+    step: int, loss: float, norm: float, rate: float, clip_norm: float | None
+) -> TrainingDiverged:
+    clipping = (
+        "--clip-norm 1" if clip_norm is None else f"a smaller --clip-norm (now {clip_norm:g})"
+    )
     return TrainingDiverged(
         f"training diverged at step {step}: loss {loss:.3g}, gradient norm {norm:.3g}; the weights of step {step - 1} "
         f"are kept; try a lower --learning-rate (now {rate:g}) or {clipping}"

@@ -27,7 +27,9 @@ class Together(torch.optim.Optimizer):
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
         self.parts = parts
-        super().__init__([group for part in parts for group in part.param_groups], {})  # the same groups, not copies
+        super().__init__(
+            [group for part in parts for group in part.param_groups], {}
+        )  # the same groups, not copies
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -59,7 +61,11 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
         )
         return Together(_build(dense, [], options), rows_alone) if dense else rows_alone
     if options.optimizer == "adam" and not options.decay:
-        tables = [module for module in model.modules() if isinstance(module, Embedding) and module.can_go_by_rows()]
+        tables = [
+            module
+            for module in model.modules()
+            if isinstance(module, Embedding) and module.can_go_by_rows()
+        ]
         if tables:
             return _by_rows(dense, tables, options)
     return _build(dense, rows, options)
@@ -68,14 +74,29 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
 def _by_rows(dense: list[nn.Parameter], tables: list[Embedding], options: Options) -> Adam:
     """One Adam, the tables' group last."""
     weights = {id(module.weight): module.weight for module in tables}
-    groups = _groups([parameter for parameter in dense if id(parameter) not in weights], list(weights.values()), options, fused=True)
-    return Adam(groups, lr=options.initial_rate, tables=tables, betas=(options.beta1, options.beta2), eps=options.epsilon)
+    groups = _groups(
+        [parameter for parameter in dense if id(parameter) not in weights],
+        list(weights.values()),
+        options,
+        fused=True,
+    )
+    return Adam(
+        groups,
+        lr=options.initial_rate,
+        tables=tables,
+        betas=(options.beta1, options.beta2),
+        eps=options.epsilon,
+    )
 
 
-def _build(dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options) -> torch.optim.Optimizer:
+def _build(
+    dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options
+) -> torch.optim.Optimizer:
     """One torch optimizer: weights that decay, weights that do not, and those with sparse gradients."""
     kind, arguments = _kind(options)
-    groups = _groups(dense, rows, options, fused=kind in FUSED.get((dense + rows)[0].device.type, ()))
+    groups = _groups(
+        dense, rows, options, fused=kind in FUSED.get((dense + rows)[0].device.type, ())
+    )
     return kind(groups, lr=options.initial_rate, **arguments)
 
 
@@ -84,8 +105,16 @@ def _groups(
 ) -> list[dict[str, Any]]:
     fused = {"fused": True} if fused else {}
     groups = [
-        {"params": [parameter for parameter in dense if parameter.dim() > 1], "weight_decay": options.decay, **fused},
-        {"params": [parameter for parameter in dense if parameter.dim() < 2], "weight_decay": 0.0, **fused},
+        {
+            "params": [parameter for parameter in dense if parameter.dim() > 1],
+            "weight_decay": options.decay,
+            **fused,
+        },
+        {
+            "params": [parameter for parameter in dense if parameter.dim() < 2],
+            "weight_decay": 0.0,
+            **fused,
+        },
         {"params": rows, "weight_decay": 0.0},  # fused kernels take no sparse gradients
     ]
     return [group for group in groups if group["params"]]
@@ -114,4 +143,6 @@ def _check_sparse(options: Options) -> None:
             "use sgd, adagrad or sparse-adam"
         )
     if options.optimizer == "sgd" and options.momentum:
-        raise InputError(f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; use 0")
+        raise InputError(
+            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; use 0"
+        )

@@ -37,7 +37,9 @@ def learning_rate(
     if options.schedule == "plateau":
         return rate * options.decay_factor ** plateaus(scores, options.plateau_patience)
     if options.schedule == "cosine":
-        return rate * (options.final_rate + (1 - options.final_rate) * (1 + math.cos(math.pi * done)) / 2)
+        return rate * (
+            options.final_rate + (1 - options.final_rate) * (1 + math.cos(math.pi * done)) / 2
+        )
     if options.schedule == "linear":
         return rate * (options.final_rate + (1 - options.final_rate) * (1 - done))
     if options.schedule == "inverse-sqrt":
@@ -93,7 +95,9 @@ class Schedule:
 
     def __call__(self, step: int, epoch: float) -> float:
         done = self.fraction_done(epoch)
-        return learning_rate(self.options, step=step, epoch=epoch, fraction_done=done, scores=self.scores)
+        return learning_rate(
+            self.options, step=step, epoch=epoch, fraction_done=done, scores=self.scores
+        )
 
     @property
     def seconds(self) -> float:
@@ -108,4 +112,6 @@ class Schedule:
     def finished(self, epoch: float) -> bool:
         """Whether the epochs, the time, or the patience (early stopping) are used up."""
         patience = self.options.patience
-        return self.fraction_done(epoch) >= 1 - TINY or (patience is not None and since_best(self.scores) >= patience)
+        return self.fraction_done(epoch) >= 1 - TINY or (
+            patience is not None and since_best(self.scores) >= patience
+        )

@@ -21,11 +21,20 @@ from ostinato.models.ensemble import Ensemble
 if TYPE_CHECKING:
     from ostinato.tasks.captioning.task import Captioning
 
-PLACES = {"pictures": 128, "clips": 512, "regions": 8192, "steps": 8192}  # frames or vectors that are encoded at once when predicting
+PLACES = {
+    "pictures": 128,
+    "clips": 512,
+    "regions": 8192,
+    "steps": 8192,
+}  # frames or vectors that are encoded at once when predicting
 
 
 def network(task: Captioning) -> nn.Module:
-    return Ensemble([captioner(task) for _ in range(task.members)]) if task.members > 1 else captioner(task)
+    return (
+        Ensemble([captioner(task) for _ in range(task.members)])
+        if task.members > 1
+        else captioner(task)
+    )
 
 
 def captioner(task: Captioning) -> Captioner:
@@ -35,30 +44,64 @@ def captioner(task: Captioning) -> Captioner:
     if task.kind == "pictures":
         looking = PictureNetwork(task.size, widths=widths, batch_norm=True)
         side = min(task.thumbnail, task.image_size)
-        glance = Glance(task.size, side, 2 * task.hidden_size, dropout=task.dropout) if side else None
-        encoder: nn.Module = PictureEncoder(looking, task.image_size, cell, task.hidden_size, glance=glance, **settings)
+        glance = (
+            Glance(task.size, side, 2 * task.hidden_size, dropout=task.dropout) if side else None
+        )
+        encoder: nn.Module = PictureEncoder(
+            looking, task.image_size, cell, task.hidden_size, glance=glance, **settings
+        )
     elif task.kind == "regions":
         encoder = RegionEncoder(task.size, cell, task.hidden_size, **settings)
     else:
         frames: nn.Module = FeatureProjection(task.size, task.hidden_size)
         if task.kind == "clips":
-            frames = FrameNetwork(task.size, task.hidden_size, (task.image_size,) * 2, widths=widths, dropout=task.dropout)
+            frames = FrameNetwork(
+                task.size,
+                task.hidden_size,
+                (task.image_size,) * 2,
+                widths=widths,
+                dropout=task.dropout,
+            )
         encoder = Encoder(frames, cell, task.hidden_size, **settings)
     words = Embedding(len(task.units), task.embedding_size)
-    decoder = Decoder(words, cell, task.hidden_size, memory_size=task.hidden_size, attention=task.attention, context=task.context,
-                      input_feeding=task.input_feeding, tied=task.tied, **settings)
-    return Captioner(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=task.label_smoothing, teacher_forcing=task.teacher_forcing)
+    decoder = Decoder(
+        words,
+        cell,
+        task.hidden_size,
+        memory_size=task.hidden_size,
+        attention=task.attention,
+        context=task.context,
+        input_feeding=task.input_feeding,
+        tied=task.tied,
+        **settings,
+    )
+    return Captioner(
+        encoder,
+        decoder,
+        bos=BOS,
+        eos=EOS,
+        label_smoothing=task.label_smoothing,
+        teacher_forcing=task.teacher_forcing,
+    )
 
 
-def encoded(task: Captioning, network: nn.Module, records: Sequence[Picture]) -> Iterator[tuple[list[int], Any]]:
+def encoded(
+    task: Captioning, network: nn.Module, records: Sequence[Picture]
+) -> Iterator[tuple[list[int], Any]]:
     """The records in batches of similar length, with the rows that they are; those without an image are left out."""
     device = next(network.parameters()).device
-    for start in range(0, len(records), 1000):  # so that not all pictures have to be in memory at once
+    for start in range(
+        0, len(records), 1000
+    ):  # so that not all pictures have to be in memory at once
         examples = [task.encode(record) for record in records[start : start + 1000]]
         for record, example in zip(records[start:], examples, strict=False):
             if len(example.inputs):
                 task.check(record, example.inputs.numpy(), record)
-        for rows in by_length(examples, tokens=PLACES[task.kind], key=lambda each: (len(each.inputs), target_length(each))):
+        for rows in by_length(
+            examples,
+            tokens=PLACES[task.kind],
+            key=lambda each: (len(each.inputs), target_length(each)),
+        ):
             yield [start + row for row in rows], collate([examples[row] for row in rows]).to(device)
 
 
@@ -67,10 +110,14 @@ def target_length(example: Example) -> int:
 
 
 @torch.inference_mode()
-def scored(task: Captioning, network: nn.Module, records: Sequence[Picture]) -> list[tuple[float, int]]:
+def scored(
+    task: Captioning, network: nn.Module, records: Sequence[Picture]
+) -> list[tuple[float, int]]:
     """(log P(captions | image), tokens) of every record, its captions added up."""
     owners = [number for number, record in enumerate(records) for _ in record.captions]
-    single = [record._replace(captions=(caption,)) for record in records for caption in record.captions]
+    single = [
+        record._replace(captions=(caption,)) for record in records for caption in record.captions
+    ]
     totals, counts = [0.0] * len(records), [0] * len(records)
     for rows, batch in encoded(task, network, single):
         values = network.log_probabilities(batch).tolist()

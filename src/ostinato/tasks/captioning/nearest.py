@@ -26,14 +26,24 @@ class NearestCaption(Baseline):
         self.neighbours, self.values = neighbours, values
 
     @classmethod
-    def fit(cls, records: Sequence[Picture], values: Callable[[Picture], np.ndarray]) -> NearestCaption:
+    def fit(
+        cls, records: Sequence[Picture], values: Callable[[Picture], np.ndarray]
+    ) -> NearestCaption:
         size = len(vector(values(records[0])))
-        chosen = np.unique(np.linspace(0, len(records) - 1, min(len(records), max(1, MOST_NUMBERS // size))).astype(int))
+        chosen = np.unique(
+            np.linspace(
+                0, len(records) - 1, min(len(records), max(1, MOST_NUMBERS // size))
+            ).astype(int)
+        )
         vectors = np.stack([vector(values(records[place])) for place in chosen])
-        return cls(NearestNeighbour(vectors, [records[place].captions[0] for place in chosen]), values)
+        return cls(
+            NearestNeighbour(vectors, [records[place].captions[0] for place in chosen]), values
+        )
 
     def measure(self, records: Sequence[Picture]) -> dict[str, list[Counts]]:
-        texts = self.neighbours.answer(np.stack([vector(self.values(record)) for record in records]))
+        texts = self.neighbours.answer(
+            np.stack([vector(self.values(record)) for record in records])
+        )
         return count_texts(texts, records)
 
     def state(self) -> dict[str, Any]:
@@ -47,11 +57,20 @@ def vector(values: np.ndarray) -> np.ndarray:
     frame = values.mean(0) / 255
     for axis in (1, 2):
         edges = np.linspace(0, frame.shape[axis], min(SIDE, frame.shape[axis]) + 1).astype(int)
-        frame = np.add.reduceat(frame, edges[:-1], axis) / np.diff(edges).reshape([-1 if each == axis else 1 for each in range(3)])
+        frame = np.add.reduceat(frame, edges[:-1], axis) / np.diff(edges).reshape(
+            [-1 if each == axis else 1 for each in range(3)]
+        )
     return frame.ravel()
 
 
-def count_texts(texts: Sequence[str], records: Sequence[Picture], metrics: Sequence[str] = TEXT_METRICS) -> dict[str, list[Counts]]:
+def count_texts(
+    texts: Sequence[str], records: Sequence[Picture], metrics: Sequence[str] = TEXT_METRICS
+) -> dict[str, list[Counts]]:
     """What each metric counts of each caption against all of its record's."""
-    return {metric: [METRICS[metric].count(text, record.captions) for text, record in zip(texts, records, strict=True)]
-            for metric in metrics}
+    return {
+        metric: [
+            METRICS[metric].count(text, record.captions)
+            for text, record in zip(texts, records, strict=True)
+        ]
+        for metric in metrics
+    }

@@ -44,10 +44,16 @@ def figure(caption: Caption) -> str:
     record = caption.record
     source = record.image if isinstance(record.image, str) else record.where
     right = caption.text in record.captions
-    said = "" if right or not record.captions else f"<small>{escape(' / '.join(record.captions))}</small>"
+    said = (
+        ""
+        if right or not record.captions
+        else f"<small>{escape(' / '.join(record.captions))}</small>"
+    )
     kind = "right" if right else "other"
-    return (f'<figure>{drawn(record)}<figcaption class="{kind}">{escape(caption.text)}'
-            f"<small>{escape(source)}</small>{said}</figcaption></figure>")
+    return (
+        f'<figure>{drawn(record)}<figcaption class="{kind}">{escape(caption.text)}'
+        f"<small>{escape(source)}</small>{said}</figcaption></figure>"
+    )
 
 
 def drawn(record: Picture) -> str:

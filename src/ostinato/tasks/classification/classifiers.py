@@ -28,7 +28,11 @@ from ostinato.tasks.task import Unsuitable
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification
 
-WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}  # a text is told by few of its words, but by all of its letters
+WORD_DROPOUT = {
+    "word": 0.5,
+    "subword": 0.2,
+    "character": 0.0,
+}  # a text is told by few of its words, but by all of its letters
 CHARACTER_DROPOUT = 0.1
 SERIES_DROPOUT = 0.2  # of the numbers of a series
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x labels
@@ -40,7 +44,11 @@ def build(task: Classification) -> nn.Module:
         return Constant(len(task.labels))
     if task.model == "bag-of-words":
         return LinearBag(len(task.bag), len(task.labels), many=task.many)
-    return Together([build_one(task) for _ in range(task.members)]) if (task.members or 1) > 1 else build_one(task)
+    return (
+        Together([build_one(task) for _ in range(task.members)])
+        if (task.members or 1) > 1
+        else build_one(task)
+    )
 
 
 def build_one(task: Classification) -> Classifier:
@@ -50,16 +58,34 @@ def build_one(task: Classification) -> Classifier:
         embedding = Embedding(len(task.units), task.embedding_size, word_dropout=word_dropout)
         embedding.weight.requires_grad_(not (task.embeddings and task.freeze_embeddings))
     if task.letters is not None:
-        affixes = Affixes(task.affix_size, folded=task.letters.folded()) if task.affix_size else None
-        speller = Speller(task.characters, len(task.letters), task.character_size, cell=CELLS[task.cell], dropout=CHARACTER_DROPOUT,
-                          affixes=affixes)
-    size = task.scaler.dimensions if embedding is None else task.embedding_size + (speller.output_size if speller is not None else 0)
+        affixes = (
+            Affixes(task.affix_size, folded=task.letters.folded()) if task.affix_size else None
+        )
+        speller = Speller(
+            task.characters,
+            len(task.letters),
+            task.character_size,
+            cell=CELLS[task.cell],
+            dropout=CHARACTER_DROPOUT,
+            affixes=affixes,
+        )
+    size = (
+        task.scaler.dimensions
+        if embedding is None
+        else task.embedding_size + (speller.output_size if speller is not None else 0)
+    )
     body = build_body(task, size)
     input_dropout = task.dropout if embedding is not None else SERIES_DROPOUT
     if task.input_dropout is not None:
         input_dropout = task.input_dropout
-    return Classifier(embedding, body, build_head(task, body.output_size), dropout=task.dropout, input_dropout=input_dropout,
-                      speller=speller)
+    return Classifier(
+        embedding,
+        body,
+        build_head(task, body.output_size),
+        dropout=task.dropout,
+        input_dropout=input_dropout,
+        speller=speller,
+    )
 
 
 def build_body(task: Classification, size: int) -> nn.Module:
@@ -67,8 +93,16 @@ def build_body(task: Classification, size: int) -> nn.Module:
         return Convolution(size, filters=task.filters)
     if task.model == "feedforward":
         return Feedforward(size, task.hidden_size, length=task.fixed_length)
-    return RecurrentBody(CELLS[task.cell], size, task.hidden_size, layers=task.layers, bidirectional=task.bidirectional,
-                         pooling=task.pooling, dropout=task.dropout, recurrent_dropout=task.recurrent_dropout)
+    return RecurrentBody(
+        CELLS[task.cell],
+        size,
+        task.hidden_size,
+        layers=task.layers,
+        bidirectional=task.bidirectional,
+        pooling=task.pooling,
+        dropout=task.dropout,
+        recurrent_dropout=task.recurrent_dropout,
+    )
 
 
 def build_head(task: Classification, size: int) -> nn.Module:
@@ -82,28 +116,48 @@ def build_head(task: Classification, size: int) -> nn.Module:
 
 def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray, ...]:
     """What `put` of a solved network takes: the classes' shares, or the coefficients that scikit-learn finds."""
-    truth = np.array([[label in task.labels_of(record) for label in task.labels.tokens] for record in records], dtype=np.float64)
+    truth = np.array(
+        [[label in task.labels_of(record) for label in task.labels.tokens] for record in records],
+        dtype=np.float64,
+    )
     if task.model == "most-frequent":
         return (truth.mean(0),)
     vectors = [task.bag.vector(bag_tokens(task, record.inputs)) for record in records]
     weights = None if task.class_weights == "none" else dict(enumerate(task.weights))
-    return bag_of_words.solve(vectors, truth if task.many else truth.argmax(1), len(task.bag), len(task.labels), strength=task.strength,
-                              weights=weights)
+    return bag_of_words.solve(
+        vectors,
+        truth if task.many else truth.argmax(1),
+        len(task.bag),
+        len(task.labels),
+        strength=task.strength,
+        weights=weights,
+    )
 
 
 def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
     if not bag_of_words.available():
-        raise Unsuitable("--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'")
+        raise Unsuitable(
+            "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'"
+        )
     order = task.ngrams or (4 if task.unit == "character" else 2)
     most = max(1000, min(50_000, MOST_COEFFICIENTS // len(task.labels)))
-    return Bag.fit((bag_tokens(task, text) for text in texts), order=order, weighting=task.weighting, most=most,
-                   minimum=task.minimum_count or (2 if len(texts) >= 100 else 1))
+    return Bag.fit(
+        (bag_tokens(task, text) for text in texts),
+        order=order,
+        weighting=task.weighting,
+        most=most,
+        minimum=task.minimum_count or (2 if len(texts) >= 100 else 1),
+    )
 
 
 def bag_tokens(task: Classification, text: str) -> list[str]:
     """What a bag is made of: words, or characters where these are the unit."""
     spelling, none = Spelling(task.lowercase, True), Vocabulary([])
-    units = Characters(none, spelling) if task.unit == "character" else Words(none, spelling, task.tokenized)
+    units = (
+        Characters(none, spelling)
+        if task.unit == "character"
+        else Words(none, spelling, task.tokenized)
+    )
     return units.tokens(text)
 
 
@@ -120,5 +174,7 @@ class Simple(SolvedBaseline):
         text = isinstance(records[0].inputs, str)
         model = "bag-of-words" if text and bag_of_words.available() else "most-frequent"
         if text and model == "most-frequent":
-            task.notices.append("baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words")
+            task.notices.append(
+                "baseline: the most frequent label; pip install 'ostinato[baselines]' for a bag of words"
+            )
         return cls.of(task, records, model=model, dev_metric="accuracy")

@@ -40,21 +40,43 @@ from ostinato.tasks.labels import (
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.task import Baseline, Counts, Prediction, Unsuitable
 
-CHOSEN = ("weights", "embedding_size", "fixed_length", "members", "crop")  # what fit() sets where nothing else was asked for
+CHOSEN = (
+    "weights",
+    "embedding_size",
+    "fixed_length",
+    "members",
+    "crop",
+)  # what fit() sets where nothing else was asked for
 
 
 @dataclass
 class Classification(ClassificationOptions, ManyModels):
     name = "classification"
-    reads = ("TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file a class; "
-             "series of numbers in .ts (UCR/UEA) or .npz")
+    reads = (
+        "TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file a class; "
+        "series of numbers in .ts (UCR/UEA) or .npz"
+    )
     example = "ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment"
     metrics = ("accuracy", "f1", "calibration_error")
     sample = "classification"
-    sample_training: ClassVar[dict[str, Any]] = {"pooling": "attention", "batch_size": 16, "members": 1}
+    sample_training: ClassVar[dict[str, Any]] = {
+        "pooling": "attention",
+        "batch_size": 16,
+        "members": 1,
+    }
     training: ClassVar[dict[str, Any]] = {
-        "normalise": "sequences", "batch_size": 32, "optimizer": "adamw", "weight_decay": 0.3, "learning_rate": 0.002, "schedule": "cosine",
-        "epochs": 10.0, "least_steps": 800, "evaluate_every": 0.5, "average_checkpoints": 5, "clip_norm": 1.0}  # fmt: skip
+        "normalise": "sequences",
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "weight_decay": 0.3,
+        "learning_rate": 0.002,
+        "schedule": "cosine",
+        "epochs": 10.0,
+        "least_steps": 800,
+        "evaluate_every": 0.5,
+        "average_checkpoints": 5,
+        "clip_norm": 1.0,
+    }
     speed_of = "inputs"
     models = ("most-frequent", "bag-of-words", "feedforward", "convolution", "rnn", "gru", "lstm")
     solved_models = SOLVED
@@ -65,7 +87,9 @@ class Classification(ClassificationOptions, ManyModels):
     scaler: Scaler = field(init=False, default=None)
     bag: Bag = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
-    solution: tuple[np.ndarray, ...] = field(init=False, default=(), repr=False)  # what fit() has solved, for initialise()
+    solution: tuple[np.ndarray, ...] = field(
+        init=False, default=(), repr=False
+    )  # what fit() has solved, for initialise()
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
@@ -96,15 +120,25 @@ class Classification(ClassificationOptions, ManyModels):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Labelled]:
         known = self.labels.tokens if self.labels is not None else ()
-        records = read_labelled(files, text_column=self.text_column, label_column=self.label_column, known=known,
-                                unlabelled=self.many, notices=self.notices)
+        records = read_labelled(
+            files,
+            text_column=self.text_column,
+            label_column=self.label_column,
+            known=known,
+            unlabelled=self.many,
+            notices=self.notices,
+        )
         name = " ".join(map(shown, files))
         self.check(records)
         if training:
             records = self.without_empty(records, name)
-            if len({label for record in records for label in self.labels_of(record)}) < (1 if self.many else 2):
-                raise InputError(f"{name}: all {len(records):,} examples have the label {records[0].label!r}; "
-                                 "a classifier needs examples of two labels or more")
+            if len({label for record in records for label in self.labels_of(record)}) < (
+                1 if self.many else 2
+            ):
+                raise InputError(
+                    f"{name}: all {len(records):,} examples have the label {records[0].label!r}; "
+                    "a classifier needs examples of two labels or more"
+                )
         return records
 
     def check(self, records: Sequence[Labelled]) -> None:
@@ -112,29 +146,46 @@ class Classification(ClassificationOptions, ManyModels):
         for record in records:
             if self.labels is not None:
                 self.check_input(record)
-            elif not isinstance(record.inputs, str) and record.inputs.shape[1] != records[0].inputs.shape[1]:
-                raise InputError(f"{record.where}: {record.inputs.shape[1]} {plural('dimension', record.inputs.shape[1])}, "
-                                 f"but the first series has {records[0].inputs.shape[1]}")
+            elif (
+                not isinstance(record.inputs, str)
+                and record.inputs.shape[1] != records[0].inputs.shape[1]
+            ):
+                raise InputError(
+                    f"{record.where}: {record.inputs.shape[1]} {plural('dimension', record.inputs.shape[1])}, "
+                    f"but the first series has {records[0].inputs.shape[1]}"
+                )
             if self.ordinal and not is_number(record.label):
-                raise InputError(f"{record.where}: the label {record.label!r} is no number; --ordinal needs grades such as 1 to 5")
+                raise InputError(
+                    f"{record.where}: the label {record.label!r} is no number; --ordinal needs grades such as 1 to 5"
+                )
 
     def check_input(self, record: Labelled) -> None:
         """Raises InputError for an input of another kind, or with other dimensions, than the model was trained on."""
         where, is_text = record.where or "the input", isinstance(record.inputs, str)
         if is_text != self.reads_text:
-            has, wants = ("text", "series of numbers") if is_text else ("a series of numbers", "texts")
+            has, wants = (
+                ("text", "series of numbers") if is_text else ("a series of numbers", "texts")
+            )
             raise InputError(f"{where}: {has}, but the model was trained on {wants}")
         if not is_text and (has := record.inputs.shape[1]) != self.scaler.dimensions:
-            raise InputError(f"{where}: {has} {plural('dimension', has)}, but the model has {self.scaler.dimensions}")
+            raise InputError(
+                f"{where}: {has} {plural('dimension', has)}, but the model has {self.scaler.dimensions}"
+            )
 
     def accept(self, records: Sequence[Labelled]) -> None:
         for record in records:
             self.check_input(record)
 
     def without_empty(self, records: list[Labelled], name: str) -> list[Labelled]:
-        kept = [record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()]
+        kept = [
+            record
+            for record in records
+            if not isinstance(record.inputs, str) or record.inputs.strip()
+        ]
         if empty := len(records) - len(kept):
-            self.notices.append(f"{name}: {empty:,} {plural('example', empty)} with an empty text left out")
+            self.notices.append(
+                f"{name}: {empty:,} {plural('example', empty)} with an empty text left out"
+            )
         if not kept:
             raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
         return kept
@@ -143,7 +194,11 @@ class Classification(ClassificationOptions, ManyModels):
         """The labels of a record: the one it has, or what its separators separate."""
         if not self.many:
             return [record.label] if record.label else []
-        return list(dict.fromkeys(label.strip() for label in record.label.split(self.label_separator) if label.strip()))
+        return list(
+            dict.fromkeys(
+                label.strip() for label in record.label.split(self.label_separator) if label.strip()
+            )
+        )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Labelled]:
         for file in files:
@@ -170,11 +225,17 @@ class Classification(ClassificationOptions, ManyModels):
     def fit(self, records: Sequence[Labelled]) -> None:
         names = {label for record in records for label in self.labels_of(record)}
         if len(names) < 2 and not self.many:
-            raise InputError(f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
-                             "give --dev, or more examples")
+            raise InputError(
+                f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                "give --dev, or more examples"
+            )
         self.labels = Vocabulary(sorted(names, key=float if self.ordinal else None), specials=())
-        self.weights = weights_of(self.class_weights, [self.labels_of(record) for record in records], self.labels.tokens)
-        self.notices.append(f"{len(self.labels)} labels: {counted([label for record in records for label in self.labels_of(record)])}")
+        self.weights = weights_of(
+            self.class_weights, [self.labels_of(record) for record in records], self.labels.tokens
+        )
+        self.notices.append(
+            f"{len(self.labels)} labels: {counted([label for record in records for label in self.labels_of(record)])}"
+        )
         is_text = isinstance(records[0].inputs, str)
         if self.model == "bag-of-words" and not is_text:
             raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
@@ -185,7 +246,9 @@ class Classification(ClassificationOptions, ManyModels):
         else:
             series_inputs.fit(self, [record.inputs for record in records])
         if self.model == "feedforward" and self.fixed_length is None:
-            self.fixed_length = max(1, int(np.quantile([len(self.encode(record).inputs) for record in records], 0.95)))
+            self.fixed_length = max(
+                1, int(np.quantile([len(self.encode(record).inputs) for record in records], 0.95))
+            )
         if self.solved:
             self.solution = classifiers.solve(self, records)
 
@@ -211,7 +274,9 @@ class Classification(ClassificationOptions, ManyModels):
         if self.bag is not None:
             return Example(classifiers.bag_vector(self, record.inputs), target)
         if self.solved:
-            return Example(torch.zeros(1, dtype=torch.int64), target)  # the answer does not depend on it
+            return Example(
+                torch.zeros(1, dtype=torch.int64), target
+            )  # the answer does not depend on it
         if self.scaler is not None:
             return Example(series_inputs.encode(self, record.inputs, draw), target)
         return text_inputs.encode(self, record.inputs, draw)._replace(targets=target)
@@ -226,7 +291,9 @@ class Classification(ClassificationOptions, ManyModels):
             network.put(*self.solution)
         elif self.pretrained is not None:
             for member in network.models if isinstance(network, Together) else [network]:
-                member.embedding.load_pretrained(self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings)
+                member.embedding.load_pretrained(
+                    self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings
+                )
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return Together(networks)
@@ -234,13 +301,25 @@ class Classification(ClassificationOptions, ManyModels):
     # its answers
 
     def predict(self, network: nn.Module, records: Sequence[Labelled]) -> list[Prediction]:
-        return [self.decode(record, row) for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
+        return [
+            self.decode(record, row)
+            for record, row in zip(
+                records, probabilities(self, network, records).tolist(), strict=True
+            )
+        ]
 
     def decode(self, record: Labelled, probabilities: list[float]) -> Prediction:
         given = dict(zip(self.labels.tokens, probabilities, strict=True))
-        chosen = [label for label, value in given.items() if value >= self.threshold] if self.many else [max(given, key=given.__getitem__)]
+        chosen = (
+            [label for label, value in given.items() if value >= self.threshold]
+            if self.many
+            else [max(given, key=given.__getitem__)]
+        )
         text = self.label_separator.join(chosen) if self.many else chosen[0]
-        details: dict[str, Any] = {"log_probability": log_probability(given, chosen, self.many), "probabilities": given}
+        details: dict[str, Any] = {
+            "log_probability": log_probability(given, chosen, self.many),
+            "probabilities": given,
+        }
         if self.units is not None:
             numbers = self.units.encode(record.inputs)
             if UNK in numbers:
@@ -248,34 +327,68 @@ class Classification(ClassificationOptions, ManyModels):
         return Prediction(text, details)
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
-        missing = next((record for record in records if not self.labels_of(record) and not self.many), None)
+        missing = next(
+            (record for record in records if not self.labels_of(record) and not self.many), None
+        )
         if missing is not None:
-            raise InputError(f"{missing.where or 'the input'}: no label whose probability could be told")
-        return [log_probability(dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record), self.many)
-                for record, row in zip(records, probabilities(self, network, records).tolist(), strict=True)]
+            raise InputError(
+                f"{missing.where or 'the input'}: no label whose probability could be told"
+            )
+        return [
+            log_probability(
+                dict(zip(self.labels.tokens, row, strict=True)), self.labels_of(record), self.many
+            )
+            for record, row in zip(
+                records, probabilities(self, network, records).tolist(), strict=True
+            )
+        ]
 
-    def measure(self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
-        note_unseen(self.notices, [label for record in records for label in self.labels_of(record)], self.labels)
+    def measure(
+        self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
+        note_unseen(
+            self.notices,
+            [label for record in records for label in self.labels_of(record)],
+            self.labels,
+        )
         return self.count(records, predictions)
 
-    def count(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
-        counts = count_answers(predictions, [self.labels_of(record) for record in records], self.labels.tokens, self.label_separator)
+    def count(
+        self, records: Sequence[Labelled], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
+        counts = count_answers(
+            predictions,
+            [self.labels_of(record) for record in records],
+            self.labels.tokens,
+            self.label_separator,
+        )
         if self.ordinal:
             pairs = zip(predictions, records, strict=True)
-            counts["mae"] = [METRICS["mae"].count(float(prediction.text), float(record.label)) for prediction, record in pairs]
+            counts["mae"] = [
+                METRICS["mae"].count(float(prediction.text), float(record.label))
+                for prediction, record in pairs
+            ]
         return counts
 
     def quick_score(self, network: nn.Module, records: Sequence[Labelled], metric: str) -> float:
         if metric == "perplexity":
-            counts = [METRICS[metric].count(max(value, -30.0), 1) for value in self.log_probabilities(network, records)]
+            counts = [
+                METRICS[metric].count(max(value, -30.0), 1)
+                for value in self.log_probabilities(network, records)
+            ]
         else:
             counts = self.count(records, self.predict(network, records))[metric]
         return corpus_score(METRICS[metric], counts)
 
-    def pictures(self, records: Sequence[Labelled], predictions: Sequence[Prediction]) -> dict[str, Callable[[BinaryIO], None]]:
+    def pictures(
+        self, records: Sequence[Labelled], predictions: Sequence[Prediction]
+    ) -> dict[str, Callable[[BinaryIO], None]]:
         if self.many:
             return {}
-        answers, truths = [prediction.text for prediction in predictions], [record.label for record in records]
+        answers, truths = (
+            [prediction.text for prediction in predictions],
+            [record.label for record in records],
+        )
         return {"confusion.png": draw_confusion(answers, truths, self.labels)}
 
     def text_of(self, record: Labelled) -> str:
@@ -284,15 +397,30 @@ class Classification(ClassificationOptions, ManyModels):
         return record.inputs
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
-        try_it = f'echo "..." | ostinato predict {run}' if self.reads_text else f"ostinato predict {run} {file or 'FILE.ts'}"
-        return [try_it, f"ostinato predict {run} {file or 'FILE'} --json", "ostinato compare classification --time-limit 1m"]
+        try_it = (
+            f'echo "..." | ostinato predict {run}'
+            if self.reads_text
+            else f"ostinato predict {run} {file or 'FILE.ts'}"
+        )
+        return [
+            try_it,
+            f"ostinato predict {run} {file or 'FILE'} --json",
+            "ostinato compare classification --time-limit 1m",
+        ]
 
     def show(self, record: Labelled, prediction: Prediction) -> dict[str, str]:
         text = isinstance(record.inputs, str)
-        inputs = record.inputs if text else f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"
+        inputs = (
+            record.inputs
+            if text
+            else f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"
+        )
         confidence = max(prediction.details["probabilities"].values())
-        return {"text" if text else "series": inputs if len(inputs) <= 200 else inputs[:199] + "…", "label": record.label,
-                "prediction": f"{prediction.text} ({confidence:.0%})"}  # fmt: skip
+        return {
+            "text" if text else "series": inputs if len(inputs) <= 200 else inputs[:199] + "…",
+            "label": record.label,
+            "prediction": f"{prediction.text} ({confidence:.0%})",
+        }
 
     def baseline(self, records: Sequence[Labelled]) -> Baseline:
         return classifiers.Simple.fit(self, records)

@@ -35,33 +35,54 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
     minimum = task.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
     if task.crop is None:
         task.crop = 1.0
-    task.units = fit_units(task.unit, texts, size=size, minimum_count=minimum, lowercase=task.lowercase, tokenized=task.tokenized)
+    task.units = fit_units(
+        task.unit,
+        texts,
+        size=size,
+        minimum_count=minimum,
+        lowercase=task.lowercase,
+        tokenized=task.tokenized,
+    )
     longer = sum(len(text) > task.maximum_tokens < len(task.units.encode(text)) for text in texts)
     if longer:
-        task.notices.append(f"{longer:,} {plural('text', longer)} longer than --maximum-tokens {task.maximum_tokens:,}: "
-                            f"the {task.cut} is left out")
+        task.notices.append(
+            f"{longer:,} {plural('text', longer)} longer than --maximum-tokens {task.maximum_tokens:,}: "
+            f"the {task.cut} is left out"
+        )
     if task.spells:
         task.letters = Letters.fit(map(task.units.normalise, texts))
     if task.members is None:
-        few = task.spells and sum(min(text.count(" ") + 1, task.maximum_tokens) for text in texts) <= FEW_WORDS
+        few = (
+            task.spells
+            and sum(min(text.count(" ") + 1, task.maximum_tokens) for text in texts) <= FEW_WORDS
+        )
         task.members = MEMBERS if few else 1
     if task.embeddings is not None:
         task.pretrained = read_embeddings(task.embeddings, task.units.all_tokens)
         task.embedding_size = task.pretrained.vectors.shape[1]
-        task.notices.append(f"{task.embeddings}: vectors for {task.pretrained.coverage:.0%} of the vocabulary, "
-                            f"{task.embedding_size} numbers each")
+        task.notices.append(
+            f"{task.embeddings}: vectors for {task.pretrained.coverage:.0%} of the vocabulary, "
+            f"{task.embedding_size} numbers each"
+        )
 
 
 def encode(task: Classification, text: str, draw: int | None) -> Example:
     """A text's tokens, and where words are spelled their letters, without a label; with `draw`, of a part of it. An empty text
     has an answer, too."""
-    tokens = shortened(task, (task.units.encode(text) or [UNK]) if task.letters is None else task.units.tokens(text) or [""])
+    tokens = shortened(
+        task,
+        (task.units.encode(text) or [UNK])
+        if task.letters is None
+        else task.units.tokens(text) or [""],
+    )
     if draw is not None and task.varies:
         tokens = some_part(tokens, draw, task.crop)
     if task.letters is None:
         return Example(torch.tensor(tokens, dtype=torch.int64))
     numbers = task.units.vocabulary.encode(tokens)
-    return Example(torch.tensor(numbers, dtype=torch.int64), None, [spelled(task, token) for token in tokens])
+    return Example(
+        torch.tensor(numbers, dtype=torch.int64), None, [spelled(task, token) for token in tokens]
+    )
 
 
 def spelled(task: Classification, token: str) -> tuple[int, ...]:
@@ -77,5 +98,7 @@ def shortened(task: Classification, tokens: list) -> list:
     excess = len(tokens) - task.maximum_tokens
     if excess <= 0:
         return tokens
-    start = {"end": task.maximum_tokens, "start": 0, "middle": (task.maximum_tokens + 1) // 2}[task.cut]
+    start = {"end": task.maximum_tokens, "start": 0, "middle": (task.maximum_tokens + 1) // 2}[
+        task.cut
+    ]
     return tokens[:start] + tokens[start + excess :]

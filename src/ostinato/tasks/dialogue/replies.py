@@ -47,11 +47,16 @@ class Retrieval(Baseline):
         return cls([Pair(*pair) for pair in state["pairs"]], counts, units)
 
     def state(self) -> dict[str, Any]:
-        return {"pairs": [list(pair) for pair in self.pairs], "counts": {str(number): count for number, count in self.counts.items()}}
+        return {
+            "pairs": [list(pair) for pair in self.pairs],
+            "counts": {str(number): count for number, count in self.counts.items()},
+        }
 
     def weights(self, bag: Counter) -> dict[str, float]:
         """A bag of words as a vector of length one; words never seen weigh nothing."""
-        vector = {word: count * self.rarity[word] for word, count in bag.items() if word in self.rarity}
+        vector = {
+            word: count * self.rarity[word] for word, count in bag.items() if word in self.rarity
+        }
         norm = math.sqrt(sum(weight * weight for weight in vector.values()))
         return {word: weight / norm for word, weight in vector.items()} if norm else {}
 
@@ -64,8 +69,14 @@ class Retrieval(Baseline):
         return self.pairs[max(scores, key=lambda row: (scores[row], -row)) if scores else 0].target
 
     def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
-        perplexity = [METRICS["perplexity"].count(*self.scored([*self.units.encode(pair.target), EOS])) for pair in records]
-        return {"perplexity": perplexity, **count_texts([self.answer(pair.source) for pair in records], records, ("bleu",))}
+        perplexity = [
+            METRICS["perplexity"].count(*self.scored([*self.units.encode(pair.target), EOS]))
+            for pair in records
+        ]
+        return {
+            "perplexity": perplexity,
+            **count_texts([self.answer(pair.source) for pair in records], records, ("bleu",)),
+        }
 
     def scored(self, tokens: Iterable[int]) -> tuple[float, int]:
         """(log-probability, number) of the tokens, each by its frequency alone."""

@@ -9,7 +9,12 @@ from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from ostinato.data.conversations import is_yaml, read_conversations, table_conversations, yaml_conversations
+from ostinato.data.conversations import (
+    is_yaml,
+    read_conversations,
+    table_conversations,
+    yaml_conversations,
+)
 from ostinato.data.parallel import Pair, plural
 from ostinato.data.table import is_table
 from ostinato.data.text import iterate_lines, shown
@@ -25,22 +30,40 @@ TURN = " ¶ "  # stands between the turns that are read together
 @dataclass
 class Dialogue(Translation):
     name = "dialogue"
-    reads = ("TSV, CSV or JSONL with columns utterance and reply (and context), JSONL with lists of turns, ChatterBot YAML, "
-             "or two line-aligned text files")
+    reads = (
+        "TSV, CSV or JSONL with columns utterance and reply (and context), JSONL with lists of turns, ChatterBot YAML, "
+        "or two line-aligned text files"
+    )
     example = "ostinato train dialogue --train conversations.jsonl --turns 3 --out runs/dialogue"
     metrics = ("perplexity", "bleu")
     sample = "dialogue"
-    training: ClassVar[dict[str, Any]] = {**Translation.training, "batch_tokens": 600, "least_batches": 15, "epochs": 20.0,
-                                          "least_steps": 600}
+    training: ClassVar[dict[str, Any]] = {
+        **Translation.training,
+        "batch_tokens": 600,
+        "least_batches": 15,
+        "epochs": 20.0,
+        "least_steps": 600,
+    }
     sample_training: ClassVar[dict[str, Any]] = {"hidden_size": 256, "vocabulary_size": 1500}
 
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
-    dev_metric: Literal["bleu", "chrf", "perplexity"] = option("perplexity", "the dev score that chooses the best weights")
-    turns: int = option(1, "how many turns are read for each reply: the utterance, and those before it", minimum=1)
-    replies: Literal["every", "second"] = option("every", "in a longer conversation, every turn is a reply to learn, or each second one "
-                                                          "(one side's: the system's)")
-    conversation: bool = option(False, "the lines are the turns of one side of a conversation: each answer knows what came before it; "
-                                       "an empty line begins another (always so at a terminal)", when_predicting=True)
+    dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
+        "perplexity", "the dev score that chooses the best weights"
+    )
+    turns: int = option(
+        1, "how many turns are read for each reply: the utterance, and those before it", minimum=1
+    )
+    replies: Literal["every", "second"] = option(
+        "every",
+        "in a longer conversation, every turn is a reply to learn, or each second one "
+        "(one side's: the system's)",
+    )
+    conversation: bool = option(
+        False,
+        "the lines are the turns of one side of a conversation: each answer knows what came before it; "
+        "an empty line begins another (always so at a terminal)",
+        when_predicting=True,
+    )
 
     history: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -48,12 +71,16 @@ class Dialogue(Translation):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
         names = {"utterance": self.source_column, "reply": self.target_column}
-        conversations = read_conversations(files, names=names, keep_blank=not training, notices=self.notices)
+        conversations = read_conversations(
+            files, names=names, keep_blank=not training, notices=self.notices
+        )
         pairs = [pair for turns in conversations for pair in self.pairs(turns)]
         if training:
             pairs = self.with_replies(pairs, files)
         if not pairs:
-            raise InputError(f"{' '.join(map(shown, files))}: no examples (no utterance with a reply)")
+            raise InputError(
+                f"{' '.join(map(shown, files))}: no examples (no utterance with a reply)"
+            )
         return pairs
 
     def pairs(self, turns: Sequence[str]) -> Iterator[Pair]:
@@ -69,14 +96,18 @@ class Dialogue(Translation):
         kept = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
         if len(kept) < len(pairs):
             left_out = len(pairs) - len(kept)
-            self.notices.append(f"{' '.join(map(shown, files))}: {left_out:,} {plural('pair', left_out)} with a blank side left out")
+            self.notices.append(
+                f"{' '.join(map(shown, files))}: {left_out:,} {plural('pair', left_out)} with a blank side left out"
+            )
         return kept
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
             if is_yaml(path) or is_table(path):
                 names = {"utterance": self.source_column, "reply": self.target_column}
-                found = yaml_conversations(path) if is_yaml(path) else table_conversations(path, names)
+                found = (
+                    yaml_conversations(path) if is_yaml(path) else table_conversations(path, names)
+                )
                 yield from (Pair(self.source_of(turns), "") for turns in self.openings(found, path))
             elif path == "-" and sys.stdin.isatty():
                 self.conversation = True
@@ -115,12 +146,18 @@ class Dialogue(Translation):
         del self.history[: -self.turns]
         return answer
 
-    def measure(self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+    def measure(
+        self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
         counts = super().measure(network, records, predictions)
         return {name: counts[name] for name in self.metrics}
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
-        return [f"ostinato predict {run}", f"ostinato predict {run} --sampling --temperature 0.7", f"ostinato verify {run}"]
+        return [
+            f"ostinato predict {run}",
+            f"ostinato predict {run} --sampling --temperature 0.7",
+            f"ostinato verify {run}",
+        ]
 
     def baseline(self, records: Sequence[Pair]) -> Baseline:
         return Retrieval.fit(records, self.target)

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome
 
 OUTSIDE = "background"  # the label of bases that no segment names
-AS_OUTSIDE = (OUTSIDE, ".", "-", "_", "0", "O")  # what stands for it where every base has its label written
+AS_OUTSIDE = (
+    OUTSIDE,
+    ".",
+    "-",
+    "_",
+    "0",
+    "O",
+)  # what stands for it where every base has its label written
 
 
 def encode(task: Genome, record: Strand, draw: int | None) -> Example:
@@ -43,7 +50,10 @@ def labels_of(records: Sequence[Strand]) -> list[str]:
     if records[0].segments is None:
         return sorted({record.label for record in records})
     names = {segment.label for record in records for segment in record.segments}
-    if any(sum(segment.end - segment.start for segment in record.segments) < len(record.bases) for record in records):
+    if any(
+        sum(segment.end - segment.start for segment in record.segments) < len(record.bases)
+        for record in records
+    ):
         names.add(OUTSIDE)
     return sorted(names, key=lambda name: (name not in AS_OUTSIDE, name))
 
@@ -66,15 +76,29 @@ def shortened(bases: str, most: int) -> str:
 
 def cut_up(task: Genome, records: Sequence[Strand]) -> list[Strand]:
     """Sequences with labels for their bases as windows with margins."""
-    return [record.part(start, min(start + task.window, len(record.bases)), task.margin)
-            for record in records for start in range(0, len(record.bases), task.window)]
+    return [
+        record.part(start, min(start + task.window, len(record.bases)), task.margin)
+        for record in records
+        for start in range(0, len(record.bases), task.window)
+    ]
 
 
 def stretches(task: Genome, records: Sequence[Strand], *, batch_size: int, seed: int) -> Stretches:
     """Batches that go on from window to window: truncated backpropagation through time."""
-    small = [Example(torch.from_numpy(nucleotides.encode(record.bases)), torch.from_numpy(truth(task, record).astype(np.int16)))
-             for record in records]
-    return Stretches(small, steps=task.window, batch_size=batch_size, seed=seed, vary=turned if task.varies else None)
+    small = [
+        Example(
+            torch.from_numpy(nucleotides.encode(record.bases)),
+            torch.from_numpy(truth(task, record).astype(np.int16)),
+        )
+        for record in records
+    ]
+    return Stretches(
+        small,
+        steps=task.window,
+        batch_size=batch_size,
+        seed=seed,
+        vary=turned if task.varies else None,
+    )
 
 
 def turned(example: Example, draw: int) -> Example:

@@ -33,7 +33,9 @@ class CountedLanguageModel(nn.Module):
     def ngram(self) -> NGram:
         """Made of the buffers when it is first asked, once they are loaded."""
         if self.built is None:
-            self.built = from_tensors(dict(self.named_buffers()), size=self.size, impossible=self.impossible)
+            self.built = from_tensors(
+                dict(self.named_buffers()), size=self.size, impossible=self.impossible
+            )
         return self.built
 
     def start(self, rows: int) -> State:
@@ -42,9 +44,13 @@ class CountedLanguageModel(nn.Module):
     def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
         behind = torch.cat([state, tokens.cpu()], 1)
         rows = []
-        for history, row, wanted in zip(state.numpy(), tokens.cpu().numpy(), targets.cpu().numpy(), strict=True):
+        for history, row, wanted in zip(
+            state.numpy(), tokens.cpu().numpy(), targets.cpu().numpy(), strict=True
+        ):
             known = np.concatenate([history[history >= 0], row[:1]])
-            text = np.where(wanted == IGNORE, np.append(row[1:], 0), wanted)  # a shorter row's last target is not among the tokens
+            text = np.where(
+                wanted == IGNORE, np.append(row[1:], 0), wanted
+            )  # a shorter row's last target is not among the tokens
             rows.append(-self.ngram.log_probabilities(known, text))
         losses = torch.from_numpy(np.stack(rows)).float().masked_fill(targets.cpu() == IGNORE, 0)
         return losses.to(tokens.device), behind[:, behind.shape[1] - self.order + 1 :]
@@ -93,33 +99,53 @@ class HiddenMarkovLanguageModel(nn.Module):
 
 
 def as_tensors(ngram: NGram) -> dict[str, Tensor]:
-    return {f"{part}_{order}": torch.from_numpy(np.ascontiguousarray(getattr(level, part)))
-            for order, level in enumerate(ngram.levels, start=1) for part in PARTS}
+    return {
+        f"{part}_{order}": torch.from_numpy(np.ascontiguousarray(getattr(level, part)))
+        for order, level in enumerate(ngram.levels, start=1)
+        for part in PARTS
+    }
 
 
 def from_tensors(tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]) -> NGram:
     """ValueError where a level is missing."""
     orders = range(1, len(tensors) // len(PARTS) + 1)
-    missing = [f"{part}_{order}" for order in orders for part in PARTS if f"{part}_{order}" not in tensors]
+    missing = [
+        f"{part}_{order}" for order in orders for part in PARTS if f"{part}_{order}" not in tensors
+    ]
     if missing or not tensors:
         raise ValueError(f"n-grams: {', '.join(missing) or 'everything'} missing")
-    return NGram([Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders], size=size, impossible=impossible)
+    return NGram(
+        [Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders],
+        size=size,
+        impossible=impossible,
+    )
 
 
 def empty_tensors(shapes: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
     """empty_tensors({"counts_1": ["uint8", 40]}) -> {"counts_1": 40 zeros}: what loading fills."""
-    return {name: torch.zeros(*map(int, shape), dtype=getattr(torch, kind)) for name, (kind, *shape) in shapes.items()}
+    return {
+        name: torch.zeros(*map(int, shape), dtype=getattr(torch, kind))
+        for name, (kind, *shape) in shapes.items()
+    }
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
-    return {name: [str(tensor.dtype).removeprefix("torch."), *tensor.shape] for name, tensor in tensors.items()}
+    return {
+        name: [str(tensor.dtype).removeprefix("torch."), *tensor.shape]
+        for name, tensor in tensors.items()
+    }
 
 
 class NGramBaseline(Baseline):
     """An n-gram counted on the training text, and a unigram beside it; `counts_of(network, records)` is how the task counts
     what a model makes of records."""
 
-    def __init__(self, ngram: NGram, unigram: NGram, counts_of: Callable[[nn.Module, Sequence[Line]], dict[str, list[Counts]]]):
+    def __init__(
+        self,
+        ngram: NGram,
+        unigram: NGram,
+        counts_of: Callable[[nn.Module, Sequence[Line]], dict[str, list[Counts]]],
+    ):
         self.ngram, self.unigram, self.counts_of = ngram, unigram, counts_of
         self.name = "unigram" if ngram.order == 1 else f"Kneser-Ney {ngram.order}-gram"
 
@@ -129,15 +155,26 @@ class NGramBaseline(Baseline):
         parts: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
         for name, tensor in state["tensors"].items():
             parts[name.startswith("unigram_")][name.removeprefix("unigram_")] = tensor
-        ngram, unigram = (from_tensors(part, size=int(state["size"]), impossible=list(map(int, state["impossible"]))) for part in parts)
+        ngram, unigram = (
+            from_tensors(
+                part, size=int(state["size"]), impossible=list(map(int, state["impossible"]))
+            )
+            for part in parts
+        )
         return cls(ngram, unigram, counts_of)
 
     @property
     def simpler(self) -> Sequence[Baseline]:
-        return () if self.ngram.order == 1 else (NGramBaseline(self.unigram, self.unigram, self.counts_of),)
+        return (
+            ()
+            if self.ngram.order == 1
+            else (NGramBaseline(self.unigram, self.unigram, self.counts_of),)
+        )
 
     def measure(self, records: Sequence[Line]) -> dict[str, list[Counts]]:
-        network = CountedLanguageModel(as_tensors(self.ngram), size=self.ngram.size, impossible=self.ngram.impossible)
+        network = CountedLanguageModel(
+            as_tensors(self.ngram), size=self.ngram.size, impossible=self.ngram.impossible
+        )
         network.built = self.ngram
         return self.counts_of(network, records)
 
@@ -145,4 +182,6 @@ class NGramBaseline(Baseline):
         return {"size": self.ngram.size, "impossible": self.ngram.impossible}
 
     def tensors(self) -> dict[str, Tensor]:
-        return as_tensors(self.ngram) | {f"unigram_{name}": tensor for name, tensor in as_tensors(self.unigram).items()}
+        return as_tensors(self.ngram) | {
+            f"unigram_{name}": tensor for name, tensor in as_tensors(self.unigram).items()
+        }

@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 TOGETHER = 64  # samples side by side
 
 
-def generate(task: Language, network: nn.Module, request: Request, *, length: int) -> Iterator[Piece]:
+def generate(
+    task: Language, network: nn.Module, request: Request, *, length: int
+) -> Iterator[Piece]:
     """The text behind the prompt, piece by piece; up to 64 samples side by side."""
     if request.condition is not None:
-        raise InputError("--condition: a language model has learned no kinds; put what it shall go on from into --prompt")
+        raise InputError(
+            "--condition: a language model has learned no kinds; put what it shall go on from into --prompt"
+        )
     prompt = prompt_text(request.prompt)
     tokens = torch.tensor([task.prompt(prompt)])
     refuse_unknown(task, prompt, tokens[0].tolist())
@@ -47,9 +51,16 @@ def generate(task: Language, network: nn.Module, request: Request, *, length: in
     for first in range(0, request.samples, TOGETHER):
         numbers = range(first, min(first + TOGETHER, request.samples))
         rows = torch.zeros(len(numbers), dtype=torch.int64, device=tokens.device)
-        stream = Stream(quickest_step(task, network), logits.repeat(len(numbers), 1), select(state, rows),
-                        seeds=[[request.seed, each] for each in numbers], temperature=request.temperature, top_k=request.top_k,
-                        top_p=request.top_p, forbidden=task.never)
+        stream = Stream(
+            quickest_step(task, network),
+            logits.repeat(len(numbers), 1),
+            select(state, rows),
+            seeds=[[request.seed, each] for each in numbers],
+            temperature=request.temperature,
+            top_k=request.top_k,
+            top_p=request.top_p,
+            forbidden=task.never,
+        )
         yield from drawn(task, stream, list(numbers), request, prompt, length)
 
 
@@ -57,12 +68,16 @@ def quickest_step(task: Language, network: nn.Module) -> StepFunction:
     """The compiled step where there is one."""
     quick = network.quick_step(task.weights) if isinstance(network, LanguageModel) else None
     if quick is None and task.weights != "float32":
-        raise InputError(f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout, pre-norm "
-                         "or a cache, on the CPU, can have smaller weights; leave it out")  # fmt: skip
+        raise InputError(
+            f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout, pre-norm "
+            "or a cache, on the CPU, can have smaller weights; leave it out"
+        )
     return quick or network.step
 
 
-def drawn(task: Language, stream: Stream, samples: list[int], request: Request, prompt: str, length: int) -> Iterator[Piece]:
+def drawn(
+    task: Language, stream: Stream, samples: list[int], request: Request, prompt: str, length: int
+) -> Iterator[Piece]:
     """The samples side by side, until each has its length or its stop."""
     add = {sample: Continued(task.units, after=prompt) for sample in samples}
     stop = {sample: Stop(request.stop) for sample in samples}
@@ -89,19 +104,39 @@ def drawn(task: Language, stream: Stream, samples: list[int], request: Request, 
         yield from (Piece(sample, "", "") for sample in samples)
 
 
-def searched(task: Language, network: nn.Module, request: Request, prompt: str, tokens: torch.Tensor, length: int) -> Iterator[Piece]:
+def searched(
+    task: Language,
+    network: nn.Module,
+    request: Request,
+    prompt: str,
+    tokens: torch.Tensor,
+    length: int,
+) -> Iterator[Piece]:
     """The likeliest texts of this length, by beam search."""
     if request.samples > request.beam:
-        raise InputError(f"--samples {request.samples}: a search gives --beam {request.beam} texts at most")
+        raise InputError(
+            f"--samples {request.samples}: a search gives --beam {request.beam} texts at most"
+        )
     with torch.inference_mode():
         state = network.start(1)
         if tokens.shape[1] > 1:
             _, state = network.read(tokens[:, :-1], state)
-        found = beam_search(network.step, state, rows=1, bos=tokens[:, -1], eos=None, width=request.beam, n_best=request.samples,
-                            maximum_length=length, forbidden=task.never)[0]
+        found = beam_search(
+            network.step,
+            state,
+            rows=1,
+            bos=tokens[:, -1],
+            eos=None,
+            width=request.beam,
+            n_best=request.samples,
+            maximum_length=length,
+            forbidden=task.never,
+        )[0]
     for sample, hypothesis in enumerate(found):
         stop = Stop(request.stop)
-        text = stop("".join(map(Continued(task.units, after=prompt), hypothesis.tokens))) + stop.rest()
+        text = (
+            stop("".join(map(Continued(task.units, after=prompt), hypothesis.tokens))) + stop.rest()
+        )
         yield Piece(sample, text, text)
 
 
@@ -121,29 +156,47 @@ def refuse_unknown(task: Language, prompt: str, numbers: list[int]) -> None:
     if UNK not in numbers:
         return
     if task.unit == "word":
-        tokens = [token for line in prompt.split("\n") for token in [*task.units.tokens(line), "\n"]]
-        words = dict.fromkeys(token.removeprefix("▁") for token, number in zip(tokens, numbers[1:], strict=False) if number == UNK)
+        tokens = [
+            token for line in prompt.split("\n") for token in [*task.units.tokens(line), "\n"]
+        ]
+        words = dict.fromkeys(
+            token.removeprefix("▁")
+            for token, number in zip(tokens, numbers[1:], strict=False)
+            if number == UNK
+        )
         task.notices.append(f"--prompt: unknown to the model, read as <unk>: {', '.join(words)}")
         return
     known = set("".join(task.units.all_tokens[4:])) | {" "}
-    wrong = [letter for letter in dict.fromkeys(task.units.normalise(prompt)) if letter not in known and letter != "\n"]
-    raise InputError(f"--prompt: the model has never seen {', '.join(map(repr, wrong)) or 'some of its characters'}; leave it out")
+    wrong = [
+        letter
+        for letter in dict.fromkeys(task.units.normalise(prompt))
+        if letter not in known and letter != "\n"
+    ]
+    raise InputError(
+        f"--prompt: the model has never seen {', '.join(map(repr, wrong)) or 'some of its characters'}; leave it out"
+    )
 
 
 WORD = re.compile(r"[\w'’-]*")
 
 
-def next_words(task: Language, network: nn.Module, text: str, count: int) -> list[tuple[str, float]]:
+def next_words(
+    task: Language, network: nn.Module, text: str, count: int
+) -> list[tuple[str, float]]:
     """The likeliest words behind a text, or, if its last word is not followed by a space, those that this word may become;
     each with its probability behind the words before."""
     prefix = half_typed(task, text)
     before = text[: len(text) - len(prefix)]
     if before and not prefix and not before[-1].isspace():  # behind a comma, say
         before += " "
-    tokens = torch.tensor([task.prompt(before)], device=next(network.parameters(), torch.zeros(())).device)
+    tokens = torch.tensor(
+        [task.prompt(before)], device=next(network.parameters(), torch.zeros(())).device
+    )
     logits, state = network.read(tokens, network.start(1))
     pieces = pieces_of(task, glued=bool(before) and not before[-1].isspace())
-    return likely_words(network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix))
+    return likely_words(
+        network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix)
+    )
 
 
 def half_typed(task: Language, text: str) -> str:
@@ -161,12 +214,21 @@ def pieces_of(task: Language, *, glued: bool) -> Pieces:
     tokens = task.units.all_tokens
     texts = [token.removeprefix(SPACE) for token in tokens]
     spaced = np.array([token.startswith(SPACE) for token in tokens])
-    wordly = np.array([number > EOS and bool(text) and bool(WORD.fullmatch(text)) for number, text in enumerate(texts)])
+    wordly = np.array(
+        [
+            number > EOS and bool(text) and bool(WORD.fullmatch(text))
+            for number, text in enumerate(texts)
+        ]
+    )
     none = np.zeros(len(tokens), bool)
     if task.unit == "word":
-        holds_letter = np.array([number > EOS and any(map(str.isalnum, text)) for number, text in enumerate(texts)])
+        holds_letter = np.array(
+            [number > EOS and any(map(str.isalnum, text)) for number, text in enumerate(texts)]
+        )
         return Pieces(texts, holds_letter & (task.tokenized | (spaced != glued)), none, ~none)
     if task.unit == "character":
         return Pieces(texts, wordly, wordly, ~wordly)
-    begins = np.array([number > EOS and (token == SPACE or wordly[number]) for number, token in enumerate(tokens)])
+    begins = np.array(
+        [number > EOS and (token == SPACE or wordly[number]) for number, token in enumerate(tokens)]
+    )
     return Pieces(texts, begins & (spaced != glued), wordly & ~spaced, ~wordly | spaced)

@@ -13,7 +13,9 @@ from ostinato.data.streams import store
 from ostinato.data.units import Units
 
 SUBWORD_CHARACTERS = 50_000_000  # of a text that subwords are learned from
-SAMPLE = 1 << 20  # characters that are looked at to see whether a text is tokenised; numbers that wait in a list
+SAMPLE = (
+    1 << 20
+)  # characters that are looked at to see whether a text is tokenised; numbers that wait in a list
 
 
 class Encoded(NamedTuple):
@@ -24,14 +26,21 @@ class Encoded(NamedTuple):
     characters: np.ndarray
 
 
-def encode_text(records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Units) -> Encoded:
+def encode_text(
+    records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Units
+) -> Encoded:
     tokens, characters = array("L"), array("L")
     numbers = store(blocks(records, numbers_of, units, tokens, characters), size=len(units))
     return Encoded(numbers, *(np.array(each, np.int64) for each in (tokens, characters)))
 
 
-def blocks(records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Units, tokens: array,
-           characters: array) -> Iterator[np.ndarray]:  # fmt: skip
+def blocks(
+    records: Sequence[Line],
+    numbers_of: Callable[[Line], list[int]],
+    units: Units,
+    tokens: array,
+    characters: array,
+) -> Iterator[np.ndarray]:
     """The numbers of many lines at a time; notes how many tokens and characters each line has."""
     waiting: list[int] = []
     for line in records:
@@ -66,7 +75,9 @@ def is_tokenized(records: Iterable[Line]) -> bool:
     for line in records:
         chunks = line.text.split()
         words += len(chunks)
-        attached += sum(len(chunk) > 1 and chunk[-1] in ",;?!" and chunk[0].isalnum() for chunk in chunks)
+        attached += sum(
+            len(chunk) > 1 and chunk[-1] in ",;?!" and chunk[0].isalnum() for chunk in chunks
+        )
         seen += len(line.text)
         if seen > SAMPLE:
             break

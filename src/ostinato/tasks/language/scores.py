@@ -15,8 +15,15 @@ STEPS = 4096  # tokens that go through the network at a time
 
 
 @torch.inference_mode()
-def losses_of(network: nn.Module, numbers: np.ndarray, *, first: int, rows: int = 1, context: int = 0,
-              steps: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+def losses_of(
+    network: nn.Module,
+    numbers: np.ndarray,
+    *,
+    first: int,
+    rows: int = 1,
+    context: int = 0,
+    steps: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(places in the text, -log p of the tokens there), piece by piece.
 
     One row reads all of it. Several, each a part, are quicker; each but the first then reads the `context` tokens before its part
@@ -29,7 +36,9 @@ def losses_of(network: nn.Module, numbers: np.ndarray, *, first: int, rows: int 
     if rows > 1 and context:
         inputs, targets = window(numbers, begins + np.arange(-context, 0), first, device)
         _, state = network.losses(inputs, targets, state)
-        state = restart(state, torch.arange(rows) == 0, network.start(rows))  # nothing stands before the first part
+        state = restart(
+            state, torch.arange(rows) == 0, network.start(rows)
+        )  # nothing stands before the first part
     size = steps or max(1, STEPS // max(1, rows))
     for start in range(0, length, size):
         places = begins + np.arange(start, min(start + size, length))
@@ -39,7 +48,9 @@ def losses_of(network: nn.Module, numbers: np.ndarray, *, first: int, rows: int 
         yield places[real], losses.cpu().numpy()[real]
 
 
-def window(numbers: np.ndarray, places: np.ndarray, first: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def window(
+    numbers: np.ndarray, places: np.ndarray, first: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """(inputs, targets) of places in the text: a target's input is the token before it; -100 beyond the text's end."""
     inside = np.clip(places, 0, len(numbers) - 1)
     inputs = numbers[np.clip(places - 1, 0, len(numbers) - 1)].astype(np.int64)

@@ -44,9 +44,17 @@ from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
-CACHES = {"word": (0.1, 10.0), "character": (0.2, 15.0), "subword": (0.1, 10.0)}  # weight and sharpness
+CACHES = {
+    "word": (0.1, 10.0),
+    "character": (0.2, 15.0),
+    "subword": (0.1, 10.0),
+}  # weight and sharpness
 SIZES = {"word": 50_000, "character": None, "subword": 4000}
-LENGTHS = {"word": 100, "character": 500, "subword": 150}  # of what is generated, where nothing is said
+LENGTHS = {
+    "word": 100,
+    "character": 500,
+    "subword": 150,
+}  # of what is generated, where nothing is said
 GROUPS = 4000  # neighbouring lines are counted together where a text has more
 COUNTED_TOKENS = 20_000_000  # the baseline sees no more of the training text
 HIDDEN_TOKENS = 1_000_000  # nor does the hidden Markov model
@@ -63,13 +71,28 @@ class Language(LanguageOptions, ManyModels):
     solved_models = COUNTED
     of_one_network = ("counted",)
     measured_by_answers = False
-    training: ClassVar[dict[str, Any]] = {"batch_size": 32, "learning_rate": 0.003, "schedule": "cosine", "epochs": 10.0, "clip_norm": 1.0}
-    sample_training: ClassVar[dict[str, Any]] = {"cell": "gru", "hidden_size": 384, "dropout": 0.1, "epochs": 6.0}
+    training: ClassVar[dict[str, Any]] = {
+        "batch_size": 32,
+        "learning_rate": 0.003,
+        "schedule": "cosine",
+        "epochs": 10.0,
+        "clip_norm": 1.0,
+    }
+    sample_training: ClassVar[dict[str, Any]] = {
+        "cell": "gru",
+        "hidden_size": 384,
+        "dropout": 0.1,
+        "epochs": 6.0,
+    }
 
     units: Units = field(init=False, default=None)
-    counted: dict[str, list[Any]] | None = field(init=False, default=None, repr=False)  # what a baseline as model has, and how large
+    counted: dict[str, list[Any]] | None = field(
+        init=False, default=None, repr=False
+    )  # what a baseline as model has, and how large
     learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
-    encoded_texts: WeakKeyDictionary = field(init=False, default_factory=WeakKeyDictionary, repr=False)
+    encoded_texts: WeakKeyDictionary = field(
+        init=False, default_factory=WeakKeyDictionary, repr=False
+    )
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
     # files to lines to numbers
@@ -110,11 +133,19 @@ class Language(LanguageOptions, ManyModels):
         if self.tokenized is None:
             self.tokenized = self.unit == "word" and is_tokenized(records)
             if self.tokenized:
-                self.notices.append("the text is tokenised already: words are what stands between spaces (else: --no-tokenized)")
+                self.notices.append(
+                    "the text is tokenised already: words are what stands between spaces (else: --no-tokenized)"
+                )
         size = self.vocabulary_size or SIZES[self.unit]
         texts = TEXTS[self.unit](records)
-        self.units = fit_units(self.unit, texts, size=size, minimum_count=self.minimum_count, lowercase=self.lowercase,
-                               tokenized=self.tokenized)
+        self.units = fit_units(
+            self.unit,
+            texts,
+            size=size,
+            minimum_count=self.minimum_count,
+            lowercase=self.lowercase,
+            tokenized=self.tokenized,
+        )
         if self.solved:
             self.learned = self.solve(self.encoded(records).numbers)
             self.counted = shapes_of(self.learned)
@@ -122,8 +153,12 @@ class Language(LanguageOptions, ManyModels):
     def solve(self, numbers: np.ndarray) -> dict[str, Tensor]:
         """What a baseline as model learns."""
         if self.model == "hmm":
-            text = torch.from_numpy(np.append(self.line_end, numbers[:HIDDEN_TOKENS]).astype(np.int64))
-            return HiddenMarkov.fit(text, states=self.states, size=len(self.units), iterations=self.iterations)._asdict()
+            text = torch.from_numpy(
+                np.append(self.line_end, numbers[:HIDDEN_TOKENS]).astype(np.int64)
+            )
+            return HiddenMarkov.fit(
+                text, states=self.states, size=len(self.units), iterations=self.iterations
+            )._asdict()
         return as_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
 
     @property
@@ -142,8 +177,14 @@ class Language(LanguageOptions, ManyModels):
 
     def count(self, numbers: np.ndarray, order: int) -> NGram:
         boundary = None if self.unit == "character" else EOS
-        return NGram.fit(numbers[:COUNTED_TOKENS], order=order, size=len(self.units), first=self.line_end, boundary=boundary,
-                         impossible=(PAD, BOS))
+        return NGram.fit(
+            numbers[:COUNTED_TOKENS],
+            order=order,
+            size=len(self.units),
+            first=self.line_end,
+            boundary=boundary,
+            impossible=(PAD, BOS),
+        )
 
     def state(self) -> dict[str, Any]:
         return {"units": self.units.to_dict(), "counted": self.counted}
@@ -166,12 +207,32 @@ class Language(LanguageOptions, ManyModels):
         numbers = torch.tensor([self.line_end, *self.numbers(record)], dtype=torch.int64)
         return Example(numbers[:-1], numbers[1:])
 
-    def batches(self, records: Sequence[Line], *, batch_size: int | None, batch_tokens: int | None, seed: int) -> Streams:
-        rows = min(size for size in (batch_size, batch_tokens and max(1, batch_tokens // self.chunk)) if size)
-        streams = Streams(self.encoded(records).numbers, first=self.line_end, rows=rows, chunk=self.chunk, seed=seed, rotate=self.rotate,
-                          vary=self.vary_chunk)
+    def batches(
+        self,
+        records: Sequence[Line],
+        *,
+        batch_size: int | None,
+        batch_tokens: int | None,
+        seed: int,
+    ) -> Streams:
+        rows = min(
+            size
+            for size in (batch_size, batch_tokens and max(1, batch_tokens // self.chunk))
+            if size
+        )
+        streams = Streams(
+            self.encoded(records).numbers,
+            first=self.line_end,
+            rows=rows,
+            chunk=self.chunk,
+            seed=seed,
+            rotate=self.rotate,
+            vary=self.vary_chunk,
+        )
         if streams.rows < rows:
-            self.notices.append(f"a short text: {streams.rows} streams of --chunk {self.chunk} instead of --batch-size {rows}")
+            self.notices.append(
+                f"a short text: {streams.rows} streams of --chunk {self.chunk} instead of --batch-size {rows}"
+            )
         return streams
 
     # the network
@@ -182,13 +243,28 @@ class Language(LanguageOptions, ManyModels):
             if self.model == "hmm":
                 return HiddenMarkovLanguageModel(tensors)
             return CountedLanguageModel(tensors, size=len(self.units), impossible=(PAD, BOS))
-        rates = [self.dropout if rate is None else rate for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)]
+        rates = [
+            self.dropout if rate is None else rate
+            for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)
+        ]
         sizes = [self.hidden_size] * (self.layers - 1) + [self.last_size or self.hidden_size]
-        return LanguageModel(Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout), CELLS[self.cell], sizes,
-                             layers=self.layers, residual=self.residual, pre_norm=self.pre_norm, tied=self.tied,
-                             rates=Rates(*rates, self.locked), activation=self.activation_pull, temporal=self.temporal_pull,
-                             recurrent_dropout=self.recurrent_dropout, weight_drop=self.weight_drop, zoneout=self.zoneout,
-                             state_reset=self.state_reset, output_precision=self.output_precision)
+        return LanguageModel(
+            Embedding(len(self.units), self.embedding_size, word_dropout=self.word_dropout),
+            CELLS[self.cell],
+            sizes,
+            layers=self.layers,
+            residual=self.residual,
+            pre_norm=self.pre_norm,
+            tied=self.tied,
+            rates=Rates(*rates, self.locked),
+            activation=self.activation_pull,
+            temporal=self.temporal_pull,
+            recurrent_dropout=self.recurrent_dropout,
+            weight_drop=self.weight_drop,
+            zoneout=self.zoneout,
+            state_reset=self.state_reset,
+            output_precision=self.output_precision,
+        )
 
     def initialise(self, network: nn.Module) -> None:
         if self.initial_range is not None and not self.solved:
@@ -210,7 +286,9 @@ class Language(LanguageOptions, ManyModels):
         """The network with its cache, if it is to have one."""
         return with_cache(network, **self.caching) if self.cache else network
 
-    def counts_of(self, network: nn.Module, records: Sequence[Line], *, quick: bool = False) -> dict[str, list[Counts]]:
+    def counts_of(
+        self, network: nn.Module, records: Sequence[Line], *, quick: bool = False
+    ) -> dict[str, list[Counts]]:
         """What the metrics count of each line, or of each group of neighbouring ones, of one text read from its beginning.
 
         `quick` reads it in up to 64 parts at once, each after a hundred tokens before it, and without a cache."""
@@ -222,22 +300,41 @@ class Language(LanguageOptions, ManyModels):
             rows, context = 1 if self.cache else min(64, len(numbers) // 200_000), 1000
         groups = -(-len(tokens) // GROUPS)
         ends = np.append(np.cumsum(tokens)[groups - 1 : -1 : groups], len(numbers))
-        sums = sums_by_group(losses_of(network, numbers, first=self.line_end, rows=max(1, rows), context=context), ends)
+        sums = sums_by_group(
+            losses_of(network, numbers, first=self.line_end, rows=max(1, rows), context=context),
+            ends,
+        )
         sizes = np.diff(ends, prepend=0)
         letters = np.add.reduceat(characters, np.arange(0, len(characters), groups))
-        return {"perplexity": [METRICS["perplexity"].count(-loss, size) for loss, size in zip(sums.tolist(), sizes.tolist(), strict=True)],
-                "bits_per_character": [METRICS["bits_per_character"].count(-loss, size)
-                                       for loss, size in zip(sums.tolist(), letters.tolist(), strict=True)]}
+        return {
+            "perplexity": [
+                METRICS["perplexity"].count(-loss, size)
+                for loss, size in zip(sums.tolist(), sizes.tolist(), strict=True)
+            ],
+            "bits_per_character": [
+                METRICS["bits_per_character"].count(-loss, size)
+                for loss, size in zip(sums.tolist(), letters.tolist(), strict=True)
+            ],
+        }
 
-    def measure(self, network: nn.Module, records: Sequence[Line], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+    def measure(
+        self, network: nn.Module, records: Sequence[Line], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
         numbers = self.encoded(records).numbers
         unknown = int((numbers == UNK).sum())
         if unknown:
-            self.notices.append(f"{unknown:,} of {len(numbers):,} tokens are <unk>: what spelling them would cost is in no score")
+            self.notices.append(
+                f"{unknown:,} of {len(numbers):,} tokens are <unk>: what spelling them would cost is in no score"
+            )
         if self.cache and self.remembering(network) is network:
-            self.notices.append(f"--cache: --model {self.model} has no states to compare; scored without")
+            self.notices.append(
+                f"--cache: --model {self.model} has no states to compare; scored without"
+            )
         elif self.cache:
-            self.notices.append("with a cache: " + ", ".join(f"{name} {value:,}" for name, value in self.caching.items()))
+            self.notices.append(
+                "with a cache: "
+                + ", ".join(f"{name} {value:,}" for name, value in self.caching.items())
+            )
         return self.counts_of(network, records)
 
     def quick_score(self, network: nn.Module, records: Sequence[Line], metric: str) -> float:
@@ -246,7 +343,12 @@ class Language(LanguageOptions, ManyModels):
     @torch.inference_mode()
     def log_probabilities(self, network: nn.Module, records: Sequence[Line]) -> list[float]:
         """log P of each line by itself, its end counted in."""
-        examples = [self.encode(Line(text)) for text in (records if isinstance(records, Corpus) else Corpus.of(records)).whole_lines()]
+        examples = [
+            self.encode(Line(text))
+            for text in (
+                records if isinstance(records, Corpus) else Corpus.of(records)
+            ).whole_lines()
+        ]
         scores = [0.0] * len(examples)
         network = self.remembering(network)
         device = next(network.parameters(), torch.zeros(())).device
@@ -270,8 +372,15 @@ class Language(LanguageOptions, ManyModels):
             state = network.start(len(rows))
             if tokens.shape[1] > 1:
                 _, state = network.read(tokens[:, :-1], state)
-            found = greedy(network.step, state, rows=len(rows), bos=tokens[:, -1], eos=self.line_end, maximum_length=self.maximum_length,
-                           forbidden=self.never)
+            found = greedy(
+                network.step,
+                state,
+                rows=len(rows),
+                bos=tokens[:, -1],
+                eos=self.line_end,
+                maximum_length=self.maximum_length,
+                forbidden=self.never,
+            )
             for row, hypothesis in zip(rows, found, strict=True):
                 text = self.continued(records[row].text, hypothesis.tokens)
                 answers[row] = Prediction(text, {"log_probability": hypothesis.log_probability})
@@ -294,7 +403,12 @@ class Language(LanguageOptions, ManyModels):
         return Prediction("\t".join(word for word, _ in found), {"suggestions": listed})
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
-        return generate(self, network, request, length=LENGTHS[self.unit] if request.length is None else request.length)
+        return generate(
+            self,
+            network,
+            request,
+            length=LENGTHS[self.unit] if request.length is None else request.length,
+        )
 
     def with_target(self, record: Line, text: str) -> Line:
         return Line(text)
@@ -304,20 +418,27 @@ class Language(LanguageOptions, ManyModels):
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
         cache = "" if self.solved else " --cache 1000"
-        return [f"ostinato generate {run} --length {2 * LENGTHS[self.unit]} --temperature 0.8",
-                f'echo "It was the" | ostinato predict {run} --suggest 5', f"ostinato evaluate {run} {file or 'FILE'}{cache}"]
+        return [
+            f"ostinato generate {run} --length {2 * LENGTHS[self.unit]} --temperature 0.8",
+            f'echo "It was the" | ostinato predict {run} --suggest 5',
+            f"ostinato evaluate {run} {file or 'FILE'}{cache}",
+        ]
 
     def show(self, record: Line, prediction: Prediction) -> dict[str, str]:
         return {"prompt": record.text, "goes on": prediction.text}
 
-    def examples(self, network: nn.Module, records: Sequence[Line], predictions: Sequence[Prediction]) -> list[dict[str, str]]:
+    def examples(
+        self, network: nn.Module, records: Sequence[Line], predictions: Sequence[Prediction]
+    ) -> list[dict[str, str]]:
         """A sample of what it makes up."""
         pieces = self.generate(network, Request(temperature=0.8, seed=1))
         return [{"generated": "".join(piece.text for piece in pieces).strip("\n")}]
 
     def baseline(self, records: Sequence[Line]) -> Baseline:
         numbers = self.encoded(records).numbers
-        return NGramBaseline(self.count(numbers, self.order), self.count(numbers, 1), self.counts_of)
+        return NGramBaseline(
+            self.count(numbers, self.order), self.count(numbers, 1), self.counts_of
+        )
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return NGramBaseline.restore(state, self.counts_of)

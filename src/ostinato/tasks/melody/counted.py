@@ -37,7 +37,10 @@ class CountedMelody(nn.Module):
 
     def read(self, inputs: Tensor, lengths: Tensor, state: State) -> State:
         kept = state.shape[1]
-        rows = [torch.cat([row, events[:length]]) for row, events, length in zip(state, events_before(inputs).cpu(), lengths, strict=True)]
+        rows = [
+            torch.cat([row, events[:length]])
+            for row, events, length in zip(state, events_before(inputs).cpu(), lengths, strict=True)
+        ]
         return torch.stack([row[len(row) - kept :] for row in rows])
 
     def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
@@ -71,7 +74,10 @@ class CountedChords(nn.Module):
         return np.stack(found)
 
     def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
-        before, state = chords_before(batch.inputs), self.start(len(batch)) if state is None else state
+        before, state = (
+            chords_before(batch.inputs),
+            self.start(len(batch)) if state is None else state,
+        )
         p, on = torch.from_numpy(self.spreads(before, state)), batch.targets.cpu() > 0
         losses = -torch.where(on, p, 1 - p).log().sum(-1) * real_targets(batch.targets).cpu()
         return losses.float().to(batch.inputs.device), before[:, -1]
@@ -88,7 +94,11 @@ class CountedChords(nn.Module):
 
 def counted_tensors(model: NGram | NoteMarkov) -> dict[str, Tensor]:
     """What a model has counted, by the names of the buffers that hold it."""
-    return as_tensors(model) if isinstance(model, NGram) else {"on": torch.from_numpy(model.on), "seen": torch.from_numpy(model.seen)}
+    return (
+        as_tensors(model)
+        if isinstance(model, NGram)
+        else {"on": torch.from_numpy(model.on), "seen": torch.from_numpy(model.seen)}
+    )
 
 
 def counted_network(tensors: Mapping[str, Tensor], *, chords: bool) -> nn.Module:

@@ -45,8 +45,13 @@ def places(task: Melody, metre: str, steps: np.ndarray) -> Tensor:
     rows = torch.zeros(len(steps), (longest + known + PHRASE) * bool(known))
     bar = steps_in_bar(metre, task.steps_per_quarter)
     if bar in task.bar_lengths:
-        which, phrase = np.full(len(steps), longest + task.bar_lengths.index(bar)), longest + known + steps // bar % PHRASE
-        rows.scatter_(1, torch.from_numpy(np.stack([steps % bar, which, phrase], 1).astype(np.int64)), 1.0)
+        which, phrase = (
+            np.full(len(steps), longest + task.bar_lengths.index(bar)),
+            longest + known + steps // bar % PHRASE,
+        )
+        rows.scatter_(
+            1, torch.from_numpy(np.stack([steps % bar, which, phrase], 1).astype(np.int64)), 1.0
+        )
     return rows
 
 

@@ -31,22 +31,45 @@ def generate(task: Melody, network: nn.Module, request: Request) -> Iterator[Pie
     metre = prompt.metre or task.metres.get(label, task.metres[""])
     shift = -to_c(prompt) if task.normalise_key and prompt.notes else 0
     length = DEFAULT_BARS * bar(task, metre) if request.length is None else request.length
-    draws = Draws([seed_of(request.seed, row) for row in range(request.samples)], temperature=request.temperature,
-                  top_k=request.top_k, top_p=request.top_p)
+    draws = Draws(
+        [seed_of(request.seed, row) for row in range(request.samples)],
+        temperature=request.temperature,
+        top_k=request.top_k,
+        top_p=request.top_p,
+    )
     key = sharps_of(prompt) if prompt.notes else 0
     about = [Tune((), 0, label, f"Sample {row + 1}", key, metre) for row in range(request.samples)]
-    writers = [AbcWriter(steps_per_quarter=task.steps_per_quarter, metre=metre, sharps=key) for _ in about]
-    starts = [prompt if prompt.steps else opening(task, label, request, row, length) for row in range(request.samples)]
+    writers = [
+        AbcWriter(steps_per_quarter=task.steps_per_quarter, metre=metre, sharps=key) for _ in about
+    ]
+    starts = [
+        prompt if prompt.steps else opening(task, label, request, row, length)
+        for row in range(request.samples)
+    ]
     for row, tune in enumerate(about):
-        yield Piece(row, header(tune, task.steps_per_quarter, row + 1, tempo=task.tempo) + begun(writers[row], starts[row]))
+        yield Piece(
+            row,
+            header(tune, task.steps_per_quarter, row + 1, tempo=task.tempo)
+            + begun(writers[row], starts[row]),
+        )
     given = [given_to(task, start, label, metre) for start in starts]
     lengths = [length - (0 if prompt.steps else start.steps) for start in starts]
     sounding = [still_sounding(task.prepared(start)) for start in starts]
-    for made in improvise(network, *zip(*given, strict=True), draws, lengths=lengths, writers=writers, sounding=sounding, shift=shift):
+    for made in improvise(
+        network,
+        *zip(*given, strict=True),
+        draws,
+        lengths=lengths,
+        writers=writers,
+        sounding=sounding,
+        shift=shift,
+    ):
         result = None
         if made.played is not None:
             start = starts[made.row]
-            result = about[made.row]._replace(notes=joined(start, made.played, shift), steps=start.steps + len(made.played))
+            result = about[made.row]._replace(
+                notes=joined(start, made.played, shift), steps=start.steps + len(made.played)
+            )
             result = result if prompt.notes else result._replace(sharps=None)
         yield Piece(made.row, made.text, result)
 
@@ -54,13 +77,19 @@ def generate(task: Melody, network: nn.Module, request: Request) -> Iterator[Pie
 def check(task: Melody, request: Request) -> None:
     """Raises InputError for what tunes do not have."""
     if request.beam:
-        raise InputError("--beam is not for tunes, whose likeliest is hardly ever a good one; use --temperature 0.8, or 0")
+        raise InputError(
+            "--beam is not for tunes, whose likeliest is hardly ever a good one; use --temperature 0.8, or 0"
+        )
     if request.stop is not None:
         raise InputError("--stop is not for tunes; use --length, in steps")
     if request.condition is not None and not task.labels:
-        raise InputError(f"--condition {request.condition}: this model has learned no kinds of tunes; train with --condition genre")
+        raise InputError(
+            f"--condition {request.condition}: this model has learned no kinds of tunes; train with --condition genre"
+        )
     if request.condition is not None and request.condition not in task.labels:
-        raise InputError(f"--condition {request.condition}: no such kind{nearest(request.condition, task.labels)}")
+        raise InputError(
+            f"--condition {request.condition}: no such kind{nearest(request.condition, task.labels)}"
+        )
 
 
 def prompted(task: Melody, request: Request) -> Tune:
@@ -68,7 +97,9 @@ def prompted(task: Melody, request: Request) -> Tune:
     text = request.prompt
     if text is None or not text.strip():
         return Tune((), 0)
-    if "\n" not in text and (Path(text).is_file() or text.lower().removesuffix(".gz").endswith(ENDINGS)):
+    if "\n" not in text and (
+        Path(text).is_file() or text.lower().removesuffix(".gz").endswith(ENDINGS)
+    ):
         found = task.read([text])[0]
     else:
         found = prompt_tune(text, task.reading())
@@ -104,23 +135,51 @@ def predict(task: Melody, network: nn.Module, records: Sequence[Tune]) -> list[P
     answers = []
     for record in records:
         shift = -to_c(record) if task.normalise_key and record.notes else 0
-        writer = AbcWriter(steps_per_quarter=task.steps_per_quarter, metre=record.metre or task.metres[""], sharps=sharps_of(record),
-                           at=record.steps)  # fmt: skip
+        writer = AbcWriter(
+            steps_per_quarter=task.steps_per_quarter,
+            metre=record.metre or task.metres[""],
+            sharps=sharps_of(record),
+            at=record.steps,
+        )
         draws = Draws([1], temperature=task.boldness)
         given, following = given_to(task, record, record.label, record.metre)
-        made = list(improvise(network, [given], [following], draws, lengths=[task.bars * writer.bar], writers=[writer],
-                              sounding=[still_sounding(task.prepared(record))], shift=shift))  # fmt: skip
+        made = list(
+            improvise(
+                network,
+                [given],
+                [following],
+                draws,
+                lengths=[task.bars * writer.bar],
+                writers=[writer],
+                sounding=[still_sounding(task.prepared(record))],
+                shift=shift,
+            )
+        )
         notes = joined(record, made[-1].played, shift)[len(record.notes) :]
         text = " ".join("".join(each.text for each in made).split())
-        answers.append(Prediction(text, {"notes": [list(note) for note in notes], "steps": len(made[-1].played)}))
+        answers.append(
+            Prediction(
+                text, {"notes": [list(note) for note in notes], "steps": len(made[-1].played)}
+            )
+        )
     return answers
 
 
 def joined(given: Tune, played: np.ndarray, shift: int) -> tuple[Note, ...]:
     """The notes of what was given, and behind them those that were made."""
-    made = [Note(note.start + given.steps, note.length, within(note.pitch + shift)) for note in notes_of(played)]
-    held = 0 if played.ndim == 2 else next((step for step, event in enumerate(played) if event != HOLD), len(played))
-    before = [note._replace(length=note.length + held * (note.start + note.length == given.steps)) for note in given.notes]
+    made = [
+        Note(note.start + given.steps, note.length, within(note.pitch + shift))
+        for note in notes_of(played)
+    ]
+    held = (
+        0
+        if played.ndim == 2
+        else next((step for step, event in enumerate(played) if event != HOLD), len(played))
+    )
+    before = [
+        note._replace(length=note.length + held * (note.start + note.length == given.steps))
+        for note in given.notes
+    ]
     return (*before, *made)
 
 

@@ -14,7 +14,9 @@ from ostinato.data.batch import pad
 from ostinato.data.tunes import END, HOLD, PITCHES, REST, Note, notes_of_chords, notes_of_events
 from ostinato.decoding.draws import Draws
 
-Features = Callable[[np.ndarray], Tensor]  # what was played, events [T] or chords [T, P] -> features [T, D]
+Features = Callable[
+    [np.ndarray], Tensor
+]  # what was played, events [T] or chords [T, P] -> features [T, D]
 
 
 class Made(NamedTuple):
@@ -26,8 +28,17 @@ class Made(NamedTuple):
 
 
 @torch.inference_mode()
-def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Features], draws: Draws, *, lengths: Sequence[int],
-              writers: Sequence[AbcWriter], sounding: Sequence[frozenset[int]], shift: int = 0) -> Iterator[Made]:
+def improvise(
+    network: nn.Module,
+    given: Sequence[Tensor],
+    features: Sequence[Features],
+    draws: Draws,
+    *,
+    lengths: Sequence[int],
+    writers: Sequence[AbcWriter],
+    sounding: Sequence[frozenset[int]],
+    shift: int = 0,
+) -> Iterator[Made]:
     """Goes on from features [T, D] given of each row, so many steps each or to the end that the model finds.
 
     features   of each row: takes what was drawn to what is read at the next step
@@ -52,15 +63,23 @@ def improvise(network: nn.Module, given: Sequence[Tensor], features: Sequence[Fe
             text = ""
             if not ended:
                 now, struck = heard(drawn[row], before[row])
-                text = writers[row].add({pitch + shift for pitch in now}, {pitch + shift for pitch in struck})
+                text = writers[row].add(
+                    {pitch + shift for pitch in now}, {pitch + shift for pitch in struck}
+                )
                 before[row] = now
                 played[row].append(drawn[row])
             if ended or len(played[row]) == lengths[row]:
                 going.remove(row)
-                yield Made(row, text + (writers[row].finish() if played[row] else ""), np.array(played[row]))
+                yield Made(
+                    row,
+                    text + (writers[row].finish() if played[row] else ""),
+                    np.array(played[row]),
+                )
             elif text:
                 yield Made(row, text)
-        inputs = torch.cat([each(drawn[row : row + 1]) for row, each in enumerate(features)]).to(device)
+        inputs = torch.cat([each(drawn[row : row + 1]) for row, each in enumerate(features)]).to(
+            device
+        )
 
 
 def heard(drawn: np.ndarray, before: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
@@ -75,4 +94,8 @@ def heard(drawn: np.ndarray, before: frozenset[int]) -> tuple[frozenset[int], fr
 
 def notes_of(played: np.ndarray) -> tuple[Note, ...]:
     """Events [T] or chords [T, P] -> notes."""
-    return notes_of_chords(played) if played.ndim == 2 else notes_of_events(np.where(played == END, REST, played).tolist())
+    return (
+        notes_of_chords(played)
+        if played.ndim == 2
+        else notes_of_events(np.where(played == END, REST, played).tolist())
+    )

@@ -14,7 +14,10 @@ from ostinato.tasks.task import Baseline, Counts
 
 NAME = "NAME"  # the tag of --binary
 SPAN_METRICS = ("f1", "precision", "recall")
-KINDS: dict[str, type[HiddenMarkov] | type[MostFrequentTag]] = {"hmm": HiddenMarkov, "most-frequent": MostFrequentTag}
+KINDS: dict[str, type[HiddenMarkov] | type[MostFrequentTag]] = {
+    "hmm": HiddenMarkov,
+    "most-frequent": MostFrequentTag,
+}
 SHOWN = {"hmm": "hidden Markov model", "most-frequent": "most frequent tag"}
 JUDGED = 10  # each tenth sentence judges which baseline is the better one
 
@@ -22,7 +25,12 @@ JUDGED = 10  # each tenth sentence judges which baseline is the better one
 class TagBaseline(Baseline):
     """A hidden Markov model or each word's most frequent tag, whichever does better on a tenth of the training data held back."""
 
-    def __init__(self, kind: str, tagger: HiddenMarkov | MostFrequentTag, spans_of: Callable[[Sequence[str]], Sequence[Span]] | None):
+    def __init__(
+        self,
+        kind: str,
+        tagger: HiddenMarkov | MostFrequentTag,
+        spans_of: Callable[[Sequence[str]], Sequence[Span]] | None,
+    ):
         self.kind, self.tagger, self.spans_of = kind, tagger, spans_of
         self.name = SHOWN[kind]
 
@@ -34,19 +42,31 @@ class TagBaseline(Baseline):
             judges = records[::JUDGED]
             rest = [record for place, record in enumerate(records) if place % JUDGED]
             metric = "accuracy" if reader is None else "f1"
-            tried = {each: cls(each, KINDS[each].fit((record.words, record.tags) for record in rest), reader) for each in KINDS}
-            kind = max(tried, key=lambda each: corpus_score(METRICS[metric], tried[each].measure(judges)[metric]))
+            tried = {
+                each: cls(
+                    each, KINDS[each].fit((record.words, record.tags) for record in rest), reader
+                )
+                for each in KINDS
+            }
+            kind = max(
+                tried,
+                key=lambda each: corpus_score(METRICS[metric], tried[each].measure(judges)[metric]),
+            )
         return cls(kind, KINDS[kind].fit((record.words, record.tags) for record in records), reader)
 
     def measure(self, records: Sequence[Sentence]) -> dict[str, list[Counts]]:
-        return count_tags(self.tagger.tag([record.words for record in records]), records, self.spans_of)
+        return count_tags(
+            self.tagger.tag([record.words for record in records]), records, self.spans_of
+        )
 
     def state(self) -> dict[str, Any]:
         return {"kind": self.kind, "tagger": self.tagger.to_dict()}
 
     @classmethod
     def restore(cls, state: dict[str, Any], scheme: str | None) -> TagBaseline:
-        return cls(state["kind"], KINDS[state["kind"]].from_dict(state["tagger"]), reader_of(scheme))
+        return cls(
+            state["kind"], KINDS[state["kind"]].from_dict(state["tagger"]), reader_of(scheme)
+        )
 
 
 def reader_of(scheme: str | None) -> Callable[[Sequence[str]], Sequence[Span]] | None:
@@ -59,12 +79,21 @@ def single_names(tags: Sequence[str]) -> list[Span]:
     return [Span(tag, place, place + 1) for place, tag in enumerate(tags) if tag != OUTSIDE]
 
 
-def count_tags(taggings: Sequence[Sequence[str]], records: Sequence[Sentence],
-               spans_of: Callable[[Sequence[str]], Sequence[Span]] | None) -> dict[str, list[Counts]]:
+def count_tags(
+    taggings: Sequence[Sequence[str]],
+    records: Sequence[Sentence],
+    spans_of: Callable[[Sequence[str]], Sequence[Span]] | None,
+) -> dict[str, list[Counts]]:
     """What the metrics count of each sentence: of its spans, if there are any, and of its tags."""
     counts: dict[str, list[Counts]] = {}
     if spans_of is not None:
-        found = [METRICS["precision"].count(spans_of(tags), spans_of(record.tags)) for tags, record in zip(taggings, records, strict=True)]
+        found = [
+            METRICS["precision"].count(spans_of(tags), spans_of(record.tags))
+            for tags, record in zip(taggings, records, strict=True)
+        ]
         counts = {metric: list(found) for metric in SPAN_METRICS}
-    right = [METRICS["accuracy"].count(list(tags), list(record.tags)) for tags, record in zip(taggings, records, strict=True)]
+    right = [
+        METRICS["accuracy"].count(list(tags), list(record.tags))
+        for tags, record in zip(taggings, records, strict=True)
+    ]
     return {**counts, "accuracy": right}

@@ -29,11 +29,22 @@ class CountedTagger(nn.Module):
     def search(self, records: Sequence[Sentence], *, probabilities: bool) -> list[list[Path]]:
         """The best tagging of each record: its score is log P(words, tags), 0 where there are no probabilities."""
         known = isinstance(self.tagger, HiddenMarkov) and probabilities
-        return [[Path(self.tags.encode(tags), log_likelihood(self.tagger, record.words, tags) if known else 0.0)]
-                for record, tags in zip(records, self.tagger.tag([record.words for record in records]), strict=True)]
+        return [
+            [
+                Path(
+                    self.tags.encode(tags),
+                    log_likelihood(self.tagger, record.words, tags) if known else 0.0,
+                )
+            ]
+            for record, tags in zip(
+                records, self.tagger.tag([record.words for record in records]), strict=True
+            )
+        ]
 
     def log_probability(self, words: Sequence[str], tags: Sequence[str]) -> float:
         """log P(words, tags), up to a constant for each unknown word."""
         if not isinstance(self.tagger, HiddenMarkov):
-            raise InputError("a model of most frequent tags knows no probabilities; train with --model hmm or a recurrent one")
+            raise InputError(
+                "a model of most frequent tags knows no probabilities; train with --model hmm or a recurrent one"
+            )
         return log_likelihood(self.tagger, words, tags)

@@ -36,19 +36,45 @@ from ostinato.tasks.translation.word_for_word import WordForWord, count_texts
 class Translation(Searching, TranslationOptions, Task):
     name = "translation"
     reads = "two line-aligned text files (source target), or one TSV, CSV or JSONL with columns source and target"
-    example = "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
+    example = (
+        "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
+    )
     metrics = ("bleu", "chrf", "perplexity")
     sample = "translation"
     answer = "translation for each sentence"
-    training = {"epochs": 12.0, "least_steps": 800, "least_batches": 20, "batch_tokens": 1200, "optimizer": "adam",
-                "learning_rate": 0.002, "beta2": 0.98, "schedule": "cosine", "warmup": 200, "clip_norm": 1.0}  # fmt: skip
-    sample_training = {"hidden_size": 256, "vocabulary_size": 2000, "dropout": 0.2, "batch_tokens": 500, "epochs": 10.0}
+    training = {
+        "epochs": 12.0,
+        "least_steps": 800,
+        "least_batches": 20,
+        "batch_tokens": 1200,
+        "optimizer": "adam",
+        "learning_rate": 0.002,
+        "beta2": 0.98,
+        "schedule": "cosine",
+        "warmup": 200,
+        "clip_norm": 1.0,
+    }
+    sample_training = {
+        "hidden_size": 256,
+        "vocabulary_size": 2000,
+        "dropout": 0.2,
+        "batch_tokens": 500,
+        "epochs": 10.0,
+    }
 
     # decoding, beside the search's own options
-    maximum_length: int | None = option(None, "most tokens of a translation (default: 10 + twice the source's)", minimum=1,
-                                        when_predicting=True)
-    align: bool = option(False, "with --json, which source token each target token looked at", when_predicting=True)
-    copy_unknown: bool = option(False, "instead of <unk>, the source word that was looked at", when_predicting=True)
+    maximum_length: int | None = option(
+        None,
+        "most tokens of a translation (default: 10 + twice the source's)",
+        minimum=1,
+        when_predicting=True,
+    )
+    align: bool = option(
+        False, "with --json, which source token each target token looked at", when_predicting=True
+    )
+    copy_unknown: bool = option(
+        False, "instead of <unk>, the source word that was looked at", when_predicting=True
+    )
 
     source: Units = field(init=False, default=None)
     target: Units = field(init=False, default=None)
@@ -64,14 +90,25 @@ class Translation(Searching, TranslationOptions, Task):
     # files to records to examples
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
-        return read_pairs(files, source_column=self.source_column, target_column=self.target_column, keep_blank=not training,
-                          long_lines=self.long_lines, notices=self.notices)
+        return read_pairs(
+            files,
+            source_column=self.source_column,
+            target_column=self.target_column,
+            keep_blank=not training,
+            long_lines=self.long_lines,
+            notices=self.notices,
+        )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
             if is_table(path):
-                rows = read_table(path, ("source",), optional=("target",), keep_blank=True,
-                                  names={"source": self.source_column, "target": self.target_column})
+                rows = read_table(
+                    path,
+                    ("source",),
+                    optional=("target",),
+                    keep_blank=True,
+                    names={"source": self.source_column, "target": self.target_column},
+                )
                 yield from self.inputs((one_line(row.text("source")) for row in rows), path)
             else:
                 yield from self.inputs(iterate_lines(path), path)
@@ -82,19 +119,31 @@ class Translation(Searching, TranslationOptions, Task):
         for number, text in enumerate(texts, start=1):
             if len(text) > MAXIMUM_LINE:
                 if self.long_lines == "refuse":
-                    raise InputError(f"{shown(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it")
+                    raise InputError(
+                        f"{shown(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it"
+                    )
                 long += 1
             yield Pair(shortened(text, MAXIMUM_LINE), "")
         if long:
-            self.notices.append(f"{shown(path)}: {long:,} {plural('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that")
+            self.notices.append(
+                f"{shown(path)}: {long:,} {plural('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that"
+            )
 
     def learnable(self, records: Sequence[Pair]) -> Sequence[Pair]:
-        kept = [pair for pair in records if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)]
+        kept = [
+            pair
+            for pair in records
+            if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)
+        ]
         if not kept:
-            raise InputError(f"no training pair has --maximum-tokens {self.maximum_tokens} or less on both sides")
+            raise InputError(
+                f"no training pair has --maximum-tokens {self.maximum_tokens} or less on both sides"
+            )
         if len(kept) < len(records):
             left_out = len(records) - len(kept)
-            self.notices.append(f"{left_out:,} {plural('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training")
+            self.notices.append(
+                f"{left_out:,} {plural('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training"
+            )
         return kept
 
     def fits(self, units: Units, text: str) -> bool:
@@ -104,7 +153,11 @@ class Translation(Searching, TranslationOptions, Task):
     def as_record(self, value: Any) -> Pair:
         if isinstance(value, str):
             return Pair(value, "")
-        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(side, str) for side in value):
+        if (
+            isinstance(value, (tuple, list))
+            and len(value) == 2
+            and all(isinstance(side, str) for side in value)
+        ):
             return Pair(*value)
         raise InputError(f"expected a text, or a pair of texts (source, target); got {value!r:.80}")
 
@@ -113,13 +166,23 @@ class Translation(Searching, TranslationOptions, Task):
 
     def fit(self, records: Sequence[Pair]) -> None:
         sources, targets = [pair.source for pair in records], [pair.target for pair in records]
-        settings = {"minimum_count": self.minimum_count, "lowercase": self.lowercase, "tokenized": self.tokenized}
+        settings = {
+            "minimum_count": self.minimum_count,
+            "lowercase": self.lowercase,
+            "tokenized": self.tokenized,
+        }
         size = self.vocabulary_size
         if self.joint_vocabulary:
-            self.source = self.target = fit_units(self.unit, sources + targets, size=size, **settings)
+            self.source = self.target = fit_units(
+                self.unit, sources + targets, size=size, **settings
+            )
         else:
-            self.source = fit_units(self.unit, sources, size=self.source_vocabulary_size or size, **settings)
-            self.target = fit_units(self.unit, targets, size=self.target_vocabulary_size or size, **settings)
+            self.source = fit_units(
+                self.unit, sources, size=self.source_vocabulary_size or size, **settings
+            )
+            self.target = fit_units(
+                self.unit, targets, size=self.target_vocabulary_size or size, **settings
+            )
         if self.embeddings is not None:
             self.take_pretrained("--embeddings", self.embeddings, self.source)
         if self.target_embeddings is not None:
@@ -130,9 +193,13 @@ class Translation(Searching, TranslationOptions, Task):
         found = read_embeddings(path, units.all_tokens)
         size = found.vectors.shape[1]
         if self.pretrained and size != self.embedding_size:
-            raise InputError(f"{option_name} {path}: vectors of {size} numbers; those of the source have {self.embedding_size}")
+            raise InputError(
+                f"{option_name} {path}: vectors of {size} numbers; those of the source have {self.embedding_size}"
+            )
         self.embedding_size, self.pretrained[option_name] = size, found
-        self.notices.append(f"{path}: vectors for {found.coverage:.0%} of the vocabulary, {size} numbers each")
+        self.notices.append(
+            f"{path}: vectors for {found.coverage:.0%} of the vocabulary, {size} numbers each"
+        )
 
     def state(self) -> dict[str, Any]:
         state = {"source": self.source.to_dict()}
@@ -147,7 +214,9 @@ class Translation(Searching, TranslationOptions, Task):
         target = self.numbers(self.target, record.target, draw)
         if self.reverse_source:
             source = source[::-1]
-        return Example(torch.tensor(source, dtype=torch.int64), torch.tensor([*target, EOS], dtype=torch.int64))
+        return Example(
+            torch.tensor(source, dtype=torch.int64), torch.tensor([*target, EOS], dtype=torch.int64)
+        )
 
     @property
     def varies(self) -> bool:
@@ -164,24 +233,58 @@ class Translation(Searching, TranslationOptions, Task):
         cell = CELLS[self.cell]
         source = self.embedding(self.source)
         target = source if self.joint_vocabulary and self.tied else self.embedding(self.target)
-        encoder = Encoder(source, cell, self.hidden_size, layers=self.layers, bidirectional=self.bidirectional, dropout=self.dropout)
-        decoder = Decoder(target, cell, self.hidden_size, memory_size=self.hidden_size, layers=self.layers, attention=self.attention,
-                          context=self.context, input_feeding=self.input_feeding, tied=self.tied, dropout=self.dropout)
-        return EncoderDecoder(encoder, decoder, bos=BOS, eos=EOS, label_smoothing=self.label_smoothing,
-                              teacher_forcing=self.teacher_forcing, output_precision=self.output_precision)
+        encoder = Encoder(
+            source,
+            cell,
+            self.hidden_size,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+        )
+        decoder = Decoder(
+            target,
+            cell,
+            self.hidden_size,
+            memory_size=self.hidden_size,
+            layers=self.layers,
+            attention=self.attention,
+            context=self.context,
+            input_feeding=self.input_feeding,
+            tied=self.tied,
+            dropout=self.dropout,
+        )
+        return EncoderDecoder(
+            encoder,
+            decoder,
+            bos=BOS,
+            eos=EOS,
+            label_smoothing=self.label_smoothing,
+            teacher_forcing=self.teacher_forcing,
+            output_precision=self.output_precision,
+        )
 
     def embedding(self, units: Units) -> Embedding:
-        return Embedding(len(units), self.embedding_size, word_dropout=self.word_dropout, sparse=self.sparse_embeddings)
+        return Embedding(
+            len(units),
+            self.embedding_size,
+            word_dropout=self.word_dropout,
+            sparse=self.sparse_embeddings,
+        )
 
     def initialise(self, network: EncoderDecoder) -> None:
         if self.initial_range is not None:
             start_uniform(network, self.initial_range)
             for part in (network.encoder, network.decoder):
                 part.embedding.clear_padding()
-        for option_name, part in [("--embeddings", network.encoder), ("--target-embeddings", network.decoder)]:
+        for option_name, part in [
+            ("--embeddings", network.encoder),
+            ("--target-embeddings", network.decoder),
+        ]:
             if option_name in self.pretrained:
                 found = self.pretrained[option_name]
-                part.embedding.load_pretrained(found.rows, found.vectors, frozen=self.freeze_embeddings)
+                part.embedding.load_pretrained(
+                    found.rows, found.vectors, frozen=self.freeze_embeddings
+                )
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return Ensemble(networks)
@@ -192,7 +295,9 @@ class Translation(Searching, TranslationOptions, Task):
         examples = [self.encode(record) for record in records]
         predictions = [self.nothing()] * len(records)
         for rows in by_length(examples):
-            for row, hypotheses in zip(rows, self.searched(network, [examples[row] for row in rows]), strict=True):
+            for row, hypotheses in zip(
+                rows, self.searched(network, [examples[row] for row in rows]), strict=True
+            ):
                 predictions[row] = self.decode(hypotheses, records[row])
         return predictions
 
@@ -209,7 +314,9 @@ class Translation(Searching, TranslationOptions, Task):
         device = next(network.parameters()).device
         batch = collate([example._replace(targets=None) for example in examples]).to(device)
         longest = 10 + 2 * batch.lengths if self.maximum_length is None else self.maximum_length
-        return self.search(network, batch, maximum_length=longest, watch_attention=self.align or self.copy_unknown)
+        return self.search(
+            network, batch, maximum_length=longest, watch_attention=self.align or self.copy_unknown
+        )
 
     def decode(self, hypotheses: list[Hypothesis], record: Pair) -> Prediction:
         best = hypotheses[0]
@@ -218,7 +325,10 @@ class Translation(Searching, TranslationOptions, Task):
         if UNK in numbers:
             details["unknown"] = numbers.count(UNK) / len(numbers)
         if self.n_best > 1:
-            details["n_best"] = [{"prediction": self.text(each, record), "log_probability": each.log_probability} for each in hypotheses]
+            details["n_best"] = [
+                {"prediction": self.text(each, record), "log_probability": each.log_probability}
+                for each in hypotheses
+            ]
         if self.align and best.watched is not None:
             details["source_tokens"] = self.source_tokens(record)
             details["tokens"] = [self.target.decode([number]) for number in best.tokens]
@@ -228,13 +338,18 @@ class Translation(Searching, TranslationOptions, Task):
     def looked_at(self, hypothesis: Hypothesis, length: int) -> list[int]:
         """The position of the source token that each target token looked at most."""
         positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1).tolist()
-        return [length - 1 - position for position in positions] if self.reverse_source else positions
+        return (
+            [length - 1 - position for position in positions] if self.reverse_source else positions
+        )
 
     def text(self, hypothesis: Hypothesis, record: Pair) -> str:
         if not self.copy_unknown or hypothesis.watched is None:
             return self.target.decode(hypothesis.tokens)
         words = self.source_tokens(record)
-        return self.target.decode(hypothesis.tokens, copies=[words[position] for position in self.looked_at(hypothesis, len(words))])
+        return self.target.decode(
+            hypothesis.tokens,
+            copies=[words[position] for position in self.looked_at(hypothesis, len(words))],
+        )
 
     def source_tokens(self, record: Pair) -> list[str]:
         return self.source.tokens(record.source)[: self.maximum_tokens]
@@ -248,15 +363,24 @@ class Translation(Searching, TranslationOptions, Task):
         examples = [self.encode(record) for record in records]
         scored: list[tuple[float, int]] = [(0.0, 0)] * len(records)
         device = next(network.parameters()).device
-        for rows in by_length(examples, key=lambda example: (len(example.targets), len(example.inputs))):
+        for rows in by_length(
+            examples, key=lambda example: (len(example.targets), len(example.inputs))
+        ):
             batch = collate([examples[row] for row in rows]).to(device)
             for row, value in zip(rows, network.log_probabilities(batch).tolist(), strict=True):
                 scored[row] = (value, len(examples[row].targets))
         return scored
 
-    def measure(self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]) -> dict[str, list[Counts]]:
+    def measure(
+        self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Prediction]
+    ) -> dict[str, list[Counts]]:
         counts = count_texts([prediction.text for prediction in predictions], records)
-        return {**counts, "perplexity": [METRICS["perplexity"].count(*each) for each in self.scored(network, records)]}
+        return {
+            **counts,
+            "perplexity": [
+                METRICS["perplexity"].count(*each) for each in self.scored(network, records)
+            ],
+        }
 
     def quick_score(self, network: nn.Module, records: Sequence[Pair], metric: str) -> float:
         if metric == "perplexity":
@@ -274,7 +398,11 @@ class Translation(Searching, TranslationOptions, Task):
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
         files = "" if file is None else " SOURCE TARGET"
-        return [f'echo "..." | ostinato predict {run}', f"ostinato evaluate {run}{files} --beam 10", f"ostinato verify {run}"]
+        return [
+            f'echo "..." | ostinato predict {run}',
+            f"ostinato evaluate {run}{files} --beam 10",
+            f"ostinato verify {run}",
+        ]
 
     def show(self, record: Pair, prediction: Prediction) -> dict[str, str]:
         return {"source": record.source, "reference": record.target, "prediction": prediction.text}

@@ -25,7 +25,11 @@ class WordForWord(Baseline):
 
     @classmethod
     def fit(cls, records: Sequence[Pair]) -> WordForWord:
-        return cls(Dictionary.fit([(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]))
+        return cls(
+            Dictionary.fit(
+                [(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]
+            )
+        )
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> WordForWord:
@@ -42,6 +46,14 @@ class WordForWord(Baseline):
         return self.dictionary.to_dict()
 
 
-def count_texts(texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")) -> dict[str, list[Counts]]:
+def count_texts(
+    texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")
+) -> dict[str, list[Counts]]:
     """What each metric counts of each text against its record's target."""
-    return {metric: [METRICS[metric].count(text, record.target) for text, record in zip(texts, records, strict=True)] for metric in metrics}
+    return {
+        metric: [
+            METRICS[metric].count(text, record.target)
+            for text, record in zip(texts, records, strict=True)
+        ]
+        for metric in metrics
+    }

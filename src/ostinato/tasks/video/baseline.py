@@ -32,7 +32,9 @@ class MostFrequent(Baseline):
         return cls(min(counts, key=lambda label: (-counts[label], label)), labels)
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
-        return count_labels([[self.label] * len(labels_of(record)) for record in records], records, self.labels)
+        return count_labels(
+            [[self.label] * len(labels_of(record)) for record in records], records, self.labels
+        )
 
     def state(self) -> dict[str, Any]:
         return {"label": self.label}
@@ -43,25 +45,55 @@ class FlattenedClips(Baseline):
 
     name = "flattened frames, linear"
 
-    def __init__(self, regression: Flattened, labels: Vocabulary, values: Values, most_frequent: MostFrequent, *, per_frame: bool):
-        self.regression, self.labels, self.values, self.most_frequent = regression, labels, values, most_frequent
+    def __init__(
+        self,
+        regression: Flattened,
+        labels: Vocabulary,
+        values: Values,
+        most_frequent: MostFrequent,
+        *,
+        per_frame: bool,
+    ):
+        self.regression, self.labels, self.values, self.most_frequent = (
+            regression,
+            labels,
+            values,
+            most_frequent,
+        )
         self.per_frame = per_frame
 
     @classmethod
-    def fit(cls, records: Sequence[Clip], labels: Vocabulary, values: Values, *, length: int, per_frame: bool) -> Baseline:
+    def fit(
+        cls,
+        records: Sequence[Clip],
+        labels: Vocabulary,
+        values: Values,
+        *,
+        length: int,
+        per_frame: bool,
+    ) -> Baseline:
         """The most frequent label, where frames are too large for the other."""
         most_frequent = MostFrequent.fit(records, labels)
         sequences = [each for record in records for each in pieces(values(record), per_frame)]
         numbers = [labels.number(label) for record in records for label in labels_of(record)]
-        found = Flattened.fit(sequences, numbers, classes=len(labels), length=1 if per_frame else length)
-        return most_frequent if found is None else cls(found, labels, values, most_frequent, per_frame=per_frame)
+        found = Flattened.fit(
+            sequences, numbers, classes=len(labels), length=1 if per_frame else length
+        )
+        return (
+            most_frequent
+            if found is None
+            else cls(found, labels, values, most_frequent, per_frame=per_frame)
+        )
 
     @property
     def simpler(self) -> Sequence[Baseline]:
         return (self.most_frequent,)
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
-        answers = [self.labels.decode(self.regression.answer(pieces(self.values(record), self.per_frame))) for record in records]
+        answers = [
+            self.labels.decode(self.regression.answer(pieces(self.values(record), self.per_frame)))
+            for record in records
+        ]
         return count_labels(answers, records, self.labels)
 
     def state(self) -> dict[str, Any]:
@@ -76,7 +108,9 @@ def restore(state: dict[str, Any], labels: Vocabulary, values: Values) -> Baseli
     if not state.get("flattened"):
         return most_frequent
     tensors = {name: state["tensors"][name] for name in ("mean", "scale", "weight", "bias")}
-    return FlattenedClips(Flattened(**tensors), labels, values, most_frequent, per_frame=bool(state["per_frame"]))
+    return FlattenedClips(
+        Flattened(**tensors), labels, values, most_frequent, per_frame=bool(state["per_frame"])
+    )
 
 
 def pieces(values: np.ndarray, per_frame: bool) -> list[np.ndarray]:
@@ -91,14 +125,22 @@ def labels_of(record: Clip) -> tuple[str, ...]:
     return (record.label,) if record.label else ()
 
 
-def count_labels(answers: Sequence[Sequence[str]], records: Sequence[Clip], known: Vocabulary) -> dict[str, list[Counts]]:
+def count_labels(
+    answers: Sequence[Sequence[str]], records: Sequence[Clip], known: Vocabulary
+) -> dict[str, list[Counts]]:
     """What accuracy and F1 count of each clip, frame by frame where frames have labels; labels that are not known are one class in F1."""
     counts: dict[str, list[Counts]] = {"accuracy": [], "f1": []}
     for given, record in zip(answers, records, strict=True):
         truth = labels_of(record)
         counts["accuracy"].append(METRICS["accuracy"].count(list(given), list(truth)))
-        each = [METRICS["f1"].count([*(one == label for label in known.tokens), one not in known],
-                                    [*(right == label for label in known.tokens), right not in known])
-                for one, right in zip(given, truth, strict=True)]
-        counts["f1"].append(tuple(map(sum, zip(*each, strict=True))) if each else (0,) * (3 * len(known.tokens) + 3))
+        each = [
+            METRICS["f1"].count(
+                [*(one == label for label in known.tokens), one not in known],
+                [*(right == label for label in known.tokens), right not in known],
+            )
+            for one, right in zip(given, truth, strict=True)
+        ]
+        counts["f1"].append(
+            tuple(map(sum, zip(*each, strict=True))) if each else (0,) * (3 * len(known.tokens) + 3)
+        )
     return counts

@@ -12,7 +12,14 @@ from torch import Tensor
 from ostinato.data.clips import Clip
 from ostinato.data.images import varied
 from ostinato.data.scaler import Scaler
-from ostinato.tasks.classification.series_inputs import ANYWHERE, FEW_SERIES, FEW_STEPS, LEAST_PART, MEMBERS, some_part
+from ostinato.tasks.classification.series_inputs import (
+    ANYWHERE,
+    FEW_SERIES,
+    FEW_STEPS,
+    LEAST_PART,
+    MEMBERS,
+    some_part,
+)
 
 if TYPE_CHECKING:
     from ostinato.tasks.video.task import Video
@@ -30,18 +37,28 @@ def fit(task: Video, clips: Sequence[Clip]) -> None:
         few = learns and not task.per_frame and task.pooling in ANYWHERE and len(clips) < FEW_SERIES
         task.crop = LEAST_PART if few else 1.0
         if few:
-            task.notices.append(f"{len(clips):,} clips are few: a random part of each, half of it at least, is learned from at a time "
-                                "(--crop 1: the whole)")
+            task.notices.append(
+                f"{len(clips):,} clips are few: a random part of each, half of it at least, is learned from at a time "
+                "(--crop 1: the whole)"
+            )
     if task.members is None:
-        task.members = MEMBERS if learns and sum(len(clip.frames) for clip in clips) <= FEW_STEPS else 1
+        task.members = (
+            MEMBERS if learns and sum(len(clip.frames) for clip in clips) <= FEW_STEPS else 1
+        )
 
 
 def values(task: Video, clip: Clip) -> np.ndarray:
     """Pixels [T, C, H, W], or features [T, D] as deviations from their means, none larger than a few."""
-    return clip.frames if task.scaler is None else task.scaler(clip.frames).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return (
+        clip.frames
+        if task.scaler is None
+        else task.scaler(clip.frames).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+    )
 
 
-def encode(task: Video, clip: Clip, targets: Tensor | None, draw: int | None) -> tuple[Tensor, Tensor | None]:
+def encode(
+    task: Video, clip: Clip, targets: Tensor | None, draw: int | None
+) -> tuple[Tensor, Tensor | None]:
     """What is read of a clip, and its targets; with `draw`, one of its variations, and the targets of the frames that are left."""
     frames = values(task, clip)
     if draw is not None and task.crops:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from ostinato.tasks.video.task import Video
 
 
-
 def build(task: Video) -> nn.Module:
     """A fresh network for what `task` asks for, or several side by side."""
     if task.solved:
         return Constant(len(task.labels))
-    return Together([build_one(task) for _ in range(task.members)]) if (task.members or 1) > 1 else build_one(task)
+    return (
+        Together([build_one(task) for _ in range(task.members)])
+        if (task.members or 1) > 1
+        else build_one(task)
+    )
 
 
 def build_one(task: Video) -> Classifier:
@@ -37,14 +40,30 @@ def build_one(task: Video) -> Classifier:
     elif len(task.shape) == 3:
         embedding = FlatFrames()
     body = build_body(task, size)
-    head = Classes(body.output_size, len(task.labels), weights=torch.tensor(task.weights), label_smoothing=task.label_smoothing)
+    head = Classes(
+        body.output_size,
+        len(task.labels),
+        weights=torch.tensor(task.weights),
+        label_smoothing=task.label_smoothing,
+    )
     kind = FrameClassifier if task.per_frame else Classifier
     return kind(embedding, body, head, dropout=task.dropout, input_dropout=task.input_dropout)
 
 
 def build_body(task: Video, size: int) -> nn.Module:
     if task.model == "feedforward":
-        return Framewise(size, task.hidden_size) if task.per_frame else Feedforward(size, task.hidden_size, length=task.fixed_length)
-    return RecurrentBody(CELLS[task.cell], size, task.hidden_size, layers=task.layers, bidirectional=task.bidirectional,
-                         pooling="ensemble" if task.per_frame else task.pooling, dropout=task.dropout,
-                         recurrent_dropout=task.recurrent_dropout)
+        return (
+            Framewise(size, task.hidden_size)
+            if task.per_frame
+            else Feedforward(size, task.hidden_size, length=task.fixed_length)
+        )
+    return RecurrentBody(
+        CELLS[task.cell],
+        size,
+        task.hidden_size,
+        layers=task.layers,
+        bidirectional=task.bidirectional,
+        pooling="ensemble" if task.per_frame else task.pooling,
+        dropout=task.dropout,
+        recurrent_dropout=task.recurrent_dropout,
+    )
