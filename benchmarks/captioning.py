@@ -19,8 +19,8 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.report import number, table
-from ostinato.data.images import picture
-from ostinato.data.samples import sample
+from ostinato.data.files.samples import sample
+from ostinato.data.images.images import picture
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.folder import load_baseline

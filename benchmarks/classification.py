@@ -31,9 +31,9 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.report import number
+from ostinato.data.batching.held_out import hold_out
+from ostinato.data.files.lines import read_lines
 from ostinato.data.labelled import Labelled, read_labelled
-from ostinato.data.split import hold_out
-from ostinato.data.text import read_lines
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval

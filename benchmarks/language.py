@@ -36,9 +36,9 @@ import torch
 import ostinato
 from ostinato import CELLS
 from ostinato.commands.report import table
-from ostinato.data.batch import Batch
-from ostinato.data.units import Characters, Words
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.batching.batch import Batch
+from ostinato.data.text.tokenizers import Characters, Words
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.streaming import FORMATS
 from ostinato.models.language_model import LanguageModel

@@ -23,8 +23,8 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.report import number
-from ostinato.data.abc import split_tunes
-from ostinato.data.split import hold_out
+from ostinato.data.batching.held_out import hold_out
+from ostinato.data.music.abc import split_tunes
 from setting import find, flags, kept, tell
 
 COLUMNS = [

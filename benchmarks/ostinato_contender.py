@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch, Example, by_length, collate
-from ostinato.data.vocabulary import BOS, EOS
+from ostinato.data.batching.batch import Batch, Example, by_length, collate
+from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, search_targets
 from ostinato.training.loop import train

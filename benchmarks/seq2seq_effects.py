@@ -31,7 +31,7 @@ from multi30k import TEST, overrides
 from ostinato.commands.predict import predict
 from ostinato.commands.report import number, table
 from ostinato.commands.rescore import rescore
-from ostinato.data.nbest import read_nbest
+from ostinato.data.text.nbest_format import read_nbest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.significance import paired_bootstrap, paired_randomisation
@@ -247,7 +247,7 @@ def firsts(candidates: Sequence[Any]) -> list[str]:
 
 
 def test(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
-    from ostinato.data.text import read_lines
+    from ostinato.data.files.lines import read_lines
 
     source, target = parallel(arguments.data, arguments.test, arguments.pair)
     return read_lines(source), read_lines(target)

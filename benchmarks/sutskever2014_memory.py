@@ -59,7 +59,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     import torch
 
     from ostinato.commands.plan import make_plan
-    from ostinato.data.batches import Batches
+    from ostinato.data.batching.buckets import Batches
     from ostinato.tasks.translation.task import Pair
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
@@ -143,8 +143,8 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 def made_up_words(letter: str, size: int):
     """Words s0, s1, ... so many that with the special tokens there are `size`."""
-    from ostinato.data.units import Words
-    from ostinato.data.vocabulary import Vocabulary
+    from ostinato.data.text.tokenizers import Words
+    from ostinato.data.text.vocabulary import Vocabulary
 
     empty = Vocabulary([])
     return Words(

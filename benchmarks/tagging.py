@@ -25,7 +25,7 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.report import number
-from ostinato.data.text import read_lines
+from ostinato.data.files.lines import read_lines
 from setting import add_sets, find, flags, kept, tell, together
 
 COLUMNS = [

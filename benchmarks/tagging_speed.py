@@ -32,9 +32,9 @@ import ostinato
 from memory import cost_of
 from ostinato import options
 from ostinato.commands.report import table
-from ostinato.data.batch import by_length, collate
-from ostinato.data.batches import Batches
-from ostinato.data.conll import Sentence
+from ostinato.data.batching.batch import by_length, collate
+from ostinato.data.batching.buckets import Batches
+from ostinato.data.text.conll import Sentence
 from ostinato.tasks.tagging import Tagging, taggers
 from ostinato.training.loop import train
 from ostinato.training.optimise import Options, build_optimizer

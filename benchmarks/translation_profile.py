@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ostinato.cells.state import State, map_state
 from ostinato.commands.report import table
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.kernels import linear_cross_entropy
 from ostinato.models.encoder_decoder import shift
 from ostinato.training.gradients import clip_gradients

@@ -232,7 +232,7 @@ def read_arguments() -> argparse.Namespace:
 
 def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, dict[str, int], list[int]]:
     """(a file of numbers for the workers, the vocabularies' sizes, target tokens of each batch)."""
-    from ostinato.data.batches import Batches
+    from ostinato.data.batching.buckets import Batches
     from ostinato.tasks.translation.task import Translation
 
     task = Translation(vocabulary_size=arguments.vocabulary_size)

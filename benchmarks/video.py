@@ -25,9 +25,9 @@ import numpy as np
 
 import ostinato
 from ostinato.commands.report import number
-from ostinato.data.clips import Clip
-from ostinato.data.samples import sample
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.files.samples import sample
+from ostinato.data.images.video_clips import Clip
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval

@@ -10,7 +10,7 @@ import sys
 
 import ostinato
 from ostinato.commands.predict import predict, save
-from ostinato.data.samples import sample
+from ostinato.data.files.samples import sample
 
 
 def main(run: str = "runs/example-captioning") -> None:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import ostinato
-from ostinato.data.abc_text import abc_text
+from ostinato.data.music.abc_text import abc_text
 
 
 def main(run: str = "runs/example-melody") -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import ostinato
 from ostinato import options
-from ostinato.data.samples import sample
+from ostinato.data.files.samples import sample
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, task_class

@@ -311,7 +311,7 @@ def run(command: str, arguments: list[str]) -> None:
     if output is None:
         print_lines(lines)
         return
-    from ostinato.data.files import write_atomically
+    from ostinato.data.files.atomic import write_atomically
 
     write_atomically(output, "".join(line + "\n" for line in lines).encode())
 

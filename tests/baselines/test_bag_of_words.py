@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag, ngrams, solve
-from ostinato.data.batch import Example, collate
+from ostinato.data.batching.batch import Example, collate
 
 TEXTS = [
     text.split()

@@ -15,7 +15,7 @@ from ostinato.baselines.segments import (
     count_segments,
     places,
 )
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 
 TABLE = torch.arange(5)  # 0: before the first; 1 to 4: the letters
 

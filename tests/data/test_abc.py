@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.abc import Unreadable, read_tune, split_tunes
-from ostinato.data.abc_text import AbcWriter, abc_text, key_name, notes_text, steps_of
-from ostinato.data.music_files import Reading
-from ostinato.data.tunes import Note, Tune
+from ostinato.data.music.abc import Unreadable, read_tune, split_tunes
+from ostinato.data.music.abc_text import AbcWriter, abc_text, key_name, notes_text, steps_of
+from ostinato.data.music.music_files import Reading
+from ostinato.data.music.tunes import Note, Tune
 
 HEAD = ["X:1", "T:Test", "M:4/4", "L:1/8"]
 

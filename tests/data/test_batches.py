@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.batch import Example
-from ostinato.data.batches import Batches, drawing
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.buckets import Batches, drawing
 
 shapes = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40)
 

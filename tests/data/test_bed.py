@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostinato.data.bed import Segment, bed_line, by_sequence, read_bed
+from ostinato.data.dna.bed import Segment, bed_line, by_sequence, read_bed
 from ostinato.errors import InputError
 
 LENGTHS = {"chr1": 100, "chr2": 50}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ostinato.data.captions import read_captioned, read_features, read_images
+from ostinato.data.images.captioned import read_captioned, read_features, read_images
 from ostinato.errors import InputError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ostinato.data.clips import as_frames, read_clips, read_unlabelled
+from ostinato.data.images.video_clips import as_frames, read_clips, read_unlabelled
 from ostinato.errors import InputError
 
 

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences
+from ostinato.data.text.conll import Sentence, count_columns, fill, read_blocks, read_sentences
 from ostinato.errors import InputError
 
 COLUMNS = "West NNP I-NP I-MISC\nIndian NNP I-NP I-MISC\n\nLONDON NNP I-NP I-LOC\n"

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from ostinato.data.conversations import read_conversations
+from ostinato.data.text.conversations import read_conversations
 from ostinato.errors import InputError
 
 YAML = """categories:

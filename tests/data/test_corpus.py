@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.corpus import Corpus, Line
-from ostinato.data.text import read_lines
+from ostinato.data.files.lines import read_lines
+from ostinato.data.text.corpus import Corpus, Line
 from ostinato.errors import InputError
 
 

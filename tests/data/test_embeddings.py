@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.data.embeddings import read_embeddings
+from ostinato.data.text.pretrained import read_embeddings
 from ostinato.errors import InputError
 
 WORDS = {

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from ostinato.data.fasta import is_fasta, read_fasta, stem
+from ostinato.data.dna.fasta import is_fasta, read_fasta, stem
 from ostinato.errors import InputError
 
 

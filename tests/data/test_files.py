@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.data.files import sha256, write_atomically
+from ostinato.data.files.atomic import sha256, write_atomically
 from ostinato.errors import InputError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ostinato.data.images import (
+from ostinato.data.images.images import (
     as_pixels,
     data_uri,
     from_array,

@@ -1,7 +1,7 @@
 """Words as the numbers of their characters."""
 
-from ostinato.data.letters import LONGEST_WORD, Letters
-from ostinato.data.vocabulary import BOS, EOS, UNK
+from ostinato.data.text.characters import LONGEST_WORD, Letters
+from ostinato.data.text.vocabulary import BOS, EOS, UNK
 
 
 def test_a_word_stands_between_its_ends():

@@ -8,11 +8,11 @@ import wave
 import numpy as np
 import pytest
 
-from ostinato.data import piano_roll
-from ostinato.data.midi import midi_bytes, read_midi
-from ostinato.data.music_files import Reading, prompt_tune
-from ostinato.data.synthesis import RATE, samples_of, wav_bytes
-from ostinato.data.tunes import Note, Tune
+from ostinato.data.music import piano_roll
+from ostinato.data.music.midi import midi_bytes, read_midi
+from ostinato.data.music.music_files import Reading, prompt_tune
+from ostinato.data.music.synthesis import RATE, samples_of, wav_bytes
+from ostinato.data.music.tunes import Note, Tune
 from ostinato.errors import InputError
 
 SONG = Tune(

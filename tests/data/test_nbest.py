@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.nbest import Candidate, format_nbest, parse, read_nbest, write_nbest
+from ostinato.data.text.nbest_format import Candidate, format_nbest, parse, read_nbest, write_nbest
 from ostinato.errors import InputError
 
 LINES = """4 ||| a dog ||| LM0= -2.5 TM0= -1 ||| -5.25

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data import nucleotides as dna
+from ostinato.data.dna import nucleotides as dna
 
 LETTERS = "ACGTNRYSWKMBDHVacgtnryswkmbdhv"
 sequences = st.text(alphabet=LETTERS, max_size=50)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.alignment import where_they_part
-from ostinato.data.parallel import Pair, read_pairs, read_sources
-from ostinato.data.samples import sample
-from ostinato.data.split import hold_out, overlap
+from ostinato.data.batching.held_out import hold_out, overlap
+from ostinato.data.files.samples import sample
+from ostinato.data.text.alignment import where_they_part
+from ostinato.data.text.parallel import Pair, read_pairs, read_sources
 from ostinato.errors import InputError
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ostinato.data.scaler import Scaler
-from ostinato.data.series import as_series, is_series, read_series, series_of_line
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.series.series import as_series, is_series, read_series, series_of_line
 from ostinato.errors import InputError
 
 HEADER = (
@@ -134,7 +134,7 @@ def test_a_damaged_or_missing_npz(tmp_path):
 
 
 def test_an_array_that_claims_too_much_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr("ostinato.data.series.LARGEST", 50)
+    monkeypatch.setattr("ostinato.data.series.series.LARGEST", 50)
     np.savez(tmp_path / "a.npz", X=GOOD)
     with pytest.raises(InputError, match=r"a\.npz: refused: 'X' claims 0 GiB"):
         list(read_series(tmp_path / "a.npz"))

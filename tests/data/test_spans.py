@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.spans import (
+from ostinato.data.text.tag_schemes import (
     SCHEMES,
     Span,
     convert,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ostinato.data.bed import Segment
-from ostinato.data.strands import Strand, numbers_of, read_entries, read_strands
+from ostinato.data.dna.bed import Segment
+from ostinato.data.dna.sequences import Strand, numbers_of, read_entries, read_strands
 from ostinato.errors import InputError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ostinato.data.streams import Streams, narrow, store
+from ostinato.data.batching.bptt_stream import Streams, narrow, store
 from ostinato.errors import InputError
 
 NUMBERS = np.arange(10, 113, dtype=np.uint8)

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.batch import IGNORE, Example
-from ostinato.data.stretches import Stretches
+from ostinato.data.batching.batch import IGNORE, Example
+from ostinato.data.batching.bptt_windows import Stretches
 
 
 def examples(lengths):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.table import is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.errors import InputError
 
 PAIR = ("source", "target")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.text import iterate_lines, read_lines
+from ostinato.data.files.lines import iterate_lines, read_lines
 from ostinato.errors import InputError
 
 
@@ -136,7 +136,7 @@ def test_a_disk_that_fails_while_reading(tmp_path):
 
         __next__ = readline
 
-    from ostinato.data.text import raw_lines
+    from ostinato.data.files.lines import raw_lines
 
     with pytest.raises(InputError, match="x: cannot be read after line 0: Input/output error"):
         list(raw_lines(Failing(b"a\n"), "x"))

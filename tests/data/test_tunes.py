@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.tunes import (
+from ostinato.data.music.tunes import (
     HOLD,
     REST,
     Note,

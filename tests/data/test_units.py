@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.parallel import read_pairs
-from ostinato.data.spelling import Spelling
-from ostinato.data.subwords import Subwords
-from ostinato.data.text import read_lines
-from ostinato.data.units import UNITS, Words, fit_units, units_from_dict
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.files.lines import read_lines
+from ostinato.data.text.normalisation import Spelling
+from ostinato.data.text.parallel import read_pairs
+from ostinato.data.text.subwords import Subwords
+from ostinato.data.text.tokenizers import UNITS, Words, fit_units, units_from_dict
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 
 TEXTS = [

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.vocabulary import Vocabulary
 
 
 def test_order_and_specials():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import TINY, write_toy
-from ostinato.data.weights import load_weights
+from ostinato.data.files.safetensors_io import load_weights
 
 TRAIN = [
     "train",

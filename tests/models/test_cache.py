@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from ostinato import CELLS
-from ostinato.data.batch import IGNORE
+from ostinato.data.batching.batch import IGNORE
 from ostinato.layers.embedding import Embedding
 from ostinato.models import cache
 from ostinato.models.cache import CachedLanguageModel, with_cache

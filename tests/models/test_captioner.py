@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch, Example, collate
+from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.layers.convolution import Glance, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder

@@ -6,7 +6,7 @@ import torch
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS, GRU, LSTM
-from ostinato.data.batch import Example, collate
+from ostinato.data.batching.batch import Example, collate
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Speller
 from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody, Together

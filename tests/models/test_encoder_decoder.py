@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from ostinato.cells import CELLS
 from ostinato.cells.state import select
-from ostinato.data.batch import IGNORE, Batch, Example, collate
-from ostinato.data.vocabulary import BOS, EOS
+from ostinato.data.batching.batch import IGNORE, Batch, Example, collate
+from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
 from ostinato.models.encoder_decoder import (
     Decoder,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.layers.embedding import Embedding
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
 

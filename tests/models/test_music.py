@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch, Example, collate
+from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.decoding.draws import Draws
 from ostinato.models.chords import Independent, OneEvent, Voices
 from ostinato.models.music import Music, MusicEnsemble

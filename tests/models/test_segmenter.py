@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.motifs import Motifs, OneHot
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.segmenter import Segmenter, SegmenterEnsemble

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Batch, Example, collate
-from ostinato.data.spans import follows, legal
+from ostinato.data.batching.batch import Batch, Example, collate
+from ostinato.data.text.tag_schemes import follows, legal
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels

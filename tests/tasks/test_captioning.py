@@ -9,7 +9,7 @@ from PIL import Image
 
 import ostinato as package
 from ostinato.cli import main
-from ostinato.data.captions import Picture
+from ostinato.data.images.captioned import Picture
 from ostinato.errors import InputError
 from ostinato.tasks.captioning import Captioning
 from ostinato.tasks.captioning.nearest import vector

@@ -5,8 +5,8 @@ import io
 import pytest
 
 import ostinato
-from ostinato.data.parallel import Pair
-from ostinato.data.units import units_from_dict
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.tokenizers import units_from_dict
 from ostinato.errors import InputError
 from ostinato.tasks.dialogue import Dialogue
 from ostinato.tasks.dialogue.replies import Retrieval

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ostinato
-from ostinato.data.nucleotides import reverse_complement
-from ostinato.data.strands import Strand
+from ostinato.data.dna.nucleotides import reverse_complement
+from ostinato.data.dna.sequences import Strand
 from ostinato.errors import InputError
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.genome.base_labels import answer, windows
@@ -299,7 +299,7 @@ def test_the_other_strand_is_learned_with_its_labels():
 
 
 def segments(labels):
-    from ostinato.data.strands import segments_of_labels
+    from ostinato.data.dna.sequences import segments_of_labels
 
     return segments_of_labels(labels, len(labels), "here")
 
@@ -436,7 +436,7 @@ def test_memory_does_not_grow_with_the_sequence(folder, tmp_path):
     """A sequence of a million bases that comes in lines takes no more than one of a tenth of that."""
     import tracemalloc
 
-    from ostinato.data.fasta import Entry
+    from ostinato.data.dna.fasta import Entry
 
     model = ostinato.train(
         "genome",

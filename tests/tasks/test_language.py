@@ -16,9 +16,9 @@ import torch
 import ostinato as package
 from ostinato import kernels
 from ostinato.commands.recipe import names
-from ostinato.data.corpus import Corpus, Line
-from ostinato.data.streams import store
-from ostinato.data.vocabulary import EOS
+from ostinato.data.batching.bptt_stream import store
+from ostinato.data.text.corpus import Corpus, Line
+from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.options import build
 from ostinato.tasks.language import Language

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import ostinato
-from ostinato.data.batch import collate
-from ostinato.data.samples import sample
-from ostinato.data.tunes import END, Note, Tune, chords_of, events_of, sharps_of
+from ostinato.data.batching.batch import collate
+from ostinato.data.files.samples import sample
+from ostinato.data.music.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
 from ostinato.tasks.melody import Melody
 from ostinato.tasks.melody.baseline import TuneBaseline
@@ -192,7 +192,7 @@ def test_a_prompt_is_gone_on_with(which, request, tmp_path):
 
 def test_the_text_is_the_tune(tunes, tmp_path):
     from ostinato.commands.generate import generate, pieces
-    from ostinato.data.music_files import Reading
+    from ostinato.data.music.music_files import Reading
 
     made = "".join(pieces(generate(tunes, samples=2, length=50, seed=5, condition="jig")))
     (tmp_path / "made.abc").write_text(made)

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 import ostinato as package  # noqa: E402
-from ostinato.data.onnx_encoder import OnnxEncoder  # noqa: E402
+from ostinato.data.images.onnx_encoder import OnnxEncoder  # noqa: E402
 from ostinato.errors import InputError  # noqa: E402
 
 

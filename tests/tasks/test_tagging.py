@@ -7,7 +7,7 @@ import json
 import pytest
 
 import ostinato as package
-from ostinato.data.conll import Sentence
+from ostinato.data.text.conll import Sentence
 from ostinato.errors import InputError
 from ostinato.tasks.tagging import Tagging
 

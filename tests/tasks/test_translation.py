@@ -11,8 +11,8 @@ import torch
 import ostinato
 from conftest import write_toy
 from ostinato.cells import CELLS
-from ostinato.data.parallel import Pair
-from ostinato.data.vocabulary import EOS, UNK
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.tasks.translation import Translation

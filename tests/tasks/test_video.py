@@ -7,7 +7,7 @@ import pytest
 
 import ostinato as package
 from ostinato.cli import main
-from ostinato.data.clips import Clip
+from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
 from ostinato.tasks.video import Video
 

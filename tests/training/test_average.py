@@ -4,7 +4,7 @@ import pytest
 import torch
 from toy import same, toy
 
-from ostinato.data.weights import save_weights
+from ostinato.data.files.safetensors_io import save_weights
 from ostinato.errors import InputError
 from ostinato.training.average import average, best, chosen, keep, kept
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy import batches, examples, stream, toy
 
-from ostinato.data.batch import collate
+from ostinato.data.batching.batch import collate
 from ostinato.training.distributed import Split, add_gradients, joined, rows_of
 from ostinato.training.loop import evaluate_loss, train
 

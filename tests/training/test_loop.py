@@ -8,8 +8,8 @@ import torch
 from torch.testing import assert_close
 from toy import Shuffled, batches, examples, same, stream, toy
 
-from ostinato.data.batch import Batch, collate
-from ostinato.data.batches import Batches
+from ostinato.data.batching.batch import Batch, collate
+from ostinato.data.batching.buckets import Batches
 from ostinato.errors import InputError
 from ostinato.training.loop import Position, TrainingDiverged, evaluate_loss, leaves, train
 from ostinato.training.optimise import build_optimizer

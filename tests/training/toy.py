@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from ostinato.data.batch import Batch, Example, collate
+from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.models.loss import Loss
 
 VOCABULARY = 11

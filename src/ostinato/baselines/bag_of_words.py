@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 
 
 def available() -> bool:

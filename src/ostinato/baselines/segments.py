@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import real
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.decoding.viterbi import viterbi
 from ostinato.layers.crf import CRF
 

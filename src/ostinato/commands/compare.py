@@ -12,7 +12,7 @@ from ostinato.commands.progress import say
 from ostinato.commands.report import as_json, number, table
 from ostinato.commands.session import refuse_used
 from ostinato.commands.train import train as train_one
-from ostinato.data.files import write_atomically
+from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired

@@ -7,8 +7,8 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.session import Session
-from ostinato.data.files import write_atomically
-from ostinato.data.weights import load_unique_state, load_weights
+from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.safetensors_io import load_unique_state, load_weights
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained

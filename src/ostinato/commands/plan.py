@@ -10,8 +10,8 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.recipe import read_recipe
-from ostinato.data.parallel import plural
-from ostinato.data.samples import sample
+from ostinato.data.files.samples import sample
+from ostinato.data.text.parallel import plural
 from ostinato.errors import InputError
 from ostinato.tasks import task_class
 from ostinato.tasks.task import Record, Task

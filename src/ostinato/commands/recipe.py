@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.text import read_lines
+from ostinato.data.files.lines import read_lines
 from ostinato.errors import InputError, nearest
 
 

@@ -18,9 +18,9 @@ from ostinato import options
 from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
 from ostinato.commands.progress import TrainingBar, say, tell, track
-from ostinato.data.batch import Example
-from ostinato.data.batches import Batches, drawing, target_length
-from ostinato.data.files import write_atomically
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.buckets import Batches, drawing, target_length
+from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ostinato.data.samples import sample
+from ostinato.data.files.samples import sample
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, read_json
 

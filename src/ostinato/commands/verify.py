@@ -15,7 +15,12 @@ from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
 from ostinato.commands.report import as_json, table
 from ostinato.commands.tested import tested_files
-from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
+from ostinato.data.files.safetensors_io import (
+    load_unique_state,
+    load_weights,
+    save_weights,
+    unique_state,
+)
 from ostinato.errors import InputError
 from ostinato.inspection.verify import Check
 from ostinato.inspection.verify import verify as verify_layer

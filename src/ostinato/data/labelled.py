@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.series import is_series, read_series
-from ostinato.data.table import Row, is_table, read_table
-from ostinato.data.text import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
 FEW = 20  # in a table without a header: so many labels at most may stand before their texts rather than behind them

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.data.batch import PAD
+from ostinato.data.batching.batch import PAD
 from ostinato.kernels import rows as kernel
 from ostinato.layers.rows import Rows
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.cells.cell import CellType, real
-from ostinato.data.batch import PAD, Spellings
+from ostinato.data.batching.batch import PAD, Spellings
 from ostinato.kernels import spelled
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE
+from ostinato.data.batching.batch import IGNORE
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel
 from ostinato.models.loss import token_losses
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.layers.convolution import BatchNorm, Glance, Grid, PictureNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder

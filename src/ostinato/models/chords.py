@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.data.batch import IGNORE
+from ostinato.data.batching.batch import IGNORE
 from ostinato.layers.dropout import Dropout
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.spelling import Speller

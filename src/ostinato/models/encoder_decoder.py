@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE, PAD, Batch
+from ostinato.data.batching.batch import IGNORE, PAD, Batch
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.greedy import greedy
 from ostinato.decoding.sample import sample

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.ensemble import ensemble
 from ostinato.models.encoder_decoder import EncoderDecoder, shift
 from ostinato.models.loss import Loss

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State, map_state
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.step import StepFunction
 from ostinato.kernels import linear_cross_entropy
 from ostinato.kernels.streaming import current_format

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE
+from ostinato.data.batching.batch import IGNORE
 
 
 class Loss(NamedTuple):

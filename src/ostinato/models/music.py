@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.chords import Draws, Independent, OneEvent, Voices, real_targets

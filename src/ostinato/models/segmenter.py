@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.motifs import Motifs
 from ostinato.models.loss import Loss

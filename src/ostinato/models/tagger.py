@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.viterbi import Path, k_best
 from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout

@@ -11,8 +11,13 @@ import torch
 from torch import nn
 
 from ostinato import options
-from ostinato.data.files import write_atomically
-from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
+from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.safetensors_io import (
+    load_unique_state,
+    load_weights,
+    save_weights,
+    unique_state,
+)
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.task import Baseline, Counts, Task
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batch import by_length, collate
+from ostinato.data.batching.batch import by_length, collate
 from ostinato.data.labelled import counted
-from ostinato.data.parallel import plural
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.parallel import plural
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
 from ostinato.tasks.task import Counts, Prediction, Record
 

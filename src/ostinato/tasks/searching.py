@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.models.encoder_decoder import sample_targets, search_targets

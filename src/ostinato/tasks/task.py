@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from ostinato.data.batch import Example
-from ostinato.data.files import write_atomically
-from ostinato.data.split import hold_out, overlap
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.held_out import hold_out, overlap
+from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 
 Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say

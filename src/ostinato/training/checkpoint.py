@@ -22,8 +22,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.files import sha256, sync_folder, write_atomically
-from ostinato.data.weights import load_unique_state, load_weights, save_weights, unique_state
+from ostinato.data.files.atomic import sha256, sync_folder, write_atomically
+from ostinato.data.files.safetensors_io import (
+    load_unique_state,
+    load_weights,
+    save_weights,
+    unique_state,
+)
 from ostinato.errors import InputError
 from ostinato.training.adam import Adam
 from ostinato.training.loop import Position

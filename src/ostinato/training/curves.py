@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files import write_atomically
+from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.training.loop import Progress
 

@@ -20,7 +20,7 @@ import torch.distributed as processes
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 
 TIMEOUT = timedelta(
     minutes=10

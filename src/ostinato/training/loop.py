@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State, detach, map_state
-from ostinato.data.batch import Batch
+from ostinato.data.batching.batch import Batch
 from ostinato.errors import InputError
 from ostinato.training.gradients import clip_gradients
 

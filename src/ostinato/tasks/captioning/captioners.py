@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
-from ostinato.data.captions import Picture
-from ostinato.data.vocabulary import BOS, EOS
+from ostinato.data.batching.batch import Example, by_length, collate
+from ostinato.data.images.captioned import Picture
+from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.convolution import FeatureProjection, FrameNetwork, Glance, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.captions import Picture
+from ostinato.data.images.captioned import Picture
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 

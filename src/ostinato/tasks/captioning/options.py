@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.cells import CELLS
-from ostinato.data.onnx_encoder import NORMALISATIONS
+from ostinato.data.images.onnx_encoder import NORMALISATIONS
 from ostinato.errors import InputError
 from ostinato.options import option
 

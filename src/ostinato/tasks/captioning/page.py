@@ -8,8 +8,8 @@ from html import escape
 
 import numpy as np
 
-from ostinato.data.captions import Picture
-from ostinato.data.images import data_uri, from_array, picture
+from ostinato.data.images.captioned import Picture
+from ostinato.data.images.images import data_uri, from_array, picture
 from ostinato.tasks.task import Prediction
 
 HEAD = """<!doctype html>

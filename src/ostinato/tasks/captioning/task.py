@@ -12,15 +12,21 @@ import torch
 from torch import nn
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.batch import Batch, Example
-from ostinato.data.batches import Batches, drawing
-from ostinato.data.captions import Features, Picture, read_captioned, read_features, read_images
-from ostinato.data.gallery import Gallery
-from ostinato.data.images import varied
-from ostinato.data.onnx_encoder import OnnxEncoder
-from ostinato.data.scaler import Scaler
-from ostinato.data.units import Units, fit_units, units_from_dict
-from ostinato.data.vocabulary import EOS
+from ostinato.data.batching.batch import Batch, Example
+from ostinato.data.batching.buckets import Batches, drawing
+from ostinato.data.images.captioned import (
+    Features,
+    Picture,
+    read_captioned,
+    read_features,
+    read_images,
+)
+from ostinato.data.images.image_cache import Gallery
+from ostinato.data.images.images import varied
+from ostinato.data.images.onnx_encoder import OnnxEncoder
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.vocabulary import EOS
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
@@ -399,7 +405,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         ]
 
     def sample_file(self) -> str:
-        from ostinato.data.samples import sample
+        from ostinato.data.files.samples import sample
 
         return str(sample(self.sample)["test"])
 

@@ -15,9 +15,9 @@ from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS
 from ostinato.data.labelled import Labelled
-from ostinato.data.spelling import Spelling
-from ostinato.data.units import Characters, Words
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.normalisation import Spelling
+from ostinato.data.text.tokenizers import Characters, Words
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.classifier import Classifier, RecurrentBody, Together

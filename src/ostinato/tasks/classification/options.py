@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ostinato.cells import CELLS
-from ostinato.data.embeddings import check_frozen
+from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import option

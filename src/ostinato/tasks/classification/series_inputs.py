@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.scaler import Scaler
+from ostinato.data.series.scaler import Scaler
 
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification

@@ -11,16 +11,16 @@ import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
-from ostinato.data.batch import Example
-from ostinato.data.embeddings import Pretrained
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.lines import shown
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
-from ostinato.data.letters import Letters
-from ostinato.data.parallel import plural
-from ostinato.data.scaler import Scaler
-from ostinato.data.series import as_series, is_series, series_of_line
-from ostinato.data.text import shown
-from ostinato.data.units import Units, units_from_dict
-from ostinato.data.vocabulary import UNK, Vocabulary
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.series.series import as_series, is_series, series_of_line
+from ostinato.data.text.characters import Letters
+from ostinato.data.text.parallel import plural
+from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.tokenizers import Units, units_from_dict
+from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score

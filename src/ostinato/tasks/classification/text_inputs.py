@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ostinato.data.batch import Example
-from ostinato.data.embeddings import read_embeddings
-from ostinato.data.letters import Letters
-from ostinato.data.parallel import plural
-from ostinato.data.spelling import SPACE
-from ostinato.data.units import fit_units
-from ostinato.data.vocabulary import UNK
+from ostinato.data.batching.batch import Example
+from ostinato.data.text.characters import Letters
+from ostinato.data.text.normalisation import SPACE
+from ostinato.data.text.parallel import plural
+from ostinato.data.text.pretrained import read_embeddings
+from ostinato.data.text.tokenizers import fit_units
+from ostinato.data.text.vocabulary import UNK
 from ostinato.tasks.classification import classifiers
 from ostinato.tasks.classification.series_inputs import some_part
 

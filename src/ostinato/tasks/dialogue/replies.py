@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ostinato.data.parallel import Pair
-from ostinato.data.spelling import Spelling
-from ostinato.data.units import Units, Words
-from ostinato.data.vocabulary import EOS, Vocabulary
+from ostinato.data.text.normalisation import Spelling
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.tokenizers import Units, Words
+from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 from ostinato.tasks.translation.word_for_word import count_texts

@@ -9,15 +9,15 @@ from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from ostinato.data.conversations import (
+from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.table import is_table
+from ostinato.data.text.conversations import (
     is_yaml,
     read_conversations,
     table_conversations,
     yaml_conversations,
 )
-from ostinato.data.parallel import Pair, plural
-from ostinato.data.table import is_table
-from ostinato.data.text import iterate_lines, shown
+from ostinato.data.text.parallel import Pair, plural
 from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.dialogue.replies import Retrieval

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato.data import nucleotides
-from ostinato.data.batch import Example, collate
-from ostinato.data.bed import Segment, bed_line
+from ostinato.data.batching.batch import Example, collate
+from ostinato.data.dna import nucleotides
+from ostinato.data.dna.bed import Segment, bed_line
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Counts, Prediction
 

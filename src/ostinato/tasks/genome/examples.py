@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data import nucleotides
-from ostinato.data.batch import IGNORE, Example
-from ostinato.data.strands import Strand, numbers_of
-from ostinato.data.stretches import Stretches
+from ostinato.data.batching.batch import IGNORE, Example
+from ostinato.data.batching.bptt_windows import Stretches
+from ostinato.data.dna import nucleotides
+from ostinato.data.dna.sequences import Strand, numbers_of
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome

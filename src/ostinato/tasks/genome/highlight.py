@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from ostinato.data.bed import Segment
+from ostinato.data.dna.bed import Segment
 from ostinato.tasks.genome.base_labels import Marked
 
 WIDTH = 60  # bases a line

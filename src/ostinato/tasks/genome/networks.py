@@ -22,8 +22,8 @@ from ostinato.baselines.segments import (
     count_segments,
 )
 from ostinato.cells import CELLS
-from ostinato.data import nucleotides
-from ostinato.data.strands import Strand
+from ostinato.data.dna import nucleotides
+from ostinato.data.dna.sequences import Strand
 from ostinato.layers.motifs import Motifs, OneHot, WithMotifs
 from ostinato.layers.recurrent import Recurrent
 from ostinato.metrics import METRICS

@@ -12,15 +12,15 @@ from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
 from ostinato.baselines.kmers import Kmers
-from ostinato.data import nucleotides
-from ostinato.data.batch import Example
-from ostinato.data.fasta import Entry
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.bptt_windows import Stretches
+from ostinato.data.dna import nucleotides
+from ostinato.data.dna.fasta import Entry
+from ostinato.data.dna.sequences import Strand, read_entries, read_strands, segments_of_labels
+from ostinato.data.files.lines import shown
 from ostinato.data.labelled import counted
-from ostinato.data.parallel import plural
-from ostinato.data.strands import Strand, read_entries, read_strands, segments_of_labels
-from ostinato.data.stretches import Stretches
-from ostinato.data.text import shown
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.parallel import plural
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from ostinato.data import nucleotides
-from ostinato.data.bed import Segment, bed_line
-from ostinato.data.strands import Strand
+from ostinato.data.dna import nucleotides
+from ostinato.data.dna.bed import Segment, bed_line
+from ostinato.data.dna.sequences import Strand
 from ostinato.metrics import METRICS
 from ostinato.tasks.genome.base_labels import Marked
 from ostinato.tasks.labels import probabilities

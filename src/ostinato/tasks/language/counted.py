@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ostinato.baselines.baum_welch import HiddenMarkov
 from ostinato.baselines.ngram import Level, NGram
 from ostinato.cells.state import State
-from ostinato.data.batch import IGNORE
-from ostinato.data.corpus import Line
+from ostinato.data.batching.batch import IGNORE
+from ostinato.data.text.corpus import Line
 from ostinato.tasks.task import Baseline, Counts
 
 PARTS = Level._fields

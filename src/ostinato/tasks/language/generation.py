@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ostinato.cells.state import select
-from ostinato.data.continued import Continued, Stop
-from ostinato.data.spelling import SPACE
-from ostinato.data.text import read_lines
-from ostinato.data.vocabulary import EOS, UNK
+from ostinato.data.files.lines import read_lines
+from ostinato.data.text.detokenizer import Continued, Stop
+from ostinato.data.text.normalisation import SPACE
+from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.step import StepFunction
 from ostinato.decoding.stream import Stream

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.corpus import Line
-from ostinato.data.streams import store
-from ostinato.data.units import Units
+from ostinato.data.batching.bptt_stream import store
+from ostinato.data.text.corpus import Line
+from ostinato.data.text.tokenizers import Units
 
 SUBWORD_CHARACTERS = 50_000_000  # of a text that subwords are learned from
 SAMPLE = (

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batch import IGNORE
+from ostinato.data.batching.batch import IGNORE
 from ostinato.layers.truncated import restart
 
 STEPS = 4096  # tokens that go through the network at a time

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from ostinato.baselines.baum_welch import HiddenMarkov
 from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
-from ostinato.data.corpus import Corpus, Line
-from ostinato.data.streams import Streams
-from ostinato.data.text import iterate_lines, shown
-from ostinato.data.units import Units, fit_units, units_from_dict
-from ostinato.data.vocabulary import BOS, EOS, PAD, UNK
+from ostinato.data.batching.batch import Example, by_length, collate
+from ostinato.data.batching.bptt_stream import Streams
+from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.text.corpus import Corpus, Line
+from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
@@ -393,7 +393,7 @@ class Language(LanguageOptions, ManyModels):
         return [self.line_end, *numbers[:-1]]
 
     def continued(self, text: str, numbers: Iterable[int]) -> str:
-        from ostinato.data.continued import Continued
+        from ostinato.data.text.detokenizer import Continued
 
         return "".join(map(Continued(self.units, after=text), numbers))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ostinato.baselines.ngram import Level, NGram
 from ostinato.baselines.note_markov import NoteMarkov
-from ostinato.data.tunes import END, EVENTS, Tune, chords_of, events_of
+from ostinato.data.music.tunes import END, EVENTS, Tune, chords_of, events_of
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 

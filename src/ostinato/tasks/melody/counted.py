@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ostinato.baselines.ngram import NGram
 from ostinato.baselines.note_markov import NoteMarkov, contexts
 from ostinato.cells.state import State
-from ostinato.data.batch import Batch
-from ostinato.data.tunes import END, EVENTS, PITCHES
+from ostinato.data.batching.batch import Batch
+from ostinato.data.music.tunes import END, EVENTS, PITCHES
 from ostinato.models.chords import Draws, real_targets
 from ostinato.tasks.language.counted import CountedLanguageModel, as_tensors
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.tunes import EVENTS, PITCHES, Tune, steps_in_bar
+from ostinato.data.music.tunes import EVENTS, PITCHES, Tune, steps_in_bar
 
 if TYPE_CHECKING:
     from ostinato.tasks.melody.task import Melody

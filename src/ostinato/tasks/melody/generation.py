@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor, nn
 
-from ostinato.data.abc_text import AbcWriter, header, steps_of
-from ostinato.data.music_files import ENDINGS, prompt_tune
-from ostinato.data.tunes import HOLD, Note, Tune, chords_of, events_of, sharps_of, to_c
+from ostinato.data.music.abc_text import AbcWriter, header, steps_of
+from ostinato.data.music.music_files import ENDINGS, prompt_tune
+from ostinato.data.music.tunes import HOLD, Note, Tune, chords_of, events_of, sharps_of, to_c
 from ostinato.decoding.draws import Draws, seed_of
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.melody.features import Following, features, most_frequent, within

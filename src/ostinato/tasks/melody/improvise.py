@@ -9,9 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.abc_text import AbcWriter
-from ostinato.data.batch import pad
-from ostinato.data.tunes import END, HOLD, PITCHES, REST, Note, notes_of_chords, notes_of_events
+from ostinato.data.batching.batch import pad
+from ostinato.data.music.abc_text import AbcWriter
+from ostinato.data.music.tunes import (
+    END,
+    HOLD,
+    PITCHES,
+    REST,
+    Note,
+    notes_of_chords,
+    notes_of_events,
+)
 from ostinato.decoding.draws import Draws
 
 Features = Callable[

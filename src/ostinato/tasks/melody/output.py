@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ostinato.data import piano_roll
-from ostinato.data.abc_text import abc_text
-from ostinato.data.files import Content, write_atomically
-from ostinato.data.midi import midi_bytes
-from ostinato.data.synthesis import wav_bytes
-from ostinato.data.tunes import Tune
+from ostinato.data.files.atomic import Content, write_atomically
+from ostinato.data.music import piano_roll
+from ostinato.data.music.abc_text import abc_text
+from ostinato.data.music.midi import midi_bytes
+from ostinato.data.music.synthesis import wav_bytes
+from ostinato.data.music.tunes import Tune
 from ostinato.errors import InputError, nearest
 
 KINDS = (".abc", ".png", ".wav", ".mid")

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells import CELLS
-from ostinato.data.abc_text import notes_text
-from ostinato.data.batch import Batch, Example, by_length, collate
+from ostinato.data.batching.batch import Batch, Example, by_length, collate
+from ostinato.data.files.lines import shown
 from ostinato.data.labelled import counted
-from ostinato.data.music_files import Reading, prompt_tune
-from ostinato.data.text import shown
-from ostinato.data.tunes import (
+from ostinato.data.music.abc_text import notes_text
+from ostinato.data.music.music_files import Reading, prompt_tune
+from ostinato.data.music.tunes import (
     END,
     EVENTS,
     PITCHES,

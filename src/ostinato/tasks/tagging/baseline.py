@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag
-from ostinato.data.conll import Sentence
-from ostinato.data.spans import OUTSIDE, Span, spans
+from ostinato.data.text.conll import Sentence
+from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.task import Baseline, Counts

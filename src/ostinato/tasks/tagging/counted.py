@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag, log_likelihood
-from ostinato.data.conll import Sentence
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.conll import Sentence
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.tasks.tagging.baseline import KINDS

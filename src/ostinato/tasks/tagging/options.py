@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ostinato.cells import CELLS
-from ostinato.data.embeddings import check_frozen
+from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.tagging.baseline import KINDS

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
-from ostinato.data.conll import Sentence
-from ostinato.data.spans import legal
+from ostinato.data.batching.batch import Example, by_length, collate
+from ostinato.data.text.conll import Sentence
+from ostinato.data.text.tag_schemes import legal
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding

@@ -10,13 +10,20 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from ostinato.data.batch import Example
-from ostinato.data.conll import Sentence, count_columns, fill, read_blocks, read_sentences, words_of
-from ostinato.data.embeddings import Pretrained, read_embeddings
-from ostinato.data.letters import Letters
-from ostinato.data.spans import OUTSIDE, SCHEMES, convert, detect, is_span_tag
-from ostinato.data.text import shown
-from ostinato.data.vocabulary import UNK, Vocabulary
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.lines import shown
+from ostinato.data.text.characters import Letters
+from ostinato.data.text.conll import (
+    Sentence,
+    count_columns,
+    fill,
+    read_blocks,
+    read_sentences,
+    words_of,
+)
+from ostinato.data.text.pretrained import Pretrained, read_embeddings
+from ostinato.data.text.tag_schemes import OUTSIDE, SCHEMES, convert, detect, is_span_tag
+from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from ostinato.cells import CELLS
-from ostinato.data.batch import Example, by_length, collate
-from ostinato.data.embeddings import Pretrained, read_embeddings
-from ostinato.data.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
-from ostinato.data.table import is_table, read_table
-from ostinato.data.text import iterate_lines, shown
-from ostinato.data.units import Units, fit_units, units_from_dict
-from ostinato.data.vocabulary import BOS, EOS, UNK
+from ostinato.data.batching.batch import Example, by_length, collate
+from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.table import is_table, read_table
+from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
+from ostinato.data.text.pretrained import Pretrained, read_embeddings
+from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ostinato.baselines.dictionary import Dictionary
-from ostinato.data.parallel import Pair
-from ostinato.data.units import Words
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.tokenizers import Words
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 

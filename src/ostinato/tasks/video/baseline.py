@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from ostinato.baselines.flattened import Flattened
-from ostinato.data.clips import Clip
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.images.video_clips import Clip
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 

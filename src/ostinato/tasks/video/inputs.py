@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.clips import Clip
-from ostinato.data.images import varied
-from ostinato.data.scaler import Scaler
+from ostinato.data.images.images import varied
+from ostinato.data.images.video_clips import Clip
+from ostinato.data.series.scaler import Scaler
 from ostinato.tasks.classification.series_inputs import (
     ANYWHERE,
     FEW_SERIES,

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato.data.batch import Batch, Example, by_length, collate
-from ostinato.data.clips import Clip, as_frames, nothing, read_clips, read_unlabelled
+from ostinato.data.batching.batch import Batch, Example, by_length, collate
+from ostinato.data.files.lines import shown
+from ostinato.data.images.video_clips import Clip, as_frames, nothing, read_clips, read_unlabelled
 from ostinato.data.labelled import counted
-from ostinato.data.scaler import Scaler
-from ostinato.data.text import shown
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score

@@ -1,0 +1,114 @@
+"""Batches of examples of similar length, in an order that follows from the seed and the epoch alone."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from ostinato.data.batching.batch import Batch, Example, collate
+
+
+class Batches:
+    """Examples cut into padded batches, epoch by epoch.
+
+    batches = Batches(examples, tokens=4000, seed=1)
+    for batch in batches.epoch(3): ...              # the same order whenever epoch 3 is asked for
+    for batch in batches.epoch(3, start=120): ...   # and the rest of it after 120 steps, at no cost
+
+    examples     read many times; their lengths decide the batches
+    batch_size   at most so many examples a batch, and / or
+    tokens       at most so many places a batch, padding counted: rows x the longest input or target in it; an example
+                 that is longer by itself is a batch by itself
+    shuffle      False: the examples as they stand, cut where a batch is full
+    pool         so many shuffled examples are sorted by length at a time: few mix the batches better, many pad less
+    encode       (index, epoch) -> Example, read in place of examples[index], to cut a text differently each epoch;
+                 what it draws must follow from its arguments, or a resumed run differs:
+                 `units.encode(text, sample=drawing(seed, epoch, index))`
+
+    ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        *,
+        batch_size: int | None = None,
+        tokens: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        pool: int = 100_000,
+        encode: Callable[[int, int], Example] | None = None,
+    ):
+        if batch_size is None and tokens is None:
+            raise ValueError("batch_size or tokens: one of them must be given")
+        for name, value in (("batch_size", batch_size), ("tokens", tokens), ("pool", pool)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: must be 1 or more; got {value}")
+        if seed < 0:
+            raise ValueError(f"seed: must be 0 or more; got {seed}")
+        self.examples, self.encode = examples, encode
+        self.batch_size = batch_size or len(examples) + 1
+        self.tokens = tokens
+        self.shuffle, self.seed, self.pool = shuffle, seed, pool
+        self.inputs = np.array([len(example.inputs) for example in examples], dtype=np.int64)
+        self.targets = np.array([target_length(example) for example in examples], dtype=np.int64)
+        self.planned: tuple[int, list[np.ndarray]] | None = None  # the last epoch's plan
+
+    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from step `start` on."""
+        for rows in islice(self.plan(number), start, None):
+            yield collate([self.example(int(row), number) for row in rows])
+
+    def example(self, row: int, epoch: int) -> Example:
+        return self.examples[row] if self.encode is None else self.encode(row, epoch)
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Which examples stand in each batch of an epoch: every one exactly once."""
+        if self.planned is None or self.planned[0] != epoch:
+            self.planned = (
+                epoch,
+                self.cut_shuffled(epoch) if self.shuffle else self.cut(np.arange(len(self.inputs))),
+            )
+        return self.planned[1]
+
+    def cut_shuffled(self, epoch: int) -> list[np.ndarray]:
+        """Shuffle, sort each pool by length, cut into batches, shuffle the batches."""
+        generator = np.random.default_rng([self.seed, epoch])
+        order = generator.permutation(len(self.inputs))
+        batches = []
+        for first in range(0, len(order), self.pool):
+            rows = order[first : first + self.pool]
+            batches += self.cut(rows[np.lexsort((self.targets[rows], self.inputs[rows]))])
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+    def cut(self, order: np.ndarray) -> list[np.ndarray]:
+        """Rows in order -> batches, each as full as the limits allow."""
+        lengths = np.maximum(self.inputs, self.targets)[order].tolist()
+        starts, longest, begin = [], 0, 0
+        for place, length in enumerate(lengths):
+            longest = max(longest, length)
+            rows = place - begin + 1
+            if place > begin and (
+                rows > self.batch_size or (self.tokens and rows * longest > self.tokens)
+            ):
+                starts.append(place)
+                begin, longest = place, length
+        return np.split(order, starts) if len(order) else []
+
+    def __len__(self) -> int:
+        """Steps in an epoch; with more than one pool, in epoch 0 (others may have a few more or fewer)."""
+        return len(self.plan(0)) if self.planned is None else len(self.planned[1])
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.epoch(0)
+
+
+def drawing(seed: int, epoch: int, index: int) -> int:
+    """A seed of its own for each example of each epoch, the same on every machine: what re-encoding draws from."""
+    return zlib.crc32(f"{seed} {epoch} {index}".encode())
+
+
+def target_length(example: Example) -> int:
+    return 0 if example.targets is None or example.targets.dim() == 0 else len(example.targets)

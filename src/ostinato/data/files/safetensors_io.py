@@ -1,0 +1,78 @@
+"""Named tensors in one safetensors file that carries its own checksum: nothing in it can execute, one flipped byte is seen."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes."""
+    hashed = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        hashed.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
+
+
+def save_weights(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Writes the file in one move: a reader finds the old one or the new one, never half of one."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, safetensors.torch.save(tensors, metadata={"sha256": digest(tensors)}))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What save_weights wrote. Raises InputError for a file that is missing, truncated, or changed since."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; the run is not complete")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            wanted = (file.metadata() or {}).get("sha256")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except safetensors.SafetensorError as error:
+        size = path.stat().st_size
+        raise InputError(
+            f"{path}: damaged ({size:,} bytes: {error}); copy the run again or train anew"
+        ) from None
+    if wanted is not None and digest(tensors) != wanted:
+        raise InputError(
+            f"{path}: damaged (its checksum does not match its contents); copy the run again or train anew"
+        )
+    return tensors
+
+
+def unique_state(network: nn.Module) -> dict[str, Tensor]:
+    """The network's state with every tensor once: tied weights appear under their first name only."""
+    seen: set[int] = set()
+    unique = {}
+    for name, tensor in network.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            unique[name] = tensor.detach()
+    return unique
+
+
+def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Puts unique_state() back. Raises InputError naming the first tensor that is missing, too many, or of another shape."""
+    wanted = unique_state(network)
+    for name in [*wanted, *tensors]:
+        if name not in tensors or name not in wanted:
+            raise InputError(
+                f"{where}: {'lacks' if name in wanted else 'has an unknown'} tensor '{name}'; "
+                "it was made by another kind of model"
+            )
+        if tensors[name].shape != wanted[name].shape:
+            raise InputError(
+                f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
+                f"this model needs {tuple(wanted[name].shape)}"
+            )
+    network.load_state_dict(tensors, strict=False)

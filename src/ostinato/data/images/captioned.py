@@ -1,0 +1,248 @@
+"""Pictures and what is said of them: tables that name images, and `.npz` files of images, features or frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines, shown
+from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.images.images import is_image, split_part
+from ostinato.data.series.series import cut, load_arrays
+from ostinato.errors import InputError
+
+CONTENTS = ("images", "features", "frames")  # what an .npz may hold, one of these
+ARRAYS = (*CONTENTS, "lengths", "names", "captions")
+Features = Mapping[str, np.ndarray]  # of named images
+
+
+class Picture(NamedTuple):
+    """Picture("photos/cat.jpg", ("a cat", "a sleeping cat"), "train.tsv:7")
+
+    image     a file (or a part of one), or the numbers themselves: pixels [H, W, 3] of uint8, features of regions [R, D],
+              or in their order frames [T, H, W, C] of uint8 or features of frames [T, D]
+    ordered   the first dimension of `image` is time"""
+
+    image: str | np.ndarray
+    captions: tuple[str, ...] = ()
+    where: str = ""
+    ordered: bool = False
+
+
+def read_captioned(
+    files: Sequence[FilePath],
+    *,
+    image_column: str | None = None,
+    caption_column: str | None = None,
+    features: Features | None = None,
+) -> list[Picture]:
+    """The captioned images of the files, one record an image with all of its captions, in the order of their first ones.
+
+    A table has columns image (a path from the table's own folder, or a name among `features`) and caption; an .npz one of the arrays
+
+        images    [N, H, W, 3], [N, H, W] of 0 to 255
+        features  [N, D], or of regions [N, R, D]
+        frames    [N, T, H, W, C] or [N, T, D] with `lengths` [N] (default: all T); or all one after another, [sum of lengths, ...]
+
+    and captions [N] or [N, K] of text, the empty ones passed over.
+
+    InputError, with file and line: a caption without its image, an image without a caption, no such file or name."""
+    records: list[Picture] = []
+    for file in files:
+        found = list(
+            read_npz(file)
+            if is_npz(file)
+            else read_rows(file, image_column, caption_column, features)
+        )
+        if not found:
+            raise InputError(f"{shown(file)}: no examples (0 lines)")
+        records += found
+    if not records:
+        raise InputError("no file given; expected a table with columns image and caption, or .npz")
+    missing = next((record for record in records if not record.captions), None)
+    if missing is not None:
+        raise InputError(
+            f"{missing.where}: an image without a caption; complete the row or remove it"
+        )
+    return merged(records)
+
+
+def is_npz(file: FilePath) -> bool:
+    return Path(file).suffix.lower() == ".npz"
+
+
+def merged(records: Sequence[Picture]) -> list[Picture]:
+    """Records of one image as one record, its captions in their order; arrays are one image where they are one object."""
+    together: dict[str | int, Picture] = {}
+    for record in records:
+        key = record.image if isinstance(record.image, str) else id(record.image)
+        before = together.get(key)
+        together[key] = (
+            record
+            if before is None
+            else before._replace(captions=(*before.captions, *record.captions))
+        )
+    return list(together.values())
+
+
+def read_rows(
+    file: FilePath, image_column: str | None, caption_column: str | None, features: Features | None
+) -> Iterator[Picture]:
+    for row in read_table(
+        file, ("image", "caption"), names={"image": image_column, "caption": caption_column}
+    ):
+        caption = " ".join(row.text("caption").split())
+        image, ordered = image_of(row, features)
+        if isinstance(image, str) and not image:
+            raise InputError(
+                f"{shown(file)}:{row.line}: a caption without its image; complete the row or remove it"
+            )
+        yield Picture(image, (caption,) if caption else (), f"{shown(file)}:{row.line}", ordered)
+
+
+def image_of(row: Row, features: Features | None) -> tuple[str | np.ndarray, bool]:
+    """(the image that a row names, found from the table's folder or among the features; whether it is frames)."""
+    name = row.text("image").strip()
+    if not name:
+        return "", False
+    where = f"{shown(row.file)}:{row.line}"
+    if features is not None:
+        return named(name, features, where), False
+    found = beside(name, row.file)
+    file = split_part(found)[0]
+    if not Path(file).is_file():
+        raise InputError(f"{where}: {cannot_open(file, FileNotFoundError())}")
+    return found, False
+
+
+def named(name: str, features: Features, where: str) -> np.ndarray:
+    """An image's features by its name, or by the last part of its path."""
+    for each in (name, Path(name).name, Path(name).stem):
+        if each in features:
+            return features[each]
+    raise InputError(f"{where}: no image {name!r} among the {len(features):,} names of --features")
+
+
+def beside(name: str, table: FilePath) -> str:
+    """A path as seen from the folder of the file that names it: beside("a.png", "data/train.tsv") -> "data/a.png" """
+    return name if str(table) == "-" or Path(name).is_absolute() else str(Path(table).parent / name)
+
+
+def read_images(
+    files: Sequence[FilePath], *, image_column: str | None = None, features: Features | None = None
+) -> Iterator[Picture]:
+    """What is to be captioned: images themselves, tables, .npz files, or lists of paths; a record for each, blank lines, too."""
+    for file in files:
+        if is_image(file):
+            yield Picture(str(file), where=str(file))
+        elif is_npz(file):
+            yield from read_npz(file)
+        elif is_table(file):
+            for row in read_table(
+                file,
+                ("image",),
+                optional=("caption",),
+                names={"image": image_column},
+                keep_blank=True,
+            ):
+                caption = row.text("caption").strip() if row.values.get("caption") else ""
+                yield Picture(
+                    image_of(row, features)[0],
+                    (caption,) if caption else (),
+                    f"{shown(file)}:{row.line}",
+                )
+        else:
+            for number, line in enumerate(iterate_lines(file), start=1):
+                where = f"{shown(file)}:{number}"
+                yield Picture(listed(line.strip(), file, features, where), where=where)
+
+
+def listed(name: str, file: FilePath, features: Features | None, where: str) -> str | np.ndarray:
+    """An image on a line of a list: a name among the features, or a path from the list's folder or from here."""
+    if features is not None and name:
+        return named(name, features, where)
+    other = beside(name, file) if name else ""
+    return other if name and Path(split_part(other)[0]).is_file() else name
+
+
+def read_features(file: FilePath) -> dict[str, np.ndarray]:
+    """The features of named images: name -> [R, D]. InputError: no names, or a name twice."""
+    arrays = load_arrays(file, ARRAYS)
+    if "features" not in arrays or "names" not in arrays:
+        raise InputError(
+            f"{shown(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
+            f"got {', '.join(arrays) or 'none'}"
+        )
+    names = [str(name) for name in arrays["names"].tolist()]
+    found = [record.image for record in read_npz(file)]
+    if len(names) != len(found) or len(set(names)) != len(names):
+        raise InputError(
+            f"{shown(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
+            f"{len(set(names)):,} different ones"
+        )
+    return dict(zip(names, found, strict=True))
+
+
+def read_npz(file: FilePath) -> Iterator[Picture]:
+    """The images, features or frames of an .npz file. InputError: none or two of these, another shape, NaN, Python objects."""
+    arrays = load_arrays(file, ARRAYS)
+    held = [name for name in CONTENTS if name in arrays]
+    if len(held) != 1:
+        raise InputError(
+            f"{shown(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}"
+        )
+    kind, values = held[0], arrays[held[0]]
+    if values.dtype.kind not in "fiub" or values.ndim < 2:
+        raise InputError(
+            f"{shown(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}"
+        )
+    rows = cut(values, arrays.get("lengths"), file, name=kind) if kind != "images" else list(values)
+    captions = captions_of(arrays, len(rows), file)
+    for number, (one, said) in enumerate(zip(rows, captions, strict=True), start=1):
+        where = (
+            f"{shown(file)}: {kind.rstrip('s')} {number}"
+            if kind != "frames"
+            else f"{shown(file)}: clip {number}"
+        )
+        yield Picture(checked(one, kind, where), said, where, kind == "frames")
+
+
+def checked(values: np.ndarray, kind: str, where: str) -> np.ndarray:
+    """One image's numbers in the shape that a record has them in."""
+    if not values.size:
+        raise InputError(f"{where}: has nothing in it; remove it")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        place = ", ".join(str(int(index) + 1) for index in np.argwhere(~np.isfinite(values))[0])
+        raise InputError(
+            f"{where}: the value at [{place}] is not a finite number; fill it in or remove it"
+        )
+    if kind == "features" or (kind == "frames" and values.ndim <= 2):
+        if values.ndim > 2:
+            raise InputError(
+                f"{where}: features must be [D], or of regions [R, D]; got shape {list(values.shape)}"
+            )
+        shape = (1, -1) if kind == "features" and values.ndim == 1 else (len(values), -1)
+        return np.asarray(values, dtype=np.float32).reshape(shape)
+    return values
+
+
+def captions_of(
+    arrays: Mapping[str, np.ndarray], number: int, file: FilePath
+) -> list[tuple[str, ...]]:
+    if "captions" not in arrays:
+        return [()] * number
+    given = arrays["captions"]
+    if given.ndim not in (1, 2) or len(given) != number or given.dtype.kind not in "US":
+        raise InputError(
+            f"{shown(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
+            f"{list(given.shape)}"
+        )
+    rows = [[row] if isinstance(row, str | bytes) else row for row in given.tolist()]
+    texts = [
+        [each.decode(errors="replace") if isinstance(each, bytes) else each for each in row]
+        for row in rows
+    ]
+    return [tuple(" ".join(text.split()) for text in row if text.strip()) for row in texts]
