@@ -340,14 +340,14 @@ def gemm(threads: int, clock: str) -> float:
     """Floating-point operations a second of a large product: torch's or the kernels' own, whichever is faster."""
     import torch
 
-    from ostinato.kernels import native
+    from ostinato.kernels import bindings
 
     torch.set_num_threads(threads)
     a = torch.randn(1024, 1024)
     out = torch.empty_like(a)
     ways = [lambda: torch.mm(a, a, out=out)]
-    if native.missing is None:
-        ways.append(lambda: native.product(a, a, out, form="a b"))
+    if bindings.missing is None:
+        ways.append(lambda: bindings.product(a, a, out, form="a b"))
     times = []
     for _ in range(30):
         for way in ways:

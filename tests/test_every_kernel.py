@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from ostinato import kernels
-from ostinato.cells.cell import reverse, scan
+from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.regularise import regularised
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import lookup, native, packed
-from ostinato.kernels.formulas import FORMULAS
+from ostinato.kernels import bindings, dispatch, packed_weights
+from ostinato.kernels.cell_table import FORMULAS
+from ostinato.padding import reverse
 
 
 class Case(NamedTuple):
@@ -74,20 +75,22 @@ SHAPES = [
 ]
 PATHS = [
     (isa, split, threads)
-    for isa in native.instruction_sets
-    for split in native.SPLITS
+    for isa in bindings.instruction_sets
+    for split in bindings.SPLITS
     for threads in (1, 2, 3)
 ]
 
-needs_native = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+needs_native = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 
 
 @pytest.fixture
 def path(request, monkeypatch):
     """One instruction set, one way of sharing the work, so many threads."""
     isa, split, threads = request.param
-    monkeypatch.setattr(native, "chosen", native.instruction_sets.index(isa))
-    monkeypatch.setattr(native, "split", split)
+    monkeypatch.setattr(bindings, "chosen", bindings.instruction_sets.index(isa))
+    monkeypatch.setattr(bindings, "split", split)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     yield
@@ -151,7 +154,7 @@ def expected(name, B, T, D, H, lengths):
 
 
 def by_kernel(cell, x, state, lengths):
-    assert lookup.why_not(cell, x, state, lengths) is None
+    assert dispatch.why_not(cell, x, state, lengths) is None
     return kernels.find(cell, x, state, lengths)(cell, x, state, lengths)
 
 
@@ -212,7 +215,7 @@ def test_every_formula_is_tested():
 @needs_native
 @pytest.mark.parametrize("name", [*CELLS, *DROPPED])
 def test_backward_in_time(name):
-    run, case = functools.partial(lookup.run, reverse=True), (CELLS | DROPPED)[name]
+    run, case = functools.partial(dispatch.run, reverse=True), (CELLS | DROPPED)[name]
     for B, T, D, H, lengths in SHAPES[:-1] if name in CELLS else SHAPES[2:4]:
         lengths = None if lengths is None else torch.tensor(lengths)
         cell, x, state, scales = example(case, B, T, D, H)
@@ -288,7 +291,7 @@ def test_second_derivatives_backward_in_time(name, lengths):
         )
 
     with pytest.warns(UserWarning, match="second derivatives are computed by the reference loop"):
-        found = second(functools.partial(lookup.run, reverse=True))
+        found = second(functools.partial(dispatch.run, reverse=True))
     for a, b in zip(found, second(reversed_reference), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4 * max(1.0, b.abs().max().item()))
 
@@ -359,7 +362,7 @@ def test_no_drift_over_long_sequences(name):
 def test_what_the_reference_takes(change, reason):
     cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
     cell, x, state = change(cell, x, state)
-    assert reason in lookup.why_not(cell, x, state, None)
+    assert reason in dispatch.why_not(cell, x, state, None)
     assert not kernels.usable(cell, x, state, None)
     outputs, _ = cell.run(x, state)
     assert outputs.shape == (*x.shape[:2], 4)
@@ -384,10 +387,10 @@ def test_switches(monkeypatch):
 
 def test_without_the_compiled_part(monkeypatch):
     cell, x, state, _ = example(CELLS["lstm"], 2, 3, 3, 4)
-    monkeypatch.setattr(native, "missing", "no such file")
-    monkeypatch.setattr(lookup, "_warned", False)
+    monkeypatch.setattr(bindings, "missing", "no such file")
+    monkeypatch.setattr(dispatch, "_warned", False)
     with pytest.warns(UserWarning, match="slower loops: the compiled part is missing.*Install a C"):
-        assert kernels.find(cell, x, state) is not lookup.run
+        assert kernels.find(cell, x, state) is not dispatch.run
     assert "no such file" in kernels.status()["reason"]
 
 
@@ -418,7 +421,7 @@ def test_packed_weights_follow_the_weights():
             change()
             torch.testing.assert_close(by_kernel(cell, x, state, None)[0], scan(cell, x, state)[0])
         cell.from_hidden.weight.data.mul_(2)  # not counted by PyTorch
-        packed.forget()
+        packed_weights.forget()
         torch.testing.assert_close(by_kernel(cell, x, state, None)[0], scan(cell, x, state)[0])
     with torch.inference_mode():
         cell = LSTM(3, 4)
@@ -433,7 +436,7 @@ def test_threads_at_once():
     cell, x, state, _ = example(CELLS["lstm"], 4, 5, 8, 200)
     with torch.no_grad():
         expected = by_kernel(cell, x, state, None)[0]
-        packed.forget()
+        packed_weights.forget()
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
 
             def run(_):

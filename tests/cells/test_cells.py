@@ -109,7 +109,7 @@ def test_resetting_starts_anew_but_keeps_normalisation():
 
 def test_an_own_cell_linear_in_its_state_is_scanned():
     from ostinato import kernels
-    from ostinato.kernels import linear_scan
+    from ostinato.kernels.sequence import linear_scan
 
     class Average(LinearCell):
         gates = 1

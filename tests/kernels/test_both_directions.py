@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from ostinato import CELLS, Recurrent, kernels
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 NAMES = [
     "rnn",
     "lstm",

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, linear
 
+from ostinato.kernels import bindings, linear_cross_entropy
 from ostinato.kernels import cross_entropy as module
-from ostinato.kernels import linear_cross_entropy, native
-from ostinato.kernels.switch import disabled
+from ostinato.kernels.availability import disabled
 
 
 def both(N, H, V, *, bias=True, smoothing=0.0, ignored=0, dtype=torch.float64):
@@ -48,14 +48,14 @@ def test_equals_linear_and_cross_entropy(monkeypatch, N, ignored, smoothing, bia
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("isa", range(len(native.instruction_sets)) or [None])
+@pytest.mark.parametrize("isa", range(len(bindings.instruction_sets)) or [None])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize(
     ("N", "H", "V"), [(33, 8, 1), (33, 40, 1000), (1, 1, 17), (7, 3, 16), (100, 65, 33)]
 )
 def test_float32(monkeypatch, N, H, V, smoothing, isa):
     if isa is not None:
-        monkeypatch.setattr(native, "chosen", isa)
+        monkeypatch.setattr(bindings, "chosen", isa)
     monkeypatch.setattr(module, "PIECE", 20)
     monkeypatch.setattr(module, "TOGETHER", 1)
     monkeypatch.setattr(module, "WORDS", 40)

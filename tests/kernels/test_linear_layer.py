@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ostinato.kernels import disabled, native, packed
+from ostinato.kernels import bindings, disabled, packed_weights
 from ostinato.kernels.linear_layer import LEAST, linear, why_not
 
-pytestmark = pytest.mark.skipif(bool(native.missing), reason="no compiled part")
+pytestmark = pytest.mark.skipif(bool(bindings.missing), reason="no compiled part")
 
 
-@pytest.mark.parametrize("isa", range(len(native.instruction_sets)))
+@pytest.mark.parametrize("isa", range(len(bindings.instruction_sets)))
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(LEAST, 5), (3, 40, 33), (2, 5, 16, 1)])
 def test_equals_torch(monkeypatch, isa, bias, shape):
-    monkeypatch.setattr(native, "chosen", isa)
+    monkeypatch.setattr(bindings, "chosen", isa)
     generator = torch.Generator().manual_seed(shape[0])
     leaves = [torch.randn(size, generator=generator) for size in (shape, (19, shape[-1]), (19,))]
     results = []
@@ -95,7 +95,7 @@ def test_packed_weights_are_kept_and_follow_the_weight():
             change()
             found = linear(x, weight, keep_packed=True)
             torch.testing.assert_close(found, functional.linear(x, weight))
-            assert packed.kept(weight, "linear") is not None
+            assert packed_weights.kept(weight, "linear") is not None
     assert torch.equal(linear(x, weight), found)  # the same bits, with gradients and without
 
 

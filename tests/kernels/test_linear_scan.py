@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ostinato.kernels.linear_scan import linear_scan
+from ostinato.kernels.sequence.linear_scan import linear_scan
 
 
 def one_by_one(a, b, h):

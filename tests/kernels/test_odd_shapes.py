@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from ostinato import CELLS, Recurrent, kernels
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 NAMES = [
     "rnn",
     "lstm",
@@ -29,10 +31,10 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("instruction_set", native.instruction_sets)
+@pytest.mark.parametrize("instruction_set", bindings.instruction_sets)
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_shapes(name, instruction_set, monkeypatch):
-    monkeypatch.setattr(native, "chosen", native.instruction_sets.index(instruction_set))
+    monkeypatch.setattr(bindings, "chosen", bindings.instruction_sets.index(instruction_set))
     for rows, steps, width, size in SHAPES:
         torch.manual_seed(0)
         layer = Recurrent(CELLS[name], width, size, bidirectional=True)

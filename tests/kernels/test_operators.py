@@ -10,11 +10,14 @@ from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.regularise import regularised
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import native, recurrence, running
-from ostinato.kernels.autograd import flat
-from ostinato.kernels.formulas import FORMULAS
+from ostinato.kernels import bindings
+from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.sequence import forward, launch
+from ostinato.kernels.sequence.autograd import flat
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 
 
 def projected(input_size, hidden_size):
@@ -41,15 +44,15 @@ def example(cell):
 def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.start(3, x)
-    weights, inputs = running.weights_of(cell), x.requires_grad_()
+    weights, inputs = launch.weights_of(cell), x.requires_grad_()
     if FORMULAS[cell.formula].given:
         inputs, weights = (
             cell.project(x).detach().requires_grad_(),
             weights._replace(from_input=None, input_bias=None),
         )
     arguments = (
-        *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
-        *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
+        *(cell.formula, *flat(inputs, state, weights._replace(own=())), forward.own_of(weights)),
+        *(lengths if padded else None, False, True, *launch.drops_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
     assert set(outcome.values()) == {"SUCCESS"}

@@ -7,9 +7,11 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_map
 
 from ostinato import CELLS, Recurrent, kernels
-from ostinato.kernels import lookup, native
+from ostinato.kernels import bindings, dispatch
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 NAMES = ["rnn", "lstm", "lstm-layer-norm", "gru", "gru-reset-before", "gru-layer-norm"]
 
 
@@ -44,7 +46,7 @@ def example(name):
 def test_a_subclass_without_memory_takes_the_reference(name):
     layer, x = example(name)
     cell = layer.cells[0]
-    assert "a Wrapper may keep its numbers elsewhere" in lookup.why_not(
+    assert "a Wrapper may keep its numbers elsewhere" in dispatch.why_not(
         cell, Wrapper(x), cell.start(3, x), None
     )
     with torch.no_grad():
@@ -73,7 +75,7 @@ def test_a_sign_that_waits_is_not_forgotten(name):
     layer, x = example(name)
     cell = layer.cells[0]
     assert (
-        lookup.why_not(cell, torch._neg_view(x), cell.start(3, x), None)
+        dispatch.why_not(cell, torch._neg_view(x), cell.start(3, x), None)
         == "a minus sign waits to be applied"
     )
     for context in (torch.no_grad(), torch.enable_grad()):

@@ -4,21 +4,21 @@ import pytest
 import torch
 
 from ostinato import kernels
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 from ostinato.layers.crf import CRF, log_partition
 from ostinato.layers.dropout import dropout
 from ostinato.layers.spelling import Affixes, Speller
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason="no compiled part")
+pytestmark = pytest.mark.skipif(bindings.missing is not None, reason="no compiled part")
 LENGTHS = torch.tensor([5, 1, 3, 0, 5])
 MASKS = {"start": [1, 1, 0], "transitions": [[1, 1, 0], [1, 1, 1], [1, 0, 1]], "end": [1, 0, 1]}
 
 
 @pytest.fixture(
-    params=range(len(native.instruction_sets)), ids=native.instruction_sets, autouse=True
+    params=range(len(bindings.instruction_sets)), ids=bindings.instruction_sets, autouse=True
 )
 def instruction_set(request, monkeypatch):
-    monkeypatch.setattr(native, "chosen", request.param)
+    monkeypatch.setattr(bindings, "chosen", request.param)
 
 
 def both(compute, wanted):

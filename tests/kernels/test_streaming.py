@@ -9,7 +9,8 @@ from ostinato import CELLS, Recurrent, StreamingStep, kernels
 from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import native, streaming
+from ostinato.kernels import bindings
+from ostinato.kernels.steps import streaming
 
 MADE = {
     "rnn-tanh": RNN,
@@ -29,7 +30,9 @@ SHAPES = [
 ]  # B, D, H, layers
 NEAR = {"float32": 2e-6, "bfloat16": 0.03, "int8": 0.08}
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 
 
 @pytest.fixture(params=streaming.instruction_sets)

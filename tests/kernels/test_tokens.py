@@ -16,7 +16,8 @@ from ostinato.cells.rnn import RNN
 from ostinato.cells.state import select
 from ostinato.decoding.sample import draw
 from ostinato.decoding.stream import Stream
-from ostinato.kernels import native, streaming, tokens
+from ostinato.kernels import bindings
+from ostinato.kernels.steps import streaming, token_step
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
 from ostinato.models.language_model import LanguageModel
@@ -35,7 +36,9 @@ SHAPES = [
 ]  # rows, tokens, D, H, layers
 NEAR = {"float32": 5e-6, "bfloat16": 0.05, "int8": 0.1}
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason=f"not built: {native.missing}")
+pytestmark = pytest.mark.skipif(
+    bindings.missing is not None, reason=f"not built: {bindings.missing}"
+)
 
 
 @pytest.fixture(params=streaming.instruction_sets)
@@ -53,7 +56,7 @@ def parts(make, V, D, H, layers, *, readout=False, **options):
 def reference(embedding, recurrent, dense):
     def step(tokens, state):
         with torch.no_grad(), kernels.disabled():
-            outputs, state = recurrent(embedding(tokens.unsqueeze(1)), None, state)
+            outputs, state = recurrent(embedding(token_step.unsqueeze(1)), None, state)
             return nn.Sequential(*dense)(outputs[:, 0]), state
 
     return step
@@ -71,7 +74,7 @@ def flat(state):
 @pytest.mark.parametrize("format", streaming.FORMATS)
 @pytest.mark.parametrize("name", CELLS)
 def test_equals_the_layers(instruction_set, monkeypatch, name, format, table):
-    monkeypatch.setattr(tokens, "TABLE", table)
+    monkeypatch.setattr(token_step, "TABLE", table)
     for (rows, V, D, H, layers), options in zip(
         SHAPES, [{}, {"readout": True}, {"residual": True, "readout": True}, {}], strict=True
     ):

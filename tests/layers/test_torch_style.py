@@ -237,7 +237,7 @@ def test_lengths_without_any_kernel(kind, monkeypatch):
         with any_length():
             expected = layer(x, hx, lengths=lengths)
         with monkeypatch.context() as patch:
-            patch.setattr(kernels.native, "missing", "not built")
+            patch.setattr(kernels.bindings, "missing", "not built")
             close(layer(x, hx, lengths=lengths), expected, 1e-6)
 
 

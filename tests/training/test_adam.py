@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ostinato import kernels
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 from ostinato.layers import embedding as layer
 from ostinato.layers import rows
 from ostinato.layers.embedding import Embedding
@@ -16,7 +16,7 @@ from ostinato.training.adam import Adam
 from ostinato.training.loop import Position
 from ostinato.training.optimise import Options, build_optimizer
 
-pytestmark = pytest.mark.skipif(native.missing is not None, reason="no compiled part")
+pytestmark = pytest.mark.skipif(bindings.missing is not None, reason="no compiled part")
 WORDS = 60
 
 

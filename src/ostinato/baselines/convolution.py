@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.cell import real
+from ostinato.padding import padding_mask
 
 
 class Convolution(nn.Module):
@@ -30,12 +30,12 @@ class Convolution(nn.Module):
         self.output_size = filters * len(widths)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        mask = real(lengths, x.shape[1], x.device).unsqueeze(1)
+        mask = padding_mask(lengths, x.shape[1], x.device).unsqueeze(1)
         x = x.transpose(1, 2).masked_fill(~mask, 0)
         return torch.cat([self.best(layer, x, lengths) for layer in self.layers], -1)
 
     @staticmethod
     def best(layer: nn.Conv1d, x: Tensor, lengths: Tensor) -> Tensor:
         found = layer(x).relu()
-        places = real(lengths + layer.kernel_size[0] - 1, found.shape[2], x.device)
+        places = padding_mask(lengths + layer.kernel_size[0] - 1, found.shape[2], x.device)
         return found.masked_fill(~places.unsqueeze(1), 0).amax(2)  # nothing is less than relu's 0

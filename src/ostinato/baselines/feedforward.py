@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.cells.cell import real
+from ostinato.padding import padding_mask
 
 
 class Feedforward(nn.Module):
@@ -22,7 +22,7 @@ class Feedforward(nn.Module):
         self.layer = nn.Linear(length * input_size, hidden_size)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = x.masked_fill(~real(lengths, x.shape[1], x.device).unsqueeze(-1), 0)
+        x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device).unsqueeze(-1), 0)
         x = functional.pad(x, (0, 0, 0, max(0, self.length - x.shape[1])))[:, : self.length]
         return torch.relu(self.layer(x.flatten(1)))
 

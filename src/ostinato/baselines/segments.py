@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.cell import real
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.viterbi import viterbi
 from ostinato.layers.crf import CRF
+from ostinato.padding import padding_mask
 
 Counts = tuple[
     np.ndarray, np.ndarray
@@ -111,7 +111,7 @@ class DilatedConvolution(nn.Module):
         self.output_size = hidden_size
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, None]:
-        mask = real(lengths, x.shape[1], x.device).unsqueeze(1)
+        mask = padding_mask(lengths, x.shape[1], x.device).unsqueeze(1)
         h = self.first(x.transpose(1, 2))
         for layer in self.layers:
             h = h + layer(h.relu().masked_fill(~mask, 0))

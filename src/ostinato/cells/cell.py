@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.state import State
-from ostinato.kernels.recurrence import reverse as reverse
+from ostinato.padding import padding_mask
 
 
 class Cell(nn.Module):
@@ -129,11 +129,6 @@ def zone_out(cell: Cell, new: State, old: State) -> State:
 CellType = Callable[[int, int], Cell]  # a Cell class, or functools.partial(LSTM, forget_bias=2.0)
 
 
-def real(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
-    """real(tensor([1, 3]), 3) -> [[True, False, False], [True, True, True]]: which steps are not padding."""
-    return torch.arange(steps, device=device) < lengths.to(device)[:, None]
-
-
 def advance(cell: Cell, projected: Tensor, state: State) -> State:
     """One step as it is taken in a run: the formula, and zoneout where there is any."""
     new = cell.step(projected, state)
@@ -143,7 +138,7 @@ def advance(cell: Cell, projected: Tensor, state: State) -> State:
 def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> Iterator[State]:
     """The state after each step, one `step` after another; beyond its length a row's state stands still."""
     projected = cell.project(x)
-    alive = None if lengths is None else real(lengths, x.shape[1], x.device)
+    alive = None if lengths is None else padding_mask(lengths, x.shape[1], x.device)
     for t in range(x.shape[1]):
         new = advance(cell, projected[:, t], state)
         if alive is not None:
@@ -165,5 +160,5 @@ def scan(
         outputs.append(now[0])
     outputs = torch.stack(outputs, dim=1)
     if lengths is not None:
-        outputs = outputs * real(lengths, x.shape[1], x.device)[..., None]
+        outputs = outputs * padding_mask(lengths, x.shape[1], x.device)[..., None]
     return outputs, now

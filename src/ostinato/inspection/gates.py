@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ostinato.cells.cell import real
 from ostinato.layers.trace import Trace
+from ostinato.padding import padding_mask
 
 SHUT, OPEN = 0.1, 0.9
 
@@ -35,7 +35,9 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
     for place, named in enumerate(trace.steps):
         for name, values in named.items():
             if lengths is not None:
-                values = values[real(torch.as_tensor(lengths), values.shape[1], values.device)]
+                values = values[
+                    padding_mask(torch.as_tensor(lengths), values.shape[1], values.device)
+                ]
             values = values.detach().double().flatten()
             if not len(values):
                 continue

@@ -1,11 +1,11 @@
 """The same as the cells' loops, faster. `usable` says when, `disabled()` switches it off, `status()` tells why not."""
 
-import ostinato.kernels.operators  # noqa: F401  (registers them)
+import ostinato.kernels.sequence.custom_ops  # noqa: F401  (registers them)
+from ostinato.kernels.availability import disabled
 from ostinato.kernels.cross_entropy import linear_cross_entropy
+from ostinato.kernels.dispatch import find, find_both, one_step, status, usable
 from ostinato.kernels.linear_layer import linear
-from ostinato.kernels.lookup import find, find_both, one_step, status, usable
-from ostinato.kernels.streaming import weights_as
-from ostinato.kernels.switch import disabled
+from ostinato.kernels.steps.streaming import weights_as
 
 __all__ = [
     "disabled",

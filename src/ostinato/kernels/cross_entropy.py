@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from ostinato.kernels import eager, native
+from ostinato.kernels import availability, bindings
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 TOGETHER = 1 << 21  # logits that exist at a time, in bfloat16 twice as many,
@@ -153,7 +153,7 @@ def torch_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: b
 
 def native_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: bool) -> Tensor:
     """The same by the native kernel, for contiguous float32 on the CPU."""
-    return native.cross_entropies(
+    return bindings.cross_entropies(
         logits, targets.contiguous(), torch.tensor([smoothing]), gradient=gradient
     ).sum()
 
@@ -186,7 +186,7 @@ def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Te
 
 def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> str | None:
     """Why the native kernels do not take this call, or None."""
-    reason = eager.why_not(hidden, weight, bias)
+    reason = availability.why_not(hidden, weight, bias)
     if reason is not None:
         return reason
     if 0 in hidden.shape or 0 in weight.shape:
@@ -247,14 +247,14 @@ class NativePieces:
         logits = hidden.new_empty(len(hidden), len(weight))
         for words in self.blocks:
             own = None if self.bias is None else self.bias[words]
-            native.product(hidden, self.weight[words], logits[:, words], own, form="a bT")
+            bindings.product(hidden, self.weight[words], logits[:, words], own, form="a bT")
         for_hidden, for_weight, for_bias = gradients
         loss = native_loss(
             logits, targets, smoothing, gradient=any(gradient is not None for gradient in gradients)
         )
         for words in self.blocks:
             if for_hidden is not None:
-                native.product(
+                bindings.product(
                     logits[:, words],
                     self.weight[words],
                     for_hidden[rows],
@@ -262,7 +262,7 @@ class NativePieces:
                     add=words.start > 0,
                 )
             if for_weight is not None:
-                native.product(
+                bindings.product(
                     logits[:, words], hidden, for_weight[words], form="aT b", add=rows.start > 0
                 )
         if for_bias is not None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ostinato.kernels import eager, native
-from ostinato.kernels.packed import keep, kept
+from ostinato.kernels import availability, bindings
+from ostinato.kernels.packed_weights import keep, kept
 
 LEAST = 64  # rows from which on packing the weight pays
 
@@ -31,7 +31,7 @@ def why_not(
     """Why the native products do not take this call, or None."""
     if not (keep_packed or torch.is_grad_enabled()):
         return "nothing is learned: packing the weight for one product does not pay"
-    reason = eager.why_not(x, weight, bias)
+    reason = availability.why_not(x, weight, bias)
     if reason is not None:
         return reason
     if (
@@ -47,7 +47,7 @@ def why_not(
 def infer(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The product with a weight that may stand packed from an earlier call."""
     room = kept(weight, "linear")
-    packed = (native.room_for(weight, form="a bT"), False) if room is None else (room, True)
+    packed = (bindings.room_for(weight, form="a bT"), False) if room is None else (room, True)
     out = product_of(x, weight, bias, packed)
     if room is None:
         keep(weight, "linear", packed[0])
@@ -59,7 +59,9 @@ def product_of(
 ) -> Tensor:
     out = x.new_empty(*x.shape[:-1], len(weight))
     bias = None if bias is None else bias.contiguous()
-    native.product(rows_of(x), weight.contiguous(), rows_of(out), bias, form="a bT", packed=packed)
+    bindings.product(
+        rows_of(x), weight.contiguous(), rows_of(out), bias, form="a bT", packed=packed
+    )
     return out
 
 
@@ -78,9 +80,9 @@ class NativeLinear(torch.autograd.Function):
         d_x = x.new_empty(x.shape) if wanted[0] else None
         d_weight = weight.new_empty(weight.shape) if wanted[1] else None
         if d_x is not None:
-            native.product(d_rows, weight.contiguous(), rows_of(d_x), form="a b")
+            bindings.product(d_rows, weight.contiguous(), rows_of(d_x), form="a b")
         if d_weight is not None:
-            native.product(d_rows, rows_of(x), d_weight, form="aT b")
+            bindings.product(d_rows, rows_of(x), d_weight, form="aT b")
         return d_x, d_weight, d_rows.sum(0) if wanted[2] else None
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ostinato.cells.cell import real
-from ostinato.kernels import chain
+from ostinato.kernels import crf
+from ostinato.padding import padding_mask
 
 FORBIDDEN = (
     -1e4
@@ -82,9 +82,9 @@ class CRF(nn.Module):
         if (
             labels.shape == emissions.shape[:2]
             and labels.dtype == torch.int64
-            and chain.usable(emissions, lengths, potentials)
+            and crf.usable(emissions, lengths, potentials)
         ):
-            return chain.log_likelihood(emissions, lengths, labels, potentials)
+            return crf.log_likelihood(emissions, lengths, labels, potentials)
         return path_scores(emissions, lengths, labels, potentials) - log_partition(
             emissions, lengths, potentials
         )
@@ -111,7 +111,7 @@ def path_scores(
     rows, steps, size = emissions.shape
     if not rows or not steps:
         return emissions.new_zeros(rows)
-    inside = real(lengths, steps, emissions.device)
+    inside = padding_mask(lengths, steps, emissions.device)
     labels = labels.masked_fill(~inside, 0)
     total = torch.where(inside, emissions.gather(2, labels.unsqueeze(2)).squeeze(2), 0).sum(1)
     pairs = labels[:, :-1] * size + labels[:, 1:]
@@ -124,8 +124,8 @@ def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) ->
     """log Z [B]: the logarithm of the sum of exp(score) over all paths of each row's length."""
     if not emissions.shape[0] or not emissions.shape[1]:
         return emissions.new_zeros(emissions.shape[0])
-    if chain.usable(emissions, lengths, potentials):
-        return chain.log_partition(emissions, lengths, potentials)
+    if crf.usable(emissions, lengths, potentials):
+        return crf.log_partition(emissions, lengths, potentials)
     return LogPartition.apply(emissions, lengths, *potentials)
 
 
@@ -141,7 +141,7 @@ class LogPartition(torch.autograd.Function):
     ) -> Tensor:
         rows, steps, labels = emissions.shape
         scores = emissions.double().transpose(0, 1)
-        inside = real(lengths, steps, emissions.device).t().unsqueeze(2)
+        inside = padding_mask(lengths, steps, emissions.device).t().unsqueeze(2)
         last = (
             (lengths.to(emissions.device) - 1).clamp(min=0).view(1, rows, 1).expand(1, rows, labels)
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.kernels import drop
+from ostinato.kernels import dropout as kernel
 
 
 def dropout(x: Tensor, rate: float, *, training: bool, locked: bool = False) -> Tensor:
@@ -16,8 +16,8 @@ def dropout(x: Tensor, rate: float, *, training: bool, locked: bool = False) -> 
     application of dropout in recurrent neural networks, 2016."""
     if not training or not rate:
         return x
-    if not locked and drop.usable(x):
-        return drop.dropped(x, rate)
+    if not locked and kernel.usable(x):
+        return kernel.dropped(x, rate)
     if not locked:
         return x * scaled_mask(x, rate) if x.device.type == "cpu" else functional.dropout(x, rate)
     return x * functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), rate)

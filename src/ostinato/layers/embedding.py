@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.data.batching.batch import PAD
-from ostinato.kernels import rows as kernel
+from ostinato.kernels import lazy_adam as kernel
 from ostinato.layers.rows import Rows
 
 LARGE = 100_000  # numbers from which on it pays to know which rows were read

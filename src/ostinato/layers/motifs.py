@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.cells.cell import real
+from ostinato.padding import padding_mask
 
 
 class OneHot(nn.Module):
@@ -49,7 +49,7 @@ class Motifs(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor, before: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        mask = real(lengths, x.shape[1], x.device).unsqueeze(-1)
+        mask = padding_mask(lengths, x.shape[1], x.device).unsqueeze(-1)
         x = x.masked_fill(~mask, 0)
         if self.causal:
             before = (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato import kernels
-from ostinato.cells.cell import Cell, CellType, real, reverse
+from ostinato.cells.cell import Cell, CellType
 from ostinato.cells.regularise import regularised
 from ostinato.cells.state import State
 from ostinato.layers.align import roll_rows, starts_and_lengths
@@ -23,6 +23,7 @@ from ostinato.layers.check import (
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recompute import run_in_blocks
 from ostinato.layers.trace import Trace, traced_run
+from ostinato.padding import padding_mask, reverse
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),
@@ -207,7 +208,7 @@ class Recurrent(nn.Module):
         lengths = check_lengths(lengths, x)
         state = self.start(x.shape[0]) if state is None else check_state(state, self.cells, x)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
-            x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+            x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
         last = []
         for layer in range(self.layers):
             x, new = self.run_layer(run, layer, x, lengths, state)
@@ -217,7 +218,7 @@ class Recurrent(nn.Module):
             x = (
                 x
                 if lengths is None
-                else x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+                else x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
             )
         return x if starts is None else roll_rows(x, -starts), tuple(last)
 

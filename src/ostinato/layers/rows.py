@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ostinato.kernels import rows as kernel
+from ostinato.kernels import lazy_adam as kernel
 
 REMEMBERED = 4096  # steps whose rates are kept; then every row is brought up to date
 

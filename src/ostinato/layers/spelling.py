@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ostinato.cells.cell import CellType, real
+from ostinato.cells.cell import CellType
 from ostinato.data.batching.batch import PAD, Spellings
-from ostinato.kernels import spelled
+from ostinato.kernels import char_features
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
+from ostinato.padding import padding_mask
 
 KINDS = ("recurrent", "convolution")
 
@@ -91,9 +92,9 @@ class Speller(nn.Module):
         vectors = self.dropout(self.embedding.weight)
         weight = self.filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
         tables = vectors @ weight  # [width, characters, out]
-        if spelled.usable(characters, lengths, tables, self.filters.bias):
-            return spelled.strongest(characters, lengths, tables, self.filters.bias)
-        inside = real(lengths, characters.shape[1], characters.device)
+        if char_features.usable(characters, lengths, tables, self.filters.bias):
+            return char_features.strongest(characters, lengths, tables, self.filters.bias)
+        inside = padding_mask(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
         padded = functional.pad(
             characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin)
@@ -130,8 +131,8 @@ class Affixes(nn.Module):
 
     def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
-        if spelled.usable(characters, lengths):
-            return spelled.affix_numbers(
+        if char_features.usable(characters, lengths):
+            return char_features.affix_numbers(
                 characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
             )
         place = torch.arange(self.longest, device=characters.device)

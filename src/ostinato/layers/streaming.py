@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, map_state
-from ostinato.kernels import streaming as compiled
-from ostinato.kernels.streaming import (
+from ostinato.kernels.steps import streaming as compiled
+from ostinato.kernels.steps.streaming import (
     FORMATS,
     addresses,
     check_format,

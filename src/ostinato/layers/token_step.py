@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State, map_state
-from ostinato.kernels.streaming import addresses, check_format
-from ostinato.kernels.tokens import AT_ONCE, Cut, plan_for
+from ostinato.kernels.steps.streaming import addresses, check_format
+from ostinato.kernels.steps.token_step import AT_ONCE, Cut, plan_for
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from ostinato import cells, kernels
-from ostinato.cells.cell import Cell, real, scan
-from ostinato.cells.cell import reverse as reversed_rows
-from ostinato.kernels import native
-from ostinato.kernels.running import run as native_run
-from ostinato.kernels.running import run_both
-from ostinato.kernels.switch import switched_off
+from ostinato.cells.cell import Cell, scan
+from ostinato.kernels import bindings
+from ostinato.kernels.availability import switched_off
+from ostinato.kernels.sequence.launch import run as native_run
+from ostinato.kernels.sequence.launch import run_both
 from ostinato.layers.check import check_lengths
+from ostinato.padding import padding_mask
+from ostinato.padding import reverse as reversed_rows
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
@@ -161,7 +162,7 @@ class Layered:
         parts = self.parts(hx, x, x.shape[0])
         self.check_forward_args(input, self.joined(parts), None)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
-            x = x.masked_fill(~real(lengths, x.shape[1], x.device)[..., None], 0)
+            x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
         outputs, last = (
             self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
@@ -182,7 +183,7 @@ class Layered:
         if reference_wanted():
             self._update_flat_weights()
             return reference
-        if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or native.missing:
+        if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or bindings.missing:
             return None
         self._update_flat_weights()
         return (

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ostinato.cells.cell import Cell, real, steps
+from ostinato.cells.cell import Cell, steps
 from ostinato.cells.state import State
+from ostinato.padding import padding_mask
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def traced_run(
     seen |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
     seen = {name: torch.stack(values, dim=1) for name, values in seen.items()}
     if lengths is not None:
-        alive = real(lengths, x.shape[1], x.device)[..., None]
+        alive = padding_mask(lengths, x.shape[1], x.device)[..., None]
         seen = {name: torch.where(alive, values, 0) for name, values in seen.items()}
     return seen[cell.part_names[0]], states[-1], seen

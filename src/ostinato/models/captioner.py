@@ -8,12 +8,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.cell import CellType, real
+from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.convolution import BatchNorm, Glance, Grid, PictureNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
+from ostinato.padding import padding_mask
 
 
 class RegionEncoder(nn.Module):
@@ -37,7 +38,7 @@ class RegionEncoder(nn.Module):
         self.first = nn.Linear(2 * features, layers * sum(self.sizes))
 
     def forward(self, regions: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
-        mask = real(lengths, regions.shape[1], regions.device).unsqueeze(-1)
+        mask = padding_mask(lengths, regions.shape[1], regions.device).unsqueeze(-1)
         mean = regions.masked_fill(~mask, 0).sum(1) / lengths.to(regions).unsqueeze(1)
         seen = self.dropout(torch.cat([mean, regions.masked_fill(~mask, -torch.inf).amax(1)], -1))
         parts = iter(self.first(seen).tanh().split(self.sizes * self.layers, -1))

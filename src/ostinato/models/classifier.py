@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.cell import CellType, real
+from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
@@ -17,6 +17,7 @@ from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.spelling import Speller
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.models.loss import Loss
+from ostinato.padding import padding_mask
 
 POOLINGS = ("last", "both-ends", "middle", "mean", "max", "attention", "ensemble")
 Head = Classes | ManyLabels | Grades
@@ -90,7 +91,7 @@ class RecurrentBody(nn.Module):
             return outputs
         if self.pooling == "mean":
             return outputs.sum(1) / lengths.to(outputs).unsqueeze(1)
-        mask = real(lengths, outputs.shape[1], outputs.device)
+        mask = padding_mask(lengths, outputs.shape[1], outputs.device)
         if self.pooling == "max":
             return outputs.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
         if self.pooling == "attention":
@@ -161,7 +162,7 @@ class FrameClassifier(Classifier):
 
 def mean_of_real(values: Tensor, lengths: Tensor) -> Tensor:
     """The mean over each row's real steps: [B, T, ...] -> [B, ...]"""
-    mask = real(lengths, values.shape[1], values.device).view(
+    mask = padding_mask(lengths, values.shape[1], values.device).view(
         *values.shape[:2], *[1] * (values.dim() - 2)
     )
     return (values * mask).sum(1) / lengths.to(values).view(-1, *[1] * (values.dim() - 2))

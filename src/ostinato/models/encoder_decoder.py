@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.cell import CellType, real
+from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, PAD, Batch
 from ostinato.decoding.beam import beam_search
@@ -25,6 +25,7 @@ from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.loss import Loss, token_losses
+from ostinato.padding import padding_mask
 
 
 class Encoder(nn.Module):
@@ -214,7 +215,7 @@ class EncoderDecoder(nn.Module):
         context = recurrent[-1][0] if decoder.context == "every" else None
         if decoder.attention is None:
             return DecoderState(recurrent, context=context)
-        positions = real(lengths, outputs.shape[1], outputs.device)
+        positions = padding_mask(lengths, outputs.shape[1], outputs.device)
         memory = decoder.attention.remember(decoder.dropout(outputs), positions)
         feed = (
             outputs.new_zeros(len(batch), decoder.embedding.embedding_dim)

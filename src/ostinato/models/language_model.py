@@ -16,7 +16,7 @@ from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.step import StepFunction
 from ostinato.kernels import linear_cross_entropy
-from ostinato.kernels.streaming import current_format
+from ostinato.kernels.steps.streaming import current_format
 from ostinato.layers.dropout import dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent

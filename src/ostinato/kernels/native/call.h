@@ -1,4 +1,4 @@
-// What one call of a kernel is given: plain numbers and pointers, in the order of `Call` in kernels/native.py.
+// What one call of a kernel is given: plain numbers and pointers, in the order of `Call` in kernels/bindings.py.
 //
 // Rows are sorted by length, longest first, and the steps follow one another without padding: step s owns the rows
 // offsets[s] .. offsets[s + 1] of every [P, ...] buffer (P rows in all), and its row r belongs to sequence order[r].

@@ -1,4 +1,4 @@
-// The Python module: plain functions of whole numbers (sizes and addresses), which kernels/native.py fills in.
+// The Python module: plain functions of whole numbers (sizes and addresses), which kernels/bindings.py fills in.
 //
 // No PyTorch header is needed to build it, and one build serves every Python from 3.11 on and every PyTorch.
 #define Py_LIMITED_API 0x030B0000

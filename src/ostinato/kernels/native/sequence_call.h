@@ -1,5 +1,5 @@
-// What the functions around a tagger's recurrence are given: plain numbers and pointers, in the order of kernels/chain.py,
-// kernels/spelled.py and kernels/rows.py.
+// What the functions around a tagger's recurrence are given: plain numbers and pointers, in the order of kernels/crf.py,
+// kernels/char_features.py and kernels/lazy_adam.py.
 #pragma once
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// What a step of stacked layers is given. Plain numbers and pointers, in the order of kernels/streaming.py.
+// What a step of stacked layers is given. Plain numbers and pointers, in the order of kernels/steps/streaming.py.
 #pragma once
 #include <cstdint>
 

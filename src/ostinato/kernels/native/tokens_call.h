@@ -1,5 +1,5 @@
 // What a language model's step is given: a token of each row in, logits out, and what is drawn from them. Plain numbers and
-// pointers, in the order of kernels/tokens.py.
+// pointers, in the order of kernels/steps/token_step.py.
 #pragma once
 #include "stream_call.h"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 
 FUNCTIONS = {
     "lstm": torch._VF.lstm,
@@ -24,7 +24,7 @@ def why_not(cell, x: Tensor) -> str | None:
         return "torch has no dropout inside the recurrence"
     if x.numel() == 0:
         return "there is nothing to run"
-    if not torch.compiler.is_compiling() and native.stands_for_another(x):
+    if not torch.compiler.is_compiling() and bindings.stands_for_another(x):
         return f"it is not written for a {type(x).__name__}"
     if x.dtype != cell.from_input.weight.dtype:
         return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ostinato.kernels import native
-from ostinato.kernels.formulas import Formula
-from ostinato.kernels.native import Arrangement, Call
-from ostinato.kernels.packed import keep, kept
+from ostinato.kernels import bindings
+from ostinato.kernels.bindings import Arrangement, Call
+from ostinato.kernels.cell_table import Formula
+from ostinato.kernels.packed_weights import keep, kept
 
 
 class Weights(NamedTuple):
@@ -76,16 +76,6 @@ def back_to_batch(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tenso
     return result.index_copy_(0, arrangement.place, rows).view(batch, steps, width)
 
 
-def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Each row's real steps last to first, padding left where it is: [1, 2, 3, 0] of length 3 -> [3, 2, 1, 0]."""
-    if lengths is None:
-        return x.flip(1)
-    time = torch.arange(x.shape[1], device=x.device)
-    lengths = lengths.to(x.device)[:, None]
-    index = torch.where(time < lengths, lengths - 1 - time, time)
-    return x.take_along_dim(index[..., None], dim=1)
-
-
 def input_bias_of(formula: Formula, weights: Weights) -> Tensor | None:
     """What is added to all inputs at once: both biases, but for the one inside the candidate's brackets."""
     own, added = weights.input_bias, weights.hidden_bias
@@ -115,7 +105,7 @@ def contiguous(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.contiguous()
 
 
-def forward(
+def forward_pass(
     formula: Formula, directions: Sequence[Direction], *, training: bool
 ) -> tuple[Tensor, list[tuple[Tensor, ...]], list[Kept]]:
     """Of one direction, or of two at the same time: the outputs [B, T, O] side by side, each one's last state, and
@@ -143,7 +133,7 @@ def forward(
         )
         calls.append(call)
         saved.append(keeping)
-    native.forward(*calls)
+    bindings.forward(*calls)
     for weights, rooms in fresh:
         for weight, room in zip(packable(weights), rooms, strict=True):
             if weight is not None:
@@ -168,7 +158,7 @@ def forward_call(
     output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
     rows = rows_of(x, arrangement) if training and not formula.given else x.contiguous()
     width = formula.width_of(training=training) * hidden
-    chunk = min(max(native.CHUNK, batch), arrangement.count)  # steps are projected whole
+    chunk = min(max(bindings.CHUNK, batch), arrangement.count)  # steps are projected whole
     gates = x.new_empty(arrangement.count if training else chunk, width)
     kept_rows = arrangement.count if training else 2 * batch
     before = x.new_empty(kept_rows, output)
@@ -238,9 +228,9 @@ def packed_rooms(
             return found, True
     from_hidden, from_input, to_output = each
     return [
-        native.room_for_weight(
+        bindings.room_for_weight(
             formula.kind, len(from_hidden) // formula.gates, from_hidden.shape[1]
         ),
-        None if from_input is None else native.room_for(from_input, form="a bT"),
-        None if to_output is None else native.room_for_projection(to_output),
+        None if from_input is None else bindings.room_for(from_input, form="a bT"),
+        None if to_output is None else bindings.room_for_projection(to_output),
     ], False

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 
 State = tuple[int, int, int, tuple[bytes, ...]]
 PLACES, BYTES = 5, 32  # of a tensor that are compared: a microsecond a call
@@ -42,7 +42,12 @@ register_optimizer_step_post_hook(
 
 
 def state_of(weight: Tensor) -> State:
-    return weight._version, weight.data_ptr(), native.chosen, look(weight.data_ptr(), weight.nbytes)
+    return (
+        weight._version,
+        weight.data_ptr(),
+        bindings.chosen,
+        look(weight.data_ptr(), weight.nbytes),
+    )
 
 
 def look(address: int, size: int) -> tuple[bytes, ...]:

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
-from ostinato.kernels import native, recurrence, streaming
-from ostinato.kernels.autograd import Plan, Reference, Run, flat, in_parts
-from ostinato.kernels.formulas import FORMULAS, Formula
-from ostinato.kernels.recurrence import Direction, Drops, Weights
-from ostinato.kernels.switch import disabled
+from ostinato.kernels import bindings
+from ostinato.kernels.availability import disabled
+from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.sequence import forward
+from ostinato.kernels.sequence.autograd import Plan, Reference, Run, flat, in_parts
+from ostinato.kernels.sequence.forward import Direction, Drops, Weights
+from ostinato.kernels.steps import streaming
+from ostinato.padding import reverse
 
 
 def weights_of(cell) -> Weights:
@@ -66,7 +69,7 @@ def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool
         if tensor is not None
     ]
     training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if native.watched() or isinstance(x, FakeTensor):
+    if bindings.watched() or isinstance(x, FakeTensor):
         return in_graph(formula, parts, lengths, training)
     if training:
         plans = tuple(
@@ -89,10 +92,10 @@ def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool
     ):
         return in_format(cells, parts, lengths)
     directions = [
-        Direction(x, state, weights, native.arrange(*x.shape[:2], lengths, reverse=back), drops)
+        Direction(x, state, weights, bindings.arrange(*x.shape[:2], lengths, reverse=back), drops)
         for x, state, weights, drops, back in parts
     ]
-    return recurrence.forward(formula, directions, training=False)[:2]
+    return forward.forward_pass(formula, directions, training=False)[:2]
 
 
 def in_format(cells, parts, lengths: Tensor | None):
@@ -116,7 +119,7 @@ def drops_of(cell, x: Tensor, state: tuple[Tensor, ...]) -> Drops:
     return Drops(mask, torch.tensor((*cell.zoneout, 0.0)[:2]), noise)
 
 
-def reference_of(cell, lengths: Tensor | None, reverse: bool, random: Tensor | None) -> Reference:
+def reference_of(cell, lengths: Tensor | None, backward: bool, random: Tensor | None) -> Reference:
     """The same call by the reference, from the same random numbers, for second derivatives."""
 
     def reference(x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -126,10 +129,8 @@ def reference_of(cell, lengths: Tensor | None, reverse: bool, random: Tensor | N
         with disabled(), torch.random.fork_rng(devices=[], enabled=random is not None):
             if random is not None:
                 torch.set_rng_state(random)
-            outputs, last = again.run(
-                recurrence.reverse(x, lengths) if reverse else x, state, lengths
-            )
-        return recurrence.reverse(outputs, lengths) if reverse else outputs, last
+            outputs, last = again.run(reverse(x, lengths) if backward else x, state, lengths)
+        return reverse(outputs, lengths) if backward else outputs, last
 
     return reference
 
@@ -138,7 +139,7 @@ def in_graph(formula: Formula, parts, lengths: Tensor | None, training: bool):
     """As an operator: in a program that is compiled or exported."""
     every, last = [], []
     for x, state, weights, drops, back in parts:
-        own = recurrence.own_of(weights)
+        own = forward.own_of(weights)
         outputs, *after = torch.ops.ostinato.recurrence(
             formula.name,
             *flat(x, state, weights._replace(own=()))[:8],

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ostinato.kernels import fused_torch, linear_scan, native, streaming
-from ostinato.kernels.formulas import FORMULAS, Formula
-from ostinato.kernels.running import run, run_both, weights_of
-from ostinato.kernels.switch import switched_off
+from ostinato.kernels import bindings
+from ostinato.kernels.availability import switched_off
+from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.sequence import fused_torch, linear_scan
+from ostinato.kernels.sequence.launch import run, run_both, weights_of
+from ostinato.kernels.steps import streaming
 
 EPSILON = 1e-5  # of the normalisations that native/layer_norm.h computes
 
@@ -21,15 +23,15 @@ _warned = False
 def status() -> dict:
     """What is active and why not: {"active": True, "instruction_set": "avx512", "threads": 2, ...}"""
     reason = switched_off()
-    if reason is None and native.missing:
-        reason = f"the compiled part is missing ({native.missing}): it needs GCC or Clang at installation"
+    if reason is None and bindings.missing:
+        reason = f"the compiled part is missing ({bindings.missing}): it needs GCC or Clang at installation"
     return {
         "active": reason is None,
         "reason": reason,
-        "instruction_set": native.instruction_sets[native.chosen]
-        if native.instruction_sets
+        "instruction_set": bindings.instruction_sets[bindings.chosen]
+        if bindings.instruction_sets
         else None,
-        "instruction_sets": list(native.instruction_sets),
+        "instruction_sets": list(bindings.instruction_sets),
         "threads": torch.get_num_threads(),
         "formulas": list(FORMULAS),
     }
@@ -39,7 +41,7 @@ def why_not(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) 
     """Why no native kernel takes this call, in words, or None if one does. The one place that says when."""
     return (
         switched_off()
-        or (native.missing and "the compiled part is missing")
+        or (bindings.missing and "the compiled part is missing")
         or not_a_formula(cell)
         or not_these_tensors(cell, x, state)
         or not_in_this_context(cell)
@@ -87,7 +89,7 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
     weights, formula = weights_of(cell), FORMULAS[cell.formula]
     (rows, output), size = weights.from_hidden.shape, cell.hidden_size
     mask = getattr(cell.from_hidden, "mask", None)
-    unreadable = native.unreadable(x, *state, *weights[:5], *weights.own, mask)
+    unreadable = bindings.unreadable(x, *state, *weights[:5], *weights.own, mask)
     if unreadable is not None:
         return unreadable
     sizes = (output, size) if formula.memory else (output,)
@@ -134,7 +136,7 @@ def find(
         return run
     if switched_off():
         return None
-    if native.missing and cell.formula in FORMULAS and x.device.type == "cpu":
+    if bindings.missing and cell.formula in FORMULAS and x.device.type == "cpu":
         warn_once()
     for path in (fused_torch, linear_scan):
         if path.why_not(cell, x) is None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ostinato.kernels import eager, native
-from ostinato.kernels.native import _native, address
+from ostinato.kernels import availability, bindings
+from ostinato.kernels.bindings import _native, address
 
 
 def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
@@ -17,7 +17,7 @@ def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
         and characters.dim() == 2
     )
     if (
-        not (whole and eager.usable(*tensors))
+        not (whole and availability.usable(*tensors))
         or lengths.shape != characters.shape[:1]
         or not characters.numel()
     ):
@@ -65,7 +65,7 @@ class Strongest(torch.autograd.Function):
 def run(function, characters: Tensor, lengths: Tensor, tables: Tensor, *tensors: Tensor) -> bool:
     """`Spelled` of native/sequence_call.h."""
     (words, longest), (width, known, filters) = characters.shape, tables.shape
-    sizes = (native.chosen, torch.get_num_threads(), words, longest, width, filters, known)
+    sizes = (bindings.chosen, torch.get_num_threads(), words, longest, width, filters, known)
     places = [address(part) for part in (characters, lengths, tables, *tensors)]
     return function(*sizes, *places, *[0] * (9 - len(places)))
 
@@ -77,7 +77,7 @@ def affix_numbers(
     found = torch.empty(len(characters), 2 * longest, dtype=torch.int64)
     tensors = (characters.contiguous(), lengths.contiguous(), folded.contiguous())
     if not _native.affixes(
-        native.chosen,
+        bindings.chosen,
         *characters.shape,
         longest,
         buckets,

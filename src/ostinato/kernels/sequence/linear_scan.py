@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ostinato.kernels.fused_torch import clip
+from ostinato.kernels.sequence.fused_torch import clip
 
 
 def why_not(cell, x: Tensor) -> str | None:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ostinato.kernels import native
-from ostinato.kernels.formulas import Formula
-from ostinato.kernels.native import Call
-from ostinato.kernels.recurrence import (
+from ostinato.kernels import bindings
+from ostinato.kernels.bindings import Call
+from ostinato.kernels.cell_table import Formula
+from ostinato.kernels.sequence.forward import (
     Direction,
     Kept,
     Weights,
@@ -47,7 +47,7 @@ class Incoming(NamedTuple):
     state: tuple[Tensor | None, ...]
 
 
-def backward(
+def backward_pass(
     formula: Formula,
     directions: Sequence[Direction],
     saved: Sequence[Kept],
@@ -62,7 +62,7 @@ def backward(
         for each in zip(directions, saved, wanted, strict=True)
     ]
     given = zip(directions, saved, incoming, rooms, strict=True)
-    native.backward(*(backward_call(formula, *each) for each in given))
+    bindings.backward(*(backward_call(formula, *each) for each in given))
     return [
         room.gradients(*each)
         for room, each in zip(rooms, zip(directions, saved, wanted, strict=True), strict=True)
@@ -109,7 +109,9 @@ class Rooms:
         if wanted.x:
             if not formula.given:
                 empty = torch.empty_like(saved.rows)
-                rows = native.product(by_input, weights.from_input.contiguous(), empty, form="a b")
+                rows = bindings.product(
+                    by_input, weights.from_input.contiguous(), empty, form="a b"
+                )
             found["x"] = back_to_batch(
                 by_input if formula.given else rows, direction.x, direction.arrangement
             )
@@ -117,13 +119,13 @@ class Rooms:
             found["from_input"] = d_weight = torch.empty_like(
                 weights.from_input, memory_format=DENSE
             )
-            native.product(by_input, saved.rows, d_weight, form="aT b")
+            bindings.product(by_input, saved.rows, d_weight, form="aT b")
         if wanted.from_hidden:
             found["from_hidden"] = d_weight = torch.empty_like(
                 weights.from_hidden, memory_format=DENSE
             )
             for part, columns, seen in self.products(saved):
-                native.product(self.gates[:, columns], seen, d_weight[part], form="aT b")
+                bindings.product(self.gates[:, columns], seen, d_weight[part], form="aT b")
         if wanted.input_bias or wanted.hidden_bias:
             sums = self.gates.sum(0)
             if wanted.input_bias:
@@ -135,7 +137,7 @@ class Rooms:
         if wanted.to_output:
             middle = saved.gates[:, formula.middle * size : (formula.middle + 1) * size]
             found["to_output"] = d_weight = torch.empty_like(weights.to_output, memory_format=DENSE)
-            native.product(self.outputs, middle, d_weight, form="aT b")
+            bindings.product(self.outputs, middle, d_weight, form="aT b")
         if any(wanted.own):
             found["own"] = self.of_own(weights, saved)
         return Gradients(**found)
@@ -184,9 +186,9 @@ def backward_call(
         order=arrangement.order,
         weight=weights.from_hidden.contiguous(),
         bias=None,
-        packed=native.room_for_weight(formula.kind, rooms.hidden, output),
+        packed=bindings.room_for_weight(formula.kind, rooms.hidden, output),
         to_output=contiguous(to_output),
-        packed_output=None if to_output is None else native.room_for_projection(to_output),
+        packed_output=None if to_output is None else bindings.room_for_projection(to_output),
         own=own_of(weights),
         inputs=None,
         gathered=None,

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ostinato.kernels import gradients, native, recurrence
-from ostinato.kernels.formulas import FORMULAS
-from ostinato.kernels.gradients import Gradients, Incoming
-from ostinato.kernels.native import Arrangement
-from ostinato.kernels.recurrence import Direction, Drops, Weights
+from ostinato.kernels import bindings
+from ostinato.kernels.bindings import Arrangement
+from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.sequence import backward, forward
+from ostinato.kernels.sequence.backward import Gradients, Incoming
+from ostinato.kernels.sequence.forward import Direction, Drops, Weights
 
 # reference(x, state) -> (outputs, state): the same call by the reference loop, for second derivatives
 Reference = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]
@@ -43,7 +44,7 @@ def direction_of(
     x, h0, c0, *weights = tensors
     state = (h0,) if c0 is None else (h0, c0)
     if arrangement is None:
-        arrangement = native.arrange(x.shape[0], x.shape[1], plan.lengths, reverse=plan.reverse)
+        arrangement = bindings.arrange(x.shape[0], x.shape[1], plan.lengths, reverse=plan.reverse)
     return Direction(x, state, Weights(*weights[:5], tuple(weights[5:])), arrangement, plan.drops)
 
 
@@ -63,7 +64,7 @@ class Run(torch.autograd.Function):
         directions = [
             direction_of(*each) for each in zip(plans, in_parts(tensors, len(plans)), strict=True)
         ]
-        outputs, last, kept = recurrence.forward(formula, directions, training=True)
+        outputs, last, kept = forward.forward_pass(formula, directions, training=True)
         ctx.save_for_backward(*tensors)
         ctx.formula, ctx.plans, ctx.kept = formula, plans, kept
         ctx.arrangements = [direction.arrangement for direction in directions]
@@ -83,10 +84,10 @@ class Run(torch.autograd.Function):
         ]
         kept, ctx.kept = ctx.kept, None
         if kept is None:
-            kept = recurrence.forward(formula, directions, training=True)[2]
+            kept = forward.forward_pass(formula, directions, training=True)[2]
         wanted = [needed(part) for part in in_parts(ctx.needs_input_grad[1:], len(plans))]
         incoming = arriving(d_outputs, d_last, directions)
-        found = gradients.backward(formula, directions, kept, incoming, wanted, overwrite=True)
+        found = backward.backward_pass(formula, directions, kept, incoming, wanted, overwrite=True)
         return None, *(
             part for each in found for part in (*each[:FIXED], *own_or_none(each.own, tensors[0]))
         )

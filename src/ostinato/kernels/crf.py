@@ -6,15 +6,19 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ostinato.kernels import eager, native
-from ostinato.kernels.native import _native, address
+from ostinato.kernels import availability, bindings
+from ostinato.kernels.bindings import _native, address
 
 Potentials = tuple[Tensor, Tensor, Tensor]  # start [K], transitions [K, K], end [K]
 
 
 def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
     """Whether the compiled part takes these: float32, and of the shapes that the formulas have."""
-    if not eager.usable(emissions, *potentials) or emissions.dim() != 3 or 0 in emissions.shape:
+    if (
+        not availability.usable(emissions, *potentials)
+        or emissions.dim() != 3
+        or 0 in emissions.shape
+    ):
         return False
     rows, steps, labels = emissions.shape
     fits = [part.shape for part in potentials] == [(labels,), (labels, labels), (labels,)]
@@ -69,5 +73,5 @@ class Chain(torch.autograd.Function):
 def run(function, emissions: Tensor, *tensors: Tensor | None) -> bool:
     """`Chain` of native/sequence_call.h."""
     return function(
-        native.chosen, torch.get_num_threads(), *emissions.shape, *map(address, tensors)
+        bindings.chosen, torch.get_num_threads(), *emissions.shape, *map(address, tensors)
     )

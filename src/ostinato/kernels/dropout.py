@@ -7,12 +7,12 @@ import struct
 import torch
 from torch import Tensor
 
-from ostinato.kernels import eager, native
-from ostinato.kernels.native import _native, address
+from ostinato.kernels import availability, bindings
+from ostinato.kernels.bindings import _native, address
 
 
 def usable(x: Tensor) -> bool:
-    return eager.usable(x)
+    return availability.usable(x)
 
 
 def dropped(x: Tensor, rate: float) -> Tensor:
@@ -29,7 +29,7 @@ class Dropped(torch.autograd.Function):
         (scale,) = struct.unpack("q", struct.pack("d", 1 / (1 - rate)))
         limit = min(round(rate * 2**32), 2**32 - 1)
         _native.drop(
-            native.chosen,
+            bindings.chosen,
             torch.get_num_threads(),
             x.numel(),
             seed,

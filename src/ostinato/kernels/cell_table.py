@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ostinato.kernels import native
+from ostinato.kernels import bindings
 
 
 class Product(NamedTuple):
@@ -41,7 +41,7 @@ class Formula(NamedTuple):
 
     @property
     def kind(self) -> int:
-        return native.KINDS[self.name]
+        return bindings.KINDS[self.name]
 
     def width_of(self, *, training: bool) -> int:
         """Of the room for gates, in H: without a backward pass only normalisation needs more than the gates."""

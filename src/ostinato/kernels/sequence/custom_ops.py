@@ -8,11 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ostinato.kernels import gradients, native, recurrence
-from ostinato.kernels.formulas import FORMULAS
-from ostinato.kernels.gradients import Gradients, Incoming
-from ostinato.kernels.native import Arrangement
-from ostinato.kernels.recurrence import Direction, Drops, Kept, Weights
+from ostinato.kernels import bindings
+from ostinato.kernels.bindings import Arrangement
+from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.sequence import backward, forward
+from ostinato.kernels.sequence.backward import Gradients, Incoming
+from ostinato.kernels.sequence.forward import Direction, Drops, Kept, Weights
 
 
 def whole(rows: Tensor, count: int) -> Tensor:
@@ -48,7 +49,9 @@ def recurrence_operator(
         from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
     )
     direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
-    outputs, (last,), (saved,) = recurrence.forward(FORMULAS[name], [direction], training=training)
+    outputs, (last,), (saved,) = forward.forward_pass(
+        FORMULAS[name], [direction], training=training
+    )
     count, nothing = x.shape[0] * x.shape[1], [x.new_empty(0) for _ in range(4)]
     kept = [whole(part, count) for part in saved[1:4] if part is not None] if training else []
     return (
@@ -63,7 +66,7 @@ def recurrence_operator(
 def direction_of(
     x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise
 ) -> Direction:
-    arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
+    arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     state = (h0,) if c0 is None else (h0, c0)
     return Direction(x.contiguous(), state, weights, arrangement, Drops(mask, rates, noise))
 
@@ -135,7 +138,7 @@ def backward_operator(
     formula, arrangement = FORMULAS[name], direction.arrangement
     before = before[: arrangement.count]
     saved = Kept(
-        None if formula.given else recurrence.rows_of(direction.x, arrangement),
+        None if formula.given else forward.rows_of(direction.x, arrangement),
         gates[: arrangement.count],
         before,
         None if c0 is None else memory[: arrangement.count],
@@ -146,7 +149,7 @@ def backward_operator(
     incoming = Incoming(
         None if d_outputs is None else d_outputs.contiguous(), from_hidden.shape[1], (d_h, d_c)
     )
-    (found,) = gradients.backward(
+    (found,) = backward.backward_pass(
         formula, [direction], [saved], [incoming], [wanted], overwrite=False
     )
     all_found = (*found[:8], *(found.own or (None,)))

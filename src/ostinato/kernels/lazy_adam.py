@@ -7,14 +7,17 @@ import struct
 import torch
 from torch import Tensor
 
-from ostinato.kernels import eager, native
-from ostinato.kernels.native import _native, address
+from ostinato.kernels import availability, bindings
+from ostinato.kernels.bindings import _native, address
 
 
 def usable(weight: Tensor) -> bool:
     """Whether the compiled part can keep this table [V, D]."""
     return (
-        eager.usable(weight) and weight.dim() == 2 and weight.is_contiguous() and weight.numel() > 0
+        availability.usable(weight)
+        and weight.dim() == 2
+        and weight.is_contiguous()
+        and weight.numel() > 0
     )
 
 
@@ -40,5 +43,5 @@ def adam_rows(
     count = rows if index is None else index.numel()
     settings = struct.unpack("3q", struct.pack("3d", *settings))
     _native.adam_rows(
-        native.chosen, torch.get_num_threads(), rows, count, size, *parts, *steps, *settings
+        bindings.chosen, torch.get_num_threads(), rows, count, size, *parts, *steps, *settings
     )

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.kernels import native, packed, streaming
-from ostinato.kernels.native import _native
-from ostinato.kernels.switch import switched_off
+from ostinato.kernels import bindings, packed_weights
+from ostinato.kernels.availability import switched_off
+from ostinato.kernels.bindings import _native
+from ostinato.kernels.steps import streaming
 
 TABLE = 1 << 20  # numbers that a table of what the first layer makes of each token may have
 AT_ONCE = 200_000_000  # multiplications of one call: some milliseconds, so that what is drawn can be shown as it is made
@@ -69,7 +70,7 @@ class TokenPlan:
         return [
             linear.in_features,
             linear.out_features,
-            *map(native.address, (linear.weight, linear.bias, room)),
+            *map(bindings.address, (linear.weight, linear.bias, room)),
         ]
 
     def call(
@@ -87,7 +88,7 @@ class TokenPlan:
         layers = [plan.kind, self.format, residual, 1, plan.layers, plan.address, rows, 1, 0]
         layers += [self.embedding.data_ptr(), 0, states.ctypes.data]
         dense = [
-            native.address(self.table),
+            bindings.address(self.table),
             len(self.dense),
             self.dense.data_ptr(),
             tokens.ctypes.data,
@@ -128,12 +129,12 @@ def plan_for(
         embedding.weight,
         *(part for linear in dense for part in (linear.weight, linear.bias)),
     ]
-    if tensors is None or switched_off() or native.watched():
+    if tensors is None or switched_off() or bindings.watched():
         return None
     everything = [weight for weight in (*tensors, *weights) if weight is not None]
-    if native.unreadable(*everything) or any(map(unusable, everything)):
+    if bindings.unreadable(*everything) or any(map(unusable, everything)):
         return None
-    state = streaming.chosen, list(map(packed.state_of, everything))
+    state = streaming.chosen, list(map(packed_weights.state_of, everything))
     kept = _plans.get(recurrent, {}).get(format)
     if kept is not None and kept[0] == state:
         return kept[1]

@@ -11,11 +11,12 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ostinato.kernels import native, recurrence
-from ostinato.kernels.native import _native
+from ostinato.kernels import bindings
+from ostinato.kernels.bindings import _native
+from ostinato.kernels.sequence import forward
 
 FORMATS = {"float32": 0, "bfloat16": 1, "int8": 2}  # `Format` in native/stream_call.h
-KINDS = {name: native.KINDS[name] for name in ("rnn-tanh", "rnn-relu", "lstm", "gru")}
+KINDS = {name: bindings.KINDS[name] for name in ("rnn-tanh", "rnn-relu", "lstm", "gru")}
 GATES = {"rnn-tanh": 1, "rnn-relu": 1, "lstm": 4, "gru": 3}
 instruction_sets: tuple[str, ...] = _native.stream_sets if _native else ()  # best first
 chosen = 0  # which of them is used; tests try them all
@@ -80,7 +81,7 @@ class Plan:
             width, size = from_input.shape[1], from_hidden.shape[1]
             rooms = [self.room(width, size), self.room(size, size)]
             layer = [from_input, from_hidden, input_bias, hidden_bias, *rooms]
-            words.append([width, size, *(native.address(tensor) for tensor in layer)])
+            words.append([width, size, *(bindings.address(tensor) for tensor in layer)])
             self.sizes.append((width, size))
             self.rooms += rooms
         self.layers = len(words)
@@ -168,7 +169,7 @@ def make_plan(
     owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
 ) -> Plan | None:
     formulas = {cell.formula for cell in cells}
-    if native.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
+    if bindings.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
         return None
     for tensor in tensors:
         if tensor is not None and not (
@@ -261,8 +262,8 @@ def run(
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """As `lookup.run` for one layer and whole sequences, without gradients, by weights in the format of `weights_as`."""
-    arrangement = native.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
-    rows = recurrence.rows_of(x.contiguous(), arrangement).contiguous()
+    arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
+    rows = forward.rows_of(x.contiguous(), arrangement).contiguous()
     outputs = rows.new_empty(arrangement.count, cell.from_hidden.weight.shape[1])
     done = False
     while not done:
@@ -281,7 +282,7 @@ def run(
             forget_one(cell)
     last = tuple(torch.empty_like(part).index_copy_(0, arrangement.order, part) for part in last)
     whole = x.new_empty(x.shape[0], x.shape[1], outputs.shape[1])
-    return recurrence.back_to_batch(outputs, whole, arrangement), last
+    return forward.back_to_batch(outputs, whole, arrangement), last
 
 
 def usable(cell: nn.Module) -> bool:

@@ -1,0 +1,49 @@
+"""Whether compiled code may compute a call: it is wanted, it is there, and the tensors are ordinary float32 on the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ostinato.kernels import bindings
+
+_off = 0  # how many `disabled()` blocks are open
+
+
+@contextlib.contextmanager
+def disabled() -> Iterator[None]:
+    """`with kernels.disabled(): ...` runs the reference loops: for tests and comparisons."""
+    global _off
+    _off += 1
+    try:
+        yield
+    finally:
+        _off -= 1
+
+
+def switched_off() -> str | None:
+    """Why no kernel is wanted just now, or None."""
+    if _off:
+        return "inside kernels.disabled()"
+    if os.environ.get("OSTINATO_KERNELS", "").lower() in ("off", "0", "no", "false"):
+        return "OSTINATO_KERNELS=off"
+    return None
+
+
+def why_not(*tensors: Tensor | None) -> str | None:
+    """Why the compiled part does not take a call of these, in words, or None if it does."""
+    if switched_off() or bindings.missing:
+        return switched_off() or bindings.missing
+    if bindings.watched() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
+        return "the call is compiled, traced, or under autocast"
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return "a transform is at work"
+    return bindings.unreadable(*tensors)
+
+
+def usable(*tensors: Tensor | None) -> bool:
+    return why_not(*tensors) is None
