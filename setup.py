@@ -27,21 +27,22 @@ FLAGS = [
     "-g0",
 ]
 FLAGS += ["-Wno-maybe-uninitialized", "-Wno-psabi"]
-OWN_FLAGS = {  # what a file may use beyond what every processor has
-    "avx2.cpp": ["-mavx2", "-mfma"],
-    "avx512.cpp": ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mfma"],
+AVX2 = ["-mavx2", "-mfma"]
+AVX512 = ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mfma"]
+INSTRUCTION_SETS = {"portable": []}  # and the flags that allow the compiler to use them
+if X86:
+    INSTRUCTION_SETS |= {
+        "avx2": AVX2,
+        "avx512": AVX512,
+        "avx512_vnni": [*AVX512, "-mavx512vnni"],
+    }
+WITHOUT_VNNI = [name for name in INSTRUCTION_SETS if name != "avx512_vnni"]
+SOURCES = {  # each is compiled once for each of these instruction sets, with -DINSTRUCTION_SET=...
+    "module.cpp": ["portable"],
+    "recurrence.cpp": WITHOUT_VNNI,
+    "step.cpp": list(INSTRUCTION_SETS),  # VNNI has products of int8
+    "auxiliary.cpp": WITHOUT_VNNI,
 }
-OWN_FLAGS["stream_avx2.cpp"] = OWN_FLAGS["avx2.cpp"]
-OWN_FLAGS["stream_avx512.cpp"] = OWN_FLAGS["avx512.cpp"]
-OWN_FLAGS |= {f"sequence_{name}": OWN_FLAGS[name] for name in ("avx2.cpp", "avx512.cpp")}
-OWN_FLAGS["stream_vnni.cpp"] = [*OWN_FLAGS["avx512.cpp"], "-mavx512vnni"]
-SOURCES = [
-    "module.cpp",
-    "portable.cpp",
-    "stream_portable.cpp",
-    "sequence_portable.cpp",
-    *(OWN_FLAGS if X86 else ()),
-]
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
 
@@ -65,19 +66,22 @@ class BuildNative(build_ext):
         directory = Path(self.build_temp)
         directory.mkdir(parents=True, exist_ok=True)
 
-        def compile_one(source):
-            own = OWN_FLAGS.get(Path(source).name, [])
+        def compile_one(source: str, instruction_set: str) -> str:
+            own = [f"-DINSTRUCTION_SET={instruction_set}", *INSTRUCTION_SETS[instruction_set]]
             return self.compiler.compile(
                 [source],
-                output_dir=str(directory),
+                output_dir=str(directory / instruction_set),
                 macros=extension.define_macros,
                 include_dirs=extension.include_dirs,
                 extra_postargs=extension.extra_compile_args + own,
                 depends=extension.depends,
             )[0]
 
+        jobs = [
+            (source, name) for source in extension.sources for name in SOURCES[Path(source).name]
+        ]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_one, extension.sources))
+            objects = list(pool.map(compile_one, *zip(*jobs, strict=True)))
         target = self.get_ext_fullpath(extension.name)
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         self.compiler.link_shared_object(

@@ -1,11 +1,13 @@
-"""The compiled part: what was built, what this processor runs of it, and how it is called.
+"""The compiled module: what was built, what this processor can run of it, and how it is called.
 
-Every function takes plain numbers and addresses; whoever calls makes sure that the tensors are contiguous, on the
-CPU, and of the type said."""
+The compiled functions take an instruction set and the address of a struct, which `fill` fills by name. The module
+describes its structs itself (native/structs_module.h), so that their fields are stated in one place. The caller makes sure
+that the tensors are contiguous, on the CPU, and of the stated type."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import ctypes
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,31 +15,65 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 try:
     from ostinato.kernels import _native
-except ImportError as error:  # not built, or built for another processor: lookup.status() tells
+except (
+    ImportError
+) as error:  # not built, or built for another processor: dispatch.status() says which
     _native, missing = None, str(error)
 else:
     missing = None
 
-KINDS = {  # `Kind` in native/call.h
-    "rnn-tanh": 0,
-    "rnn-relu": 1,
-    "lstm": 2,
-    "gru": 3,
-    "lstm-projected": 4,
-    "lstm-peephole": 5,
-    "lstm-peephole-projected": 6,
-    "gru-reset-before": 7,
-    "lstm-layer-norm": 8,
-    "gru-layer-norm": 9,
-}
-SPLITS = {"automatic": 0, "rows": 1, "units": 2}  # `Split`
-FORMS = {"a bT": 0, "a b": 1, "aT b": 2}  # `Form`
+SPLITS: dict[str, int] = _native.splits if _native else {}  # how threads share the work
+FORMS: dict[str, int] = _native.forms if _native else {}  # of a product
 instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
 chosen = 0  # which of them is used; tests try them all
 split = "automatic"  # how threads share the work; tests force each way
 
 
 IN_MEMORY = (Tensor, nn.Parameter)
+C_TYPES = {"q": ctypes.c_int64, "d": ctypes.c_double, "P": ctypes.c_int64}
+
+
+def declare_structs(described: dict) -> dict[str, type[ctypes.Structure]]:
+    """The structs of the compiled module as classes.
+
+    Args:
+        described: {struct: (bytes, {field: (type, offset)})}, each struct after those that it contains
+
+    Raises:
+        ImportError: the compiler has laid out a struct in another way than ctypes.
+    """
+    structs: dict[str, type[ctypes.Structure]] = {}
+    for name, (size, fields) in described.items():
+        declared = [
+            (field, structs.get(kind) or C_TYPES.get(kind) or ctypes.c_char * int(kind[:-1]))
+            for field, (kind, _) in fields.items()
+        ]
+        # __slots__: a misspelt field raises AttributeError
+        members = {"_fields_": declared, "__slots__": ("held",)}
+        structs[name] = type(name, (ctypes.Structure,), members)
+        offsets = [getattr(structs[name], field).offset for field in fields]
+        if ctypes.sizeof(structs[name]) != size or offsets != [at for _, at in fields.values()]:
+            raise ImportError(f"the struct {name} of the compiled module has another layout")
+    return structs
+
+
+STRUCTS = declare_structs(_native.structs) if _native else {}
+
+
+def fill(name: str, **fields: Any) -> ctypes.Structure:
+    """fill("Dropout", count=8, seed=1, to=out, ...): a struct for the compiled module.
+
+    A tensor is passed as its address and kept alive by the struct; fields that are missing or None are 0 (null)."""
+    struct = STRUCTS[name]()
+    assign(struct, fields)
+    struct.held = fields
+    return struct
+
+
+def assign(struct: ctypes.Structure, fields: dict[str, Any]) -> None:
+    for field, value in fields.items():
+        if value is not None:
+            setattr(struct, field, value.data_ptr() if isinstance(value, Tensor) else value)
 
 
 def address(tensor: Tensor | None) -> int:
@@ -131,77 +167,24 @@ def arrange(
     return Arrangement(order, offsets, place, steps, count, lengths is None and not reverse)
 
 
-class Call(NamedTuple):
-    """The fields of `Call` in native/call.h, in its order; sizes as numbers, the rest as tensors or None."""
-
-    kind: int
-    training: bool
-    packed_before: bool
-    steps: int
-    rows: int
-    hidden: int
-    output: int
-    offsets: Tensor
-    place: Tensor
-    order: Tensor
-    weight: Tensor
-    bias: Tensor | None
-    packed: Tensor
-    to_output: Tensor | None
-    packed_output: Tensor | None
-    own: Tensor | None
-    inputs: Tensor | None
-    gathered: Tensor | None
-    input_size: int
-    input_weight: Tensor | None
-    input_bias: Tensor | None
-    packed_input: Tensor | None
-    gates: Tensor
-    gates_width: int
-    before: Tensor
-    seen: Tensor | None
-    memory: Tensor | None
-    h0: Tensor | None = None
-    c0: Tensor | None = None
-    outputs: Tensor | None = None
-    output_stride: int = 0
-    h_last: Tensor | None = None
-    c_last: Tensor | None = None
-    mask: Tensor | None = None
-    zoneout: Tensor | None = None
-    noise: Tensor | None = None
-    d_gates: Tensor | None = None
-    d_outputs: Tensor | None = None
-    d_output_stride: int = 0
-    d_h_last: Tensor | None = None
-    d_c_last: Tensor | None = None
-    d_hidden: Tensor | None = None
-    d_own: Tensor | None = None
-    carry_h: Tensor | None = None
-    carry_c: Tensor | None = None
-    d_h0: Tensor | None = None
-    d_c0: Tensor | None = None
+def forward(*calls: ctypes.Structure) -> None:
+    """Runs a `Call` forward, or two at the same time."""
+    _native.forward(chosen, *map(ctypes.addressof, calls))
 
 
-def run(function, *calls: Call) -> None:
-    """run(_native.forward, call); two calls run at the same time"""
-    threads, way = torch.get_num_threads(), SPLITS[split]
-    numbers = [chosen]
-    for call in calls:
-        numbers += (call.kind, threads, way)
-        numbers += [
-            0 if part is None else part if isinstance(part, int) else part.data_ptr()
-            for part in call[1:]
-        ]
-    function(*numbers)
+def backward(*calls: ctypes.Structure) -> None:
+    """Runs a `Call` backward, or two at the same time."""
+    _native.backward(chosen, *map(ctypes.addressof, calls))
 
 
-def forward(*calls: Call) -> None:
-    run(_native.forward, *calls)
+def recurrence_call(**fields: Any) -> ctypes.Structure:
+    """A `Call` (native/recurrence_call.h) with this process's threads and way of sharing the work."""
+    return fill("Call", threads=torch.get_num_threads(), split=SPLITS[split], **fields)
 
 
-def backward(*calls: Call) -> None:
-    run(_native.backward, *calls)
+def run(function, name: str, **fields: Any):
+    """run(_native.dropout, "Dropout", count=8, ...): one call of a function that takes one struct."""
+    return function(chosen, ctypes.addressof(fill(name, **fields)))
 
 
 CHUNK = _native.chunk if _native else 0  # rows whose gates are made at a time
@@ -234,13 +217,24 @@ def product(
     `packed` is `room_for(b)` and whether an earlier call of the same form has filled it."""
     inner = a.shape[0] if form == "aT b" else a.shape[1]
     room, filled = packed or (None, False)
-    _native.product(
-        chosen,
-        torch.get_num_threads(),
-        FORMS[form],
-        *(out.shape[0], inner, out.shape[1]),
-        *(a.data_ptr(), a.stride(0), b.data_ptr(), b.stride(0), out.data_ptr(), out.stride(0)),
-        *(address(bias), int(add), int(filled), address(room)),
+    run(
+        _native.product,
+        "Product",
+        threads=torch.get_num_threads(),
+        form=FORMS[form],
+        rows=out.shape[0],
+        inner=inner,
+        columns=out.shape[1],
+        a=a,
+        a_stride=a.stride(0),
+        b=b,
+        b_stride=b.stride(0),
+        c=out,
+        c_stride=out.stride(0),
+        bias=bias,
+        add=add,
+        packed=filled,
+        room=room,
     )
     return out
 
@@ -256,8 +250,16 @@ def cross_entropies(
 ) -> Tensor:
     """The loss of each row; the logits [N, V], contiguous, become its gradient if that is wanted."""
     losses = torch.empty(len(logits))
-    _native.cross_entropies(
-        *(chosen, torch.get_num_threads(), *logits.shape, logits.data_ptr(), targets.data_ptr()),
-        *(smoothing.data_ptr(), int(gradient), losses.data_ptr()),
+    run(
+        _native.cross_entropies,
+        "Softmax",
+        threads=torch.get_num_threads(),
+        rows=logits.shape[0],
+        columns=logits.shape[1],
+        logits=logits,
+        targets=targets,
+        smoothing=smoothing,
+        gradient=gradient,
+        losses=losses,
     )
     return losses

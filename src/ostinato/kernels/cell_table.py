@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ostinato.kernels import bindings
 
@@ -29,6 +29,7 @@ class Formula(NamedTuple):
     given       whether the cell projects its inputs itself"""
 
     name: str
+    kind: int
     gates: int
     width: int
     products: tuple[Product, ...]
@@ -39,50 +40,27 @@ class Formula(NamedTuple):
     norms: int = 0
     given: bool = False
 
-    @property
-    def kind(self) -> int:
-        return bindings.KINDS[self.name]
-
     def width_of(self, *, training: bool) -> int:
         """Of the room for gates, in H: without a backward pass only normalisation needs more than the gates."""
         return self.width if training or self.norms else self.gates
 
 
-def lstm(name: str, width: int, **more) -> Formula:
-    return Formula(name, gates=4, width=width, products=(Product(0, 4, 0),), memory=True, **more)
-
-
 PEEPHOLES = ("peepholes",)
 NORMS = ("norm_hidden.weight", "norm_hidden.bias")
-ALL = [
-    Formula("rnn-tanh", gates=1, width=1, products=(Product(0, 1, 0),)),
-    Formula("rnn-relu", gates=1, width=1, products=(Product(0, 1, 0),)),
-    lstm("lstm", 4),
-    lstm("lstm-projected", 5, middle=4),
-    lstm("lstm-peephole", 5, own=PEEPHOLES),
-    lstm("lstm-peephole-projected", 6, middle=5, own=PEEPHOLES),
-    Formula("gru", gates=3, width=4, products=(Product(0, 2, 0), Product(2, 1, 3)), inner=True),
-    Formula(
-        "gru-reset-before", gates=3, width=4, products=(Product(0, 2, 0), Product(2, 1, 2, seen=3))
-    ),
-    Formula(
-        "lstm-layer-norm",
-        gates=4,
-        width=9,
-        products=(Product(0, 4, 4),),
-        memory=True,
-        norms=10,
-        given=True,
-        own=(*NORMS, "norm_cell.weight", "norm_cell.bias"),
-    ),
-    Formula(
-        "gru-layer-norm",
-        gates=3,
-        width=6,
-        products=(Product(0, 3, 3),),
-        norms=6,
-        given=True,
-        own=(*NORMS, "norm_candidate.weight", "norm_candidate.bias"),
-    ),
-]
-FORMULAS = {formula.name: formula for formula in ALL}
+OWN = {  # the parameters of the Python cell that its kernel reads beside weights and biases, in the kernel's order
+    "lstm-peephole": PEEPHOLES,
+    "lstm-peephole-projected": PEEPHOLES,
+    "lstm-layer-norm": (*NORMS, "norm_cell.weight", "norm_cell.bias"),
+    "gru-layer-norm": (*NORMS, "norm_candidate.weight", "norm_candidate.bias"),
+}
+
+
+def read_formula(name: str, described: dict[str, Any]) -> Formula:
+    products = tuple(Product(*each) for each in described["products"])
+    return Formula(name, **{**described, "products": products}, own=OWN.get(name, ()))
+
+
+FORMULAS: dict[str, Formula] = {  # empty if the compiled module is missing
+    name: read_formula(name, described)
+    for name, described in (bindings._native.cells if bindings._native else {}).items()
+}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ostinato.kernels import availability, bindings
-from ostinato.kernels.bindings import _native, address
+from ostinato.kernels.bindings import _native
 
 
 def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
@@ -42,7 +44,7 @@ class Strongest(torch.autograd.Function):
         vectors = tables.new_empty(len(characters), len(bias))
         chosen = torch.empty(vectors.shape, dtype=torch.int32)
         call = (characters, lengths, tables, bias, vectors, chosen)
-        if not run(_native.spelled_forward, *call):
+        if not run(_native.char_features_forward, call):
             raise IndexError(f"characters must lie in 0..{tables.shape[1] - 1}")
         context.save_for_backward(*call)
         return vectors
@@ -53,37 +55,55 @@ class Strongest(torch.autograd.Function):
         tables, bias = context.saved_tensors[2:4]
         d_tables, d_bias = torch.zeros_like(tables), torch.zeros_like(bias)
         run(
-            _native.spelled_backward,
-            *context.saved_tensors,
-            d_vectors.contiguous(),
-            d_tables,
-            d_bias,
+            _native.char_features_backward,
+            context.saved_tensors,
+            d_vectors=d_vectors.contiguous(),
+            d_tables=d_tables,
+            d_bias=d_bias,
         )
         return None, None, d_tables, d_bias
 
 
-def run(function, characters: Tensor, lengths: Tensor, tables: Tensor, *tensors: Tensor) -> bool:
-    """`Spelled` of native/sequence_call.h."""
-    (words, longest), (width, known, filters) = characters.shape, tables.shape
-    sizes = (bindings.chosen, torch.get_num_threads(), words, longest, width, filters, known)
-    places = [address(part) for part in (characters, lengths, tables, *tensors)]
-    return function(*sizes, *places, *[0] * (9 - len(places)))
+def run(function, call: Sequence[Tensor], **more: Tensor) -> bool:
+    """Fills `CharFeatures` of native/auxiliary_call.h. `call` is what both passes read."""
+    characters, lengths, tables, bias, vectors, chosen = call
+    return bindings.run(
+        function,
+        "CharFeatures",
+        threads=torch.get_num_threads(),
+        words=characters.shape[0],
+        longest=characters.shape[1],
+        width=tables.shape[0],
+        filters=tables.shape[2],
+        characters_known=tables.shape[1],
+        characters=characters,
+        lengths=lengths,
+        tables=tables,
+        bias=bias,
+        vectors=vectors,
+        chosen=chosen,
+        **more,
+    )
 
 
-def affix_numbers(
+def affix_ids(
     characters: Tensor, lengths: Tensor, folded: Tensor, *, longest: int, buckets: int
 ) -> Tensor:
     """The bucket of each affix, [W, 2 * longest]. IndexError for a character beyond `folded`."""
     found = torch.empty(len(characters), 2 * longest, dtype=torch.int64)
-    tensors = (characters.contiguous(), lengths.contiguous(), folded.contiguous())
-    if not _native.affixes(
-        bindings.chosen,
-        *characters.shape,
-        longest,
-        buckets,
-        len(folded),
-        *map(address, tensors),
-        address(found),
-    ):
+    fine = bindings.run(
+        _native.affixes,
+        "Affixes",
+        words=characters.shape[0],
+        longest=characters.shape[1],
+        longest_affix=longest,
+        buckets=buckets,
+        characters_known=len(folded),
+        characters=characters.contiguous(),
+        lengths=lengths.contiguous(),
+        folded=folded.contiguous(),
+        found=found,
+    )
+    if not fine:
         raise IndexError(f"characters must lie in 0..{len(folded) - 1}")
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ostinato.kernels import availability, bindings
-from ostinato.kernels.bindings import _native, address
+from ostinato.kernels.bindings import _native
 
 Potentials = tuple[Tensor, Tensor, Tensor]  # start [K], transitions [K, K], end [K]
 
@@ -34,15 +36,15 @@ def log_likelihood(
     emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials
 ) -> Tensor:
     """log p(labels | emissions) [B]. IndexError where a label is none."""
-    return Chain.apply(emissions, lengths.contiguous(), labels.contiguous(), *potentials)
+    return Crf.apply(emissions, lengths.contiguous(), labels.contiguous(), *potentials)
 
 
 def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> Tensor:
     """log Z [B]"""
-    return Chain.apply(emissions, lengths.contiguous(), None, *potentials)
+    return Crf.apply(emissions, lengths.contiguous(), None, *potentials)
 
 
-class Chain(torch.autograd.Function):
+class Crf(torch.autograd.Function):
     @staticmethod
     def forward(context, emissions, lengths, labels, *potentials):
         emissions, *potentials = (part.contiguous() for part in (emissions, *potentials))
@@ -51,7 +53,7 @@ class Chain(torch.autograd.Function):
             before, here = torch.empty(2, *emissions.shape, dtype=torch.float64).unbind()
         results = emissions.new_empty(len(emissions))
         call = (emissions, lengths, labels, *potentials, before, here, results)
-        if not run(_native.chain_forward, emissions, *call, None, None, None):
+        if not run(_native.crf_forward, call):
             raise IndexError(f"labels must lie in 0..{emissions.shape[2] - 1}")
         context.save_for_backward(*(part for part in call if part is not None))
         context.given = [part is not None for part in call]
@@ -65,13 +67,28 @@ class Chain(torch.autograd.Function):
         emissions, size = call[0], call[0].shape[2]
         d_emissions = torch.zeros_like(emissions)
         sums = torch.zeros(torch.get_num_threads(), size * size + 2 * size, dtype=torch.float64)
-        run(_native.chain_backward, emissions, *call, gradient.contiguous(), d_emissions, sums)
+        run(
+            _native.crf_backward,
+            call,
+            gradient=gradient.contiguous(),
+            d_emissions=d_emissions,
+            sums=sums,
+        )
         d_transitions, d_start, d_end = sums.sum(0).float().split([size * size, size, size])
         return d_emissions, None, None, d_start, d_transitions.view(size, size), d_end
 
 
-def run(function, emissions: Tensor, *tensors: Tensor | None) -> bool:
-    """`Chain` of native/sequence_call.h."""
-    return function(
-        bindings.chosen, torch.get_num_threads(), *emissions.shape, *map(address, tensors)
+def run(function, call: Sequence[Tensor | None], **more: Tensor) -> bool:
+    """Fills `Crf` of native/auxiliary_call.h. `call` is what both passes read, as `Crf.forward` makes it."""
+    names = ("emissions", "lengths", "targets", "start", "transitions", "end", "before", "here")
+    rows, steps, labels = call[0].shape
+    return bindings.run(
+        function,
+        "Crf",
+        threads=torch.get_num_threads(),
+        rows=rows,
+        steps=steps,
+        labels=labels,
+        **dict(zip((*names, "results"), call, strict=True)),
+        **more,
     )

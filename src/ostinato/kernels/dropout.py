@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-
 import torch
 from torch import Tensor
 
 from ostinato.kernels import availability, bindings
-from ostinato.kernels.bindings import _native, address
+from ostinato.kernels.bindings import _native
 
 
 def usable(x: Tensor) -> bool:
     return availability.usable(x)
 
 
-def dropped(x: Tensor, rate: float) -> Tensor:
+def drop_units(x: Tensor, rate: float) -> Tensor:
     """x with units at zero with probability `rate`, the rest scaled up; one number from torch's generator decides which."""
     return Dropped.apply(x, rate, torch.randint(-(2**63), 2**63 - 1, ()).item())
 
@@ -26,17 +24,16 @@ class Dropped(torch.autograd.Function):
         context.rate, context.seed = rate, seed
         x = x.contiguous()
         out = torch.empty_like(x)
-        (scale,) = struct.unpack("q", struct.pack("d", 1 / (1 - rate)))
-        limit = min(round(rate * 2**32), 2**32 - 1)
-        _native.drop(
-            bindings.chosen,
-            torch.get_num_threads(),
-            x.numel(),
-            seed,
-            limit,
-            scale,
-            address(x),
-            address(out),
+        bindings.run(
+            _native.dropout,
+            "Dropout",
+            threads=torch.get_num_threads(),
+            count=x.numel(),
+            seed=seed,
+            limit=min(round(rate * 2**32), 2**32 - 1),
+            scale=1 / (1 - rate),
+            input=x,
+            output=out,
         )
         return out
 

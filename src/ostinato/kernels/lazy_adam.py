@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-
 import torch
 from torch import Tensor
 
 from ostinato.kernels import availability, bindings
-from ostinato.kernels.bindings import _native, address
+from ostinato.kernels.bindings import _native
 
 
 def usable(weight: Tensor) -> bool:
@@ -39,9 +37,24 @@ def adam_rows(
     weight = table[0]
     rows, size = weight.shape
     index, gradient = (None if part is None else part.contiguous() for part in (index, gradient))
-    parts = [address(part) for part in (index, *table, gradient, rates)]
-    count = rows if index is None else index.numel()
-    settings = struct.unpack("3q", struct.pack("3d", *settings))
-    _native.adam_rows(
-        bindings.chosen, torch.get_num_threads(), rows, count, size, *parts, *steps, *settings
+    beta1, beta2, epsilon = settings
+    bindings.run(
+        _native.lazy_adam,
+        "LazyAdam",
+        threads=torch.get_num_threads(),
+        known=rows,
+        count=rows if index is None else index.numel(),
+        size=size,
+        index=index,
+        weight=weight,
+        mean=table[1],
+        square=table[2],
+        stands=table[3],
+        gradient=gradient,
+        rates=rates,
+        first=steps[0],
+        now=steps[1],
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
     )

@@ -17,7 +17,7 @@ def dropout(x: Tensor, rate: float, *, training: bool, locked: bool = False) -> 
     if not training or not rate:
         return x
     if not locked and kernel.usable(x):
-        return kernel.dropped(x, rate)
+        return kernel.drop_units(x, rate)
     if not locked:
         return x * scaled_mask(x, rate) if x.device.type == "cpu" else functional.dropout(x, rate)
     return x * functional.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), rate)

@@ -132,7 +132,7 @@ class Affixes(nn.Module):
     def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
         if char_features.usable(characters, lengths):
-            return char_features.affix_numbers(
+            return char_features.affix_ids(
                 characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
             )
         place = torch.arange(self.longest, device=characters.device)

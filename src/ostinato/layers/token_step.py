@@ -5,6 +5,7 @@ Letters: N rows, K steps, V vocabulary, H hidden."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import addressof
 
 import numpy as np
 import torch
@@ -153,4 +154,4 @@ class TokenStep:
         self.call = self.plan.call(
             self.places, self.tokens, self.logits, self.forbidden, cut, residual=self.residual
         )
-        self.address = self.call.ctypes.data
+        self.address = addressof(self.call)

@@ -2,14 +2,15 @@
 // reset after   n = tanh(projected + r (U_n h_{t-1} + b))
 // reset before  n = tanh(projected + U_n (r h_{t-1}))
 #pragma once
-#include "loop.h"
+#include "recurrence.h"
 
 namespace {
 
-struct Gru {
+struct Gru : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and the product inside n's brackets
-    static constexpr int STAGES = 1, SEEN = 3, NORMS = 0;
-    static constexpr bool MEMORY = false, CARRY = true;
+    static constexpr int SEEN = 3;
+    static constexpr bool CARRY = true, INNER_BIAS = true;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 3}};
 
     static void pack(const Call &call, const Share &share) {
         pack_gates<3>(call.weight, call.hidden, call.output, call.packed, share);
@@ -54,10 +55,11 @@ struct Gru {
     }
 };
 
-struct GruResetBefore {
+struct GruResetBefore : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and r h_{t-1} as the weight sees it
-    static constexpr int STAGES = 2, SEEN = 2, NORMS = 0;
-    static constexpr bool MEMORY = false, CARRY = true;
+    static constexpr int STAGES = 2, SEEN = 2;
+    static constexpr bool CARRY = true;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 2, 3}};
 
     static long reset(const Call &call) { return call.training ? 3 * call.hidden : 0; }
 

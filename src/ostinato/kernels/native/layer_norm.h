@@ -79,7 +79,8 @@ struct Norm {
 
 // What both have in common: the product, kept as it is behind the gates.
 template <int GATES, int PRODUCT>
-struct Normalised {
+struct Normalised : CellDefaults {
+    static constexpr bool PROJECTED_INPUTS = true;
     static constexpr int STAGES = 2, SEEN = GATES;
 
     static void pack(const Call &call, const Share &share) {
@@ -109,7 +110,8 @@ struct Normalised {
 struct LayerNormLstm : Normalised<4, 4> {
     static constexpr int GATES = 4, WIDTH = 9;  // i, f, g, o; the four products; c_t
     static constexpr int NORMS = 10;            // gain and bias of the products (4 H each), of the memory cell (H each)
-    static constexpr bool MEMORY = true, CARRY = false;
+    static constexpr bool MEMORY = true;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 4, 4}};
 
     static void forward_second(Step step, Share share) {
         const Call &call = step.call;
@@ -181,7 +183,8 @@ struct LayerNormLstm : Normalised<4, 4> {
 struct LayerNormGru : Normalised<3, 3> {
     static constexpr int GATES = 3, WIDTH = 6;  // r, z, n; the three products
     static constexpr int NORMS = 6;             // gain and bias of the gates' products (2 H each), of n's (H each)
-    static constexpr bool MEMORY = false, CARRY = true;
+    static constexpr bool CARRY = true;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 3, 3}};
 
     static void forward_second(Step step, Share share) {
         const Call &call = step.call;

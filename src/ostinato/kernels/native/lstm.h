@@ -2,7 +2,7 @@
 //
 // With peepholes i and f see p c_{t-1} too, and o sees p c_t. With a projection h_t = W_p (o tanh(c_t)).
 #pragma once
-#include "loop.h"
+#include "recurrence.h"
 
 namespace {
 
@@ -22,13 +22,15 @@ INLINE Vector to_memory(const Step &step, long row, long u, long valid, Vector d
 }
 
 template <bool PEEPHOLE, bool PROJECTED>
-struct Lstm {
-    static constexpr int GATES = 4, STAGES = PROJECTED ? 2 : 1, SEEN = 4, NORMS = 0;
+struct Lstm : CellDefaults {
+    static constexpr int GATES = 4, STAGES = PROJECTED ? 2 : 1, SEEN = 4;
     static constexpr int WIDTH = 4 + PEEPHOLE + PROJECTED;  // i, f, g, o; c_t with peepholes; o tanh(c_t) to project
-    static constexpr bool MEMORY = true, CARRY = false;
+    static constexpr int MIDDLE = PROJECTED ? 4 + PEEPHOLE : -1;
+    static constexpr bool MEMORY = true;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 4, 0}};
 
     // Where o tanh(c_t) is kept: without a backward pass in the place of i, which is not needed any more.
-    static long middle(const Call &call) { return call.training ? (4 + PEEPHOLE) * call.hidden : 0; }
+    static long middle(const Call &call) { return call.training ? MIDDLE * call.hidden : 0; }
 
     static void pack(const Call &call, const Share &share) {
         pack_gates<4>(call.weight, call.hidden, call.output, call.packed, share);

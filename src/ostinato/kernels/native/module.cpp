@@ -1,13 +1,15 @@
-// The Python module: plain functions of whole numbers (sizes and addresses), which kernels/bindings.py fills in.
+// The Python module: functions of whole numbers, sizes and addresses; kernels/bindings.py calls them.
 //
 // No PyTorch header is needed to build it, and one build serves every Python from 3.11 on and every PyTorch.
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
-#include "call.h"
+#include "recurrence_call.h"
 
 extern const Table portable_table;
 #ifdef OSTINATO_X86
@@ -29,6 +31,18 @@ int find_tables(const Table **found) {
     return count;
 }
 
+// The tables' names as a tuple, with hyphens: "avx512-vnni".
+template <class AnyTable>
+void add_names(PyObject *module, const char *name, const AnyTable *const *found, int count) {
+    PyObject *names = PyTuple_New(count);
+    for (int i = 0; i < count; i++) {
+        std::string text = found[i]->name;
+        std::replace(text.begin(), text.end(), '_', '-');
+        PyTuple_SetItem(names, i, PyUnicode_FromString(text.c_str()));
+    }
+    PyModule_AddObject(module, name, names);
+}
+
 const Table *tables[3];
 int table_count;
 
@@ -45,16 +59,10 @@ bool numbers(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int
     return true;
 }
 
-// Reads `count` whole numbers, two at most, and behind them the fields of a struct of nothing but numbers and addresses.
+// The call at an address, which bindings.fill has filled.
 template <class Struct>
-bool numbers_and_fields(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int64_t *to, Struct &fields) {
-    constexpr Py_ssize_t held = sizeof(Struct) / 8, most = 2;
-    static_assert(sizeof(Struct) == 8 * held && sizeof(void *) == 8, "numbers and pointers have 64 bits");
-    int64_t values[most + held];
-    if (!numbers(arguments, given, count + held, values)) return false;
-    memcpy(to, values, count * 8);
-    memcpy(&fields, values + count, sizeof(Struct));
-    return true;
+const Struct &at(int64_t address) {
+    return *reinterpret_cast<const Struct *>(address);
 }
 
 const Table *table_of(int64_t index) {
@@ -63,18 +71,14 @@ const Table *table_of(int64_t index) {
     return nullptr;
 }
 
-constexpr Py_ssize_t CALL_NUMBERS = sizeof(Call) / 8;
-
-// forward and backward(instruction set, the fields of a Call, or of two that may run at the same time)
+// forward and backward(instruction set, address of a Call, or of two that may run at the same time)
 PyObject *run(PyObject *const *arguments, Py_ssize_t given, void (*Table::*pass)(const Call *, int)) {
-    int64_t values[1 + 2 * CALL_NUMBERS];
-    Py_ssize_t count = given > 1 + CALL_NUMBERS ? 2 : 1;
-    if (!numbers(arguments, given, 1 + count * CALL_NUMBERS, values)) return nullptr;
+    int64_t values[3];
+    Py_ssize_t count = given == 3 ? 2 : 1;
+    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
     const Table *table = table_of(values[0]);
     if (!table) return nullptr;
-    Call calls[2];
-    static_assert(sizeof(Call) == 8 * CALL_NUMBERS && sizeof(void *) == 8, "numbers and pointers have 64 bits");
-    memcpy(calls, values + 1, count * sizeof(Call));
+    Call calls[2] = {at<Call>(values[1]), at<Call>(values[count])};
     if (count == 2 && calls[0].kind != calls[1].kind) {
         PyErr_SetString(PyExc_ValueError, "two calls at the same time must be of one kind");
         return nullptr;
@@ -101,13 +105,13 @@ PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
     return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2], values[3])) : nullptr;
 }
 
-// product(instruction set, the fields of Product): with a null `room`, room is made for this one call.
+// product(instruction set, address of a Product): with a null `room`, room is made for this one call.
 PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t set;
-    Product call;
-    if (!numbers_and_fields(arguments, given, 1, &set, call)) return nullptr;
-    const Table *table = table_of(set);
+    int64_t values[2];
+    if (!numbers(arguments, given, 2, values)) return nullptr;
+    const Table *table = table_of(values[0]);
     if (!table) return nullptr;
+    Product call = at<Product>(values[1]);
     void *room = nullptr;
     if (!call.room) {
         room = malloc(table->product_room(call) * sizeof(float));
@@ -121,15 +125,14 @@ PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     Py_RETURN_NONE;
 }
 
-// cross_entropies(instruction set, the fields of Softmax)
+// cross_entropies(instruction set, address of a Softmax)
 PyObject *cross_entropies(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t set;
-    Softmax call;
-    if (!numbers_and_fields(arguments, given, 1, &set, call)) return nullptr;
-    const Table *table = table_of(set);
+    int64_t values[2];
+    if (!numbers(arguments, given, 2, values)) return nullptr;
+    const Table *table = table_of(values[0]);
     if (!table) return nullptr;
     Py_BEGIN_ALLOW_THREADS;
-    table->cross_entropies(call);
+    table->cross_entropies(at<Softmax>(values[1]));
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
@@ -170,15 +173,16 @@ PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 
 }  // namespace
 
-#include "sequence_module.h"
-#include "tokens_module.h"
+#include "auxiliary_module.h"
+#include "structs_module.h"
+#include "token_step_module.h"
 
 namespace {
 
 PyMethodDef methods[] = {
     STREAM_METHODS,
     TOKEN_METHODS,
-    SEQUENCE_METHODS,
+    AUXILIARY_METHODS,
     {"forward", (PyCFunction)(void (*)(void))forward, METH_FASTCALL, nullptr},
     {"backward", (PyCFunction)(void (*)(void))backward, METH_FASTCALL, nullptr},
     {"packed_size", (PyCFunction)(void (*)(void))packed_size, METH_FASTCALL, nullptr},
@@ -195,9 +199,10 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", nullptr, -1, methods, nu
 PyMODINIT_FUNC PyInit__native() {
     table_count = find_tables(tables);
     PyObject *result = PyModule_Create(&module);
-    PyObject *names = PyTuple_New(table_count);
-    for (int i = 0; i < table_count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(tables[i]->name));
-    PyModule_AddObject(result, "instruction_sets", names);
+    add_names(result, "instruction_sets", tables, table_count);
+    PyModule_AddObject(result, "structs", describe_structs());
+    PyModule_AddObject(result, "cells", describe_cells(portable_table.shapes));
+    add_choices(result);
     add_streams(result);
     PyModule_AddIntConstant(result, "chunk", portable_table.chunk);
 #ifdef _OPENMP

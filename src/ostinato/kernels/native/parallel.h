@@ -2,7 +2,7 @@
 #pragma once
 #include <atomic>
 
-#include "call.h"
+#include "recurrence_call.h"
 #include "simd.h"
 #ifdef _OPENMP
 #include <omp.h>

@@ -1,13 +1,13 @@
 // h_t = g(projected + U h_{t-1}), g tanh or relu.
 #pragma once
-#include "loop.h"
+#include "recurrence.h"
 
 namespace {
 
 template <bool RELU>
-struct Rnn {
-    static constexpr int GATES = 1, WIDTH = 1, STAGES = 1, SEEN = 1, NORMS = 0;
-    static constexpr bool MEMORY = false, CARRY = false;
+struct Rnn : CellDefaults {
+    static constexpr int GATES = 1, WIDTH = 1, SEEN = 1;
+    static constexpr RecurrentProduct PRODUCTS[] = {{0, 1, 0}};
 
     static void pack(const Call &call, const Share &share) {
         pack_units(call.weight, call.hidden, call.output, call.packed, share);

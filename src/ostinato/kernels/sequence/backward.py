@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
-from ostinato.kernels.bindings import Call
 from ostinato.kernels.cell_table import Formula
 from ostinato.kernels.sequence.forward import (
     Direction,
@@ -169,14 +169,13 @@ class Rooms:
 
 def backward_call(
     formula: Formula, direction: Direction, saved: Kept, incoming: Incoming, rooms: Rooms
-) -> Call:
+) -> ctypes.Structure:
     weights, arrangement = direction.weights, direction.arrangement
     output, to_output = weights.from_hidden.shape[1], weights.to_output
     d_c = incoming.state[1] if formula.memory else None
-    return Call(
+    return bindings.recurrence_call(
         kind=formula.kind,
         training=True,
-        packed_before=False,
         steps=arrangement.steps,
         rows=len(direction.x),
         hidden=rooms.hidden,
@@ -185,17 +184,11 @@ def backward_call(
         place=arrangement.place,
         order=arrangement.order,
         weight=weights.from_hidden.contiguous(),
-        bias=None,
         packed=bindings.room_for_weight(formula.kind, rooms.hidden, output),
         to_output=contiguous(to_output),
         packed_output=None if to_output is None else bindings.room_for_projection(to_output),
         own=own_of(weights),
-        inputs=None,
-        gathered=None,
         input_size=direction.x.shape[2],
-        input_weight=None,
-        input_bias=None,
-        packed_input=None,
         gates=saved.gates,
         gates_width=saved.gates.shape[1],
         before=saved.before,

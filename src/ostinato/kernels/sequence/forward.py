@@ -5,6 +5,7 @@ rows together."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
-from ostinato.kernels.bindings import Arrangement, Call
+from ostinato.kernels.bindings import Arrangement
 from ostinato.kernels.cell_table import Formula
 from ostinato.kernels.packed_weights import keep, kept
 
@@ -151,7 +152,7 @@ def forward_call(
     last,
     *,
     training: bool,
-) -> tuple[Call, Kept]:
+) -> tuple[ctypes.Structure, Kept]:
     """What the compiled loop is given, and the part of it that the backward pass reads."""
     x, state, weights, arrangement, drops = direction
     batch, _, input_size = x.shape
@@ -164,7 +165,7 @@ def forward_call(
     before = x.new_empty(kept_rows, output)
     seen = None if drops.mask is None else x.new_empty(kept_rows, output)
     memory = x.new_empty(kept_rows, hidden) if formula.memory else None
-    call = Call(
+    call = bindings.recurrence_call(
         kind=formula.kind,
         training=training,
         packed_before=filled,

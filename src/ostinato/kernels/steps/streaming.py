@@ -5,6 +5,7 @@ Letters: B batch, T time, D input, H hidden, L layers. What users call is `ostin
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from collections.abc import Iterator, Sequence
 from weakref import WeakKeyDictionary
 
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import _native
+from ostinato.kernels.cell_table import FORMULAS
 from ostinato.kernels.sequence import forward
 
-FORMATS = {"float32": 0, "bfloat16": 1, "int8": 2}  # `Format` in native/stream_call.h
-KINDS = {name: bindings.KINDS[name] for name in ("rnn-tanh", "rnn-relu", "lstm", "gru")}
-GATES = {"rnn-tanh": 1, "rnn-relu": 1, "lstm": 4, "gru": 3}
+FORMATS = ("float32", "bfloat16", "int8")
+STEPS: dict[str, int] = (
+    _native.steps if _native else {}
+)  # the cells that have a compiled step, and their kind
 instruction_sets: tuple[str, ...] = _native.stream_sets if _native else ()  # best first
 chosen = 0  # which of them is used; tests try them all
 SHARED = 6_000_000  # multiplications of a step from which a second thread is worth waking
@@ -39,7 +42,7 @@ def weights_as(weights: str) -> Iterator[None]:
     int8      each weight a whole number from -127 to 127 times a scale of its row; inputs and states likewise, with a scale
               of each row at each step; what is added up is exact
 
-    Concerns the layers that have a step in `KINDS`; all others, and all training, stay as they are."""
+    Concerns the layers that have a step in `STEPS`; all others, and all training, stay as they are."""
     global _format
     check_format(weights)
     before, _format = _format, weights
@@ -66,33 +69,54 @@ def tensors_of(cells: Sequence[nn.Module]) -> list[Tensor | None] | None:
     return found
 
 
-class Plan:
+class StepPlan:
     """Stacked layers as the compiled step reads them: packed weights, sizes and addresses. Never changed once made."""
 
     def __init__(self, formula: str, tensors: list[Tensor | None], format: str):
         self.formula, self.format, self.set = formula, format, chosen
-        self.kind, self.number = KINDS[formula], FORMATS[format]
+        self.kind, self.number = STEPS[formula], _native.formats[format]
         self.parts = 2 if formula == "lstm" else 1
         self.tokens = tokens_of(tensors)
-        self.sizes, self.rooms, words = [], [], []
+        self.sizes, self.rooms, layers = [], [], []
         for from_input, input_bias, from_hidden, hidden_bias in zip(
             *(tensors[i::4] for i in range(4)), strict=True
         ):
             width, size = from_input.shape[1], from_hidden.shape[1]
             rooms = [self.room(width, size), self.room(size, size)]
-            layer = [from_input, from_hidden, input_bias, hidden_bias, *rooms]
-            words.append([width, size, *(bindings.address(tensor) for tensor in layer)])
+            layers.append(
+                {
+                    "input_size": width,
+                    "hidden": size,
+                    "input_weight": from_input,
+                    "hidden_weight": from_hidden,
+                    "input_bias": input_bias,
+                    "hidden_bias": hidden_bias,
+                    "packed_input": rooms[0],
+                    "packed_hidden": rooms[1],
+                }
+            )
             self.sizes.append((width, size))
             self.rooms += rooms
-        self.layers = len(words)
+        self.layers = len(layers)
         self.equal = len({size for _, size in self.sizes}) == 1
         self.multiplications = sum(
-            GATES[formula] * size * (width + size) for width, size in self.sizes
+            FORMULAS[formula].gates * size * (width + size) for width, size in self.sizes
         )
-        self.table = torch.zeros(self.layers, _native.stream_layer_words, dtype=torch.int64)
-        self.table[:, : len(words[0])] = torch.tensor(words)
-        self.address = self.table.data_ptr()
-        _native.stream_pack(self.set, self.kind, self.number, self.address, self.layers)
+        self.table = (bindings.STRUCTS["Layer"] * self.layers)()
+        for struct, fields in zip(self.table, layers, strict=True):
+            bindings.assign(struct, fields)
+        # what stays from call to call
+        self.fixed = bindings.fill(
+            "Stream",
+            kind=self.kind,
+            format=self.number,
+            layers=self.layers,
+            plan=ctypes.addressof(self.table),
+        )
+        self.address = ctypes.addressof(self.fixed)
+        _native.stream_pack(
+            self.set, self.kind, self.number, ctypes.addressof(self.table), self.layers
+        )
 
     def room(self, inner: int, size: int) -> Tensor:
         return torch.empty(
@@ -119,12 +143,9 @@ class Plan:
         the weights have changed behind PyTorch's back."""
         return _native.stream(
             self.set,
-            self.kind,
-            self.number,
+            self.address,
             residual,
             threads,
-            self.layers,
-            self.address,
             rows,
             steps,
             offsets,
@@ -141,7 +162,7 @@ def tokens_of(tensors: list[Tensor | None]) -> list[tuple[int, int] | None]:
     return [None if tensor is None else (tensor._version, tensor.data_ptr()) for tensor in tensors]
 
 
-_plans: WeakKeyDictionary = WeakKeyDictionary()  # a module -> {format: its Plan}
+_plans: WeakKeyDictionary = WeakKeyDictionary()  # a module -> {format: its StepPlan}
 
 
 def forget() -> None:
@@ -153,7 +174,7 @@ def forget_one(owner: object) -> None:
     _plans.pop(owner, None)
 
 
-def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> Plan | None:
+def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> StepPlan | None:
     """The plan kept for `owner`, whose layers are `cells`, made anew if weights have changed; None if there can be none."""
     tensors = tensors_of(cells)
     if tensors is None:
@@ -167,9 +188,9 @@ def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> Plan | N
 
 def make_plan(
     owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
-) -> Plan | None:
+) -> StepPlan | None:
     formulas = {cell.formula for cell in cells}
-    if bindings.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
+    if bindings.missing or len(formulas) > 1 or not formulas <= STEPS.keys():
         return None
     for tensor in tensors:
         if tensor is not None and not (
@@ -178,7 +199,7 @@ def make_plan(
             return None
     if 0 in tensors[0].shape:
         return None
-    plan = Plan(formulas.pop(), tensors, format)
+    plan = StepPlan(formulas.pop(), tensors, format)
     _plans.setdefault(owner, {})[format] = plan
     return plan
 
@@ -229,7 +250,7 @@ def one_step(
     return output, new
 
 
-def fresh(plan: Plan, rows: int) -> tuple[Tensor, State]:
+def fresh(plan: StepPlan, rows: int) -> tuple[Tensor, State]:
     """Room for an output and a state."""
     sizes = plan.sizes
     if plan.equal:  # one allocation for all

@@ -4,6 +4,7 @@ Letters: N rows, V vocabulary, H hidden. What models use is `ostinato.layers.tok
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -36,7 +37,7 @@ class TokenPlan:
     def __init__(
         self,
         embedding: Tensor,
-        layers: streaming.Plan,
+        layers: streaming.StepPlan,
         first: Tensor,
         dense: Sequence[nn.Linear],
         held: list[Tensor],
@@ -48,9 +49,9 @@ class TokenPlan:
         small = len(embedding) * len(first) <= TABLE
         self.table = torch.mm(embedding, first.t()) if small else None
         self.rooms = [self.packed(linear) for linear in dense]
-        self.dense = torch.tensor(
-            [self.fields(linear, room) for linear, room in zip(dense, self.rooms, strict=True)]
-        )
+        self.dense = (bindings.STRUCTS["Dense"] * len(dense))()
+        for struct, linear, room in zip(self.dense, dense, self.rooms, strict=True):
+            bindings.assign(struct, self.fields(linear, room))
         self.multiplications = (
             layers.multiplications
             + sum(linear.weight.numel() for linear in dense)
@@ -62,16 +63,19 @@ class TokenPlan:
             _native.dense_bytes(self.set, self.format, linear.in_features, linear.out_features),
             dtype=torch.uint8,
         )
-        _native.dense_pack(self.set, self.format, *self.fields(linear, room))
+        dense = bindings.fill("Dense", **self.fields(linear, room))
+        _native.dense_pack(self.set, self.format, ctypes.addressof(dense))
         return room
 
-    def fields(self, linear: nn.Linear, room: Tensor) -> list[int]:
-        """`Dense` of native/tokens_call.h."""
-        return [
-            linear.in_features,
-            linear.out_features,
-            *map(bindings.address, (linear.weight, linear.bias, room)),
-        ]
+    def fields(self, linear: nn.Linear, room: Tensor) -> dict[str, int | Tensor | None]:
+        """Of `Dense` in native/token_step_call.h."""
+        return {
+            "inner": linear.in_features,
+            "outer": linear.out_features,
+            "weight": linear.weight,
+            "bias": linear.bias,
+            "packed": room,
+        }
 
     def call(
         self,
@@ -82,21 +86,38 @@ class TokenPlan:
         cut: Cut,
         *,
         residual: bool,
-    ) -> np.ndarray:
-        """`Tokens` of native/tokens_call.h, whose address goes to `run`. `states` has the addresses h, h, c, c of each layer."""
-        plan, rows = self.layers, len(tokens)
-        layers = [plan.kind, self.format, residual, 1, plan.layers, plan.address, rows, 1, 0]
-        layers += [self.embedding.data_ptr(), 0, states.ctypes.data]
-        dense = [
-            bindings.address(self.table),
-            len(self.dense),
-            self.dense.data_ptr(),
-            tokens.ctypes.data,
-            logits.data_ptr(),
-        ]
-        shares = np.array([cut.temperature, cut.top_p]).view(np.int64).tolist()
-        return np.array(
-            [*layers, *dense, *shares, cut.top_k, len(forbidden), forbidden.ctypes.data], np.int64
+    ) -> ctypes.Structure:
+        """`Tokens` of native/token_step_call.h, whose address goes to `run`.
+
+        `states` has the addresses h, h, c, c of each layer. The caller keeps the arrays alive."""
+        layers = bindings.fill(
+            "Stream",
+            kind=self.layers.kind,
+            format=self.format,
+            residual=residual,
+            layers=self.layers.layers,
+            plan=ctypes.addressof(self.layers.table),
+            rows=len(tokens),
+            inputs=self.embedding,
+            state=states.ctypes.data,
+        )
+        drawing = bindings.fill(
+            "Drawing",
+            temperature=cut.temperature,
+            top_p=cut.top_p,
+            top_k=cut.top_k,
+            forbidden_count=len(forbidden),
+            forbidden=forbidden.ctypes.data,
+        )
+        return bindings.fill(
+            "Tokens",
+            layers=layers,
+            table=self.table,
+            dense_count=len(self.dense),
+            dense=ctypes.addressof(self.dense),
+            tokens=tokens.ctypes.data,
+            logits=logits,
+            drawing=drawing,
         )
 
     def run(

@@ -1,7 +1,7 @@
 // The language model's step: its functions of the Python module. Included by module.cpp alone.
 #pragma once
-#include "stream_module.h"
-#include "tokens_call.h"
+#include "layer_step_module.h"
+#include "token_step_call.h"
 
 namespace {
 
@@ -13,15 +13,14 @@ PyObject *dense_bytes(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
     return table ? PyLong_FromLongLong(table->dense_bytes(v[1], v[2], v[3])) : nullptr;
 }
 
-// dense_pack(instruction set, format, the fields of Dense)
+// dense_pack(instruction set, format, address of a Dense)
 PyObject *dense_pack(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t v[2];
-    Dense dense;
-    if (!numbers_and_fields(arguments, given, 2, v, dense)) return nullptr;
+    int64_t v[3];
+    if (!numbers(arguments, given, 3, v)) return nullptr;
     const StreamTable *table = stream_of(v[0]);
     if (!table) return nullptr;
     Py_BEGIN_ALLOW_THREADS;
-    table->dense_pack(v[1], dense);
+    table->dense_pack(v[1], at<Dense>(v[2]));
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
@@ -32,7 +31,7 @@ PyObject *tokens(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     if (!numbers(arguments, given, 6, v)) return nullptr;
     const StreamTable *table = stream_of(v[0]);
     if (!table) return nullptr;
-    Tokens call = *reinterpret_cast<const Tokens *>(v[1]);
+    Tokens call = at<Tokens>(v[1]);
     call.layers.steps = v[2], call.layers.threads = v[3];
     char *room = step_room(table->tokens_room_bytes(call));
     if (!room) return PyErr_NoMemory();

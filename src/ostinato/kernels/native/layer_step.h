@@ -1,10 +1,10 @@
 // Time steps of stacked layers, one after another, for what cannot wait for a whole sequence: rows as they come, the state in
 // the caller's hands, weights in any format. The formulas are those of rnn.h, lstm.h and gru.h, once more without the gates kept.
 #pragma once
-#include "call.h"
-#include "formats.h"
+#include "recurrence_call.h"
+#include "weight_formats.h"
 #include "parallel.h"
-#include "stream_call.h"
+#include "layer_step_call.h"
 
 namespace {
 
@@ -231,20 +231,20 @@ void run_stream_as(const Stream &call, char *room) {
     in_team(call.threads, [&](const Team &team) { run_steps<Step, Format>(call, ready, team); });
 }
 
+#define CASE(number, name, ...) \
+    case number: return work(__VA_ARGS__());
+
 template <class Work>
 void with_format(int64_t format, Work work) {
-    if (format == BFLOAT16) return work(BFloat16());
-    if (format == INT8) return work(Int8());
-    work(Float32());
+    switch (format) { FORMATS(CASE) }
 }
 
 template <class Work>
 void with_step(int64_t kind, Work work) {
-    if (kind == RNN_TANH) return work(RnnStep<false>());
-    if (kind == RNN_RELU) return work(RnnStep<true>());
-    if (kind == LSTM) return work(LstmStep());
-    work(GruStep());
+    switch (kind) { STEPS(CASE) }
 }
+
+#undef CASE
 
 int64_t stream_packed_bytes(int64_t kind, int64_t format, int64_t inner, int64_t hidden) {
     int64_t bytes = 0;
@@ -276,5 +276,3 @@ void stream_run(const Stream &call, char *room) {
 }
 
 }  // namespace
-
-#define STREAM_FUNCTIONS stream_packed_bytes, stream_pack, stream_room_bytes, stream_run

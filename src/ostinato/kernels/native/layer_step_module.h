@@ -2,11 +2,11 @@
 #pragma once
 #include <memory>
 
-#include "stream_call.h"
+#include "layer_step_call.h"
 
 extern const StreamTable portable_stream;
 #ifdef OSTINATO_X86
-extern const StreamTable avx2_stream, avx512_stream, vnni_stream;
+extern const StreamTable avx2_stream, avx512_stream, avx512_vnni_stream;
 #endif
 
 namespace {
@@ -16,7 +16,7 @@ int find_streams(const StreamTable **found) {
 #ifdef OSTINATO_X86
     bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (wide && __builtin_cpu_supports("avx512vnni")) found[count++] = &vnni_stream;
+    if (wide && __builtin_cpu_supports("avx512vnni")) found[count++] = &avx512_vnni_stream;
     if (wide) found[count++] = &avx512_stream;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found[count++] = &avx2_stream;
 #endif
@@ -59,7 +59,7 @@ bool every_place(const Layer &layer, int64_t gates, Look look) {
     return true;
 }
 
-int64_t gates_of(int64_t kind) { return kind == LSTM ? 4 : kind == GRU ? 3 : 1; }
+int64_t gates_of(int64_t kind) { return portable_table.shapes[kind].gates; }
 
 // stream_packed_bytes(instruction set, kind, format, inner, hidden) -> bytes
 PyObject *stream_packed_bytes(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
@@ -88,25 +88,28 @@ PyObject *stream_pack(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
     Py_RETURN_NONE;
 }
 
-// stream(instruction set, the fields of Stream but for the last, then those of each layer's LayerState) -> whether it ran:
-// it does not if a weight is seen to have changed since it was packed.
+// stream(instruction set, address of a Stream, residual, threads, rows, steps, offsets, inputs, outputs, then h before, h,
+// c before and c of each layer) -> whether it ran: it does not if a weight is seen to have changed since it was packed.
+// The Stream has what stays from call to call; the rest changes, and is passed by position to save time.
 PyObject *stream(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    constexpr Py_ssize_t fields = sizeof(Stream) / 8 - 1, most = 64;
-    int64_t v[1 + fields + 4 * most];
-    if (given > 1 + fields + 4 * most) {
-        PyErr_SetString(PyExc_ValueError, "more than 64 layers");
+    constexpr Py_ssize_t fixed = 9, most = 64;
+    int64_t v[fixed + 4 * most];
+    if (given < fixed || given > fixed + 4 * most) {
+        PyErr_Format(PyExc_ValueError, "a step takes at most %zd layers", most);
         return nullptr;
     }
     if (!numbers(arguments, given, given, v)) return nullptr;
     const StreamTable *table = stream_of(v[0]);
     if (!table) return nullptr;
-    Stream call;
-    memcpy(&call, v + 1, fields * 8);
-    if (given != 1 + fields + 4 * call.layers) {
+    Stream call = at<Stream>(v[1]);
+    call.residual = v[2], call.threads = v[3], call.rows = v[4], call.steps = v[5];
+    call.offsets = reinterpret_cast<const int64_t *>(v[6]);
+    call.inputs = reinterpret_cast<const float *>(v[7]), call.outputs = reinterpret_cast<float *>(v[8]);
+    if (given != fixed + 4 * call.layers) {
         PyErr_SetString(PyExc_TypeError, "four addresses are expected for each layer");
         return nullptr;
     }
-    call.state = reinterpret_cast<const LayerState *>(v + 1 + fields);
+    call.state = reinterpret_cast<const LayerState *>(v + fixed);
     for (int64_t l = 0; l < call.layers; l++) {
         const Layer &layer = call.plan[l];
         if (!every_place(layer, gates_of(call.kind), [&](const char *from, int which, int i, int64_t size) {
@@ -129,10 +132,7 @@ PyObject *stream(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 
 void add_streams(PyObject *module) {
     stream_count = find_streams(streams);
-    PyObject *names = PyTuple_New(stream_count);
-    for (int i = 0; i < stream_count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(streams[i]->name));
-    PyModule_AddObject(module, "stream_sets", names);
-    PyModule_AddIntConstant(module, "stream_layer_words", sizeof(Layer) / 8);
+    add_names(module, "stream_sets", streams, stream_count);
 }
 
 }  // namespace

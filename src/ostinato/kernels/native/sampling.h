@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "blocks.h"
-#include "tokens_call.h"
+#include "token_step_call.h"
 
 namespace {
 

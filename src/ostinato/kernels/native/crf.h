@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "sequence_call.h"
-#include "share.h"
+#include "auxiliary_call.h"
+#include "parallel_for.h"
 
 namespace {
 
@@ -18,7 +18,7 @@ struct Shared {
     double highest = -INFINITY, highest_end = -INFINITY;
     std::vector<double> between, end;  // exp(transitions - highest) [K, K], exp(end - highest_end) [K]
 
-    explicit Shared(const Chain &call) {
+    explicit Shared(const Crf &call) {
         long size = call.labels;
         for (long i = 0; i < size * size; i++) highest = std::max(highest, double(call.transitions[i]));
         for (long i = 0; i < size; i++) highest_end = std::max(highest_end, double(call.end[i]));
@@ -44,7 +44,7 @@ inline void through(const double *values, const double *between, long size, doub
 }
 
 // log Z of one row; `before` and `here` have room for every step if the row is to be kept, else for two of them.
-inline double log_sum(const Chain &call, const Shared &shared, long row, bool kept, double *before, double *here) {
+inline double log_sum(const Crf &call, const Shared &shared, long row, bool kept, double *before, double *here) {
     long size = call.labels, length = call.lengths[row];
     double total = 0;
     for (long step = 0; step < length; step++) {
@@ -71,7 +71,7 @@ inline double log_sum(const Chain &call, const Shared &shared, long row, bool ke
     return total + std::log(ends) + shared.highest_end;
 }
 
-inline bool path_score(const Chain &call, long row, double *score) {
+inline bool path_score(const Crf &call, long row, double *score) {
     long size = call.labels, length = call.lengths[row];
     const int64_t *target = call.targets + row * call.steps;
     for (long step = 0; step < length; step++) {
@@ -83,14 +83,14 @@ inline bool path_score(const Chain &call, long row, double *score) {
     return true;
 }
 
-inline double work_of(const Chain &call) { return double(call.rows) * call.steps * call.labels * (call.labels + 10); }
+inline double work_of(const Crf &call) { return double(call.rows) * call.steps * call.labels * (call.labels + 10); }
 
 // Whether every target was a label.
-bool chain_forward(const Chain &call) {
+bool crf_forward(const Crf &call) {
     Shared shared(call);
     std::atomic<bool> fine{true};
     bool kept = call.before;
-    shared_out(call.threads, work_of(call), [&](int thread, int threads) {
+    parallel_for(call.threads, work_of(call), [&](int thread, int threads) {
         std::vector<double> room(kept ? 0 : 3 * call.labels);
         for (long row = thread; row < call.rows; row += threads) {
             call.results[row] = 0;
@@ -107,7 +107,7 @@ bool chain_forward(const Chain &call) {
 }
 
 // One row's part: of each label at each step the expectation, `sign` times the row's gradient, and what the targets add.
-inline void chain_backward_row(const Chain &call, const Shared &shared, long row, double *room, double *sums) {
+inline void chain_backward_row(const Crf &call, const Shared &shared, long row, double *room, double *sums) {
     long size = call.labels, length = call.lengths[row];
     double gradient = call.gradient[row], weight = call.targets ? -gradient : gradient;
     double *after = room, *next = room + size, *share = room + 2 * size;
@@ -145,7 +145,7 @@ inline void chain_backward_row(const Chain &call, const Shared &shared, long row
     }
 }
 
-inline void add_path(const Chain &call, long row, double *sums) {
+inline void add_path(const Crf &call, long row, double *sums) {
     long size = call.labels, length = call.lengths[row];
     const int64_t *target = call.targets + row * call.steps;
     double gradient = call.gradient[row];
@@ -154,10 +154,10 @@ inline void add_path(const Chain &call, long row, double *sums) {
     sums[size * size + size + target[length - 1]] += gradient;
 }
 
-void chain_backward(const Chain &call) {
+void crf_backward(const Crf &call) {
     Shared shared(call);
     long size = call.labels, held = size * size + 2 * size;
-    shared_out(call.threads, 2 * work_of(call), [&](int thread, int threads) {
+    parallel_for(call.threads, 2 * work_of(call), [&](int thread, int threads) {
         std::vector<double> room(3 * size);
         double *sums = call.sums + thread * held;
         for (long row = thread; row < call.rows; row += threads)

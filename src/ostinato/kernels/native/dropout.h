@@ -1,8 +1,8 @@
 // Dropout: units at zero, the rest scaled up. Which ones follows from the seed and the unit's number, so that the backward pass
 // draws the same again and nothing is kept.
 #pragma once
-#include "sequence_call.h"
-#include "share.h"
+#include "auxiliary_call.h"
+#include "parallel_for.h"
 
 namespace {
 
@@ -14,15 +14,15 @@ INLINE uint32_t drawn(uint32_t number, uint32_t low, uint32_t high) {
     return x ^ x >> 16;
 }
 
-void drop(const Drop &call) {
-    shared_out(call.threads, double(call.count), [&](int thread, int threads) {
+void dropout(const Dropout &call) {
+    parallel_for(call.threads, double(call.count), [&](int thread, int threads) {
         uint32_t low = uint32_t(call.seed), limit = uint32_t(call.limit);
         float scale = float(call.scale);
         for (int64_t block = thread; block << 12 < call.count; block += threads) {
             int64_t first = block << 12, size = call.count - first < 4096 ? call.count - first : 4096;
             uint32_t high = uint32_t(call.seed >> 32) + uint32_t(first >> 32), start = uint32_t(first);
-            const float *from = call.from + first;
-            float *to = call.to + first;
+            const float *from = call.input + first;
+            float *to = call.output + first;
             for (uint32_t i = 0; i < uint32_t(size); i++) {
                 float kept = from[i] * scale;
                 to[i] = drawn(start + i, low, high) < limit ? 0.0f : kept;

@@ -7,6 +7,10 @@
 //   MEMORY             whether the state has a second part, the memory cell
 //   CARRY              whether the gradient of the output goes to the output before without passing the weight
 //   NORMS              how many numbers of its own, in H, whose gradients are summed up along the way
+//   MIDDLE             which column of a step's record, in H, keeps what a projection reads; -1 without a projection
+//   INNER_BIAS         whether a bias is added inside the candidate's brackets (GRU, reset after)
+//   PROJECTED_INPUTS   whether the caller projects the inputs
+//   PRODUCTS           how the gradient of the recurrent weight is made from the records (RecurrentProduct)
 //   pack(call, share)                          the weight, in the order in which forward reads it
 //   forward(step, share), forward_second       from the product to gates, state and output
 //   seen_by(...)                               where the gradients stand that meet the recurrent weight
@@ -16,6 +20,12 @@
 #include "gemm.h"
 
 namespace {
+
+// What most cells have: one stage, one part of the state, nothing of its own.
+struct CellDefaults {
+    static constexpr int STAGES = 1, NORMS = 0, MIDDLE = -1;
+    static constexpr bool MEMORY = false, CARRY = false, INNER_BIAS = false, PROJECTED_INPUTS = false;
+};
 
 // Dropout inside the recurrence is rare: kept out of the way of everything else, and of the addresses of what is local.
 #define RARE __attribute__((noinline, cold))

@@ -1,8 +1,8 @@
 // Token in, token out: an embedding, stacked layers, linear layers, and what is drawn from the logits, for many steps a call.
 #pragma once
-#include "draw.h"
-#include "stream.h"
-#include "tokens_call.h"
+#include "sampling.h"
+#include "layer_step.h"
+#include "token_step_call.h"
 
 namespace {
 
@@ -123,5 +123,3 @@ bool tokens_run(const Tokens &call, int64_t *drawn, const double *chances, char 
 }
 
 }  // namespace
-
-#define TOKEN_FUNCTIONS dense_bytes, dense_pack, tokens_room_bytes, tokens_run

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "blocks.h"
-#include "sequence_call.h"
-#include "share.h"
+#include "auxiliary_call.h"
+#include "parallel_for.h"
 
 namespace {
 
@@ -47,7 +47,7 @@ constexpr long LOOKS = 8;  // steps from one look at whether weights still chang
 // The steps begin .. end - 1 with gradients of zero, of N vectors at a time, whose chains of operations overlap. Once the steps
 // have become too small to change a weight, they stay so.
 template <int N>
-INLINE void catch_up(Moments *now, const Rows &call, long begin, long end, float keep1, float keep2) {
+INLINE void catch_up(Moments *now, const LazyAdam &call, long begin, long end, float keep1, float keep2) {
     Integers moves{}, known{};
     for (int n = 0; n < N; n++) moves |= now[n].mean != Vector{}, known |= now[n].square != Vector{};
     bool moving = any(moves);
@@ -69,7 +69,7 @@ INLINE void catch_up(Moments *now, const Rows &call, long begin, long end, float
 }
 
 template <int N>
-INLINE void adam_vectors(const Rows &call, long place, const float *gradient, long size, long begin, long end) {
+INLINE void adam_vectors(const LazyAdam &call, long place, const float *gradient, long size, long begin, long end) {
     float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1), more2 = float(1 - call.beta2);
     Moments now[N];
     for (int n = 0; n < N; n++) {
@@ -91,7 +91,7 @@ INLINE void adam_vectors(const Rows &call, long place, const float *gradient, lo
     }
 }
 
-inline void adam_row(const Rows &call, long row, const float *gradient) {
+inline void adam_row(const LazyAdam &call, long row, const float *gradient) {
     long begin = call.stands[row] + 1, end = gradient ? call.now : call.now + 1;
     if (begin >= end && !gradient) return;
     Blocks blocks{long(call.size), 4};
@@ -104,8 +104,8 @@ inline void adam_row(const Rows &call, long row, const float *gradient) {
 }
 
 // Each thread has rows of its own, since an index may name a row more than once.
-void adam_rows(const Rows &call) {
-    shared_out(call.threads, double(call.count) * call.size, [&](int thread, int threads) {
+void lazy_adam(const LazyAdam &call) {
+    parallel_for(call.threads, double(call.count) * call.size, [&](int thread, int threads) {
         for (long i = 0; i < call.count; i++) {
             long row = call.index ? call.index[i] : i;
             if (row >= 0 && row < call.known && row % threads == thread) adam_row(call, row, call.gradient ? call.gradient + i * call.size : nullptr);

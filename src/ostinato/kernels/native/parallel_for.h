@@ -11,7 +11,7 @@ constexpr double WORTH_A_THREAD = 60000;  // operations: fewer are over before a
 
 // work(thread, threads), once for each thread
 template <class Work>
-void shared_out(int64_t threads, double operations, Work work) {
+void parallel_for(int64_t threads, double operations, Work work) {
     int wanted = operations < WORTH_A_THREAD ? 1 : int(threads);
 #ifdef _OPENMP
     if (wanted > 1) {

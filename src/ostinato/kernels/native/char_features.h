@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cmath>
 
-#include "sequence_call.h"
-#include "share.h"
+#include "auxiliary_call.h"
+#include "parallel_for.h"
 
 namespace {
 
@@ -16,7 +16,7 @@ inline bool known(const int64_t *characters, long length, long count) {
 }
 
 // Filters `from` .. `from + n` of one word: the response at each place of the window, and where it is largest.
-inline void respond(const Spelled &call, const int64_t *characters, long length, long from, long n, float *to, int32_t *chosen) {
+inline void respond(const CharFeatures &call, const int64_t *characters, long length, long from, long n, float *to, int32_t *chosen) {
     long margin = call.width / 2;
     Vector best = all(-INFINITY), bias = load(call.bias + from, n);
     Integers at{};
@@ -36,10 +36,10 @@ inline void respond(const Spelled &call, const int64_t *characters, long length,
 }
 
 // Whether every character was known.
-bool spelled_forward(const Spelled &call) {
+bool char_features_forward(const CharFeatures &call) {
     std::atomic<bool> fine{true};
     double operations = double(call.words) * call.longest * call.width * call.filters / W;
-    shared_out(call.threads, operations, [&](int thread, int threads) {
+    parallel_for(call.threads, operations, [&](int thread, int threads) {
         for (long word = thread; word < call.words; word += threads) {
             const int64_t *characters = call.characters + word * call.longest;
             if (!known(characters, call.lengths[word], call.characters_known)) {
@@ -55,9 +55,9 @@ bool spelled_forward(const Spelled &call) {
 }
 
 // Each thread has filters of its own, so that no two add to one number.
-void spelled_backward(const Spelled &call) {
+void char_features_backward(const CharFeatures &call) {
     long margin = call.width / 2;
-    shared_out(call.threads, double(call.words) * call.width * call.filters, [&](int thread, int threads) {
+    parallel_for(call.threads, double(call.words) * call.width * call.filters, [&](int thread, int threads) {
         long first = call.filters * thread / threads, end = call.filters * (thread + 1) / threads;
         for (long word = 0; word < call.words; word++) {
             const int64_t *characters = call.characters + word * call.longest;

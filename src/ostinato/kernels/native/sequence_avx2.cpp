@@ -1,4 +1,0 @@
-#include "sequence.h"
-
-extern const SequenceTable avx2_sequence;
-const SequenceTable avx2_sequence{"avx2", SEQUENCE_FUNCTIONS};
