@@ -14,7 +14,7 @@ FLAGS = ["-std=c++17", "-Wno-psabi"]
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 def test_portable_code_needs_no_header_of_x86():
-    command = ["g++", *FLAGS, "-M", "portable.cpp"]
+    command = ["g++", *FLAGS, "-M", "recurrence.cpp"]
     included = subprocess.run(
         command, cwd=NATIVE, capture_output=True, text=True, check=True
     ).stdout
@@ -23,5 +23,5 @@ def test_portable_code_needs_no_header_of_x86():
 
 @pytest.mark.skipif(shutil.which("aarch64-linux-gnu-g++") is None, reason="no compiler for arm64")
 def test_compiles_for_arm64():
-    command = ["aarch64-linux-gnu-g++", *FLAGS, "-fsyntax-only", "-fopenmp", "portable.cpp"]
+    command = ["aarch64-linux-gnu-g++", *FLAGS, "-fsyntax-only", "-fopenmp", "recurrence.cpp"]
     assert subprocess.run(command, cwd=NATIVE, capture_output=True, text=True).returncode == 0

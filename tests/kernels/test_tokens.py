@@ -56,7 +56,7 @@ def parts(make, V, D, H, layers, *, readout=False, **options):
 def reference(embedding, recurrent, dense):
     def step(tokens, state):
         with torch.no_grad(), kernels.disabled():
-            outputs, state = recurrent(embedding(token_step.unsqueeze(1)), None, state)
+            outputs, state = recurrent(embedding(tokens.unsqueeze(1)), None, state)
             return nn.Sequential(*dense)(outputs[:, 0]), state
 
     return step

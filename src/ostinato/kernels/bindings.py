@@ -184,7 +184,8 @@ def recurrence_call(**fields: Any) -> ctypes.Structure:
 
 def run(function, name: str, **fields: Any):
     """run(_native.dropout, "Dropout", count=8, ...): one call of a function that takes one struct."""
-    return function(chosen, ctypes.addressof(fill(name, **fields)))
+    call = fill(name, **fields)  # a name keeps it, and the tensors in it, alive during the call
+    return function(chosen, ctypes.addressof(call))
 
 
 CHUNK = _native.chunk if _native else 0  # rows whose gates are made at a time
