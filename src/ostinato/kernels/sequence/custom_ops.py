@@ -1,7 +1,7 @@
 """The kernels as PyTorch operators, for torch.compile and torch.export: `torch.ops.ostinato.recurrence`.
 
 Eager code does not come through here: a call of an operator with gradients costs some 50 microseconds, an
-`autograd.Function` a fifth of that. Both end in `recurrence.forward` and `gradients.backward`."""
+`autograd.Function` a fifth of that. Both end in `forward.forward_pass` and `backward.backward_pass`."""
 
 from __future__ import annotations
 

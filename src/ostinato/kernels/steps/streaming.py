@@ -282,7 +282,7 @@ def run(
     *,
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """As `lookup.run` for one layer and whole sequences, without gradients, by weights in the format of `weights_as`."""
+    """As `launch.run` for one layer and whole sequences, without gradients, by weights in the format of `weights_as`."""
     arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     rows = forward.rows_of(x.contiguous(), arrangement).contiguous()
     outputs = rows.new_empty(arrangement.count, cell.from_hidden.weight.shape[1])
