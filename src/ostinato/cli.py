@@ -175,9 +175,9 @@ def examples_of(command: str, module: ModuleType, arguments: list[str]) -> list[
     if command != "train" or all(argument.startswith("-") for argument in arguments):
         return own
     from ostinato.commands.recipe import names_for
-    from ostinato.tasks import TASKS, task_class
+    from ostinato.tasks import TASKS, find_task
 
-    task = task_class(subject(arguments, TASKS.__contains__))
+    task = find_task(subject(arguments, TASKS.__contains__))
     return [
         f"ostinato train {task.name}{' ' * 10}# on the sample that the package carries",
         task.example,
@@ -190,12 +190,12 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
     """The options that depend on the task: all of them for `train TASK`, those for predicting when a run is given."""
     if all(argument.startswith("-") for argument in arguments):
         return []
-    from ostinato.tasks import TASKS, task_class
+    from ostinato.tasks import TASKS, find_task
 
     if command in TAKING_TASKS:
         from ostinato.training.options import Options
 
-        task = task_class(subject(arguments, TASKS.__contains__))
+        task = find_task(subject(arguments, TASKS.__contains__))
         defaults = task.training
         training = [
             field._replace(default=defaults.get(name, field.default))
@@ -204,7 +204,7 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
         return [
             (
                 f"the {task.name} task, which reads {task.reads}",
-                list(options.fields(task).values()),
+                list(options.fields(task.options).values()),
             ),
             ("training", training),
         ]
@@ -222,11 +222,11 @@ def task_options(command: str, arguments: list[str]) -> list[tuple[str, list[Fie
 
 def task_fields_of_run(arguments: list[str]) -> list[Field]:
     """All options of the task of the run among the arguments."""
-    from ostinato.tasks import task_class
+    from ostinato.tasks import find_task
     from ostinato.tasks.folder import describe
 
     run = subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
-    return list(options.fields(task_class(describe(run.split(",")[0])["task"])).values())
+    return list(options.fields(find_task(describe(run.split(",")[0])["task"]).options).values())
 
 
 def subject(arguments: list[str], known: Callable[[str], bool]) -> str:

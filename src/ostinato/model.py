@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ class Model(Trained):
 
     def predictions(self, inputs: Sequence[Any]) -> list:
         """As predict(), with what `--json` shows besides: log-probability, n-best list, alignment."""
-        return self.task.predict(self.network, self.records(inputs))
+        return self.task.predictor.predict(self.network, self.records(inputs))
 
     def records(self, inputs: Sequence[Any]) -> list[Record]:
         """Each input as the task knows it. Raises InputError for a text in place of a list of them."""
@@ -29,7 +30,7 @@ class Model(Trained):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
-        return [self.task.as_record(each) for each in inputs]
+        return [self.task.reader.as_record(each) for each in inputs]
 
     def evaluate(self, files: Sequence[str], **settings) -> dict[str, Any]:
         """The scores on a test set, as `ostinato evaluate --json` prints them; `settings` as that command's flags."""
@@ -39,7 +40,7 @@ class Model(Trained):
 
     def score(self, records: Sequence[Any]) -> list[float]:
         """log P of each record: of the target given the source for a pair (source, target)."""
-        return self.task.log_probabilities(self.network, self.records(records))
+        return self.task.predictor.log_probabilities(self.network, self.records(records))
 
     def generate(self, **settings) -> list[Any]:
         """What the model makes up: model.generate(prompt="ROMEO:", length=200, temperature=0.8); settings as of `ostinato generate`."""
@@ -55,15 +56,21 @@ class Model(Trained):
 
 
 class Stream:
-    """Answers items as they come; the network is put together once. Calling it is all there is to it."""
+    """Answers one item at a time: `stream("Ein Hund läuft.")` -> "A dog runs."
+
+    Each stream has its own state, such as the turns of a conversation."""
 
     def __init__(self, model: Model):
-        self.task, self.network = model.task, model.network
+        self.reader = model.task.reader
+        self.waiting: deque[Record] = deque()
+        inputs = iter(self.waiting.popleft, None)
+        self.predictions = model.task.predictor.stream(model.network, inputs)
 
     def __call__(self, item: Any) -> str:
-        return self.task.predict(self.network, [self.task.as_record(item)])[0].text
+        self.waiting.append(self.reader.as_record(item))
+        return next(self.predictions).text
 
-    def each(self, items: Iterator[Any]) -> Iterator[str]:
+    def each(self, items: Iterable[Any]) -> Iterator[str]:
         return map(self, items)
 
 

@@ -41,6 +41,14 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def redefine(base: type, name: str, default: Any) -> Any:
+    """The option `name` of a base class with another default; help and range stay.
+
+    hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)"""
+    metadata = next(field.metadata for field in dataclasses.fields(base) if field.name == name)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
 class Field(NamedTuple):
     """One option, its annotation taken apart: `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
 

@@ -16,7 +16,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired
-from ostinato.tasks import task_class
+from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.task import Unsuitable
 from ostinato.training.loop import TrainingDiverged
@@ -53,9 +53,9 @@ def compare(
     device      cpu, cuda, or auto
     overwrite   replace the runs that --out holds
     """
-    chosen = task_class(task)
+    chosen = find_task(task)
     folder = Path(out or f"runs/compare-{task}")
-    names = chosen_names(chosen.models, models)
+    names = chosen_names(chosen.compare_models, models)
     given = {
         "train": train,
         "dev": dev,
@@ -67,18 +67,20 @@ def compare(
     }
     for name in names:  # whatever is wrong with one of them is said before hours go into the others
         doubled = [
-            options.as_flag(option) for option in chosen.as_model(name) if option in settings
+            options.as_flag(option)
+            for option in chosen.options.as_model(name)
+            if option in settings
         ]
         if doubled:
             raise InputError(
                 f"{', '.join(doubled)} is what is compared: name the models with --models"
             )
-        make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
+        make_plan(task, **given, settings={**settings, **chosen.options.as_model(name)})
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
     for name in sorted(
-        names, key=lambda name: name not in chosen.solved_models
+        names, key=lambda name: name not in chosen.options.closed_form_models
     ):  # quick, and what the data may not suit, comes first
         say(f"{name}:")
         try:
@@ -88,7 +90,7 @@ def compare(
                 out=str(folder / name),
                 overwrite=overwrite,
                 **settings,
-                **chosen.as_model(name),
+                **chosen.options.as_model(name),
             )
         except (Unsuitable, TrainingDiverged) as error:
             if models and isinstance(error, Unsuitable):

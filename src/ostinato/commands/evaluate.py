@@ -10,7 +10,7 @@ from torch import nn
 
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import tell, track
+from ostinato.commands.progress import track
 from ostinato.commands.report import as_json, number, scores, table
 from ostinato.commands.tested import tested_files
 from ostinato.errors import InputError
@@ -18,6 +18,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired
+from ostinato.notices import collect_notices
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
@@ -53,10 +54,9 @@ def evaluate(
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     files = list(files) or tested_files(trained, FILES_NEEDED)
-    records = task.read(files)
-    result, counts, _ = measure(task, trained.network, records, seed=seed)
-    notes = list(task.notices)
-    tell(task.notices)
+    with collect_notices() as notes:
+        records = task.reader.read(files)
+        result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -85,7 +85,7 @@ def predict_all(
     return [
         prediction
         for piece in track(pieces, description)
-        for prediction in task.predict(network, piece)
+        for prediction in task.predictor.predict(network, piece)
     ]
 
 
@@ -97,10 +97,10 @@ def measure(
 ) -> Measured:
     """(the scores as a mapping, what each metric counted of each example, the predictions)."""
     began = time.perf_counter()
-    predictions = predict_all(task, network, records) if task.measured_by_answers else []
+    predictions = predict_all(task, network, records) if task.definition.needs_predictions else []
     seconds = time.perf_counter() - began
-    counts = task.measure(network, records, predictions)
-    seconds = seconds if task.measured_by_answers else time.perf_counter() - began
+    counts = task.predictor.count(network, records, predictions)
+    seconds = seconds if task.definition.needs_predictions else time.perf_counter() - began
     result: dict[str, Any] = {
         "examples": len(records),
         "metrics": {},

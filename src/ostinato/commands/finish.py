@@ -26,7 +26,9 @@ def finish(session: Session) -> Trained:
     )
     report = build_report(session, result, predictions, weights)
     run_folder.save_report(session.folder, report)
-    for name, write in task.pictures(session.data.test or session.data.dev, predictions).items():
+    for name, write in task.predictor.pictures(
+        session.data.test or session.data.dev, predictions
+    ).items():
         write_atomically(session.folder / name, write)
     draw(read_curves(session.training_folder / "log.jsonl"), session.folder / "curves.png")
     return Trained(task, [network], session.folder, report, counts)
@@ -40,7 +42,7 @@ def choose_weights(session: Session) -> str:
             session.network, load_weights(session.folder / "model.safetensors"), str(session.folder)
         )
         return "as they were"
-    name = session.task.dev_metric
+    name = session.task.options.dev_metric
     several = average.chosen(
         session.training_folder, session.options.average_checkpoints, session.options.average
     )
@@ -49,7 +51,7 @@ def choose_weights(session: Session) -> str:
             session.network, average.average([each.path for each in several]), "average"
         )
         session.network.eval()
-        score = session.task.quick_score(session.network, session.data.dev, name)
+        score = session.task.predictor.dev_score(session.network, session.data.dev, name)
         if (score if METRICS[name].higher_is_better else -score) > best.score:
             run_folder.save_network(session.folder, session.network)
             return f"mean of {len(several)} checkpoints"
@@ -96,9 +98,9 @@ def build_report(
         "parameters": sum(parameter.numel() for parameter in session.network.parameters()),
         "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
         "seed": session.plan.seed,
-        "notes": [*data.said, *task.notices],
-        "options": options.to_dict(task),
+        "notes": list(session.notices),
+        "options": options.to_dict(task.options),
         "training": options.to_dict(session.options),
-        "examples": task.examples(session.network, tested, predictions),
+        "examples": task.predictor.examples(session.network, tested, predictions),
         "next": task.next_commands(str(session.folder), inputs),
     }

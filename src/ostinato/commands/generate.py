@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import say, tell
+from ostinato.commands.progress import say
 from ostinato.commands.report import as_json
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, load
@@ -24,8 +24,7 @@ class Generation:
     made: Iterator[Piece]
 
     def __iter__(self) -> Iterator[Piece]:
-        yield from self.made
-        tell(self.task.notices)
+        return self.made
 
 
 def generate(
@@ -65,7 +64,9 @@ def generate(
     )
     check_request(request)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return Generation(trained.task, request, trained.task.generate(trained.network, request))
+    return Generation(
+        trained.task, request, trained.task.predictor.generate(trained.network, request)
+    )
 
 
 def check_request(request: Request) -> None:
@@ -132,5 +133,5 @@ def save(result: Generation, output: str) -> None:
         ((piece.sample, piece.result) for piece in result if piece.result is not None),
         key=lambda pair: pair[0],
     )
-    for path in result.task.save_generated([each for _, each in complete], Path(output)):
+    for path in result.task.predictor.save_generated([each for _, each in complete], Path(output)):
         say(f"wrote {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from ostinato.commands.recipe import read_recipe
 from ostinato.data.files.samples import sample
 from ostinato.data.text.parallel import plural
 from ostinato.errors import InputError
-from ostinato.tasks import task_class
+from ostinato.notices import notify
+from ostinato.tasks import find_task
 from ostinato.tasks.task import Record, Task
 from ostinato.training.options import Options
 
@@ -44,13 +45,13 @@ class Plan:
     time_limit: float | None = None
 
     def build_task(self) -> Task:
-        chosen = task_class(self.task)
-        return options.build(chosen, options.split(self.values, chosen, Options)[0])
+        chosen = find_task(self.task)
+        return chosen.create(options.split(self.values, chosen.options, Options)[0])
 
     def build_options(self) -> Options:
-        chosen = task_class(self.task)
+        chosen = find_task(self.task)
         return options.build(
-            Options, {**chosen.training, **options.split(self.values, chosen, Options)[1]}
+            Options, {**chosen.training, **options.split(self.values, chosen.options, Options)[1]}
         )
 
 
@@ -67,11 +68,11 @@ def make_plan(
     settings: Mapping[str, Any],
 ) -> Plan:
     """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
-    chosen = task_class(task)
+    chosen = find_task(task)
     written = read_recipe(recipe, task) if recipe else {}
-    options.split(written, chosen, Options, where=lambda name: f"recipe {recipe}: {name}")
+    options.split(written, chosen.options, Options, where=lambda name: f"recipe {recipe}: {name}")
     sample_training = {} if train else chosen.sample_training
-    suited = chosen.suited({**sample_training, **written, **settings})
+    suited = chosen.options.data_defaults({**sample_training, **written, **settings})
     values = layered(chosen.training, suited, sample_training, written, settings)
     check_seed(seed)
     plan = Plan(
@@ -144,20 +145,19 @@ def seconds(text: str) -> float:
 
 @dataclass
 class Data:
-    """The records to learn from, to choose the best weights by, and to report on; `said` is what to tell about them."""
+    """The records to learn from, to choose the best weights by, and to report on."""
 
     train: list[Record]
     dev: list[Record]
     test: list[Record]
     tested_on: str = ""
-    said: list[str] = field(default_factory=list)
 
 
 def hold_back(data: Data, task: Task, seed: int, files: Sequence[str]) -> str:
     """Takes a dev set out of the training data and says how much: "20 training examples"."""
     before = len(data.train)
     try:
-        data.train, data.dev = task.hold_out(
+        data.train, data.dev = task.reader.hold_out(
             data.train, number=min(MOST_HELD_BACK, max(1, round(HELD_BACK * before))), seed=seed
         )
     except InputError as error:
@@ -176,23 +176,21 @@ def read_data(plan: Plan, task: Task) -> Data:
     """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
     train, dev, test = (list(map(nearby, files)) for files in (plan.train, plan.dev, plan.test))
     if not train:
-        packaged = {part: [str(path)] for part, path in sample(task.sample).items()}
+        packaged = {part: [str(path)] for part, path in sample(task.definition.sample).items()}
         train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
     data = Data(
-        task.read(train, training=True),
-        task.read(dev) if dev else [],
-        task.read(test) if test else [],
+        task.reader.read(train, training=True),
+        task.reader.read(dev) if dev else [],
+        task.reader.read(test) if test else [],
     )
-    data.said += task.notices
-    task.notices.clear()
     if not dev:
         held = hold_back(data, task, plan.seed, train)
-        data.said.append(f"no --dev: {held} held back (seed {plan.seed})")
+        notify(f"no --dev: {held} held back (seed {plan.seed})")
     data.tested_on = " ".join(test or dev) or f"{held} held back"
     for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
-        share = task.overlap(records, data.train)
+        share = task.reader.overlap(records, data.train)
         if share > 0.2:
-            data.said.append(
+            notify(
                 f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter"
             )
     return data

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
@@ -38,7 +39,7 @@ class Answers:
         return self.predictions
 
     def written(self, output: str | None = None) -> Iterator[str]:
-        return self.task.written(self.predictions, output)
+        return self.task.predictor.format_lines(self.predictions, output)
 
 
 def predict(
@@ -68,24 +69,43 @@ def predict(
 def answers(trained: Trained, files: list[str], moses: bool, seed: int) -> Iterator[Prediction]:
     torch.manual_seed(seed)
     # somebody who types wants each answer at once
-    ahead = 1 if list(files) == ["-"] and sys.stdin.isatty() else WINDOW
-    found = trained.task.answers(trained.network, iter(trained.task.read_inputs(files)), ahead)
-    yield from in_moses_format(found) if moses else found
-    tell(trained.task.notices)
+    typing = list(files) == ["-"] and sys.stdin.isatty()
+    task = trained.task
+    if typing:
+        task = task.with_options(task.options.at_a_terminal())
+    inputs = task.reader.read_inputs(files)
+    found = task.predictor.stream(trained.network, inputs, ahead=1 if typing else WINDOW)
+    yield from format_moses(found) if moses else found
 
 
-def in_moses_format(answers: Iterator[Prediction]) -> Iterator[Prediction]:
+@dataclass(frozen=True)
+class MosesLine(Prediction):
+    """One candidate of the answer to input `number`, as a line of an n-best list in Moses' format."""
+
+    number: int
+    answer: str
+    log_probability: float
+
+    @property
+    def text(self) -> str:
+        features = f"ostinato= {self.log_probability:.6g}"
+        candidate = Candidate(self.number, self.answer, features, self.log_probability)
+        return next(format_nbest([candidate]))
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {
+            "id": self.number,
+            "prediction": self.answer,
+            "log_probability": self.log_probability,
+        }
+
+
+def format_moses(answers: Iterator[Prediction]) -> Iterator[MosesLine]:
     """Every candidate of every answer as a line of an n-best list."""
     for number, answer in enumerate(answers):
-        only = {"prediction": answer.text, "log_probability": answer.details["log_probability"]}
-        for each in answer.details.get("n_best", [only]):
-            candidate = Candidate(
-                number,
-                each["prediction"],
-                f"ostinato= {each['log_probability']:.6g}",
-                each["log_probability"],
-            )
-            yield Prediction(next(format_nbest([candidate])), {"id": number, **each})
+        for text, log_probability in answer.candidates:
+            yield MosesLine(number, text, log_probability)
 
 
 def lines(result: Answers, *, json: bool = False) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+from ostinato.notices import LOGGER
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
@@ -18,11 +20,14 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def tell(notices: list[str]) -> None:
-    """Says what has been collected, once."""
-    for line in notices:
-        say(f"note: {line}")
-    notices.clear()
+class NoticePrinter(logging.Handler):
+    """Prints the notices of the logger "ostinato" on stderr as they come."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"note: {record.getMessage()}")
+
+
+LOGGER.addHandler(NoticePrinter())
 
 
 class TrainingBar:

@@ -56,9 +56,9 @@ def rescore(
         )
     candidates = read_nbest(nbest)
     records = (
-        list(trained.task.read_inputs([source]))
+        list(trained.task.reader.read_inputs([source]))
         if source
-        else trained.task.read(tested_files(trained, SOURCE_NEEDED))
+        else trained.task.reader.read(tested_files(trained, SOURCE_NEEDED))
     )
     model = log_probabilities(trained, candidates, records, nbest)
     if tune:
@@ -89,10 +89,10 @@ def log_probabilities(
             "name the right file with --source"
         )
     pairs = [
-        trained.task.with_target(records[candidate.number], candidate.text)
+        trained.task.reader.with_target(records[candidate.number], candidate.text)
         for candidate in candidates
     ]
-    return trained.task.log_probabilities(trained.network, pairs)
+    return trained.task.predictor.log_probabilities(trained.network, pairs)
 
 
 def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
@@ -103,7 +103,9 @@ def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
         )
     nbest, source, references = tune
     candidates = read_nbest(nbest)
-    sources, wanted = (list(trained.task.read_inputs([file])) for file in (source, references))
+    sources, wanted = (
+        list(trained.task.reader.read_inputs([file])) for file in (source, references)
+    )
     if len(sources) != len(wanted):
         raise InputError(
             f"{source} has {len(sources):,} lines, {references} {len(wanted):,}; they must belong together"
@@ -111,7 +113,7 @@ def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
     model = log_probabilities(trained, candidates, sources, nbest)
     bleu = METRICS["bleu"]
     counts = [
-        bleu.count(candidate.text, trained.task.text_of(wanted[candidate.number]))
+        bleu.count(candidate.text, trained.task.reader.text_of(wanted[candidate.number]))
         for candidate in candidates
     ]
     return tune_weight(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.commands.device import choose
-from ostinato.commands.progress import tell
 from ostinato.commands.report import as_json
 from ostinato.tasks.folder import Trained, load
 
@@ -23,9 +22,8 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
     device  cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    records = trained.task.read(files)
-    tell(trained.task.notices)
-    return trained.task.log_probabilities(trained.network, records)
+    records = trained.task.reader.read(files)
+    return trained.task.predictor.log_probabilities(trained.network, records)
 
 
 def lines(result: list[float], *, json: bool = False) -> Iterator[str]:

@@ -17,12 +17,13 @@ from torch import nn
 from ostinato import options
 from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
-from ostinato.commands.progress import TrainingBar, say, tell, track
+from ostinato.commands.progress import TrainingBar, say, track
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import Batches, drawing, target_length
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
+from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
 from ostinato.training import average, checkpoint
@@ -62,6 +63,7 @@ class Session:
     curves: Curves
     interrupt: Interrupt
     saved: checkpoint.Checkpoint
+    notices: list[str]  # what the user was told about the data, for the report
     tokens: int = 0
     training_seconds: float = 0.0
 
@@ -76,6 +78,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Everything made ready for run(): data read, vocabularies fitted, network built or restored. Holds the folder's lock."""
     began = time.monotonic()
+    stack = ExitStack()
+    notices = stack.enter_context(collect_notices())
     plan = (
         resumed_plan(started := read_plan(folder, task), folder, given)
         if resume
@@ -90,18 +94,17 @@ def open_session(
         folder / "training"
     )  # else it was stopped before the first one: begin again
     torch.manual_seed(plan.seed)
-    network = (restored_network(folder, built) if going_on else fresh_network(built, data)).to(
-        device
-    )
+    built, network = restored_network(folder) if going_on else fresh_network(built, data)
+    network = network.to(device)
     for judged_by in (data.dev, data.test):
-        built.accept(judged_by)
+        built.reader.check_compatible(judged_by)
     if plan.values.keys() & {"batch_size", "batch_tokens"}:
         training = replace(training, least_batches=0)
     batches = make_batches(built, data, training, plan.seed)
     training = fitted(training, plan, batches)
-    optimizer = None if built.solved else build_optimizer(network, training)
+    optimizer = None if built.options.closed_form else build_optimizer(network, training)
     # all that can be wrong has been found: only now is the folder touched
-    with ExitStack() as stack:
+    with stack:
         stack.enter_context(locked(folder))
         interrupt = stack.enter_context(
             interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
@@ -116,13 +119,15 @@ def open_session(
             if going_on
             else checkpoint.Checkpoint(BEGINNING)
         )
-        tell([*data.said, *built.notices])
         schedule = Schedule(
             training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores)
         )
         if going_on:
             before = fitted(started.build_options(), started, batches)
-            tell(moved(Schedule(before, started.time_limit, schedule.spent), schedule, saved))
+            for line in moved(
+                Schedule(before, started.time_limit, schedule.spent), schedule, saved
+            ):
+                notify(line)
         resumed_step = saved.position.step if going_on else None
         curves = stack.enter_context(
             Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard)
@@ -140,6 +145,7 @@ def open_session(
             curves,
             interrupt,
             saved,
+            notices,
             saved.counters.get("tokens", 0),
             saved.counters.get("training_seconds", 0.0),
         )
@@ -151,19 +157,19 @@ def fitted(training: Options, plan: Plan, batches: Shuffled) -> Options:
     return training if "warmup" in plan.values else training.warmed_up_in_an_epoch(len(batches))
 
 
-def fresh_network(task: Task, data: Data) -> nn.Module:
-    """Vocabularies fitted and a network made."""
-    task.fit(data.train)
-    network = task.network()
-    task.initialise(network)
-    return network
+def fresh_network(task: Task, data: Data) -> tuple[Task, nn.Module]:
+    """The task with its vocabularies fitted, and a new network."""
+    fitted_task = task.fit(data.train)
+    network = fitted_task.build_network()
+    fitted_task.initialise(network)
+    return fitted_task, network
 
 
 def begin_folder(folder: Path, plan: Plan, task: Task, data: Data) -> None:
     """The folder says from now on what it holds."""
     clear(folder)
     run_folder.save_description(folder, task)
-    run_folder.save_baseline(folder, task.baseline(data.train))
+    run_folder.save_baseline(folder, task.fit_baseline(data.train))
     save_plan(folder, plan)
 
 
@@ -171,9 +177,10 @@ def save_plan(folder: Path, plan: Plan) -> None:
     write_atomically(folder / PLAN, json.dumps(asdict(plan), ensure_ascii=False, indent=1).encode())
 
 
-def restored_network(folder: Path, task: Task) -> nn.Module:
-    task.restore(run_folder.describe(folder)["state"])
-    return task.network()
+def restored_network(folder: Path) -> tuple[Task, nn.Module]:
+    """The task as the run folder describes it, and a network of its sizes."""
+    task = run_folder.task_from(run_folder.describe(folder), folder)
+    return task, task.build_network()
 
 
 def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> None:
@@ -269,16 +276,16 @@ def moved(before: Schedule, now: Schedule, saved: checkpoint.Checkpoint) -> list
 
 
 def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffled:
-    records = task.learnable(data.train)
-    own = task.batches(
+    records = task.preprocessing.trainable_records(data.train)
+    own = task.preprocessing.batches(
         records, batch_size=training.batch_size, batch_tokens=training.batch_tokens, seed=seed
     )
     if own is not None:
         return own
-    examples = [task.encode(record) for record in track(records, "encoding")]
+    examples = [task.preprocessing.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
-        return task.encode(records[row], draw=drawing(seed, epoch, row))
+        return task.preprocessing.encode(records[row], draw=drawing(seed, epoch, row))
 
     if training.least_batches:
         lengths = [max(len(example.inputs), target_length(example)) for example in examples]
@@ -288,16 +295,16 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffl
         batch_size=training.batch_size,
         tokens=training.batch_tokens,
         seed=seed,
-        encode=varied if task.varies else None,
+        encode=varied if task.preprocessing.varies else None,
     )
 
 
 def run(session: Session) -> None:
     """Trains until epochs, time or patience are used up; raises Interrupted, all saved, after a signal."""
-    if session.task.solved:
+    if session.task.options.closed_form:
         run_folder.save_network(session.folder, session.network)
         return
-    metric = session.task.dev_metric
+    metric = session.task.options.dev_metric
     saved_at = time.monotonic()
     epoch = session.saved.counters.get("epoch", 0.0)
     watch = GradientWatch(session.network)
@@ -325,7 +332,9 @@ def run(session: Session) -> None:
                 for warning in watch(progress.gradient_norm):
                     say(f"warning: {warning}")
                 session.tokens += (
-                    progress.inputs if session.task.speed_of == "inputs" else progress.tokens
+                    progress.inputs
+                    if session.task.definition.throughput_unit == "inputs"
+                    else progress.tokens
                 )
                 session.training_seconds += progress.seconds
                 bar.step(session.schedule.fraction_done(progress.epoch), progress)
@@ -363,9 +372,9 @@ def score_dev(session: Session, progress: Progress, bar: TrainingBar) -> None:
 
 
 def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> None:
-    name = session.task.dev_metric
+    name = session.task.options.dev_metric
     session.network.eval()
-    score = session.task.quick_score(session.network, session.data.dev, name)
+    score = session.task.predictor.dev_score(session.network, session.data.dev, name)
     session.network.train()
     value = score if METRICS[name].higher_is_better else -score
     session.schedule.scores.append(value)

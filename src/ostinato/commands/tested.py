@@ -17,7 +17,7 @@ def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False
     files = (
         saved.get("test")
         or saved.get("dev")
-        or ([] if saved.get("train") else [str(sample(trained.task.sample)["test"])])
+        or ([] if saved.get("train") else [str(sample(trained.task.definition.sample)["test"])])
     )
     if any_examples and not files:
         files = saved["train"]

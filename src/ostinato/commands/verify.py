@@ -59,9 +59,9 @@ def verify(
     if isinstance(run, nn.Module):
         return layer_checks(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = trained.task.read(files or tested_files(trained, FILES_NEEDED, any_examples=True))[
-        :examples
-    ]
+    records = trained.task.reader.read(
+        files or tested_files(trained, FILES_NEEDED, any_examples=True)
+    )[:examples]
     return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
 
 
@@ -85,19 +85,25 @@ def layer_checks(network: nn.Module, seed: int) -> list[dict[str, Any]]:
 def answer_checks(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
     """The laws of whole answers: alone or in a batch, in any order, before and after saving."""
     task, network = trained.task, trained.network
-    together = task.predict(network, records)
-    scores = task.log_probabilities(network, records)
-    alone = [task.predict(network, [record])[0] for record in records]
-    scores_alone = [task.log_probabilities(network, [record])[0] for record in records]
-    backwards = task.predict(network, records[::-1])[::-1]
+    together = task.predictor.predict(network, records)
+    scores = task.predictor.log_probabilities(network, records)
+    alone = [task.predictor.predict(network, [record])[0] for record in records]
+    scores_alone = [task.predictor.log_probabilities(network, [record])[0] for record in records]
+    backwards = task.predictor.predict(network, records[::-1])[::-1]
     saved = after_saving(network)
     checks = [
         Check("answers: batch = one by one", different(together, alone), 0.0),
         Check("answers: any order", different(together, backwards), 0.0),
-        Check("answers: saved and loaded", different(together, task.predict(saved, records)), 0.0),
+        Check(
+            "answers: saved and loaded",
+            different(together, task.predictor.predict(saved, records)),
+            0.0,
+        ),
         Check("scores: batch = one by one", apart(scores, scores_alone), ALLOWED),
         Check(
-            "scores: saved and loaded", apart(scores, task.log_probabilities(saved, records)), 0.0
+            "scores: saved and loaded",
+            apart(scores, task.predictor.log_probabilities(saved, records)),
+            0.0,
         ),
     ]
     return [

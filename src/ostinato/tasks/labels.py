@@ -16,7 +16,7 @@ from ostinato.data.labelled import counted
 from ostinato.data.text.parallel import plural
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
-from ostinato.tasks.task import Counts, Prediction, Record
+from ostinato.tasks.legacy import Counts, Prediction, Record
 
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification

@@ -32,13 +32,14 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.ensemble import Ensemble
+from ostinato.notices import NoticeList
 from ostinato.options import option
 from ostinato.tasks.captioning import captioners
 from ostinato.tasks.captioning.nearest import TEXT_METRICS, NearestCaption, count_texts
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import Caption, caption_page
+from ostinato.tasks.legacy import Baseline, Counts, Prediction, Task
 from ostinato.tasks.searching import Searching
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 
 @dataclass
@@ -90,7 +91,7 @@ class Captioning(Searching, CaptioningOptions, Task):
     encoder_digest: str | None = field(init=False, default=None)
     known_features: Features | None = field(init=False, default=None, repr=False)
     opened: Gallery | None = field(init=False, default=None, repr=False)
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to records to examples
 

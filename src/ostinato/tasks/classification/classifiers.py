@@ -22,8 +22,8 @@ from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
+from ostinato.tasks.legacy import Unsuitable
 from ostinato.tasks.solved_baseline import SolvedBaseline
-from ostinato.tasks.task import Unsuitable
 
 if TYPE_CHECKING:
     from ostinato.tasks.classification.task import Classification

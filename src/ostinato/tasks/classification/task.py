@@ -25,6 +25,7 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Together
+from ostinato.notices import NoticeList
 from ostinato.tasks.classification import classifiers, series_inputs, text_inputs
 from ostinato.tasks.classification.options import SOLVED, SUITED_TO, ClassificationOptions
 from ostinato.tasks.labels import (
@@ -37,8 +38,8 @@ from ostinato.tasks.labels import (
     targets_of,
     weights_of,
 )
+from ostinato.tasks.legacy import Baseline, Counts, Prediction, Unsuitable
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Prediction, Unsuitable
 
 CHOSEN = (
     "weights",
@@ -92,7 +93,7 @@ class Classification(ClassificationOptions, ManyModels):
     )  # what fit() has solved, for initialise()
     pretrained: Pretrained | None = field(init=False, default=None, repr=False)
     remembered: dict[str, tuple[int, ...]] = field(init=False, default_factory=dict, repr=False)
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     @classmethod
     def suited(cls, values: Mapping[str, Any]) -> dict[str, Any]:

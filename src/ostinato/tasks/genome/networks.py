@@ -32,8 +32,8 @@ from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes
 from ostinato.models.segmenter import Segmenter, SegmenterEnsemble
 from ostinato.tasks.genome import examples
+from ostinato.tasks.legacy import Unsuitable
 from ostinato.tasks.solved_baseline import SolvedBaseline
-from ostinato.tasks.task import Unsuitable
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome

@@ -24,14 +24,15 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.notices import NoticeList
 from ostinato.tasks.genome import examples, highlight, networks
 from ostinato.tasks.genome.base_labels import BLOCKS, TOGETHER, Window, label_bases, windows
 from ostinato.tasks.genome.examples import AS_OUTSIDE, labels_of
 from ostinato.tasks.genome.options import SOLVED, GenomeOptions
 from ostinato.tasks.genome.whole_labels import both_strands, count_whole, label_whole
 from ostinato.tasks.labels import draw_confusion, log_probability, note_unseen
+from ostinato.tasks.legacy import Baseline, Counts, Prediction
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Prediction
 
 KINDS = ("one label a sequence", "a label for each base")
 FEW = 20  # of so few sequences with labels for their bases, the ends are held back, not whole ones
@@ -80,7 +81,7 @@ class Genome(GenomeOptions, ManyModels):
         init=False, default=(), repr=False
     )  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     @property
     def varies(self) -> bool:

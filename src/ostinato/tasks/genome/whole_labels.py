@@ -14,7 +14,7 @@ from ostinato.data.dna.sequences import Strand
 from ostinato.metrics import METRICS
 from ostinato.tasks.genome.base_labels import Marked
 from ostinato.tasks.labels import probabilities
-from ostinato.tasks.task import Counts, Prediction
+from ostinato.tasks.legacy import Counts, Prediction
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome

@@ -14,7 +14,7 @@ from ostinato.baselines.ngram import Level, NGram
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE
 from ostinato.data.text.corpus import Line
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 PARTS = Level._fields
 

@@ -22,7 +22,7 @@ from ostinato.decoding.stream import Stream
 from ostinato.decoding.words import Pieces, likely_words
 from ostinato.errors import InputError
 from ostinato.models.language_model import LanguageModel
-from ostinato.tasks.task import Piece, Request
+from ostinato.tasks.legacy import Piece, Request
 
 if TYPE_CHECKING:
     from ostinato.tasks.language.task import Language

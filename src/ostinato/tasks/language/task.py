@@ -28,6 +28,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.cache import with_cache
 from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
+from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import (
     CountedLanguageModel,
     HiddenMarkovLanguageModel,
@@ -40,8 +41,8 @@ from ostinato.tasks.language.generation import TOGETHER, generate, next_words
 from ostinato.tasks.language.numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.language.options import COUNTED, LanguageOptions
 from ostinato.tasks.language.scores import losses_of, sums_by_group
+from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 CACHES = {
@@ -93,7 +94,7 @@ class Language(LanguageOptions, ManyModels):
     encoded_texts: WeakKeyDictionary = field(
         init=False, default_factory=WeakKeyDictionary, repr=False
     )
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to lines to numbers
 

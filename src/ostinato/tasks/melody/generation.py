@@ -14,9 +14,9 @@ from ostinato.data.music.music_files import ENDINGS, prompt_tune
 from ostinato.data.music.tunes import HOLD, Note, Tune, chords_of, events_of, sharps_of, to_c
 from ostinato.decoding.draws import Draws, seed_of
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.legacy import Piece, Prediction, Request
 from ostinato.tasks.melody.features import Following, features, most_frequent, within
 from ostinato.tasks.melody.improvise import improvise, notes_of
-from ostinato.tasks.task import Piece, Prediction, Request
 
 if TYPE_CHECKING:
     from ostinato.tasks.melody.task import Melody

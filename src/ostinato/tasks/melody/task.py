@@ -33,7 +33,9 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.chords import Independent, OneEvent, Voices
 from ostinato.models.music import Music, MusicEnsemble
+from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import empty_tensors, shapes_of
+from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request, spread
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.melody import generation
 from ostinato.tasks.melody.baseline import TuneBaseline
@@ -41,7 +43,6 @@ from ostinato.tasks.melody.counted import counted_network, counted_tensors
 from ostinato.tasks.melody.features import features, most_frequent, moved
 from ostinato.tasks.melody.options import COUNTED, MelodyOptions
 from ostinato.tasks.melody.output import save_tunes
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, spread
 
 HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tunes of no kind can be asked for, too
 MANY_VOICES = (
@@ -104,7 +105,7 @@ class Melody(MelodyOptions, ManyModels):
     )  # what a baseline as model has, and how large
     learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     given: int = field(init=False, default=0, repr=False)  # steps of the last prompt, for pictures
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to records to examples
 

@@ -10,7 +10,7 @@ from ostinato.data.text.conll import Sentence
 from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 NAME = "NAME"  # the tag of --binary
 SPAN_METRICS = ("f1", "precision", "recall")

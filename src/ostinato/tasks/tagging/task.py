@@ -29,12 +29,13 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.tagger import Tagger, TaggerEnsemble
+from ostinato.notices import NoticeList
+from ostinato.tasks.legacy import Baseline, Counts, Prediction
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.tagging import taggers
 from ostinato.tasks.tagging.baseline import KINDS, NAME, TagBaseline, count_tags, reader_of
 from ostinato.tasks.tagging.counted import CountedTagger
 from ostinato.tasks.tagging.options import TaggingOptions
-from ostinato.tasks.task import Baseline, Counts, Prediction
 
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # what is a name among parts of speech
 REMEMBERED = 200_000  # words whose numbers are kept at hand
@@ -77,7 +78,7 @@ class Tagging(TaggingOptions, ManyModels):
     remembered: dict[str, tuple[int, tuple[int, ...]]] = field(
         init=False, default_factory=dict, repr=False
     )
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     @property
     def further(self) -> list[str]:

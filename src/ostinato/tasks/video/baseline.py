@@ -13,7 +13,7 @@ from ostinato.baselines.flattened import Flattened
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 Values = Callable[[Clip], np.ndarray]  # a clip's frames or features as numbers [T, ...]
 

@@ -21,9 +21,10 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.classifier import Together
+from ostinato.notices import NoticeList
 from ostinato.tasks.labels import draw_confusion, note_unseen, weights_of
+from ostinato.tasks.legacy import Baseline, Counts, Prediction
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Prediction
 from ostinato.tasks.video import inputs, networks
 from ostinato.tasks.video.baseline import FlattenedClips, count_labels, labels_of, restore
 from ostinato.tasks.video.options import SOLVED, VideoOptions
@@ -71,7 +72,7 @@ class Video(VideoOptions, ManyModels):
     shares: np.ndarray | None = field(
         init=False, default=None, repr=False
     )  # of the labels in training
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to records to examples
 

@@ -13,7 +13,7 @@ from ostinato.data.text.tokenizers import Units, Words
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
-from ostinato.tasks.translation.word_for_word import count_texts
+from ostinato.tasks.translation.prediction import count_texts
 
 WORDS = Words(Vocabulary([]), Spelling(lowercase=True))  # cuts texts; its vocabulary is not asked
 KEPT = 50_000  # pairs remembered; of more, the first

@@ -1,4 +1,4 @@
-"""What translators are measured against, and how both are counted."""
+"""The baseline of translation: word for word by a dictionary that is learned from the training pairs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ostinato.baselines.dictionary import Dictionary
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import Words
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.translation.prediction import count_texts
 
-WORDS = Words(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
+WORDS = Words(Vocabulary([]))  # splits and joins texts; its vocabulary is not used
 
 
 class WordForWord(Baseline):
-    """Each word replaced by its likeliest translation, in the source's order (IBM model 1)."""
+    """Each word replaced by its most probable translation, in the order of the source (IBM model 1)."""
 
     name = "word for word"
 
@@ -44,16 +44,3 @@ class WordForWord(Baseline):
 
     def state(self) -> dict[str, Any]:
         return self.dictionary.to_dict()
-
-
-def count_texts(
-    texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")
-) -> dict[str, list[Counts]]:
-    """What each metric counts of each text against its record's target."""
-    return {
-        metric: [
-            METRICS[metric].count(text, record.target)
-            for text, record in zip(texts, records, strict=True)
-        ]
-        for metric in metrics
-    }
