@@ -57,10 +57,10 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict:
     """What happens in the process of its own."""
     import torch
+    from ostinato.tasks.translation.task import Pair
 
     from ostinato.commands.plan import make_plan
     from ostinato.data.batching.buckets import Batches
-    from ostinato.tasks.translation.task import Pair
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
     from ostinato.training.optimise import build_optimizer

@@ -10,7 +10,7 @@ import pytest
 import ostinato
 
 ROOT = Path(ostinato.__file__).parent
-EVERYWHERE = {"errors", "options", "__init__"}
+EVERYWHERE = {"errors", "notices", "options", "padding", "__init__"}
 ALLOWED = {
     "cli": {"commands", "signature", "tasks", "training", "data"},
     "model": {"commands", "tasks"},

@@ -457,7 +457,7 @@ class TestInputs:
         import ostinato as package
 
         model = package.load("new")
-        units, weight = model.task.source, model.network.encoder.embedding.weight
+        units, weight = model.task.preprocessing.source, model.network.encoder.embedding.weight
         assert weight.shape[1] == 4
         assert weight[units.encode("one")[0]].tolist() == [1, 2, 3, 4]
         assert run(ostinato, "predict", "new", "train.src").count("\n") == 20

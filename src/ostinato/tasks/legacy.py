@@ -299,6 +299,9 @@ class Adapter:
         self.name = definition.name
         self.reader = self.preprocessing = self.predictor = Parts(old)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.options, name)
+
     def fit(self, records: Any) -> Adapter:
         self.options.fit(records)
         return self

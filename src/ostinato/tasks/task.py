@@ -134,10 +134,11 @@ class Reader(ABC):
     Args:
         options: The task's options.
         preprocessing: What was fitted, or None before fitting; it tells which inputs the model knows.
+        task_name: The task's name, for messages.
     """
 
-    def __init__(self, options: Any, preprocessing: Any = None):
-        self.options, self.preprocessing = options, preprocessing
+    def __init__(self, options: Any, preprocessing: Any = None, *, task_name: str = "?"):
+        self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 
     @abstractmethod
     def read(self, files: Sequence[str], *, training: bool = False) -> Any:
@@ -168,11 +169,13 @@ class Reader(ABC):
 
     def with_target(self, record: Record, text: str) -> Record:
         """The record with another target, for rescoring an n-best list."""
-        raise InputError("a model of this task cannot rescore: it has no source and target")
+        raise InputError(
+            f"a model of task {self.task_name} cannot rescore: it has no source and target"
+        )
 
     def text_of(self, record: Record) -> str:
         """The text of an input record."""
-        raise InputError("a model of this task does not read lines of text")
+        raise InputError(f"a model of task {self.task_name} does not read lines of text")
 
 
 class Preprocessing(ABC):
@@ -220,8 +223,8 @@ class Preprocessing(ABC):
 class Predictor(ABC):
     """A network's answers, and what the metrics count of them."""
 
-    def __init__(self, options: Any, preprocessing: Any):
-        self.options, self.preprocessing = options, preprocessing
+    def __init__(self, options: Any, preprocessing: Any, *, task_name: str = "?"):
+        self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 
     @abstractmethod
     def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Any]:
@@ -254,7 +257,7 @@ class Predictor(ABC):
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         """Samples from the model, piece by piece."""
-        raise InputError("a model of this task does not generate; use predict")
+        raise InputError(f"a model of task {self.task_name} does not generate; use predict")
 
     def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
         """Writes complete samples to the file asked for (its suffix may choose the format); gives the files written."""
@@ -380,11 +383,11 @@ class Task:
 
     @cached_property
     def reader(self) -> Any:
-        return self.definition.reader(self.options, self.preprocessing)
+        return self.definition.reader(self.options, self.preprocessing, task_name=self.name)
 
     @cached_property
     def predictor(self) -> Any:
-        return self.definition.predictor(self.options, self.preprocessing)
+        return self.definition.predictor(self.options, self.preprocessing, task_name=self.name)
 
     def fit(self, records: Any) -> Task:
         """The same task, fitted: vocabularies and scalers made, options that the data decides filled in."""
