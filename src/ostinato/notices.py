@@ -10,13 +10,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 LOGGER = logging.getLogger("ostinato")
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 def notify(message: str) -> None:
     """Tells the user something about the data that is no error."""
-    LOGGER.warning("%s", message)
+    if not _silent.get():
+        LOGGER.warning("%s", message)
+
+
+@contextmanager
+def silence_notices() -> Iterator[None]:
+    """No notices inside the `with` block: a baseline's would repeat the network's."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 class NoticeList(list[str]):

@@ -24,7 +24,7 @@ def plan(recipe: str, task: str = "translation", **settings):
         device="cpu",
         settings=settings,
     )
-    return vars(made.build_task()) | vars(made.build_options())
+    return vars(made.build_task().options) | vars(made.build_options())
 
 
 def test_sutskever2014_is_section_3_4_to_the_letter():

@@ -2,7 +2,7 @@
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import Captioning
-from ostinato.tasks.classification import Classification
+from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.language import Language
@@ -19,7 +19,7 @@ TASKS: dict[str, TaskDefinition] = {
         TRANSLATION,
         DIALOGUE,
         LegacyDefinition(Language),
-        LegacyDefinition(Classification),
+        CLASSIFICATION,
         LegacyDefinition(Tagging),
         LegacyDefinition(Genome),
         LegacyDefinition(Captioning),

@@ -19,7 +19,6 @@ from ostinato.metrics import METRICS, confusion
 from ostinato.tasks.legacy import Counts, Prediction, Record
 
 if TYPE_CHECKING:
-    from ostinato.tasks.classification.task import Classification
     from ostinato.tasks.genome.task import Genome
 
 
@@ -50,7 +49,7 @@ def is_number(text: str) -> bool:
 
 @torch.inference_mode()
 def probabilities(
-    task: Classification | Genome,
+    task: Genome,
     network: nn.Module,
     records: Sequence[Record],
     *,

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ostinato import options
+from ostinato.notices import silence_notices
 from ostinato.tasks.task import Baseline, Counts, Task
 
 
@@ -27,15 +28,18 @@ class ClosedFormBaseline(Baseline):
     @classmethod
     def fit(cls, task: Task, records: Any, **changes: Any) -> Self:
         """Fits `task` with some options changed to the training records."""
-        other = Task(task.definition, replace(task.options, **changes)).fit(records)
+        other = Task(task.definition, replace(task.options, **changes))
+        with silence_notices():
+            other = other.fit(records)
         network = other.build_network()
         other.initialise(network)
         return cls(other, network.eval())
 
     def measure(self, records: Any) -> dict[str, list[Counts]]:
         predictor = self.task.predictor
-        predictions = predictor.predict(self.network, records)
-        return predictor.count(self.network, records, predictions)
+        with silence_notices():
+            predictions = predictor.predict(self.network, records)
+            return predictor.count(self.network, records, predictions)
 
     def state(self) -> dict[str, Any]:
         tensors = {

@@ -30,7 +30,9 @@ class BidirectionalOptions(RecurrentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bidirectional and self.hidden_size % 2:
+        # of the models of a task with --model, only the recurrent one has directions
+        recurrent = getattr(self, "model", "recurrent") == "recurrent"
+        if recurrent and self.bidirectional and self.hidden_size % 2:
             raise InputError(
                 f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
             )

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS
-from ostinato.tasks.shared.inference import in_batches
+from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.search_options import search
 from ostinato.tasks.task import Counts, Prediction, Predictor
 from ostinato.tasks.translation.options import TranslationOptions
@@ -74,21 +73,23 @@ class TranslationPredictor(Predictor):
     preprocessing: TranslationPreprocessing
 
     def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
-        examples = [self.preprocessing.encode(record) for record in records]
-        predictions = [self.answer_empty()] * len(records)
-        watch = self.options.align or self.options.copy_unknown
-        for rows, batch in in_batches(network, examples):
-            longest = self.options.maximum_length
-            found = search(
+        longest = self.options.maximum_length
+        found = answer_in_batches(
+            network,
+            [self.preprocessing.encode(record) for record in records],
+            lambda batch: search(
                 self.options,
                 network,
                 batch,
                 maximum_length=10 + 2 * batch.lengths if longest is None else longest,
-                watch_attention=watch,
-            )
-            for row, hypotheses in zip(rows, found, strict=True):
-                predictions[row] = self.interpret(hypotheses, records[row])
-        return predictions
+                watch_attention=self.options.align or self.options.copy_unknown,
+            ),
+            empty=[],
+        )
+        return [
+            self.interpret(hypotheses, record) if hypotheses else self.answer_empty()
+            for hypotheses, record in zip(found, records, strict=True)
+        ]
 
     def answer_empty(self) -> Translation:
         """The answer to an empty source."""
@@ -132,20 +133,21 @@ class TranslationPredictor(Predictor):
     def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
         return [value for value, _ in self.score(network, records)]
 
-    @torch.inference_mode()
     def score(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
         """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty source."""
         examples = [self.preprocessing.encode(record) for record in records]
-        scores: list[tuple[float, int]] = [(0.0, 0)] * len(records)
-        for rows, batch in in_batches(
+        found = answer_in_batches(
             network,
             examples,
+            lambda batch: network.log_probabilities(batch).tolist(),
+            empty=None,
             key=lambda example: (len(example.targets), len(example.inputs)),
             with_targets=True,
-        ):
-            for row, value in zip(rows, network.log_probabilities(batch).tolist(), strict=True):
-                scores[row] = (value, len(examples[row].targets))
-        return scores
+        )
+        return [
+            (0.0, 0) if value is None else (value, len(example.targets))
+            for value, example in zip(found, examples, strict=True)
+        ]
 
     def count(
         self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Translation]

@@ -12,14 +12,10 @@ from torch import Tensor
 from ostinato.data.images.images import varied
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.series.scaler import Scaler
-from ostinato.tasks.classification.series_inputs import (
-    ANYWHERE,
-    FEW_SERIES,
-    FEW_STEPS,
-    LEAST_PART,
-    MEMBERS,
-    some_part,
-)
+from ostinato.tasks.shared.small_data import FEW_SEQUENCES as FEW_SERIES
+from ostinato.tasks.shared.small_data import FEW_STEPS, LEAST_PART, MEMBERS
+from ostinato.tasks.shared.small_data import POSITION_FREE_POOLINGS as ANYWHERE
+from ostinato.tasks.shared.small_data import random_part as some_part
 
 if TYPE_CHECKING:
     from ostinato.tasks.video.task import Video
