@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import finite, table
+from ostinato.commands.tables import finite, table
 
 KEPT = (
     "metrics",

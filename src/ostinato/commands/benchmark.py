@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 
 EXAMPLES = (

@@ -9,8 +9,8 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.plan import make_plan
 from ostinato.commands.progress import say
-from ostinato.commands.report import as_json, number, table
 from ostinato.commands.session import refuse_used
+from ostinato.commands.tables import as_json, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest

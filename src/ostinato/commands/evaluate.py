@@ -11,7 +11,7 @@ from torch import nn
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import tell, track
-from ostinato.commands.report import as_json, number, scores, table
+from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.commands.tested import tested_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS

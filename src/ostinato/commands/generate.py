@@ -9,7 +9,7 @@ from pathlib import Path
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import say, tell
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Piece, Request, Task

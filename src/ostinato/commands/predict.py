@@ -9,7 +9,7 @@ import torch
 
 from ostinato.commands.plan import check_seed
 from ostinato.commands.progress import tell
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load

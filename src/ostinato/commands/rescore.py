@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ostinato.commands.device import choose
 from ostinato.commands.progress import say
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.commands.tested import tested_files
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.nbest import combine, reorder, tune_weight

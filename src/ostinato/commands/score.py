@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ostinato.commands.device import choose
 from ostinato.commands.progress import tell
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.tasks.folder import Trained, load
 
 EXAMPLES = (

@@ -22,7 +22,7 @@ def tasks() -> list[dict[str, str]]:
 
 def lines(result: list[dict[str, str]], *, json: bool = False) -> Iterator[str]:
     if json:
-        from ostinato.commands.report import as_json
+        from ostinato.commands.tables import as_json
 
         yield as_json({"tasks": result})
         return

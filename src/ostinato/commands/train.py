@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import as_json, number, table
+from ostinato.commands.tables import as_json, number, table
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (

@@ -13,7 +13,7 @@ from torch import nn
 
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
-from ostinato.commands.report import as_json, table
+from ostinato.commands.tables import as_json, table
 from ostinato.commands.tested import tested_files
 from ostinato.data.files.safetensors_io import (
     load_unique_state,
