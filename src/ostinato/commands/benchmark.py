@@ -24,13 +24,14 @@ def benchmark(
     seconds: float = 1.0,
     threads: int = 0,
 ) -> dict:
-    """What runs fast on this machine, and why not: the kernels that are active, and each against torch.nn.
+    """The speed of the kernels on this machine against torch.nn, and which kernels are active or why not.
 
-    steps        time steps of the sequences that are timed
-    batch        sequences at a time
-    hidden_size  units of the layer, and of its input
-    seconds      for each cell and mode
-    threads      0: as many as PyTorch uses
+    Args:
+        steps: time steps of each sequence
+        batch: sequences in a batch
+        hidden_size: units of the layer, and of its input
+        seconds: duration of each measurement
+        threads: 0: as many as PyTorch uses
     """
     import torch
 
@@ -58,17 +59,17 @@ def benchmark(
             x = torch.randn(batch, steps, hidden_size)
             state = cell.start(batch, x)
             runs = [
-                in_modes(lambda x, c=cell, s=state: c.run(x, s)[0], x),
-                in_modes(lambda x, m=layer: m(x)[0], x),
+                by_mode(lambda x, c=cell, s=state: c.run(x, s)[0], x),
+                by_mode(lambda x, m=layer: m(x)[0], x),
             ]
             for mode in ("inference", "training"):
-                found = medians([run[mode] for run in runs], seconds)
+                ours_s, torch_s = time_medians([run[mode] for run in runs], seconds)
                 rows.append(
                     {
                         "cell": name,
                         "mode": mode,
-                        "milliseconds": found[0] * 1e3,
-                        "torch": found[1] * 1e3,
+                        "milliseconds": ours_s * 1e3,
+                        "torch": torch_s * 1e3,
                     }
                 )
         return {"kernels": kernels.status(), "shape": [steps, batch, hidden_size], "times": rows}
@@ -76,7 +77,8 @@ def benchmark(
         torch.set_num_threads(before)
 
 
-def in_modes(run: Callable, x) -> dict[str, Callable[[], object]]:
+def by_mode(run: Callable, x) -> dict[str, Callable[[], object]]:
+    """The same call for inference (no gradients) and for training (with backward)."""
     import torch
 
     def infer():
@@ -86,8 +88,8 @@ def in_modes(run: Callable, x) -> dict[str, Callable[[], object]]:
     return {"inference": infer, "training": lambda: run(x).sum().backward()}
 
 
-def medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
-    """Seconds a call of each, taking turns."""
+def time_medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
+    """The median seconds per call of each function. They take turns, so that load on the machine affects all alike."""
     times: list[list[float]] = [[] for _ in functions]
     for function in functions:
         function()
@@ -101,6 +103,7 @@ def medians(functions: list[Callable[[], object]], seconds: float) -> list[float
 
 
 def lines(result: dict, *, json: bool = False) -> Iterator[str]:
+    """The active kernels, and a table of times per call."""
     if json:
         yield as_json(result)
         return

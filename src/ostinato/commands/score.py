@@ -16,11 +16,12 @@ EXAMPLES = (
 
 
 def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
-    """The natural logarithm of each example's probability (of its target given its source), a line each.
+    """The log-probability (natural logarithm) of each example's target given its source, one line each.
 
-    run     the folder that `ostinato train` made; several, joined by commas, score together
-    files   as for evaluate
-    device  cpu, cuda, or auto
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, score together
+        files: as for evaluate
+        device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     records = trained.task.read(files)
@@ -29,6 +30,7 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
 
 
 def lines(result: list[float], *, json: bool = False) -> Iterator[str]:
+    """One log-probability per line; as JSON also their sum."""
     if json:
         yield as_json({"log_probabilities": result, "sum": sum(result), "examples": len(result)})
     else:
