@@ -1,7 +1,7 @@
-"""The command line: finds the command, calls it, prints its result, and reports errors in one line.
+"""The command line: finds the command, calls it, prints its result, reports errors in one line.
 
-Exit statuses: 0 success; 2 an error that the user can put right (one line on stderr); 1 a failure of ours; 130 and 143
-after an interrupt."""
+Exit statuses: 0 success; 2 an error that the user can put right (one line on stderr); 1 a failure
+of ours; 130 and 143 after an interrupt."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from typing import Any, cast
 from ostinato.errors import InputError, Interrupted, nearest
 
 COMMANDS = {
-    "train": "a model from files: ostinato train translation --train train.de train.en --out runs/de-en",
+    "train": "a model from files: "
+    "ostinato train translation --train train.de train.en --out runs/de-en",
     "evaluate": "a model's scores on a test set: ostinato evaluate runs/de-en test.de test.en",
     "predict": "predictions, one line per input: ostinato predict runs/de-en new.de > new.en",
-    "generate": "samples, shown while they are made: ostinato generate runs/language --prompt ROMEO: --length 500",
+    "generate": "samples, shown while they are made: "
+    "ostinato generate runs/language --prompt ROMEO: --length 500",
     "score": "log-probability of each example: ostinato score runs/de-en test.de test.en",
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
-    "compare": "several models on the same data: ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "compare": "several models on the same data: "
+    "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "the kernels' speed on this machine: ostinato benchmark",
     "tasks": "the tasks, what each reads and an example command: ostinato tasks",
@@ -58,7 +61,11 @@ def run(name: str, arguments: list[str]) -> None:
 
 
 def parse(name: str, command: Any, arguments: list[str]) -> dict[str, Any]:
-    """The arguments of a command by name, only those that were given; InputError for anything unknown."""
+    """The arguments that were given, by name.
+
+    Raises:
+        InputError: an unknown flag or argument, or a value that its option does not accept.
+    """
     from ostinato import option_groups, parser, task_flags
     from ostinato.options import parse_annotation
     from ostinato.signature import parameters
@@ -103,7 +110,11 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
-    """Prints text to stdout, piece by piece on a terminal. Raises InputError if it cannot be written (disk full)."""
+    """Prints text to stdout, piece by piece on a terminal.
+
+    Raises:
+        InputError: stdout cannot be written (disk full).
+    """
     for piece in chain(pieces, [None]):
         try:
             if piece is None:
@@ -120,7 +131,7 @@ def print_pieces(pieces: Iterable[str]) -> None:
 
 
 def discard_output() -> None:
-    """Sends stdout's buffer to the null device, as Python would otherwise complain at exit that it cannot write it."""
+    """Sends stdout's buffer to the null device; Python would fail to write it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -137,11 +148,13 @@ def print_help() -> None:
     """The overview of all commands."""
     width = max(map(len, COMMANDS))
     print(
-        "ostinato: learning from sequences with recurrent neural networks\n\nUsage: ostinato COMMAND ...\n"
+        "ostinato: learning from sequences with recurrent neural networks\n\n"
+        "Usage: ostinato COMMAND ...\n"
     )
     print("\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()))
     print(
-        "\nStart with `ostinato train translation`, which needs no files. Every command explains itself: ostinato COMMAND --help"
+        "\nStart with `ostinato train translation`, which needs no files. "
+        "Every command explains itself: ostinato COMMAND --help"
     )
 
 

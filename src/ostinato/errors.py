@@ -16,14 +16,16 @@ class InputError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """nearest("lsmt", ["lstm", "gru"]) -> "; did you mean 'lstm'?", or all known names if none is similar."""
+    """nearest("lsmt", ["lstm", "gru"]) -> "; did you mean 'lstm'?"
+
+    If no known name is similar, all of them: "; known: lstm, gru"."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal stopped the work, which was saved; `status` is the exit status that the shell expects."""
+    """A signal stopped the work after it was saved; `status` is the exit status."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)

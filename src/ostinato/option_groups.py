@@ -1,8 +1,8 @@
-"""In which group `--help` shows an option, and which options it shows before `--help-all` is asked for.
+"""The group in which `--help` lists an option, and the options listed before `--help-all`.
 
-One table of names serves all tasks. An option that is not in it belongs to `decoding` if it can be changed on a trained
-model, and otherwise to the default of its dataclass: `model` for a task, `training` for the training options.
-`option(..., group="data")` overrides the table."""
+One table of names serves all tasks. An option that is not in it belongs to `decoding` if it can be
+changed on a trained model, and otherwise to the default of its dataclass: `model` for a task,
+`training` for the training options. `option(..., group="data")` overrides the table."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ostinato.options import Field
 
 GROUPS: dict[str, str] = {
     "data": """
-        unit vocabulary_size source_vocabulary_size target_vocabulary_size minimum_count joint_vocabulary tokenized
-        lowercase zero_digits maximum_tokens maximum_length maximum_steps long_lines cut window margin
-        text_column label_column label_separator source_column target_column word_column tag_column feature_columns
-        sequence_column image_column caption_column
-        ordinal scheme binary positive masked reverse_source turns replies
-        image_size features encoder encoder_output normalise_pixels feature_cache
-        steps_per_quarter voices condition repeats normalise_key""",
+        unit vocabulary_size source_vocabulary_size target_vocabulary_size minimum_count
+        joint_vocabulary tokenized lowercase zero_digits maximum_tokens maximum_length maximum_steps
+        long_lines cut window margin text_column label_column label_separator source_column
+        target_column word_column tag_column feature_columns sequence_column image_column
+        caption_column ordinal scheme binary positive masked reverse_source turns replies image_size
+        features encoder encoder_output normalise_pixels feature_cache steps_per_quarter voices
+        condition repeats normalise_key""",
     "model": "",
     "regularisation": """
-        dropout input_dropout output_dropout word_dropout character_dropout layer_dropout recurrent_dropout head_dropout
-        locked locked_dropout weight_drop zoneout unknown state_reset activation_pull temporal_pull weight_decay
-        label_smoothing subword_sampling crop shift zoom flip transpose reverse_complement""",
+        dropout input_dropout output_dropout word_dropout character_dropout layer_dropout
+        recurrent_dropout head_dropout locked locked_dropout weight_drop zoneout unknown state_reset
+        activation_pull temporal_pull weight_decay label_smoothing subword_sampling crop shift zoom
+        flip transpose reverse_complement""",
     "training": """
         dev_metric class_weights teacher_forcing initial_range sparse_embeddings output_precision
         chunk vary_chunk rotate""",

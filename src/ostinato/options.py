@@ -54,7 +54,9 @@ def option(
 
 
 class Field(NamedTuple):
-    """One option, its annotation taken apart: `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
+    """One option with its parsed annotation.
+
+    `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
 
     name: str
     type: type
@@ -90,7 +92,7 @@ def default_of(field: dataclasses.Field) -> Any:
 
 
 def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> Field:
-    """The Field that an annotation describes: `int | None`, `Literal["a", "b"]`, `list[str]`, `float`."""
+    """The Field of an annotation: `float`, `int | None`, `Literal["a", "b"]`, `list[str]`."""
     optional = many = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         optional = True
@@ -109,7 +111,8 @@ def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
     Args:
         field: the option
         value: what was given for it
-        where: the option's name -> what the user calls it, such as "--hidden-size" or "recipe x: hidden_size"
+        where: the option's name -> what the user calls it, such as
+            "--hidden-size" or "recipe x: hidden_size"
 
     Raises:
         InputError: wrong type, not among the choices, or out of range.
@@ -163,7 +166,16 @@ def as_flag(name: str) -> str:
 
 
 def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] = as_flag) -> Any:
-    """A dataclass from a mapping; every value is checked, an unknown name is an InputError with the nearest known one."""
+    """A dataclass from a mapping.
+
+    Args:
+        options: the dataclass
+        values: its fields by name
+        where: the option's name -> what the user calls it
+
+    Raises:
+        InputError: an unknown name (the message has the nearest known one) or a bad value.
+    """
     known = fields(options)
     for name in values:
         if name not in known:
@@ -173,13 +185,20 @@ def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] 
 
 def to_dict(options: Any) -> dict[str, Any]:
     """The options as a mapping that JSON and TOML can hold; build() reads it back."""
-    return {name: getattr(options, name) for name in fields(type(options))}
+    kind: type = type(options)
+    return {name: getattr(options, name) for name in fields(kind)}
 
 
 def split(
     values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag
 ) -> list[dict[str, Any]]:
-    """Distributes keyword arguments among dataclasses by their fields; InputError for a name that none has."""
+    """Distributes keyword arguments among dataclasses by their fields.
+
+    split({"size": 3, "epochs": 2}, Model, Training) -> [{"size": 3}, {"epochs": 2}]
+
+    Raises:
+        InputError: a name that none of them has.
+    """
     known = [fields(options) for options in classes]
     everything = [name for names in known for name in names]
     for name in values:

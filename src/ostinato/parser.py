@@ -1,4 +1,4 @@
-"""Parsers of command lines, made from Fields: arguments, flags, groups of options, a short and a full help."""
+"""Command-line parsers made of Fields: arguments, flags, option groups, short and full help."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def build_parser(
     Args:
         name: the command's name
         function: its parameters are the command's own arguments and flags
-        groups: options of the task, by the title of their group; a flag of the command hides an option of its name
+        groups: options of the task, by the title of their group; a flag of the command hides an
+            option of its name
         extra: flags besides those of the function
         examples: complete command lines, which the help begins with
         about: a sentence that the help puts after the summary
@@ -102,9 +103,9 @@ def add_argument(parser: argparse.ArgumentParser, field: Field) -> None:
 
 
 def add_flag(parser: argparse._ActionsContainer, field: Field, *, hidden: bool = False) -> None:
-    """An option as a flag, a boolean one also as --no-...; a `hidden` one works, but the help leaves it out."""
+    """Adds an option as a flag, a boolean one also as --no-...; the help omits a `hidden` flag."""
     help = argparse.SUPPRESS if hidden else flag_help(field)
-    # no default here: only what was given is passed on, so that recipes and defaults can be told from it
+    # no default here: only what was given is passed on, as it overrides recipes and defaults
     settings: dict[str, Any] = {"help": help, "default": argparse.SUPPRESS, "dest": field.name}
     if field.type is bool:
         parser.add_argument(field.flag, action=argparse.BooleanOptionalAction, **settings)
@@ -155,7 +156,7 @@ def argument_usage(field: Field) -> str:
 
 
 def reader(field: Field) -> Callable[[str], Any]:
-    """A function from text on the command line to the field's type, with the checks of options.check_one."""
+    """A function that converts text to the field's type, with the checks of options.check_one."""
 
     def read(text: str) -> Any:
         if field.optional and text == "none" and field.type is not str:

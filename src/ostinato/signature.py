@@ -9,7 +9,8 @@
             seed: of the random numbers
         \"\"\"
 
-Positional parameters become arguments and keyword-only ones flags; `**options` stands for the options of the task."""
+Positional parameters become arguments and keyword-only ones flags; `**options` stands for the
+options of the task."""
 
 from __future__ import annotations
 

@@ -17,8 +17,10 @@ TAKING_TASKS = ("train", "compare")  # their first argument is a task; that of t
 def find_subject(arguments: list[str], known: Callable[[str], bool]) -> str:
     """The task or run among the arguments, wherever it is.
 
-    find_subject(["--epochs", "3", "translation"], ...) -> "translation". Which words are values of flags is not
-    known yet, so a word that is `known` comes first, then one that follows no flag, then any."""
+    find_subject(["--epochs", "3", "translation"], ...) -> "translation"
+
+    Which words are values of flags is not known yet. A word that is `known` is taken first, then
+    one that follows no flag, then any."""
     words = [word for word in arguments if not word.startswith("-")]
     after_flags = {word for flag, word in pairwise(arguments) if flag.startswith("--")}
     return next(
@@ -49,17 +51,18 @@ def find_examples(command: str, arguments: list[str]) -> list[str]:
     from ostinato.tasks import TASKS, task_class
 
     task = task_class(find_subject(arguments, TASKS.__contains__))
+    gap = " " * 10
     return [
-        f"ostinato train {task.name}{' ' * 10}# on the packaged sample",
+        f"ostinato train {task.name}{gap}# on the packaged sample",
         task.example,
         *(f"ostinato train {task.name} --recipe {name} ..." for name in names_for(task.name)),
-        f"ostinato train {task.name} --out runs/{task.name} --resume{' ' * 10}# resumes a stopped run",
-        f"ostinato train {task.name} --help-all{' ' * 10}# every option; --help shows the common ones",
+        f"ostinato train {task.name} --out runs/{task.name} --resume{gap}# resumes a stopped run",
+        f"ostinato train {task.name} --help-all{gap}# every option; --help shows the common ones",
     ]
 
 
 def find_options(command: str, arguments: list[str]) -> list[tuple[str, list[Field]]]:
-    """The task's options by group: all for `train TASK`, those that can be changed when predicting for a run."""
+    """The task's options by group: for a task all, for a run those that a trained model accepts."""
     if not names_subject(arguments):
         return []
     from ostinato.tasks import TASKS, task_class
@@ -96,5 +99,6 @@ def refuse_fixed(command: str, arguments: list[str], flag: str) -> None:
     if flag.replace("--no-", "--") in [field.flag for field in fields]:
         flags = ", ".join(field.flag for field in fields if changeable(field)) or "none"
         raise InputError(
-            f"ostinato {command}: {flag} cannot be changed on a trained model; options that can: {flags}"
+            f"ostinato {command}: {flag} cannot be changed on a trained model; "
+            f"options that can: {flags}"
         )

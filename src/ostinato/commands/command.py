@@ -10,7 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 class Command(Protocol):
     """A command is a module `commands/NAME.py` with a function NAME, whose result `lines` presents.
 
-    The parameters of the function are the arguments and flags, its docstring is their help (see signature.py)."""
+    The parameters of the function are the arguments and flags, its docstring is their help:
+    see signature.py."""
 
     @property
     def EXAMPLES(self) -> tuple[str, ...]:

@@ -18,14 +18,14 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired
 from ostinato.tasks import task_class
 from ostinato.tasks.folder import Trained
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.task import Task, Unsuitable
 from ostinato.training.loop import TrainingDiverged
 
 SIGNIFICANT = 0.05
 
 EXAMPLES = (
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
-    "ostinato compare classification --train train.tsv --test test.tsv --time-limit 5m --out runs/compare",
+    "ostinato compare classification --train train.tsv --test test.tsv --time-limit 5m",
 )
 
 
@@ -49,9 +49,11 @@ def compare(
     Args:
         task: what to learn; `ostinato tasks` lists them
         train: files to learn from; without any, the packaged sample
-        dev: files to choose each model's best weights by; without any, a part of the training data, the same for all
+        dev: files to choose each model's best weights by; without any, a part of the training data,
+            the same for all
         test: files to compare on; without any, the dev set
-        models: names joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all of the task)
+        models: names joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all of the
+            task)
         out: the folder of the runs, one a model, and of compare.png (default: runs/compare-TASK)
         recipe: settings that all models share: a packaged name, or a TOML file of options
         time_limit: each model stops after this long: 90s, 10m, 2h
@@ -62,7 +64,7 @@ def compare(
     chosen = task_class(task)
     folder = Path(out or f"runs/compare-{task}")
     names = parse_models(chosen.models, models)
-    given = {
+    given: dict[str, Any] = {
         "train": train,
         "dev": dev,
         "test": test,
@@ -71,31 +73,17 @@ def compare(
         "seed": seed,
         "device": device,
     }
-    for name in names:  # whatever is wrong with one of them is said before hours go into the others
-        doubled = [
-            options.as_flag(option) for option in chosen.as_model(name) if option in settings
-        ]
-        if doubled:
-            raise InputError(
-                f"{', '.join(doubled)} is what is compared: name the models with --models"
-            )
-        make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
+    for name in names:  # an error in any of them is raised before hours go into the others
+        check_model(chosen, name, given, settings)
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
-    for name in sorted(
-        names, key=lambda name: name not in chosen.solved_models
-    ):  # quick, and what the data may not suit, comes first
+    # models fitted in closed form come first: they are quick, and the data may not suit them
+    for name in sorted(names, key=lambda name: name not in chosen.solved_models):
         say(f"{name}:")
+        changes = {**given, **settings, **chosen.as_model(name)}
         try:
-            trained[name] = train_one(
-                task,
-                **given,
-                out=str(folder / name),
-                overwrite=overwrite,
-                **settings,
-                **chosen.as_model(name),
-            )
+            trained[name] = train_one(task, out=str(folder / name), overwrite=overwrite, **changes)
         except (Unsuitable, TrainingDiverged) as error:
             if models and isinstance(error, Unsuitable):
                 raise
@@ -113,10 +101,21 @@ def compare(
     return result
 
 
-def parse_models(known: Sequence[str], models: str | None) -> list[str]:
-    """parse_models(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; None gives all that the task lists.
+def check_model(
+    task: type[Task], name: str, given: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """InputError if the model `name` cannot be trained with these settings."""
+    compared = task.as_model(name)
+    doubled = [options.as_flag(option) for option in compared if option in settings]
+    if doubled:
+        raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
+    make_plan(task.name, **given, settings={**settings, **compared})
 
-    A task lists the models worth comparing. Other names are kept: its options accept or refuse them."""
+
+def parse_models(known: Sequence[str], models: str | None) -> list[str]:
+    """parse_models(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; None gives all of the task.
+
+    A task lists the models worth comparing; its options accept or refuse other names."""
     names = list(
         dict.fromkeys(
             name.strip() for name in (models or ",".join(known)).split(",") if name.strip()
@@ -128,7 +127,7 @@ def parse_models(known: Sequence[str], models: str | None) -> list[str]:
 
 
 def rank_models(task: str, metric: str, models: dict[str, Trained], seed: int) -> dict[str, Any]:
-    """The models, best first, each with the p-value of its difference from the best (paired test)."""
+    """The models, best first, each with the p-value of its difference from the best."""
     sign = -1 if METRICS[metric].higher_is_better else 1
     names = sorted(models, key=lambda name: sign * models[name].report["metrics"][metric])
     best = models[names[0]]
@@ -165,7 +164,9 @@ def rank_models(task: str, metric: str, models: dict[str, Trained], seed: int) -
 
 
 def draw_scores(result: dict[str, Any], path: Path) -> None:
-    """The score and interval of each model, best on top; models not significantly worse share its colour."""
+    """The score and interval of each model, best on top.
+
+    Models that are not significantly worse than the best have its colour."""
     from matplotlib.figure import Figure
 
     rows = result["models"][::-1]
@@ -210,4 +211,7 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         ["model", result["metric"], "95 % interval", "seconds", "parameters", "p against the best"],
         rows,
     )
-    yield f"measured on {result['tested_on']}; p: probability of so large a difference by chance; figure:  {result['picture']}"
+    yield (
+        f"measured on {result['tested_on']}; p: probability of so large a difference by chance; "
+        f"figure: {result['picture']}"
+    )

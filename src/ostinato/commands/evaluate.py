@@ -31,7 +31,8 @@ EXAMPLES = (
     "ostinato evaluate runs/de-en test.de test.en",
     "ostinato evaluate runs/de-en test.de test.en --json",
     "ostinato evaluate runs/one,runs/two test.de test.en          # together, as an ensemble",
-    "ostinato evaluate runs/de-en test.de test.en --against runs/other          # is the difference significant?",
+    "ostinato evaluate runs/de-en test.de test.en --against runs/other"
+    "          # is the difference significant?",
     "ostinato evaluate runs/de-en --help          # with the options of this model",
 )
 
@@ -45,11 +46,12 @@ def evaluate(
     seed: int = 1,
     **changes,
 ) -> dict[str, Any]:
-    """The scores of a trained model on a test set, with 95 % intervals and the scores of a baseline.
+    """The scores of a trained model and of a baseline on a test set, with 95 % intervals.
 
     Args:
         run: the folder that `ostinato train` made; several, joined by commas, decode together
-        files: the test set, in the format that the task reads; without any, the test files of the run
+        files: the test set, in the format that the task reads; without any, the test files of the
+            run
         against: another run: is the difference from it significant? (paired test)
         device: cpu, cuda, or auto
         seed: of the resampling for intervals and tests
@@ -76,7 +78,8 @@ def evaluate(
         other = load(against, changes, choose(device))
         if other.task.name != task.name:
             raise InputError(
-                f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}"
+                f"--against {against}: of task {other.task.name}, "
+                f"{trained.folder} of task {task.name}"
             )
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
@@ -160,7 +163,9 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
     if json:
         yield as_json(result)
         return
-    yield f"{result['task']}: {result['run']} on {' '.join(result['files'])}, {result['examples']:,} examples, {result['seconds']:.1f} s"
+    files = " ".join(result["files"])
+    effort = f"{result['examples']:,} examples, {result['seconds']:.1f} s"
+    yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
         yield f"{metric}: " + ", ".join(

@@ -83,7 +83,8 @@ def check_request(request: Request) -> None:
         raise InputError(f"--samples must be 1 or more; got {request.samples}")
     if not 0 <= request.temperature < float("inf"):
         raise InputError(
-            f"--temperature must be 0 (the likeliest always) or more, and finite; got {request.temperature}"
+            "--temperature must be 0 (the likeliest always) or more, and finite; "
+            f"got {request.temperature}"
         )
     if request.top_k < 0:
         raise InputError(f"--top-k must be 0 (all) or more; got {request.top_k}")
@@ -93,14 +94,15 @@ def check_request(request: Request) -> None:
         raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
     if request.beam and (request.temperature not in (0, 1) or request.top_k or request.top_p < 1):
         raise InputError(
-            "--beam searches for the likeliest and draws nothing: leave out --temperature, --top-k and --top-p, or --beam"
+            "--beam searches for the likeliest and draws nothing: "
+            "leave out --temperature, --top-k and --top-p, or --beam"
         )
     if request.stop == "":
         raise InputError("--stop must not be empty")
 
 
 def pieces(result: Generation) -> Iterator[str]:
-    """The text while it is generated. Samples of one batch are shown in turn, with an empty line between them."""
+    """The text while it is generated; samples of one batch one by one, separated by empty lines."""
     current = 0
     waiting: dict[int, str] = {}  # text of samples that are not shown yet
     complete: set[int] = set()

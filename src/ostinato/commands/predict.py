@@ -21,7 +21,7 @@ WINDOW = 2000
 EXAMPLES = (
     "ostinato predict runs/de-en new.de > new.en",
     'echo "Ein Hund." | ostinato predict runs/de-en',
-    "ostinato predict runs/de-en new.de --json          # one object per line, with log-probabilities",
+    "ostinato predict runs/de-en new.de --json          # objects with log-probabilities",
     "ostinato predict runs/de-en new.de --n-best 100 --moses > list.nbest",
     "ostinato predict runs/de-en --help          # with the options of this model",
 )
@@ -57,7 +57,8 @@ def predict(
         files: what to read; - is standard input
         device: cpu, cuda, or auto
         seed: of the random numbers (--sampling)
-        moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features ||| score
+        moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features |||
+            score
     """
     from ostinato.commands.device import choose
 

@@ -21,13 +21,14 @@ SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best l
 EXAMPLES = (
     "ostinato rescore runs/de-en list.nbest --source test.de",
     "ostinato rescore runs/de-en list.nbest --source test.de --weight 0.7",
-    "ostinato rescore runs/de-en list.nbest --source test.de --tune dev.nbest dev.de dev.en          # tunes the weight on a dev list",
+    "ostinato rescore runs/de-en list.nbest --source test.de --tune dev.nbest dev.de dev.en"
+    "          # tunes the weight on a dev list",
 )
 
 
 @dataclass
 class Rescored:
-    """The candidates of each sentence, best first; `weight` is the model's share of their scores."""
+    """The candidates of each sentence, best first, and the model's share of their scores."""
 
     candidates: list[Candidate]
     weight: float
@@ -46,10 +47,13 @@ def rescore(
 
     Args:
         run: the folder that `ostinato train` made; several, joined by commas, score together
-        nbest: lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines from 0
+        nbest: lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines
+            from 0
         source: the sentences that the list translates (default: the source of the run's test set)
-        weight: the model's share of the new score, the rest being the list's score: 1 is the model alone
-        tune: three files, a dev list, its source and its references: chooses the weight with the best BLEU on them
+        weight: the model's share of the new score, the rest being the list's score: 1 is the model
+            alone
+        tune: three files, a dev list, its source and its references: chooses the weight with the
+            best BLEU on them
         device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
@@ -86,8 +90,8 @@ def log_probabilities(
     highest = max(candidate.number for candidate in candidates)
     if highest >= len(records):
         raise InputError(
-            f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} sentences (from 0); "
-            "name the right file with --source"
+            f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} "
+            "sentences (from 0); name the right file with --source"
         )
     pairs = [
         trained.task.with_target(records[candidate.number], candidate.text)
@@ -100,14 +104,16 @@ def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
     """The weight with the best BLEU on a dev list."""
     if len(tune) != 3:
         raise InputError(
-            f"--tune takes three files, a dev n-best list, its source and its references; got {len(tune)}"
+            "--tune takes three files, a dev n-best list, its source and its references; "
+            f"got {len(tune)}"
         )
     nbest, source, references = tune
     candidates = read_nbest(nbest)
     sources, targets = (list(trained.task.read_inputs([file])) for file in (source, references))
     if len(sources) != len(targets):
         raise InputError(
-            f"{source} has {len(sources):,} lines, {references} {len(targets):,}; they must belong together"
+            f"{source} has {len(sources):,} lines, {references} {len(targets):,}; "
+            "they must belong together"
         )
     model = log_probabilities(trained, candidates, sources, nbest)
     bleu = METRICS["bleu"]

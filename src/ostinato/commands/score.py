@@ -16,7 +16,7 @@ EXAMPLES = (
 
 
 def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
-    """The log-probability (natural logarithm) of each example's target given its source, one line each.
+    """The log-probability (natural logarithm) of each target given its source, one per line.
 
     Args:
         run: the folder that `ostinato train` made; several, joined by commas, score together

@@ -53,7 +53,7 @@ def number(value: Any) -> str:
 
 
 def scores(result: dict[str, Any]) -> Iterator[str]:
-    """An evaluation as a table: each metric with its score, interval, and the score of the baseline."""
+    """An evaluation as a table: score, interval and the baseline's score of each metric."""
     baseline = result.get("baseline") or {"name": "baseline", "metrics": {}}
     rows = []
     for metric, value in result["metrics"].items():

@@ -8,7 +8,7 @@ EXAMPLES = ("ostinato tasks", "ostinato tasks --json")
 
 
 def tasks() -> list[dict[str, str]]:
-    """The tasks that models can be trained for: files read, metrics, and an example command of each."""
+    """The tasks that models can be trained for, with files, metrics and an example command."""
     from ostinato.tasks import TASKS
 
     return [

@@ -47,10 +47,11 @@ def verify(
     device: str = "cpu",
     seed: int = 1,
 ) -> list[dict[str, Any]]:
-    """Checks that padding, batching, order, chunking, saving and kernels leave a model's predictions unchanged.
+    """Checks that padding, batching, chunking, saving and kernels change no prediction.
 
     Args:
-        run: the folder that `ostinato train` made; in Python also a model, or any module with Recurrent layers in it
+        run: the folder that `ostinato train` made; in Python also a model, or any module with
+            Recurrent layers in it
         files: examples to predict (default: some of the run's test set, or of its training data)
         examples: number of examples
         device: cpu, cuda, or auto
@@ -86,7 +87,7 @@ def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:
 
 
 def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
-    """The laws of predictions: the same alone or in a batch, in any order, before and after saving."""
+    """The laws of predictions: the same in any batch, in any order, and after saving."""
     task, network = trained.task, trained.network
     together = task.predict(network, records)
     scores = task.log_probabilities(network, records)

@@ -1,4 +1,4 @@
-"""The metrics by name. Each is a module as metric.Metric says: counts that add up, and a score of their sum.
+"""The metrics by name. Each is a module with counts that add up and a score (metric.Metric).
 
 Corpus scores, intervals and significance tests are therefore the same code for every metric."""
 
