@@ -35,7 +35,7 @@ import torch
 
 import ostinato
 from ostinato import CELLS
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import Batch
 from ostinato.data.text.tokenizers import Characters, Words
 from ostinato.data.text.vocabulary import Vocabulary

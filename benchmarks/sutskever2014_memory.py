@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from memory import peak_mib
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from setting import setting, write
 
 

@@ -31,7 +31,7 @@ import torch
 import ostinato
 from memory import cost_of
 from ostinato import options
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import by_length, collate
 from ostinato.data.batching.buckets import Batches
 from ostinato.data.text.conll import Sentence

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, map_state
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.kernels import linear_cross_entropy
 from ostinato.models.encoder_decoder import shift

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import number, table
+from ostinato.commands.tables import number, table
 from setting import parallel, setting, write
 
 

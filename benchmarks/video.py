@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import ostinato
-from ostinato.commands.report import number
+from ostinato.commands.tables import number
 from ostinato.data.files.samples import sample
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary

@@ -146,7 +146,7 @@ class TestShapes:
     def test_a_failed_check_is_a_failure(self, place, ostinato, monkeypatch):
         from ostinato.commands import verify
 
-        monkeypatch.setattr(verify, "different", lambda *_: 1.0)
+        monkeypatch.setattr(verify, "count_differences", lambda *_: 1.0)
         outcome = ostinato("verify", "run", "train.src", "train.tgt")
         assert outcome.status == 1
         assert "3 of" in outcome.out.splitlines()[-1]
@@ -210,7 +210,7 @@ class TestHelp:
         assert all(f"--recipe {name}" in out for name in recipes)
 
     def test_a_task_lists_its_options(self, ostinato):
-        out = run(ostinato, "train", "translation", "--help")
+        out = run(ostinato, "train", "translation", "--help-all")
         for flag in (
             "--hidden-size",
             "--attention",

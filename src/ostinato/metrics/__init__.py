@@ -1,10 +1,6 @@
-"""Numbers from predictions. A metric is a file with
+"""The metrics by name. Each is a module with counts that add up and a score (metric.Metric).
 
-    count(prediction, reference) -> tuple     what is counted of one example; adds up over a corpus
-    score(total) -> float                     the number, from the sum of the counts
-    higher_is_better, bounds                  which end of (lowest, highest) is good
-
-so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
+Corpus scores, intervals and significance tests are therefore the same code for every metric."""
 
 from ostinato.metrics import (
     accuracy,
@@ -22,8 +18,9 @@ from ostinato.metrics import (
     precision,
     recall,
 )
+from ostinato.metrics.metric import Metric
 
-METRICS = {
+METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "auprc": auprc,
     "auroc": auroc,

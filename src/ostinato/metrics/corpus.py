@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from ostinato.metrics.metric import Metric
 
 Counts = (
     Sequence[Sequence[float]] | np.ndarray
 )  # what a metric counted of each of N examples, [N, K]
 
 
-def count_all(
-    metric: ModuleType, predictions: Sequence[Any], references: Sequence[Any]
-) -> np.ndarray:
+def count_all(metric: Metric, predictions: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
     """count_all(bleu, translations, references) -> [N, K]
 
     ValueError if there are none, or not as many predictions as references."""
@@ -44,6 +43,6 @@ def add_up(counts: Counts) -> tuple[float, ...]:
     return tuple(as_table(counts).sum(0).tolist())
 
 
-def corpus_score(metric: ModuleType, counts: Counts) -> float:
+def corpus_score(metric: Metric, counts: Counts) -> float:
     """The score of a corpus from the counts of its examples."""
     return metric.score(add_up(counts))

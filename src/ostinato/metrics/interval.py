@@ -6,15 +6,15 @@ corpus as it has, with replacement; score them; do so many times; leave out the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 
 import numpy as np
 
 from ostinato.metrics.corpus import Counts, as_table, corpus_score
+from ostinato.metrics.metric import Metric
 
 
 def interval(
-    metric: ModuleType, counts: Counts, *, resamples: int = 1000, seed: int = 1, level: float = 0.95
+    metric: Metric, counts: Counts, *, resamples: int = 1000, seed: int = 1, level: float = 0.95
 ) -> tuple[float, float]:
     """interval(bleu, counts of each sentence) -> (30.1, 33.9); always holds the corpus' own score.
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from ostinato.metrics.corpus import Counts, as_table, corpus_score
 from ostinato.metrics.interval import middle, refuse_bad, resample, score_all
+from ostinato.metrics.metric import Metric
 
 ROUNDING = 1e-9  # sums taken in another order differ by less; such a difference is none
 CHUNK = 500  # trials at a time, so that memory stays small
@@ -28,7 +28,7 @@ class Comparison(NamedTuple):
 
 
 def paired_randomisation(
-    metric: ModuleType, counts: Counts, other: Counts, *, trials: int = 10_000, seed: int = 1
+    metric: Metric, counts: Counts, other: Counts, *, trials: int = 10_000, seed: int = 1
 ) -> Comparison:
     """Approximate randomisation (Noreen 1989; Riezler and Maxwell 2005): swaps the two systems' answers at random.
 
@@ -43,7 +43,7 @@ def paired_randomisation(
     return found._replace(p=(count + 1) / (trials + 1))
 
 
-def paired(metric: ModuleType, counts: Counts, other: Counts, *, seed: int = 1) -> float:
+def paired(metric: Metric, counts: Counts, other: Counts, *, seed: int = 1) -> float:
     """The p of paired_randomisation alone."""
     return paired_randomisation(metric, counts, other, seed=seed).p
 
@@ -57,7 +57,7 @@ def swaps(difference: np.ndarray, trials: int, seed: int) -> Iterator[np.ndarray
 
 
 def paired_bootstrap(
-    metric: ModuleType, counts: Counts, other: Counts, *, resamples: int = 1000, seed: int = 1
+    metric: Metric, counts: Counts, other: Counts, *, resamples: int = 1000, seed: int = 1
 ) -> tuple[Comparison, tuple[float, float]]:
     """Draws the same examples for both, with replacement: the comparison, and the 95 % interval of the difference.
 
@@ -75,7 +75,7 @@ def paired_bootstrap(
 
 
 def as_pair(
-    metric: ModuleType, counts: Counts, other: Counts
+    metric: Metric, counts: Counts, other: Counts
 ) -> tuple[np.ndarray, np.ndarray, Comparison]:
     """Both systems' counts as arrays, without examples of which neither has any, and their scores (p is to come)."""
     one, two = as_table(counts), as_table(other, "other")
