@@ -10,7 +10,7 @@ from torch import nn
 
 from ostinato.commands.device import choose
 from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import track
+from ostinato.commands.progress import hold_notices, track
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.commands.tested import tested_files
 from ostinato.errors import InputError
@@ -61,7 +61,7 @@ def evaluate(
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     files = list(files) or tested_files(trained, FILES_NEEDED)
-    with collect_notices() as notes:
+    with collect_notices() as notes, hold_notices():
         records = task.reader.read(files)
         result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -21,13 +23,37 @@ def say(message: str) -> None:
 
 
 class NoticePrinter(logging.Handler):
-    """Prints the notices of the logger "ostinato" on stderr as they come."""
+    """Prints the notices of the logger "ostinato" on stderr as they come, or holds them back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(f"note: {record.getMessage()}")
+        line = f"note: {record.getMessage()}"
+        if self.held is None:
+            say(line)
+        else:
+            self.held.append(line)
 
 
-LOGGER.addHandler(NoticePrinter())
+PRINTER = NoticePrinter()
+LOGGER.addHandler(PRINTER)
+
+
+@contextmanager
+def hold_notices() -> Iterator[None]:
+    """Prints the notices at the end of the `with` block, and none where it fails: an error is one line."""
+    if PRINTER.held is not None:
+        yield
+        return
+    PRINTER.held = held = []
+    try:
+        yield
+    finally:
+        PRINTER.held = None
+    for line in held:
+        say(line)
 
 
 class TrainingBar:

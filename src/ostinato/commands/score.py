@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ostinato.commands.device import choose
+from ostinato.commands.progress import hold_notices
 from ostinato.commands.tables import as_json
 from ostinato.tasks.folder import Trained, load
 
@@ -23,7 +24,8 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
         device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    records = trained.task.reader.read(files)
+    with hold_notices():
+        records = trained.task.reader.read(files)
     return trained.task.predictor.log_probabilities(trained.network, records)
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from ostinato import options
 from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
-from ostinato.commands.progress import TrainingBar, say, track
+from ostinato.commands.progress import TrainingBar, hold_notices, say, track
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import Batches, drawing, target_length
 from ostinato.data.files.atomic import write_atomically
@@ -80,6 +80,8 @@ def open_session(
     began = time.monotonic()
     stack = ExitStack()
     notices = stack.enter_context(collect_notices())
+    held = stack.enter_context(ExitStack())
+    held.enter_context(hold_notices())
     plan = (
         resumed_plan(started := read_plan(folder, task), folder, given)
         if resume
@@ -119,6 +121,7 @@ def open_session(
             if going_on
             else checkpoint.Checkpoint(BEGINNING)
         )
+        held.close()  # nothing can be refused any more
         schedule = Schedule(
             training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores)
         )

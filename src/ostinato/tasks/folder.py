@@ -39,11 +39,7 @@ class Trained:
 
     @property
     def network(self) -> nn.Module:
-        return (
-            self.networks[0]
-            if len(self.networks) == 1
-            else self.task.definition.combine(self.networks)
-        )
+        return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
 
 
 def save_description(folder: Path, task: Task) -> None:

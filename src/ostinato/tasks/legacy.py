@@ -319,6 +319,9 @@ class Adapter:
     def initialise(self, network: nn.Module) -> None:
         self.options.initialise(network)
 
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        return self.options.combine(networks)
+
     def fit_baseline(self, records: Any) -> Baseline:
         return self.options.baseline(records)
 
@@ -338,9 +341,6 @@ class LegacyDefinition:
         self.sample_training, self.throughput_unit = old.sample_training, old.speed_of
         self.compare_models, self.per_network_state = old.models, old.of_one_network
         self.needs_predictions = old.measured_by_answers
-
-    def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return self.options.combine(self.options(), networks)
 
     def create(
         self, values: Mapping[str, Any], where: Callable[[str], str] = option_fields.as_flag

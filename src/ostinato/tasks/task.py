@@ -409,6 +409,10 @@ class Task:
     def initialise(self, network: nn.Module) -> None:
         self.definition.initialise(network, self.options, self.preprocessing)
 
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        """Several trained networks of this task as one (an ensemble)."""
+        return self.definition.combine(networks)
+
     def fit_baseline(self, records: Any) -> Baseline:
         return self.definition.fit_baseline(self, records)
 
