@@ -13,7 +13,7 @@ from ostinato.cells.cell import reverse, scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.regularise import regularised
+from ostinato.cells.recurrent_dropout import regularised
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import lookup, native, packed
 from ostinato.kernels.formulas import FORMULAS

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.chrono import gate_biases, long_memory
-from ostinato.cells.regularise import FromHidden
+from ostinato.cells.recurrent_dropout import FromHidden
 
 
 class ChronoGRU(Cell):

@@ -18,8 +18,8 @@ from ostinato.data.labelled import Labelled
 from ostinato.data.text.normalisation import Spelling
 from ostinato.data.text.tokenizers import Characters, Words
 from ostinato.data.text.vocabulary import Vocabulary
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.tasks.solved_baseline import SolvedBaseline

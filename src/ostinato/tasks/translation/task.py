@@ -20,7 +20,7 @@ from ostinato.data.text.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initial import start_uniform
+from ostinato.layers.initialisation import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
