@@ -206,7 +206,7 @@ def test_equals_the_reference_with_dropout_inside(name, path):
 
 
 def test_every_formula_is_tested():
-    assert {example(case, 1, 1, 5, 6)[0].formula for case in CELLS.values()} == set(FORMULAS)
+    assert {example(case, 1, 1, 5, 6)[0].kernel_name for case in CELLS.values()} == set(FORMULAS)
 
 
 @needs_native

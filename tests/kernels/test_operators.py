@@ -42,13 +42,17 @@ def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.start(3, x)
     weights, inputs = running.weights_of(cell), x.requires_grad_()
-    if FORMULAS[cell.formula].given:
+    if FORMULAS[cell.kernel_name].given:
         inputs, weights = (
             cell.project(x).detach().requires_grad_(),
             weights._replace(from_input=None, input_bias=None),
         )
     arguments = (
-        *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
+        *(
+            cell.kernel_name,
+            *flat(inputs, state, weights._replace(own=())),
+            recurrence.own_of(weights),
+        ),
         *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
