@@ -7,8 +7,8 @@ from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.data.batching.batch import Example, collate
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Speller
 from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
 

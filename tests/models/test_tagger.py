@@ -8,8 +8,8 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.data.text.tag_schemes import follows, legal
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
 from ostinato.training.distributed import rows_of
 

@@ -45,7 +45,7 @@ class LayerNormLSTM(LSTM):
         h, c = state
         i, f, g, o = (projected + self.norm_hidden(self.from_hidden(h))).chunk(4, dim=-1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        self.note(input=i, forget=f, candidate=g, output=o)
+        self.record(input=i, forget=f, candidate=g, output=o)
         c = f * c + i * g
         return o * self.norm_cell(c).tanh(), c
 
@@ -90,5 +90,5 @@ class LayerNormGRU(GRU):
             .chunk(2, dim=-1)
         )
         n = (projected[..., size:] + r * self.norm_candidate(from_h[..., size:])).tanh()
-        self.note(reset=r, update=z, candidate=n)
+        self.record(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)

@@ -76,9 +76,24 @@ class Session:
 def open_session(
     folder: Path, task: str, given: dict[str, Any], *, resume: bool, overwrite: bool
 ) -> Iterator[Session]:
-    """Everything made ready for run(): data read, vocabularies fitted, network built or restored. Holds the folder's lock."""
+    """A session that is ready for run(): data read, vocabularies fitted, network built or restored.
+
+    Holds the folder's lock until the `with` block ends."""
+    with ExitStack() as stack:
+        yield prepare_session(stack, folder, task, given, resume=resume, overwrite=overwrite)
+
+
+def prepare_session(
+    stack: ExitStack,
+    folder: Path,
+    task: str,
+    given: dict[str, Any],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Session:
+    """Checks and prepares everything; only then is the folder locked and written to."""
     began = time.monotonic()
-    stack = ExitStack()
     notices = stack.enter_context(collect_notices())
     held = stack.enter_context(ExitStack())
     held.enter_context(hold_notices())
@@ -106,52 +121,49 @@ def open_session(
     training = fitted(training, plan, batches)
     optimizer = None if built.options.closed_form else build_optimizer(network, training)
     # all that can be wrong has been found: only now is the folder touched
-    with stack:
-        stack.enter_context(locked(folder))
-        interrupt = stack.enter_context(
-            interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
-        )
-        if not going_on:
-            refuse_used(folder, overwrite or resume)  # another process may have been quicker
-            begin_folder(folder, plan, built, data)
-        elif plan != started:
-            save_plan(folder, plan)  # a changed end holds for the next --resume, too
-        saved = (
-            checkpoint.load(folder / "training", network, optimizer)
-            if going_on
-            else checkpoint.Checkpoint(BEGINNING)
-        )
-        held.close()  # nothing can be refused any more
-        schedule = Schedule(
-            training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores)
-        )
-        if going_on:
-            before = fitted(started.build_options(), started, batches)
-            for line in moved(
-                Schedule(before, started.time_limit, schedule.spent), schedule, saved
-            ):
-                notify(line)
-        resumed_step = saved.position.step if going_on else None
-        curves = stack.enter_context(
-            Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard)
-        )
-        yield Session(
-            folder,
-            plan,
-            built,
-            training,
-            data,
-            network,
-            optimizer,
-            schedule,
-            batches,
-            curves,
-            interrupt,
-            saved,
-            notices,
-            saved.counters.get("tokens", 0),
-            saved.counters.get("training_seconds", 0.0),
-        )
+    stack.enter_context(locked(folder))
+    interrupt = stack.enter_context(
+        interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
+    )
+    if not going_on:
+        refuse_used(folder, overwrite or resume)  # another process may have been quicker
+        begin_folder(folder, plan, built, data)
+    elif plan != started:
+        save_plan(folder, plan)  # a changed end holds for the next --resume, too
+    saved = (
+        checkpoint.load(folder / "training", network, optimizer)
+        if going_on
+        else checkpoint.Checkpoint(BEGINNING)
+    )
+    held.close()  # nothing can be refused any more
+    schedule = Schedule(
+        training, plan.time_limit, saved.seconds + time.monotonic() - began, list(saved.scores)
+    )
+    if going_on:
+        before = fitted(started.build_options(), started, batches)
+        for line in moved(Schedule(before, started.time_limit, schedule.spent), schedule, saved):
+            notify(line)
+    resumed_step = saved.position.step if going_on else None
+    curves = stack.enter_context(
+        Curves(folder / "training", resumed_step=resumed_step, tensorboard=training.tensorboard)
+    )
+    return Session(
+        folder,
+        plan,
+        built,
+        training,
+        data,
+        network,
+        optimizer,
+        schedule,
+        batches,
+        curves,
+        interrupt,
+        saved,
+        notices,
+        saved.counters.get("tokens", 0),
+        saved.counters.get("training_seconds", 0.0),
+    )
 
 
 def fitted(training: Options, plan: Plan, batches: Shuffled) -> Options:

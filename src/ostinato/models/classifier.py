@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.spelling import Speller
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.models.loss import Loss
 

@@ -15,11 +15,11 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.viterbi import Path, k_best
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.spelling import Speller
 from ostinato.models.loss import Loss
 
 

@@ -9,8 +9,8 @@ from ostinato.baselines.bag_of_words import Constant, LinearBag
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.classifier import Classifier, RecurrentBody, Together
 from ostinato.models.labels import Classes, Grades, ManyLabels
 from ostinato.tasks.classification.encoders import TextEncoder

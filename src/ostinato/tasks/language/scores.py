@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.batching.batch import IGNORE
-from ostinato.layers.truncated import restart
+from ostinato.layers.truncated_bptt import restart
 
 STEPS = 4096  # tokens that go through the network at a time
 

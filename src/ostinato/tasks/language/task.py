@@ -23,7 +23,7 @@ from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initial import start_uniform
+from ostinato.layers.initialisation import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.cache import with_cache

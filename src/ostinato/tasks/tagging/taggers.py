@@ -14,8 +14,8 @@ from ostinato.data.text.conll import Sentence
 from ostinato.data.text.tag_schemes import legal
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.tagger import Tagger, best_labels
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from ostinato.cells import CELLS
 from ostinato.data.text.tokenizers import Units
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initial import start_uniform
+from ostinato.layers.initialisation import start_uniform
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ostinato import cells
 from ostinato.cells.rnn import ACTIVATIONS
-from ostinato.layers import torch_style
-from ostinato.layers.gate_orders import Array, array, read, tensor, written
+from ostinato.layers.conversion.layouts import Array, array, read, tensor, written
+from ostinato.layers.conversion.weights import PEEPHOLES, Weights, join, split
+from ostinato.layers.drop_in import torch_style
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.weights import PEEPHOLES, Weights, join, split
 
 Layer = tuple[Weights, ...]  # (forward,) or (forward, backward)
 Stack = list[Layer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ostinato.layers.torch_style import cell_around, recorded, reference_wanted
+from ostinato.layers.drop_in.torch_style import cell_around, recorded, reference_wanted
 
 
 class OneStep:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ostinato.layers.gate_orders import Array, tensor
-from ostinato.layers.weights import Weights, flip_update, one_bias
+from ostinato.layers.conversion.layouts import Array, tensor
+from ostinato.layers.conversion.weights import Weights, flip_update, one_bias
 
 
 def from_textbook(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import nearest
-from ostinato.layers.weights import Weights, join, one_bias, refuse, split, two_biases
+from ostinato.layers.conversion.weights import Weights, join, one_bias, refuse, split, two_biases
 
 Array = np.ndarray | Tensor
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ostinato.layers.gate_orders import CONVENTIONS, Array, read, tensor, written
-from ostinato.layers.weights import GATES, Weights, join, split
+from ostinato.layers.conversion.layouts import CONVENTIONS, Array, read, tensor, written
+from ostinato.layers.conversion.weights import GATES, Weights, join, split
 
 
 def from_cudnn(kind: str, matrices: Sequence[Array], biases: Sequence[Array] = ()) -> Weights:

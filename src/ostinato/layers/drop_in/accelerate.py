@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from ostinato.layers import torch_cells, torch_style
+from ostinato.layers.drop_in import torch_cells, torch_style
 
 FASTER: dict[type, type] = {
     nn.RNN: torch_style.RNN,

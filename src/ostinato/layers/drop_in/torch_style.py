@@ -21,7 +21,7 @@ from ostinato.kernels import native
 from ostinato.kernels.running import run as native_run
 from ostinato.kernels.running import run_both
 from ostinato.kernels.switch import switched_off
-from ostinato.layers.check import check_lengths
+from ostinato.layers.validation import check_lengths
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell

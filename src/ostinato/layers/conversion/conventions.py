@@ -8,7 +8,7 @@
 `Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward, backward), a *stack* is a
 list of layers. Where no weights make two functions equal, a ValueError says why."""
 
-from ostinato.layers.frameworks import (
+from ostinato.layers.conversion.frameworks import (
     Layer,
     Stack,
     from_cell,
@@ -24,8 +24,7 @@ from ostinato.layers.frameworks import (
     to_recurrent,
     to_torch,
 )
-from ostinato.layers.gate_orders import CONVENTIONS, Convention, table
-from ostinato.layers.gpu_libraries import (
+from ostinato.layers.conversion.gpu_libraries import (
     from_cudnn,
     from_flashrnn,
     from_haste,
@@ -33,8 +32,9 @@ from ostinato.layers.gpu_libraries import (
     to_flashrnn,
     to_haste,
 )
-from ostinato.layers.textbook import from_textbook, to_textbook
-from ostinato.layers.weights import GATES, Weights
+from ostinato.layers.conversion.layouts import CONVENTIONS, Convention, table
+from ostinato.layers.conversion.textbook import from_textbook, to_textbook
+from ostinato.layers.conversion.weights import GATES, Weights
 
 __all__ = [
     "CONVENTIONS",
