@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 
 from ostinato.baselines.dictionary import LONGEST, Dictionary, expected_counts, link, usual_spelling
-from ostinato.baselines.dictionary import Words as Numbered
+from ostinato.baselines.dictionary import IndexedSentences as Numbered
 
 PAIRS = [
     ("das Haus", "the house"),

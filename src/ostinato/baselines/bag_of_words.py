@@ -21,7 +21,7 @@ def available() -> bool:
     return importlib.util.find_spec("sklearn") is not None
 
 
-class Bag:
+class BagOfWords:
     """Which number each n-gram has, and how much it counts: what makes a vector of a text.
 
     weighting  "counts", or "tf-idf": counts times ln((1 + texts) / (1 + texts with it)) + 1, to length 1 (as scikit-learn)
@@ -48,13 +48,13 @@ class Bag:
         weighting: str = "tf-idf",
         minimum: int = 2,
         most: int = 50_000,
-    ) -> Bag:
+    ) -> BagOfWords:
         """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
         counts: Counter[str] = Counter()
         number = 0
         for tokens in texts:
             number += 1
-            counts.update(set(ngrams(tokens, order)))
+            counts.update(set(extract_ngrams(tokens, order)))
         kept = sorted(
             (item for item in counts.items() if item[1] >= minimum),
             key=lambda item: (-item[1], item[0]),
@@ -70,7 +70,9 @@ class Bag:
     def vector(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(numbers, values) of the n-grams that a text has; ([0], [0.0]) if it has none that is known."""
         counts = Counter(
-            number for ngram in ngrams(tokens, self.order) if (number := self.numbers.get(ngram))
+            number
+            for ngram in extract_ngrams(tokens, self.order)
+            if (number := self.numbers.get(ngram))
         )
         if not counts:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
@@ -93,7 +95,7 @@ class Bag:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Bag:
+    def from_dict(cls, content: Mapping[str, Any]) -> BagOfWords:
         """ValueError where `content` is not what to_dict gave."""
         try:
             return cls(
@@ -106,7 +108,7 @@ class Bag:
             raise ValueError(f"bag of words: not what was saved: {error!r}") from None
 
 
-def ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
+def extract_ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
     """ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
     for size in range(1, order + 1):
         yield from (
@@ -114,7 +116,7 @@ def ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
         )
 
 
-def solve(
+def fit_logistic_regression(
     vectors: Sequence[tuple[np.ndarray, np.ndarray]],
     labels: np.ndarray,
     features: int,
@@ -169,7 +171,7 @@ def columns(matrix: Any, labels: np.ndarray, strength: float) -> tuple[np.ndarra
     return coefficients, intercepts
 
 
-class LinearBag(nn.Module):
+class LinearClassifier(nn.Module):
     """The solved regression as a network: inputs [B, T, 2] of (n-gram's number, value) -> probabilities [B, C].
 
     many  each label for itself (sigmoid), rather than one of all (softmax)"""
@@ -191,7 +193,7 @@ class LinearBag(nn.Module):
         return logits.sigmoid() if self.many else logits.softmax(-1)
 
 
-class Constant(nn.Module):
+class ClassFrequencies(nn.Module):
     """The same answer for everything: how frequent each class was in training."""
 
     def __init__(self, classes: int):

@@ -34,8 +34,8 @@ class Dictionary:
         pairs = [pair for pair in pairs if max(map(len, pair)) <= LONGEST]
         if not pairs:
             raise ValueError(f"a dictionary needs sentence pairs of 1 to {LONGEST} words; got none")
-        sources = Words([EMPTY, *source] for source, _ in pairs)
-        targets = Words(target for _, target in pairs)
+        sources = IndexedSentences([EMPTY, *source] for source, _ in pairs)
+        targets = IndexedSentences(target for _, target in pairs)
         links = link(sources, targets)
         best = best_targets(links, expected_counts(links, iterations))
         usual = usual_spelling(target for _, target in pairs)
@@ -69,7 +69,7 @@ class Dictionary:
         return cls(translations)
 
 
-class Words:
+class IndexedSentences:
     """The sentences' words, lower-cased, as one array of numbers; `names` of these; `lengths` of the sentences."""
 
     def __init__(self, sentences: Iterable[Sequence[str]]):
@@ -97,7 +97,7 @@ class Links(NamedTuple):
     target: np.ndarray
 
 
-def link(sources: Words, targets: Words) -> Links:
+def link(sources: IndexedSentences, targets: IndexedSentences) -> Links:
     lengths = np.repeat(
         sources.lengths, targets.lengths
     )  # for each target word, with how many it is linked

@@ -16,17 +16,18 @@ class Kmers:
 
     def __init__(self, idf: Sequence[float], *, longest: int = 6):
         self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
-        if len(self.idf) != size(longest):
+        if len(self.idf) != count_kmers(longest):
             raise ValueError(
-                f"idf must have {size(longest)} numbers for k-mers of up to {longest}; got {len(self.idf)}"
+                f"idf must have {count_kmers(longest)} values for k-mers of up to {longest} letters; "
+                f"got {len(self.idf)}"
             )
 
     @classmethod
     def fit(cls, sequences: Iterable[np.ndarray], *, longest: int = 6) -> Kmers:
         """ValueError if there is no sequence."""
-        having, number = np.zeros(size(longest)), 0
+        having, number = np.zeros(count_kmers(longest)), 0
         for letters in sequences:
-            having[np.unique(runs(letters, longest))] += 1
+            having[np.unique(encode_kmers(letters, longest))] += 1
             number += 1
         if not number:
             raise ValueError("a bag of k-mers needs sequences to count; got none")
@@ -34,7 +35,7 @@ class Kmers:
 
     def vector(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(numbers, values) of the k-mers that a sequence has; ([0], [0.0]) if it has none."""
-        numbers, counts = np.unique(runs(letters, self.longest), return_counts=True)
+        numbers, counts = np.unique(encode_kmers(letters, self.longest), return_counts=True)
         if not len(numbers):
             return np.zeros(1, dtype=np.int64), np.zeros(1)
         values = counts * self.idf[numbers]
@@ -55,12 +56,12 @@ class Kmers:
             raise ValueError(f"bag of k-mers: not what was saved: {error!r}") from None
 
 
-def size(longest: int) -> int:
+def count_kmers(longest: int) -> int:
     """size(2) -> 1 + 4 + 16"""
     return sum(4**length for length in range(longest + 1))
 
 
-def runs(letters: np.ndarray, longest: int) -> np.ndarray:
+def encode_kmers(letters: np.ndarray, longest: int) -> np.ndarray:
     """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
     codes, known, found, first = (
         np.zeros(len(letters) + 1, dtype=np.int64),

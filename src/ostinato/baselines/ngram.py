@@ -182,7 +182,7 @@ def prepare(level: Level, size: int) -> Prepared:
     contexts = np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts))
     counts, number = level.counts.astype(np.int64), len(level.starts) - 1
     totals = np.bincount(contexts, weights=counts, minlength=number)
-    discounts = discounts_of(counts)
+    discounts = estimate_discounts(counts)
     taken = discounts[np.minimum(counts, 3)]
     freed = np.bincount(contexts, weights=taken, minlength=number)
     empty = totals == 0  # nothing ever followed: what is shorter decides alone
@@ -192,7 +192,7 @@ def prepare(level: Level, size: int) -> Prepared:
     )
 
 
-def discounts_of(counts: np.ndarray) -> np.ndarray:
+def estimate_discounts(counts: np.ndarray) -> np.ndarray:
     """[0, D1, D2, D3+] from how many n-grams have a count of 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26)."""
     n1, n2, n3, n4 = (int((counts == count).sum()) for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):

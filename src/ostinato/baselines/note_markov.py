@@ -30,14 +30,16 @@ class NoteMarkov:
         on = seen = 0
         number = 1 if unigram else CONTEXTS
         for chords in pieces:
-            places = contexts(chords) * (not unigram) * chords.shape[1] + np.arange(chords.shape[1])
+            places = encode_contexts(chords) * (not unigram) * chords.shape[1] + np.arange(
+                chords.shape[1]
+            )
             shape = number * chords.shape[1]
             seen = seen + np.bincount(places.ravel(), minlength=shape).reshape(number, -1)
             on = on + np.bincount(places[chords], minlength=shape).reshape(number, -1)
         return cls(on, seen)
 
     def log_probability(self, chords: np.ndarray) -> float:
-        p = self.p[contexts(chords) * (len(self.p) > 1), np.arange(chords.shape[1])]
+        p = self.p[encode_contexts(chords) * (len(self.p) > 1), np.arange(chords.shape[1])]
         return float(np.log(np.where(chords, p, 1 - p)).sum())
 
     def to_dict(self) -> dict:
@@ -49,7 +51,7 @@ class NoteMarkov:
         return cls(np.array(content["on"]), np.array(content["seen"]))
 
 
-def contexts(chords: np.ndarray) -> np.ndarray:
+def encode_contexts(chords: np.ndarray) -> np.ndarray:
     """Which context each pitch has at each step, [T, P] bool -> [T, P] int."""
     steps, pitches = chords.shape
     before = np.zeros((steps + 2, pitches + 4), np.int64)

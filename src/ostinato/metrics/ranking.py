@@ -13,7 +13,7 @@ BINS = 512
 LARGEST = 12.0  # log-odds: probabilities of 6e-6 and 1 - 6e-6
 
 
-def bins_of(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
+def assign_bins(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
     """Which bin each probability falls into; ValueError for what is none."""
     given = np.asarray(probabilities, dtype=np.float64)
     if not ((given >= -1e-6) & (given <= 1 + 1e-6)).all():
@@ -38,7 +38,7 @@ def count_scores(prediction: Sequence, reference: Sequence) -> tuple[float, ...]
         raise ValueError(
             f"a probability for each class of the reference is needed; got {given.shape[-1]} for {true.shape[-1]}"
         )
-    places = bins_of(given) + BINS * ~true + 2 * BINS * np.arange(given.shape[1])
+    places = assign_bins(given) + BINS * ~true + 2 * BINS * np.arange(given.shape[1])
     return tuple(
         np.bincount(places.ravel(), minlength=2 * BINS * given.shape[1]).astype(np.float64).tolist()
     )

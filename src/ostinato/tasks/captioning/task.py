@@ -31,7 +31,7 @@ from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.options import option
 from ostinato.tasks.captioning import captioners
 from ostinato.tasks.captioning.nearest import TEXT_METRICS, NearestCaption, count_texts
@@ -310,7 +310,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         return captioners.network(self)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Ensemble(networks)
+        return EncoderDecoderEnsemble(networks)
 
     # its answers
 

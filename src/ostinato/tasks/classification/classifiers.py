@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.baselines import bag_of_words
-from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
+from ostinato.baselines.bag_of_words import BagOfWords, ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS
@@ -20,8 +20,9 @@ from ostinato.data.text.tokenizers import Characters, Words
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
-from ostinato.models.classifier import Classifier, RecurrentBody, Together
-from ostinato.models.labels import Classes, Grades, ManyLabels
+from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble
+from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.tasks.solved_baseline import SolvedBaseline
 from ostinato.tasks.task import Unsuitable
 
@@ -41,11 +42,11 @@ MOST_COEFFICIENTS = 1_000_000  # of a bag of words beside a report: n-grams x la
 def build(task: Classification) -> nn.Module:
     """A fresh network for what `task` asks for."""
     if task.model == "most-frequent":
-        return Constant(len(task.labels))
+        return ClassFrequencies(len(task.labels))
     if task.model == "bag-of-words":
-        return LinearBag(len(task.bag), len(task.labels), many=task.many)
+        return LinearClassifier(len(task.bag), len(task.labels), many=task.many)
     return (
-        Together([build_one(task) for _ in range(task.members)])
+        ClassifierEnsemble([build_one(task) for _ in range(task.members)])
         if (task.members or 1) > 1
         else build_one(task)
     )
@@ -108,10 +109,12 @@ def build_body(task: Classification, size: int) -> nn.Module:
 def build_head(task: Classification, size: int) -> nn.Module:
     weights = torch.tensor(task.weights)
     if task.many:
-        return ManyLabels(size, len(task.labels), weights=weights)
+        return SigmoidHead(size, len(task.labels), weights=weights)
     if task.ordinal:
-        return Grades(size, len(task.labels), weights=weights)
-    return Classes(size, len(task.labels), weights=weights, label_smoothing=task.label_smoothing)
+        return OrdinalHead(size, len(task.labels), weights=weights)
+    return SoftmaxHead(
+        size, len(task.labels), weights=weights, label_smoothing=task.label_smoothing
+    )
 
 
 def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray, ...]:
@@ -124,7 +127,7 @@ def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray
         return (truth.mean(0),)
     vectors = [task.bag.vector(bag_tokens(task, record.inputs)) for record in records]
     weights = None if task.class_weights == "none" else dict(enumerate(task.weights))
-    return bag_of_words.solve(
+    return bag_of_words.fit_logistic_regression(
         vectors,
         truth if task.many else truth.argmax(1),
         len(task.bag),
@@ -134,14 +137,14 @@ def solve(task: Classification, records: Sequence[Labelled]) -> tuple[np.ndarray
     )
 
 
-def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
+def fit_bag(task: Classification, texts: Sequence[str]) -> BagOfWords:
     if not bag_of_words.available():
         raise Unsuitable(
             "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'"
         )
     order = task.ngrams or (4 if task.unit == "character" else 2)
     most = max(1000, min(50_000, MOST_COEFFICIENTS // len(task.labels)))
-    return Bag.fit(
+    return BagOfWords.fit(
         (bag_tokens(task, text) for text in texts),
         order=order,
         weighting=task.weighting,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.lines import shown
 from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
@@ -24,7 +24,7 @@ from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import Together
+from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.tasks.classification import classifiers, series_inputs, text_inputs
 from ostinato.tasks.classification.options import SOLVED, SUITED_TO, ClassificationOptions
 from ostinato.tasks.labels import (
@@ -85,7 +85,7 @@ class Classification(ClassificationOptions, ManyModels):
     units: Units = field(init=False, default=None)
     letters: Letters | None = field(init=False, default=None)
     scaler: Scaler = field(init=False, default=None)
-    bag: Bag = field(init=False, default=None)
+    bag: BagOfWords = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(
         init=False, default=(), repr=False
@@ -264,7 +264,7 @@ class Classification(ClassificationOptions, ManyModels):
         self.labels = Vocabulary.from_dict(state["labels"])
         self.units = units_from_dict(state["units"]) if "units" in state else None
         self.scaler = Scaler.from_dict(state["scaler"]) if "scaler" in state else None
-        self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
+        self.bag = BagOfWords.from_dict(state["bag"]) if "bag" in state else None
         self.letters = Letters.from_dict(state["letters"]) if "letters" in state else None
         for name in CHOSEN:
             setattr(self, name, state.get(name))
@@ -290,13 +290,13 @@ class Classification(ClassificationOptions, ManyModels):
         if self.solved:
             network.put(*self.solution)
         elif self.pretrained is not None:
-            for member in network.models if isinstance(network, Together) else [network]:
+            for member in network.models if isinstance(network, ClassifierEnsemble) else [network]:
                 member.embedding.load_pretrained(
                     self.pretrained.rows, self.pretrained.vectors, frozen=self.freeze_embeddings
                 )
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Together(networks)
+        return ClassifierEnsemble(networks)
 
     # its answers
 

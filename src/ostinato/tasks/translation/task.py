@@ -24,7 +24,7 @@ from ostinato.layers.initial import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.options import option
 from ostinato.tasks.searching import Searching
 from ostinato.tasks.task import Baseline, Counts, Prediction, Task
@@ -287,7 +287,7 @@ class Translation(Searching, TranslationOptions, Task):
                 )
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Ensemble(networks)
+        return EncoderDecoderEnsemble(networks)
 
     # its answers
 

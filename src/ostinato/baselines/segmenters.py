@@ -21,7 +21,7 @@ Counts = tuple[
 ]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
 
 
-def places(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
+def encode_contexts(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
     """For each step the number of the run of `order` letters that ends there; 0 stands before the first step: [..., T] -> [..., T]
 
     places([1, 2, 1], 2, 5) -> [0 * 5 + 1, 1 * 5 + 2, 2 * 5 + 1]"""
@@ -44,12 +44,12 @@ def count_segments(
             labels, labels
         )
         runs += np.bincount(
-            places(inputs, order, letters) * labels + given, minlength=runs.size
+            encode_contexts(inputs, order, letters) * labels + given, minlength=runs.size
         ).reshape(runs.shape)
     return steps, runs
 
 
-class MarkovSegments(nn.Module):
+class HmmSegmenter(nn.Module):
     """A hidden Markov model whose states are the labels, and whose letters depend on the `order` - 1 letters before them:
 
         P(x, y) = prod_t P(y_t | y_t-1) P(x_t | x_t-1 ... x_t-order+1, y_t)
@@ -79,7 +79,7 @@ class MarkovSegments(nn.Module):
         self.start.copy_(torch.from_numpy(np.log((runs.sum(0) + 1) / (runs.sum() + runs.shape[1]))))
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
-        scores = self.emissions[places(self.table[batch.inputs], self.order, self.letters)]
+        scores = self.emissions[encode_contexts(self.table[batch.inputs], self.order, self.letters)]
         paths = viterbi(scores, batch.lengths, transitions=self.transitions, start=self.start)
         best = torch.nn.utils.rnn.pad_sequence(
             [torch.tensor(path.labels) for path in paths], batch_first=True
@@ -118,7 +118,7 @@ class DilatedConvolution(nn.Module):
         return h.relu().masked_fill(~mask, 0).transpose(1, 2), None
 
 
-class ConstantLabels(nn.Module):
+class LabelFrequencies(nn.Module):
     """The same at every step: how frequent each label was in training."""
 
     def __init__(self, labels: int):

@@ -19,7 +19,7 @@ from torch import Tensor
 LITTLE = 0.01  # added to every count of a token in a state: none is impossible
 
 
-class HiddenMarkov(NamedTuple):
+class HiddenMarkovModel(NamedTuple):
     """initial [K], transitions [K, K] (from, to), emissions [K, V]: probabilities."""
 
     initial: Tensor
@@ -27,7 +27,7 @@ class HiddenMarkov(NamedTuple):
     emissions: Tensor
 
     @classmethod
-    def random(cls, states: int, size: int, *, seed: int) -> HiddenMarkov:
+    def random(cls, states: int, size: int, *, seed: int) -> HiddenMarkovModel:
         """Any distribution as likely as any other: no two states are alike, or they would stay alike."""
         generator = torch.Generator().manual_seed(seed)
         parts = (
@@ -47,7 +47,7 @@ class HiddenMarkov(NamedTuple):
         iterations: int = 20,
         rows: int = 256,
         seed: int = 1,
-    ) -> HiddenMarkov:
+    ) -> HiddenMarkovModel:
         """Learns from numbers [N], cut into `rows` streams. ValueError for fewer than two of them."""
         if len(numbers) < 2:
             raise ValueError(f"numbers must be two or more; got {len(numbers)}")
@@ -58,7 +58,7 @@ class HiddenMarkov(NamedTuple):
             chain = chain.improved(streams)[0]
         return chain
 
-    def improved(self, streams: Tensor) -> tuple[HiddenMarkov, float]:
+    def improved(self, streams: Tensor) -> tuple[HiddenMarkovModel, float]:
         """(the chain after one more round over streams [B, T], the log-likelihood before it)."""
         likelihoods = self.emissions.t()[streams]  # [B, T, K]
         forward, scales = self.forward(likelihoods)
@@ -74,7 +74,7 @@ class HiddenMarkov(NamedTuple):
                 steps += forward[t - 1].t() @ ahead
                 backward = ahead @ self.transitions.t()
         begun = (forward[0] * backward).sum(0)
-        chain = HiddenMarkov(
+        chain = HiddenMarkovModel(
             begun / begun.sum(), normalised(self.transitions * steps), normalised(tokens.t())
         )
         return chain, float(torch.stack(scales).double().log().sum())

@@ -14,7 +14,7 @@ from torch.nn import functional
 MOST_WEIGHTS = 50_000_000  # places of the vector x classes
 
 
-class Flattened:
+class FlattenedRegression:
     """Flattened.fit(sequences, numbers of their labels, classes=3, length=30).answer(sequences) -> numbers"""
 
     def __init__(self, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor):
@@ -31,7 +31,7 @@ class Flattened:
         length: int,
         decay: float = 0.01,
         steps: int = 100,
-    ) -> Flattened | None:
+    ) -> FlattenedRegression | None:
         """From sequences [T, ...] of numbers; None where the vector would be too long to be of use.
 
         Minimises the mean of -log P(label) + decay / 2 |w|^2, which is convex, by L-BFGS."""

@@ -24,7 +24,7 @@ TOGETHER = 256  # sentences decoded at a time
 Tagged = tuple[Sequence[str], Sequence[str]]  # words, tags
 
 
-class HiddenMarkov:
+class HmmTagger:
     """HiddenMarkov.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]]) -> [["DET", "NOUN"]]
 
     tags    the K tags
@@ -39,12 +39,12 @@ class HiddenMarkov:
         for given in words.values():
             for tag, count in given.items():
                 self.counts[tag] += count
-        self.transitions = interpolated(self.steps).log()
+        self.transitions = interpolate_transitions(self.steps).log()
         self.endings = Endings(words, self.counts)
         self.scores: dict[str, Tensor] = {}
 
     @classmethod
-    def fit(cls, sentences: Iterable[Tagged]) -> HiddenMarkov:
+    def fit(cls, sentences: Iterable[Tagged]) -> HmmTagger:
         """Counts. ValueError if there is no word to count."""
         numbers: dict[str, int] = {}
         words: dict[str, Counter[int]] = {}
@@ -109,7 +109,7 @@ class HiddenMarkov:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> HiddenMarkov:
+    def from_dict(cls, saved: Mapping[str, Any]) -> HmmTagger:
         """ValueError if `saved` is not what to_dict() gave."""
         try:
             words = {
@@ -125,7 +125,7 @@ class HiddenMarkov:
             ) from None
 
 
-def interpolated(steps: Tensor) -> Tensor:
+def interpolate_transitions(steps: Tensor) -> Tensor:
     """P(tag | tag before): a mixture of pair and single frequencies, weighed by deleted interpolation: each pair votes for
     the one that foretells it better when it is itself left out."""
     before, after = steps.sum(1, keepdim=True), steps.sum(0)
@@ -154,13 +154,13 @@ class Endings:
         } or words
         self.suffixes: dict[tuple[str, str], Counter[int]] = {}
         for word, given in rare.items():
-            for key in keys(word):
+            for key in suffix_keys(word):
                 self.suffixes.setdefault(key, Counter()).update(given)
 
     def score(self, word: str) -> Tensor:
         """log P(tag | ending) - log P(tag) = log P(ending | tag), up to a constant."""
         probability = self.frequencies
-        for key in keys(word):
+        for key in suffix_keys(word):
             given = self.suffixes.get(key)
             if given is None:
                 break
@@ -171,7 +171,7 @@ class Endings:
         return (probability + 1e-12).log() - self.frequencies.log()
 
 
-def keys(word: str) -> list[tuple[str, str]]:
+def suffix_keys(word: str) -> list[tuple[str, str]]:
     """keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: its kind, with longer and longer endings."""
     kind = "0" if any(letter.isdigit() for letter in word) else "A" if word[:1].isupper() else "a"
     return [
@@ -229,7 +229,7 @@ def most_frequent(counts: Counter[str]) -> str:
     return min(counts, key=lambda tag: (-counts[tag], tag))
 
 
-def log_likelihood(model: HiddenMarkov, words: Sequence[str], tags: Sequence[str]) -> float:
+def log_likelihood(model: HmmTagger, words: Sequence[str], tags: Sequence[str]) -> float:
     """log P(words, tags), up to a constant for each unknown word; -inf for a tag that a known word never had."""
     numbers = [model.tags.index(tag) for tag in tags]
     total = sum(
