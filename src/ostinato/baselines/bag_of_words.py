@@ -30,13 +30,13 @@ class BagOfWords:
     def __init__(
         self,
         ngrams: Sequence[str],
-        idf: Sequence[float],
+        idf: Sequence[float] | np.ndarray,
         *,
         order: int = 2,
         weighting: str = "tf-idf",
     ):
         self.ngrams, self.order, self.weighting = list(ngrams), order, weighting
-        self.numbers = {ngram: number for number, ngram in enumerate(self.ngrams, start=1)}
+        self.ids = {ngram: index for index, ngram in enumerate(self.ngrams, start=1)}
         self.idf = np.concatenate([[0.0], np.asarray(idf, dtype=np.float64)])
 
     @classmethod
@@ -51,9 +51,9 @@ class BagOfWords:
     ) -> BagOfWords:
         """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
         counts: Counter[str] = Counter()
-        number = 0
+        documents = 0
         for tokens in texts:
-            number += 1
+            documents += 1
             counts.update(set(extract_ngrams(tokens, order)))
         kept = sorted(
             (item for item in counts.items() if item[1] >= minimum),
@@ -62,7 +62,7 @@ class BagOfWords:
         frequencies = np.array([count for _, count in kept], dtype=np.float64)
         return cls(
             [ngram for ngram, _ in kept],
-            np.log((1 + number) / (1 + frequencies)) + 1,
+            np.log((1 + documents) / (1 + frequencies)) + 1,
             order=order,
             weighting=weighting,
         )
@@ -72,7 +72,7 @@ class BagOfWords:
         counts = Counter(
             number
             for ngram in extract_ngrams(tokens, self.order)
-            if (number := self.numbers.get(ngram))
+            if (number := self.ids.get(ngram))
         )
         if not counts:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
@@ -143,25 +143,25 @@ def fit_logistic_regression(
         shape=(len(vectors), features + 1),
     )
     if labels.ndim == 2:
-        return columns(matrix, labels, strength)
+        return fit_each_label(matrix, labels, strength)
     model = LogisticRegression(
         C=strength, max_iter=1000, class_weight=None if weights is None else dict(weights)
     ).fit(matrix, labels)
-    if classes == 2:  # one column: the second class against the first
+    if classes == 2:  # scikit-learn has one column: the second class against the first
         return np.concatenate([-model.coef_, model.coef_]).T / 2, np.concatenate(
             [-model.intercept_, model.intercept_]
         ) / 2
     return model.coef_.T, model.intercept_
 
 
-def columns(matrix: Any, labels: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def fit_each_label(
+    matrix: Any, labels: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A regression for each label; one that all or no texts have needs none, only its share."""
     from sklearn.linear_model import LogisticRegression
 
-    coefficients, intercepts = (
-        np.zeros((matrix.shape[1], labels.shape[1])),
-        np.zeros(labels.shape[1]),
-    )
+    coefficients = np.zeros((matrix.shape[1], labels.shape[1]))
+    intercepts = np.zeros(labels.shape[1])
     for column, wanted in enumerate(labels.T):
         if len(np.unique(wanted)) < 2:
             intercepts[column] = 10.0 if wanted[0] else -10.0

@@ -32,10 +32,12 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         mask = real(lengths, x.shape[1], x.device).unsqueeze(1)
         x = x.transpose(1, 2).masked_fill(~mask, 0)
-        return torch.cat([self.best(layer, x, lengths) for layer in self.layers], -1)
+        return torch.cat([self.maximum(layer, x, lengths) for layer in self.layers], -1)
 
     @staticmethod
-    def best(layer: nn.Conv1d, x: Tensor, lengths: Tensor) -> Tensor:
+    def maximum(layer: nn.Module, x: Tensor, lengths: Tensor) -> Tensor:
+        """The maximum of each filter over the positions that touch a real step, [B, filters]."""
+        assert isinstance(layer, nn.Conv1d)
         found = layer(x).relu()
-        places = real(lengths + layer.kernel_size[0] - 1, found.shape[2], x.device)
-        return found.masked_fill(~places.unsqueeze(1), 0).amax(2)  # nothing is less than relu's 0
+        positions = real(lengths + layer.kernel_size[0] - 1, found.shape[2], x.device)
+        return found.masked_fill(~positions.unsqueeze(1), 0).amax(2)  # relu is never below 0

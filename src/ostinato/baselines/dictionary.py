@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-EMPTY = ""  # the empty word, which every source sentence has, explains what no other word does
-LONGEST = 100  # of longer sentences nearly any word could be the translation of any other
+EMPTY = ""  # the null word of each source sentence, for target words without a translation
+LONGEST = 100  # words; alignments of longer sentences are too ambiguous
 
 
 class Dictionary:
@@ -98,9 +98,7 @@ class Links(NamedTuple):
 
 
 def link(sources: IndexedSentences, targets: IndexedSentences) -> Links:
-    lengths = np.repeat(
-        sources.lengths, targets.lengths
-    )  # for each target word, with how many it is linked
+    lengths = np.repeat(sources.lengths, targets.lengths)  # links of each target word [N]
     begins = np.repeat(np.cumsum(sources.lengths) - sources.lengths, targets.lengths)
     starts = np.cumsum(lengths) - lengths
     within = np.arange(lengths.sum()) - np.repeat(starts, lengths)
@@ -139,6 +137,6 @@ def usual_spelling(sentences: Iterable[Sequence[str]]) -> dict[str, str]:
     A sentence's first word is counted only where nothing else is known of it: its capital says nothing."""
     counts: dict[str, Counter[str]] = {}
     for sentence in sentences:
-        for place, word in enumerate(sentence):
-            counts.setdefault(word.lower(), Counter())[word] += 1 if place == 0 else 1000
+        for position, word in enumerate(sentence):
+            counts.setdefault(word.lower(), Counter())[word] += 1 if position == 0 else 1000
     return {name: spellings.most_common(1)[0][0] for name, spellings in counts.items()}

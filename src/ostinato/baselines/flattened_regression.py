@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MOST_WEIGHTS = 50_000_000  # places of the vector x classes
+MOST_WEIGHTS = 50_000_000  # length of the vector x classes
 
 
 class FlattenedRegression:
@@ -38,18 +38,18 @@ class FlattenedRegression:
         size = int(np.prod(sequences[0].shape[1:]))
         if size * length * classes > MOST_WEIGHTS:
             return None
-        steps_of_all = torch.from_numpy(
+        all_steps = torch.from_numpy(
             np.concatenate([one.reshape(len(one), -1) for one in sequences])
         ).float()
-        mean, scale = steps_of_all.mean(0), steps_of_all.std(0, unbiased=False).clamp_min(1e-6)
-        found = cls(
+        mean, scale = all_steps.mean(0), all_steps.std(0, unbiased=False).clamp_min(1e-6)
+        model = cls(
             mean.expand(length, -1),
             scale.expand(length, -1),
             torch.zeros(classes, length * size),
             torch.zeros(classes),
         )
-        x, wanted = found.vectors(sequences), torch.tensor(labels)
-        weight, bias = found.weight.requires_grad_(), found.bias.requires_grad_()
+        x, wanted = model.vectors(sequences), torch.tensor(labels)
+        weight, bias = model.weight.requires_grad_(), model.bias.requires_grad_()
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
@@ -62,7 +62,7 @@ class FlattenedRegression:
             return value
 
         optimizer.step(loss)
-        return cls(found.mean.clone(), found.scale.clone(), weight.detach(), bias.detach())
+        return cls(model.mean.clone(), model.scale.clone(), weight.detach(), bias.detach())
 
     def vectors(self, sequences: Sequence[np.ndarray]) -> Tensor:
         """[N, T * D], standardised, zero beyond each end."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LITTLE = 0.01  # added to every count of a token in a state: none is impossible
+SMOOTHING = 0.01  # added to each emission count, so that none has probability 0
 
 
 class HiddenMarkovModel(NamedTuple):
@@ -35,7 +35,7 @@ class HiddenMarkovModel(NamedTuple):
             for count in (1, states, size)
         )
         initial, transitions, emissions = parts
-        return cls(initial[:, 0] / initial.sum(), normalised(transitions), normalised(emissions))
+        return cls(initial[:, 0] / initial.sum(), normalise(transitions), normalise(emissions))
 
     @classmethod
     def fit(
@@ -50,32 +50,31 @@ class HiddenMarkovModel(NamedTuple):
     ) -> HiddenMarkovModel:
         """Learns from numbers [N], cut into `rows` streams. ValueError for fewer than two of them."""
         if len(numbers) < 2:
-            raise ValueError(f"numbers must be two or more; got {len(numbers)}")
+            raise ValueError(f"tokens must be two or more; got {len(numbers)}")
         rows = max(1, min(rows, len(numbers) // 50))
         streams = numbers[: len(numbers) // rows * rows].view(rows, -1).long()
         chain = cls.random(states, size, seed=seed)
         for _ in range(iterations):
-            chain = chain.improved(streams)[0]
+            chain = chain.update(streams)[0]
         return chain
 
-    def improved(self, streams: Tensor) -> tuple[HiddenMarkovModel, float]:
+    def update(self, streams: Tensor) -> tuple[HiddenMarkovModel, float]:
         """(the chain after one more round over streams [B, T], the log-likelihood before it)."""
         likelihoods = self.emissions.t()[streams]  # [B, T, K]
         forward, scales = self.forward(likelihoods)
         backward = torch.ones_like(self.initial).expand(len(streams), -1)
-        steps, tokens = (
-            torch.zeros_like(self.transitions),
-            torch.full_like(self.emissions.t(), LITTLE),
-        )
+        # expected counts (E step): of transitions [K, K], of tokens [V, K], of the first state [K]
+        steps = torch.zeros_like(self.transitions)
+        tokens = torch.full_like(self.emissions.t(), SMOOTHING)
         for t in range(streams.shape[1] - 1, -1, -1):
             tokens.index_add_(0, streams[:, t], forward[t] * backward)
             if t:
                 ahead = likelihoods[:, t] * backward / scales[t][:, None]
                 steps += forward[t - 1].t() @ ahead
                 backward = ahead @ self.transitions.t()
-        begun = (forward[0] * backward).sum(0)
+        first = (forward[0] * backward).sum(0)
         chain = HiddenMarkovModel(
-            begun / begun.sum(), normalised(self.transitions * steps), normalised(tokens.t())
+            first / first.sum(), normalise(self.transitions * steps), normalise(tokens.t())
         )
         return chain, float(torch.stack(scales).double().log().sum())
 
@@ -95,5 +94,5 @@ class HiddenMarkovModel(NamedTuple):
         return (joint / joint.sum(1, keepdim=True)) @ self.transitions
 
 
-def normalised(counts: Tensor) -> Tensor:
+def normalise(counts: Tensor) -> Tensor:
     return counts / counts.sum(-1, keepdim=True)

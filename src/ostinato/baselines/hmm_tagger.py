@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ostinato.decoding.viterbi import viterbi
 
-RARE = 10  # words seen so often at most tell how unknown words end
+RARE = 10  # the endings of words up to this frequency model unknown words
 LONGEST_SUFFIX = 10
-TOGETHER = 256  # sentences decoded at a time
+BATCH = 256  # sentences decoded at a time
 Tagged = tuple[Sequence[str], Sequence[str]]  # words, tags
 
 
@@ -71,8 +71,8 @@ class HmmTagger:
             (row for row, sentence in enumerate(sentences) if sentence),
             key=lambda row: len(sentences[row]),
         )
-        for first in range(0, len(order), TOGETHER):
-            rows = order[first : first + TOGETHER]
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
             emissions = [torch.stack([self.score(word) for word in sentences[row]]) for row in rows]
             padded = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
             lengths = torch.tensor([len(sentences[row]) for row in rows])
@@ -135,9 +135,8 @@ def interpolate_transitions(steps: Tensor) -> Tensor:
     votes = steps[steps > 0]
     weight = float((votes * (pair > single)[steps > 0]).sum() / votes.sum())
     weight = min(max(weight, 0.01), 0.99)
-    frequencies = (after + 1) / (
-        total + len(steps)
-    )  # a tag that only ever begins sentences may follow something after all
+    # add-one: a tag seen only at the beginning of sentences may still follow another
+    frequencies = (after + 1) / (total + len(steps))
     return weight * steps / before.clamp(min=1) + (1 - weight) * frequencies
 
 
@@ -146,12 +145,10 @@ class Endings:
 
     def __init__(self, words: Mapping[str, Mapping[int, int]], counts: Tensor):
         self.frequencies = counts / counts.sum()
-        self.theta = (
-            float(self.frequencies.std()) if len(counts) > 1 else 0.0
-        )  # how much a shorter suffix counts
-        rare = {
-            word: given for word, given in words.items() if sum(given.values()) <= RARE
-        } or words
+        # the weight of the next shorter suffix (Brants 2000, equation 10)
+        self.theta = float(self.frequencies.std()) if len(counts) > 1 else 0.0
+        rare = {word: given for word, given in words.items() if sum(given.values()) <= RARE}
+        rare = rare or dict(words)
         self.suffixes: dict[tuple[str, str], Counter[int]] = {}
         for word, given in rare.items():
             for key in suffix_keys(word):

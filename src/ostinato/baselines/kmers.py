@@ -14,11 +14,11 @@ class Kmers:
     Counts are weighed and normalised as in baselines.bag_of_words.Bag: times ln((1 + N) / (1 + sequences with it)) + 1, to length 1.
     Number 0 is no k-mer: it is what padding adds, and counts nothing."""
 
-    def __init__(self, idf: Sequence[float], *, longest: int = 6):
+    def __init__(self, idf: Sequence[float] | np.ndarray, *, longest: int = 6):
         self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
         if len(self.idf) != count_kmers(longest):
             raise ValueError(
-                f"idf must have {count_kmers(longest)} values for k-mers of up to {longest} letters; "
+                f"idf must have {count_kmers(longest)} values for k-mers of up to {longest}; "
                 f"got {len(self.idf)}"
             )
 
@@ -63,17 +63,12 @@ def count_kmers(longest: int) -> int:
 
 def encode_kmers(letters: np.ndarray, longest: int) -> np.ndarray:
     """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
-    codes, known, found, first = (
-        np.zeros(len(letters) + 1, dtype=np.int64),
-        np.ones(len(letters) + 1, dtype=bool),
-        [],
-        1,
-    )
+    codes = np.zeros(len(letters) + 1, dtype=np.int64)
+    known = np.ones(len(letters) + 1, dtype=bool)
+    found, first = [], 1  # first: id of the first k-mer of this length
     for length in range(1, min(longest, len(letters)) + 1):
-        codes, known = (
-            codes[:-1] * 4 + letters[length - 1 :],
-            known[:-1] & (letters[length - 1 :] >= 0),
-        )
+        codes = codes[:-1] * 4 + letters[length - 1 :]
+        known = known[:-1] & (letters[length - 1 :] >= 0)
         found.append(codes[known] + first)
         first += 4**length
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

@@ -22,20 +22,20 @@ class NearestNeighbour:
             or not len(self.answers)
         ):
             raise ValueError(
-                f"vectors must be [N, D] with an answer each; got {list(self.vectors.shape)} and {len(self.answers)} answers"
+                "vectors must be [N, D] with an answer each; "
+                f"got {list(self.vectors.shape)} and {len(self.answers)} answers"
             )
 
     def answer(self, vectors: np.ndarray) -> list[str]:
-        known, asked = (
-            self.vectors.astype(np.float32),
-            np.asarray(vectors, dtype=np.float16).astype(np.float32),
-        )
+        known = self.vectors.astype(np.float32)  # [N, D]
+        queries = np.asarray(vectors, dtype=np.float16).astype(np.float32)
         squares = (known**2).sum(1)
+        # |q - k|^2 = |q|^2 - 2 q.k + |k|^2, in which |q|^2 does not affect the minimum
         found = [
             (squares - 2 * (rows @ known.T)).argmin(1)
-            for rows in np.array_split(asked, max(1, len(asked) // 256))
+            for rows in np.array_split(queries, max(1, len(queries) // 256))
         ]
-        return [self.answers[place] for place in np.concatenate(found).tolist()]
+        return [self.answers[index] for index in np.concatenate(found).tolist()]
 
     def to_dict(self) -> dict[str, Any]:
         return {

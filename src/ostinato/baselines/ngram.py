@@ -13,11 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNSURE = (
-    0.5,
-    1.0,
-    1.5,
-)  # the discounts where there is too little text to estimate them (as kenlm has them)
+# discounts where there is too little text to estimate them (those of KenLM)
+DEFAULT_DISCOUNTS = (0.5, 1.0, 1.5)
 
 
 class Level(NamedTuple):
@@ -74,32 +71,31 @@ class NGram:
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
         text = np.concatenate([[first], numbers]).astype(np.int64)
-        found = list(all_kinds(text, order, size, boundary))
+        found = list(distinct_ngrams(text, order, size, boundary))
         levels = []
-        for k, kinds in enumerate(found):
-            counts = kinds.counts if k == order - 1 else continuations(kinds, found[k + 1])
-            starts = np.searchsorted(kinds.keys // size, np.arange(kinds.contexts + 1))
-            levels.append(Level(shrunk(kinds.keys % size), shrunk(starts), shrunk(counts)))
+        for k, distinct in enumerate(found):
+            counts = distinct.counts if k == order - 1 else continuations(distinct, found[k + 1])
+            starts = np.searchsorted(distinct.keys // size, np.arange(distinct.contexts + 1))
+            levels.append(Level(shrink(distinct.keys % size), shrink(starts), shrink(counts)))
         return cls(levels, size=size, impossible=impossible)
 
     def log_probabilities(self, history: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """log p of each of `numbers` [N] given those before it and, before those, `history`."""
         text = np.concatenate([history, numbers]).astype(np.int64)
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
-        context = np.zeros(
-            len(text), np.int64
-        )  # the number of the context of this order before each token; -1: unknown
+        # index of the context of the current order before each token; -1: not seen in training
+        context = np.zeros(len(text), np.int64)
         for own in self.prepared:
             known = context >= 0
             here = context[known]
             keys = here * self.size + text[known]
-            place = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
-            seen = own.keys[place] == keys
+            index = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
+            seen = own.keys[index] == keys
             probability[known] = own.gammas[here] * probability[known] + np.where(
-                seen, own.shares[place], 0.0
+                seen, own.shares[index], 0.0
             )
             gram = np.full(len(text), -1)
-            gram[known] = np.where(seen, place, -1)
+            gram[known] = np.where(seen, index, -1)
             context = np.concatenate([[-1], gram[:-1]])
         with np.errstate(divide="ignore"):
             return np.log(probability[len(history) :])
@@ -121,61 +117,59 @@ class NGram:
         for length in range(1, min(self.order - 1, len(history)) + 1):
             gram = 0
             for own, token in zip(self.prepared, history[len(history) - length :], strict=False):
-                place = int(np.searchsorted(own.keys, gram * self.size + int(token)))
-                gram = (
-                    place
-                    if place < len(own.keys) and own.keys[place] == gram * self.size + int(token)
-                    else -1
-                )
-                if gram < 0:
+                key = gram * self.size + int(token)
+                gram = int(np.searchsorted(own.keys, key))
+                if gram == len(own.keys) or own.keys[gram] != key:
                     return chain
             chain.append(gram)
         return chain
 
 
-class Kinds(NamedTuple):
+class DistinctNGrams(NamedTuple):
     """The different n-grams of one order.
 
     keys      [M] sorted: number of the context among the n-grams of the order below * size of the vocabulary + last token
     counts    [M] how often each occurs
-    places    [M] where in the text it first ends
+    places    [M] where
     grams     [N] which one ends at each place of the text
     contexts  how many contexts there are
     """
 
     keys: np.ndarray
     counts: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     grams: np.ndarray
     contexts: int
 
 
-def all_kinds(text: np.ndarray, order: int, size: int, boundary: int | None) -> Iterator[Kinds]:
+def distinct_ngrams(
+    text: np.ndarray, order: int, size: int, boundary: int | None
+) -> Iterator[DistinctNGrams]:
     """The n-grams of each order; a context begins at a boundary at the earliest. text[0] is only ever a context."""
-    place = np.arange(len(text))
+    position = np.arange(len(text))
     begins = np.maximum.accumulate(
-        np.where(text == (-1 if boundary is None else boundary), place, 0)
+        np.where(text == (-1 if boundary is None else boundary), position, 0)
     )
-    reach = place - np.concatenate([[0], begins[:-1]]) + 1  # the longest n-gram that ends here
+    reach = position - np.concatenate([[0], begins[:-1]]) + 1  # the longest n-gram that ends here
     grams, contexts = np.zeros(len(text), np.int64), 1
     for k in range(1, order + 1):
-        where = place if k == 1 else np.flatnonzero(reach >= k)
+        where = position if k == 1 else np.flatnonzero(reach >= k)
         before = grams[where - 1] if k > 1 else 0
         keys, first, inverse, counts = np.unique(
             before * size + text[where], return_index=True, return_inverse=True, return_counts=True
         )
         if k == 1:
-            counts[inverse[0]] -= 1  # text[0] did not occur
+            counts[inverse[0]] -= 1  # text[0] is only a context
         grams = np.full(len(text), -1, np.int64)
         grams[where] = inverse
-        yield Kinds(keys, counts, where[first], grams, contexts)
+        yield DistinctNGrams(keys, counts, where[first], grams, contexts)
         contexts = len(keys)
 
 
-def continuations(kinds: Kinds, longer: Kinds) -> np.ndarray:
+def continuations(distinct: DistinctNGrams, longer: DistinctNGrams) -> np.ndarray:
     """Behind how many different tokens each n-gram stands; those that nothing precedes (at a line's start) keep their counts."""
-    behind = np.bincount(kinds.grams[longer.places], minlength=len(kinds.keys))
-    return np.where(behind > 0, behind, kinds.counts)
+    successors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
+    return np.where(successors > 0, successors, distinct.counts)
 
 
 def prepare(level: Level, size: int) -> Prepared:
@@ -185,7 +179,7 @@ def prepare(level: Level, size: int) -> Prepared:
     discounts = estimate_discounts(counts)
     taken = discounts[np.minimum(counts, 3)]
     freed = np.bincount(contexts, weights=taken, minlength=number)
-    empty = totals == 0  # nothing ever followed: what is shorter decides alone
+    empty = totals == 0  # contexts without a continuation: the lower order decides alone
     gammas = np.where(empty, 1.0, freed / np.where(empty, 1.0, totals))
     return Prepared(
         contexts * size + level.tokens, totals, gammas, (counts - taken) / totals[contexts]
@@ -196,15 +190,15 @@ def estimate_discounts(counts: np.ndarray) -> np.ndarray:
     """[0, D1, D2, D3+] from how many n-grams have a count of 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26)."""
     n1, n2, n3, n4 = (int((counts == count).sum()) for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):
-        return np.array([0.0, *UNSURE])
+        return np.array([0.0, *DEFAULT_DISCOUNTS])
     y = n1 / (n1 + 2 * n2)
     estimated = [1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
     if not all(0 <= each <= most for most, each in enumerate(estimated, start=1)):
-        return np.array([0.0, *UNSURE])
+        return np.array([0.0, *DEFAULT_DISCOUNTS])
     return np.array([0.0, *estimated])
 
 
-def shrunk(numbers: np.ndarray) -> np.ndarray:
+def shrink(numbers: np.ndarray) -> np.ndarray:
     """The same in as few bytes as hold them."""
     largest = int(numbers.max(initial=0))
     return numbers.astype(

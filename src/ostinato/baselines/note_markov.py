@@ -8,12 +8,13 @@ below, at the last. Counts of one pitch are mixed with those of all (k = 5). The
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 NEIGHBOURS = (-2, -1, 1, 2)
 CONTEXTS = 2 ** (2 + len(NEIGHBOURS))
-MIXED = 5.0
+PRIOR = 5.0  # k
 
 
 class NoteMarkov:
@@ -23,19 +24,20 @@ class NoteMarkov:
         """How often each pitch was on, and how often it could have been, in each context: [contexts, P]; one context: unigrams."""
         self.on, self.seen = np.asarray(on, np.int64), np.asarray(seen, np.int64)
         of_context = (self.on.sum(1) + 0.5) / (self.seen.sum(1) + 1)
-        self.p = (self.on + MIXED * of_context[:, None]) / (self.seen + MIXED)
+        self.p = (self.on + PRIOR * of_context[:, None]) / (self.seen + PRIOR)
 
     @classmethod
     def fit(cls, pieces: Iterable[np.ndarray], *, unigram: bool = False) -> NoteMarkov:
-        on = seen = 0
+        on: Any = 0
+        seen: Any = 0
         number = 1 if unigram else CONTEXTS
         for chords in pieces:
-            places = encode_contexts(chords) * (not unigram) * chords.shape[1] + np.arange(
+            cells = encode_contexts(chords) * (not unigram) * chords.shape[1] + np.arange(
                 chords.shape[1]
             )
             shape = number * chords.shape[1]
-            seen = seen + np.bincount(places.ravel(), minlength=shape).reshape(number, -1)
-            on = on + np.bincount(places[chords], minlength=shape).reshape(number, -1)
+            seen = seen + np.bincount(cells.ravel(), minlength=shape).reshape(number, -1)
+            on = on + np.bincount(cells[chords], minlength=shape).reshape(number, -1)
         return cls(on, seen)
 
     def log_probability(self, chords: np.ndarray) -> float:
@@ -62,4 +64,4 @@ def encode_contexts(chords: np.ndarray) -> np.ndarray:
         earlier[:, 2 : 2 + pitches],
         *(last[:, 2 + near : 2 + near + pitches] for near in NEIGHBOURS),
     ]
-    return sum(bit << place for place, bit in enumerate(bits))
+    return np.stack([bit << place for place, bit in enumerate(bits)]).sum(0)

@@ -16,21 +16,20 @@ from ostinato.data.batching.batch import Batch
 from ostinato.decoding.viterbi import viterbi
 from ostinato.layers.crf import CRF
 
-Counts = tuple[
-    np.ndarray, np.ndarray
-]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
+# label transitions [K, K]; letter contexts emitted by each label [A ** order, K]
+Counts = tuple[np.ndarray, np.ndarray]
 
 
 def encode_contexts(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
     """For each step the number of the run of `order` letters that ends there; 0 stands before the first step: [..., T] -> [..., T]
 
     places([1, 2, 1], 2, 5) -> [0 * 5 + 1, 1 * 5 + 2, 2 * 5 + 1]"""
-    numbers = torch.as_tensor(inputs).long()
-    found = numbers.clone()
+    ids = torch.as_tensor(inputs).long()
+    found = ids.clone()
     for back in range(1, order):
-        moved = torch.zeros_like(numbers)
-        moved[..., back:] = numbers[..., : max(0, numbers.shape[-1] - back)]
-        found = found + moved * letters**back
+        shifted = torch.zeros_like(ids)
+        shifted[..., back:] = ids[..., : max(0, ids.shape[-1] - back)]
+        found = found + shifted * letters**back
     return found.numpy() if isinstance(inputs, np.ndarray) else found
 
 
@@ -55,7 +54,9 @@ class HmmSegmenter(nn.Module):
         P(x, y) = prod_t P(y_t | y_t-1) P(x_t | x_t-1 ... x_t-order+1, y_t)
 
     Learned by counting, each count with one more; decoded by Viterbi's algorithm, with the probabilities of the forward and
-    backward algorithms beside it (Rabiner 1989). `table` [numbers of inputs] says which of the letters 0 to A - 1 each is."""
+    backward algorithms beside it (Rabiner 1989). `table` [ids of inputs] says which of the letters 0 to A - 1 each is."""
+
+    table: Tensor
 
     def __init__(self, labels: int, *, table: Tensor, order: int = 5):
         super().__init__()
@@ -68,9 +69,8 @@ class HmmSegmenter(nn.Module):
 
     def put(self, steps: np.ndarray, runs: np.ndarray) -> None:
         """Takes what count_segments() found."""
-        given = (runs + 1).reshape(
-            -1, self.letters, runs.shape[1]
-        )  # [what was before, letter, label]: the last letter varies fastest
+        # [preceding letters, letter, label]: the last letter varies fastest
+        given = (runs + 1).reshape(-1, self.letters, runs.shape[1])
         emissions = np.log(given / given.sum(1, keepdims=True)).reshape(runs.shape)
         self.emissions.copy_(torch.from_numpy(emissions))
         self.transitions.copy_(
@@ -84,9 +84,8 @@ class HmmSegmenter(nn.Module):
         best = torch.nn.utils.rnn.pad_sequence(
             [torch.tensor(path.labels) for path in paths], batch_first=True
         ).to(scores.device)
-        with torch.inference_mode(
-            False
-        ):  # marginals are gradients, for which everything must be an ordinary tensor
+        # marginals are gradients, which inference tensors do not have
+        with torch.inference_mode(False):
             chain = CRF(scores.shape[-1]).to(scores.device, scores.dtype)
             with torch.no_grad():
                 chain.start.copy_(self.start)

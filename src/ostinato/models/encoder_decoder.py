@@ -154,7 +154,7 @@ class Decoder(nn.Module):
             self.output.weight = embedding.weight
 
     def forward(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Tokens [N, U] and the state -> h~ [N, U, E], the input of the output layer, and the state."""
+        """Tokens [N, U] and the state -> h~ [N, U, E], the output layer's input, and the state."""
         if self.input_feeding and tokens.shape[1] != 1:
             return unroll(self, tokens, state)
         inputs = self.dropout(self.embedding(tokens))

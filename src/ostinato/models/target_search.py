@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ostinato.data.batching.batch import PAD, Batch
@@ -10,6 +12,7 @@ from ostinato.decoding.greedy import greedy
 from ostinato.decoding.sample import sample
 from ostinato.decoding.step import Hypothesis
 from ostinato.models.encoder_decoder import EncoderDecoder
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 
 
 def search_targets(
