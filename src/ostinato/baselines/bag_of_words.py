@@ -1,6 +1,7 @@
-"""Bag of words: logistic regression on how often each word, or pair of neighbouring words, occurs. Order is not seen.
+"""Bag of words: logistic regression on the frequencies of words and n-grams, without their order.
 
-scikit-learn finds the weights; to use them needs nothing but what is here, so a saved model is numbers and words."""
+The weights are fitted by scikit-learn; a saved model needs only this module.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +23,15 @@ def available() -> bool:
 
 
 class BagOfWords:
-    """Which number each n-gram has, and how much it counts: what makes a vector of a text.
+    """Token lists -> sparse feature vectors of n-grams.
 
-    weighting  "counts", or "tf-idf": counts times ln((1 + texts) / (1 + texts with it)) + 1, to length 1 (as scikit-learn)
-    Number 0 is no n-gram: it is what padding adds, and counts nothing."""
+    Args:
+        ngrams: The n-grams with features 1, 2, ...; feature 0 is padding, always with value 0.
+        idf: The inverse document frequency of each.
+        order: The longest n-grams, in tokens.
+        weighting: `counts`, or `tf-idf`: counts times ln((1 + texts) / (1 + texts with it)) + 1,
+            normalised to length 1 (as scikit-learn).
+    """
 
     def __init__(
         self,
@@ -49,7 +55,15 @@ class BagOfWords:
         minimum: int = 2,
         most: int = 50_000,
     ) -> BagOfWords:
-        """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
+        """The most frequent n-grams of tokenised texts.
+
+        Args:
+            texts: Token lists.
+            order: The longest n-grams, in tokens.
+            weighting: See the class.
+            minimum: How many texts must have an n-gram.
+            most: The largest number of n-grams.
+        """
         counts: Counter[str] = Counter()
         documents = 0
         for tokens in texts:
@@ -68,7 +82,7 @@ class BagOfWords:
         )
 
     def vector(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers, values) of the n-grams that a text has; ([0], [0.0]) if it has none that is known."""
+        """Features and values of the known n-grams of a text; ([0], [0.0]) if it has none."""
         counts = Counter(
             number
             for ngram in extract_ngrams(tokens, self.order)
@@ -87,6 +101,7 @@ class BagOfWords:
         return len(self.ngrams)
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {
             "ngrams": self.ngrams,
             "idf": self.idf[1:].tolist(),
@@ -96,7 +111,7 @@ class BagOfWords:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> BagOfWords:
-        """ValueError where `content` is not what to_dict gave."""
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             return cls(
                 content["ngrams"],
@@ -109,7 +124,7 @@ class BagOfWords:
 
 
 def extract_ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
-    """ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
+    """extract_ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
     for size in range(1, order + 1):
         yield from (
             " ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)
@@ -125,11 +140,20 @@ def fit_logistic_regression(
     strength: float = 10.0,
     weights: Mapping[int, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logistic regression by scikit-learn: (coefficients [features + 1, classes], intercepts [classes]).
+    """Logistic regression by scikit-learn.
 
-    labels    [N] class numbers, each class at least once; or [N, classes] of 0 and 1, each class then for itself
-    strength  scikit-learn's C: smaller pulls the coefficients harder towards 0
-    weights   of the classes"""
+    Args:
+        vectors: Features and values of each of N examples.
+        labels: Class ids [N], each class at least once; or [N, classes] of 0 and 1 for one
+            independent regression per class.
+        features: The number of features, without feature 0.
+        classes: The number of classes.
+        strength: scikit-learn's C, the inverse of the L2 regularisation.
+        weights: Of the classes.
+
+    Returns:
+        Coefficients [features + 1, classes] and intercepts [classes].
+    """
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
@@ -157,7 +181,7 @@ def fit_logistic_regression(
 def fit_each_label(
     matrix: Any, labels: np.ndarray, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A regression for each label; one that all or no texts have needs none, only its share."""
+    """One regression per label; a label that all or no examples have gets a constant."""
     from sklearn.linear_model import LogisticRegression
 
     coefficients = np.zeros((matrix.shape[1], labels.shape[1]))
@@ -172,9 +196,13 @@ def fit_each_label(
 
 
 class LinearClassifier(nn.Module):
-    """The solved regression as a network: inputs [B, T, 2] of (n-gram's number, value) -> probabilities [B, C].
+    """The fitted regression as a module: inputs [B, T, 2] of (feature, value) -> [B, C].
 
-    many  each label for itself (sigmoid), rather than one of all (softmax)"""
+    Args:
+        features: The number of features, without feature 0.
+        classes: C.
+        many: Independent labels (sigmoid) instead of exclusive classes (softmax).
+    """
 
     def __init__(self, features: int, classes: int, *, many: bool = False):
         super().__init__()
@@ -183,25 +211,28 @@ class LinearClassifier(nn.Module):
         self.intercepts = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, coefficients: np.ndarray, intercepts: np.ndarray) -> None:
-        """Takes what solve() found."""
+        """Copies the result of fit_logistic_regression into the parameters."""
         self.coefficients.copy_(torch.from_numpy(coefficients))
         self.intercepts.copy_(torch.from_numpy(intercepts))
 
     def probabilities(self, batch: Batch) -> Tensor:
+        """The probability of each class, [B, C]."""
         numbers, values = batch.inputs[..., 0].long(), batch.inputs[..., 1:]
         logits = (self.coefficients[numbers] * values).sum(1) + self.intercepts
         return logits.sigmoid() if self.many else logits.softmax(-1)
 
 
 class ClassFrequencies(nn.Module):
-    """The same answer for everything: how frequent each class was in training."""
+    """Predicts the training frequency of each class for every input."""
 
     def __init__(self, classes: int):
         super().__init__()
         self.shares = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, shares: np.ndarray) -> None:
+        """Copies the frequencies [C] into the parameters."""
         self.shares.copy_(torch.from_numpy(shares))
 
     def probabilities(self, batch: Batch) -> Tensor:
+        """The frequencies, [B, C]."""
         return self.shares.expand(len(batch), -1)

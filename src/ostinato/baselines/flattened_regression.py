@@ -1,6 +1,7 @@
-"""All frames of a sequence side by side as one long vector, and one linear layer: multinomial logistic regression.
+"""Multinomial logistic regression on all frames of a sequence, flattened to one vector.
 
-What a network without memory can do. A sequence longer than the vector is cut, a shorter one filled up with the mean."""
+A baseline without memory: longer sequences are truncated, shorter ones padded with the mean.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ MOST_WEIGHTS = 50_000_000  # length of the vector x classes
 
 
 class FlattenedRegression:
-    """Flattened.fit(sequences, numbers of their labels, classes=3, length=30).answer(sequences) -> numbers"""
+    """FlattenedRegression.fit(sequences, labels, classes=3, length=30).answer(sequences) -> labels
+
+    T frames, D features of a frame, C classes.
+    """
 
     def __init__(self, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor):
         """mean and scale [T, D]; weight [C, T * D]; bias [C]"""
@@ -32,9 +36,19 @@ class FlattenedRegression:
         decay: float = 0.01,
         steps: int = 100,
     ) -> FlattenedRegression | None:
-        """From sequences [T, ...] of numbers; None where the vector would be too long to be of use.
+        """Minimises the mean of -log P(label) + decay / 2 |w|^2, a convex function, by L-BFGS.
 
-        Minimises the mean of -log P(label) + decay / 2 |w|^2, which is convex, by L-BFGS."""
+        Args:
+            sequences: N arrays [T, ...].
+            labels: Label ids [N].
+            classes: C.
+            length: Frames of the vector.
+            decay: L2 regularisation.
+            steps: Iterations of L-BFGS at most.
+
+        Returns:
+            The fitted model; None where it would have more than MOST_WEIGHTS weights.
+        """
         size = int(np.prod(sequences[0].shape[1:]))
         if size * length * classes > MOST_WEIGHTS:
             return None
@@ -65,7 +79,7 @@ class FlattenedRegression:
         return cls(model.mean.clone(), model.scale.clone(), weight.detach(), bias.detach())
 
     def vectors(self, sequences: Sequence[np.ndarray]) -> Tensor:
-        """[N, T * D], standardised, zero beyond each end."""
+        """Standardised features [N, T * D], zero in the padding."""
         length, size = self.mean.shape
         x = torch.zeros(len(sequences), length, size)
         for row, one in enumerate(sequences):
@@ -74,10 +88,11 @@ class FlattenedRegression:
         return x.flatten(1) / size**0.5
 
     def answer(self, sequences: Sequence[np.ndarray]) -> list[int]:
+        """The most probable label id of each sequence."""
         return (
             functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the constructor takes, by name."""
+        """The constructor's arguments by name."""
         return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}

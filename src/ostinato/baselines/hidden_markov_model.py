@@ -1,13 +1,13 @@
-"""A hidden Markov model of a sequence of tokens, learned without labels: expectation maximisation.
+"""Hidden Markov model of a token sequence, trained without labels by Baum-Welch (EM).
 
-    chain = HiddenMarkov.fit(numbers, states=32, size=65)
+    chain = HiddenMarkovModel.fit(tokens, states=32, size=65)
     belief = chain.initial                         # [K] P(hidden state) before the first token
-    belief = chain.advance(belief[None], tokens)   # behind it
+    belief = chain.advance(belief[None], tokens)   # after it
     belief @ chain.emissions                       # P(next token)
 
-Source: Baum, Petrie, Soules and Weiss 1970; Rabiner 1989, section III with the scaling of section V.
-
-Letters: K hidden states, V tokens, B streams of T tokens that are learned from side by side."""
+Source: Baum, Petrie, Soules and Weiss 1970; Rabiner 1989, section III with the scaling of section
+V. K hidden states, V tokens, B streams of T tokens that are processed in parallel.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ SMOOTHING = 0.01  # added to each emission count, so that none has probability 0
 
 
 class HiddenMarkovModel(NamedTuple):
-    """initial [K], transitions [K, K] (from, to), emissions [K, V]: probabilities."""
+    """The probabilities of the model.
+
+    Attributes:
+        initial: Of the first hidden state [K].
+        transitions: Of the next state given the current one [K, K] (from, to).
+        emissions: Of each token given the state [K, V].
+    """
 
     initial: Tensor
     transitions: Tensor
@@ -28,7 +34,7 @@ class HiddenMarkovModel(NamedTuple):
 
     @classmethod
     def random(cls, states: int, size: int, *, seed: int) -> HiddenMarkovModel:
-        """Any distribution as likely as any other: no two states are alike, or they would stay alike."""
+        """Random probabilities from a flat Dirichlet, which breaks the symmetry between states."""
         generator = torch.Generator().manual_seed(seed)
         parts = (
             torch.empty(states, count).exponential_(generator=generator)
@@ -48,7 +54,19 @@ class HiddenMarkovModel(NamedTuple):
         rows: int = 256,
         seed: int = 1,
     ) -> HiddenMarkovModel:
-        """Learns from numbers [N], cut into `rows` streams. ValueError for fewer than two of them."""
+        """Trains on one token sequence.
+
+        Args:
+            numbers: Token ids [N].
+            states: Hidden states K.
+            size: Vocabulary V.
+            iterations: Of expectation maximisation.
+            rows: The sequence is split into at most this many streams.
+            seed: Of the random initial probabilities.
+
+        Raises:
+            ValueError: There are fewer than two tokens.
+        """
         if len(numbers) < 2:
             raise ValueError(f"tokens must be two or more; got {len(numbers)}")
         rows = max(1, min(rows, len(numbers) // 50))
@@ -59,7 +77,11 @@ class HiddenMarkovModel(NamedTuple):
         return chain
 
     def update(self, streams: Tensor) -> tuple[HiddenMarkovModel, float]:
-        """(the chain after one more round over streams [B, T], the log-likelihood before it)."""
+        """One iteration of expectation maximisation over streams [B, T].
+
+        Returns:
+            The new model, and the log-likelihood of the streams under the old one.
+        """
         likelihoods = self.emissions.t()[streams]  # [B, T, K]
         forward, scales = self.forward(likelihoods)
         backward = torch.ones_like(self.initial).expand(len(streams), -1)
@@ -79,7 +101,15 @@ class HiddenMarkovModel(NamedTuple):
         return chain, float(torch.stack(scales).double().log().sum())
 
     def forward(self, likelihoods: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """P(hidden state | tokens so far) [B, K] and P(token | those before it) [B], for each step."""
+        """The scaled forward algorithm.
+
+        Args:
+            likelihoods: P(token | state) [B, T, K].
+
+        Returns:
+            For each step P(hidden state | tokens so far) [B, K], and P(token | those before it)
+            [B].
+        """
         belief, forward, scales = self.initial.expand(len(likelihoods), -1), [], []
         for t in range(likelihoods.shape[1]):
             joint = belief * likelihoods[:, t]
@@ -89,10 +119,11 @@ class HiddenMarkovModel(NamedTuple):
         return forward, scales
 
     def advance(self, belief: Tensor, tokens: Tensor) -> Tensor:
-        """belief [B, K] before tokens [B] -> behind them."""
+        """The belief [B, K] over the hidden state before `tokens` [B] -> after them."""
         joint = belief * self.emissions.t()[tokens]
         return (joint / joint.sum(1, keepdim=True)) @ self.transitions
 
 
 def normalise(counts: Tensor) -> Tensor:
+    """Counts [..., V] -> probabilities that sum to 1 over the last dimension."""
     return counts / counts.sum(-1, keepdim=True)

@@ -1,10 +1,12 @@
-"""Hidden Markov model: tags follow each other with some probability, and each tag gives out words with some probability.
+"""Part-of-speech tagging with a hidden Markov model whose states are the tags.
 
     P(words, tags) = prod_t P(tag_t | tag_t-1) P(word_t | tag_t)
 
-Learned by counting; decoded by Viterbi's algorithm. Smoothing and unknown words as in TnT (Brants 2000), for pairs of tags:
-transitions are interpolated with the tags' own frequencies (section 2.2), and a word never seen is judged by its ending,
-by its longest suffix among rare words, each length smoothed with the shorter one (section 2.3)."""
+Estimated by counting, decoded by the Viterbi algorithm. Smoothing and unknown words as in TnT
+(Brants 2000), for bigrams of tags: transitions are interpolated with the tag unigrams (section
+2.2); an unknown word is scored by its longest suffix among rare words, each suffix length smoothed
+with the next shorter one (section 2.3).
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,13 @@ Tagged = tuple[Sequence[str], Sequence[str]]  # words, tags
 
 
 class HmmTagger:
-    """HiddenMarkov.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]]) -> [["DET", "NOUN"]]
+    """A tagger: HmmTagger.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]])
 
-    tags    the K tags
-    steps   counts [K + 1, K + 1] of a tag after another; the last row and column are a sentence's two ends
-    words   how often each word had which tag: {"a": {0: 21}}
+    Args:
+        tags: The K tags.
+        steps: Counts of tag bigrams [K + 1, K + 1]; the last row is the beginning of a sentence,
+            the last column its end.
+        words: Tag counts of each word: {"a": {0: 21}}.
     """
 
     def __init__(self, tags: Sequence[str], steps: Tensor, words: Mapping[str, Mapping[int, int]]):
@@ -45,7 +49,7 @@ class HmmTagger:
 
     @classmethod
     def fit(cls, sentences: Iterable[Tagged]) -> HmmTagger:
-        """Counts. ValueError if there is no word to count."""
+        """Counts tagged sentences; raises ValueError if there is no word."""
         numbers: dict[str, int] = {}
         words: dict[str, Counter[int]] = {}
         pairs: Counter[tuple[int, int]] = Counter()
@@ -65,7 +69,7 @@ class HmmTagger:
         return cls(list(numbers), steps, words)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The likeliest tags of each sentence."""
+        """The most probable tags of each sentence."""
         found: list[list[str]] = [[] for _ in sentences]
         order = sorted(
             (row for row, sentence in enumerate(sentences) if sentence),
@@ -101,7 +105,7 @@ class HmmTagger:
         return self.scores[word]
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold, and from_dict takes back."""
+        """Contents for JSON, read by from_dict."""
         return {
             "tags": self.tags,
             "steps": self.steps.long().tolist(),
@@ -110,7 +114,7 @@ class HmmTagger:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> HmmTagger:
-        """ValueError if `saved` is not what to_dict() gave."""
+        """Raises ValueError if `saved` does not come from to_dict."""
         try:
             words = {
                 word: {int(tag): int(count) for tag, count in given.items()}
@@ -126,8 +130,13 @@ class HmmTagger:
 
 
 def interpolate_transitions(steps: Tensor) -> Tensor:
-    """P(tag | tag before): a mixture of pair and single frequencies, weighed by deleted interpolation: each pair votes for
-    the one that foretells it better when it is itself left out."""
+    """P(tag | previous tag): bigram and unigram frequencies mixed by deleted interpolation.
+
+    Each bigram votes for the estimate that predicts it better when it is left out of the counts.
+
+    Args:
+        steps: Counts of tag bigrams [K + 1, K + 1].
+    """
     before, after = steps.sum(1, keepdim=True), steps.sum(0)
     total = steps.sum()
     pair = (steps - 1) / (before - 1).clamp(min=1)
@@ -141,7 +150,7 @@ def interpolate_transitions(steps: Tensor) -> Tensor:
 
 
 class Endings:
-    """What the ending of a word, and its first letter's case, say of its tag."""
+    """The distribution of tags given the suffix of a word and the case of its first letter."""
 
     def __init__(self, words: Mapping[str, Mapping[int, int]], counts: Tensor):
         self.frequencies = counts / counts.sum()
@@ -155,7 +164,7 @@ class Endings:
                 self.suffixes.setdefault(key, Counter()).update(given)
 
     def score(self, word: str) -> Tensor:
-        """log P(tag | ending) - log P(tag) = log P(ending | tag), up to a constant."""
+        """log P(tag | suffix) - log P(tag) [K], which is log P(suffix | tag) up to a constant."""
         probability = self.frequencies
         for key in suffix_keys(word):
             given = self.suffixes.get(key)
@@ -169,7 +178,7 @@ class Endings:
 
 
 def suffix_keys(word: str) -> list[tuple[str, str]]:
-    """keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: its kind, with longer and longer endings."""
+    """suffix_keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: (kind, suffix)"""
     kind = "0" if any(letter.isdigit() for letter in word) else "A" if word[:1].isupper() else "a"
     return [
         (kind, word[len(word) - length :]) for length in range(min(LONGEST_SUFFIX, len(word)) + 1)
@@ -177,16 +186,17 @@ def suffix_keys(word: str) -> list[tuple[str, str]]:
 
 
 class MostFrequentTag:
-    """Each word's most frequent tag; for unknown ones the most frequent of all.
+    """The most frequent tag of each word; for unknown words the most frequent of all.
 
-    MostFrequentTag.fit([(["a", "dog"], ["DET", "NOUN"])]).tag([["a", "cat"]]) -> [["DET", "DET"]]"""
+    MostFrequentTag.fit([(["a", "dog"], ["DET", "NOUN"])]).tag([["a", "cat"]]) -> [["DET", "DET"]]
+    """
 
     def __init__(self, words: Mapping[str, str], otherwise: str):
         self.words, self.otherwise = words, otherwise
 
     @classmethod
     def fit(cls, sentences: Iterable[Tagged]) -> MostFrequentTag:
-        """ValueError if there is no word to count."""
+        """Counts tagged sentences; raises ValueError if there is no word."""
         counts: dict[str, Counter[str]] = {}
         overall: Counter[str] = Counter()
         for words, tags in sentences:
@@ -199,16 +209,18 @@ class MostFrequentTag:
         return cls({word: most_frequent(given) for word, given in counts.items()}, otherwise)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The tags of each sentence."""
         return [
             [self.words.get(word, self.otherwise) for word in sentence] for sentence in sentences
         ]
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {"words": dict(self.words), "otherwise": self.otherwise}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> MostFrequentTag:
-        """ValueError if `saved` is not what to_dict() gave."""
+        """Raises ValueError if `saved` does not come from to_dict."""
         words, otherwise = (
             (saved.get("words"), saved.get("otherwise"))
             if isinstance(saved, Mapping)
@@ -222,12 +234,12 @@ class MostFrequentTag:
 
 
 def most_frequent(counts: Counter[str]) -> str:
-    """The first in the alphabet of equal ones, so that the order of the data does not matter."""
+    """The most frequent tag; ties are broken alphabetically, not by the order of the data."""
     return min(counts, key=lambda tag: (-counts[tag], tag))
 
 
 def log_likelihood(model: HmmTagger, words: Sequence[str], tags: Sequence[str]) -> float:
-    """log P(words, tags), up to a constant for each unknown word; -inf for a tag that a known word never had."""
+    """log P(words, tags) up to a constant per unknown word; -inf for an impossible tag."""
     numbers = [model.tags.index(tag) for tag in tags]
     total = sum(
         float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True)

@@ -1,4 +1,4 @@
-"""A bag of k-mers: how often each run of 1 to k bases occurs in a sequence, for logistic regression. Where it stands is not seen."""
+"""Bag of k-mers: counts of all 1- to k-mers of a DNA sequence, for logistic regression."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import numpy as np
 
 
 class Kmers:
-    """Vectors of letters 0 to 3 (-1: none of them, and no run goes over it), by number: those of one base first, then of two, ...
+    """DNA sequences -> sparse feature vectors of k-mers, shorter ones first.
 
-    Counts are weighed and normalised as in baselines.bag_of_words.Bag: times ln((1 + N) / (1 + sequences with it)) + 1, to length 1.
-    Number 0 is no k-mer: it is what padding adds, and counts nothing."""
+    Letters are 0 to 3; -1 is any other, and no k-mer contains it. Weighting as tf-idf of
+    BagOfWords: counts times ln((1 + N) / (1 + sequences with it)) + 1, normalised to length 1.
+        Feature
+    0 is padding, always with value 0.
+
+    Args:
+        idf: The inverse document frequency of each k-mer [count_kmers(longest)].
+        longest: k.
+    """
 
     def __init__(self, idf: Sequence[float] | np.ndarray, *, longest: int = 6):
         self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
@@ -24,7 +31,7 @@ class Kmers:
 
     @classmethod
     def fit(cls, sequences: Iterable[np.ndarray], *, longest: int = 6) -> Kmers:
-        """ValueError if there is no sequence."""
+        """Counts k-mers of sequences of letters; raises ValueError if there is no sequence."""
         having, number = np.zeros(count_kmers(longest)), 0
         for letters in sequences:
             having[np.unique(encode_kmers(letters, longest))] += 1
@@ -34,7 +41,7 @@ class Kmers:
         return cls(np.log((1 + number) / (1 + having)) + 1, longest=longest)
 
     def vector(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers, values) of the k-mers that a sequence has; ([0], [0.0]) if it has none."""
+        """Features and values of the k-mers of a sequence; ([0], [0.0]) if it has none."""
         numbers, counts = np.unique(encode_kmers(letters, self.longest), return_counts=True)
         if not len(numbers):
             return np.zeros(1, dtype=np.int64), np.zeros(1)
@@ -45,11 +52,12 @@ class Kmers:
         return len(self.idf) - 1
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {"idf": self.idf.tolist(), "longest": self.longest}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Kmers:
-        """ValueError where `content` is not what to_dict gave."""
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             return cls(content["idf"], longest=int(content["longest"]))
         except (KeyError, TypeError) as error:
@@ -57,12 +65,12 @@ class Kmers:
 
 
 def count_kmers(longest: int) -> int:
-    """size(2) -> 1 + 4 + 16"""
+    """count_kmers(2) -> 1 + 4 + 16: feature 0 and all 1- to k-mers"""
     return sum(4**length for length in range(longest + 1))
 
 
 def encode_kmers(letters: np.ndarray, longest: int) -> np.ndarray:
-    """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
+    """The features of all 1- to k-mers: encode_kmers([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
     codes = np.zeros(len(letters) + 1, dtype=np.int64)
     known = np.ones(len(letters) + 1, dtype=bool)
     found, first = [], 1  # first: id of the first k-mer of this length

@@ -1,4 +1,4 @@
-"""The nearest neighbour: whatever most resembles something seen in training gets that one's answer."""
+"""Nearest neighbour: the answer of the training example with the most similar vector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 
 class NearestNeighbour:
-    """NearestNeighbour(vectors [N, D], answers).answer([[0.9, 0.1]]) -> the answers of the nearest vectors (Euclidean).
+    """NearestNeighbour(vectors [N, D], answers).answer([[0.9, 0.1]]) -> nearest vectors' answers
 
-    Vectors are kept in half precision; of equally near ones the first wins."""
+    Euclidean distance on vectors in half precision; ties go to the first.
+    """
 
     def __init__(self, vectors: np.ndarray, answers: Sequence[str]):
         self.vectors, self.answers = np.asarray(vectors, dtype=np.float16), list(answers)
@@ -27,6 +28,7 @@ class NearestNeighbour:
             )
 
     def answer(self, vectors: np.ndarray) -> list[str]:
+        """The answer of the nearest neighbour of each vector [M, D]."""
         known = self.vectors.astype(np.float32)  # [N, D]
         queries = np.asarray(vectors, dtype=np.float16).astype(np.float32)
         squares = (known**2).sum(1)
@@ -38,6 +40,7 @@ class NearestNeighbour:
         return [self.answers[index] for index in np.concatenate(found).tolist()]
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {
             "shape": list(self.vectors.shape),
             "vectors": base64.b64encode(self.vectors.astype("<f2").tobytes()).decode(),
@@ -46,7 +49,7 @@ class NearestNeighbour:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> NearestNeighbour:
-        """ValueError where `content` is not what to_dict gave."""
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             numbers = np.frombuffer(base64.b64decode(content["vectors"]), dtype="<f2")
             return cls(numbers.reshape(content["shape"]), content["answers"])

@@ -1,10 +1,16 @@
-"""Interpolated, modified Kneser-Ney n-grams: what a language model without a hidden state can do.
+"""Interpolated modified Kneser-Ney n-gram language model.
 
-    p_k(w | h) = max(a(h w) - D(a(h w)), 0) / sum_w a(h w) + gamma(h) p_{k-1}(w | h without its first token)
+    p_k(w | h) = max(a(h w) - D(a(h w)), 0) / sum_w a(h w) + gamma(h) p_{k-1}(w | h')
 
-a counts occurrences at the highest order, below it in how many different contexts "h w" stands; D is one of three discounts
-for a = 1, 2 and 3 or more, estimated from counts of counts; gamma(h) is the probability that the discounts set free; the
-unigrams are mixed with the uniform distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995."""
+where h' is h without its first token.
+
+At the highest order a(h w) are counts, below it the number of different contexts in which "h w"
+occurs. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
+gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with the uniform
+distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
+
+M n-grams of one order, N tokens of a text, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +26,11 @@ DEFAULT_DISCOUNTS = (0.5, 1.0, 1.5)
 class Level(NamedTuple):
     """All n-grams of one order, sorted by context and last token.
 
-    tokens    [M] the last token of each
-    starts    [contexts + 1] where those of each context (an n-gram of the order below) begin
-    counts    [M] a(h w)
+    Attributes:
+        tokens: The last token of each n-gram [M].
+        starts: Where the n-grams of each context (an n-gram of the order below) begin [contexts +
+            1].
+        counts: a(h w) [M].
     """
 
     tokens: np.ndarray
@@ -31,7 +39,14 @@ class Level(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A level as it is asked: `keys` [M] to search in; each context's `total` and `gamma`; each n-gram's discounted `share`."""
+    """A level prepared for queries.
+
+    Attributes:
+        keys: Context index * vocabulary size + last token, sorted [M].
+        totals: sum_w a(h w) of each context [contexts].
+        gammas: gamma of each context [contexts].
+        shares: The discounted probability of each n-gram [M].
+    """
 
     keys: np.ndarray
     totals: np.ndarray
@@ -40,10 +55,12 @@ class Prepared(NamedTuple):
 
 
 class NGram:
-    """NGram.fit(numbers, order=5, size=10_000, first=3, boundary=3).log_probabilities(history, numbers)
+    """NGram.fit(tokens, order=5, size=9000, first=3, boundary=3).log_probabilities(history, tokens)
 
-    size        of the vocabulary
-    impossible  those of its tokens that never occur in a text
+    Args:
+        levels: The n-grams of order 1, 2, ...
+        size: Vocabulary size V.
+        impossible: Tokens that never occur in a text.
     """
 
     def __init__(self, levels: Sequence[Level], *, size: int, impossible: Sequence[int] = ()):
@@ -52,6 +69,7 @@ class NGram:
 
     @property
     def order(self) -> int:
+        """The length of the longest n-grams."""
         return len(self.levels)
 
     @classmethod
@@ -65,9 +83,20 @@ class NGram:
         boundary: int | None = None,
         impossible: Sequence[int] = (),
     ) -> NGram:
-        """Counts of a text; `first` stands before its first token. ValueError for an order below 1.
+        """Counts the n-grams of a text.
 
-        boundary  the token that ends a line, before which a context does not reach; None: contexts reach across lines"""
+        Args:
+            numbers: Token ids [N].
+            order: The length of the longest n-grams.
+            size: Vocabulary size V.
+            first: The token that precedes the text as context.
+            boundary: The token that ends a line, across which no context reaches; None: contexts
+                reach across lines.
+            impossible: Tokens that never occur in a text.
+
+        Raises:
+            ValueError: The order is below 1.
+        """
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
         text = np.concatenate([[first], numbers]).astype(np.int64)
@@ -80,7 +109,7 @@ class NGram:
         return cls(levels, size=size, impossible=impossible)
 
     def log_probabilities(self, history: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """log p of each of `numbers` [N] given those before it and, before those, `history`."""
+        """log p of each token of `numbers` [N] given `history` and the tokens before it."""
         text = np.concatenate([history, numbers]).astype(np.int64)
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
         # index of the context of the current order before each token; -1: not seen in training
@@ -101,7 +130,7 @@ class NGram:
             return np.log(probability[len(history) :])
 
     def distribution(self, history: Sequence[int]) -> np.ndarray:
-        """p of every token [V] behind `history`."""
+        """p of each token of the vocabulary [V] after `history`."""
         probability = np.full(self.size, 1.0 / (self.size - len(self.impossible)))
         probability[self.impossible] = 0
         chain = self.contexts(history)
@@ -112,7 +141,7 @@ class NGram:
         return probability
 
     def contexts(self, history: Sequence[int]) -> list[int]:
-        """The number of the context of each order behind a history, as far as they are known: of none, one token, two, ..."""
+        """Indices of the contexts of the last 0, 1, 2, ... tokens, as far as they are known."""
         chain = [0]
         for length in range(1, min(self.order - 1, len(history)) + 1):
             gram = 0
@@ -126,13 +155,14 @@ class NGram:
 
 
 class DistinctNGrams(NamedTuple):
-    """The different n-grams of one order.
+    """The distinct n-grams of one order.
 
-    keys      [M] sorted: number of the context among the n-grams of the order below * size of the vocabulary + last token
-    counts    [M] how often each occurs
-    places    [M] where
-    grams     [N] which one ends at each place of the text
-    contexts  how many contexts there are
+    Attributes:
+        keys: Context index * vocabulary size + last token, sorted [M].
+        counts: Occurrences of each [M].
+        positions: The position in the text at which each first ends [M].
+        grams: The n-gram that ends at each position of the text [N]; -1: none.
+        contexts: The number of contexts.
     """
 
     keys: np.ndarray
@@ -145,7 +175,7 @@ class DistinctNGrams(NamedTuple):
 def distinct_ngrams(
     text: np.ndarray, order: int, size: int, boundary: int | None
 ) -> Iterator[DistinctNGrams]:
-    """The n-grams of each order; a context begins at a boundary at the earliest. text[0] is only ever a context."""
+    """The n-grams of each order, with contexts up to the last boundary; text[0] is context only."""
     position = np.arange(len(text))
     begins = np.maximum.accumulate(
         np.where(text == (-1 if boundary is None else boundary), position, 0)
@@ -167,12 +197,16 @@ def distinct_ngrams(
 
 
 def continuations(distinct: DistinctNGrams, longer: DistinctNGrams) -> np.ndarray:
-    """Behind how many different tokens each n-gram stands; those that nothing precedes (at a line's start) keep their counts."""
+    """The number of different tokens before each n-gram.
+
+    An n-gram that nothing precedes, at the beginning of a line, keeps its count.
+    """
     successors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
     return np.where(successors > 0, successors, distinct.counts)
 
 
 def prepare(level: Level, size: int) -> Prepared:
+    """Precomputes discounted probabilities and interpolation weights."""
     contexts = np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts))
     counts, number = level.counts.astype(np.int64), len(level.starts) - 1
     totals = np.bincount(contexts, weights=counts, minlength=number)
@@ -187,7 +221,10 @@ def prepare(level: Level, size: int) -> Prepared:
 
 
 def estimate_discounts(counts: np.ndarray) -> np.ndarray:
-    """[0, D1, D2, D3+] from how many n-grams have a count of 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26)."""
+    """[0, D1, D2, D3+] from the number of n-grams with counts 1, 2, 3 and 4.
+
+    Chen and Goodman 1998, equation 26; DEFAULT_DISCOUNTS where these do not give valid values.
+    """
     n1, n2, n3, n4 = (int((counts == count).sum()) for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):
         return np.array([0.0, *DEFAULT_DISCOUNTS])
@@ -199,7 +236,7 @@ def estimate_discounts(counts: np.ndarray) -> np.ndarray:
 
 
 def shrink(numbers: np.ndarray) -> np.ndarray:
-    """The same in as few bytes as hold them."""
+    """The same numbers in the smallest sufficient integer type."""
     largest = int(numbers.max(initial=0))
     return numbers.astype(
         np.uint8 if largest < 1 << 8 else np.int16 if largest < 1 << 15 else np.int32
