@@ -13,10 +13,10 @@ from ostinato.tasks.task import Record
 
 
 class Model(Trained):
-    """The result of `ostinato.train` and `ostinato.load`: task, trained network(s), folder and report."""
+    """What `ostinato.train` and `ostinato.load` return: task, network(s), folder and report."""
 
     def predict(self, inputs: Sequence[Any]) -> list[str]:
-        """The answer for each input, in order: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]"""
+        """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]"""
         return [prediction.text for prediction in self.predictions(inputs)]
 
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:
@@ -63,7 +63,7 @@ class Model(Trained):
         return [complete[sample] for sample in sorted(complete)]
 
     def stream(self) -> Stream:
-        """A callable that answers one input at a time: `stream = model.stream(); stream("Ein Hund läuft.")`"""
+        """A callable for one input at a time: `stream = model.stream(); stream("Ein Hund.")`"""
         return Stream(self)
 
 

@@ -20,7 +20,7 @@ def split(pairs):
 
 
 def plain_model_1(pairs, iterations):
-    """The same by dictionaries and loops, as in the textbooks: the expected counts of (source, target)."""
+    """The textbook algorithm with dictionaries and loops: expected counts of (source, target)."""
     translation = defaultdict(lambda: 1.0)
     for _ in range(iterations):
         counts, totals = defaultdict(float), defaultdict(float)

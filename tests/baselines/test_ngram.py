@@ -1,4 +1,4 @@
-"""Kneser-Ney n-grams: equal to the formula written out with dictionaries, and to a distribution that sums to one."""
+"""Kneser-Ney n-grams: equal to the formula with dictionaries, and sums to one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Areas under curves: equal to the exact ones, as near as the bins allow; what is left out; what is refused."""
+"""Areas under curves: close to the exact ones, classes left out, invalid inputs."""
 
 from __future__ import annotations
 

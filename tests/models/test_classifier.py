@@ -133,7 +133,7 @@ def test_class_weights_scale_losses_in_training_only():
 
 
 def test_grades_are_in_order():
-    """The higher the score, the higher the grade; thresholds never cross, whatever their parameters."""
+    """Higher scores give higher grades; thresholds never cross, whatever the parameters."""
     head = OrdinalHead(1, 5)
     with torch.no_grad():
         head.output.weight.fill_(1.0)

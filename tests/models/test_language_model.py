@@ -1,4 +1,4 @@
-"""Language models: chunked is whole, the loss is the sum of -log p, and dropout and pulls do what they say."""
+"""Language models: chunked = whole, the loss is the sum of -log p, dropout and regularisation."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_tied_weights_are_one():
 
 
 def test_the_pulls_are_added_while_training():
-    """alpha times the mean square of the outputs, beta times that of their change, for each token."""
+    """alpha times the mean squared output, beta times that of its change, for each token."""
     given = batch()
     plain, pulled = model(), model(activation=2.0, temporal=3.0)
     _, (raw, outputs), _ = plain.hidden(given.inputs, None)
@@ -118,7 +118,7 @@ def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
 
 
 def test_a_state_is_forgotten_while_training_alone():
-    """Row by row: what the loss is of a text that begins anew, and of one that goes on, and nothing else."""
+    """Each row has the loss of a new text, or of a continued one, and nothing else."""
     given = batch()
     never, always, at_random = (
         model().train(),

@@ -1,4 +1,4 @@
-"""Music models: what is played next is a distribution, however it is made up; chunks are the whole, padding changes nothing."""
+"""Music models: heads are normalised distributions; chunked = whole; padded = unpadded."""
 
 import itertools
 import math

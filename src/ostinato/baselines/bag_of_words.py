@@ -90,12 +90,12 @@ class BagOfWords:
         )
         if not counts:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
-        numbers = np.array(list(counts), dtype=np.int64)
+        indices = np.array(list(counts), dtype=np.int64)
         values = np.array(list(counts.values()), dtype=np.float64)
         if self.weighting == "tf-idf":
-            values *= self.idf[numbers]
+            values *= self.idf[indices]
             values /= np.linalg.norm(values)
-        return numbers, values
+        return indices, values
 
     def __len__(self) -> int:
         return len(self.ngrams)
@@ -157,11 +157,11 @@ def fit_logistic_regression(
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
-    rows = np.cumsum([0, *(len(numbers) for numbers, _ in vectors)])
+    rows = np.cumsum([0, *(len(indices) for indices, _ in vectors)])
     matrix = csr_matrix(
         (
             np.concatenate([values for _, values in vectors]),
-            np.concatenate([numbers for numbers, _ in vectors]),
+            np.concatenate([indices for indices, _ in vectors]),
             rows,
         ),
         shape=(len(vectors), features + 1),
@@ -217,8 +217,8 @@ class LinearClassifier(nn.Module):
 
     def probabilities(self, batch: Batch) -> Tensor:
         """The probability of each class, [B, C]."""
-        numbers, values = batch.inputs[..., 0].long(), batch.inputs[..., 1:]
-        logits = (self.coefficients[numbers] * values).sum(1) + self.intercepts
+        indices, values = batch.inputs[..., 0].long(), batch.inputs[..., 1:]
+        logits = (self.coefficients[indices] * values).sum(1) + self.intercepts
         return logits.sigmoid() if self.many else logits.softmax(-1)
 
 

@@ -86,14 +86,13 @@ class IndexedSentences:
     """
 
     def __init__(self, sentences: Iterable[Sequence[str]]):
-        numbers: dict[str, int] = {}
+        ids: dict[str, int] = {}
         tokens = [
-            [numbers.setdefault(word.lower(), len(numbers)) for word in sentence]
-            for sentence in sentences
+            [ids.setdefault(word.lower(), len(ids)) for word in sentence] for sentence in sentences
         ]
         self.lengths = np.array([len(sentence) for sentence in tokens])
         self.tokens = np.array([number for sentence in tokens for number in sentence])
-        self.names = list(numbers)
+        self.names = list(ids)
 
 
 class Links(NamedTuple):

@@ -46,7 +46,7 @@ class HiddenMarkovModel(NamedTuple):
     @classmethod
     def fit(
         cls,
-        numbers: Tensor,
+        tokens: Tensor,
         *,
         states: int,
         size: int,
@@ -57,7 +57,7 @@ class HiddenMarkovModel(NamedTuple):
         """Trains on one token sequence.
 
         Args:
-            numbers: Token ids [N].
+            tokens: Token ids [N].
             states: Hidden states K.
             size: Vocabulary V.
             iterations: Of expectation maximisation.
@@ -67,10 +67,10 @@ class HiddenMarkovModel(NamedTuple):
         Raises:
             ValueError: There are fewer than two tokens.
         """
-        if len(numbers) < 2:
-            raise ValueError(f"tokens must be two or more; got {len(numbers)}")
-        rows = max(1, min(rows, len(numbers) // 50))
-        streams = numbers[: len(numbers) // rows * rows].view(rows, -1).long()
+        if len(tokens) < 2:
+            raise ValueError(f"tokens must be two or more; got {len(tokens)}")
+        rows = max(1, min(rows, len(tokens) // 50))
+        streams = tokens[: len(tokens) // rows * rows].view(rows, -1).long()
         chain = cls.random(states, size, seed=seed)
         for _ in range(iterations):
             chain = chain.update(streams)[0]

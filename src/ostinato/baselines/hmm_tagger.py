@@ -50,23 +50,23 @@ class HmmTagger:
     @classmethod
     def fit(cls, sentences: Iterable[Tagged]) -> HmmTagger:
         """Counts tagged sentences; raises ValueError if there is no word."""
-        numbers: dict[str, int] = {}
+        ids: dict[str, int] = {}
         words: dict[str, Counter[int]] = {}
         pairs: Counter[tuple[int, int]] = Counter()
         for sentence, tags in sentences:
             before = -1
             for word, tag in zip(sentence, tags, strict=True):
-                number = numbers.setdefault(tag, len(numbers))
-                words.setdefault(word, Counter())[number] += 1
-                pairs[before, number] += 1
-                before = number
+                tag_id = ids.setdefault(tag, len(ids))
+                words.setdefault(word, Counter())[tag_id] += 1
+                pairs[before, tag_id] += 1
+                before = tag_id
             pairs[before, -1] += 1
-        if not numbers:
+        if not ids:
             raise ValueError("a hidden Markov model needs tagged words to count; got none")
-        steps = torch.zeros(len(numbers) + 1, len(numbers) + 1, dtype=torch.float64)
-        for (before, number), count in pairs.items():
-            steps[before, number] = count
-        return cls(list(numbers), steps, words)
+        steps = torch.zeros(len(ids) + 1, len(ids) + 1, dtype=torch.float64)
+        for (before, tag_id), count in pairs.items():
+            steps[before, tag_id] = count
+        return cls(list(ids), steps, words)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The most probable tags of each sentence."""
@@ -240,11 +240,9 @@ def most_frequent(counts: Counter[str]) -> str:
 
 def log_likelihood(model: HmmTagger, words: Sequence[str], tags: Sequence[str]) -> float:
     """log P(words, tags) up to a constant per unknown word; -inf for an impossible tag."""
-    numbers = [model.tags.index(tag) for tag in tags]
-    total = sum(
-        float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True)
-    )
-    path = [-1, *numbers, -1]
+    ids = [model.tags.index(tag) for tag in tags]
+    total = sum(float(model.score(word)[tag_id]) for word, tag_id in zip(words, ids, strict=True))
+    path = [-1, *ids, -1]
     total += sum(
         float(model.transitions[before, after])
         for before, after in zip(path, path[1:], strict=False)

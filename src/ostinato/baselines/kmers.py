@@ -42,11 +42,11 @@ class Kmers:
 
     def vector(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features and values of the k-mers of a sequence; ([0], [0.0]) if it has none."""
-        numbers, counts = np.unique(encode_kmers(letters, self.longest), return_counts=True)
-        if not len(numbers):
+        indices, counts = np.unique(encode_kmers(letters, self.longest), return_counts=True)
+        if not len(indices):
             return np.zeros(1, dtype=np.int64), np.zeros(1)
-        values = counts * self.idf[numbers]
-        return numbers, values / np.linalg.norm(values)
+        values = counts * self.idf[indices]
+        return indices, values / np.linalg.norm(values)
 
     def __len__(self) -> int:
         return len(self.idf) - 1

@@ -75,7 +75,7 @@ class NGram:
     @classmethod
     def fit(
         cls,
-        numbers: np.ndarray,
+        tokens: np.ndarray,
         *,
         order: int,
         size: int,
@@ -86,7 +86,7 @@ class NGram:
         """Counts the n-grams of a text.
 
         Args:
-            numbers: Token ids [N].
+            tokens: Token ids [N].
             order: The length of the longest n-grams.
             size: Vocabulary size V.
             first: The token that precedes the text as context.
@@ -99,7 +99,7 @@ class NGram:
         """
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
-        text = np.concatenate([[first], numbers]).astype(np.int64)
+        text = np.concatenate([[first], tokens]).astype(np.int64)
         found = list(distinct_ngrams(text, order, size, boundary))
         levels = []
         for k, distinct in enumerate(found):
@@ -108,9 +108,9 @@ class NGram:
             levels.append(Level(shrink(distinct.keys % size), shrink(starts), shrink(counts)))
         return cls(levels, size=size, impossible=impossible)
 
-    def log_probabilities(self, history: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """log p of each token of `numbers` [N] given `history` and the tokens before it."""
-        text = np.concatenate([history, numbers]).astype(np.int64)
+    def log_probabilities(self, history: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """log p of each token of `tokens` [N] given `history` and the tokens before it."""
+        text = np.concatenate([history, tokens]).astype(np.int64)
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
         # index of the context of the current order before each token; -1: not seen in training
         context = np.zeros(len(text), np.int64)

@@ -25,8 +25,8 @@ def count(prediction: float, reference: bool) -> tuple[float, ...]:
     if not 0 <= prediction <= 1 + 1e-6:
         raise ValueError(f"a confidence is between 0 and 1; got {prediction}")
     counts = [0.0] * (3 * BINS)
-    place = 3 * min(BINS - 1, int(prediction * BINS))
-    counts[place : place + 3] = [1.0, min(1.0, prediction), float(reference)]
+    first = 3 * min(BINS - 1, int(prediction * BINS))
+    counts[first : first + 3] = [1.0, min(1.0, prediction), float(reference)]
     return tuple(counts)
 
 

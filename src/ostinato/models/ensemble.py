@@ -42,6 +42,7 @@ class StepEnsemble(nn.Module):
 
     @property
     def members(self) -> list[Any]:
+        """The models, typed for calls of their own methods."""
         return list(self.models)
 
     def initial_state(self, given: Any) -> State:
@@ -151,6 +152,7 @@ class ClassifierEnsemble(nn.Module):
 
     @property
     def members(self) -> list[Any]:
+        """The models, typed for calls of their own methods."""
         return list(self.models)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:

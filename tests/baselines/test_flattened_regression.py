@@ -1,4 +1,4 @@
-"""Logistic regression on flattened sequences: finds what is linear, ignores what lies beyond, is saved as tensors."""
+"""Logistic regression on flattened sequences: linear cases, truncation, saving as tensors."""
 
 import numpy as np
 

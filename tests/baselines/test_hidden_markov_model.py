@@ -1,4 +1,4 @@
-"""The hidden Markov model: likelihoods as by brute force, never worse by another round, and a chain found again."""
+"""Baum-Welch: exact likelihoods, which no iteration lowers, and recovery of a known chain."""
 
 from __future__ import annotations
 
