@@ -155,7 +155,8 @@ def take_apart(
         ],
     )
     return part(
-        "decoder: attention", lambda: decoder.output_dropout(decoder.attend(outputs, state.memory)[0])
+        "decoder: attention",
+        lambda: decoder.output_dropout(decoder.attend(outputs, state.memory)[0]),
     )
 
 
