@@ -145,7 +145,7 @@ def take_apart(
 ) -> Tensor:
     """EncoderDecoder.hidden, in pieces."""
     decoder, given = network.decoder, shift(batch.targets, network.bos)
-    state = part("encoder, attention's keys", lambda: network.start(batch))
+    state = part("encoder, attention's keys", lambda: network.initial_state(batch))
     if decoder.input_feeding:
         return part("decoder: recurrence and attention", lambda: decoder(given, state)[0])
     outputs = part(
@@ -155,7 +155,8 @@ def take_apart(
         ],
     )
     return part(
-        "decoder: attention", lambda: decoder.output_dropout(decoder.look(outputs, state.memory)[0])
+        "decoder: attention",
+        lambda: decoder.output_dropout(decoder.attend(outputs, state.memory)[0]),
     )
 
 

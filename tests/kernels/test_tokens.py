@@ -218,11 +218,11 @@ def test_memory_does_not_grow():
 
 def test_smaller_weights_by_the_context():
     model = LanguageModel(Embedding(30, 6), LSTM, 20)
-    given, state = torch.tensor([3]), model.start(1)
+    given, state = torch.tensor([3]), model.initial_state(1)
     with kernels.weights_as("int8"):
-        inside = model.quick_step()(given, state)[0].clone()
-    assert torch.equal(inside, model.quick_step("int8")(given, state)[0])
-    assert not torch.equal(inside, model.quick_step()(given, state)[0])
+        inside = model.compiled_step()(given, state)[0].clone()
+    assert torch.equal(inside, model.compiled_step("int8")(given, state)[0])
+    assert not torch.equal(inside, model.compiled_step()(given, state)[0])
 
 
 @pytest.mark.parametrize("threads", [2, 3])

@@ -1,4 +1,4 @@
-"""Music models: what is played next is a distribution, however it is made up; chunks are the whole, padding changes nothing."""
+"""Music models: heads are normalised distributions; chunked = whole; padded = unpadded."""
 
 import itertools
 import math
@@ -9,8 +9,9 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.decoding.draws import Draws
-from ostinato.models.chords import Independent, OneEvent, Voices
-from ostinato.models.music import Music, MusicEnsemble
+from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
+from ostinato.models.ensemble import MusicEnsemble
+from ostinato.models.music import Music
 
 PITCHES, SIZE = 6, 5
 every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))
@@ -19,18 +20,18 @@ every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))
 def heads():
     torch.manual_seed(1)
     return {
-        "independent": Independent(SIZE, PITCHES),
-        "voices": Voices(SIZE, PITCHES),
-        "downwards": Voices(SIZE, PITCHES, downwards=True),
+        "independent": IndependentPitchHead(SIZE, PITCHES),
+        "voices": NoteSequenceHead(SIZE, PITCHES),
+        "downwards": NoteSequenceHead(SIZE, PITCHES, downwards=True),
     }
 
 
 def model(head="voices", seed=3):
     torch.manual_seed(seed)
     heads = {
-        "voices": lambda: Voices(8, PITCHES),
-        "independent": lambda: Independent(8, PITCHES),
-        "event": lambda: OneEvent(8, PITCHES),
+        "voices": lambda: NoteSequenceHead(8, PITCHES),
+        "independent": lambda: IndependentPitchHead(8, PITCHES),
+        "event": lambda: EventHead(8, PITCHES),
     }
     return Music(
         PITCHES + 1, 7, CELLS["gru"], 8, heads[head](), layers=2, dropout=0.5, input_dropout=0.5
@@ -96,7 +97,7 @@ def test_chunks_are_the_whole_and_padding_changes_nothing(head):
     assert losses[1, 4:].abs().max() == 0
     alone, _ = music.losses(collate(examples[1:]))
     assert torch.allclose(losses[1, :4], alone[0], atol=1e-5)
-    state, parts = music.start(2), []
+    state, parts = music.initial_state(2), []
     for start in (0, 3, 6):
         lengths = (whole.lengths - start).clamp(0, 3)
         part, state = music.losses(
@@ -117,7 +118,7 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(head):
     mean = torch.stack([each.losses(batch)[0].neg().exp() for each in models]).mean(0)
     assert torch.allclose(losses[0], -mean[0].log(), atol=1e-5)
     assert losses[1, 3:].abs().max() == 0
-    drawn, state = both.step(torch.rand(4, PITCHES + 1), both.start(4), Draws(range(4)))
+    drawn, state = both.step(torch.rand(4, PITCHES + 1), both.initial_state(4), Draws(range(4)))
     assert len(drawn) == 4 and len(state) == 2
 
 

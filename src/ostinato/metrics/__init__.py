@@ -1,6 +1,7 @@
-"""The metrics by name. Each is a module with counts that add up and a score (metric.Metric).
+"""Metrics: numbers from predictions, one module each, listed in METRICS.
 
-Corpus scores, intervals and significance tests are therefore the same code for every metric."""
+See `metrics.metric.Metric` for what each module defines.
+"""
 
 from ostinato.metrics import (
     accuracy,

@@ -1,4 +1,4 @@
-"""A metric over a corpus: the counts of all examples, their sum, and the score of that."""
+"""A metric over a corpus: the counts of all examples, their sum, and its score."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 
 from ostinato.metrics.metric import Metric
 
-Counts = (
-    Sequence[Sequence[float]] | np.ndarray
-)  # what a metric counted of each of N examples, [N, K]
+# a metric's counts of N examples [N, K]
+Counts = Sequence[Sequence[float]] | np.ndarray
 
 
 def count_all(metric: Metric, predictions: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
-    """count_all(bleu, translations, references) -> [N, K]
+    """The counts of each example [N, K]: count_all(bleu, translations, references).
 
-    ValueError if there are none, or not as many predictions as references."""
+    Raises:
+        ValueError: There are no examples, or not as many predictions as references.
+    """
     if len(predictions) != len(references):
         raise ValueError(
             "as many predictions as references are needed; "
@@ -27,7 +28,11 @@ def count_all(metric: Metric, predictions: Sequence[Any], references: Sequence[A
 
 
 def as_table(counts: Counts, name: str = "counts") -> np.ndarray:
-    """The counts of N examples as an array [N, K]; ValueError if there are none, or if they differ in length."""
+    """The counts of N examples as an array [N, K].
+
+    Raises:
+        ValueError: There are none, or they differ in length; `name` is used in the message.
+    """
     if len(counts) == 0:
         raise ValueError(f"{name} must be those of at least one example; got none")
     lengths = sorted({len(row) for row in counts})

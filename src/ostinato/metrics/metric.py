@@ -1,4 +1,4 @@
-"""What a metric is: counts that add up over a corpus, and the score of their sum."""
+"""What a metric is: counts that add up over a corpus, and a score from their sum."""
 
 from __future__ import annotations
 
@@ -6,31 +6,36 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 
-@runtime_checkable
 class Metric(Protocol):
-    """A metric is a module `metrics/NAME.py` with these names."""
+    """A module of this package with two functions and two constants.
+
+    Because counts add up, the score of a corpus, its confidence interval and the significance of a
+    difference are computed in the same way for every metric.
+    """
 
     @property
-    def higher_is_better(self) -> bool: ...
+    def higher_is_better(self) -> bool:
+        """Whether a greater score is better."""
+        ...
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """(lowest, highest) possible score."""
+        """The lowest and the highest possible score."""
         ...
 
     def count(self, prediction: Any, reference: Any, /) -> tuple[float, ...]:
-        """What is counted of one example; adds up over a corpus."""
+        """The counts of one example; of the same length for all examples of a corpus."""
         ...
 
     def score(self, total: Sequence[float], /) -> float:
-        """The score from the sum of the counts."""
+        """The score from the summed counts."""
         ...
 
 
 @runtime_checkable
 class DetailedMetric(Metric, Protocol):
-    """A metric that has more to report than its score, such as BLEU's precisions."""
+    """A metric with more to report than its score, such as sacreBLEU's signature."""
 
     def details(self, total: Sequence[float], /) -> dict[str, Any]:
-        """{name: value} from the sum of the counts."""
+        """What a report shows beside the score, from the summed counts."""
         ...

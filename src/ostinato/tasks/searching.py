@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
-from ostinato.models.encoder_decoder import sample_targets, search_targets
+from ostinato.models.target_search import sample_targets, search_targets
 from ostinato.options import option
 
 

@@ -31,7 +31,7 @@ from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.notices import NoticeList
 from ostinato.options import option
 from ostinato.tasks.captioning import captioners
@@ -311,7 +311,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         return captioners.network(self)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Ensemble(networks)
+        return EncoderDecoderEnsemble(networks)
 
     # its answers
 

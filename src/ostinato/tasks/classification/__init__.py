@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.models.classifier import Together
+from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.tasks.classification.baseline import fit_baseline
 from ostinato.tasks.classification.network import build_network, initialise
 from ostinato.tasks.classification.options import ClassificationOptions
@@ -40,7 +40,7 @@ TASK = TaskDefinition(
     predictor=ClassificationPredictor,
     build_network=build_network,
     initialise=initialise,
-    combine=Together,
+    combine=ClassifierEnsemble,
     fit_baseline=fit_baseline,
     restore_baseline=ClosedFormBaseline.restore,
     next_commands=next_commands,

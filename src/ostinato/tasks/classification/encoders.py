@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.baselines import bag_of_words
-from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.data.batching.batch import Example
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.characters import Letters
@@ -172,7 +172,7 @@ class BagEncoder:
     """Texts as weighted counts of their n-grams."""
 
     options: ClassificationOptions
-    bag: Bag
+    bag: BagOfWords
 
     @classmethod
     def fit(cls, options: ClassificationOptions, texts: Sequence[str], labels: int) -> Self:
@@ -180,7 +180,7 @@ class BagEncoder:
             raise Unsuitable(
                 "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'"
             )
-        bag = Bag.fit(
+        bag = BagOfWords.fit(
             (split_text(options, text) for text in texts),
             order=options.ngrams or (4 if options.unit == "character" else 2),
             weighting=options.weighting,
@@ -226,7 +226,7 @@ Encoder = TextEncoder | SeriesEncoder | BagEncoder | NoEncoder
 def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> Encoder:
     """The encoder whose `to_dict()` is part of this state."""
     if "bag" in state:
-        return BagEncoder(options, Bag.from_dict(state["bag"]))
+        return BagEncoder(options, BagOfWords.from_dict(state["bag"]))
     if "scaler" in state:
         return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
     if "units" in state:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Constant, LinearBag
+from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS
 from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.models.classifier import Classifier, RecurrentBody, Together
-from ostinato.models.labels import Classes, Grades, ManyLabels
+from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble
+from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.tasks.classification.encoders import TextEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
@@ -29,13 +30,13 @@ def build_network(
     """A fresh network, or several that answer together (--members)."""
     labels = len(preprocessing.labels)
     if options.model == "most-frequent":
-        return Constant(labels)
+        return ClassFrequencies(labels)
     if options.model == "bag-of-words":
         bag = preprocessing.encoder.bag
-        return LinearBag(len(bag), labels, many=options.several_labels)
+        return LinearClassifier(len(bag), labels, many=options.several_labels)
     members = options.members or 1
     if members > 1:
-        return Together([build_member(options, preprocessing) for _ in range(members)])
+        return ClassifierEnsemble([build_member(options, preprocessing) for _ in range(members)])
     return build_member(options, preprocessing)
 
 
@@ -113,10 +114,10 @@ def build_head(
     """The output layer: one class, several labels, or a grade."""
     weights, labels = torch.tensor(preprocessing.class_weights), len(preprocessing.labels)
     if options.several_labels:
-        return ManyLabels(size, labels, weights=weights)
+        return SigmoidHead(size, labels, weights=weights)
     if options.ordinal:
-        return Grades(size, labels, weights=weights)
-    return Classes(size, labels, weights=weights, label_smoothing=options.label_smoothing)
+        return OrdinalHead(size, labels, weights=weights)
+    return SoftmaxHead(size, labels, weights=weights, label_smoothing=options.label_smoothing)
 
 
 def initialise(
@@ -129,7 +130,7 @@ def initialise(
     if options.closed_form:
         network.put(*preprocessing.coefficients)
     elif isinstance(encoder, TextEncoder) and encoder.vectors is not None:
-        for member in network.models if isinstance(network, Together) else [network]:
+        for member in network.models if isinstance(network, ClassifierEnsemble) else [network]:
             member.embedding.load_pretrained(
                 encoder.vectors.rows, encoder.vectors.vectors, frozen=options.freeze_embeddings
             )

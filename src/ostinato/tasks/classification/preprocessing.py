@@ -88,7 +88,7 @@ class ClassificationPreprocessing(Preprocessing):
         if options.model == "most-frequent":
             return (truth.mean(0),)
         balanced = options.class_weights != "none"
-        return bag_of_words.solve(
+        return bag_of_words.fit_logistic_regression(
             [self.encoder.vector(text) for text in inputs],
             truth if options.several_labels else truth.argmax(1),
             len(self.encoder.bag),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.dialogue.baseline import Retrieval
 from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.dialogue.prediction import DialoguePredictor
@@ -37,7 +37,7 @@ TASK = TaskDefinition(
     predictor=DialoguePredictor,
     build_network=build_network,
     initialise=initialise,
-    combine=Ensemble,
+    combine=EncoderDecoderEnsemble,
     fit_baseline=lambda task, records: Retrieval.fit(records, task.preprocessing.target),
     restore_baseline=lambda task, state: Retrieval.restore(state, task.preprocessing.target),
     next_commands=next_commands,

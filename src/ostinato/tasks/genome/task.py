@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.baselines.kmers import Kmers
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.bptt_windows import Stretches
@@ -76,7 +76,7 @@ class Genome(GenomeOptions, ManyModels):
     whole: bool = field(init=False, default=True)  # whether a sequence has one label
     background: str | None = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
-    bag: Bag | Kmers | None = field(init=False, default=None, repr=False)
+    bag: BagOfWords | Kmers | None = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(
         init=False, default=(), repr=False
     )  # what fit() has solved, for initialise()

@@ -47,7 +47,7 @@ def generate(
         yield from searched(task, network, request, prompt, tokens, length)
         return
     with torch.inference_mode():
-        logits, state = network.read(tokens, network.start(1))
+        logits, state = network.read(tokens, network.initial_state(1))
     for first in range(0, request.samples, TOGETHER):
         numbers = range(first, min(first + TOGETHER, request.samples))
         rows = torch.zeros(len(numbers), dtype=torch.int64, device=tokens.device)
@@ -66,7 +66,7 @@ def generate(
 
 def quickest_step(task: Language, network: nn.Module) -> StepFunction:
     """The compiled step where there is one."""
-    quick = network.quick_step(task.weights) if isinstance(network, LanguageModel) else None
+    quick = network.compiled_step(task.weights) if isinstance(network, LanguageModel) else None
     if quick is None and task.weights != "float32":
         raise InputError(
             f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout, pre-norm "
@@ -118,7 +118,7 @@ def searched(
             f"--samples {request.samples}: a search gives --beam {request.beam} texts at most"
         )
     with torch.inference_mode():
-        state = network.start(1)
+        state = network.initial_state(1)
         if tokens.shape[1] > 1:
             _, state = network.read(tokens[:, :-1], state)
         found = beam_search(
@@ -192,7 +192,7 @@ def next_words(
     tokens = torch.tensor(
         [task.prompt(before)], device=next(network.parameters(), torch.zeros(())).device
     )
-    logits, state = network.read(tokens, network.start(1))
+    logits, state = network.read(tokens, network.initial_state(1))
     pieces = pieces_of(task, glued=bool(before) and not before[-1].isspace())
     return likely_words(
         network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix)

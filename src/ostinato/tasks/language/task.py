@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.baselines.baum_welch import HiddenMarkov
+from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
 from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Example, by_length, collate
@@ -26,8 +26,9 @@ from ostinato.layers.embedding import Embedding
 from ostinato.layers.initialisation import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.cache import with_cache
-from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
+from ostinato.models.continuous_cache import add_cache
+from ostinato.models.ensemble import LanguageEnsemble
+from ostinato.models.language_model import DropoutRates, LanguageModel
 from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import (
     CountedLanguageModel,
@@ -157,7 +158,7 @@ class Language(LanguageOptions, ManyModels):
             text = torch.from_numpy(
                 np.append(self.line_end, numbers[:HIDDEN_TOKENS]).astype(np.int64)
             )
-            return HiddenMarkov.fit(
+            return HiddenMarkovModel.fit(
                 text, states=self.states, size=len(self.units), iterations=self.iterations
             )._asdict()
         return as_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
@@ -257,7 +258,7 @@ class Language(LanguageOptions, ManyModels):
             residual=self.residual,
             pre_norm=self.pre_norm,
             tied=self.tied,
-            rates=Rates(*rates, self.locked),
+            rates=DropoutRates(*rates, self.locked),
             activation=self.activation_pull,
             temporal=self.temporal_pull,
             recurrent_dropout=self.recurrent_dropout,
@@ -285,7 +286,7 @@ class Language(LanguageOptions, ManyModels):
 
     def remembering(self, network: nn.Module) -> nn.Module:
         """The network with its cache, if it is to have one."""
-        return with_cache(network, **self.caching) if self.cache else network
+        return add_cache(network, **self.caching) if self.cache else network
 
     def counts_of(
         self, network: nn.Module, records: Sequence[Line], *, quick: bool = False
@@ -355,7 +356,9 @@ class Language(LanguageOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         for rows in by_length(examples):
             batch = collate([examples[row] for row in rows]).to(device)
-            losses, _ = network.losses(batch.inputs, batch.targets, network.start(len(rows)))
+            losses, _ = network.losses(
+                batch.inputs, batch.targets, network.initial_state(len(rows))
+            )
             for row, value in zip(rows, (-losses.double().sum(1)).tolist(), strict=True):
                 scores[row] = value
         return scores
@@ -370,7 +373,7 @@ class Language(LanguageOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         for rows in of_one_length(prompts, most=TOGETHER if self.cache else len(prompts)):
             tokens = torch.tensor([prompts[row] for row in rows], device=device)
-            state = network.start(len(rows))
+            state = network.initial_state(len(rows))
             if tokens.shape[1] > 1:
                 _, state = network.read(tokens[:, :-1], state)
             found = greedy(

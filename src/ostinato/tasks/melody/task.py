@@ -31,8 +31,9 @@ from ostinato.data.music.tunes import (
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.chords import Independent, OneEvent, Voices
-from ostinato.models.music import Music, MusicEnsemble
+from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
+from ostinato.models.ensemble import MusicEnsemble
+from ostinato.models.music import Music
 from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import empty_tensors, shapes_of
 from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request, spread
@@ -261,13 +262,13 @@ class Melody(MelodyOptions, ManyModels):
                 chords=self.chords,
             )
         if not self.chords:
-            head = OneEvent(self.hidden_size, EVENTS)
+            head = EventHead(self.hidden_size, EVENTS)
         elif self.head == "voices":
-            head = Voices(
+            head = NoteSequenceHead(
                 self.hidden_size, PITCHES, downwards=self.downwards, dropout=self.head_dropout
             )
         else:
-            head = Independent(self.hidden_size, PITCHES)
+            head = IndependentPitchHead(self.hidden_size, PITCHES)
         known = features(
             self, np.zeros((0, PITCHES)) if self.chords else np.zeros(0), "", "", np.zeros(1)
         ).shape[1]
@@ -295,7 +296,10 @@ class Melody(MelodyOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         found = [0.0] * len(records)
         for rows in by_length(examples, tokens=16 * self.maximum_steps):
-            state, whole = network.start(len(rows)), collate([examples[row] for row in rows])
+            state, whole = (
+                network.initial_state(len(rows)),
+                collate([examples[row] for row in rows]),
+            )
             total = torch.zeros(len(rows), dtype=torch.float64)
             for chunk in chunks(whole, self.maximum_steps):
                 losses, state = network.losses(chunk.to(device), state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag
+from ostinato.baselines.hmm_tagger import HmmTagger, MostFrequentTag
 from ostinato.data.text.conll import Sentence
 from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
 from ostinato.metrics import METRICS
@@ -14,8 +14,8 @@ from ostinato.tasks.legacy import Baseline, Counts
 
 NAME = "NAME"  # the tag of --binary
 SPAN_METRICS = ("f1", "precision", "recall")
-KINDS: dict[str, type[HiddenMarkov] | type[MostFrequentTag]] = {
-    "hmm": HiddenMarkov,
+KINDS: dict[str, type[HmmTagger] | type[MostFrequentTag]] = {
+    "hmm": HmmTagger,
     "most-frequent": MostFrequentTag,
 }
 SHOWN = {"hmm": "hidden Markov model", "most-frequent": "most frequent tag"}
@@ -28,7 +28,7 @@ class TagBaseline(Baseline):
     def __init__(
         self,
         kind: str,
-        tagger: HiddenMarkov | MostFrequentTag,
+        tagger: HmmTagger | MostFrequentTag,
         spans_of: Callable[[Sequence[str]], Sequence[Span]] | None,
     ):
         self.kind, self.tagger, self.spans_of = kind, tagger, spans_of

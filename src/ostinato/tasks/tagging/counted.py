@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag, log_likelihood
+from ostinato.baselines.hmm_tagger import HmmTagger, MostFrequentTag, log_likelihood
 from ostinato.data.text.conll import Sentence
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.viterbi import Path
@@ -18,7 +18,7 @@ from ostinato.tasks.tagging.baseline import KINDS
 class CountedTagger(nn.Module):
     """A hidden Markov model, or each word's most frequent tag; it has no weights, and answers as a network's search does."""
 
-    def __init__(self, tagger: HiddenMarkov | MostFrequentTag, tags: Vocabulary):
+    def __init__(self, tagger: HmmTagger | MostFrequentTag, tags: Vocabulary):
         super().__init__()
         self.tagger, self.tags = tagger, tags
 
@@ -28,7 +28,7 @@ class CountedTagger(nn.Module):
 
     def search(self, records: Sequence[Sentence], *, probabilities: bool) -> list[list[Path]]:
         """The best tagging of each record: its score is log P(words, tags), 0 where there are no probabilities."""
-        known = isinstance(self.tagger, HiddenMarkov) and probabilities
+        known = isinstance(self.tagger, HmmTagger) and probabilities
         return [
             [
                 Path(
@@ -43,7 +43,7 @@ class CountedTagger(nn.Module):
 
     def log_probability(self, words: Sequence[str], tags: Sequence[str]) -> float:
         """log P(words, tags), up to a constant for each unknown word."""
-        if not isinstance(self.tagger, HiddenMarkov):
+        if not isinstance(self.tagger, HmmTagger):
             raise InputError(
                 "a model of most frequent tags knows no probabilities; train with --model hmm or a recurrent one"
             )

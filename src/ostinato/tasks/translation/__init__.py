@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.task import Task, TaskDefinition
 from ostinato.tasks.translation.baseline import WordForWord
 from ostinato.tasks.translation.network import build_network, initialise
@@ -39,7 +39,7 @@ TASK = TaskDefinition(
     predictor=TranslationPredictor,
     build_network=build_network,
     initialise=initialise,
-    combine=Ensemble,
+    combine=EncoderDecoderEnsemble,
     fit_baseline=lambda task, records: WordForWord.fit(records),
     restore_baseline=lambda task, state: WordForWord.restore(state),
     next_commands=next_commands,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ostinato.baselines.flattened import Flattened
+from ostinato.baselines.flattened_regression import FlattenedRegression
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
@@ -47,7 +47,7 @@ class FlattenedClips(Baseline):
 
     def __init__(
         self,
-        regression: Flattened,
+        regression: FlattenedRegression,
         labels: Vocabulary,
         values: Values,
         most_frequent: MostFrequent,
@@ -76,7 +76,7 @@ class FlattenedClips(Baseline):
         most_frequent = MostFrequent.fit(records, labels)
         sequences = [each for record in records for each in pieces(values(record), per_frame)]
         numbers = [labels.number(label) for record in records for label in labels_of(record)]
-        found = Flattened.fit(
+        found = FlattenedRegression.fit(
             sequences, numbers, classes=len(labels), length=1 if per_frame else length
         )
         return (
@@ -109,7 +109,11 @@ def restore(state: dict[str, Any], labels: Vocabulary, values: Values) -> Baseli
         return most_frequent
     tensors = {name: state["tensors"][name] for name in ("mean", "scale", "weight", "bias")}
     return FlattenedClips(
-        Flattened(**tensors), labels, values, most_frequent, per_frame=bool(state["per_frame"])
+        FlattenedRegression(**tensors),
+        labels,
+        values,
+        most_frequent,
+        per_frame=bool(state["per_frame"]),
     )
 
 

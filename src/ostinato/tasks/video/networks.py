@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Constant
+from ostinato.baselines.bag_of_words import ClassFrequencies
 from ostinato.baselines.feedforward import Feedforward, Framewise
 from ostinato.cells import CELLS
 from ostinato.layers.convolution import FlatFrames, FrameNetwork
-from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody, Together
-from ostinato.models.labels import Classes
+from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble
+from ostinato.models.heads import SoftmaxHead
 
 if TYPE_CHECKING:
     from ostinato.tasks.video.task import Video
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 def build(task: Video) -> nn.Module:
     """A fresh network for what `task` asks for, or several side by side."""
     if task.solved:
-        return Constant(len(task.labels))
+        return ClassFrequencies(len(task.labels))
     return (
-        Together([build_one(task) for _ in range(task.members)])
+        ClassifierEnsemble([build_one(task) for _ in range(task.members)])
         if (task.members or 1) > 1
         else build_one(task)
     )
@@ -40,7 +41,7 @@ def build_one(task: Video) -> Classifier:
     elif len(task.shape) == 3:
         embedding = FlatFrames()
     body = build_body(task, size)
-    head = Classes(
+    head = SoftmaxHead(
         body.output_size,
         len(task.labels),
         weights=torch.tensor(task.weights),

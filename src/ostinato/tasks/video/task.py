@@ -20,7 +20,7 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import Together
+from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.notices import NoticeList
 from ostinato.tasks.labels import draw_confusion, note_unseen, weights_of
 from ostinato.tasks.legacy import Baseline, Counts, Prediction
@@ -244,7 +244,7 @@ class Video(VideoOptions, ManyModels):
             network.put(self.shares)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Together(networks)
+        return ClassifierEnsemble(networks)
 
     # its answers
 

@@ -1,6 +1,7 @@
-"""All frames of a sequence side by side as one long vector, and one linear layer: multinomial logistic regression.
+"""Multinomial logistic regression on all frames of a sequence, flattened to one vector.
 
-What a network without memory can do. A sequence longer than the vector is cut, a shorter one filled up with the mean."""
+A baseline without memory: longer sequences are truncated, shorter ones padded with the mean.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MOST_WEIGHTS = 50_000_000  # places of the vector x classes
+MOST_WEIGHTS = 50_000_000  # length of the vector x classes
 
 
-class Flattened:
-    """Flattened.fit(sequences, numbers of their labels, classes=3, length=30).answer(sequences) -> numbers"""
+class FlattenedRegression:
+    """FlattenedRegression.fit(sequences, labels, classes=3, length=30).answer(sequences) -> labels
+
+    T frames, D features of a frame, C classes.
+    """
 
     def __init__(self, mean: Tensor, scale: Tensor, weight: Tensor, bias: Tensor):
         """mean and scale [T, D]; weight [C, T * D]; bias [C]"""
@@ -31,25 +35,35 @@ class Flattened:
         length: int,
         decay: float = 0.01,
         steps: int = 100,
-    ) -> Flattened | None:
-        """From sequences [T, ...] of numbers; None where the vector would be too long to be of use.
+    ) -> FlattenedRegression | None:
+        """Minimises the mean of -log P(label) + decay / 2 |w|^2, a convex function, by L-BFGS.
 
-        Minimises the mean of -log P(label) + decay / 2 |w|^2, which is convex, by L-BFGS."""
+        Args:
+            sequences: N arrays [T, ...].
+            labels: Label ids [N].
+            classes: C.
+            length: Frames of the vector.
+            decay: L2 regularisation.
+            steps: Iterations of L-BFGS at most.
+
+        Returns:
+            The fitted model; None where it would have more than MOST_WEIGHTS weights.
+        """
         size = int(np.prod(sequences[0].shape[1:]))
         if size * length * classes > MOST_WEIGHTS:
             return None
-        steps_of_all = torch.from_numpy(
+        all_steps = torch.from_numpy(
             np.concatenate([one.reshape(len(one), -1) for one in sequences])
         ).float()
-        mean, scale = steps_of_all.mean(0), steps_of_all.std(0, unbiased=False).clamp_min(1e-6)
-        found = cls(
+        mean, scale = all_steps.mean(0), all_steps.std(0, unbiased=False).clamp_min(1e-6)
+        model = cls(
             mean.expand(length, -1),
             scale.expand(length, -1),
             torch.zeros(classes, length * size),
             torch.zeros(classes),
         )
-        x, wanted = found.vectors(sequences), torch.tensor(labels)
-        weight, bias = found.weight.requires_grad_(), found.bias.requires_grad_()
+        x, wanted = model.vectors(sequences), torch.tensor(labels)
+        weight, bias = model.weight.requires_grad_(), model.bias.requires_grad_()
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=steps, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
@@ -62,10 +76,10 @@ class Flattened:
             return value
 
         optimizer.step(loss)
-        return cls(found.mean.clone(), found.scale.clone(), weight.detach(), bias.detach())
+        return cls(model.mean.clone(), model.scale.clone(), weight.detach(), bias.detach())
 
     def vectors(self, sequences: Sequence[np.ndarray]) -> Tensor:
-        """[N, T * D], standardised, zero beyond each end."""
+        """Standardised features [N, T * D], zero in the padding."""
         length, size = self.mean.shape
         x = torch.zeros(len(sequences), length, size)
         for row, one in enumerate(sequences):
@@ -74,10 +88,11 @@ class Flattened:
         return x.flatten(1) / size**0.5
 
     def answer(self, sequences: Sequence[np.ndarray]) -> list[int]:
+        """The most probable label id of each sequence."""
         return (
             functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the constructor takes, by name."""
+        """The constructor's arguments by name."""
         return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}

@@ -1,6 +1,8 @@
-"""What finds segments without recurrence: a hidden Markov model, dilated convolutions, the most frequent label.
+"""Segmentation without recurrence: a hidden Markov model, dilated convolutions, label frequencies.
 
-Each answers as models.segmenter.Segmenter does: answers(batch, state) -> (probabilities [B, T, K], labels [B, T], state)."""
+They have the interface of models.segmenter.Segmenter: answers(batch, state) -> (probabilities
+[B, T, K], labels [B, T], state). A letters, K labels.
+"""
 
 from __future__ import annotations
 
@@ -16,46 +18,62 @@ from ostinato.data.batching.batch import Batch
 from ostinato.decoding.viterbi import viterbi
 from ostinato.layers.crf import CRF
 
-Counts = tuple[
-    np.ndarray, np.ndarray
-]  # of each label after each [K, K]; of each run of letters in each label [A ** order, K]
+# label transitions [K, K]; letter contexts emitted by each label [A ** order, K]
+Counts = tuple[np.ndarray, np.ndarray]
 
 
-def places(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
-    """For each step the number of the run of `order` letters that ends there; 0 stands before the first step: [..., T] -> [..., T]
+def encode_contexts(inputs: np.ndarray | Tensor, order: int, letters: int) -> np.ndarray | Tensor:
+    """The index of the last `order` letters at each step; letter 0 precedes the sequence.
 
-    places([1, 2, 1], 2, 5) -> [0 * 5 + 1, 1 * 5 + 2, 2 * 5 + 1]"""
-    numbers = torch.as_tensor(inputs).long()
-    found = numbers.clone()
+    encode_contexts([1, 2, 1], 2, 5) -> [0 * 5 + 1, 1 * 5 + 2, 2 * 5 + 1], shapes [..., T] -> [...,
+    T]
+    """
+    ids = torch.as_tensor(inputs).long()
+    found = ids.clone()
     for back in range(1, order):
-        moved = torch.zeros_like(numbers)
-        moved[..., back:] = numbers[..., : max(0, numbers.shape[-1] - back)]
-        found = found + moved * letters**back
+        shifted = torch.zeros_like(ids)
+        shifted[..., back:] = ids[..., : max(0, ids.shape[-1] - back)]
+        found = found + shifted * letters**back
     return found.numpy() if isinstance(inputs, np.ndarray) else found
 
 
 def count_segments(
     sequences: Iterable[tuple[np.ndarray, np.ndarray]], labels: int, *, order: int, letters: int
 ) -> Counts:
-    """From letters [T] and their labels [T]: how often each label follows each, and how often each gives out each run of letters."""
+    """Counts label transitions, and the letter contexts emitted by each label.
+
+    Args:
+        sequences: Letters [T] and their labels [T].
+        labels: K.
+        order: Letters of a context.
+        letters: A.
+    """
     steps, runs = np.zeros((labels, labels)), np.zeros((letters**order, labels))
     for inputs, given in sequences:
         steps += np.bincount(given[:-1] * labels + given[1:], minlength=labels * labels).reshape(
             labels, labels
         )
         runs += np.bincount(
-            places(inputs, order, letters) * labels + given, minlength=runs.size
+            encode_contexts(inputs, order, letters) * labels + given, minlength=runs.size
         ).reshape(runs.shape)
     return steps, runs
 
 
-class MarkovSegments(nn.Module):
-    """A hidden Markov model whose states are the labels, and whose letters depend on the `order` - 1 letters before them:
+class HmmSegmenter(nn.Module):
+    """A hidden Markov model with labels as states and emissions of order `order` - 1.
 
         P(x, y) = prod_t P(y_t | y_t-1) P(x_t | x_t-1 ... x_t-order+1, y_t)
 
-    Learned by counting, each count with one more; decoded by Viterbi's algorithm, with the probabilities of the forward and
-    backward algorithms beside it (Rabiner 1989). `table` [numbers of inputs] says which of the letters 0 to A - 1 each is."""
+    Estimated by add-one smoothed counts, decoded by the Viterbi algorithm, with marginals by the
+    forward-backward algorithm (Rabiner 1989).
+
+    Args:
+        labels: K.
+        table: Maps input ids to the letters 0 to A - 1.
+        order: Letters of a context, the emitted one included.
+    """
+
+    table: Tensor
 
     def __init__(self, labels: int, *, table: Tensor, order: int = 5):
         super().__init__()
@@ -67,10 +85,9 @@ class MarkovSegments(nn.Module):
         self.start = nn.Parameter(torch.zeros(labels), requires_grad=False)
 
     def put(self, steps: np.ndarray, runs: np.ndarray) -> None:
-        """Takes what count_segments() found."""
-        given = (runs + 1).reshape(
-            -1, self.letters, runs.shape[1]
-        )  # [what was before, letter, label]: the last letter varies fastest
+        """Sets the probabilities from the counts of count_segments()."""
+        # [preceding letters, letter, label]: the last letter varies fastest
+        given = (runs + 1).reshape(-1, self.letters, runs.shape[1])
         emissions = np.log(given / given.sum(1, keepdims=True)).reshape(runs.shape)
         self.emissions.copy_(torch.from_numpy(emissions))
         self.transitions.copy_(
@@ -79,14 +96,14 @@ class MarkovSegments(nn.Module):
         self.start.copy_(torch.from_numpy(np.log((runs.sum(0) + 1) / (runs.sum() + runs.shape[1]))))
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
-        scores = self.emissions[places(self.table[batch.inputs], self.order, self.letters)]
+        """Marginals [B, T, K], the labels of the best path [B, T], and no state."""
+        scores = self.emissions[encode_contexts(self.table[batch.inputs], self.order, self.letters)]
         paths = viterbi(scores, batch.lengths, transitions=self.transitions, start=self.start)
         best = torch.nn.utils.rnn.pad_sequence(
             [torch.tensor(path.labels) for path in paths], batch_first=True
         ).to(scores.device)
-        with torch.inference_mode(
-            False
-        ):  # marginals are gradients, for which everything must be an ordinary tensor
+        # marginals are gradients, which inference tensors do not have
+        with torch.inference_mode(False):
             chain = CRF(scores.shape[-1]).to(scores.device, scores.dtype)
             with torch.no_grad():
                 chain.start.copy_(self.start)
@@ -97,9 +114,10 @@ class MarkovSegments(nn.Module):
 
 
 class DilatedConvolution(nn.Module):
-    """Convolutions over steps further and further apart (Yu and Koltun 2016), each added to what went in.
+    """Residual convolutions with exponentially growing dilation (Yu and Koltun 2016).
 
-    (vectors [B, T, D], lengths, state) -> (outputs [B, T, H], None): called as a Recurrent is."""
+    (vectors [B, T, D], lengths, state) -> (outputs [B, T, H], None): the interface of Recurrent.
+    """
 
     def __init__(self, input_size: int, hidden_size: int, *, layers: int = 6, width: int = 5):
         super().__init__()
@@ -111,6 +129,7 @@ class DilatedConvolution(nn.Module):
         self.output_size = hidden_size
 
     def forward(self, x: Tensor, lengths: Tensor, state: State = None) -> tuple[Tensor, None]:
+        """Vectors [B, T, D], lengths [B] -> outputs [B, T, H], zero in the padding, and None."""
         mask = real(lengths, x.shape[1], x.device).unsqueeze(1)
         h = self.first(x.transpose(1, 2))
         for layer in self.layers:
@@ -118,16 +137,18 @@ class DilatedConvolution(nn.Module):
         return h.relu().masked_fill(~mask, 0).transpose(1, 2), None
 
 
-class ConstantLabels(nn.Module):
-    """The same at every step: how frequent each label was in training."""
+class LabelFrequencies(nn.Module):
+    """Predicts the training frequency of each label at every step."""
 
     def __init__(self, labels: int):
         super().__init__()
         self.shares = nn.Parameter(torch.zeros(labels), requires_grad=False)
 
     def put(self, shares: np.ndarray) -> None:
+        """Copies the frequencies [K] into the parameters."""
         self.shares.copy_(torch.from_numpy(shares))
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """The frequencies [B, T, K], the most frequent label [B, T], and no state."""
         probabilities = self.shares.expand(*batch.inputs.shape, -1)
         return probabilities, probabilities.argmax(-1), None

@@ -1,10 +1,12 @@
-"""Hidden Markov model: tags follow each other with some probability, and each tag gives out words with some probability.
+"""Part-of-speech tagging with a hidden Markov model whose states are the tags.
 
     P(words, tags) = prod_t P(tag_t | tag_t-1) P(word_t | tag_t)
 
-Learned by counting; decoded by Viterbi's algorithm. Smoothing and unknown words as in TnT (Brants 2000), for pairs of tags:
-transitions are interpolated with the tags' own frequencies (section 2.2), and a word never seen is judged by its ending,
-by its longest suffix among rare words, each length smoothed with the shorter one (section 2.3)."""
+Estimated by counting, decoded by the Viterbi algorithm. Smoothing and unknown words as in TnT
+(Brants 2000), for bigrams of tags: transitions are interpolated with the tag unigrams (section
+2.2); an unknown word is scored by its longest suffix among rare words, each suffix length smoothed
+with the next shorter one (section 2.3).
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,20 @@ from torch import Tensor
 
 from ostinato.decoding.viterbi import viterbi
 
-RARE = 10  # words seen so often at most tell how unknown words end
+RARE = 10  # the endings of words up to this frequency model unknown words
 LONGEST_SUFFIX = 10
-TOGETHER = 256  # sentences decoded at a time
+BATCH = 256  # sentences decoded at a time
 Tagged = tuple[Sequence[str], Sequence[str]]  # words, tags
 
 
-class HiddenMarkov:
-    """HiddenMarkov.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]]) -> [["DET", "NOUN"]]
+class HmmTagger:
+    """A tagger: HmmTagger.fit([(["a", "dog"], ["DET", "NOUN"]), ...]).tag([["a", "cat"]])
 
-    tags    the K tags
-    steps   counts [K + 1, K + 1] of a tag after another; the last row and column are a sentence's two ends
-    words   how often each word had which tag: {"a": {0: 21}}
+    Args:
+        tags: The K tags.
+        steps: Counts of tag bigrams [K + 1, K + 1]; the last row is the beginning of a sentence,
+            the last column its end.
+        words: Tag counts of each word: {"a": {0: 21}}.
     """
 
     def __init__(self, tags: Sequence[str], steps: Tensor, words: Mapping[str, Mapping[int, int]]):
@@ -39,40 +43,40 @@ class HiddenMarkov:
         for given in words.values():
             for tag, count in given.items():
                 self.counts[tag] += count
-        self.transitions = interpolated(self.steps).log()
+        self.transitions = interpolate_transitions(self.steps).log()
         self.endings = Endings(words, self.counts)
         self.scores: dict[str, Tensor] = {}
 
     @classmethod
-    def fit(cls, sentences: Iterable[Tagged]) -> HiddenMarkov:
-        """Counts. ValueError if there is no word to count."""
-        numbers: dict[str, int] = {}
+    def fit(cls, sentences: Iterable[Tagged]) -> HmmTagger:
+        """Counts tagged sentences; raises ValueError if there is no word."""
+        ids: dict[str, int] = {}
         words: dict[str, Counter[int]] = {}
         pairs: Counter[tuple[int, int]] = Counter()
         for sentence, tags in sentences:
             before = -1
             for word, tag in zip(sentence, tags, strict=True):
-                number = numbers.setdefault(tag, len(numbers))
-                words.setdefault(word, Counter())[number] += 1
-                pairs[before, number] += 1
-                before = number
+                tag_id = ids.setdefault(tag, len(ids))
+                words.setdefault(word, Counter())[tag_id] += 1
+                pairs[before, tag_id] += 1
+                before = tag_id
             pairs[before, -1] += 1
-        if not numbers:
+        if not ids:
             raise ValueError("a hidden Markov model needs tagged words to count; got none")
-        steps = torch.zeros(len(numbers) + 1, len(numbers) + 1, dtype=torch.float64)
-        for (before, number), count in pairs.items():
-            steps[before, number] = count
-        return cls(list(numbers), steps, words)
+        steps = torch.zeros(len(ids) + 1, len(ids) + 1, dtype=torch.float64)
+        for (before, tag_id), count in pairs.items():
+            steps[before, tag_id] = count
+        return cls(list(ids), steps, words)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The likeliest tags of each sentence."""
+        """The most probable tags of each sentence."""
         found: list[list[str]] = [[] for _ in sentences]
         order = sorted(
             (row for row, sentence in enumerate(sentences) if sentence),
             key=lambda row: len(sentences[row]),
         )
-        for first in range(0, len(order), TOGETHER):
-            rows = order[first : first + TOGETHER]
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
             emissions = [torch.stack([self.score(word) for word in sentences[row]]) for row in rows]
             padded = torch.nn.utils.rnn.pad_sequence(emissions, batch_first=True)
             lengths = torch.tensor([len(sentences[row]) for row in rows])
@@ -101,7 +105,7 @@ class HiddenMarkov:
         return self.scores[word]
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold, and from_dict takes back."""
+        """Contents for JSON, read by from_dict."""
         return {
             "tags": self.tags,
             "steps": self.steps.long().tolist(),
@@ -109,8 +113,8 @@ class HiddenMarkov:
         }
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> HiddenMarkov:
-        """ValueError if `saved` is not what to_dict() gave."""
+    def from_dict(cls, saved: Mapping[str, Any]) -> HmmTagger:
+        """Raises ValueError if `saved` does not come from to_dict."""
         try:
             words = {
                 word: {int(tag): int(count) for tag, count in given.items()}
@@ -125,9 +129,14 @@ class HiddenMarkov:
             ) from None
 
 
-def interpolated(steps: Tensor) -> Tensor:
-    """P(tag | tag before): a mixture of pair and single frequencies, weighed by deleted interpolation: each pair votes for
-    the one that foretells it better when it is itself left out."""
+def interpolate_transitions(steps: Tensor) -> Tensor:
+    """P(tag | previous tag): bigram and unigram frequencies mixed by deleted interpolation.
+
+    Each bigram votes for the estimate that predicts it better when it is left out of the counts.
+
+    Args:
+        steps: Counts of tag bigrams [K + 1, K + 1].
+    """
     before, after = steps.sum(1, keepdim=True), steps.sum(0)
     total = steps.sum()
     pair = (steps - 1) / (before - 1).clamp(min=1)
@@ -135,32 +144,29 @@ def interpolated(steps: Tensor) -> Tensor:
     votes = steps[steps > 0]
     weight = float((votes * (pair > single)[steps > 0]).sum() / votes.sum())
     weight = min(max(weight, 0.01), 0.99)
-    frequencies = (after + 1) / (
-        total + len(steps)
-    )  # a tag that only ever begins sentences may follow something after all
+    # add-one: a tag seen only at the beginning of sentences may still follow another
+    frequencies = (after + 1) / (total + len(steps))
     return weight * steps / before.clamp(min=1) + (1 - weight) * frequencies
 
 
 class Endings:
-    """What the ending of a word, and its first letter's case, say of its tag."""
+    """The distribution of tags given the suffix of a word and the case of its first letter."""
 
     def __init__(self, words: Mapping[str, Mapping[int, int]], counts: Tensor):
         self.frequencies = counts / counts.sum()
-        self.theta = (
-            float(self.frequencies.std()) if len(counts) > 1 else 0.0
-        )  # how much a shorter suffix counts
-        rare = {
-            word: given for word, given in words.items() if sum(given.values()) <= RARE
-        } or words
+        # the weight of the next shorter suffix (Brants 2000, equation 10)
+        self.theta = float(self.frequencies.std()) if len(counts) > 1 else 0.0
+        rare = {word: given for word, given in words.items() if sum(given.values()) <= RARE}
+        rare = rare or dict(words)
         self.suffixes: dict[tuple[str, str], Counter[int]] = {}
         for word, given in rare.items():
-            for key in keys(word):
+            for key in suffix_keys(word):
                 self.suffixes.setdefault(key, Counter()).update(given)
 
     def score(self, word: str) -> Tensor:
-        """log P(tag | ending) - log P(tag) = log P(ending | tag), up to a constant."""
+        """log P(tag | suffix) - log P(tag) [K], which is log P(suffix | tag) up to a constant."""
         probability = self.frequencies
-        for key in keys(word):
+        for key in suffix_keys(word):
             given = self.suffixes.get(key)
             if given is None:
                 break
@@ -171,8 +177,8 @@ class Endings:
         return (probability + 1e-12).log() - self.frequencies.log()
 
 
-def keys(word: str) -> list[tuple[str, str]]:
-    """keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: its kind, with longer and longer endings."""
+def suffix_keys(word: str) -> list[tuple[str, str]]:
+    """suffix_keys("Oslo") -> [("A", ""), ("A", "o"), ("A", "lo"), ...]: (kind, suffix)"""
     kind = "0" if any(letter.isdigit() for letter in word) else "A" if word[:1].isupper() else "a"
     return [
         (kind, word[len(word) - length :]) for length in range(min(LONGEST_SUFFIX, len(word)) + 1)
@@ -180,16 +186,17 @@ def keys(word: str) -> list[tuple[str, str]]:
 
 
 class MostFrequentTag:
-    """Each word's most frequent tag; for unknown ones the most frequent of all.
+    """The most frequent tag of each word; for unknown words the most frequent of all.
 
-    MostFrequentTag.fit([(["a", "dog"], ["DET", "NOUN"])]).tag([["a", "cat"]]) -> [["DET", "DET"]]"""
+    MostFrequentTag.fit([(["a", "dog"], ["DET", "NOUN"])]).tag([["a", "cat"]]) -> [["DET", "DET"]]
+    """
 
     def __init__(self, words: Mapping[str, str], otherwise: str):
         self.words, self.otherwise = words, otherwise
 
     @classmethod
     def fit(cls, sentences: Iterable[Tagged]) -> MostFrequentTag:
-        """ValueError if there is no word to count."""
+        """Counts tagged sentences; raises ValueError if there is no word."""
         counts: dict[str, Counter[str]] = {}
         overall: Counter[str] = Counter()
         for words, tags in sentences:
@@ -202,16 +209,18 @@ class MostFrequentTag:
         return cls({word: most_frequent(given) for word, given in counts.items()}, otherwise)
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The tags of each sentence."""
         return [
             [self.words.get(word, self.otherwise) for word in sentence] for sentence in sentences
         ]
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {"words": dict(self.words), "otherwise": self.otherwise}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> MostFrequentTag:
-        """ValueError if `saved` is not what to_dict() gave."""
+        """Raises ValueError if `saved` does not come from to_dict."""
         words, otherwise = (
             (saved.get("words"), saved.get("otherwise"))
             if isinstance(saved, Mapping)
@@ -225,17 +234,15 @@ class MostFrequentTag:
 
 
 def most_frequent(counts: Counter[str]) -> str:
-    """The first in the alphabet of equal ones, so that the order of the data does not matter."""
+    """The most frequent tag; ties are broken alphabetically, not by the order of the data."""
     return min(counts, key=lambda tag: (-counts[tag], tag))
 
 
-def log_likelihood(model: HiddenMarkov, words: Sequence[str], tags: Sequence[str]) -> float:
-    """log P(words, tags), up to a constant for each unknown word; -inf for a tag that a known word never had."""
-    numbers = [model.tags.index(tag) for tag in tags]
-    total = sum(
-        float(model.score(word)[number]) for word, number in zip(words, numbers, strict=True)
-    )
-    path = [-1, *numbers, -1]
+def log_likelihood(model: HmmTagger, words: Sequence[str], tags: Sequence[str]) -> float:
+    """log P(words, tags) up to a constant per unknown word; -inf for an impossible tag."""
+    ids = [model.tags.index(tag) for tag in tags]
+    total = sum(float(model.score(word)[tag_id]) for word, tag_id in zip(words, ids, strict=True))
+    path = [-1, *ids, -1]
     total += sum(
         float(model.transitions[before, after])
         for before, after in zip(path, path[1:], strict=False)

@@ -1,9 +1,9 @@
-"""Logistic regression on flattened sequences: finds what is linear, ignores what lies beyond, is saved as tensors."""
+"""Logistic regression on flattened sequences: linear cases, truncation, saving as tensors."""
 
 import numpy as np
 
-from ostinato.baselines import flattened
-from ostinato.baselines.flattened import Flattened
+from ostinato.baselines import flattened_regression
+from ostinato.baselines.flattened_regression import FlattenedRegression
 
 
 def sequences(count=60):
@@ -17,14 +17,14 @@ def sequences(count=60):
 
 def test_it_learns_and_is_saved():
     x, labels = sequences()
-    model = Flattened.fit(x, labels, classes=3, length=4)
+    model = FlattenedRegression.fit(x, labels, classes=3, length=4)
     assert np.mean(np.array(model.answer(x)) == labels) > 0.9
-    assert Flattened(**model.tensors()).answer(x) == model.answer(x)
+    assert FlattenedRegression(**model.tensors()).answer(x) == model.answer(x)
     longer = [np.concatenate([one, one * 9]) for one in x]
     assert model.answer(longer) == model.answer(x)
     assert len(model.answer([one[:1] for one in x])) == 60
 
 
 def test_what_is_too_large_is_left_alone(monkeypatch):
-    monkeypatch.setattr(flattened, "MOST_WEIGHTS", 10)
-    assert Flattened.fit(*sequences(), classes=3, length=4) is None
+    monkeypatch.setattr(flattened_regression, "MOST_WEIGHTS", 10)
+    assert FlattenedRegression.fit(*sequences(), classes=3, length=4) is None

@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag, interpolated, keys, log_likelihood
+from ostinato.baselines.hmm_tagger import (
+    HmmTagger,
+    MostFrequentTag,
+    interpolate_transitions,
+    log_likelihood,
+    suffix_keys,
+)
 
 SENTENCES = [
     (["the", "dog", "barks"], ["D", "N", "V"]),
@@ -20,7 +26,7 @@ SENTENCES = [
 
 @pytest.fixture
 def model():
-    return HiddenMarkov.fit(SENTENCES)
+    return HmmTagger.fit(SENTENCES)
 
 
 def test_counts(model):
@@ -66,7 +72,9 @@ def test_context_and_endings_decide(model):
     assert (
         model.endings.score("creeps").argmax() == 2 and model.endings.score("Paris").argmax() == 1
     )  # a capital: like London
-    assert keys("Oslo")[:3] == [("A", ""), ("A", "o"), ("A", "lo")] and keys("3rd")[0] == ("0", "")
+    assert suffix_keys("Oslo")[:3] == [("A", ""), ("A", "o"), ("A", "lo")] and suffix_keys("3rd")[
+        0
+    ] == ("0", "")
 
 
 def test_nothing_and_everything_unknown(model):
@@ -82,9 +90,9 @@ def test_one_by_one_is_all_together(model):
 
 def test_interpolation_gives_probabilities():
     steps = torch.tensor([[0.0, 3, 1], [2, 0, 2], [3, 1, 0]], dtype=torch.float64)
-    assert (interpolated(steps) > 0).all()
+    assert (interpolate_transitions(steps) > 0).all()
     torch.testing.assert_close(
-        interpolated(steps).sum(1), torch.ones(3, dtype=torch.float64), atol=0.02, rtol=0
+        interpolate_transitions(steps).sum(1), torch.ones(3, dtype=torch.float64), atol=0.02, rtol=0
     )
 
 
@@ -93,7 +101,7 @@ def test_most_frequent_tag():
     assert model.tag([["the", "dog", "mouse"], []]) == [["D", "V", "V"], []]
 
 
-@pytest.mark.parametrize("kind", [HiddenMarkov, MostFrequentTag])
+@pytest.mark.parametrize("kind", [HmmTagger, MostFrequentTag])
 def test_saved_and_restored_it_answers_alike(kind):
     model = kind.fit(SENTENCES)
     restored = kind.from_dict(json.loads(json.dumps(model.to_dict())))
@@ -105,7 +113,7 @@ def test_damaged_or_missing_counts_are_refused():
     with pytest.raises(
         ValueError, match="a hidden Markov model needs tagged words to count; got none"
     ):
-        HiddenMarkov.fit([([], [])])
+        HmmTagger.fit([([], [])])
     with pytest.raises(
         ValueError, match="the most frequent tag needs tagged words to count; got none"
     ):
@@ -113,6 +121,6 @@ def test_damaged_or_missing_counts_are_refused():
     with pytest.raises(
         ValueError, match="a saved hidden Markov model must have tags, steps and words"
     ):
-        HiddenMarkov.from_dict({"tags": []})
+        HmmTagger.from_dict({"tags": []})
     with pytest.raises(ValueError, match="saved most frequent tags must be {'words'"):
         MostFrequentTag.from_dict({"words": []})

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.baselines.segments import (
-    ConstantLabels,
+from ostinato.baselines.segmenters import (
     DilatedConvolution,
-    MarkovSegments,
+    HmmSegmenter,
+    LabelFrequencies,
     count_segments,
-    places,
+    encode_contexts,
 )
 from ostinato.data.batching.batch import Batch
 
@@ -32,15 +32,15 @@ def toy(seed=0, number=6, length=400):
 
 
 def fitted(order=2, labels=2):
-    model = MarkovSegments(labels, table=TABLE, order=order)
+    model = HmmSegmenter(labels, table=TABLE, order=order)
     model.put(*count_segments(toy(), labels, order=order, letters=5))
     return model.eval()
 
 
 def test_runs_of_letters_have_numbers():
-    assert places(np.array([1, 2, 1]), 2, 5).tolist() == [1, 1 * 5 + 2, 2 * 5 + 1]
-    assert places(torch.tensor([[1, 2, 1]]), 3, 5).tolist() == [[1, 7, 36]]
-    assert places(np.array([1]), 5, 5).tolist() == [1]
+    assert encode_contexts(np.array([1, 2, 1]), 2, 5).tolist() == [1, 1 * 5 + 2, 2 * 5 + 1]
+    assert encode_contexts(torch.tensor([[1, 2, 1]]), 3, 5).tolist() == [[1, 7, 36]]
+    assert encode_contexts(np.array([1]), 5, 5).tolist() == [1]
 
 
 def test_counts():
@@ -63,7 +63,7 @@ def test_probabilities_and_the_best_path_are_those_of_all_paths():
     probabilities, labels, state = model.answers(Batch(letters, lengths))
     assert state is None
     for row, length in enumerate(lengths.tolist()):
-        emissions = model.emissions[places(letters[row, :length], 2, 5)]
+        emissions = model.emissions[encode_contexts(letters[row, :length], 2, 5)]
         scores = {}
         for path in itertools.product(range(2), repeat=length):
             score = float(model.start[path[0]]) + sum(
@@ -111,7 +111,7 @@ def test_convolutions_do_not_see_padding():
 
 
 def test_frequencies():
-    model = ConstantLabels(2)
+    model = LabelFrequencies(2)
     model.put(np.array([0.75, 0.25]))
     probabilities, labels, _ = model.answers(
         Batch(torch.ones(1, 3, dtype=torch.int64), torch.tensor([3]))

@@ -1,4 +1,4 @@
-"""The hidden Markov model: likelihoods as by brute force, never worse by another round, and a chain found again."""
+"""Baum-Welch: exact likelihoods, which no iteration lowers, and recovery of a known chain."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import math
 import pytest
 import torch
 
-from ostinato.baselines.baum_welch import HiddenMarkov
+from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
 
 
 def test_the_likelihood_is_that_of_all_paths():
-    chain = HiddenMarkov.random(3, 4, seed=1)
+    chain = HiddenMarkovModel.random(3, 4, seed=1)
     text = [2, 0, 3, 3, 1]
     total = 0.0
     for path in itertools.product(range(3), repeat=5):
@@ -22,7 +22,7 @@ def test_the_likelihood_is_that_of_all_paths():
                 float(chain.transitions[path[step - 1], state]) if step else 1
             )
         total += chance
-    assert chain.improved(torch.tensor([text]))[1] == pytest.approx(math.log(total), rel=1e-5)
+    assert chain.update(torch.tensor([text]))[1] == pytest.approx(math.log(total), rel=1e-5)
     belief, likelihood = chain.initial[None], 0.0
     for token in text:
         likelihood += math.log(float((belief @ chain.emissions)[0, token]))
@@ -32,9 +32,9 @@ def test_the_likelihood_is_that_of_all_paths():
 
 def test_each_round_is_at_least_as_good():
     streams = torch.randint(0, 5, (4, 300), generator=torch.Generator().manual_seed(1)) // 2
-    chain, seen = HiddenMarkov.random(4, 3, seed=2), []
+    chain, seen = HiddenMarkovModel.random(4, 3, seed=2), []
     for _ in range(12):
-        chain, likelihood = chain.improved(streams)
+        chain, likelihood = chain.update(streams)
         seen.append(likelihood)
     assert all(after > before - 0.05 for before, after in itertools.pairwise(seen))
     for part in chain:
@@ -45,11 +45,11 @@ def test_a_hidden_order_is_found():
     """Two states that take turns, each with its own tokens: nearly as likely as can be."""
     chance = torch.Generator().manual_seed(3)
     numbers = torch.randint(0, 3, (6000,), generator=chance) + 3 * (torch.arange(6000) % 2)
-    chain = HiddenMarkov.fit(numbers, states=2, size=6, iterations=30, rows=8)
-    likelihood = chain.improved(numbers[None])[1]
+    chain = HiddenMarkovModel.fit(numbers, states=2, size=6, iterations=30, rows=8)
+    likelihood = chain.update(numbers[None])[1]
     assert -likelihood / 6000 == pytest.approx(math.log(3), rel=0.02)
 
 
 def test_a_text_of_one_token_is_refused():
     with pytest.raises(ValueError, match="two or more; got 1"):
-        HiddenMarkov.fit(torch.tensor([1]), states=2, size=2)
+        HiddenMarkovModel.fit(torch.tensor([1]), states=2, size=2)
