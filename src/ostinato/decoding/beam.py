@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, select
+from ostinato.decoding.backtrace import penalty, read_hypotheses
 from ostinato.decoding.candidates import best_candidates, top
-from ostinato.decoding.hypotheses import penalty, read_hypotheses
-from ostinato.decoding.rows import first_tokens, log_probabilities
+from ostinato.decoding.inputs import first_tokens, log_probabilities
 from ostinato.decoding.step import Hypothesis, StepFunction
 
 

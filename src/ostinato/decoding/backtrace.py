@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.decoding.rows import impossible
+from ostinato.decoding.inputs import impossible
 from ostinato.decoding.step import Hypothesis
 
 if TYPE_CHECKING:
