@@ -8,7 +8,7 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.decoding.draws import Draws
+from ostinato.decoding.sampler import RowSampler
 from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 from ostinato.models.ensemble import MusicEnsemble
 from ostinato.models.music import Music
@@ -81,12 +81,12 @@ def test_a_chord_by_hand():
 @pytest.mark.parametrize("name", ["independent", "voices", "downwards"])
 def test_what_is_drawn_is_distributed_as_the_losses_say(name):
     head, state, number = heads()[name], torch.randn(1, SIZE), 4000
-    drawn = head.draw(state.expand(number, -1), Draws(range(number)))
+    drawn = head.draw(state.expand(number, -1), RowSampler(range(number)))
     seen = (drawn.long() @ (2 ** torch.arange(PITCHES - 1, -1, -1))).bincount(minlength=64) / number
     wanted = head.losses(state.expand(64, -1), every_subset).neg().exp()
     assert (seen - wanted).abs().max() < 4 * math.sqrt(0.25 / number)
-    greedy = head.draw(state, Draws([1], temperature=0))
-    assert torch.equal(greedy, head.draw(state, Draws([2], top_p=0)))
+    greedy = head.draw(state, RowSampler([1], temperature=0))
+    assert torch.equal(greedy, head.draw(state, RowSampler([2], top_p=0)))
 
 
 @pytest.mark.parametrize("head", ["voices", "independent", "event"])
@@ -118,7 +118,9 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(head):
     mean = torch.stack([each.losses(batch)[0].neg().exp() for each in models]).mean(0)
     assert torch.allclose(losses[0], -mean[0].log(), atol=1e-5)
     assert losses[1, 3:].abs().max() == 0
-    drawn, state = both.step(torch.rand(4, PITCHES + 1), both.initial_state(4), Draws(range(4)))
+    drawn, state = both.step(
+        torch.rand(4, PITCHES + 1), both.initial_state(4), RowSampler(range(4))
+    )
     assert len(drawn) == 4 and len(state) == 2
 
 

@@ -10,7 +10,7 @@ from ostinato.commands.progress import say
 from ostinato.commands.tables import as_json
 from ostinato.commands.tested import tested_files
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
-from ostinato.decoding.nbest import combine, reorder, tune_weight
+from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.folder import Trained, load

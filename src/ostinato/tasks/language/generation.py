@@ -17,9 +17,9 @@ from ostinato.data.text.detokenizer import Continued, Stop
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.beam import beam_search
+from ostinato.decoding.sampler import TokenStream
 from ostinato.decoding.step import StepFunction
-from ostinato.decoding.stream import Stream
-from ostinato.decoding.words import Pieces, likely_words
+from ostinato.decoding.word_completion import Pieces, likely_words
 from ostinato.errors import InputError
 from ostinato.models.language_model import LanguageModel
 from ostinato.tasks.legacy import Piece, Request
@@ -51,7 +51,7 @@ def generate(
     for first in range(0, request.samples, TOGETHER):
         numbers = range(first, min(first + TOGETHER, request.samples))
         rows = torch.zeros(len(numbers), dtype=torch.int64, device=tokens.device)
-        stream = Stream(
+        stream = TokenStream(
             quickest_step(task, network),
             logits.repeat(len(numbers), 1),
             select(state, rows),
@@ -76,7 +76,12 @@ def quickest_step(task: Language, network: nn.Module) -> StepFunction:
 
 
 def drawn(
-    task: Language, stream: Stream, samples: list[int], request: Request, prompt: str, length: int
+    task: Language,
+    stream: TokenStream,
+    samples: list[int],
+    request: Request,
+    prompt: str,
+    length: int,
 ) -> Iterator[Piece]:
     """The samples side by side, until each has its length or its stop."""
     add = {sample: Continued(task.units, after=prompt) for sample in samples}

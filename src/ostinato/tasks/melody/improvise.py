@@ -20,7 +20,7 @@ from ostinato.data.music.tunes import (
     notes_of_chords,
     notes_of_events,
 )
-from ostinato.decoding.draws import Draws
+from ostinato.decoding.sampler import RowSampler
 
 Features = Callable[
     [np.ndarray], Tensor
@@ -40,7 +40,7 @@ def improvise(
     network: nn.Module,
     given: Sequence[Tensor],
     features: Sequence[Features],
-    draws: Draws,
+    draws: RowSampler,
     *,
     lengths: Sequence[int],
     writers: Sequence[AbcWriter],

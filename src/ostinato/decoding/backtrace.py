@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.decoding.rows import impossible
-from ostinato.decoding.step import Hypothesis
-
-if TYPE_CHECKING:
-    from ostinato.decoding.beam import Expansion
+from ostinato.decoding.inputs import impossible
+from ostinato.decoding.step import Expansion, Hypothesis, penalty
 
 
 class Endings(NamedTuple):
@@ -26,11 +23,6 @@ class Endings(NamedTuple):
     log_probability: np.ndarray
     finished: np.ndarray
     score: np.ndarray
-
-
-def penalty(length: int | Tensor, strength: float) -> float | Tensor:
-    """penalty(1, 0.6) -> 1.0; longer ones are divided by more, so that their many log-probabilities count less."""
-    return ((5 + length) / 6) ** strength
 
 
 def read_hypotheses(

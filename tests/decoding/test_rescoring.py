@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.decoding.nbest import combine, reorder, tune_weight
+from ostinato.decoding.rescoring import combine, reorder, tune_weight
 
 
 def test_reordering_by_the_model_by_the_list_and_by_both():

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, select
-from ostinato.decoding.rows import (
-    barrier,
+from ostinato.decoding.inputs import (
     first_tokens,
+    forbidden_mask,
     impossible,
     log_probabilities,
     refuse_broken,
@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
 
 @torch.no_grad()
-def walk(
+def decode(
     step: StepFunction,
     state: State,
     choose: Choose,
@@ -60,7 +60,7 @@ def walk(
                 going[kept],
             )
         logits, state = step(tokens, state)
-        scores = log_probabilities(logits) + barrier(forbidden, logits, size=logits.shape[1])
+        scores = log_probabilities(logits) + forbidden_mask(forbidden, logits, size=logits.shape[1])
         tokens = choose(scores, present)
         gained = scores.gather(1, tokens.unsqueeze(1)).squeeze(1)
         here = present[going]

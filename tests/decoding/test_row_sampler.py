@@ -1,16 +1,16 @@
-"""Draws: each row by its own numbers; temperature, top-k and top-p as everywhere."""
+"""RowSampler: each row by its own numbers; temperature, top-k and top-p as everywhere."""
 
 import pytest
 import torch
 
-from ostinato.decoding.draws import Draws, seed_of
+from ostinato.decoding.sampler import RowSampler, seed_of
 
 LOGITS = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
 
 
 def drawn(rows, **settings):
     return (
-        Draws([seed_of(5, row) for row in range(rows)], **settings)
+        RowSampler([seed_of(5, row) for row in range(rows)], **settings)
         .choose(LOGITS.expand(rows, -1), torch.arange(rows))
         .tolist()
     )
@@ -20,11 +20,11 @@ def test_a_row_does_not_depend_on_its_neighbours():
     assert drawn(3) == drawn(8)[:3]
     assert seed_of(5, 0) == 5
     assert len({seed_of(5, row) for row in range(100)}) == 100
-    draws = Draws([1, 2])
+    draws = RowSampler([1, 2])
     draws.choose(LOGITS, torch.tensor([0]))  # row 1 has used nothing up
     assert (
         draws.choose(LOGITS, torch.tensor([1])).tolist()
-        == Draws([1, 2]).choose(LOGITS.expand(2, -1), torch.arange(2)).tolist()[1:]
+        == RowSampler([1, 2]).choose(LOGITS.expand(2, -1), torch.arange(2)).tolist()[1:]
     )
 
 
@@ -39,7 +39,7 @@ def test_flips():
     def flipped(**settings):
         number = 300
         return (
-            Draws(range(number), **settings)
+            RowSampler(range(number), **settings)
             .flip(LOGITS.expand(number, -1), torch.arange(number))
             .float()
             .mean(0)
@@ -54,4 +54,4 @@ def test_flips():
 @pytest.mark.parametrize("settings", [{"temperature": -1}, {"top_k": -1}, {"top_p": 2}])
 def test_refuses(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
-        Draws([1], **settings)
+        RowSampler([1], **settings)

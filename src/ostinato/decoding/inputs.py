@@ -48,13 +48,15 @@ def first_tokens(
     return per_row(bos, "bos", rows=rows, device=device), limits
 
 
-def barrier(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Tensor:
-    """barrier((0,), scores [N, 3], size=4) -> [-inf, 0, 0, -inf]: added to scores, it leaves what may be produced."""
-    return build_barrier(tuple(forbidden), scores.shape[1], size, scores.dtype, scores.device)
+def forbidden_mask(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Tensor:
+    """forbidden_mask((0,), scores [N, 3], size=4) -> [-inf, 0, 0, -inf]: added to scores, it leaves what may be produced."""
+    return build_forbidden_mask(
+        tuple(forbidden), scores.shape[1], size, scores.dtype, scores.device
+    )
 
 
 @functools.lru_cache(maxsize=16)  # asked for at every step, and always the same
-def build_barrier(
+def build_forbidden_mask(
     forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     wrong = [token for token in forbidden if not 0 <= token < vocabulary]

@@ -4,15 +4,16 @@ import math
 
 import pytest
 import torch
+from forced_scoring import score_sequences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markov import BOS, EOS, enumerate_all, last_token, start, step, table
 
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.ensemble import ensemble
-from ostinato.decoding.force import force
 from ostinato.decoding.greedy import greedy
-from ostinato.decoding.sample import draw, sample
+from ostinato.decoding.sample import sample
+from ostinato.decoding.sampler import draw
 
 seeds = st.integers(0, 10**6)
 OPTIONS = {"bos": BOS, "eos": EOS, "maximum_length": 6}
@@ -49,7 +50,7 @@ def test_scores_and_what_is_watched(seed, rows, random):
     for row, found in enumerate(
         decode(step, start(tables), rows=rows, watch=last_token, **OPTIONS)
     ):
-        again = force(
+        again = score_sequences(
             step,
             start(tables[row : row + 1]),
             [found.tokens],
@@ -184,9 +185,9 @@ def test_what_an_ensemble_refuses():
 def test_forcing_several_sequences_is_forcing_each():
     tables = table(11, rows=3)
     sequences = [[2, 3], [], [3, 3, 2, 0]]
-    together = force(step, start(tables), sequences, bos=BOS, eos=EOS)
+    together = score_sequences(step, start(tables), sequences, bos=BOS, eos=EOS)
     for row, tokens in enumerate(sequences):
-        alone = force(step, start(tables[row : row + 1]), [tokens], bos=BOS, eos=EOS)
+        alone = score_sequences(step, start(tables[row : row + 1]), [tokens], bos=BOS, eos=EOS)
         assert together[row] == pytest.approx(alone[0])
     everything = {
         tuple(tokens): score for tokens, score, finished in enumerate_all(tables[:1], 5) if finished

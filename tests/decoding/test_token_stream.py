@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.decoding.stream import Stream
-from ostinato.decoding.words import Pieces, likely_words
+from ostinato.decoding.sampler import TokenStream
+from ostinato.decoding.word_completion import Pieces, likely_words
 
 CHAIN = torch.tensor(
     [[0.7, 0.2, 0.1, 0.0], [0.1, 0.1, 0.8, 0.0], [0.3, 0.3, 0.2, 0.2], [0.25, 0.25, 0.25, 0.25]]
@@ -21,8 +21,8 @@ def step(tokens, state):
     return CHAIN[tokens].log(), (state[0] + 1,)
 
 
-def stream(rows: int, **settings) -> Stream:
-    return Stream(
+def stream(rows: int, **settings) -> TokenStream:
+    return TokenStream(
         step,
         CHAIN[torch.zeros(rows, dtype=torch.int64)].log(),
         (torch.zeros(rows, 1),),
@@ -92,7 +92,7 @@ def test_memory_does_not_grow():
 def test_refuses_nonsense():
     with pytest.raises(ValueError, match="temperature must be 0 or more"):
         stream(1, temperature=-1)
-    broken = Stream(step, torch.full((1, 4), math.nan), (torch.zeros(1, 1),), seeds=[1])
+    broken = TokenStream(step, torch.full((1, 4), math.nan), (torch.zeros(1, 1),), seeds=[1])
     with pytest.raises(ValueError, match="NaN"):
         next(broken)
 

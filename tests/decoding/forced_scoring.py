@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State
-from ostinato.decoding.rows import first_tokens, log_probabilities
+from ostinato.decoding.inputs import first_tokens, log_probabilities
 from ostinato.decoding.step import StepFunction
 
 
 @torch.no_grad()
-def force(
+def score_sequences(
     step: StepFunction,
     state: State,
     sequences: Sequence[Sequence[int]],
@@ -21,7 +21,7 @@ def force(
     bos: int | Tensor,
     eos: int | None,
 ) -> list[float]:
-    """force(step, state, [[5, 6], [7]], bos=2, eos=3) -> [log p(5 6 <eos>), log p(7 <eos>)]; eos=None: without <eos>"""
+    """score_sequences(step, state, [[5, 6], [7]], bos=2, eos=3) -> [log p(5 6 <eos>), log p(7 <eos>)]; eos=None: without <eos>"""
     wanted = [[*sequence, *([] if eos is None else [eos])] for sequence in sequences]
     lengths = torch.tensor([len(row) for row in wanted], dtype=torch.int64)
     tokens, lengths = first_tokens(state, rows=len(wanted), bos=bos, maximum_length=lengths)
