@@ -15,8 +15,8 @@ from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS
 from ostinato.data.labelled import Labelled
-from ostinato.data.text.normalisation import Spelling
-from ostinato.data.text.tokenizers import Characters, Words
+from ostinato.data.text.normalisation import TextNormaliser
+from ostinato.data.text.tokenizers import CharacterTokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.spelling import Affixes, Speller
@@ -152,11 +152,11 @@ def fit_bag(task: Classification, texts: Sequence[str]) -> Bag:
 
 def bag_tokens(task: Classification, text: str) -> list[str]:
     """What a bag is made of: words, or characters where these are the unit."""
-    spelling, none = Spelling(task.lowercase, True), Vocabulary([])
+    spelling, none = TextNormaliser(task.lowercase, True), Vocabulary([])
     units = (
-        Characters(none, spelling)
+        CharacterTokenizer(none, spelling)
         if task.unit == "character"
-        else Words(none, spelling, task.tokenized)
+        else WordTokenizer(none, spelling, task.tokenized)
     )
     return units.tokens(text)
 

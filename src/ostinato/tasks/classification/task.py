@@ -12,14 +12,13 @@ from torch import nn
 
 from ostinato.baselines.bag_of_words import Bag
 from ostinato.data.batching.batch import Example
-from ostinato.data.files.lines import shown
-from ostinato.data.labelled import Labelled, counted, read_labelled, read_unlabelled
+from ostinato.data.files.wording import display_path, format_counts, pluralise
+from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.series.series import as_series, is_series, series_of_line
-from ostinato.data.text.characters import Letters
-from ostinato.data.text.parallel import plural
+from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tokenizers import Units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
@@ -82,8 +81,8 @@ class Classification(ClassificationOptions, ManyModels):
     solved_models = SOLVED
 
     labels: Vocabulary = field(init=False, default=None)
-    units: Units = field(init=False, default=None)
-    letters: Letters | None = field(init=False, default=None)
+    units: Tokenizer = field(init=False, default=None)
+    letters: CharacterVocabulary | None = field(init=False, default=None)
     scaler: Scaler = field(init=False, default=None)
     bag: Bag = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
@@ -128,7 +127,7 @@ class Classification(ClassificationOptions, ManyModels):
             unlabelled=self.many,
             notices=self.notices,
         )
-        name = " ".join(map(shown, files))
+        name = " ".join(map(display_path, files))
         self.check(records)
         if training:
             records = self.without_empty(records, name)
@@ -151,7 +150,7 @@ class Classification(ClassificationOptions, ManyModels):
                 and record.inputs.shape[1] != records[0].inputs.shape[1]
             ):
                 raise InputError(
-                    f"{record.where}: {record.inputs.shape[1]} {plural('dimension', record.inputs.shape[1])}, "
+                    f"{record.where}: {record.inputs.shape[1]} {pluralise('dimension', record.inputs.shape[1])}, "
                     f"but the first series has {records[0].inputs.shape[1]}"
                 )
             if self.ordinal and not is_number(record.label):
@@ -169,7 +168,7 @@ class Classification(ClassificationOptions, ManyModels):
             raise InputError(f"{where}: {has}, but the model was trained on {wants}")
         if not is_text and (has := record.inputs.shape[1]) != self.scaler.dimensions:
             raise InputError(
-                f"{where}: {has} {plural('dimension', has)}, but the model has {self.scaler.dimensions}"
+                f"{where}: {has} {pluralise('dimension', has)}, but the model has {self.scaler.dimensions}"
             )
 
     def accept(self, records: Sequence[Labelled]) -> None:
@@ -184,7 +183,7 @@ class Classification(ClassificationOptions, ManyModels):
         ]
         if empty := len(records) - len(kept):
             self.notices.append(
-                f"{name}: {empty:,} {plural('example', empty)} with an empty text left out"
+                f"{name}: {empty:,} {pluralise('example', empty)} with an empty text left out"
             )
         if not kept:
             raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
@@ -234,7 +233,7 @@ class Classification(ClassificationOptions, ManyModels):
             self.class_weights, [self.labels_of(record) for record in records], self.labels.tokens
         )
         self.notices.append(
-            f"{len(self.labels)} labels: {counted([label for record in records for label in self.labels_of(record)])}"
+            f"{len(self.labels)} labels: {format_counts([label for record in records for label in self.labels_of(record)])}"
         )
         is_text = isinstance(records[0].inputs, str)
         if self.model == "bag-of-words" and not is_text:
@@ -265,7 +264,9 @@ class Classification(ClassificationOptions, ManyModels):
         self.units = units_from_dict(state["units"]) if "units" in state else None
         self.scaler = Scaler.from_dict(state["scaler"]) if "scaler" in state else None
         self.bag = Bag.from_dict(state["bag"]) if "bag" in state else None
-        self.letters = Letters.from_dict(state["letters"]) if "letters" in state else None
+        self.letters = (
+            CharacterVocabulary.from_dict(state["letters"]) if "letters" in state else None
+        )
         for name in CHOSEN:
             setattr(self, name, state.get(name))
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.text.characters import Letters
+from ostinato.data.files.wording import pluralise
+from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.normalisation import SPACE
-from ostinato.data.text.parallel import plural
 from ostinato.data.text.pretrained import read_embeddings
-from ostinato.data.text.tokenizers import fit_units
+from ostinato.data.text.tokenizers import train_tokenizer
 from ostinato.data.text.vocabulary import UNK
 from ostinato.tasks.classification import classifiers
 from ostinato.tasks.classification.series_inputs import some_part
@@ -35,7 +35,7 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
     minimum = task.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1)
     if task.crop is None:
         task.crop = 1.0
-    task.units = fit_units(
+    task.units = train_tokenizer(
         task.unit,
         texts,
         size=size,
@@ -46,11 +46,11 @@ def fit(task: Classification, texts: Sequence[str]) -> None:
     longer = sum(len(text) > task.maximum_tokens < len(task.units.encode(text)) for text in texts)
     if longer:
         task.notices.append(
-            f"{longer:,} {plural('text', longer)} longer than --maximum-tokens {task.maximum_tokens:,}: "
+            f"{longer:,} {pluralise('text', longer)} longer than --maximum-tokens {task.maximum_tokens:,}: "
             f"the {task.cut} is left out"
         )
     if task.spells:
-        task.letters = Letters.fit(map(task.units.normalise, texts))
+        task.letters = CharacterVocabulary.fit(map(task.units.normalise, texts))
     if task.members is None:
         few = (
             task.spells

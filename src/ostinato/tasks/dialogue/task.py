@@ -9,15 +9,16 @@ from typing import Any, ClassVar, Literal
 
 from torch import nn
 
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.text.conversations import (
     is_yaml,
     read_conversations,
     table_conversations,
     yaml_conversations,
 )
-from ostinato.data.text.parallel import Pair, plural
+from ostinato.data.text.parallel import Pair
 from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.dialogue.replies import Retrieval
@@ -79,7 +80,7 @@ class Dialogue(Translation):
             pairs = self.with_replies(pairs, files)
         if not pairs:
             raise InputError(
-                f"{' '.join(map(shown, files))}: no examples (no utterance with a reply)"
+                f"{' '.join(map(display_path, files))}: no examples (no utterance with a reply)"
             )
         return pairs
 
@@ -97,7 +98,7 @@ class Dialogue(Translation):
         if len(kept) < len(pairs):
             left_out = len(pairs) - len(kept)
             self.notices.append(
-                f"{' '.join(map(shown, files))}: {left_out:,} {plural('pair', left_out)} with a blank side left out"
+                f"{' '.join(map(display_path, files))}: {left_out:,} {pluralise('pair', left_out)} with a blank side left out"
             )
         return kept
 

@@ -11,11 +11,12 @@ from torch import nn
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Example, by_length, collate
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table, read_table
-from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
+from ostinato.data.files.wording import display_path, pluralise, truncate_text
+from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, read_pairs
 from ostinato.data.text.pretrained import Pretrained, read_embeddings
-from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import BOS, EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
@@ -76,8 +77,8 @@ class Translation(Searching, TranslationOptions, Task):
         False, "instead of <unk>, the source word that was looked at", when_predicting=True
     )
 
-    source: Units = field(init=False, default=None)
-    target: Units = field(init=False, default=None)
+    source: Tokenizer = field(init=False, default=None)
+    target: Tokenizer = field(init=False, default=None)
     pretrained: dict[str, Pretrained] = field(init=False, default_factory=dict, repr=False)
     notices: list[str] = field(init=False, default_factory=list, repr=False)
 
@@ -120,13 +121,13 @@ class Translation(Searching, TranslationOptions, Task):
             if len(text) > MAXIMUM_LINE:
                 if self.long_lines == "refuse":
                     raise InputError(
-                        f"{shown(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it"
+                        f"{display_path(path)}:{number}: {len(text):,} characters, more than {MAXIMUM_LINE:,}; shorten it"
                     )
                 long += 1
-            yield Pair(shortened(text, MAXIMUM_LINE), "")
+            yield Pair(truncate_text(text, MAXIMUM_LINE), "")
         if long:
             self.notices.append(
-                f"{shown(path)}: {long:,} {plural('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that"
+                f"{display_path(path)}: {long:,} {pluralise('line', long)} of more than {MAXIMUM_LINE:,} characters cut to that"
             )
 
     def learnable(self, records: Sequence[Pair]) -> Sequence[Pair]:
@@ -142,11 +143,11 @@ class Translation(Searching, TranslationOptions, Task):
         if len(kept) < len(records):
             left_out = len(records) - len(kept)
             self.notices.append(
-                f"{left_out:,} {plural('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training"
+                f"{left_out:,} {pluralise('pair', left_out)} of more than {self.maximum_tokens} tokens left out of training"
             )
         return kept
 
-    def fits(self, units: Units, text: str) -> bool:
+    def fits(self, units: Tokenizer, text: str) -> bool:
         """Whether a text has no more than the maximum of tokens; one of so few characters is not taken apart to see."""
         return len(text) < self.maximum_tokens or len(units.encode(text)) <= self.maximum_tokens
 
@@ -173,14 +174,14 @@ class Translation(Searching, TranslationOptions, Task):
         }
         size = self.vocabulary_size
         if self.joint_vocabulary:
-            self.source = self.target = fit_units(
+            self.source = self.target = train_tokenizer(
                 self.unit, sources + targets, size=size, **settings
             )
         else:
-            self.source = fit_units(
+            self.source = train_tokenizer(
                 self.unit, sources, size=self.source_vocabulary_size or size, **settings
             )
-            self.target = fit_units(
+            self.target = train_tokenizer(
                 self.unit, targets, size=self.target_vocabulary_size or size, **settings
             )
         if self.embeddings is not None:
@@ -188,7 +189,7 @@ class Translation(Searching, TranslationOptions, Task):
         if self.target_embeddings is not None:
             self.take_pretrained("--target-embeddings", self.target_embeddings, self.target)
 
-    def take_pretrained(self, option_name: str, path: str, units: Units) -> None:
+    def take_pretrained(self, option_name: str, path: str, units: Tokenizer) -> None:
         """Reads the vectors of the vocabulary's tokens; they decide the embedding size."""
         found = read_embeddings(path, units.all_tokens)
         size = found.vectors.shape[1]
@@ -222,7 +223,7 @@ class Translation(Searching, TranslationOptions, Task):
     def varies(self) -> bool:
         return self.subword_sampling > 0 and self.unit == "subword"
 
-    def numbers(self, units: Units, text: str, draw: int | None) -> list[int]:
+    def numbers(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
         if draw is None or self.unit != "subword":
             return units.encode(text)[: self.maximum_tokens]
         return units.encode(text, sample=draw, alpha=self.subword_sampling)[: self.maximum_tokens]
@@ -263,7 +264,7 @@ class Translation(Searching, TranslationOptions, Task):
             output_precision=self.output_precision,
         )
 
-    def embedding(self, units: Units) -> Embedding:
+    def embedding(self, units: Tokenizer) -> Embedding:
         return Embedding(
             len(units),
             self.embedding_size,

@@ -7,12 +7,12 @@ from typing import Any
 
 from ostinato.baselines.dictionary import Dictionary
 from ostinato.data.text.parallel import Pair
-from ostinato.data.text.tokenizers import Words
+from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 
-WORDS = Words(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
+WORDS = WordTokenizer(Vocabulary([]))  # cuts and joins texts; its vocabulary is not asked
 
 
 class WordForWord(Baseline):
