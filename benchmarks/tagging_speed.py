@@ -33,7 +33,7 @@ from memory import cost_of
 from ostinato import options
 from ostinato.commands.tables import table
 from ostinato.data.batching.batch import by_length, collate
-from ostinato.data.batching.buckets import Batches
+from ostinato.data.batching.buckets import BucketedBatches
 from ostinato.data.text.conll import Sentence
 from ostinato.tasks.tagging import Tagging, taggers
 from ostinato.training.loop import train
@@ -250,7 +250,7 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     judged = records[:: max(1, len(records) // arguments.sentences)]
     plan = [
         list(map(int, rows))
-        for rows in Batches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)
+        for rows in BucketedBatches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)
     ]
     losses = [same.loss(plan[0]), taggers["plain loop"].loss(plan[0])]
     agree = sum(

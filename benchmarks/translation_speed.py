@@ -232,14 +232,14 @@ def read_arguments() -> argparse.Namespace:
 
 def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, dict[str, int], list[int]]:
     """(a file of numbers for the workers, the vocabularies' sizes, target tokens of each batch)."""
-    from ostinato.data.batching.buckets import Batches
+    from ostinato.data.batching.buckets import BucketedBatches
     from ostinato.tasks import TASKS
 
     task = TASKS["translation"].create({"vocabulary_size": arguments.vocabulary_size})
     records = task.reader.read(parallel(arguments.data, "train", arguments.pair), training=True)
     task = task.fit(records)
     examples = [task.preprocessing.encode(record) for record in records]
-    batches = Batches(examples, batch_size=arguments.batch_size, seed=1)
+    batches = BucketedBatches(examples, batch_size=arguments.batch_size, seed=1)
     lists = [
         [(examples[row].inputs.tolist(), examples[row].targets.tolist()) for row in rows]
         for rows in batches.plan(0)

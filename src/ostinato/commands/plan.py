@@ -11,7 +11,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.recipe import read_recipe
 from ostinato.data.files.samples import sample
-from ostinato.data.text.parallel import plural
+from ostinato.data.files.wording import pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks import find_task
@@ -162,7 +162,7 @@ def hold_back(data: Data, task: Task, seed: int, files: Sequence[str]) -> str:
         )
     except InputError as error:
         raise InputError(f"{' '.join(files)}: {error}") from None
-    held = f"{len(data.dev):,} training {plural('example', len(data.dev))}"
+    held = f"{len(data.dev):,} training {pluralise('example', len(data.dev))}"
     if len(data.train) + len(data.dev) > before:
         return f"the end of each of {held}"
     return (

@@ -19,7 +19,7 @@ from ostinato.commands.device import choose
 from ostinato.commands.plan import Data, Plan, make_plan, read_data
 from ostinato.commands.progress import TrainingBar, hold_notices, say, track
 from ostinato.data.batching.batch import Example
-from ostinato.data.batching.buckets import Batches, drawing, target_length
+from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -300,12 +300,12 @@ def make_batches(task: Task, data: Data, training: Options, seed: int) -> Shuffl
     examples = [task.preprocessing.encode(record) for record in track(records, "encoding")]
 
     def varied(row: int, epoch: int) -> Example:
-        return task.preprocessing.encode(records[row], draw=drawing(seed, epoch, row))
+        return task.preprocessing.encode(records[row], draw=example_seed(seed, epoch, row))
 
     if training.least_batches:
         lengths = [max(len(example.inputs), target_length(example)) for example in examples]
         training = replace(training, batch_tokens=training.tokens_of(sum(lengths), max(lengths)))
-    return Batches(
+    return BucketedBatches(
         examples,
         batch_size=training.batch_size,
         tokens=training.batch_tokens,

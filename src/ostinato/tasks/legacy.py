@@ -142,7 +142,7 @@ class Task(ABC):
         batch_tokens: int | None,
         seed: int,
     ) -> Any:
-        """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
+        """What has `epoch(number, start=0)` and a length, as data.batching.buckets.BucketedBatches, where the batches of this task are not
         examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
         return None
 

@@ -13,12 +13,18 @@ from torch import Tensor
 from ostinato.baselines import bag_of_words
 from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.data.batching.batch import Example
+from ostinato.data.files.wording import pluralise
 from ostinato.data.series.scaler import Scaler
-from ostinato.data.text.characters import Letters
-from ostinato.data.text.normalisation import SPACE, Spelling
-from ostinato.data.text.parallel import plural
+from ostinato.data.text.characters import CharacterVocabulary
+from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tokenizers import Characters, Units, Words, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import (
+    CharacterTokenizer,
+    Tokenizer,
+    WordTokenizer,
+    train_tokenizer,
+    units_from_dict,
+)
 from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.notices import notify
 from ostinato.tasks.classification.options import ClassificationOptions
@@ -46,8 +52,8 @@ class TextEncoder:
     `vectors` are pretrained embeddings, for initialisation only."""
 
     options: ClassificationOptions
-    units: Units
-    letters: Letters | None = None
+    units: Tokenizer
+    letters: CharacterVocabulary | None = None
     vectors: Pretrained | None = None
     cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -56,7 +62,7 @@ class TextEncoder:
         cls, options: ClassificationOptions, texts: Sequence[str]
     ) -> tuple[ClassificationOptions, Self]:
         """Vocabulary, characters and pretrained vectors; decides crop, members and embedding size."""
-        units = fit_units(
+        units = train_tokenizer(
             options.unit,
             texts,
             size=options.vocabulary_size or (8000 if options.unit == "subword" else 20_000),
@@ -68,11 +74,11 @@ class TextEncoder:
         longer = sum(len(text) > most < len(units.encode(text)) for text in texts)
         if longer:
             notify(
-                f"{longer:,} {plural('text', longer)} longer than --maximum-tokens {most:,}: "
+                f"{longer:,} {pluralise('text', longer)} longer than --maximum-tokens {most:,}: "
                 f"the {options.cut} is left out"
             )
         if options.reads_characters:
-            letters = Letters.fit(map(units.normalise, texts))
+            letters = CharacterVocabulary.fit(map(units.normalise, texts))
         if options.crop is None:
             options = replace(options, crop=1.0)
         if options.members is None:
@@ -204,10 +210,10 @@ class BagEncoder:
 
 def split_text(options: ClassificationOptions, text: str) -> list[str]:
     """A text's words, or its characters where these are the unit."""
-    spelling, no_words = Spelling(options.lowercase, True), Vocabulary([])
+    spelling, no_words = TextNormaliser(options.lowercase, True), Vocabulary([])
     if options.unit == "character":
-        return Characters(no_words, spelling).tokens(text)
-    return Words(no_words, spelling, options.tokenized).tokens(text)
+        return CharacterTokenizer(no_words, spelling).tokens(text)
+    return WordTokenizer(no_words, spelling, options.tokenized).tokens(text)
 
 
 class NoEncoder:
@@ -230,6 +236,6 @@ def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> En
     if "scaler" in state:
         return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
     if "units" in state:
-        letters = Letters.from_dict(state["letters"]) if "letters" in state else None
+        letters = CharacterVocabulary.from_dict(state["letters"]) if "letters" in state else None
         return TextEncoder(options, units_from_dict(state["units"]), letters)
     return NoEncoder()

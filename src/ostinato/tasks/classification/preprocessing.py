@@ -11,7 +11,8 @@ import torch
 
 from ostinato.baselines import bag_of_words
 from ostinato.data.batching.batch import Example
-from ostinato.data.labelled import Labelled, counted
+from ostinato.data.files.wording import format_counts
+from ostinato.data.labelled import Labelled
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.notices import notify
@@ -53,7 +54,9 @@ class ClassificationPreprocessing(Preprocessing):
             )
         labels = Vocabulary(sorted(names, key=float if options.ordinal else None), specials=())
         weights = weigh_classes(options.class_weights, given, labels.tokens)
-        notify(f"{len(labels)} labels: {counted([label for labels in given for label in labels])}")
+        notify(
+            f"{len(labels)} labels: {format_counts([label for labels in given for label in labels])}"
+        )
         is_text = isinstance(records[0].inputs, str)
         if options.model == "bag-of-words" and not is_text:
             raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ostinato.data.files.lines import shown
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
 from ostinato.data.series.series import as_series, is_series, series_of_line
-from ostinato.data.text.parallel import plural
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
@@ -30,7 +29,7 @@ class ClassificationReader(Reader):
         )
         self.check_kind(records)
         if training:
-            name = " ".join(map(shown, files))
+            name = " ".join(map(display_path, files))
             records = drop_empty(records, name)
             different = {label for record in records for label in self.labels_of(record)}
             if len(different) < (1 if self.options.several_labels else 2):
@@ -50,7 +49,7 @@ class ClassificationReader(Reader):
                 has, first = record.inputs.shape[1], records[0].inputs.shape[1]
                 if has != first:
                     raise InputError(
-                        f"{record.where}: {has} {plural('dimension', has)}, "
+                        f"{record.where}: {has} {pluralise('dimension', has)}, "
                         f"but the first series has {first}"
                     )
             if self.options.ordinal and not is_grade(record.label):
@@ -71,7 +70,7 @@ class ClassificationReader(Reader):
             has, wants = record.inputs.shape[1], self.preprocessing.dimensions
             if has != wants:
                 raise InputError(
-                    f"{where}: {has} {plural('dimension', has)}, but the model has {wants}"
+                    f"{where}: {has} {pluralise('dimension', has)}, but the model has {wants}"
                 )
 
     def check_compatible(self, records: Sequence[Labelled]) -> None:
@@ -113,7 +112,7 @@ def drop_empty(records: list[Labelled], name: str) -> list[Labelled]:
         record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()
     ]
     if empty := len(records) - len(full):
-        notify(f"{name}: {empty:,} {plural('example', empty)} with an empty text left out")
+        notify(f"{name}: {empty:,} {pluralise('example', empty)} with an empty text left out")
     if not full:
         raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
     return full

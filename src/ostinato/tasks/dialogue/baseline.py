@@ -7,15 +7,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ostinato.data.text.normalisation import Spelling
+from ostinato.data.text.normalisation import TextNormaliser
 from ostinato.data.text.parallel import Pair
-from ostinato.data.text.tokenizers import Units, Words
+from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Baseline, Counts
 from ostinato.tasks.translation.prediction import count_texts
 
-WORDS = Words(Vocabulary([]), Spelling(lowercase=True))  # cuts texts; its vocabulary is not asked
+WORDS = WordTokenizer(
+    Vocabulary([]), TextNormaliser(lowercase=True)
+)  # cuts texts; its vocabulary is not asked
 KEPT = 50_000  # pairs remembered; of more, the first
 
 
@@ -25,7 +27,7 @@ class Retrieval(Baseline):
 
     name = "nearest utterance"
 
-    def __init__(self, pairs: Sequence[Pair], counts: dict[int, int], units: Units):
+    def __init__(self, pairs: Sequence[Pair], counts: dict[int, int], units: Tokenizer):
         self.pairs, self.counts, self.units = list(pairs), counts, units
         self.total = sum(counts.values()) + len(units)
         bags = [Counter(WORDS.tokens(pair.source)) for pair in self.pairs]
@@ -37,12 +39,12 @@ class Retrieval(Baseline):
                 self.postings[word].append((row, weight))
 
     @classmethod
-    def fit(cls, records: Sequence[Pair], units: Units) -> Retrieval:
+    def fit(cls, records: Sequence[Pair], units: Tokenizer) -> Retrieval:
         counts = Counter(number for pair in records for number in (*units.encode(pair.target), EOS))
         return cls(records[:KEPT], dict(counts), units)
 
     @classmethod
-    def restore(cls, state: dict[str, Any], units: Units) -> Retrieval:
+    def restore(cls, state: dict[str, Any], units: Tokenizer) -> Retrieval:
         counts = {int(number): count for number, count in state["counts"].items()}
         return cls([Pair(*pair) for pair in state["pairs"]], counts, units)
 

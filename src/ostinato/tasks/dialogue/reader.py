@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.text.conversations import (
     is_yaml,
     read_conversations,
     table_conversations,
     yaml_conversations,
 )
-from ostinato.data.text.parallel import Pair, plural
+from ostinato.data.text.parallel import Pair
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.translation.reader import TranslationReader
@@ -32,7 +33,7 @@ class DialogueReader(TranslationReader):
             pairs = drop_blank(pairs, files)
         if not pairs:
             raise InputError(
-                f"{' '.join(map(shown, files))}: no examples (no utterance with a reply)"
+                f"{' '.join(map(display_path, files))}: no examples (no utterance with a reply)"
             )
         return pairs
 
@@ -80,7 +81,7 @@ def drop_blank(pairs: list[Pair], files: Sequence[str]) -> list[Pair]:
     full = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
     if left_out := len(pairs) - len(full):
         notify(
-            f"{' '.join(map(shown, files))}: {left_out:,} {plural('pair', left_out)} "
+            f"{' '.join(map(display_path, files))}: {left_out:,} {pluralise('pair', left_out)} "
             "with a blank side left out"
         )
     return full

@@ -23,7 +23,7 @@ from ostinato.baselines.segmenters import (
 )
 from ostinato.cells import CELLS
 from ostinato.data.dna import nucleotides
-from ostinato.data.dna.sequences import Strand
+from ostinato.data.dna.sequences import DnaSequence
 from ostinato.layers.motifs import Motifs, OneHot, WithMotifs
 from ostinato.layers.recurrent import Recurrent
 from ostinato.metrics import METRICS
@@ -51,7 +51,7 @@ MOST_JUDGED = 3000  # of more records so many are enough to choose by
 JUDGED = 10  # a tenth of the training data judges which baseline is the best
 
 
-def weights_of(task: Genome, records: Sequence[Strand]) -> list[float]:
+def weights_of(task: Genome, records: Sequence[DnaSequence]) -> list[float]:
     """How much an example or a base of each label counts, 1 in the mean: "balanced" is one over its frequency, "root" the root of that."""
     counts: Counter[str] = Counter()
     for record in records:
@@ -68,7 +68,7 @@ def weights_of(task: Genome, records: Sequence[Strand]) -> list[float]:
     return (raw * given.sum() / (raw * given).sum()).tolist()
 
 
-def fit(task: Genome, records: Sequence[Strand]) -> None:
+def fit(task: Genome, records: Sequence[DnaSequence]) -> None:
     """What a model needs to know before it is built, and all of it for one that is counted or solved."""
     if task.model in (FOR_BASES if task.whole else FOR_WHOLE):
         raise Unsuitable(
@@ -87,7 +87,7 @@ def fit(task: Genome, records: Sequence[Strand]) -> None:
         task.solution = solve(task, records)
 
 
-def solve(task: Genome, records: Sequence[Strand]) -> tuple[np.ndarray, ...]:
+def solve(task: Genome, records: Sequence[DnaSequence]) -> tuple[np.ndarray, ...]:
     """What `put` of a counted or solved network takes."""
     if task.model == "hmm":
         letters = letter_table(task)
@@ -122,7 +122,7 @@ def letter_table(task: Genome) -> np.ndarray:
     return letters.astype(np.int64)
 
 
-def fit_bag(task: Genome, records: Sequence[Strand]) -> BagOfWords | Kmers:
+def fit_bag(task: Genome, records: Sequence[DnaSequence]) -> BagOfWords | Kmers:
     if not bag_of_words.available():
         raise Unsuitable(f"--model {task.model} needs scikit-learn; pip install 'ostinato[genome]'")
     counted = (counted_in(task, record.bases) for record in records)
@@ -238,7 +238,7 @@ class Simplest(SolvedBaseline):
         return SHOWN[model]
 
     @classmethod
-    def fit(cls, task: Genome, records: Sequence[Strand]) -> Simplest:
+    def fit(cls, task: Genome, records: Sequence[DnaSequence]) -> Simplest:
         kinds = list(candidates(task, records))
         if task.whole and not bag_of_words.available():
             task.notices.append(
@@ -259,7 +259,7 @@ class Simplest(SolvedBaseline):
         return cls.of(task, records, model=kind, both_strands=False)
 
 
-def candidates(task: Genome, records: Sequence[Strand]) -> Iterator[str]:
+def candidates(task: Genome, records: Sequence[DnaSequence]) -> Iterator[str]:
     """The baselines that are to be had for these records, the one to take unjudged last."""
     yield "most-frequent"
     if not task.whole:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ostinato.cells.state import select
 from ostinato.data.files.lines import read_lines
-from ostinato.data.text.detokenizer import Continued, Stop
+from ostinato.data.text.detokenizer import StopSequence, StreamingDetokenizer
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.beam import beam_search
@@ -84,8 +84,8 @@ def drawn(
     length: int,
 ) -> Iterator[Piece]:
     """The samples side by side, until each has its length or its stop."""
-    add = {sample: Continued(task.units, after=prompt) for sample in samples}
-    stop = {sample: Stop(request.stop) for sample in samples}
+    add = {sample: StreamingDetokenizer(task.units, after=prompt) for sample in samples}
+    stop = {sample: StopSequence(request.stop) for sample in samples}
     made = {sample: [] for sample in samples}  # of text, which the result is made of at last
     left = length
     while left:
@@ -138,9 +138,10 @@ def searched(
             forbidden=task.never,
         )[0]
     for sample, hypothesis in enumerate(found):
-        stop = Stop(request.stop)
+        stop = StopSequence(request.stop)
         text = (
-            stop("".join(map(Continued(task.units, after=prompt), hypothesis.tokens))) + stop.rest()
+            stop("".join(map(StreamingDetokenizer(task.units, after=prompt), hypothesis.tokens)))
+            + stop.rest()
         )
         yield Piece(sample, text, text)
 

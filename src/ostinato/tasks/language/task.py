@@ -15,10 +15,11 @@ from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
 from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Example, by_length, collate
-from ostinato.data.batching.bptt_stream import Streams
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.batching.bptt_stream import BpttStream
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.data.text.corpus import Corpus, Line
-from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
@@ -87,7 +88,7 @@ class Language(LanguageOptions, ManyModels):
         "epochs": 6.0,
     }
 
-    units: Units = field(init=False, default=None)
+    units: Tokenizer = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(
         init=False, default=None, repr=False
     )  # what a baseline as model has, and how large
@@ -102,7 +103,7 @@ class Language(LanguageOptions, ManyModels):
     def read(self, files: Sequence[str], *, training: bool = False) -> Corpus:
         corpus = Corpus.read(files)
         if not any(line.text.strip() for line in corpus):
-            raise InputError(f"{' '.join(map(shown, files))}: no text in it")
+            raise InputError(f"{' '.join(map(display_path, files))}: no text in it")
         return corpus
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Line]:
@@ -140,7 +141,7 @@ class Language(LanguageOptions, ManyModels):
                 )
         size = self.vocabulary_size or SIZES[self.unit]
         texts = TEXTS[self.unit](records)
-        self.units = fit_units(
+        self.units = train_tokenizer(
             self.unit,
             texts,
             size=size,
@@ -216,13 +217,13 @@ class Language(LanguageOptions, ManyModels):
         batch_size: int | None,
         batch_tokens: int | None,
         seed: int,
-    ) -> Streams:
+    ) -> BpttStream:
         rows = min(
             size
             for size in (batch_size, batch_tokens and max(1, batch_tokens // self.chunk))
             if size
         )
-        streams = Streams(
+        streams = BpttStream(
             self.encoded(records).numbers,
             first=self.line_end,
             rows=rows,
@@ -397,9 +398,9 @@ class Language(LanguageOptions, ManyModels):
         return [self.line_end, *numbers[:-1]]
 
     def continued(self, text: str, numbers: Iterable[int]) -> str:
-        from ostinato.data.text.detokenizer import Continued
+        from ostinato.data.text.detokenizer import StreamingDetokenizer
 
-        return "".join(map(Continued(self.units, after=text), numbers))
+        return "".join(map(StreamingDetokenizer(self.units, after=text), numbers))
 
     def suggestions(self, network: nn.Module, text: str) -> Prediction:
         found = next_words(self, network, text, self.suggest)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
-from ostinato.data.files.lines import shown
-from ostinato.data.labelled import counted
+from ostinato.data.files.wording import display_path, format_counts
 from ostinato.data.music.abc_text import notes_text
 from ostinato.data.music.music_files import Reading, prompt_tune
 from ostinato.data.music.tunes import (
@@ -114,7 +113,7 @@ class Melody(MelodyOptions, ManyModels):
         return Reading(self.steps_per_quarter, self.condition or "genre", self.repeats)
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Tune]:
-        reading, name = self.reading(), " ".join(map(shown, files))
+        reading, name = self.reading(), " ".join(map(display_path, files))
         found = list(reading.read(files, part="train" if training else "test"))
         self.note_left_out(reading, name)
         if not found:
@@ -147,7 +146,7 @@ class Melody(MelodyOptions, ManyModels):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Tune]:
         reading = self.reading()
         yield from reading.read(files)
-        self.note_left_out(reading, " ".join(map(shown, files)))
+        self.note_left_out(reading, " ".join(map(display_path, files)))
 
     def as_record(self, value: Any) -> Tune:
         """A tune, notes, ABC text, or a list of pitches or chords."""
@@ -188,7 +187,7 @@ class Melody(MelodyOptions, ManyModels):
                 for label in self.labels
             }
             self.notices.append(
-                f"{len(self.labels)} kinds: {counted([tune.label for tune in records if tune.label])}"
+                f"{len(self.labels)} kinds: {format_counts([tune.label for tune in records if tune.label])}"
             )
 
         self.openings = {
@@ -322,7 +321,7 @@ class Melody(MelodyOptions, ManyModels):
         ]
         if unseen:
             self.notices.append(
-                f"{len(unseen):,} tunes of kinds unseen in training, judged as of none: {counted(unseen)}"
+                f"{len(unseen):,} tunes of kinds unseen in training, judged as of none: {format_counts(unseen)}"
             )
         counts = [
             (value, self.steps(record))

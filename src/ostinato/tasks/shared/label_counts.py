@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.labelled import counted
-from ostinato.data.text.parallel import plural
+from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
 from ostinato.notices import notify
@@ -140,8 +139,8 @@ def notify_unseen(labels: Sequence[str], known: Vocabulary) -> None:
     unseen = [label for label in labels if label not in known]
     if unseen:
         notify(
-            f"{len(unseen):,} {plural('label', len(unseen))} unseen in training, counted as wrong: "
-            f"{counted(unseen)}"
+            f"{len(unseen):,} {pluralise('label', len(unseen))} unseen in training, counted as wrong: "
+            f"{format_counts(unseen)}"
         )
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.files.lines import shown
-from ostinato.data.text.characters import Letters
+from ostinato.data.files.wording import display_path
+from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.conll import (
     Sentence,
     count_columns,
@@ -61,7 +61,7 @@ class Tagging(TaggingOptions, ManyModels):
     sample_training: ClassVar[dict[str, Any]] = {"batch_size": 8}
 
     words: Vocabulary = field(init=False, default=None)
-    letters: Letters = field(init=False, default=None)
+    letters: CharacterVocabulary = field(init=False, default=None)
     tags: Vocabulary = field(init=False, default=None)
     features: list[Vocabulary] = field(
         init=False, default_factory=list
@@ -102,7 +102,7 @@ class Tagging(TaggingOptions, ManyModels):
         ]
         if not found:
             raise InputError(
-                f"{' '.join(map(shown, files))}: no examples (no line with a word and its tag)"
+                f"{' '.join(map(display_path, files))}: no examples (no line with a word and its tag)"
             )
         if training:
             self.columns = count_columns(files[0])
@@ -163,7 +163,7 @@ class Tagging(TaggingOptions, ManyModels):
         self.words = Vocabulary(
             [word for word in kept if word not in ("<pad>", "<unk>", "<bos>", "<eos>")]
         )
-        self.letters = Letters.fit(word for record in records for word in record.words)
+        self.letters = CharacterVocabulary.fit(word for record in records for word in record.words)
         self.file_scheme = "binary" if self.binary else detect(record.tags for record in records)
         self.note_repairs(records)
         self.tags = Vocabulary.count((self.learned(record.tags) for record in records), specials=())
@@ -260,7 +260,7 @@ class Tagging(TaggingOptions, ManyModels):
             Vocabulary.from_dict(state["words"]),
             Vocabulary.from_dict(state["tags"]),
         )
-        self.letters = Letters.from_dict(state["alphabet"])
+        self.letters = CharacterVocabulary.from_dict(state["alphabet"])
         self.features = [Vocabulary.from_dict(each) for each in state["features"]]
         self.file_scheme, self.columns, self.counted = (
             state["written"],

@@ -7,12 +7,12 @@ from typing import Any
 
 from ostinato.baselines.dictionary import Dictionary
 from ostinato.data.text.parallel import Pair
-from ostinato.data.text.tokenizers import Words
+from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.tasks.task import Baseline, Counts
 from ostinato.tasks.translation.prediction import count_texts
 
-WORDS = Words(Vocabulary([]))  # splits and joins texts; its vocabulary is not used
+WORDS = WordTokenizer(Vocabulary([]))  # splits and joins texts; its vocabulary is not used
 
 
 class WordForWord(Baseline):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ostinato.cells import CELLS
-from ostinato.data.text.tokenizers import Units
+from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.initialisation import start_uniform
@@ -51,7 +51,7 @@ def build_network(
     )
 
 
-def build_embedding(options: TranslationOptions, units: Units) -> Embedding:
+def build_embedding(options: TranslationOptions, units: Tokenizer) -> Embedding:
     return Embedding(
         len(units),
         options.embedding_size,

@@ -9,9 +9,10 @@ from typing import Any, Self
 import torch
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.text.parallel import Pair, plural
+from ostinato.data.files.wording import pluralise
+from ostinato.data.text.parallel import Pair
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.notices import notify
@@ -27,8 +28,8 @@ class TranslationPreprocessing(Preprocessing):
     `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
 
     options: TranslationOptions
-    source: Units
-    target: Units
+    source: Tokenizer
+    target: Tokenizer
     source_vectors: Pretrained | None = None
     target_vectors: Pretrained | None = None
 
@@ -44,12 +45,12 @@ class TranslationPreprocessing(Preprocessing):
         }
         unit, size = options.unit, options.vocabulary_size
         if options.joint_vocabulary:
-            source = target = fit_units(unit, sources + targets, size=size, **settings)
+            source = target = train_tokenizer(unit, sources + targets, size=size, **settings)
         else:
             source_size = options.source_vocabulary_size or size
             target_size = options.target_vocabulary_size or size
-            source = fit_units(unit, sources, size=source_size, **settings)
-            target = fit_units(unit, targets, size=target_size, **settings)
+            source = train_tokenizer(unit, sources, size=source_size, **settings)
+            target = train_tokenizer(unit, targets, size=target_size, **settings)
         source_vectors = target_vectors = None
         if options.embeddings is not None:
             source_vectors = read_vectors(options.embeddings, source.all_tokens)
@@ -86,12 +87,12 @@ class TranslationPreprocessing(Preprocessing):
             raise InputError(f"no training pair has --maximum-tokens {most} or less on both sides")
         if left_out := len(records) - len(short):
             notify(
-                f"{left_out:,} {plural('pair', left_out)} of more than {most} tokens "
+                f"{left_out:,} {pluralise('pair', left_out)} of more than {most} tokens "
                 "left out of training"
             )
         return short
 
-    def fits(self, units: Units, text: str) -> bool:
+    def fits(self, units: Tokenizer, text: str) -> bool:
         """Whether a text has at most the maximum number of tokens."""
         most = self.options.maximum_tokens
         # a text of fewer characters needs no tokenizer to tell
@@ -111,7 +112,7 @@ class TranslationPreprocessing(Preprocessing):
     def varies(self) -> bool:
         return self.options.subword_sampling > 0 and self.options.unit == "subword"
 
-    def ids(self, units: Units, text: str, draw: int | None) -> list[int]:
+    def ids(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
         """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation (BPE-dropout)."""
         most = self.options.maximum_tokens
         if draw is None or self.options.unit != "subword":

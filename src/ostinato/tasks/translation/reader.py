@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table, read_table
-from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, plural, read_pairs, shortened
+from ostinato.data.files.wording import display_path, pluralise, truncate_text
+from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, read_pairs
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.task import Reader
@@ -42,14 +43,14 @@ class TranslationReader(Reader):
             if len(text) > MAXIMUM_LINE:
                 if self.options.long_lines == "refuse":
                     raise InputError(
-                        f"{shown(path)}:{number}: {len(text):,} characters, more than "
+                        f"{display_path(path)}:{number}: {len(text):,} characters, more than "
                         f"{MAXIMUM_LINE:,}; shorten it"
                     )
                 too_long += 1
-            yield Pair(shortened(text, MAXIMUM_LINE), "")
+            yield Pair(truncate_text(text, MAXIMUM_LINE), "")
         if too_long:
             notify(
-                f"{shown(path)}: {too_long:,} {plural('line', too_long)} of more than "
+                f"{display_path(path)}: {too_long:,} {pluralise('line', too_long)} of more than "
                 f"{MAXIMUM_LINE:,} characters cut to that"
             )
 

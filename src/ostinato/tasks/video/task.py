@@ -12,9 +12,8 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
-from ostinato.data.files.lines import shown
+from ostinato.data.files.wording import display_path, format_counts
 from ostinato.data.images.video_clips import Clip, as_frames, nothing, read_clips, read_unlabelled
-from ostinato.data.labelled import counted
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
@@ -77,7 +76,7 @@ class Video(VideoOptions, ManyModels):
     # files to records to examples
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Clip]:
-        name = " ".join(map(shown, files))
+        name = " ".join(map(display_path, files))
         records = [clip for file in files for clip in read_clips(file)]
         if not records:
             raise InputError(f"{name}: no examples (0 clips)")
@@ -174,7 +173,7 @@ class Video(VideoOptions, ManyModels):
             )
         self.notices.append(
             f"{len(records):,} clips of {described(self.shape)}; {len(self.labels)} labels"
-            f"{' of frames' if self.per_frame else ''}: {counted(names)}"
+            f"{' of frames' if self.per_frame else ''}: {format_counts(names)}"
         )
         inputs.fit(self, records)
 
