@@ -59,7 +59,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     import torch
     from ostinato.tasks.translation.task import Pair
 
-    from ostinato.commands.plan import make_plan
+    from ostinato.commands.run.config import make_plan
     from ostinato.data.batching.buckets import BucketedBatches
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train

@@ -47,7 +47,7 @@ def find_examples(command: str, arguments: list[str]) -> list[str]:
     """The examples of a task, with its recipes, for `train TASK`; none for anything else."""
     if command != "train" or not names_subject(arguments):
         return []
-    from ostinato.commands.recipe import names_for
+    from ostinato.commands.run.recipe import names_for
     from ostinato.tasks import TASKS, find_task
 
     task = find_task(find_subject(arguments, TASKS.__contains__))

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from ostinato.commands.plan import make_plan, nearby, seconds
-from ostinato.commands.recipe import names, read_recipe
+from ostinato.commands.run.config import make_plan, nearby, seconds
+from ostinato.commands.run.recipe import names, read_recipe
 from ostinato.errors import InputError
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from conftest import TINY, write_toy
 from ostinato.cli import COMMANDS
-from ostinato.commands.recipe import names
+from ostinato.commands.run.recipe import names
 from ostinato.tasks import TASKS
 
 

@@ -10,7 +10,7 @@ import pytest
 import ostinato as package
 from ostinato.baselines import bag_of_words
 from ostinato.cli import main
-from ostinato.commands.plan import make_plan
+from ostinato.commands.run.config import make_plan
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices

@@ -15,7 +15,7 @@ import torch
 
 import ostinato as package
 from ostinato import kernels
-from ostinato.commands.recipe import names
+from ostinato.commands.run.recipe import names
 from ostinato.data.batching.bptt_stream import store
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import EOS

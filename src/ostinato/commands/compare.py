@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
-from ostinato.commands.plan import make_plan
-from ostinato.commands.progress import say
-from ostinato.commands.session import refuse_used
+from ostinato.commands.run.config import make_plan
+from ostinato.commands.run.progress import say
+from ostinato.commands.run.training_run import refuse_used
 from ostinato.commands.tables import as_json, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import hold_notices, track
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.tables import as_json, number, scores, table
-from ostinato.commands.tested import tested_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import say
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import say
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, load

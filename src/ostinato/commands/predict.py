@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ostinato.commands.plan import check_seed
+from ostinato.commands.run.config import check_seed
 from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
@@ -61,7 +61,7 @@ def predict(
         moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features |||
             score
     """
-    from ostinato.commands.device import choose
+    from ostinato.commands.run.device import choose
 
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))

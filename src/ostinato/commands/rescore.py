@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ostinato.commands.device import choose
-from ostinato.commands.progress import say
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import say
 from ostinato.commands.tables import as_json
-from ostinato.commands.tested import tested_files
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ostinato.commands.device import choose
-from ostinato.commands.progress import hold_notices
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import hold_notices
 from ostinato.commands.tables import as_json
 from ostinato.tasks.folder import Trained, load
 

@@ -48,8 +48,8 @@ def train(
         resume: go on where the run in --out stopped, to the same bits as if it had not
         overwrite: replace the run that --out holds
     """
-    from ostinato.commands.finish import finish
-    from ostinato.commands.session import open_session, run
+    from ostinato.commands.run.report import finish
+    from ostinato.commands.run.training_run import open_session, run
 
     folder = Path(out or f"runs/{task}")
     given = {

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
 from ostinato.commands.tables import as_json, table
-from ostinato.commands.tested import tested_files
 from ostinato.data.files.safetensors_io import (
     load_unique_state,
     load_weights,

@@ -6,13 +6,13 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
-from ostinato.commands.session import Session
+from ostinato.commands.run.training_run import Session
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import load_unique_state, load_weights
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
-from ostinato.training import average
+from ostinato.training import checkpoint_averaging
 from ostinato.training.curves import draw, read_curves
 
 
@@ -36,19 +36,21 @@ def finish(session: Session) -> Trained:
 
 def choose_weights(session: Session) -> str:
     """Puts the best weights into the network: those of the best dev score, or a mean of several if that scores better."""
-    best = average.best(session.training_folder)
+    best = checkpoint_averaging.best(session.training_folder)
     if best is None:  # nothing was left to train
         load_unique_state(
             session.network, load_weights(session.folder / "model.safetensors"), str(session.folder)
         )
         return "as they were"
     name = session.task.options.dev_metric
-    several = average.chosen(
+    several = checkpoint_averaging.chosen(
         session.training_folder, session.options.average_checkpoints, session.options.average
     )
     if len(several) > 1:
         load_unique_state(
-            session.network, average.average([each.path for each in several]), "average"
+            session.network,
+            checkpoint_averaging.average([each.path for each in several]),
+            "average",
         )
         session.network.eval()
         score = session.task.predictor.dev_score(session.network, session.data.dev, name)

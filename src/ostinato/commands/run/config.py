@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
-from ostinato.commands.recipe import read_recipe
+from ostinato.commands.run.recipe import read_recipe
 from ostinato.data.files.samples import sample
 from ostinato.data.files.wording import pluralise
 from ostinato.errors import InputError

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from ostinato import options
-from ostinato.commands.device import choose
-from ostinato.commands.plan import Data, Plan, make_plan, read_data
-from ostinato.commands.progress import TrainingBar, hold_notices, say, track
+from ostinato.commands.run.config import Data, Plan, make_plan, read_data
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import TrainingBar, hold_notices, say, track
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.data.files.atomic import write_atomically
@@ -26,7 +26,7 @@ from ostinato.metrics import METRICS
 from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
-from ostinato.training import average, checkpoint
+from ostinato.training import checkpoint, checkpoint_averaging
 from ostinato.training.averaged_sgd import averaged, stalled
 from ostinato.training.curves import Curves
 from ostinato.training.gradients import GradientWatch
@@ -371,7 +371,7 @@ def run(session: Session) -> None:
                     save_checkpoint(session, progress)
                     saved_at = time.monotonic()
     except TrainingDiverged as error:
-        if not average.kept(session.training_folder):
+        if not checkpoint_averaging.kept(session.training_folder):
             run_folder.save_network(session.folder, session.network)
         raise TrainingDiverged(f"{error}; the last good model is in {session.folder}") from None
 
@@ -394,7 +394,7 @@ def score_weights(session: Session, progress: Progress, bar: TrainingBar) -> Non
     value = score if METRICS[name].higher_is_better else -score
     session.schedule.scores.append(value)
     session.curves.evaluated(progress.step, progress.epoch, {name: score})
-    average.keep(
+    checkpoint_averaging.keep(
         session.training_folder,
         session.network,
         step=progress.step,
