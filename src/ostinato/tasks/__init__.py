@@ -11,7 +11,7 @@ from ostinato.tasks.melody import Melody
 from ostinato.tasks.tagging import Tagging
 from ostinato.tasks.task import TaskDefinition
 from ostinato.tasks.translation import TASK as TRANSLATION
-from ostinato.tasks.video import Video
+from ostinato.tasks.video import TASK as VIDEO
 
 TASKS: dict[str, TaskDefinition] = {
     task.name: task
@@ -23,7 +23,7 @@ TASKS: dict[str, TaskDefinition] = {
         LegacyDefinition(Tagging),
         LegacyDefinition(Genome),
         LegacyDefinition(Captioning),
-        LegacyDefinition(Video),
+        VIDEO,
         LegacyDefinition(Melody),
     )
 }
