@@ -8,7 +8,7 @@ from ostinato.tasks.genome import Genome
 from ostinato.tasks.language import Language
 from ostinato.tasks.legacy import LegacyDefinition
 from ostinato.tasks.melody import Melody
-from ostinato.tasks.tagging import Tagging
+from ostinato.tasks.tagging import TASK as TAGGING
 from ostinato.tasks.task import TaskDefinition
 from ostinato.tasks.translation import TASK as TRANSLATION
 from ostinato.tasks.video import TASK as VIDEO
@@ -20,7 +20,7 @@ TASKS: dict[str, TaskDefinition] = {
         DIALOGUE,
         LegacyDefinition(Language),
         CLASSIFICATION,
-        LegacyDefinition(Tagging),
+        TAGGING,
         LegacyDefinition(Genome),
         LegacyDefinition(Captioning),
         VIDEO,

@@ -26,12 +26,14 @@ ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
 
 class Sentence(NamedTuple):
     """Sentence(["West", "Indian"], ["B-MISC", "I-MISC"]); without tags where none are known. `features` has further columns that
-    are read beside the words, for each word one value of each: [("NNP", "I-NP"), ("JJ", "I-NP")]"""
+    are read beside the words, for each word one value of each: [("NNP", "I-NP"), ("JJ", "I-NP")]. `file_columns` is the number of
+    columns of the training file."""
 
     words: Sequence[str]
     tags: Sequence[str] = ()
     block: Block | None = None
     features: Sequence[Sequence[str]] = ()
+    file_columns: int = 2
 
 
 class Block(NamedTuple):
