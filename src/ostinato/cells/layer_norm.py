@@ -84,11 +84,8 @@ class LayerNormGRU(GRU):
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state
         from_h, size = self.from_hidden(h), 2 * self.hidden_size
-        r, z = (
-            (projected[..., :size] + self.norm_hidden(from_h[..., :size]))
-            .sigmoid()
-            .chunk(2, dim=-1)
-        )
+        gates = projected[..., :size] + self.norm_hidden(from_h[..., :size])
+        r, z = gates.sigmoid().chunk(2, dim=-1)
         n = (projected[..., size:] + r * self.norm_candidate(from_h[..., size:])).tanh()
         self.record(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)
