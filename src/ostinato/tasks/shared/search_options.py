@@ -20,7 +20,9 @@ from ostinato.tasks.task import TaskOptions
 class SearchOptions(TaskOptions):
     answer: ClassVar[str] = "answer for each input"
 
-    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
+    beam: int = option(
+        5, "width of the beam; 1 is greedy", minimum=1, maximum=1000, when_predicting=True
+    )
     length_penalty: float = option(
         1.0,
         "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)",
@@ -47,7 +49,9 @@ class SearchOptions(TaskOptions):
         maximum=1,
         when_predicting=True,
     )
-    n_best: int = option(1, "answers given for each input", minimum=1, when_predicting=True)
+    n_best: int = option(
+        1, "answers given for each input", minimum=1, maximum=1000, when_predicting=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
