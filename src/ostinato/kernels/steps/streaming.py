@@ -189,7 +189,7 @@ def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> StepPlan
 def make_plan(
     owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
 ) -> StepPlan | None:
-    formulas = {cell.formula for cell in cells}
+    formulas = {cell.kernel_name for cell in cells}
     if bindings.missing or len(formulas) > 1 or not formulas <= STEPS.keys():
         return None
     for tensor in tensors:
