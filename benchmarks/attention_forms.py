@@ -21,7 +21,7 @@ import sys
 from typing import Any
 
 from multi30k import TEST, between, measure
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from setting import setting, write
 from tatoeba import split
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.tables import number, table
 from ostinato.data.files.samples import sample
 from ostinato.data.images.images import picture
 from ostinato.metrics import METRICS

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number
+from ostinato.commands.tables import number
 from ostinato.data.batching.held_out import hold_out
 from ostinato.data.files.lines import read_lines
 from ostinato.data.labelled import Labelled, read_labelled

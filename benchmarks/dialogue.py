@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from setting import find, setting, write
 
 COLUMNS = [

@@ -29,7 +29,7 @@ import torch
 
 import ostinato
 from memory import cost_of
-from ostinato.commands.report import number, table
+from ostinato.commands.tables import number, table
 from ostinato.data.dna.fasta import read_fasta
 from ostinato.tasks.genome.base_labels import answer, windows
 from setting import find, flags, kept, setting, write

@@ -35,9 +35,9 @@ import torch
 
 import ostinato
 from ostinato import CELLS
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import Batch
-from ostinato.data.text.tokenizers import Characters, Words
+from ostinato.data.text.tokenizers import CharacterTokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.streaming import FORMATS
@@ -275,8 +275,8 @@ def generation(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str,
         Vocabulary([f"word{number}" for number in range(WORDS - 4)]),
     )
     for name, units, embedding, size, layers in [
-        ("characters, 1 x 512", Characters(letters), 64, 512, 1),
-        ("words, 2 x 200", Words(words, tokenized=True), 200, 200, 2),
+        ("characters, 1 x 512", CharacterTokenizer(letters), 64, 512, 1),
+        ("words, 2 x 200", WordTokenizer(words, tokenized=True), 200, 200, 2),
     ]:
         model = LanguageModel(
             Embedding(len(units), embedding), CELLS["lstm"], size, layers=layers

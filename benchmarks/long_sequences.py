@@ -19,7 +19,7 @@ import torch
 
 from memory import peak_mib
 from ostinato.cells import CELLS
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.layers.recurrent import Recurrent
 from setting import setting, write
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number
+from ostinato.commands.tables import number
 from ostinato.data.batching.held_out import hold_out
 from ostinato.data.music.abc import split_tunes
 from setting import find, flags, kept, tell

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number, table
+from ostinato.commands.tables import number, table
 from ostinato.training.curves import read_curves
 from setting import parallel, setting, write
 

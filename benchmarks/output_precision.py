@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato_contender import Ostinato
 from setting import setting, write
 from translation_speed import prepare

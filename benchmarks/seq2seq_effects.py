@@ -29,8 +29,8 @@ from typing import Any
 import ostinato
 from multi30k import TEST, overrides
 from ostinato.commands.predict import predict
-from ostinato.commands.report import number, table
 from ostinato.commands.rescore import rescore
+from ostinato.commands.tables import number, table
 from ostinato.data.text.nbest_format import read_nbest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score

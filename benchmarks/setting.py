@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import finite, table
+from ostinato.commands.tables import replace_non_finite, table
 
 KEPT = (
     "metrics",
@@ -88,7 +88,8 @@ def write(output: str | None, arguments: argparse.Namespace, result: dict[str, A
     if output:
         everything = {"machine": machine(), "settings": settings(arguments), **result}
         Path(output).write_text(
-            json.dumps(finite(everything), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            json.dumps(replace_non_finite(everything), ensure_ascii=False, indent=1) + "\n",
+            encoding="utf-8",
         )
 
 

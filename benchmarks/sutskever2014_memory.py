@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from memory import peak_mib
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from setting import setting, write
 
 
@@ -57,10 +57,10 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict:
     """What happens in the process of its own."""
     import torch
-
-    from ostinato.commands.plan import make_plan
-    from ostinato.data.batching.buckets import Batches
     from ostinato.tasks.translation.task import Pair
+
+    from ostinato.commands.run.config import make_plan
+    from ostinato.data.batching.buckets import BucketedBatches
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
     from ostinato.training.optimise import build_optimizer
@@ -104,7 +104,7 @@ def measure(arguments: argparse.Namespace) -> dict:
             0, 79_000, (options.batch_size * arguments.steps, 2, arguments.tokens)
         ).tolist()
     ]
-    batches = Batches(
+    batches = BucketedBatches(
         [task.encode(pair) for pair in pairs],
         batch_size=options.batch_size,
         tokens=None,
@@ -143,11 +143,11 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 def made_up_words(letter: str, size: int):
     """Words s0, s1, ... so many that with the special tokens there are `size`."""
-    from ostinato.data.text.tokenizers import Words
+    from ostinato.data.text.tokenizers import WordTokenizer
     from ostinato.data.text.vocabulary import Vocabulary
 
     empty = Vocabulary([])
-    return Words(
+    return WordTokenizer(
         Vocabulary([f"{letter}{number}" for number in range(size - len(empty))]), tokenized=True
     )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.report import number
+from ostinato.commands.tables import number
 from ostinato.data.files.lines import read_lines
 from setting import add_sets, find, flags, kept, tell, together
 

@@ -30,18 +30,18 @@ import torch
 
 import ostinato
 from memory import cost_of
-from ostinato import options
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import by_length, collate
-from ostinato.data.batching.buckets import Batches
+from ostinato.data.batching.buckets import BucketedBatches
 from ostinato.data.text.conll import Sentence
-from ostinato.tasks.tagging import Tagging, taggers
+from ostinato.tasks.tagging import TASK
+from ostinato.tasks.task import Task
 from ostinato.training.loop import train
 from ostinato.training.optimise import Options, build_optimizer
 from plain_tagger import PlainTagger, Row, batch
 from setting import find, setting, write
 
-TRAINING = Options(**Tagging.training)
+TRAINING = Options(**TASK.training)
 CONTENDERS = ("ostinato", "ostinato, same network", "plain loop")
 PREDICTING = (*CONTENDERS, "plain loop, sorted")
 
@@ -50,12 +50,11 @@ class Ours:
     """Ostinato's tagger, trained as its commands train it."""
 
     def __init__(self, records: Sequence[Sentence], **settings: Any):
-        self.task = options.build(Tagging, settings)
-        self.task.fit(records)
-        self.network = self.task.network()
+        self.task = TASK.create(settings).fit(records)
+        self.network = self.task.build_network()
         self.task.initialise(self.network)
         self.optimizer = build_optimizer(self.network, TRAINING)
-        self.examples = [self.task.encode(record) for record in records]
+        self.examples = [self.task.preprocessing.encode(record) for record in records]
 
     def train(self, rows: list[list[int]]) -> None:
         batches = [collate([self.examples[row] for row in each]) for each in rows]
@@ -70,7 +69,7 @@ class Ours:
         self.network.eval()
         return [
             paths[0].labels
-            for paths in taggers.search(self.task, self.network, records, probabilities=False)
+            for paths in self.task.predictor.search(self.network, records, probabilities=False)
         ]
 
 
@@ -78,15 +77,16 @@ class Plain:
     """The plain loop on the same numbers."""
 
     def __init__(self, ours: Ours):
-        task = self.task = ours.task
+        self.task = ours.task
+        options, fitted = self.task.options, self.task.preprocessing
         self.network = PlainTagger(
-            len(task.words),
-            len(task.letters),
-            len(task.tags),
-            embedding_size=task.embedding_size,
-            character_size=task.character_size,
-            hidden_size=task.hidden_size,
-            dropout=task.dropout,
+            len(fitted.words),
+            len(fitted.letters),
+            len(fitted.tags),
+            embedding_size=options.embedding_size,
+            character_size=options.character_size,
+            hidden_size=options.hidden_size,
+            dropout=options.dropout,
         )
         self.network.load_ostinato(ours.network.state_dict())
         self.optimizer = torch.optim.Adam(
@@ -111,7 +111,7 @@ class Plain:
 
     def tag(self, records: Sequence[Sentence], *, sorts: bool = False) -> list[list[int]]:
         self.network.eval()
-        examples = [self.task.encode_inputs(record) for record in records]
+        examples = [self.task.preprocessing.encode_inputs(record) for record in records]
         rows = [row_of(example.inputs, example.spellings) for example in examples]
         groups = (
             by_length(examples)
@@ -131,21 +131,22 @@ class Plain:
 class Flair:
     """Flair's tagger in its own process, which does the timing."""
 
-    def __init__(self, python: str, records: Sequence[Sentence], task: Tagging):
+    def __init__(self, python: str, records: Sequence[Sentence], task: Task):
         program = str(Path(__file__).with_name("flair_contender.py"))
         self.process = subprocess.Popen(
             [python, "-I", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         sentences = [[list(record.words), list(record.tags)] for record in records]
+        options = task.options
         said = self.ask(
             sentences=sentences,
             threads=torch.get_num_threads(),
             learning_rate=TRAINING.initial_rate,
             clip_norm=TRAINING.clip_norm,
-            embedding_size=task.embedding_size,
-            character_size=task.character_size,
-            hidden_size=task.hidden_size,
-            dropout=task.dropout,
+            embedding_size=options.embedding_size,
+            character_size=options.character_size,
+            hidden_size=options.hidden_size,
+            dropout=options.dropout,
         )
         self.name = f"Flair {said['version']}"
 
@@ -237,7 +238,7 @@ def read_arguments() -> argparse.Namespace:
 
 def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     """Tokens a second of each contender, and whether the two that should be are the same function."""
-    records = Tagging().read([file], training=True)
+    records = TASK.create({}).reader.read([file], training=True)
     same = Ours(
         records,
         affix_size=0,
@@ -250,7 +251,7 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
     judged = records[:: max(1, len(records) // arguments.sentences)]
     plan = [
         list(map(int, rows))
-        for rows in Batches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)
+        for rows in BucketedBatches(same.examples, batch_size=TRAINING.batch_size, seed=1).plan(0)
     ]
     losses = [same.loss(plan[0]), taggers["plain loop"].loss(plan[0])]
     agree = sum(
@@ -270,7 +271,7 @@ def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
             training[name].append(learned / seconds(taggers[name].train, rows))
         for name in PREDICTING:
             for each in taggers.values():
-                each.task.remembered.clear()
+                each.task.preprocessing.word_cache.clear()
             predicting[name].append(tokens / seconds(tag[name], judged))
         if flair:
             training.setdefault(flair.name, []).append(learned / flair.train(rows))
@@ -311,7 +312,7 @@ def tagged(folder: Path, file: str, tokens: int) -> dict[str, float]:
     """Tags a file made of EWT's sentences, again and again, of so many tokens."""
     sentences = [
         " ".join(word.replace(" ", "_") for word in record.words)
-        for record in Tagging().read([file])
+        for record in TASK.create({}).reader.read([file])
     ]
     count = written = 0
     with (folder / "long.txt").open("w", encoding="utf-8") as stream:

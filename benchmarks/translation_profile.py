@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, map_state
-from ostinato.commands.report import table
+from ostinato.commands.tables import table
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.kernels import linear_cross_entropy
 from ostinato.models.encoder_decoder import shift
@@ -145,7 +145,7 @@ def take_apart(
 ) -> Tensor:
     """EncoderDecoder.hidden, in pieces."""
     decoder, given = network.decoder, shift(batch.targets, network.bos)
-    state = part("encoder, attention's keys", lambda: network.start(batch))
+    state = part("encoder, attention's keys", lambda: network.initial_state(batch))
     if decoder.input_feeding:
         return part("decoder: recurrence and attention", lambda: decoder(given, state)[0])
     outputs = part(
@@ -155,7 +155,8 @@ def take_apart(
         ],
     )
     return part(
-        "decoder: attention", lambda: decoder.output_dropout(decoder.look(outputs, state.memory)[0])
+        "decoder: attention",
+        lambda: decoder.output_dropout(decoder.attend(outputs, state.memory)[0]),
     )
 
 

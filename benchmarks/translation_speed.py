@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import number, table
+from ostinato.commands.tables import number, table
 from setting import parallel, setting, write
 
 
@@ -232,22 +232,24 @@ def read_arguments() -> argparse.Namespace:
 
 def prepare(arguments: argparse.Namespace, scratch: Path) -> tuple[Path, dict[str, int], list[int]]:
     """(a file of numbers for the workers, the vocabularies' sizes, target tokens of each batch)."""
-    from ostinato.data.batching.buckets import Batches
-    from ostinato.tasks.translation.task import Translation
+    from ostinato.data.batching.buckets import BucketedBatches
+    from ostinato.tasks import TASKS
 
-    task = Translation(vocabulary_size=arguments.vocabulary_size)
-    records = task.read(parallel(arguments.data, "train", arguments.pair), training=True)
-    task.fit(records)
-    examples = [task.encode(record) for record in records]
-    batches = Batches(examples, batch_size=arguments.batch_size, seed=1)
+    task = TASKS["translation"].create({"vocabulary_size": arguments.vocabulary_size})
+    records = task.reader.read(parallel(arguments.data, "train", arguments.pair), training=True)
+    task = task.fit(records)
+    examples = [task.preprocessing.encode(record) for record in records]
+    batches = BucketedBatches(examples, batch_size=arguments.batch_size, seed=1)
     lists = [
         [(examples[row].inputs.tolist(), examples[row].targets.tolist()) for row in rows]
         for rows in batches.plan(0)
     ]
     lists = [list(map(list, zip(*rows, strict=True))) for rows in lists]
-    test = task.read(parallel(arguments.data, "test_2016_flickr", arguments.pair))
+    test = task.reader.read(parallel(arguments.data, "test_2016_flickr", arguments.pair))
     test = test[:: max(1, len(test) // arguments.sentences)][: arguments.sentences]
-    sources = sorted((task.encode(record).inputs.tolist() for record in test), key=len)
+    sources = sorted(
+        (task.preprocessing.encode(record).inputs.tolist() for record in test), key=len
+    )
     path = scratch / "work.json"
     path.write_text(
         json.dumps(

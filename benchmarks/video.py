@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import ostinato
-from ostinato.commands.report import number
+from ostinato.commands.tables import number
 from ostinato.data.files.samples import sample
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
@@ -100,9 +100,11 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
             trained = ostinato.train(
                 "video", **files, out=out, overwrite=True, model=model, seed=seed, **settings
             )
-            records = trained.task.read(files["test"] if files else [str(sample("video")["test"])])
-            for metric, each in trained.task.measure(
-                trained.network, records, trained.task.predict(trained.network, records)
+            records = trained.task.reader.read(
+                files["test"] if files else [str(sample("video")["test"])]
+            )
+            for metric, each in trained.task.predictor.count(
+                trained.network, records, trained.task.predictor.predict(trained.network, records)
             ).items():
                 counts[metric] += each
             linear += load_baseline(trained.folder, trained.task).measure(records)["accuracy"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 import time
@@ -11,9 +13,15 @@ from typing import Literal
 import pytest
 
 from ostinato import cli, options
+from ostinato.commands.command import Command, StreamingCommand
 from ostinato.errors import InputError, Interrupted
+from ostinato.option_groups import COMMON, GROUP_OF, GROUPS, group_of, group_options
 from ostinato.options import option
-from ostinato.signature import parameters, summary
+from ostinato.parser import build_parser
+from ostinato.signature import parameters, parse_arguments_section, summary
+from ostinato.task_flags import find_subject
+from ostinato.tasks import TASKS
+from ostinato.training.options import Options
 
 
 def example(
@@ -29,16 +37,17 @@ def example(
 ) -> None:
     """Does something.
 
-    run     the folder,
+    Args:
+        run: the folder,
             which goes on here
-    files   what to read
-    seed    100 % chance
-    loud    says more
+        files: what to read
+        seed: 100 % chance
+        loud: says more
     """
 
 
 def flags(arguments):
-    return vars(cli.build_parser("tasks", example, [], []).parse_args(arguments))
+    return vars(build_parser("tasks", example, [], []).parse_args(arguments))
 
 
 def test_flags_are_the_functions_parameters():
@@ -83,7 +92,7 @@ def test_help_comes_from_the_docstring():
     assert named[0].metadata["help"] == "100 % chance"
     assert open_ended
     assert summary(example) == "Does something."
-    text = cli.build_parser("tasks", example, [], []).format_help()
+    text = build_parser("tasks", example, [], []).format_help()
     assert "100 % chance (default: 1)" in text
     assert "--no-loud" in text
 
@@ -95,9 +104,9 @@ def test_subject():
         ["--flag", "t", "--a", "b"],
         ["x", "--a", "t"],
     ):
-        assert cli.subject(arguments, lambda word: word == "t") == "t"
-    assert cli.subject(["--epochs", "3", "tt"], lambda word: word == "t") == "tt"
-    assert cli.subject(["--flag", "tt"], lambda word: word == "t") == "tt"
+        assert find_subject(arguments, lambda word: word == "t") == "t"
+    assert find_subject(["--epochs", "3", "tt"], lambda word: word == "t") == "tt"
+    assert find_subject(["--flag", "tt"], lambda word: word == "t") == "tt"
 
 
 @pytest.mark.parametrize(
@@ -127,13 +136,36 @@ def test_our_own_failure_shows_itself():
     assert "ZeroDivisionError" in process.stderr
 
 
-def test_every_command_has_a_module_that_can_print():
-    import importlib
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_is_a_command(name):
+    module = importlib.import_module(f"ostinato.commands.{name}")
+    assert callable(getattr(module, name))
+    assert callable(module.lines)
+    assert isinstance(module, Command)
+    assert isinstance(module, StreamingCommand) == (name in ("predict", "generate"))
+    assert all(example.startswith(("ostinato " + name, "echo ")) for example in module.EXAMPLES)
 
-    for command in cli.COMMANDS:
-        module = importlib.import_module(f"ostinato.commands.{command}")
-        assert callable(getattr(module, command))
-        assert callable(module.lines)
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_parameter_of_a_command_has_a_help(name):
+    function = getattr(importlib.import_module(f"ostinato.commands.{name}"), name)
+    positional, flags, _ = parameters(function)
+    assert all(field.metadata["help"] for field in [*positional, *flags])
+    known = {field.name for field in [*positional, *flags]}
+    assert parse_arguments_section(inspect.getdoc(function)).keys() == known
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Does something.", {}),
+        ("A.\n\nArgs:\n    a: one\n    b: two: 2\n", {"a": "one", "b": "two: 2"}),
+        ("A.\n\nArgs:\n    a: one\n        more: yes\n", {"a": "one more: yes"}),
+        ("A.\n\nArgs:\n    a: one\n\nReturns:\n    b: no\n", {"a": "one"}),
+    ],
+)
+def test_arguments_section(text, expected):
+    assert parse_arguments_section(text) == expected
 
 
 @pytest.mark.slow
@@ -151,10 +183,90 @@ class Wished:
     name: str | None = option(None, "what it is called")
 
 
+@dataclass
+class Grouped:
+    dropout: float = option(0.0, "a group of its own", group="data")
+    unheard: int = option(0, "in no table")
+    later: int = option(0, "for trained models", when_predicting=True)
+
+
 def test_flags_of_a_dataclass():
-    parser = cli.build_parser("tasks", example, [("wishes", options.fields(Wished).values())], [])
+    parser = build_parser("tasks", example, [("wishes", options.fields(Wished).values())], [])
     known = vars(parser.parse_args(["x", "--size", "9", "--name", "none"]))
     assert (known["size"], known["name"]) == (9, "none")
     assert "how large (default: 3)" in parser.format_help()
     with pytest.raises(InputError, match="--size: it must be at most 9; got 10"):
         parser.parse_args(["x", "--size", "10"])
+
+
+def test_a_flag_that_the_help_hides_works():
+    groups = [("wishes", options.fields(Wished).values())]
+    parser = build_parser("tasks", example, groups, [], visible=frozenset(["name"]))
+    text = parser.format_help()
+    assert "--name" in text
+    assert "--size" not in text
+    assert "--help-all" in text
+    assert parser.parse_args(["x", "--size", "4"]).size == 4
+    assert "--size" in parser.flags()
+
+
+def help_of(task, flag, capsys):
+    assert cli.main(["train", task, flag]) == 0
+    return capsys.readouterr().out
+
+
+def listed_flags(text, known):
+    """The flags of `known` that have a line in a help text, each with the title of its group."""
+    title, found = "", {}
+    for line in text.split("\n"):
+        if line.endswith(":") and not line.startswith(" "):
+            title = line[:-1]
+        flag = line.strip().split(" ")[0].rstrip(",")
+        if line.startswith("  --") and flag in known:
+            found[flag] = title
+    return found
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_shows_the_common_options_and_help_all_every_one(task, capsys):
+    fields = [*options.fields(TASKS[task].options).values(), *options.fields(Options).values()]
+    flags = {field.flag for field in fields}
+    short = listed_flags(help_of(task, "--help", capsys), flags)
+    full = listed_flags(help_of(task, "--help-all", capsys), flags)
+    assert full.keys() == flags
+    assert set(full.values()) <= GROUPS.keys()
+    assert short == {field.flag: full[field.flag] for field in fields if field.name in COMMON}
+    assert 8 <= len(short) <= 14
+
+
+def test_a_task_explains_what_it_reads(capsys):
+    assert f"The translation task reads {TASKS['translation'].reads}." in help_of(
+        "translation", "--help", capsys
+    )
+
+
+def test_options_are_in_the_right_group(capsys):
+    flags = {field.flag for field in options.fields(TASKS["translation"].options).values()}
+    flags |= {field.flag for field in options.fields(Options).values()}
+    full = listed_flags(help_of("translation", "--help-all", capsys), flags)
+    assert full["--unit"] == "data"
+    assert full["--hidden-size"] == "model"
+    assert full["--dropout"] == full["--weight-decay"] == "regularisation"
+    assert full["--epochs"] == full["--dev-metric"] == "training"
+    assert full["--beam"] == full["--length-penalty"] == "decoding"
+
+
+def test_group_of_an_option():
+    fields = options.fields(Grouped)
+    assert group_of(fields["dropout"], "model") == "data"
+    assert group_of(fields["unheard"], "model") == "model"
+    assert group_of(fields["later"], "model") == "decoding"
+    assert [title for title, _ in group_options(fields.values())] == ["data", "model", "decoding"]
+
+
+def test_the_table_of_groups_names_existing_options():
+    known = set(options.fields(Options)).union(
+        *(options.fields(task.options) for task in TASKS.values())
+    )
+    assert known >= GROUP_OF.keys()
+    assert known >= COMMON

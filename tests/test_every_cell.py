@@ -11,7 +11,7 @@ from ostinato import kernels
 from ostinato.cells import CELLS, GRU, LSTM, RNN, Jordan, PeepholeLSTM
 from ostinato.cells.state import detach, map_state, select
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.truncated import chunks
+from ostinato.layers.truncated_bptt import chunks
 
 VARIANTS = CELLS | {
     "rnn relu": partial(RNN, activation="relu"),

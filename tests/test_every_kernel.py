@@ -13,7 +13,7 @@ from ostinato.cells.cell import reverse, scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.regularise import regularised
+from ostinato.cells.recurrent_dropout import regularised
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import lookup, native, packed
 from ostinato.kernels.formulas import FORMULAS
@@ -206,7 +206,7 @@ def test_equals_the_reference_with_dropout_inside(name, path):
 
 
 def test_every_formula_is_tested():
-    assert {example(case, 1, 1, 5, 6)[0].formula for case in CELLS.values()} == set(FORMULAS)
+    assert {example(case, 1, 1, 5, 6)[0].kernel_name for case in CELLS.values()} == set(FORMULAS)
 
 
 @needs_native

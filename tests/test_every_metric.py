@@ -102,7 +102,7 @@ def test_counts_are_tuples_of_numbers_of_one_length(metric, examples):
 
 
 def test_counts_add_up(metric, examples):
-    """The parts of a corpus, counted apart and summed, are the whole; their order does not matter."""
+    """Counts of parts sum to those of the whole corpus, in any order."""
     counts = count_all(metric, *examples[:2])
     whole = corpus_score(metric, counts)
     parts = np.array([add_up(counts[:2]), add_up(counts[2:])])
@@ -145,7 +145,7 @@ def test_more_examples_make_the_interval_narrower(metric, examples):
 
 
 def test_significance(metric, examples):
-    """Alike: p is 1. Clearly better on many examples: p is small, and the difference has the right sign."""
+    """Equal systems: p is 1. A clear difference: p is small, and the sign is right."""
     predictions, references, perfect, _ = examples
     found, best = (
         np.tile(count_all(metric, given, references), (20, 1)) for given in (predictions, perfect)

@@ -11,7 +11,7 @@ from ostinato import options
 from ostinato.data.files.samples import sample
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
-from ostinato.tasks import TASKS, task_class
+from ostinato.tasks import TASKS, find_task
 from ostinato.training.options import Options
 
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -32,17 +32,17 @@ def test_describes_itself(name):
     assert task.name == name
     assert task.example.startswith(f"ostinato train {name}")
     assert set(task.metrics) <= set(METRICS)
-    assert options.fields(task)["dev_metric"].default in (
+    assert options.fields(task.options)["dev_metric"].default in (
         None,
         *task.metrics,
     )  # None: chosen by the data
     for defaults in (task.training, task.sample_training):
-        assert set(defaults) <= set(options.fields(Options)) | set(options.fields(task))
+        assert set(defaults) <= set(options.fields(Options)) | set(options.fields(task.options))
 
 
 @every_task
 def test_every_option_has_help_and_no_training_option_shares_its_name(name):
-    fields = options.fields(TASKS[name])
+    fields = options.fields(TASKS[name].options)
     assert all(field.metadata.get("help") for field in fields.values())
     assert not set(fields) & set(options.fields(Options))
 
@@ -53,16 +53,16 @@ def test_has_a_sample_with_its_licence(name):
     assert {"train", "dev", "test"} <= set(files)
     assert "licen" in (files["train"].parent / "LICENSE.txt").read_text().lower()
     assert sum(path.stat().st_size for path in files.values()) < 1_000_000
-    assert TASKS[name]().read([str(files["test"])])
+    assert TASKS[name].create({}).reader.read([str(files["test"])])
 
 
 @every_task
 def test_the_road_in_python(name, tmp_path):
     """train, load, predict, evaluate, score, stream: on the sample, with a model of nothing."""
-    known = {*options.fields(TASKS[name]), *options.fields(Options)}
+    known = {*options.fields(TASKS[name].options), *options.fields(Options)}
     tiny = {option: value for option, value in TINY.items() if option in known}
     model = ostinato.train(name, out=tmp_path / "run", **tiny)
-    records = TASKS[name]().read([str(sample(name)["test"])])[:6]
+    records = TASKS[name].create({}).reader.read([str(sample(name)["test"])])[:6]
     inputs = [record[0] for record in records]
     answers = model.predict(inputs)
     assert len(answers) == 6
@@ -85,9 +85,9 @@ def test_the_road_in_python(name, tmp_path):
 
 def test_an_unknown_task():
     with pytest.raises(InputError, match="no task 'translate'; did you mean 'translation'"):
-        task_class("translate")
+        find_task("translate")
     with pytest.raises(InputError, match="no task 'x'; known: translation"):
-        task_class("x")
+        find_task("x")
 
 
 def test_an_unknown_setting():

@@ -15,7 +15,7 @@ _WHERE = {
     "train": "ostinato.model",
     "load": "ostinato.model",
     "Model": "ostinato.model",
-    "accelerate": "ostinato.layers.accelerate",
+    "accelerate": "ostinato.layers.drop_in.accelerate",
     "verify": "ostinato.commands.verify",
     "Recurrent": "ostinato.layers.recurrent",
     "StreamingStep": "ostinato.layers.streaming",

@@ -1,4 +1,4 @@
-"""What a user can put right, in one line.
+"""Errors that the user can put right, and interrupts.
 
 Importable from everywhere; imports nothing."""
 
@@ -9,21 +9,23 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong: exit status 2, one line, no traceback.
+    """An error in what the user gave: exit status 2, one line, no traceback.
 
     The message names the file (and line), what is wrong, and what to do:
     `InputError("train.de:17: empty line; remove it from both sides")`."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """nearest("lsmt", ["lstm", "gru"]) -> "; did you mean 'lstm'?", or the whole list if nothing is near."""
+    """nearest("lsmt", ["lstm", "gru"]) -> "; did you mean 'lstm'?"
+
+    If no known name is similar, all of them: "; known: lstm, gru"."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal stopped the work after it was saved; `status` is the exit status that the shell expects."""
+    """A signal stopped the work after it was saved; `status` is the exit status."""
 
     def __init__(self, message: str, status: int):
         super().__init__(message)

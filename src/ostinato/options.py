@@ -1,4 +1,4 @@
-"""Options are the fields of a dataclass: from them come the flags, the recipe keys, the checks and the help.
+"""Options are the fields of a dataclass: flags, recipe keys, checks and help are derived from them.
 
     @dataclass
     class Translation:
@@ -27,22 +27,44 @@ def option(
     maximum: float | None = None,
     above: float | None = None,
     when_predicting: bool = False,
+    group: str | None = None,
 ) -> Any:
-    """A dataclass field that is an option. `when_predicting` options can be changed on a trained model."""
+    """A dataclass field that is an option.
+
+    Args:
+        default: its value unless given; a list or dict is copied
+        help: one line for `--help`
+        minimum: least value allowed
+        maximum: greatest value allowed
+        above: a bound that is not allowed itself
+        when_predicting: whether it can be changed on a trained model
+        group: where `--help` shows it, unless where option_groups.py says
+    """
     metadata = {
         "help": help,
         "minimum": minimum,
         "maximum": maximum,
         "above": above,
         "when_predicting": when_predicting,
+        "group": group,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def redefine(base: type, name: str, default: Any) -> Any:
+    """The option `name` of a base class with another default; help and range stay.
+
+    hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)"""
+    metadata = next(field.metadata for field in dataclasses.fields(base) if field.name == name)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
 class Field(NamedTuple):
-    """One option, its annotation taken apart: `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
+    """One option with its parsed annotation.
+
+    `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
 
     name: str
     type: type
@@ -59,7 +81,7 @@ class Field(NamedTuple):
 
 @functools.cache
 def fields(options: type) -> dict[str, Field]:
-    """The options of a dataclass by name, in order."""
+    """The options of a dataclass by name, in the order of their definition."""
     hints = typing.get_type_hints(options)
     return {
         field.name: parse_annotation(
@@ -71,13 +93,14 @@ def fields(options: type) -> dict[str, Field]:
 
 
 def default_of(field: dataclasses.Field) -> Any:
+    """The default of a dataclass field, made anew where it is a list or a dict."""
     return (
         field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     )
 
 
 def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> Field:
-    """The Field that an annotation describes: `int | None`, `Literal["a", "b"]`, `list[str]`, `float`."""
+    """The Field of an annotation: `float`, `int | None`, `Literal["a", "b"]`, `list[str]`."""
     optional = many = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         optional = True
@@ -91,7 +114,17 @@ def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> F
 
 
 def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
-    """The value as the field's type, or an InputError; `where("hidden_size")` is how the user knows the option."""
+    """The value as the field's type.
+
+    Args:
+        field: the option
+        value: what was given for it
+        where: the option's name -> what the user calls it, such as
+            "--hidden-size" or "recipe x: hidden_size"
+
+    Raises:
+        InputError: wrong type, not among the choices, or out of range.
+    """
     name = where(field.name)
     if field.many and not isinstance(value, str) and isinstance(value, (list, tuple)):
         return [check_one(field, item, name) for item in value]
@@ -102,6 +135,7 @@ def check(field: Field, value: Any, where: Callable[[str], str]) -> Any:
 
 
 def check_one(field: Field, value: Any, name: str) -> Any:
+    """A single value as the field's type; `name` is what an InputError calls the option."""
     if field.choices:
         if value not in field.choices:
             raise InputError(
@@ -122,6 +156,7 @@ WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def check_range(field: Field, value: Any, name: str) -> None:
+    """InputError if a number is not finite, or out of the option's range."""
     limits = field.metadata
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be a finite number; got {value}")
@@ -139,7 +174,16 @@ def as_flag(name: str) -> str:
 
 
 def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] = as_flag) -> Any:
-    """A dataclass from a mapping, every value checked, unknown names refused with the nearest known one."""
+    """A dataclass from a mapping.
+
+    Args:
+        options: the dataclass
+        values: its fields by name
+        where: the option's name -> what the user calls it
+
+    Raises:
+        InputError: an unknown name (the message has the nearest known one) or a bad value.
+    """
     known = fields(options)
     for name in values:
         if name not in known:
@@ -148,14 +192,21 @@ def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] 
 
 
 def to_dict(options: Any) -> dict[str, Any]:
-    """What build() took: the options as a mapping that JSON and TOML can hold."""
-    return {name: getattr(options, name) for name in fields(type(options))}
+    """The options as a mapping that JSON and TOML can hold; build() reads it back."""
+    kind: type = type(options)
+    return {name: getattr(options, name) for name in fields(kind)}
 
 
 def split(
     values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag
 ) -> list[dict[str, Any]]:
-    """Keyword arguments shared out among the dataclasses that have them; a name that none has is refused."""
+    """Distributes keyword arguments among dataclasses by their fields.
+
+    split({"size": 3, "epochs": 2}, Model, Training) -> [{"size": 3}, {"epochs": 2}]
+
+    Raises:
+        InputError: a name that none of them has.
+    """
     known = [fields(options) for options in classes]
     everything = [name for names in known for name in names]
     for name in values:

@@ -1,56 +1,74 @@
-"""A command is a function; its flags are the function's own parameters, and their help is its docstring.
+"""A command is a function: its parameters are the arguments and flags, its docstring is their help.
 
-    def predict(run: str, files: list[str] = ["-"], *, seed: int = 1) -> ...:
-        \"\"\"Answers, one line for each line of input.
+    def predict(run: str, files: list[str] = ["-"], *, seed: int = 1, **options) -> ...:
+        \"\"\"Predictions, one line for each line of input.
 
-        run     the folder that `ostinato train` made
-        files   what to read; - is standard input
-        seed    ...
+        Args:
+            run: the folder that `ostinato train` made
+            files: what to read; - is standard input
+            seed: of the random numbers
         \"\"\"
 
-Positional parameters become arguments, keyword-only ones flags; a `**options` takes those of the task."""
+Positional parameters become arguments and keyword-only ones flags; `**options` stands for the
+options of the task."""
 
 from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 import typing
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ostinato.options import Field, parse_annotation
 
 
+class Parameters(NamedTuple):
+    """What a command takes; `takes_options`: the options of the task, too."""
+
+    positional: list[Field]
+    flags: list[Field]
+    takes_options: bool
+
+
+def docstring(function: Callable) -> str:
+    return inspect.getdoc(function) or ""
+
+
 def summary(function: Callable) -> str:
     """The first line of the docstring."""
-    return inspect.getdoc(function).split("\n")[0]
+    return docstring(function).split("\n")[0]
 
 
-def parameter_help(function: Callable) -> dict[str, str]:
-    """{parameter: its line (or indented lines) of the docstring}"""
+def parse_arguments_section(text: str) -> dict[str, str]:
+    """The `Args:` section of a Google-style docstring.
+
+    "...Args:\\n    run: the folder,\\n        or several" -> {"run": "the folder, or several"}"""
+    section = re.search(r"^Args:\n((?: +.*\n?|\n)*)", text, re.MULTILINE)
     helps: dict[str, str] = {}
-    name = None
-    for line in inspect.getdoc(function).split("\n"):
-        start = re.match(r"(\w+) {2,}(\S.*)", line)
-        if start:
-            name = start[1]
-            helps[name] = start[2]
-        elif name and re.match(r" {3,}\S", line):
+    name = ""
+    for line in textwrap.dedent(section[1]).split("\n") if section else []:
+        if name and line.startswith(" "):
             helps[name] += " " + line.strip()
-        else:
-            name = None
+        elif ":" in line:
+            name, _, help = line.partition(":")
+            helps[name] = help.strip()
     return helps
 
 
-def parameters(function: Callable) -> tuple[list[Field], list[Field], bool]:
-    """(positional arguments, flags, whether it takes the task's options besides)."""
-    hints, helps = typing.get_type_hints(function), parameter_help(function)
-    positional, flags, open_ended = [], [], False
+def parameters(function: Callable) -> Parameters:
+    """The parameters of a function, each with its help."""
+    hints, helps = typing.get_type_hints(function), parse_arguments_section(docstring(function))
+    found = Parameters([], [], False)
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            open_ended = True
+            found = found._replace(takes_options=True)
             continue
         field = parse_annotation(
             name, hints[name], parameter.default, {"help": helps.get(name, "")}
         )
-        (flags if parameter.kind is parameter.KEYWORD_ONLY else positional).append(field)
-    return positional, flags, open_ended
+        (found.flags if parameter.kind is parameter.KEYWORD_ONLY else found.positional).append(
+            field
+        )
+    return found

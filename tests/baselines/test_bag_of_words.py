@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag, ngrams, solve
+from ostinato.baselines.bag_of_words import (
+    BagOfWords,
+    ClassFrequencies,
+    LinearClassifier,
+    extract_ngrams,
+    fit_logistic_regression,
+)
 from ostinato.data.batching.batch import Example, collate
 
 TEXTS = [
@@ -29,36 +35,36 @@ def answers(bag, network, texts):
 
 
 def test_ngrams():
-    assert list(ngrams(["a", "b", "c"], 2)) == ["a", "b", "c", "a b", "b c"]
-    assert list(ngrams([], 2)) == []
+    assert list(extract_ngrams(["a", "b", "c"], 2)) == ["a", "b", "c", "a b", "b c"]
+    assert list(extract_ngrams([], 2)) == []
 
 
 def test_only_what_occurs_often_enough_and_the_most_frequent_of_it():
-    assert Bag.fit(TEXTS, order=1).ngrams == ["a", "film", "fine", "and", "dull", "long"]
-    assert Bag.fit(TEXTS, order=1, most=2).ngrams == ["a", "film"]
+    assert BagOfWords.fit(TEXTS, order=1).ngrams == ["a", "film", "fine", "and", "dull", "long"]
+    assert BagOfWords.fit(TEXTS, order=1, most=2).ngrams == ["a", "film"]
 
 
 def test_a_text_without_a_known_word_is_no_vector():
-    numbers, values = Bag.fit(TEXTS).vector(["unheard", "of"])
+    numbers, values = BagOfWords.fit(TEXTS).vector(["unheard", "of"])
     assert numbers.tolist() == [0] and values.tolist() == [0.0]
 
 
 def test_saved_and_restored():
-    bag = Bag.fit(TEXTS)
-    again = Bag.from_dict(bag.to_dict())
+    bag = BagOfWords.fit(TEXTS)
+    again = BagOfWords.from_dict(bag.to_dict())
     for text in TEXTS:
         np.testing.assert_allclose(again.vector(text)[1], bag.vector(text)[1], rtol=1e-6)
     with pytest.raises(ValueError, match="bag of words: not what was saved"):
-        Bag.from_dict({"ngrams": []})
+        BagOfWords.from_dict({"ngrams": []})
 
 
 @pytest.mark.parametrize("weighting, order", [("tf-idf", 1), ("tf-idf", 2), ("counts", 2)])
 def test_vectors_are_scikit_learns(weighting, order):
     text = pytest.importorskip("sklearn.feature_extraction.text")
     theirs = (text.TfidfVectorizer if weighting == "tf-idf" else text.CountVectorizer)(
-        analyzer=lambda tokens: list(ngrams(tokens, order)), min_df=2
+        analyzer=lambda tokens: list(extract_ngrams(tokens, order)), min_df=2
     ).fit(TEXTS)
-    bag = Bag.fit(TEXTS, order=order, weighting=weighting)
+    bag = BagOfWords.fit(TEXTS, order=order, weighting=weighting)
     assert set(theirs.vocabulary_) == set(bag.ngrams)
     for text_tokens, row in zip(TEXTS, theirs.transform(TEXTS).toarray(), strict=True):
         numbers, values = bag.vector(text_tokens)
@@ -74,10 +80,10 @@ def test_probabilities_are_scikit_learns(labels):
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
-    bag = Bag.fit(TEXTS)
+    bag = BagOfWords.fit(TEXTS)
     vectors, classes = [bag.vector(text) for text in TEXTS], labels.max() + 1
-    network = LinearBag(len(bag), classes)
-    network.put(*solve(vectors, labels, len(bag), classes))
+    network = LinearClassifier(len(bag), classes)
+    network.put(*fit_logistic_regression(vectors, labels, len(bag), classes))
     dense = np.zeros((len(TEXTS), len(bag) + 1))
     for row, (numbers, values) in enumerate(vectors):
         dense[row, numbers] = values
@@ -89,17 +95,17 @@ def test_probabilities_are_scikit_learns(labels):
 
 def test_each_label_for_itself():
     pytest.importorskip("sklearn")
-    bag = Bag.fit(TEXTS)
+    bag = BagOfWords.fit(TEXTS)
     labels = np.stack([LABELS, np.ones(5), np.zeros(5)], 1)
-    network = LinearBag(len(bag), 3, many=True)
-    network.put(*solve([bag.vector(text) for text in TEXTS], labels, len(bag), 3))
+    network = LinearClassifier(len(bag), 3, many=True)
+    network.put(*fit_logistic_regression([bag.vector(text) for text in TEXTS], labels, len(bag), 3))
     given = answers(bag, network, TEXTS)
     assert ((given[:, 0] > 0.5).numpy() == LABELS.astype(bool)).all()
     assert (given[:, 1] > 0.99).all() and (given[:, 2] < 0.01).all()
 
 
 def test_constant():
-    network = Constant(2)
+    network = ClassFrequencies(2)
     network.put(np.array([0.25, 0.75]))
     assert (
         network.probabilities(collate([Example(torch.tensor([1]))] * 3)).tolist()

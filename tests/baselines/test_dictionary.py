@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 
 from ostinato.baselines.dictionary import LONGEST, Dictionary, expected_counts, link, usual_spelling
-from ostinato.baselines.dictionary import Words as Numbered
+from ostinato.baselines.dictionary import IndexedSentences as Numbered
 
 PAIRS = [
     ("das Haus", "the house"),
@@ -20,7 +20,7 @@ def split(pairs):
 
 
 def plain_model_1(pairs, iterations):
-    """The same by dictionaries and loops, as in the textbooks: the expected counts of (source, target)."""
+    """The textbook algorithm with dictionaries and loops: expected counts of (source, target)."""
     translation = defaultdict(lambda: 1.0)
     for _ in range(iterations):
         counts, totals = defaultdict(float), defaultdict(float)

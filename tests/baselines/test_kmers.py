@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ostinato.baselines.kmers import Kmers, runs, size
+from ostinato.baselines.kmers import Kmers, count_kmers, encode_kmers
 
 
 def letters(text):
@@ -13,12 +13,15 @@ def letters(text):
 
 
 def test_runs():
-    assert runs(letters("ACN"), 2).tolist() == [1, 2, 5 + 1] and runs(letters(""), 3).tolist() == []
     assert (
-        sorted(runs(letters("AAA"), 3).tolist()) == [1, 1, 1, 5, 5, 21]
-        and size(3) == 1 + 4 + 16 + 64
+        encode_kmers(letters("ACN"), 2).tolist() == [1, 2, 5 + 1]
+        and encode_kmers(letters(""), 3).tolist() == []
     )
-    assert len(set(runs(letters("ACGT"), 4).tolist())) == 10
+    assert (
+        sorted(encode_kmers(letters("AAA"), 3).tolist()) == [1, 1, 1, 5, 5, 21]
+        and count_kmers(3) == 1 + 4 + 16 + 64
+    )
+    assert len(set(encode_kmers(letters("ACGT"), 4).tolist())) == 10
 
 
 def test_as_scikit_learn_weighs_them():
@@ -45,7 +48,7 @@ def test_saved_and_refused():
     assert [part.tolist() for part in bag.vector(letters("N"))] == [[0], [0.0]]
     with pytest.raises(ValueError, match="a bag of k-mers needs sequences to count; got none"):
         Kmers.fit([])
-    with pytest.raises(ValueError, match="idf must have 21 numbers for k-mers of up to 2; got 1"):
+    with pytest.raises(ValueError, match="idf must have 21 values for k-mers of up to 2; got 1"):
         Kmers([0.0], longest=2)
     with pytest.raises(ValueError, match="not what was saved"):
         Kmers.from_dict({"idf": [0.0]})

@@ -1,4 +1,4 @@
-"""Kneser-Ney n-grams: equal to the formula written out with dictionaries, and to a distribution that sums to one."""
+"""Kneser-Ney n-grams: equal to the formula with dictionaries, and sums to one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from ostinato.baselines.ngram import NGram, discounts_of
+from ostinato.baselines.ngram import NGram, estimate_discounts
 
 END = 0
 
@@ -39,7 +39,7 @@ def written_out(
         if k and (following == {}):
             # an unknown context: so are all longer ones, unless it never had a successor
             continue
-        discount = discounts_of(np.array(list(counts[k].values())))
+        discount = estimate_discounts(np.array(list(counts[k].values())))
         total = sum(following.values())
         freed = sum(discount[min(count, 3)] for count in following.values())
         count = following.get(token, 0)
@@ -97,10 +97,10 @@ def test_an_unknown_token_has_some_probability():
 def test_discounts():
     counts = np.repeat([1, 2, 3, 4, 9], [40, 20, 10, 6, 3])
     y = 40 / 80
-    assert discounts_of(counts) == pytest.approx(
+    assert estimate_discounts(counts) == pytest.approx(
         [0, 1 - 2 * y * 20 / 40, 2 - 3 * y * 10 / 20, 3 - 4 * y * 6 / 10]
     )
-    assert discounts_of(np.array([1, 1, 2])) == pytest.approx([0, 0.5, 1, 1.5])
+    assert estimate_discounts(np.array([1, 1, 2])) == pytest.approx([0, 0.5, 1, 1.5])
 
 
 def test_counts_are_kept_in_few_bytes():

@@ -2,11 +2,14 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from ostinato.cli import main
 from ostinato.commands.compare import compare
+from ostinato.tasks import TASKS
+from ostinato.tasks.classification import TASK as CLASSIFICATION
 
 FLAGS = {
     "hidden_size": 8,
@@ -91,9 +94,8 @@ def test_spans_are_compared_by_their_f1(data):
 
 def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monkeypatch):
     monkeypatch.setattr("ostinato.baselines.bag_of_words.available", lambda: False)
-    monkeypatch.setattr(
-        "ostinato.tasks.classification.Classification.models", ("most-frequent", "bag-of-words")
-    )
+    models = ("most-frequent", "bag-of-words")
+    monkeypatch.setitem(TASKS, "classification", replace(CLASSIFICATION, compare_models=models))
     result = compare("classification", train=["train.tsv"], out="cmp")
     assert [row["model"] for row in result["models"]] == ["most-frequent"]
     assert (
@@ -132,7 +134,8 @@ def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monk
         == 2
     )
     assert not (data / "fourth" / "gru").exists()  # it was refused before anything was trained
-    monkeypatch.setattr("ostinato.tasks.classification.Classification.models", ("bag-of-words",))
+    only = replace(CLASSIFICATION, compare_models=("bag-of-words",))
+    monkeypatch.setitem(TASKS, "classification", only)
     assert main(["compare", "classification", "--train", "train.tsv", "--out", "third"]) == 2
     assert (
         "none of bag-of-words can be trained here; name others with --models"

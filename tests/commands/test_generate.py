@@ -7,8 +7,8 @@ import pytest
 from ostinato.commands import generate as command
 from ostinato.commands.generate import Generation, check_request
 from ostinato.errors import InputError
+from ostinato.tasks import TASKS
 from ostinato.tasks.task import Piece, Request
-from ostinato.tasks.translation import Translation
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def side_by_side(samples=2):
         Piece(0, "", "ab"),
         Piece(1, "", "xy"),
     ]
-    return Generation(Translation(), Request(samples=samples), iter(made))
+    return Generation(TASKS["translation"].create({}), Request(samples=samples), iter(made))
 
 
 def test_samples_made_side_by_side_are_shown_one_after_the_other():
@@ -65,4 +65,4 @@ def test_a_task_that_does_not_generate():
     with pytest.raises(
         InputError, match="a model of task translation does not generate; use predict"
     ):
-        Translation().generate(None, Request())
+        TASKS["translation"].create({}).predictor.generate(None, Request())

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from ostinato.commands.plan import make_plan, nearby, seconds
-from ostinato.commands.recipe import names, read_recipe
+from ostinato.commands.run.config import make_plan, nearby, seconds
+from ostinato.commands.run.recipe import names, read_recipe
 from ostinato.errors import InputError
 
 
@@ -24,7 +24,7 @@ def plan(recipe: str, task: str = "translation", **settings):
         device="cpu",
         settings=settings,
     )
-    return vars(made.build_task()) | vars(made.build_options())
+    return vars(made.build_task().options) | vars(made.build_options())
 
 
 def test_sutskever2014_is_section_3_4_to_the_letter():

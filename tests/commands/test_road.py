@@ -17,7 +17,7 @@ import pytest
 
 from conftest import TINY, write_toy
 from ostinato.cli import COMMANDS
-from ostinato.commands.recipe import names
+from ostinato.commands.run.recipe import names
 from ostinato.tasks import TASKS
 
 
@@ -146,7 +146,7 @@ class TestShapes:
     def test_a_failed_check_is_a_failure(self, place, ostinato, monkeypatch):
         from ostinato.commands import verify
 
-        monkeypatch.setattr(verify, "different", lambda *_: 1.0)
+        monkeypatch.setattr(verify, "count_differences", lambda *_: 1.0)
         outcome = ostinato("verify", "run", "train.src", "train.tgt")
         assert outcome.status == 1
         assert "3 of" in outcome.out.splitlines()[-1]
@@ -210,7 +210,7 @@ class TestHelp:
         assert all(f"--recipe {name}" in out for name in recipes)
 
     def test_a_task_lists_its_options(self, ostinato):
-        out = run(ostinato, "train", "translation", "--help")
+        out = run(ostinato, "train", "translation", "--help-all")
         for flag in (
             "--hidden-size",
             "--attention",
@@ -457,7 +457,7 @@ class TestInputs:
         import ostinato as package
 
         model = package.load("new")
-        units, weight = model.task.source, model.network.encoder.embedding.weight
+        units, weight = model.task.preprocessing.source, model.network.encoder.embedding.weight
         assert weight.shape[1] == 4
         assert weight[units.encode("one")[0]].tolist() == [1, 2, 3, 4]
         assert run(ostinato, "predict", "new", "train.src").count("\n") == 20

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.batching.buckets import Batches, drawing
+from ostinato.data.batching.buckets import BucketedBatches, example_seed
 
 shapes = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40)
 
@@ -34,7 +34,7 @@ def told(batches):
 def test_every_example_once_and_within_the_limits(
     lengths, batch_size, tokens, pool, shuffle, epoch
 ):
-    batches = Batches(
+    batches = BucketedBatches(
         examples(lengths), batch_size=batch_size, tokens=tokens, pool=pool, shuffle=shuffle, seed=5
     )
     made = list(batches.epoch(epoch))
@@ -49,8 +49,8 @@ def test_every_example_once_and_within_the_limits(
 @given(shapes, st.integers(0, 2**40), st.integers(0, 5), st.integers(0, 10))
 def test_same_seed_same_order_and_a_start_in_the_middle(lengths, seed, epoch, start):
     data = examples(lengths)
-    whole = told(Batches(data, batch_size=3, pool=10, seed=seed).epoch(epoch))
-    again = Batches(data, batch_size=3, pool=10, seed=seed)
+    whole = told(BucketedBatches(data, batch_size=3, pool=10, seed=seed).epoch(epoch))
+    again = BucketedBatches(data, batch_size=3, pool=10, seed=seed)
     list(again.epoch(epoch + 1))  # what was asked for before does not matter
     assert told(again.epoch(epoch, start=start)) == whole[start:]
 
@@ -58,7 +58,7 @@ def test_same_seed_same_order_and_a_start_in_the_middle(lengths, seed, epoch, st
 def test_epochs_and_seeds_differ():
     data = examples([(i % 9 + 1, 3) for i in range(60)])
     orders = [
-        told(Batches(data, batch_size=4, seed=seed).epoch(epoch))
+        told(BucketedBatches(data, batch_size=4, seed=seed).epoch(epoch))
         for seed in (0, 1)
         for epoch in (0, 1)
     ]
@@ -67,7 +67,7 @@ def test_epochs_and_seeds_differ():
 
 def test_similar_lengths_share_a_batch():
     data = examples([(i % 30 + 1, i % 30 + 1) for i in range(900)])
-    batches = Batches(data, tokens=300)
+    batches = BucketedBatches(data, tokens=300)
     real = sum(len(example.inputs) for example in data)
     assert real / sum(batch.inputs.numel() for batch in batches) > 0.97
     assert (
@@ -76,7 +76,7 @@ def test_similar_lengths_share_a_batch():
 
 
 def test_without_shuffling_the_order_stands():
-    assert told(Batches(examples([(2, 1)] * 5), batch_size=2, shuffle=False)) == [
+    assert told(BucketedBatches(examples([(2, 1)] * 5), batch_size=2, shuffle=False)) == [
         [1, 2],
         [3, 4],
         [5],
@@ -84,7 +84,9 @@ def test_without_shuffling_the_order_stands():
 
 
 def test_longer_than_the_budget_is_a_batch_by_itself():
-    assert sorted(map(sorted, told(Batches(examples([(50, 1), (2, 1), (2, 1)]), tokens=10)))) == [
+    assert sorted(
+        map(sorted, told(BucketedBatches(examples([(50, 1), (2, 1), (2, 1)]), tokens=10)))
+    ) == [
         [1],
         [2, 3],
     ]
@@ -98,10 +100,10 @@ def test_examples_encoded_anew_each_epoch():
         seen.append((row, epoch))
         return Example(data[row].inputs + 100 * epoch, data[row].targets)
 
-    batches = Batches(data, batch_size=2, encode=encode)
+    batches = BucketedBatches(data, batch_size=2, encode=encode)
     assert sorted(sum(told(batches.epoch(3, start=1)), [])) == sorted(
         number + 300
-        for group in told(Batches(data, batch_size=2).epoch(3, start=1))
+        for group in told(BucketedBatches(data, batch_size=2).epoch(3, start=1))
         for number in group
     )
     assert len(seen) == 4 and all(
@@ -110,15 +112,15 @@ def test_examples_encoded_anew_each_epoch():
 
 
 def test_what_is_drawn_differs_by_seed_epoch_and_example_and_never_by_run():
-    drawn = {(s, e, i): drawing(s, e, i) for s in range(2) for e in range(3) for i in range(4)}
+    drawn = {(s, e, i): example_seed(s, e, i) for s in range(2) for e in range(3) for i in range(4)}
     assert len(set(drawn.values())) == len(drawn)
-    assert drawing(0, 1, 2) == 3217758752
+    assert example_seed(0, 1, 2) == 3217758752
 
 
 def test_examples_without_targets_and_no_examples():
-    assert len(Batches([Example(torch.ones(3))] * 5, batch_size=2)) == 3
-    assert list(Batches([], tokens=10)) == [] and len(Batches([], tokens=10)) == 0
-    batch = next(iter(Batches([Example(torch.ones(3), torch.tensor(1))], batch_size=2)))
+    assert len(BucketedBatches([Example(torch.ones(3))] * 5, batch_size=2)) == 3
+    assert list(BucketedBatches([], tokens=10)) == [] and len(BucketedBatches([], tokens=10)) == 0
+    batch = next(iter(BucketedBatches([Example(torch.ones(3), torch.tensor(1))], batch_size=2)))
     assert batch.targets.tolist() == [1]
 
 
@@ -134,4 +136,4 @@ def test_examples_without_targets_and_no_examples():
 )
 def test_wrong_options(options, message):
     with pytest.raises(ValueError, match=message):
-        Batches([], **options)
+        BucketedBatches([], **options)

@@ -4,13 +4,8 @@ import gzip
 
 import pytest
 
-from ostinato.data.labelled import (
-    Labelled,
-    counted,
-    labels_come_first,
-    read_labelled,
-    read_unlabelled,
-)
+from ostinato.data.files.wording import format_counts
+from ostinato.data.labelled import Labelled, labels_come_first, read_labelled, read_unlabelled
 from ostinato.errors import InputError
 
 EXPECTED = [("a fine film", "good"), ("a dull one", "bad"), ("fine", "good")]
@@ -148,8 +143,8 @@ def test_a_line_out_for_each_line_in(tmp_path):
 
 
 def test_counted():
-    assert counted(["b", "a", "b"]) == "'b' 2, 'a' 1"
-    assert counted(list("aabc"), most=1) == "'a' 2, and 2 others"
+    assert format_counts(["b", "a", "b"]) == "'b' 2, 'a' 1"
+    assert format_counts(list("aabc"), most=1) == "'a' 2, and 2 others"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostinato.data.dna.bed import Segment
-from ostinato.data.dna.sequences import Strand, numbers_of, read_entries, read_strands
+from ostinato.data.dna.sequences import DnaSequence, numbers_of, read_entries, read_strands
 from ostinato.errors import InputError
 
 
@@ -80,7 +80,7 @@ def test_tables():
 
 
 def test_a_part_with_its_margins():
-    strand = Strand("ACGTACGTAC", segments=(Segment(2, 5, "g"), Segment(8, 10, "h")))
+    strand = DnaSequence("ACGTACGTAC", segments=(Segment(2, 5, "g"), Segment(8, 10, "h")))
     part = strand.part(4, 8, 3)
     assert (part.bases, part.margins) == ("CGTACGTAC", (3, 2))
     assert part.segments == (Segment(1, 4, "g"), Segment(7, 9, "h"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ostinato.data.batching.bptt_stream import Streams, narrow, store
+from ostinato.data.batching.bptt_stream import BpttStream, narrow, store
 from ostinato.errors import InputError
 
 NUMBERS = np.arange(10, 113, dtype=np.uint8)
@@ -16,7 +16,7 @@ NUMBERS = np.arange(10, 113, dtype=np.uint8)
 )
 @pytest.mark.parametrize(("rows", "chunk"), [(1, 7), (5, 4), (4, 25), (100, 10)])
 def test_each_token_is_a_target_once_behind_the_one_before_it(rows, chunk, settings):
-    streams = Streams(NUMBERS, first=9, rows=rows, chunk=chunk, seed=3, **settings)
+    streams = BpttStream(NUMBERS, first=9, rows=rows, chunk=chunk, seed=3, **settings)
     for epoch in (0, 1):
         batches = list(streams.epoch(epoch))
         assert len(batches) == len(streams)
@@ -36,21 +36,21 @@ def test_each_token_is_a_target_once_behind_the_one_before_it(rows, chunk, setti
 
 
 def test_an_epoch_can_be_begun_anywhere_and_follows_from_the_seed():
-    streams = Streams(NUMBERS, first=9, rows=3, chunk=5, seed=1, rotate=True, vary=True)
+    streams = BpttStream(NUMBERS, first=9, rows=3, chunk=5, seed=1, rotate=True, vary=True)
     whole = list(streams.epoch(4))
-    again = Streams(NUMBERS, first=9, rows=3, chunk=5, seed=1, rotate=True, vary=True)
+    again = BpttStream(NUMBERS, first=9, rows=3, chunk=5, seed=1, rotate=True, vary=True)
     for batch, other in zip(whole[2:], again.epoch(4, start=2), strict=True):
         assert batch.inputs.equal(other.inputs)
         assert batch.continues == other.continues
     others = [
-        list(Streams(NUMBERS, first=9, rows=3, chunk=5, seed=seed, rotate=True).epoch(epoch))
+        list(BpttStream(NUMBERS, first=9, rows=3, chunk=5, seed=seed, rotate=True).epoch(epoch))
         for seed, epoch in [(1, 5), (2, 4)]
     ]
     assert all(not other[0].inputs.equal(whole[0].inputs) for other in others)
 
 
 def test_without_rotation_every_epoch_is_the_same():
-    streams = Streams(NUMBERS, first=9, rows=3, chunk=5)
+    streams = BpttStream(NUMBERS, first=9, rows=3, chunk=5)
     assert all(
         one.inputs.equal(other.inputs)
         for one, other in zip(streams.epoch(0), streams.epoch(7), strict=True)
@@ -58,12 +58,12 @@ def test_without_rotation_every_epoch_is_the_same():
 
 
 def test_a_short_text_has_fewer_rows_and_a_shorter_one_is_refused():
-    assert Streams(NUMBERS, first=9, rows=64, chunk=50).rows == 2
+    assert BpttStream(NUMBERS, first=9, rows=64, chunk=50).rows == 2
     with pytest.raises(
         InputError,
         match="has 103 tokens, fewer than one --chunk of 200; give more text or a smaller --chunk",
     ):
-        Streams(NUMBERS, first=9, rows=1, chunk=200)
+        BpttStream(NUMBERS, first=9, rows=1, chunk=200)
 
 
 @pytest.mark.parametrize(

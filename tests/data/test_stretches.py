@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.batching.batch import IGNORE, Example
-from ostinato.data.batching.bptt_windows import Stretches
+from ostinato.data.batching.bptt_windows import BpttWindows
 
 
 def examples(lengths):
@@ -27,7 +27,7 @@ def examples(lengths):
     st.integers(0, 3),
 )
 def test_every_step_once_and_in_order(lengths, steps, batch_size, epoch):
-    stretches = Stretches(examples(lengths), steps=steps, batch_size=batch_size)
+    stretches = BpttWindows(examples(lengths), steps=steps, batch_size=batch_size)
     batches = list(stretches.epoch(epoch))
     assert len(batches) == len(stretches)
     seen, rows = [], []
@@ -51,7 +51,7 @@ def test_every_step_once_and_in_order(lengths, steps, batch_size, epoch):
 
 
 def test_an_epoch_goes_on_anywhere_and_differs_from_the_next():
-    stretches = Stretches(examples([300, 50, 120, 80, 300, 90, 40, 60]), steps=20, batch_size=2)
+    stretches = BpttWindows(examples([300, 50, 120, 80, 300, 90, 40, 60]), steps=20, batch_size=2)
     whole = list(stretches.epoch(1))
     for start in range(len(whole) + 1):
         rest = list(stretches.epoch(1, start=start))
@@ -68,11 +68,11 @@ def test_an_epoch_goes_on_anywhere_and_differs_from_the_next():
 
 
 def test_a_long_example_is_read_side_by_side():
-    stretches = Stretches(examples([900]), steps=10, batch_size=4)
+    stretches = BpttWindows(examples([900]), steps=10, batch_size=4)
     assert [len(batch) for batch in stretches] == [4] * len(stretches)
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size"])
 def test_sizes(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1; got 0"):
-        Stretches(examples([3]), **{"steps": 1, "batch_size": 1, name: 0})
+        BpttWindows(examples([3]), **{"steps": 1, "batch_size": 1, name: 0})

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.files.lines import read_lines
-from ostinato.data.text.normalisation import Spelling
+from ostinato.data.text.normalisation import TextNormaliser
 from ostinato.data.text.parallel import read_pairs
-from ostinato.data.text.subwords import Subwords
-from ostinato.data.text.tokenizers import UNITS, Words, fit_units, units_from_dict
+from ostinato.data.text.subwords import SubwordTokenizer
+from ostinato.data.text.tokenizers import UNITS, WordTokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 
@@ -31,7 +31,7 @@ any_text = st.text(usual | st.characters(exclude_categories=["Cs"]), max_size=20
 
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_round_trip_of_the_training_texts(unit, options):
-    units = fit_units(unit, TEXTS, size=60 if unit == "subword" else None, **options)
+    units = train_tokenizer(unit, TEXTS, size=60 if unit == "subword" else None, **options)
     for text in TEXTS:
         numbers = units.encode(text)
         assert 1 not in numbers
@@ -45,7 +45,7 @@ def test_round_trip_of_the_training_texts(unit, options):
 @given(text=any_text)
 @settings(max_examples=60)
 def test_round_trip_of_any_text(unit, options, text):
-    units = fit_units(unit, [text, "a"], **options)
+    units = train_tokenizer(unit, [text, "a"], **options)
     numbers = units.encode(text)
     if 1 in numbers:  # sentencepiece learns nothing from a zero byte, or from "<bos>" in a text
         assert unit == "subword" and ("\0" in text or "<" in text)
@@ -57,7 +57,7 @@ def test_round_trip_of_any_text(unit, options, text):
 @given(text=any_text)
 @settings(max_examples=60)
 def test_tokens_and_numbers_run_in_step_so_that_copies_restore_the_unknown(unit, options, text):
-    units = fit_units(unit, ["something else"], **options)
+    units = train_tokenizer(unit, ["something else"], **options)
     tokens, numbers = units.tokens(text), units.encode(text)
     assert len(tokens) == len(numbers)
     assert units.decode(numbers, copies=tokens) == units.normalise(text)
@@ -65,7 +65,7 @@ def test_tokens_and_numbers_run_in_step_so_that_copies_restore_the_unknown(unit,
 
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_saved_and_loaded(unit, options):
-    units = fit_units(unit, TEXTS, size=60, lowercase=True, **options)
+    units = train_tokenizer(unit, TEXTS, size=60, lowercase=True, **options)
     loaded = units_from_dict(json.loads(json.dumps(units.to_dict())))
     assert loaded.to_dict() == units.to_dict() and type(loaded) is UNITS[unit] and loaded == units
     assert [loaded.encode(text) for text in TEXTS] == [units.encode(text) for text in TEXTS]
@@ -84,7 +84,7 @@ def test_fitting_is_deterministic_and_knows_no_line_ends(tmp_path, unit, options
     for number, copy in enumerate(copies):
         (tmp_path / str(number)).write_bytes(copy)
         fitted.append(
-            fit_units(unit, read_lines(tmp_path / str(number)), size=60, **options).to_dict()
+            train_tokenizer(unit, read_lines(tmp_path / str(number)), size=60, **options).to_dict()
         )
     assert all(each == fitted[0] for each in fitted)
     assert "\\r" not in json.dumps(fitted[0]) and "\\ufeff" not in json.dumps(fitted[0])
@@ -92,7 +92,7 @@ def test_fitting_is_deterministic_and_knows_no_line_ends(tmp_path, unit, options
 
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_empty_and_unknown_texts(unit, options):
-    units = fit_units(unit, TEXTS, **options)
+    units = train_tokenizer(unit, TEXTS, **options)
     assert units.encode("") == units.tokens("") == [] and units.decode([]) == ""
     assert (
         set(units.encode("漢字")) - {1} in (set(), set(units.encode(" a")[:1])) or unit == "subword"
@@ -118,44 +118,48 @@ def test_empty_and_unknown_texts(unit, options):
     ],
 )
 def test_words(text, tokens):
-    assert Words(Vocabulary([])).tokens(text) == tokens
+    assert WordTokenizer(Vocabulary([])).tokens(text) == tokens
 
 
 def test_tokenized_words_are_cut_at_spaces_only():
-    units = fit_units("word", ["do n't ▁ stop ."], tokenized=True)
+    units = train_tokenizer("word", ["do n't ▁ stop ."], tokenized=True)
     assert units.tokens("do  n't ▁ stop .") == ["do", "n't", "▁", "stop", "."]
 
 
 def test_spelling():
-    assert Spelling()("E\u0301") == "É"
-    assert Spelling(lowercase=True)("E\u0301T\u0045") == "éte"
-    assert Spelling(nfc=False)("E\u0301") == "E\u0301"
+    assert TextNormaliser()("E\u0301") == "É"
+    assert TextNormaliser(lowercase=True)("E\u0301T\u0045") == "éte"
+    assert TextNormaliser(nfc=False)("E\u0301") == "E\u0301"
     for unit in UNITS:
-        units = fit_units(unit, ["été"], lowercase=True)
+        units = train_tokenizer(unit, ["été"], lowercase=True)
         assert units.encode(unicodedata.normalize("NFD", "ÉTÉ")) == units.encode("été")
 
 
 def test_sizes():
-    units = fit_units("word", ["a a a b b c"], size=6)
+    units = train_tokenizer("word", ["a a a b b c"], size=6)
     assert units.vocabulary.tokens[4:] == ["▁a", "▁b"]
-    assert fit_units("word", ["a a a b b c"], minimum_count=3).vocabulary.tokens[4:] == ["▁a"]
-    assert len(fit_units("subword", TEXTS, size=100_000)) < 300  # as many as there are
-    assert len(fit_units("subword", TEXTS, size=12)) <= 12  # the rarest characters are unknown
-    assert 1 in fit_units("subword", TEXTS, size=12).encode("Été")
+    assert train_tokenizer("word", ["a a a b b c"], minimum_count=3).vocabulary.tokens[4:] == ["▁a"]
+    assert len(train_tokenizer("subword", TEXTS, size=100_000)) < 300  # as many as there are
+    assert (
+        len(train_tokenizer("subword", TEXTS, size=12)) <= 12
+    )  # the rarest characters are unknown
+    assert 1 in train_tokenizer("subword", TEXTS, size=12).encode("Été")
 
 
 def test_an_unbroken_line_of_a_million_characters():
-    assert fit_units("subword", ["ab" * 500_000], size=50, model="unigram").decode([2, 3]) == ""
+    assert (
+        train_tokenizer("subword", ["ab" * 500_000], size=50, model="unigram").decode([2, 3]) == ""
+    )
 
 
 def test_characters_keep_line_ends():
-    units = fit_units("character", ["a\nb\r\n\n "])
+    units = train_tokenizer("character", ["a\nb\r\n\n "])
     assert units.decode(units.encode("\n a\r")) == "\n a\r"
 
 
 @pytest.mark.parametrize("model", ["bpe", "unigram"])
 def test_sampling_follows_from_its_seed_alone(model):
-    units = fit_units("subword", TEXTS, size=80, model=model)
+    units = train_tokenizer("subword", TEXTS, size=80, model=model)
     text = TEXTS[2]
     first = [units.encode(text, sample=seed, alpha=0.3) for seed in range(8)]
     units.encode("something in between", sample=99)
@@ -163,47 +167,54 @@ def test_sampling_follows_from_its_seed_alone(model):
     assert len({tuple(numbers) for numbers in first}) > 3
     assert all(units.decode(numbers) == text for numbers in first)
     assert units.encode(text) == units.encode(text)
-    assert fit_units("word", TEXTS).encode(text, sample=1) == fit_units("word", TEXTS).encode(text)
+    assert train_tokenizer("word", TEXTS).encode(text, sample=1) == train_tokenizer(
+        "word", TEXTS
+    ).encode(text)
 
 
 def test_errors_of_fitting():
     with pytest.raises(InputError, match="--unit wrod: no such unit; did you mean 'word'"):
-        fit_units("wrod", TEXTS)
+        train_tokenizer("wrod", TEXTS)
     with pytest.raises(InputError, match="--subword-model bep: no such model; did you mean 'bpe'"):
-        Subwords.fit(TEXTS, model="bep")
+        SubwordTokenizer.fit(TEXTS, model="bep")
     with pytest.raises(
         InputError, match="--vocabulary-size 5: too small for subwords; give a few hundred"
     ):
-        Subwords.fit(TEXTS, size=5)
+        SubwordTokenizer.fit(TEXTS, size=5)
     with pytest.raises(InputError, match="no text to learn subwords from"):
-        Subwords.fit(["", " "])
+        SubwordTokenizer.fit(["", " "])
     with pytest.raises(InputError, match="no word occurs 9 times or more in the training texts"):
-        fit_units("word", ["a b"], minimum_count=9)
+        train_tokenizer("word", ["a b"], minimum_count=9)
 
 
 @pytest.mark.parametrize(
     "change", [{"unit": "x"}, {"spelling": {"x": 1}}, {"vocabulary": {}}, {"unit": "subword"}]
 )
 def test_damaged_dictionaries(change):
-    content = fit_units("character", TEXTS).to_dict()
+    content = train_tokenizer("character", TEXTS).to_dict()
     with pytest.raises(ValueError, match="units|vocabulary"):
         units_from_dict({**content, **change})
 
 
 @pytest.mark.parametrize("proto", ["AAAA", "", "not base64!", 3])
 def test_damaged_subwords(proto):
-    content = fit_units("subword", TEXTS).to_dict()
+    content = train_tokenizer("subword", TEXTS).to_dict()
     with pytest.raises(ValueError, match="units: "):
         units_from_dict({**content, "proto": proto})
 
 
 def test_specials_spelled_in_a_text_are_only_text(tmp_path):
     for unit, options in KINDS:
-        numbers = fit_units(unit, ["<pad> <bos> <eos> a"], **options).encode("<pad> <bos> <eos> a")
+        numbers = train_tokenizer(unit, ["<pad> <bos> <eos> a"], **options).encode(
+            "<pad> <bos> <eos> a"
+        )
         assert not {0, 2, 3} & set(numbers)
 
 
 def test_a_vocabulary_from_pairs(tmp_path):
     (tmp_path / "a.tsv").write_text("b b\tx\na b\ty\n")
     pairs = read_pairs([tmp_path / "a.tsv"])
-    assert fit_units("word", (pair.source for pair in pairs)).vocabulary.tokens[4:] == ["▁b", "▁a"]
+    assert train_tokenizer("word", (pair.source for pair in pairs)).vocabulary.tokens[4:] == [
+        "▁b",
+        "▁a",
+    ]

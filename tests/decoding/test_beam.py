@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
+from forced_scoring import score_sequences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markov import BOS, EOS, enumerate_all, last_token, ranked, start, step, table
 
 from ostinato.decoding.beam import beam_search, search
-from ostinato.decoding.force import force
 from ostinato.decoding.greedy import greedy
 from ostinato.decoding.tree import search_tree
 
@@ -108,7 +108,7 @@ def test_scores_are_the_models_own(seed, rows, width):
     for row, hypotheses in enumerate(run(tables, width=width, n_best=width, forbidden=(BOS, 4))):
         assert len({tuple(h.tokens) + (h.finished,) for h in hypotheses}) == len(hypotheses)
         for hypothesis in hypotheses:
-            again = force(
+            again = score_sequences(
                 step,
                 start(tables[row : row + 1]),
                 [hypothesis.tokens],

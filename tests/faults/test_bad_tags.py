@@ -178,4 +178,4 @@ def test_tags_for_fewer_words_are_refused(made):
     with pytest.raises(
         InputError, match="the tag 'ODD' was not among those that the model has learned"
     ):
-        model.task.encode(model.task.as_record((["a"], ["ODD"])))
+        model.task.preprocessing.encode(model.task.reader.as_record((["a"], ["ODD"])))

@@ -211,10 +211,10 @@ def test_a_schedule_whose_end_is_moved_says_so(schedule, said, place, ostinato):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch):
-    from ostinato.commands import finish
+    from ostinato.commands.run import report
 
     before = signal.getsignal(number)
-    monkeypatch.setattr(finish, "measure", lambda *_, **__: os.kill(os.getpid(), number))
+    monkeypatch.setattr(report, "measure", lambda *_, **__: os.kill(os.getpid(), number))
     outcome = ostinato(*TRAIN)
     assert outcome.status == status
     assert (

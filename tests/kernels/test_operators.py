@@ -8,7 +8,7 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.regularise import regularised
+from ostinato.cells.recurrent_dropout import regularised
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import native, recurrence, running
 from ostinato.kernels.autograd import flat
@@ -42,13 +42,17 @@ def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.start(3, x)
     weights, inputs = running.weights_of(cell), x.requires_grad_()
-    if FORMULAS[cell.formula].given:
+    if FORMULAS[cell.kernel_name].given:
         inputs, weights = (
             cell.project(x).detach().requires_grad_(),
             weights._replace(from_input=None, input_bias=None),
         )
     arguments = (
-        *(cell.formula, *flat(inputs, state, weights._replace(own=())), recurrence.own_of(weights)),
+        *(
+            cell.kernel_name,
+            *flat(inputs, state, weights._replace(own=())),
+            recurrence.own_of(weights),
+        ),
         *(lengths if padded else None, False, True, *running.drops_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)

@@ -5,9 +5,9 @@ import torch
 
 from ostinato import kernels
 from ostinato.kernels import native
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.crf import CRF, log_partition
 from ostinato.layers.dropout import dropout
-from ostinato.layers.spelling import Affixes, Speller
 
 pytestmark = pytest.mark.skipif(native.missing is not None, reason="no compiled part")
 LENGTHS = torch.tensor([5, 1, 3, 0, 5])

@@ -14,8 +14,7 @@ from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.rnn import RNN
 from ostinato.cells.state import select
-from ostinato.decoding.sample import draw
-from ostinato.decoding.stream import Stream
+from ostinato.decoding.sampler import TokenStream, draw
 from ostinato.kernels import native, streaming, tokens
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
@@ -178,7 +177,7 @@ def test_a_stream_is_the_same_by_either_step(way):
     state = made[1].start(3)
     logits = torch.randn(3, 300)
     quick, slow = (
-        Stream(step, logits, state, seeds=[1, 2, 3], **way)
+        TokenStream(step, logits, state, seeds=[1, 2, 3], **way)
         for step in (TokenStep(*made), reference(*made))
     )
     found = np.concatenate(
@@ -192,7 +191,7 @@ def test_rows_that_end_are_left_behind():
     made = parts(GRU, 30, 6, 20, 2)
     logits = torch.randn(4, 30)
     whole, cut = (
-        Stream(TokenStep(*made), logits, made[1].start(4), seeds=range(4)) for _ in range(2)
+        TokenStream(TokenStep(*made), logits, made[1].start(4), seeds=range(4)) for _ in range(2)
     )
     wanted = np.concatenate([whole.take(1) for _ in range(60)])
     kept = [cut.take(10) for _ in range(3)]
@@ -205,7 +204,7 @@ def test_rows_that_end_are_left_behind():
 
 def test_memory_does_not_grow():
     made = parts(LSTM, 30, 6, 20, 1)
-    drawn = Stream(TokenStep(*made), torch.randn(3, 30), made[1].start(3), seeds=range(3))
+    drawn = TokenStream(TokenStep(*made), torch.randn(3, 30), made[1].start(3), seeds=range(3))
     tracemalloc.start()
     while drawn.steps < 3000:
         drawn.take(100)
@@ -218,11 +217,11 @@ def test_memory_does_not_grow():
 
 def test_smaller_weights_by_the_context():
     model = LanguageModel(Embedding(30, 6), LSTM, 20)
-    given, state = torch.tensor([3]), model.start(1)
+    given, state = torch.tensor([3]), model.initial_state(1)
     with kernels.weights_as("int8"):
-        inside = model.quick_step()(given, state)[0].clone()
-    assert torch.equal(inside, model.quick_step("int8")(given, state)[0])
-    assert not torch.equal(inside, model.quick_step()(given, state)[0])
+        inside = model.compiled_step()(given, state)[0].clone()
+    assert torch.equal(inside, model.compiled_step("int8")(given, state)[0])
+    assert not torch.equal(inside, model.compiled_step()(given, state)[0])
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -280,7 +279,7 @@ def test_broken_logits_are_said():
         made = constant(bias)
         step = TokenStep(*made)
         assert step.draw(torch.tensor([1]), made[1].start(1), np.zeros((3, 1)))[0] is None
-        stream = Stream(step, torch.zeros(1, 40), made[1].start(1), seeds=[1])
+        stream = TokenStream(step, torch.zeros(1, 40), made[1].start(1), seeds=[1])
         next(stream)
         with pytest.raises(ValueError, match="at step 1 the model gave logits that are NaN"):
             next(stream)

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import ostinato
-from ostinato.layers import torch_cells, torch_style
-from ostinato.layers.accelerate import FASTER, accelerate
+from ostinato.layers.drop_in import torch_cells, torch_style
+from ostinato.layers.drop_in.accelerate import FASTER, accelerate
 
 
 class Tagger(nn.Module):

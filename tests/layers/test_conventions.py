@@ -15,7 +15,7 @@ from keras_cases import CASES, REFERENCE, build
 from torch import nn
 
 from ostinato import cells
-from ostinato.layers import conventions as c
+from ostinato.layers.conversion import conventions as c
 from ostinato.layers.recurrent import Recurrent
 
 ONNX = Path(__file__).parent / "onnx_reference"
@@ -534,5 +534,5 @@ def test_one_bias_of_a_gru_is_exact_when_the_inner_one_is_zero():
 def test_the_table_in_the_docs_is_the_tables_own():
     page = Path(__file__).parents[2] / "docs" / "conventions.md"
     assert c.table() in page.read_text(), (
-        "run `python -m ostinato.layers.gate_orders` and paste its table"
+        "run `python -m ostinato.layers.conversion.layouts` and paste its table"
     )

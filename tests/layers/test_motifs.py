@@ -7,7 +7,7 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.layers.motifs import Motifs, OneHot, WithMotifs
-from ostinato.layers.truncated import chunks
+from ostinato.layers.truncated_bptt import chunks
 from ostinato.models.classifier import RecurrentBody
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ostinato.cells import CELLS, LinearCell
-from ostinato.layers.conventions import table
+from ostinato.layers.conversion.conventions import table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recurrence.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from ostinato.cells import CELLS, GRU, LSTM, RNN, Cell, MinGRU
 from ostinato.cells.state import detach
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.truncated import chunks, restart
+from ostinato.layers.truncated_bptt import chunks, restart
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from torch.nn.utils import rnn as packing
 
 import ostinato.nn as ours
 from ostinato import kernels
-from ostinato.layers import torch_style
+from ostinato.layers.drop_in import torch_style
 
 KINDS = ["RNN", "GRU", "LSTM"]
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)

@@ -52,7 +52,7 @@ def test_perplexity():
         (lambda: interval(accuracy, [(1, 1)], level=95), "level must be between 0 and 1; got 95"),
         (
             lambda: paired_bootstrap(accuracy, [(1, 1)], [(1, 1), (0, 1)]),
-            r"scored on the same examples, by the same metric; their counts have the shapes \(1, 2\) and \(2, 2\)",
+            r"same examples, by the same metric; .* shapes \(1, 2\) and \(2, 2\)",
         ),
         (
             lambda: paired_randomisation(accuracy, [(1, 1)], []),

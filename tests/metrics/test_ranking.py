@@ -1,4 +1,4 @@
-"""Areas under curves: equal to the exact ones, as near as the bins allow; what is left out; what is refused."""
+"""Areas under curves: close to the exact ones, classes left out, invalid inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ostinato.metrics import auprc, auroc
-from ostinato.metrics.ranking import BINS, bins_of
+from ostinato.metrics.ranking import BINS, assign_bins
 
 
 def draw(seed, number, distance):
@@ -54,9 +54,9 @@ def test_ties_count_half():
 
 
 def test_bins():
-    assert bins_of([0.0, 1.0]).tolist() == [0, BINS - 1] and bins_of([0.5])[0] == BINS // 2
+    assert assign_bins([0.0, 1.0]).tolist() == [0, BINS - 1] and assign_bins([0.5])[0] == BINS // 2
     with pytest.raises(ValueError, match="a probability is between 0 and 1; got 1.5"):
-        bins_of([0.3, 1.5])
+        assign_bins([0.3, 1.5])
     with pytest.raises(
         ValueError, match="a probability for each class of the reference is needed; got 1 for 2"
     ):

@@ -1,4 +1,4 @@
-"""What a model answers after a step of the optimizer comes from the weights behind it, whatever the kernels keep."""
+"""After an optimizer step predictions use the new weights, whatever the kernels cache."""
 
 from __future__ import annotations
 

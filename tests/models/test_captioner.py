@@ -8,8 +8,9 @@ from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.layers.convolution import Glance, PictureNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
-from ostinato.models.encoder_decoder import Decoder, search_targets
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.encoder_decoder import Decoder
+from ostinato.models.ensemble import EncoderDecoderEnsemble
+from ostinato.models.target_search import search_targets
 
 BOS, EOS, H = 2, 3, 6
 
@@ -91,7 +92,7 @@ def test_attention_sees_every_region(kind):
 
 def test_the_state_of_every_layer_comes_from_the_picture():
     model = captioner("regions", layers=2)
-    state = model.start(Batch(torch.randn(2, 3, 5), torch.tensor([3, 2]))).recurrent
+    state = model.initial_state(Batch(torch.randn(2, 3, 5), torch.tensor([3, 2]))).recurrent
     assert len(state) == 2 and all(part.abs().sum() > 0 for layer in state for part in layer)
 
 
@@ -100,7 +101,7 @@ def test_members_are_trained_each_by_its_own_loss_and_answer_together():
         [captioner("pictures", seed=seed) for seed in (1, 2)],
         collate(examples("pictures")),
     )
-    both = Ensemble(members)
+    both = EncoderDecoderEnsemble(members)
     loss = both.loss(batch)
     assert loss.count == 5
     torch.testing.assert_close(loss.total, sum(member.loss(batch).total for member in members) / 2)
@@ -108,4 +109,6 @@ def test_members_are_trained_each_by_its_own_loss_and_answer_together():
     for member in members:
         assert all(parameter.grad is not None for parameter in member.parameters())
     [alone] = [member.log_probabilities(batch) for member in members[:1]]
-    torch.testing.assert_close(Ensemble([members[0], members[0]]).log_probabilities(batch), alone)
+    torch.testing.assert_close(
+        EncoderDecoderEnsemble([members[0], members[0]]).log_probabilities(batch), alone
+    )

@@ -7,10 +7,11 @@ from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.data.batching.batch import Example, collate
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Speller
-from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody, Together
-from ostinato.models.labels import Classes, Grades, ManyLabels
+from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble
+from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 
 LENGTHS = [5, 1, 3, 7]
 
@@ -29,7 +30,7 @@ BODIES = {
     "convolution": lambda: Convolution(4, filters=3, widths=(2, 3)),
     "feedforward": lambda: Feedforward(4, 6, length=5),
 }
-HEADS = {"classes": Classes, "many": ManyLabels, "grades": Grades}
+HEADS = {"classes": SoftmaxHead, "many": SigmoidHead, "grades": OrdinalHead}
 
 
 def examples(head="classes"):
@@ -69,7 +70,7 @@ def test_alone_as_in_a_batch(body):
 @pytest.mark.parametrize("body", BODIES)
 def test_padding_has_no_gradient(body):
     """Whatever stands beyond a row's length neither changes its answer nor learns from it."""
-    model = Classifier(None, BODIES[body](), Classes(BODIES[body]().output_size, 3)).eval()
+    model = Classifier(None, BODIES[body](), SoftmaxHead(BODIES[body]().output_size, 3)).eval()
     batch = collate([Example(torch.randn(length, 4)) for length in LENGTHS])
     batch.inputs.requires_grad_()
     model.probabilities(batch)[:, 0].sum().backward()
@@ -117,13 +118,13 @@ def test_every_parameter_learns(head, body):
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell_classifies(name):
     body = RecurrentBody(CELLS[name], 4, 6)
-    model = Classifier(None, body, Classes(body.output_size, 2)).eval()
+    model = Classifier(None, body, SoftmaxHead(body.output_size, 2)).eval()
     assert model.probabilities(collate([Example(torch.randn(3, 4))])).shape == (1, 2)
 
 
 def test_class_weights_scale_losses_in_training_only():
-    head = Classes(2, 2, weights=torch.tensor([1.0, 3.0]))
-    plain = Classes(2, 2)
+    head = SoftmaxHead(2, 2, weights=torch.tensor([1.0, 3.0]))
+    plain = SoftmaxHead(2, 2)
     plain.load_state_dict({**head.state_dict(), "weights": torch.ones(2)})
     states, targets = torch.randn(4, 2), torch.tensor([0, 1, 1, 0])
     expected = plain.losses(states, targets) * torch.tensor([1.0, 3, 3, 1])
@@ -132,8 +133,8 @@ def test_class_weights_scale_losses_in_training_only():
 
 
 def test_grades_are_in_order():
-    """The higher the score, the higher the grade; thresholds never cross, whatever their parameters."""
-    head = Grades(1, 5)
+    """Higher scores give higher grades; thresholds never cross, whatever the parameters."""
+    head = OrdinalHead(1, 5)
     with torch.no_grad():
         head.output.weight.fill_(1.0)
         head.steps.copy_(torch.tensor([-5.0, 0.0, 5.0]))
@@ -147,7 +148,7 @@ def test_several_models_answer_together():
     one, other = classifier("max-both"), classifier("convolution")
     batch = collate(examples())
     mean = (one.probabilities(batch) + other.probabilities(batch)) / 2
-    torch.testing.assert_close(Together([one, other]).probabilities(batch), mean)
+    torch.testing.assert_close(ClassifierEnsemble([one, other]).probabilities(batch), mean)
 
 
 def test_attention_weights_add_up_over_real_steps():
@@ -174,10 +175,10 @@ def test_members_learn_each_for_itself():
     """The gradient of each is the one it would have alone, divided by their number."""
     torch.manual_seed(3)
     members = [
-        Classifier(Embedding(12, 4), RecurrentBody(GRU, 4, 6), Classes(6, 3)) for _ in range(2)
+        Classifier(Embedding(12, 4), RecurrentBody(GRU, 4, 6), SoftmaxHead(6, 3)) for _ in range(2)
     ]
     batch = collate(examples())
-    total, count, _ = Together(members).loss(batch)
+    total, count, _ = ClassifierEnsemble(members).loss(batch)
     alone = [member.loss(batch).total for member in members]
     torch.testing.assert_close(total, sum(alone) / 2)
     assert count == 4
@@ -191,7 +192,7 @@ def test_spellings_are_read_beside_the_tokens():
     torch.manual_seed(4)
     speller = Speller("convolution", 9, 5, embedding_size=3)
     model = Classifier(
-        Embedding(12, 4), RecurrentBody(GRU, 9, 6), Classes(6, 3), speller=speller
+        Embedding(12, 4), RecurrentBody(GRU, 9, 6), SoftmaxHead(6, 3), speller=speller
     ).eval()
     one, other = (
         collate([Example(torch.tensor([1, 5]), torch.tensor(0), [word, (2, 4, 3)])])

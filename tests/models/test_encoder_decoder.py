@@ -13,15 +13,9 @@ from ostinato.cells.state import select
 from ostinato.data.batching.batch import IGNORE, Batch, Example, collate
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.models.encoder_decoder import (
-    Decoder,
-    Encoder,
-    EncoderDecoder,
-    sample_targets,
-    search_targets,
-    shift,
-)
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, shift
+from ostinato.models.ensemble import EncoderDecoderEnsemble
+from ostinato.models.target_search import sample_targets, search_targets
 
 SOURCE, TARGET, SIZE, HIDDEN = 13, 11, 6, 8
 ATTENTIONS = ["none", "dot", "general", "additive"]
@@ -167,7 +161,7 @@ def test_teacher_forced_at_once_is_step_by_step_with_every_cell(cell, feeding):
 def check_steps(model):
     batch = collate(examples())
     whole = model.decoder.output(model.hidden(batch)).log_softmax(-1)
-    given, state = shift(batch.targets, BOS), model.start(batch)
+    given, state = shift(batch.targets, BOS), model.initial_state(batch)
     for step in range(given.shape[1]):
         logits, state = model.step(given[:, step], state)
         real = batch.targets[:, step] != IGNORE
@@ -178,7 +172,11 @@ def check_steps(model):
 def test_beam_of_one_is_greedy(attention, context, feeding):
     model, batch = build("gru", attention, context, feeding), collate(examples())
     for row, hypotheses in enumerate(search_targets(model, batch, width=1, maximum_length=7)):
-        state, token, tokens = model.start(collate([examples()[row]])), torch.tensor([BOS]), []
+        state, token, tokens = (
+            model.initial_state(collate([examples()[row]])),
+            torch.tensor([BOS]),
+            [],
+        )
         for _ in range(7):
             logits, state = model.step(token, state)
             logits[:, [0, BOS]] = -torch.inf
@@ -194,8 +192,8 @@ def test_beam_of_one_is_greedy(attention, context, feeding):
 @every_form
 def test_attention_looks_at_real_positions_and_sums_to_one(attention, context, feeding):
     model, batch = build("lstm", attention, context, feeding), padded(collate(examples()), 3)
-    _, state = model.step(torch.full((len(batch),), BOS), model.start(batch))
-    weights = model.looked_at(state)
+    _, state = model.step(torch.full((len(batch),), BOS), model.initial_state(batch))
+    weights = model.attention_weights(state)
     if attention == "none":
         assert weights is None
         return
@@ -208,8 +206,8 @@ def test_attention_looks_at_real_positions_and_sums_to_one(attention, context, f
 def test_hypotheses_that_share_a_memory_are_as_if_each_had_its_own(attention, context, feeding):
     model, batch = build("gru", attention, context, feeding), collate(examples(3))
     tokens = torch.tensor([4, 5, 6, 7, 8, 9])
-    shared = select(model.start(batch), torch.tensor([0, 0, 1, 1, 2, 2]))
-    copied = model.start(
+    shared = select(model.initial_state(batch), torch.tensor([0, 0, 1, 1, 2, 2]))
+    copied = model.initial_state(
         Batch(batch.inputs.repeat_interleave(2, 0), batch.lengths.repeat_interleave(2))
     )
     for _ in range(2):
@@ -245,7 +243,7 @@ def test_scheduled_sampling_shows_the_model_its_own_words():
     hidden = model.sampled_hidden(batch)
     own = model.decoder.output(hidden).argmax(-1)
     own_given = torch.cat([given[:, :1], own[:, :-1]], 1)
-    close(model.decoder(own_given, model.start(batch))[0], hidden)
+    close(model.decoder(own_given, model.initial_state(batch))[0], hidden)
     model.eval()
     close(model.loss(batch).total, -model.log_probabilities(batch).sum())
 
@@ -274,7 +272,7 @@ def test_gradients_reach_every_parameter():
 @every_form
 def test_two_of_the_same_model_are_the_model(attention, context, feeding):
     model, batch = build("lstm", attention, context, feeding), collate(examples())
-    both = Ensemble([model, model])
+    both = EncoderDecoderEnsemble([model, model])
     close(both.log_probabilities(batch), model.log_probabilities(batch))
     ours, alone = (
         search_targets(each, batch, width=3, maximum_length=8, watch_attention=attention != "none")
@@ -286,9 +284,11 @@ def test_two_of_the_same_model_are_the_model(attention, context, feeding):
 def test_an_ensemble_is_the_mean_of_the_probabilities():
     models, batch = [build(seed=seed) for seed in (0, 1)], collate(examples())
     tokens = torch.full((len(batch),), BOS)
-    mean = sum(model.step(tokens, model.start(batch))[0].softmax(-1) for model in models) / 2
-    both = Ensemble(models)
-    close(both.step(tokens, both.start(batch))[0].softmax(-1), mean)
+    mean = (
+        sum(model.step(tokens, model.initial_state(batch))[0].softmax(-1) for model in models) / 2
+    )
+    both = EncoderDecoderEnsemble(models)
+    close(both.step(tokens, both.initial_state(batch))[0].softmax(-1), mean)
 
 
 def test_sampling_at_temperature_zero_is_greedy():
@@ -301,7 +301,7 @@ def test_sampling_at_temperature_zero_is_greedy():
 def test_a_source_of_nothing_but_padding_gives_finite_answers():
     model = build()
     batch = Batch(torch.zeros(2, 3, dtype=torch.int64), torch.tensor([0, 3]))
-    logits, _ = model.step(torch.full((2,), BOS), model.start(batch))
+    logits, _ = model.step(torch.full((2,), BOS), model.initial_state(batch))
     assert logits.isfinite().all()
 
 

@@ -1,4 +1,4 @@
-"""Language models: chunked is whole, the loss is the sum of -log p, and dropout and pulls do what they say."""
+"""Language models: chunked = whole, the loss is the sum of -log p, dropout and regularisation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.embedding import Embedding
-from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
+from ostinato.models.ensemble import LanguageEnsemble
+from ostinato.models.language_model import DropoutRates, LanguageModel
 
 
 def model(cell: str = "lstm", size: int = 6, seed: int = 0, **settings) -> LanguageModel:
@@ -37,13 +38,13 @@ def batch(rows: int = 3, steps: int = 12) -> Batch:
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_chunked_is_whole_and_one_step_at_a_time(cell, settings):
     made, given = model(cell, **settings), batch()
-    whole = made.loss(given, made.start(3))
+    whole = made.loss(given, made.initial_state(3))
     log_probabilities = torch.log_softmax(made.output(made.hidden(given.inputs, None)[0]), -1)
     wanted = -log_probabilities.gather(2, given.targets[..., None])[..., 0]
     assert whole.total.item() == pytest.approx(wanted.sum().item(), rel=1e-5)
     assert whole.count == 36
     for size in (1, 5):
-        state, total, losses = made.start(3), 0.0, []
+        state, total, losses = made.initial_state(3), 0.0, []
         for start in range(0, 12, size):
             part = slice(start, start + size)
             each = Batch(given.inputs[:, part], given.lengths, given.targets[:, part])
@@ -52,11 +53,11 @@ def test_chunked_is_whole_and_one_step_at_a_time(cell, settings):
             total, state = total + result.total.item(), result.state
         assert total == pytest.approx(whole.total.item(), rel=1e-5)
         assert torch.allclose(torch.cat(losses, 1), wanted, atol=1e-5)
-    state = made.start(3)
+    state = made.initial_state(3)
     for step in range(12):
         logits, state = made.step(given.inputs[:, step], state)
         assert torch.allclose(logits.log_softmax(-1), log_probabilities[:, step], atol=1e-5)
-    assert torch.allclose(made.read(given.inputs, made.start(3))[0], logits, atol=1e-5)
+    assert torch.allclose(made.read(given.inputs, made.initial_state(3))[0], logits, atol=1e-5)
 
 
 def test_targets_that_are_ignored_count_for_nothing():
@@ -64,7 +65,7 @@ def test_targets_that_are_ignored_count_for_nothing():
     targets = given.targets.clone()
     targets[0, 5:] = -100
     loss = made.loss(Batch(given.inputs, given.lengths, targets), None)
-    losses, _ = made.losses(given.inputs, targets, made.start(3))
+    losses, _ = made.losses(given.inputs, targets, made.initial_state(3))
     assert loss.count == 29
     assert loss.total.item() == pytest.approx(losses.sum().item(), rel=1e-5)
     assert not losses[0, 5:].any()
@@ -82,7 +83,7 @@ def test_tied_weights_are_one():
 
 
 def test_the_pulls_are_added_while_training():
-    """alpha times the mean square of the outputs, beta times that of their change, for each token."""
+    """alpha times the mean squared output, beta times that of its change, for each token."""
     given = batch()
     plain, pulled = model(), model(activation=2.0, temporal=3.0)
     _, (raw, outputs), _ = plain.hidden(given.inputs, None)
@@ -97,10 +98,10 @@ def test_the_pulls_are_added_while_training():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"rates": Rates(0.5)},
-        {"rates": Rates(layers=0.5), "layers": 2},
-        {"rates": Rates(outputs=0.5)},
-        {"rates": Rates(0.3, 0.3, 0.3, locked=True), "layers": 2},
+        {"rates": DropoutRates(0.5)},
+        {"rates": DropoutRates(layers=0.5), "layers": 2},
+        {"rates": DropoutRates(outputs=0.5)},
+        {"rates": DropoutRates(0.3, 0.3, 0.3, locked=True), "layers": 2},
         {"weight_drop": 0.5},
         {"recurrent_dropout": 0.5},
         {"zoneout": 0.3},
@@ -117,7 +118,7 @@ def test_whatever_is_dropped_is_dropped_while_training_alone(settings):
 
 
 def test_a_state_is_forgotten_while_training_alone():
-    """Row by row: what the loss is of a text that begins anew, and of one that goes on, and nothing else."""
+    """Each row has the loss of a new text, or of a continued one, and nothing else."""
     given = batch()
     never, always, at_random = (
         model().train(),
@@ -142,7 +143,7 @@ def test_bfloat16_rounds_while_training_alone():
 
 
 def test_locked_dropout_hides_the_same_units_at_each_step():
-    made = model(rates=Rates(outputs=0.5, locked=True)).train()
+    made = model(rates=DropoutRates(outputs=0.5, locked=True)).train()
     hidden, _, _ = made.hidden(batch().inputs, None)
     assert ((hidden == 0) == (hidden[:, :1] == 0)).all()
     assert (hidden == 0).any()
@@ -152,10 +153,12 @@ def test_an_ensemble_is_the_mean_of_probabilities():
     members, given = [model(seed=1), model("gru", seed=2)], batch()
     both = LanguageEnsemble(members)
     spreads = torch.stack(
-        [each.read(given.inputs, each.start(3))[0].softmax(-1) for each in members]
+        [each.read(given.inputs, each.initial_state(3))[0].softmax(-1) for each in members]
     ).mean(0)
-    assert torch.allclose(both.read(given.inputs, both.start(3))[0].softmax(-1), spreads, atol=1e-6)
-    losses, _ = both.losses(given.inputs, given.targets, both.start(3))
+    assert torch.allclose(
+        both.read(given.inputs, both.initial_state(3))[0].softmax(-1), spreads, atol=1e-6
+    )
+    losses, _ = both.losses(given.inputs, given.targets, both.initial_state(3))
     assert torch.allclose(
         losses[:, -1].neg().exp(), spreads.gather(1, given.targets[:, -1:])[:, 0], atol=1e-6
     )

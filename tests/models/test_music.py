@@ -1,4 +1,4 @@
-"""Music models: what is played next is a distribution, however it is made up; chunks are the whole, padding changes nothing."""
+"""Music models: heads are normalised distributions; chunked = whole; padded = unpadded."""
 
 import itertools
 import math
@@ -8,9 +8,10 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.decoding.draws import Draws
-from ostinato.models.chords import Independent, OneEvent, Voices
-from ostinato.models.music import Music, MusicEnsemble
+from ostinato.decoding.sampler import RowSampler
+from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
+from ostinato.models.ensemble import MusicEnsemble
+from ostinato.models.music import Music
 
 PITCHES, SIZE = 6, 5
 every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))
@@ -19,18 +20,18 @@ every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))
 def heads():
     torch.manual_seed(1)
     return {
-        "independent": Independent(SIZE, PITCHES),
-        "voices": Voices(SIZE, PITCHES),
-        "downwards": Voices(SIZE, PITCHES, downwards=True),
+        "independent": IndependentPitchHead(SIZE, PITCHES),
+        "voices": NoteSequenceHead(SIZE, PITCHES),
+        "downwards": NoteSequenceHead(SIZE, PITCHES, downwards=True),
     }
 
 
 def model(head="voices", seed=3):
     torch.manual_seed(seed)
     heads = {
-        "voices": lambda: Voices(8, PITCHES),
-        "independent": lambda: Independent(8, PITCHES),
-        "event": lambda: OneEvent(8, PITCHES),
+        "voices": lambda: NoteSequenceHead(8, PITCHES),
+        "independent": lambda: IndependentPitchHead(8, PITCHES),
+        "event": lambda: EventHead(8, PITCHES),
     }
     return Music(
         PITCHES + 1, 7, CELLS["gru"], 8, heads[head](), layers=2, dropout=0.5, input_dropout=0.5
@@ -80,12 +81,12 @@ def test_a_chord_by_hand():
 @pytest.mark.parametrize("name", ["independent", "voices", "downwards"])
 def test_what_is_drawn_is_distributed_as_the_losses_say(name):
     head, state, number = heads()[name], torch.randn(1, SIZE), 4000
-    drawn = head.draw(state.expand(number, -1), Draws(range(number)))
+    drawn = head.draw(state.expand(number, -1), RowSampler(range(number)))
     seen = (drawn.long() @ (2 ** torch.arange(PITCHES - 1, -1, -1))).bincount(minlength=64) / number
     wanted = head.losses(state.expand(64, -1), every_subset).neg().exp()
     assert (seen - wanted).abs().max() < 4 * math.sqrt(0.25 / number)
-    greedy = head.draw(state, Draws([1], temperature=0))
-    assert torch.equal(greedy, head.draw(state, Draws([2], top_p=0)))
+    greedy = head.draw(state, RowSampler([1], temperature=0))
+    assert torch.equal(greedy, head.draw(state, RowSampler([2], top_p=0)))
 
 
 @pytest.mark.parametrize("head", ["voices", "independent", "event"])
@@ -96,7 +97,7 @@ def test_chunks_are_the_whole_and_padding_changes_nothing(head):
     assert losses[1, 4:].abs().max() == 0
     alone, _ = music.losses(collate(examples[1:]))
     assert torch.allclose(losses[1, :4], alone[0], atol=1e-5)
-    state, parts = music.start(2), []
+    state, parts = music.initial_state(2), []
     for start in (0, 3, 6):
         lengths = (whole.lengths - start).clamp(0, 3)
         part, state = music.losses(
@@ -117,7 +118,9 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(head):
     mean = torch.stack([each.losses(batch)[0].neg().exp() for each in models]).mean(0)
     assert torch.allclose(losses[0], -mean[0].log(), atol=1e-5)
     assert losses[1, 3:].abs().max() == 0
-    drawn, state = both.step(torch.rand(4, PITCHES + 1), both.start(4), Draws(range(4)))
+    drawn, state = both.step(
+        torch.rand(4, PITCHES + 1), both.initial_state(4), RowSampler(range(4))
+    )
     assert len(drawn) == 4 and len(state) == 2
 
 

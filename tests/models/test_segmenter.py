@@ -11,7 +11,8 @@ from ostinato.cells import CELLS
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.motifs import Motifs, OneHot
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.segmenter import Segmenter, SegmenterEnsemble
+from ostinato.models.ensemble import SegmenterEnsemble
+from ostinato.models.segmenter import Segmenter
 
 
 def make(cell="lstm", *, bidirectional=False, motifs=True, weights=None) -> Segmenter:

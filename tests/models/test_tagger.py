@@ -8,8 +8,8 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.data.text.tag_schemes import follows, legal
+from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.spelling import Affixes, Speller
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
 from ostinato.training.distributed import rows_of
 
@@ -111,10 +111,10 @@ def test_words_become_unknown_while_training_alone():
     model = tagger()
     model.unknown_rate.fill_(1.0)
     words = torch.tensor([[5, 6, 0]])
-    assert model.train().some_unknown(words).tolist() == [[1, 1, 1]]
-    assert model.eval().some_unknown(words).tolist() == words.tolist()
+    assert model.train().replace_by_unknown(words).tolist() == [[1, 1, 1]]
+    assert model.eval().replace_by_unknown(words).tolist() == words.tolist()
     model.unknown_rate.zero_()
-    assert model.train().some_unknown(words).tolist() == words.tolist()
+    assert model.train().replace_by_unknown(words).tolist() == words.tolist()
 
 
 def test_an_ensemble_of_one_is_that_one():
@@ -237,7 +237,7 @@ def test_a_speller_joins_affixes_to_what_it_reads():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="words or speller: one of them must be given"):
+    with pytest.raises(ValueError, match="words and speller are both None"):
         tagger(characters=None, words=False)
     with pytest.raises(
         ValueError, match="hidden_size must be even, half of it for each direction; got 5"

@@ -10,13 +10,15 @@ import pytest
 import ostinato as package
 from ostinato.baselines import bag_of_words
 from ostinato.cli import main
-from ostinato.commands.plan import make_plan
+from ostinato.commands.run.config import make_plan
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
-from ostinato.tasks.classification import Classification
-from ostinato.tasks.classification.series_inputs import some_part
-from ostinato.tasks.classification.text_inputs import shortened
-from ostinato.tasks.labels import probabilities
+from ostinato.notices import collect_notices
+from ostinato.tasks.classification import TASK
+from ostinato.tasks.classification.encoders import cut_tokens
+from ostinato.tasks.shared.label_counts import class_probabilities
+from ostinato.tasks.shared.small_data import random_part
+from ostinato.tasks.task import Task
 
 WORDS = {
     "good": ["fine", "great", "warm"],
@@ -77,6 +79,18 @@ def train(train, test, folder, **settings):
         out=str(folder / "run"),
         **{**TINY, **settings},
     )
+
+
+def fit(file, **settings) -> Task:
+    """The task with these options, fitted to a training file."""
+    task = TASK.create(settings)
+    return task.fit(task.reader.read([file], training=True))
+
+
+def probabilities(task, network, records):
+    """The probability of each label for each record, [N, C]."""
+    examples = [task.preprocessing.encode(record) for record in records]
+    return class_probabilities(network, examples, len(task.preprocessing.labels))
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +206,7 @@ def test_every_model(files, tmp_path, name):
         0.5 if name in ("most-frequent", "feedforward") else 0.9
     )
     assert len(again.predict(["", "a", "fine " * 50])) == 3
-    assert trained.task.model == ("recurrent" if name in ("gru", "rnn") else name)
+    assert trained.task.options.model == ("recurrent" if name in ("gru", "rnn") else name)
 
 
 @pytest.mark.parametrize("name", ["lstm", "convolution", "feedforward", "most-frequent"])
@@ -245,7 +259,7 @@ def test_grades(tmp_path):
     stars = {"bad": "1", "odd": "2.5", "good": "10"}
     path = toy(tmp_path / "train.tsv", kinds=("good", "bad", "odd"), label=stars.__getitem__)
     model = train(path, path, tmp_path, ordinal=True, dev_metric="mae", epochs=40.0)
-    assert model.task.labels.tokens == ["1", "2.5", "10"]
+    assert model.task.preprocessing.labels.tokens == ["1", "2.5", "10"]
     assert model.report["metrics"]["mae"] < 1 and model.predict(
         ["a great film", "a poor film"]
     ) == ["10", "1"]
@@ -271,8 +285,8 @@ def test_pretrained_vectors_stay_frozen_when_resumed(files, tmp_path):
         "classification", train=[files["train"]], out=str(tmp_path / "run"), **settings
     )
     weight = model.network.embedding.weight
-    assert model.task.embedding_size == 3 and not weight.requires_grad
-    assert weight[model.task.units.encode("fine")[0]].tolist() == [1, 0, 0]
+    assert model.task.options.embedding_size == 3 and not weight.requires_grad
+    assert weight[model.task.preprocessing.encoder.units.encode("fine")[0]].tolist() == [1, 0, 0]
     again = package.train(
         "classification",
         train=[files["train"]],
@@ -284,20 +298,21 @@ def test_pretrained_vectors_stay_frozen_when_resumed(files, tmp_path):
 
 
 def test_a_text_is_cut_where_it_is_said():
-    cut = {
-        kind: shortened(Classification(maximum_tokens=3, cut=kind), [1, 2, 3, 4, 5])
-        for kind in ("end", "start", "middle")
-    }
+    cut = {kind: cut_tokens([1, 2, 3, 4, 5], 3, kind) for kind in ("end", "start", "middle")}
     assert cut == {"end": [1, 2, 3], "start": [3, 4, 5], "middle": [1, 2, 5]}
-    assert shortened(Classification(maximum_tokens=5), [1, 2]) == [1, 2]
+    assert cut_tokens([1, 2], 5, "end") == [1, 2]
 
 
 def test_how_many_texts_are_cut_is_said():
-    task = Classification(maximum_tokens=2, cut="start")
-    task.fit(
-        [Labelled("far too long", "a"), Labelled("incomprehensible", "b"), Labelled("a b c", "b")]
-    )
-    assert "2 texts longer than --maximum-tokens 2: the start is left out" in task.notices
+    with collect_notices() as notices:
+        TASK.create({"maximum_tokens": 2, "cut": "start"}).fit(
+            [
+                Labelled("far too long", "a"),
+                Labelled("incomprehensible", "b"),
+                Labelled("a b c", "b"),
+            ]
+        )
+    assert "2 texts longer than --maximum-tokens 2: the start is left out" in notices
 
 
 def test_class_weights():
@@ -305,11 +320,10 @@ def test_class_weights():
     records = [Labelled("x", label) for label in labels]
     weights = {}
     for kind in ("none", "root", "balanced"):
-        task = Classification(class_weights=kind, minimum_count=1)
-        task.fit(records)
-        weights[kind] = task.weights
+        fitted = TASK.create({"class_weights": kind, "minimum_count": 1}).fit(records).preprocessing
+        weights[kind] = fitted.class_weights
         assert np.mean(
-            [task.weights[task.labels.number(label)] for label in labels]
+            [fitted.class_weights[fitted.labels.number(label)] for label in labels]
         ) == pytest.approx(1)
     assert weights["none"] == [1, 1]
     assert weights["balanced"][1] / weights["balanced"][0] == pytest.approx(9)
@@ -358,7 +372,7 @@ def test_members_are_trained_side_by_side_and_answer_together(files):
 
 def test_small_texts_are_learned_by_several_networks(files):
     tasks = {
-        name: Classification(**settings)
+        name: fit(files["train"], **settings)
         for name, settings in {
             "words": {},
             "characters": {"unit": "character"},
@@ -366,9 +380,7 @@ def test_small_texts_are_learned_by_several_networks(files):
             "plain": {"characters": "none"},
         }.items()
     }
-    for task in tasks.values():
-        task.fit(task.read([files["train"]], training=True))
-    assert {name: task.members for name, task in tasks.items()} == {
+    assert {name: task.options.members for name, task in tasks.items()} == {
         "words": 4,
         "characters": 1,
         "convolution": 1,
@@ -377,18 +389,16 @@ def test_small_texts_are_learned_by_several_networks(files):
 
 
 def test_unknown_words_are_told_apart_by_their_letters(files):
-    task = Classification(hidden_size=8, embedding_size=4, members=1, dropout=0.0, word_dropout=0.0)
-    task.fit(task.read([files["train"]], training=True))
-    network = task.network().eval()
+    sizes = {"hidden_size": 8, "embedding_size": 4}
+    task = fit(files["train"], members=1, dropout=0.0, word_dropout=0.0, **sizes)
+    network = task.build_network().eval()
     first, second = (
         probabilities(task, network, [Labelled(text, "")]) for text in ("warmer", "colder")
     )
-    assert task.units.encode("warmer") == task.units.encode("colder") and not np.allclose(
-        first, second
-    )
-    plain = Classification(hidden_size=8, embedding_size=4, characters="none")
-    plain.fit(plain.read([files["train"]], training=True))
-    network = plain.network().eval()
+    units = task.preprocessing.encoder.units
+    assert units.encode("warmer") == units.encode("colder") and not np.allclose(first, second)
+    plain = fit(files["train"], characters="none", **sizes)
+    network = plain.build_network().eval()
     first, second = (
         probabilities(plain, network, [Labelled(text, "")]) for text in ("warmer", "colder")
     )
@@ -396,8 +406,11 @@ def test_unknown_words_are_told_apart_by_their_letters(files):
 
 
 def test_few_series_are_learned_in_parts_by_several_networks(files):
+    with collect_notices() as notices:
+        fit(files["series"])
+    assert "training sees random parts, each at least half of a series" in notices[-1]
     tasks = {
-        name: Classification(**settings)
+        name: fit(files["series"], **settings)
         for name, settings in {
             "few": {},
             "cell": {"model": "gru"},
@@ -407,9 +420,10 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
             "feedforward": {"model": "feedforward"},
         }.items()
     }
-    for task in tasks.values():
-        task.fit(task.read([files["series"]], training=True))
-    assert {name: (task.crop, task.members, task.varies) for name, task in tasks.items()} == {
+    assert {
+        name: (task.options.crop, task.options.members, task.preprocessing.varies)
+        for name, task in tasks.items()
+    } == {
         "few": (0.5, 4, True),
         "cell": (0.5, 4, True),
         "whole": (1.0, 4, False),
@@ -417,37 +431,37 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
         "convolution": (0.5, 1, True),
         "feedforward": (1.0, 1, False),
     }
-    assert "a random part of each, half of it at least" in tasks["few"].notices[-1]
     record = Labelled(np.arange(40.0).reshape(20, 2), "rising")
-    whole = tasks["few"].encode(record).inputs
-    parts = [tasks["few"].encode(record, draw=draw).inputs for draw in range(50)]
+    whole = tasks["few"].preprocessing.encode(record).inputs
+    parts = [tasks["few"].preprocessing.encode(record, draw=draw).inputs for draw in range(50)]
     assert {len(part) for part in parts} == set(range(10, 21))
     assert all(
         any((whole[start : start + len(part)] == part).all() for start in range(21 - len(part)))
         for part in parts
     )
-    assert len(some_part(np.zeros((1, 2)), 0, 0.5)) == 1
-    assert {tuple(some_part(list(range(5)), seed, 3.0)) for seed in range(30)} == {
+    assert len(random_part(np.zeros((1, 2)), 0, 0.5)) == 1
+    assert {tuple(random_part(list(range(5)), seed, 3.0)) for seed in range(30)} == {
         (0, 1, 2),
         (1, 2, 3),
         (2, 3, 4),
     }
-    assert some_part([1, 2], 0, 3.0) == [1, 2]
+    assert random_part([1, 2], 0, 3.0) == [1, 2]
     with pytest.raises(
         InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"
     ):
-        Classification(crop=2.5)
+        TASK.create({"crop": 2.5})
 
 
 @pytest.mark.parametrize("unit", ["word", "character"])
 def test_texts_may_be_learned_in_parts_too(files, unit):
+    record = Labelled("a film and the one it great film dull", "good")
+    settings = {"unit": unit, "members": 1, "minimum_count": 1}
     tasks = {
-        crop: Classification(unit=unit, crop=crop, members=1, minimum_count=1)
+        crop: TASK.create({**settings, "crop": crop})
+        .fit([record, Labelled("cold", "bad")])
+        .preprocessing
         for crop in (None, 0.3)
     }
-    record = Labelled("a film and the one it great film dull", "good")
-    for task in tasks.values():
-        task.fit([record, Labelled("cold", "bad")])
     assert not tasks[None].varies and tasks[0.3].varies
     assert (tasks[None].encode(record, draw=1).inputs == tasks[None].encode(record).inputs).all()
     whole = tasks[0.3].encode(record)
@@ -484,9 +498,9 @@ def test_defaults_suit_the_unit():
         )
         task, training = plan.build_task(), plan.build_options()
         return (
-            task.embedding_size,
-            task.dropout,
-            task.input_dropout,
+            task.options.embedding_size,
+            task.options.dropout,
+            task.options.input_dropout,
             training.learning_rate,
             training.weight_decay,
             training.batch_size,
@@ -507,6 +521,10 @@ def test_defaults_suit_the_unit():
 
 def test_series_dropout_and_parts_are_remembered(files, tmp_path):
     trained = train(files["series"], files["series_test"], tmp_path, epochs=1.0, members=None)
-    again = package.load(tmp_path / "run").task
-    assert (again.crop, again.members) == (trained.task.crop, trained.task.members) == (0.5, 4)
+    again = package.load(tmp_path / "run").task.options
+    assert (
+        (again.crop, again.members)
+        == (trained.task.options.crop, trained.task.options.members)
+        == (0.5, 4)
+    )
     assert trained.network.models[0].input_dropout.rate == 0.2

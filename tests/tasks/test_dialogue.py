@@ -8,8 +8,14 @@ import ostinato
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import units_from_dict
 from ostinato.errors import InputError
-from ostinato.tasks.dialogue import Dialogue
-from ostinato.tasks.dialogue.replies import Retrieval
+from ostinato.notices import collect_notices
+from ostinato.tasks.dialogue.baseline import Retrieval
+from ostinato.tasks.dialogue.options import DialogueOptions
+from ostinato.tasks.dialogue.reader import DialogueReader
+
+
+def reader(**settings) -> DialogueReader:
+    return DialogueReader(DialogueOptions(**settings))
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +34,20 @@ def model(tmp_path_factory):
 
 
 def test_every_turn_answers_those_before_it():
-    assert list(Dialogue(turns=2).pairs(["a", "b", "c", "d"])) == [
+    assert list(reader(turns=2).pairs(["a", "b", "c", "d"])) == [
         Pair("a", "b"),
         Pair("a ¶ b", "c"),
         Pair("b ¶ c", "d"),
     ]
-    assert list(Dialogue(turns=9, replies="second").pairs(["a", "b", "c", "d"])) == [
+    assert list(reader(turns=9, replies="second").pairs(["a", "b", "c", "d"])) == [
         Pair("a", "b"),
         Pair("a ¶ b ¶ c", "d"),
     ]
-    assert list(Dialogue().pairs(["a"])) == []
+    assert list(reader().pairs(["a"])) == []
 
 
 def test_records_from_python():
-    task = Dialogue(turns=2)
+    task = reader(turns=2)
     assert task.as_record("a") == Pair("a", "")
     assert task.as_record(["a", "b", "c"]) == Pair("b ¶ c", "")
     assert task.as_record((["a", "b", "c"], "d")) == Pair("b ¶ c", "d")
@@ -52,7 +58,7 @@ def test_what_is_to_be_answered(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"turns": ["a", "b", "c"]}\n{"turns": ["d"]}\n')
     (tmp_path / "b.tsv").write_text("utterance\treply\na\tb\nc\t\n")
     (tmp_path / "c.txt").write_text("a\n\nb\n")
-    task = Dialogue(turns=2)
+    task = reader(turns=2)
     sources = [
         record.source
         for record in task.read_inputs(
@@ -63,15 +69,12 @@ def test_what_is_to_be_answered(tmp_path):
 
 
 def test_a_conversation_goes_on_and_an_empty_line_begins_another(model):
-    task, network = model.task, model.network
     lines = ["Hello.", "Who are you?", "", "Hello."]
-    task.conversation = True
-    try:
-        talked = task.predict(network, [Pair(line, "") for line in lines])
-        assert task.history == ["Hello.", talked[3].text]
-    finally:
-        task.conversation = False
-        task.history.clear()
+    talking = ostinato.load(model.folder, conversation=True)
+    talked = talking.predictions(lines)
+    stream = talking.stream()
+    assert [stream(line) for line in lines] == [answer.text for answer in talked]
+    assert talking.predict(lines) == [answer.text for answer in talked]  # nothing is left over
     first, second, _, again = (answer.text for answer in talked)
     assert first == again
     (alone,) = model.predict([["Hello.", first, "Who are you?"]])
@@ -84,9 +87,9 @@ def test_at_a_terminal(monkeypatch, capsys):
             return True
 
     monkeypatch.setattr("sys.stdin", Terminal("Hello.\nWho are you?\n"))
-    task = Dialogue()
+    task = reader()
     assert [record.source for record in task.read_inputs(["-"])] == ["Hello.", "Who are you?"]
-    assert task.conversation
+    assert task.options.at_a_terminal().conversation
     assert capsys.readouterr().err == "> > > \n"
 
 
@@ -96,11 +99,13 @@ def test_the_nearest_utterance(model):
         Pair("what is the time", "Late."),
         Pair("what is love", "Chemistry."),
     ]
-    baseline = Retrieval.fit(pairs, model.task.target)
+    baseline = Retrieval.fit(pairs, model.task.preprocessing.target)
     assert baseline.answer("And who are YOU?") == "A robot."
     assert baseline.answer("the time, please") == "Late."
     assert baseline.answer("zzz") == "A robot."
-    again = Retrieval.restore(baseline.state(), units_from_dict(model.task.target.to_dict()))
+    again = Retrieval.restore(
+        baseline.state(), units_from_dict(model.task.preprocessing.target.to_dict())
+    )
     assert again.answer("what love") == "Chemistry."
     assert again.measure(pairs) == baseline.measure(pairs)
 
@@ -108,12 +113,13 @@ def test_the_nearest_utterance(model):
 def test_nothing_to_answer(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"turns": ["a"]}\n')
     with pytest.raises(InputError, match=r"a.jsonl: no examples \(no utterance with a reply\)"):
-        Dialogue().read([str(tmp_path / "a.jsonl")], training=True)
+        reader().read([str(tmp_path / "a.jsonl")], training=True)
 
 
 def test_blank_replies_are_left_out_of_training_and_counted(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"turns": ["a", "b"]}\n{"turns": ["c", " "]}\n')
-    task = Dialogue()
-    assert task.read([str(tmp_path / "a.jsonl")], training=True) == [Pair("a", "b")]
-    assert "1 pair with a blank side left out" in task.notices[0]
+    task = reader()
+    with collect_notices() as notices:
+        assert task.read([str(tmp_path / "a.jsonl")], training=True) == [Pair("a", "b")]
+    assert "1 pair with a blank side left out" in notices[0]
     assert len(task.read([str(tmp_path / "a.jsonl")])) == 2

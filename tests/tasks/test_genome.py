@@ -10,7 +10,7 @@ import pytest
 
 import ostinato
 from ostinato.data.dna.nucleotides import reverse_complement
-from ostinato.data.dna.sequences import Strand
+from ostinato.data.dna.sequences import DnaSequence
 from ostinato.errors import InputError
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.genome.base_labels import answer, windows
@@ -288,11 +288,11 @@ def test_both_strands_of_bases(both_ways, forwards):
 
 def test_the_other_strand_is_learned_with_its_labels():
     task = Genome(reverse_complement=True, window=50)
-    task.fit(records := [Strand("AACCGGTTNA", segments=segments("......EEEE"))])
+    task.fit(records := [DnaSequence("AACCGGTTNA", segments=segments("......EEEE"))])
     example = task.encode(records[0], draw=1)
     assert (
         example.inputs.tolist()
-        == task.encode(Strand(reverse_complement("AACCGGTTNA"), segments=())).inputs.tolist()
+        == task.encode(DnaSequence(reverse_complement("AACCGGTTNA"), segments=())).inputs.tolist()
     )
     assert example.targets.tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
     assert turned(example, 2) is example and task.varies
@@ -306,7 +306,7 @@ def segments(labels):
 
 def test_margins_are_seen_and_not_learned():
     task = Genome(window=10, margin=3)
-    task.fit([record := Strand("ACGTACGTAC" * 3, segments=segments(("." * 5 + "E" * 5) * 3))])
+    task.fit([record := DnaSequence("ACGTACGTAC" * 3, segments=segments(("." * 5 + "E" * 5) * 3))])
     pieces = task.learnable([record])
     targets = [task.encode(piece).targets.tolist() for piece in pieces]
     assert [len(each) for each in targets] == [13, 16, 13]

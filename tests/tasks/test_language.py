@@ -15,7 +15,7 @@ import torch
 
 import ostinato as package
 from ostinato import kernels
-from ostinato.commands.recipe import names
+from ostinato.commands.run.recipe import names
 from ostinato.data.batching.bptt_stream import store
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import EOS
@@ -79,7 +79,7 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
         losses[steps] = found
     assert np.allclose(losses[1], losses[7], atol=1e-5)
     assert np.allclose(losses[1], losses[10_000], atol=1e-5)
-    state, by_hand = network_.start(1), []
+    state, by_hand = network_.initial_state(1), []
     for before, after in zip([made.line_end, *numbers[:-1]], numbers, strict=True):
         logits, state = network_.step(torch.tensor([int(before)]), state)
         by_hand.append(-float(logits.detach().log_softmax(-1)[0, int(after)]))
@@ -352,7 +352,7 @@ def test_greedy_and_beam_are_brute_force(unit):
         losses, _ = model.losses(
             torch.cat([start, torch.tensor([text[:1]])], 1),
             torch.cat([start[:, 1:], torch.tensor([text])], 1),
-            model.start(1),
+            model.initial_state(1),
         )
         scores[text] = -float(losses[0, -2:].sum())
     best = sorted(scores, key=lambda text: -scores[text])[:3]

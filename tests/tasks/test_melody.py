@@ -310,7 +310,7 @@ def test_what_is_drawn_is_what_is_counted():
         task.fit(tunes)
         network, example = task.network().eval(), task.encode(tunes[0])
         losses, _ = network.losses(collate([example]))
-        state = network.read(example.inputs[None, :3], torch.tensor([3]), network.start(1))
+        state = network.read(example.inputs[None, :3], torch.tensor([3]), network.initial_state(1))
         told = Told()
         network.step(example.inputs[3][None], state, told)
         wanted = example.targets[3]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import ostinato as package
 from ostinato.data.text.conll import Sentence
 from ostinato.errors import InputError
-from ostinato.tasks.tagging import Tagging
+from ostinato.notices import collect_notices
+from ostinato.tasks.tagging import TASK
 
 TINY = {
     "hidden_size": 16,
@@ -60,7 +62,8 @@ def model(names):
 
 
 def test_entities_are_learned_and_scored_in_the_scheme_of_the_file(model):
-    assert model.task.file_scheme == "iob1" and set(model.task.tags.tokens) == {
+    fitted = model.task.preprocessing
+    assert fitted.file_scheme == "iob1" and set(fitted.tags.tokens) == {
         "O",
         "B-PER",
         "E-PER",
@@ -84,9 +87,10 @@ def test_every_line_comes_back(model, names, ostinato):
 def test_sentences_and_columns_get_the_same_tags(model, names, tmp_path):
     text = tmp_path / "new.txt"
     text.write_text("Anna Berg lives in Oslo .\n\nKarl sleeps .\n")
+    records = list(model.task.reader.read_inputs([text]))
     answers = [
         prediction.details["tags"]
-        for prediction in model.task.predict(model.network, list(model.task.read_inputs([text])))
+        for prediction in model.task.predictor.predict(model.network, records)
     ]
     assert answers == [["I-PER", "I-PER", "O", "O", "I-LOC", "O"], [], ["I-PER", "O", "O"]]
     assert (
@@ -132,12 +136,10 @@ def test_a_probability_is_that_of_its_tags(model):
 def test_long_sentences_are_taken_apart_and_put_together(model):
     words = ["Karl", "sleeps", "."] * 5
     whole = ["I-PER", "O", "O"] * 5
-    model.task.maximum_tokens = 3
-    try:
-        assert model.predictions([words])[0].details["tags"] == whole
-        assert model.score([(words, whole)])[0] < 0
-    finally:
-        model.task.maximum_tokens = 500
+    short = model.task.with_options(replace(model.task.options, maximum_tokens=3))
+    record = short.reader.as_record((words, whole))
+    assert short.predictor.predict(model.network, [record])[0].details["tags"] == whole
+    assert short.predictor.log_probabilities(model.network, [record])[0] < 0
 
 
 def test_tags_never_seen_are_counted_as_wrong_and_said(model, tmp_path):
@@ -156,26 +158,28 @@ def test_unknown_words_and_letters_get_tags(model):
 
 
 def test_binary_names():
-    task = Tagging(binary=True)
+    task = TASK.create({"binary": True})
     records = [
-        task.as_tagged(Sentence(["a", "b"], tags))
+        task.reader.convert_tags(Sentence(["a", "b"], tags))
         for tags in (["I-PER", "O"], ["PROPN", "NOUN"], ["O", "B-LOC"])
     ]
     assert [each.tags for each in records] == [["NAME", "O"], ["NAME", "O"], ["O", "NAME"]]
-    task.fit(records)
-    assert task.file_scheme == "binary" and task.dev_metric == "f1" and task.spelled_out is None
+    task = task.fit(records)
+    assert task.preprocessing.file_scheme == "binary" and task.options.dev_metric == "f1"
+    assert task.preprocessing.span_scheme is None
 
 
 def test_broken_tags_are_put_right_and_counted():
-    task = Tagging()
-    task.fit(
-        [
-            Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]),
-            Sentence(["a", "b"], ["O", "I-X"]),
-        ]
-    )
-    assert task.file_scheme == "bio" and "1 tags broke its rules" in task.notices[0]
-    assert set(task.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
+    with collect_notices() as notices:
+        task = TASK.create({}).fit(
+            [
+                Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-X"]),
+                Sentence(["a", "b"], ["O", "I-X"]),
+            ]
+        )
+    fitted = task.preprocessing
+    assert fitted.file_scheme == "bio" and "1 tags broke its rules" in notices[0]
+    assert set(fitted.tags.tokens) == {"O", "B-X", "E-X", "S-X"}
 
 
 @pytest.mark.parametrize("kind", ["hmm", "most-frequent"])

@@ -15,7 +15,9 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
-from ostinato.tasks.translation import Translation
+from ostinato.notices import collect_notices
+from ostinato.tasks import TASKS
+from ostinato.tasks.task import Task
 
 TEXTS = [
     Pair("one two three", "UN DEUX TROIS"),
@@ -25,15 +27,14 @@ TEXTS = [
 ]
 
 
-def task(**settings) -> Translation:
-    made = Translation(**{"unit": "word", "hidden_size": 8, "embedding_size": 6, **settings})
-    made.fit(TEXTS)
-    return made
+def task(**settings) -> Task:
+    values = {"unit": "word", "hidden_size": 8, "embedding_size": 6, **settings}
+    return TASKS["translation"].create(values).fit(TEXTS)
 
 
-def network(made: Translation, seed: int = 0):
+def network(made: Task, seed: int = 0):
     torch.manual_seed(seed)
-    return made.network().eval()
+    return made.build_network().eval()
 
 
 @pytest.mark.parametrize(
@@ -61,15 +62,20 @@ def test_batch_is_one_by_one(settings):
         Pair("two", ""),
         Pair("unheard of", "INCONNU"),
     ]
-    together, scores = made.predict(model, pairs), made.log_probabilities(model, pairs)
+    together, scores = (
+        made.predictor.predict(model, pairs),
+        made.predictor.log_probabilities(model, pairs),
+    )
     for pair, prediction, score in zip(pairs, together, scores, strict=True):
-        alone = made.predict(model, [pair])[0]
+        alone = made.predictor.predict(model, [pair])[0]
         assert alone.text == prediction.text
         assert alone.details["log_probability"] == pytest.approx(
             prediction.details["log_probability"], rel=1e-4, abs=1e-5
         )
-        assert made.log_probabilities(model, [pair])[0] == pytest.approx(score, rel=1e-4, abs=1e-5)
-    assert [made.predict(model, [pair])[0].text for pair in reversed(pairs)] == [
+        assert made.predictor.log_probabilities(model, [pair])[0] == pytest.approx(
+            score, rel=1e-4, abs=1e-5
+        )
+    assert [made.predictor.predict(model, [pair])[0].text for pair in reversed(pairs)] == [
         each.text for each in reversed(together)
     ]
 
@@ -77,10 +83,10 @@ def test_batch_is_one_by_one(settings):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_translates(cell):
     made = task(cell=cell)
-    assert len(made.predict(network(made), TEXTS)) == 4
+    assert len(made.predictor.predict(network(made), TEXTS)) == 4
 
 
-def looking(made: Translation, tokens: list[int], at: list[int], source: int) -> Hypothesis:
+def looking(made: Task, tokens: list[int], at: list[int], source: int) -> Hypothesis:
     """A hypothesis whose attention went to these positions of what the encoder read."""
     watched = torch.zeros(len(tokens), source)
     watched[range(len(at)), at] = 1.0
@@ -89,15 +95,15 @@ def looking(made: Translation, tokens: list[int], at: list[int], source: int) ->
 
 def test_unknown_words_are_copied_from_where_attention_looked():
     made = task(copy_unknown=True)
-    known = made.target.encode("DEUX")[0]
-    answer = made.decode(
+    known = made.preprocessing.target.encode("DEUX")[0]
+    answer = made.predictor.interpret(
         [looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", "")
     )
     assert answer.text == "Turing DEUX Ada"
     assert answer.details["unknown"] == pytest.approx(2 / 3)
-    made.copy_unknown = False
+    made = task(copy_unknown=False)
     assert (
-        made.decode(
+        made.predictor.interpret(
             [looking(made, [UNK, known, UNK], [2, 1, 0], 3)], Pair("Ada two Turing", "")
         ).text
         == "<unk> DEUX <unk>"
@@ -106,40 +112,42 @@ def test_unknown_words_are_copied_from_where_attention_looked():
 
 def test_a_reversed_source_is_pointed_at_by_its_own_order():
     made = task(copy_unknown=True, reverse_source=True, align=True)
-    answer = made.decode([looking(made, [UNK, UNK], [0, 2], 3)], Pair("Ada two Turing", ""))
+    answer = made.predictor.interpret(
+        [looking(made, [UNK, UNK], [0, 2], 3)], Pair("Ada two Turing", "")
+    )
     assert answer.details["alignment"] == [2, 0]
     assert answer.text == "Turing Ada"
     assert (
-        made.encode(Pair("one two", "")).inputs.tolist()
-        == task().encode(Pair("two one", "")).inputs.tolist()
+        made.preprocessing.encode(Pair("one two", "")).inputs.tolist()
+        == task().preprocessing.encode(Pair("two one", "")).inputs.tolist()
     )
 
 
 def test_encoding():
     made = task(maximum_tokens=2)
-    example = made.encode(TEXTS[0])
+    example = made.preprocessing.encode(TEXTS[0])
     assert len(example.inputs) == 2
     assert example.targets[-1] == EOS
-    assert made.restore(made.state()) is None
-    assert torch.equal(made.encode(TEXTS[0]).inputs, example.inputs)
+    made = made.restore(made.preprocessing.to_dict())
+    assert torch.equal(made.preprocessing.encode(TEXTS[0]).inputs, example.inputs)
 
 
 def test_too_long_pairs_are_left_out_of_training():
     made = task(maximum_tokens=2)
-    assert made.learnable(TEXTS) == TEXTS[1:]
-    assert made.notices == ["1 pair of more than 2 tokens left out of training"]
-    made.maximum_tokens = 0
-    with pytest.raises(InputError, match="no training pair has --maximum-tokens 0 or less"):
-        made.learnable(TEXTS)
+    with collect_notices() as notices:
+        assert made.preprocessing.trainable_records(TEXTS) == TEXTS[1:]
+    assert notices == ["1 pair of more than 2 tokens left out of training"]
+    with pytest.raises(InputError, match="no training pair has --maximum-tokens 1 or less"):
+        task(maximum_tokens=1).preprocessing.trainable_records(TEXTS[:1])
 
 
 def test_joint_vocabulary_shares_units_and_embedding():
     made = task(joint_vocabulary=True)
     model = network(made)
-    assert made.source is made.target
+    assert made.preprocessing.source is made.preprocessing.target
     assert model.encoder.embedding is model.decoder.embedding
     other = task(joint_vocabulary=True)
-    other.restore(made.state())
+    other = other.restore(made.preprocessing.to_dict()).preprocessing
     assert other.source is other.target
 
 
@@ -153,7 +161,7 @@ def test_initial_range():
 @pytest.mark.parametrize(("beam", "n_best"), [(1, 1), (1, 4), (6, 3)])
 def test_n_best(beam, n_best):
     made = task(beam=beam, n_best=n_best)
-    for answer in made.predict(network(made), TEXTS):
+    for answer in made.predictor.predict(network(made), TEXTS):
         found = answer.details.get("n_best", [None])
         assert len(found) == n_best
         if n_best > 1:
@@ -162,7 +170,9 @@ def test_n_best(beam, n_best):
 
 def test_maximum_length():
     made = task(maximum_length=1)
-    assert all(len(answer.text.split()) <= 1 for answer in made.predict(network(made), TEXTS))
+    assert all(
+        len(answer.text.split()) <= 1 for answer in made.predictor.predict(network(made), TEXTS)
+    )
 
 
 def test_sampling_follows_the_seed():
@@ -171,7 +181,7 @@ def test_sampling_follows_the_seed():
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        drawn.append([answer.text for answer in made.predict(model, TEXTS * 5)])
+        drawn.append([answer.text for answer in made.predictor.predict(model, TEXTS * 5)])
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -230,7 +240,7 @@ def test_a_toy_language_is_learned(settings, tmp_path):
     sources = Path(test[0]).read_text().splitlines()
     assert saved.predict(sources) == model.predict(sources)
     assert saved.predictions(sources) == model.predictions(sources)
-    assert ostinato.load(tmp_path / "run", beam=1).task.beam == 1
+    assert ostinato.load(tmp_path / "run", beam=1).task.options.beam == 1
     with pytest.raises(InputError, match="--hidden-size cannot be changed on a trained model"):
         ostinato.load(tmp_path / "run", hidden_size=3)
     for wrong, message in [

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import ostinato as package
 from ostinato.cli import main
 from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
-from ostinato.tasks.video import Video
+from ostinato.notices import collect_notices
+from ostinato.tasks.video import TASK
 
 TINY = {
     "hidden_size": 16,
@@ -126,8 +128,8 @@ def test_unseen_labels_are_counted_and_said(files, tmp_path):
         and result["metrics"]["accuracy"] <= 0.5
     )
     assert (
-        model.task.quick_score(
-            model.network, model.task.read([str(tmp_path / "other.npz")]), "perplexity"
+        model.task.predictor.dev_score(
+            model.network, model.task.reader.read([str(tmp_path / "other.npz")]), "perplexity"
         )
         > 1
     )
@@ -144,11 +146,10 @@ def test_an_ensemble_and_lines_of_json(files, tmp_path, capsys):
 
 
 def test_labels_with_spaces_stand_between_tabs():
-    task = Video()
-    task.labels = type("Labels", (), {"tokens": ["go left", "go right"]})()
-    assert task.separator == "\t"
+    records = [Clip(np.zeros((1, 2), np.float32), name) for name in ("go left", "go right")]
+    assert TASK.create({}).fit(records).predictor.separator == "\t"
     with pytest.raises(InputError, match="--hidden-size must be even"):
-        Video(hidden_size=5)
+        TASK.create({"hidden_size": 5})
 
 
 def clips(count=20, frames=6, size=3):
@@ -160,32 +161,34 @@ def clips(count=20, frames=6, size=3):
 
 
 def fitted(records, **options):
-    task = Video(**options)
-    task.fit(records)
-    return task
+    return TASK.create(options).fit(records)
 
 
 def test_few_features_are_learned_in_parts_by_several_networks():
-    task = fitted(clips())
-    assert (task.crop, task.members, task.varies) == (0.5, 4, True)
-    assert "20 clips are few: a random part of each" in task.notices[-1]
-    lengths = {len(task.encode(clips()[0], draw=draw).inputs) for draw in range(50)}
-    assert lengths == {3, 4, 5, 6} and len(task.encode(clips()[0]).inputs) == 6
-    again = Video()
-    again.restore(json.loads(json.dumps(task.state())))
-    assert (again.crop, again.members) == (0.5, 4)
+    with collect_notices() as notices:
+        task = fitted(clips())
+    chosen, preprocessing = task.options, task.preprocessing
+    assert (chosen.crop, chosen.members, preprocessing.varies) == (0.5, 4, True)
+    assert "20 clips are few: training sees random parts" in notices[-1]
+    lengths = {len(preprocessing.encode(clips()[0], draw=draw).inputs) for draw in range(50)}
+    assert lengths == {3, 4, 5, 6} and len(preprocessing.encode(clips()[0]).inputs) == 6
+    again = task.restore(json.loads(json.dumps(preprocessing.to_dict())))
+    assert torch.equal(
+        again.preprocessing.encode(clips()[0]).inputs, preprocessing.encode(clips()[0]).inputs
+    )
     for other in (
         fitted(clips(), crop=1.0, members=1),
         fitted(clips(), model="feedforward"),
         fitted(clips(), pooling="last", members=1),
     ):
-        assert not other.varies and (other.crop, other.members) == (1.0, 1)
+        assert not other.preprocessing.varies
+        assert (other.options.crop, other.options.members) == (1.0, 1)
 
 
 def test_frames_keep_their_labels_in_parts():
     frames = np.arange(40, dtype=np.float32).reshape(20, 2)
     record = Clip(frames, tuple(str(row % 3) for row in range(20)))
-    task = fitted([record] * 3, crop=0.3)
+    task = fitted([record] * 3, crop=0.3).preprocessing
     for draw in range(20):
         example = task.encode(record, draw=draw)
         first = int(np.flatnonzero(np.isclose(task.values(record)[:, 0], example.inputs[0, 0]))[0])
@@ -195,4 +198,4 @@ def test_frames_keep_their_labels_in_parts():
 def test_what_is_hardly_ever_seen_does_not_drown_the_rest():
     seen = clips()
     seen[0].frames[0] = 1e6
-    assert fitted(seen).encode(seen[0]).inputs.abs().max() == 5
+    assert fitted(seen).preprocessing.encode(seen[0]).inputs.abs().max() == 5

@@ -6,7 +6,7 @@ from toy import same, toy
 
 from ostinato.data.files.safetensors_io import save_weights
 from ostinato.errors import InputError
-from ostinato.training.average import average, best, chosen, keep, kept
+from ostinato.training.checkpoint_averaging import average, best, chosen, keep, kept
 
 
 def filled(value: float):

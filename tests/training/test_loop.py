@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from toy import Shuffled, batches, examples, same, stream, toy
 
 from ostinato.data.batching.batch import Batch, collate
-from ostinato.data.batching.buckets import Batches
+from ostinato.data.batching.buckets import BucketedBatches
 from ostinato.errors import InputError
 from ostinato.training.loop import Position, TrainingDiverged, evaluate_loss, leaves, train
 from ostinato.training.optimise import build_optimizer
@@ -219,7 +219,7 @@ def test_started_in_the_middle_it_goes_on_as_if_never_stopped(stop, kind):
     data = {
         "shuffled": lambda: Shuffled(batches(4)),
         "stream": lambda: stream(4),
-        "data": lambda: Batches(examples(12), batch_size=3, seed=3),
+        "data": lambda: BucketedBatches(examples(12), batch_size=3, seed=3),
     }[kind]()
     model, other = toy(dropout=0.0), toy(dropout=0.0)
     list(train(model, data, sgd(model), epochs=3))

@@ -1,6 +1,7 @@
-"""Bag of words: logistic regression on how often each word, or pair of neighbouring words, occurs. Order is not seen.
+"""Bag of words: logistic regression on the frequencies of words and n-grams, without their order.
 
-scikit-learn finds the weights; to use them needs nothing but what is here, so a saved model is numbers and words."""
+The weights are fitted by scikit-learn; a saved model needs only this module.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +22,27 @@ def available() -> bool:
     return importlib.util.find_spec("sklearn") is not None
 
 
-class Bag:
-    """Which number each n-gram has, and how much it counts: what makes a vector of a text.
+class BagOfWords:
+    """Token lists -> sparse feature vectors of n-grams.
 
-    weighting  "counts", or "tf-idf": counts times ln((1 + texts) / (1 + texts with it)) + 1, to length 1 (as scikit-learn)
-    Number 0 is no n-gram: it is what padding adds, and counts nothing."""
+    Args:
+        ngrams: The n-grams with features 1, 2, ...; feature 0 is padding, always with value 0.
+        idf: The inverse document frequency of each.
+        order: The longest n-grams, in tokens.
+        weighting: `counts`, or `tf-idf`: counts times ln((1 + texts) / (1 + texts with it)) + 1,
+            normalised to length 1 (as scikit-learn).
+    """
 
     def __init__(
         self,
         ngrams: Sequence[str],
-        idf: Sequence[float],
+        idf: Sequence[float] | np.ndarray,
         *,
         order: int = 2,
         weighting: str = "tf-idf",
     ):
         self.ngrams, self.order, self.weighting = list(ngrams), order, weighting
-        self.numbers = {ngram: number for number, ngram in enumerate(self.ngrams, start=1)}
+        self.ids = {ngram: index for index, ngram in enumerate(self.ngrams, start=1)}
         self.idf = np.concatenate([[0.0], np.asarray(idf, dtype=np.float64)])
 
     @classmethod
@@ -48,13 +54,21 @@ class Bag:
         weighting: str = "tf-idf",
         minimum: int = 2,
         most: int = 50_000,
-    ) -> Bag:
-        """From tokenised texts: the `most` frequent n-grams of up to `order` tokens that occur in `minimum` texts or more."""
+    ) -> BagOfWords:
+        """The most frequent n-grams of tokenised texts.
+
+        Args:
+            texts: Token lists.
+            order: The longest n-grams, in tokens.
+            weighting: See the class.
+            minimum: How many texts must have an n-gram.
+            most: The largest number of n-grams.
+        """
         counts: Counter[str] = Counter()
-        number = 0
+        documents = 0
         for tokens in texts:
-            number += 1
-            counts.update(set(ngrams(tokens, order)))
+            documents += 1
+            counts.update(set(extract_ngrams(tokens, order)))
         kept = sorted(
             (item for item in counts.items() if item[1] >= minimum),
             key=lambda item: (-item[1], item[0]),
@@ -62,29 +76,32 @@ class Bag:
         frequencies = np.array([count for _, count in kept], dtype=np.float64)
         return cls(
             [ngram for ngram, _ in kept],
-            np.log((1 + number) / (1 + frequencies)) + 1,
+            np.log((1 + documents) / (1 + frequencies)) + 1,
             order=order,
             weighting=weighting,
         )
 
     def vector(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers, values) of the n-grams that a text has; ([0], [0.0]) if it has none that is known."""
+        """Features and values of the known n-grams of a text; ([0], [0.0]) if it has none."""
         counts = Counter(
-            number for ngram in ngrams(tokens, self.order) if (number := self.numbers.get(ngram))
+            number
+            for ngram in extract_ngrams(tokens, self.order)
+            if (number := self.ids.get(ngram))
         )
         if not counts:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
-        numbers = np.array(list(counts), dtype=np.int64)
+        indices = np.array(list(counts), dtype=np.int64)
         values = np.array(list(counts.values()), dtype=np.float64)
         if self.weighting == "tf-idf":
-            values *= self.idf[numbers]
+            values *= self.idf[indices]
             values /= np.linalg.norm(values)
-        return numbers, values
+        return indices, values
 
     def __len__(self) -> int:
         return len(self.ngrams)
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {
             "ngrams": self.ngrams,
             "idf": self.idf[1:].tolist(),
@@ -93,8 +110,8 @@ class Bag:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Bag:
-        """ValueError where `content` is not what to_dict gave."""
+    def from_dict(cls, content: Mapping[str, Any]) -> BagOfWords:
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             return cls(
                 content["ngrams"],
@@ -106,15 +123,15 @@ class Bag:
             raise ValueError(f"bag of words: not what was saved: {error!r}") from None
 
 
-def ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
-    """ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
+def extract_ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
+    """extract_ngrams(["a", "b", "c"], 2) -> "a", "b", "c", "a b", "b c" """
     for size in range(1, order + 1):
         yield from (
             " ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)
         )
 
 
-def solve(
+def fit_logistic_regression(
     vectors: Sequence[tuple[np.ndarray, np.ndarray]],
     labels: np.ndarray,
     features: int,
@@ -123,43 +140,52 @@ def solve(
     strength: float = 10.0,
     weights: Mapping[int, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logistic regression by scikit-learn: (coefficients [features + 1, classes], intercepts [classes]).
+    """Logistic regression by scikit-learn.
 
-    labels    [N] class numbers, each class at least once; or [N, classes] of 0 and 1, each class then for itself
-    strength  scikit-learn's C: smaller pulls the coefficients harder towards 0
-    weights   of the classes"""
+    Args:
+        vectors: Features and values of each of N examples.
+        labels: Class ids [N], each class at least once; or [N, classes] of 0 and 1 for one
+            independent regression per class.
+        features: The number of features, without feature 0.
+        classes: The number of classes.
+        strength: scikit-learn's C, the inverse of the L2 regularisation.
+        weights: Of the classes.
+
+    Returns:
+        Coefficients [features + 1, classes] and intercepts [classes].
+    """
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
-    rows = np.cumsum([0, *(len(numbers) for numbers, _ in vectors)])
+    rows = np.cumsum([0, *(len(indices) for indices, _ in vectors)])
     matrix = csr_matrix(
         (
             np.concatenate([values for _, values in vectors]),
-            np.concatenate([numbers for numbers, _ in vectors]),
+            np.concatenate([indices for indices, _ in vectors]),
             rows,
         ),
         shape=(len(vectors), features + 1),
     )
     if labels.ndim == 2:
-        return columns(matrix, labels, strength)
+        return fit_each_label(matrix, labels, strength)
     model = LogisticRegression(
         C=strength, max_iter=1000, class_weight=None if weights is None else dict(weights)
     ).fit(matrix, labels)
-    if classes == 2:  # one column: the second class against the first
+    if classes == 2:  # scikit-learn has one column: the second class against the first
         return np.concatenate([-model.coef_, model.coef_]).T / 2, np.concatenate(
             [-model.intercept_, model.intercept_]
         ) / 2
     return model.coef_.T, model.intercept_
 
 
-def columns(matrix: Any, labels: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """A regression for each label; one that all or no texts have needs none, only its share."""
+def fit_each_label(
+    matrix: Any, labels: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """One regression per label; a label that all or no examples have gets a constant."""
     from sklearn.linear_model import LogisticRegression
 
-    coefficients, intercepts = (
-        np.zeros((matrix.shape[1], labels.shape[1])),
-        np.zeros(labels.shape[1]),
-    )
+    coefficients = np.zeros((matrix.shape[1], labels.shape[1]))
+    intercepts = np.zeros(labels.shape[1])
     for column, wanted in enumerate(labels.T):
         if len(np.unique(wanted)) < 2:
             intercepts[column] = 10.0 if wanted[0] else -10.0
@@ -169,10 +195,14 @@ def columns(matrix: Any, labels: np.ndarray, strength: float) -> tuple[np.ndarra
     return coefficients, intercepts
 
 
-class LinearBag(nn.Module):
-    """The solved regression as a network: inputs [B, T, 2] of (n-gram's number, value) -> probabilities [B, C].
+class LinearClassifier(nn.Module):
+    """The fitted regression as a module: inputs [B, T, 2] of (feature, value) -> [B, C].
 
-    many  each label for itself (sigmoid), rather than one of all (softmax)"""
+    Args:
+        features: The number of features, without feature 0.
+        classes: C.
+        many: Independent labels (sigmoid) instead of exclusive classes (softmax).
+    """
 
     def __init__(self, features: int, classes: int, *, many: bool = False):
         super().__init__()
@@ -181,25 +211,28 @@ class LinearBag(nn.Module):
         self.intercepts = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, coefficients: np.ndarray, intercepts: np.ndarray) -> None:
-        """Takes what solve() found."""
+        """Copies the result of fit_logistic_regression into the parameters."""
         self.coefficients.copy_(torch.from_numpy(coefficients))
         self.intercepts.copy_(torch.from_numpy(intercepts))
 
     def probabilities(self, batch: Batch) -> Tensor:
-        numbers, values = batch.inputs[..., 0].long(), batch.inputs[..., 1:]
-        logits = (self.coefficients[numbers] * values).sum(1) + self.intercepts
+        """The probability of each class, [B, C]."""
+        indices, values = batch.inputs[..., 0].long(), batch.inputs[..., 1:]
+        logits = (self.coefficients[indices] * values).sum(1) + self.intercepts
         return logits.sigmoid() if self.many else logits.softmax(-1)
 
 
-class Constant(nn.Module):
-    """The same answer for everything: how frequent each class was in training."""
+class ClassFrequencies(nn.Module):
+    """Predicts the training frequency of each class for every input."""
 
     def __init__(self, classes: int):
         super().__init__()
         self.shares = nn.Parameter(torch.zeros(classes), requires_grad=False)
 
     def put(self, shares: np.ndarray) -> None:
+        """Copies the frequencies [C] into the parameters."""
         self.shares.copy_(torch.from_numpy(shares))
 
     def probabilities(self, batch: Batch) -> Tensor:
+        """The frequencies, [B, C]."""
         return self.shares.expand(len(batch), -1)

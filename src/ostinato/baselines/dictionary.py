@@ -1,9 +1,10 @@
-"""Word for word: a dictionary learned from sentence pairs, IBM model 1 (Brown et al. 1993, section 4.1).
+"""Word-for-word translation with IBM model 1 (Brown et al. 1993, section 4.1).
 
-    p(target word | source sentence) = 1 / (l + 1) sum_i t(target word | source word i), where i = 0 is the empty word
+    p(target word | source sentence) = 1 / (l + 1) sum_i t(target word | source word i)
 
-Expectation maximisation finds t: share each target word out among its pair's source words in proportion to t; count;
-divide."""
+where i = 0 is the null word. t is estimated by expectation maximisation: each target word is
+distributed over the source words of its pair in proportion to t; counts are summed and normalised.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +14,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-EMPTY = ""  # the empty word, which every source sentence has, explains what no other word does
-LONGEST = 100  # of longer sentences nearly any word could be the translation of any other
+EMPTY = ""  # the null word of each source sentence, for target words without a translation
+LONGEST = 100  # words; alignments of longer sentences are too ambiguous
 
 
 class Dictionary:
-    """The likeliest translation of each source word. Words it never saw stay as they are.
+    """The most probable translation of each source word; unknown words are copied.
 
-    Dictionary.fit([(["ein", "Hund"], ["a", "dog"]), ...]).translate(["Ein", "Hund"]) -> ["A", "dog"]"""
+    dictionary = Dictionary.fit([(["ein", "Hund"], ["a", "dog"]), ...])
+    dictionary.translate(["Ein", "Hund"]) -> ["A", "dog"]
+    """
 
     def __init__(self, translations: Mapping[str, str]):
         self.translations = dict(translations)
@@ -29,13 +32,17 @@ class Dictionary:
     def fit(
         cls, pairs: Iterable[tuple[Sequence[str], Sequence[str]]], *, iterations: int = 5
     ) -> Dictionary:
-        """Learns from pairs of token lists; upper and lower case are one, and written as they mostly are."""
+        """Trains on pairs of token lists, case-insensitively; translations get their usual case.
+
+        Raises:
+            ValueError: There are no sentence pairs of 1 to LONGEST words.
+        """
         pairs = [(source, target) for source, target in pairs if source and target]
         pairs = [pair for pair in pairs if max(map(len, pair)) <= LONGEST]
         if not pairs:
             raise ValueError(f"a dictionary needs sentence pairs of 1 to {LONGEST} words; got none")
-        sources = Words([EMPTY, *source] for source, _ in pairs)
-        targets = Words(target for _, target in pairs)
+        sources = IndexedSentences([EMPTY, *source] for source, _ in pairs)
+        targets = IndexedSentences(target for _, target in pairs)
         links = link(sources, targets)
         best = best_targets(links, expected_counts(links, iterations))
         usual = usual_spelling(target for _, target in pairs)
@@ -48,19 +55,19 @@ class Dictionary:
         )
 
     def translate(self, tokens: Sequence[str]) -> list[str]:
-        """As many words as came, in the same order, the first with a capital if it had one."""
+        """One word for each source word, in order; the first is capitalised if the source's is."""
         translated = [self.translations.get(token.lower(), token) for token in tokens]
         if tokens and tokens[0][:1].isupper():
             translated[0] = translated[0][:1].upper() + translated[0][1:]
         return translated
 
     def to_dict(self) -> dict[str, dict[str, str]]:
-        """What JSON can hold, and from_dict takes back."""
+        """Contents for JSON, read by from_dict."""
         return {"translations": self.translations}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Mapping[str, str]]) -> Dictionary:
-        """ValueError if `saved` is not what to_dict() gave."""
+        """Raises ValueError if `saved` does not come from to_dict."""
         translations = saved.get("translations") if isinstance(saved, Mapping) else None
         if not isinstance(translations, Mapping) or not all(
             isinstance(word, str) for word in translations.values()
@@ -69,26 +76,35 @@ class Dictionary:
         return cls(translations)
 
 
-class Words:
-    """The sentences' words, lower-cased, as one array of numbers; `names` of these; `lengths` of the sentences."""
+class IndexedSentences:
+    """Lower-cased sentences as one array of word ids.
+
+    Attributes:
+        tokens: The ids of all words of all sentences.
+        lengths: Words of each sentence.
+        names: The word of each id.
+    """
 
     def __init__(self, sentences: Iterable[Sequence[str]]):
-        numbers: dict[str, int] = {}
+        ids: dict[str, int] = {}
         tokens = [
-            [numbers.setdefault(word.lower(), len(numbers)) for word in sentence]
-            for sentence in sentences
+            [ids.setdefault(word.lower(), len(ids)) for word in sentence] for sentence in sentences
         ]
         self.lengths = np.array([len(sentence) for sentence in tokens])
         self.tokens = np.array([number for sentence in tokens for number in sentence])
-        self.names = list(numbers)
+        self.names = list(ids)
 
 
 class Links(NamedTuple):
-    """Every target word of the corpus with every source word of its pair: L links, between P different words.
+    """All pairs of a target word and a source word of the same sentence pair.
 
-    pair    [L] which different pair of words each is
-    starts  [N] where the links of each of N target words begin
-    source  [P] the pairs' source words;  target  [P] their target words
+    L links between P different pairs of words; N target words in the corpus.
+
+    Attributes:
+        pair: The index of each link's word pair [L].
+        starts: Where the links of each target word begin [N].
+        source: The source word of each pair [P].
+        target: The target word of each pair [P].
     """
 
     pair: np.ndarray
@@ -97,10 +113,9 @@ class Links(NamedTuple):
     target: np.ndarray
 
 
-def link(sources: Words, targets: Words) -> Links:
-    lengths = np.repeat(
-        sources.lengths, targets.lengths
-    )  # for each target word, with how many it is linked
+def link(sources: IndexedSentences, targets: IndexedSentences) -> Links:
+    """Links each target word to all source words of its sentence pair."""
+    lengths = np.repeat(sources.lengths, targets.lengths)  # links of each target word [N]
     begins = np.repeat(np.cumsum(sources.lengths) - sources.lengths, targets.lengths)
     starts = np.cumsum(lengths) - lengths
     within = np.arange(lengths.sum()) - np.repeat(starts, lengths)
@@ -111,7 +126,7 @@ def link(sources: Words, targets: Words) -> Links:
 
 
 def expected_counts(links: Links, iterations: int) -> np.ndarray:
-    """How often each pair of words [P] is expected to stand for each other, after so many iterations."""
+    """The expected number of alignments of each word pair [P] after `iterations` of EM."""
     probability = np.ones(len(links.source))
     sizes = np.diff(links.starts, append=len(links.pair))
     for _ in range(iterations):
@@ -123,9 +138,11 @@ def expected_counts(links: Links, iterations: int) -> np.ndarray:
 
 
 def best_targets(links: Links, counts: np.ndarray) -> list[tuple[int, int]]:
-    """(source word, its best target word) for each source word; of equal ones the first seen.
+    """(source word, best target word) for each source word; ties go to the lower id.
 
-    By p(target | source) p(source | target)^1/2: without the second, "." and "a", found beside all, win too often."""
+    Scored by p(target | source) p(source | target)^1/2. Without the second factor "." and "a",
+    which occur with every word, win too often.
+    """
     score = counts * np.sqrt(counts / np.bincount(links.target, weights=counts)[links.target])
     order = np.lexsort((links.target, -score, links.source))
     first = np.unique(links.source[order], return_index=True)[1]
@@ -136,9 +153,10 @@ def best_targets(links: Links, counts: np.ndarray) -> list[tuple[int, int]]:
 def usual_spelling(sentences: Iterable[Sequence[str]]) -> dict[str, str]:
     """usual_spelling([["A", "man"], ["a", "Swiss"]]) -> {"a": "a", "man": "man", "swiss": "Swiss"}
 
-    A sentence's first word is counted only where nothing else is known of it: its capital says nothing."""
+    The first word of a sentence only counts if the word occurs nowhere else, as it is capitalised.
+    """
     counts: dict[str, Counter[str]] = {}
     for sentence in sentences:
-        for place, word in enumerate(sentence):
-            counts.setdefault(word.lower(), Counter())[word] += 1 if place == 0 else 1000
+        for position, word in enumerate(sentence):
+            counts.setdefault(word.lower(), Counter())[word] += 1 if position == 0 else 1000
     return {name: spellings.most_common(1)[0][0] for name, spellings in counts.items()}

@@ -1,4 +1,4 @@
-"""A bag of k-mers: how often each run of 1 to k bases occurs in a sequence, for logistic regression. Where it stands is not seen."""
+"""Bag of k-mers: counts of all 1- to k-mers of a DNA sequence, for logistic regression."""
 
 from __future__ import annotations
 
@@ -9,70 +9,74 @@ import numpy as np
 
 
 class Kmers:
-    """Vectors of letters 0 to 3 (-1: none of them, and no run goes over it), by number: those of one base first, then of two, ...
+    """DNA sequences -> sparse feature vectors of k-mers, shorter ones first.
 
-    Counts are weighed and normalised as in baselines.bag_of_words.Bag: times ln((1 + N) / (1 + sequences with it)) + 1, to length 1.
-    Number 0 is no k-mer: it is what padding adds, and counts nothing."""
+    Letters are 0 to 3; -1 is any other, and no k-mer contains it. Weighting as tf-idf of
+    BagOfWords: counts times ln((1 + N) / (1 + sequences with it)) + 1, normalised to length 1.
+        Feature
+    0 is padding, always with value 0.
 
-    def __init__(self, idf: Sequence[float], *, longest: int = 6):
+    Args:
+        idf: The inverse document frequency of each k-mer [count_kmers(longest)].
+        longest: k.
+    """
+
+    def __init__(self, idf: Sequence[float] | np.ndarray, *, longest: int = 6):
         self.longest, self.idf = longest, np.asarray(idf, dtype=np.float64)
-        if len(self.idf) != size(longest):
+        if len(self.idf) != count_kmers(longest):
             raise ValueError(
-                f"idf must have {size(longest)} numbers for k-mers of up to {longest}; got {len(self.idf)}"
+                f"idf must have {count_kmers(longest)} values for k-mers of up to {longest}; "
+                f"got {len(self.idf)}"
             )
 
     @classmethod
     def fit(cls, sequences: Iterable[np.ndarray], *, longest: int = 6) -> Kmers:
-        """ValueError if there is no sequence."""
-        having, number = np.zeros(size(longest)), 0
+        """Counts k-mers of sequences of letters; raises ValueError if there is no sequence."""
+        having, number = np.zeros(count_kmers(longest)), 0
         for letters in sequences:
-            having[np.unique(runs(letters, longest))] += 1
+            having[np.unique(encode_kmers(letters, longest))] += 1
             number += 1
         if not number:
             raise ValueError("a bag of k-mers needs sequences to count; got none")
         return cls(np.log((1 + number) / (1 + having)) + 1, longest=longest)
 
     def vector(self, letters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(numbers, values) of the k-mers that a sequence has; ([0], [0.0]) if it has none."""
-        numbers, counts = np.unique(runs(letters, self.longest), return_counts=True)
-        if not len(numbers):
+        """Features and values of the k-mers of a sequence; ([0], [0.0]) if it has none."""
+        indices, counts = np.unique(encode_kmers(letters, self.longest), return_counts=True)
+        if not len(indices):
             return np.zeros(1, dtype=np.int64), np.zeros(1)
-        values = counts * self.idf[numbers]
-        return numbers, values / np.linalg.norm(values)
+        values = counts * self.idf[indices]
+        return indices, values / np.linalg.norm(values)
 
     def __len__(self) -> int:
         return len(self.idf) - 1
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {"idf": self.idf.tolist(), "longest": self.longest}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Kmers:
-        """ValueError where `content` is not what to_dict gave."""
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             return cls(content["idf"], longest=int(content["longest"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"bag of k-mers: not what was saved: {error!r}") from None
 
 
-def size(longest: int) -> int:
-    """size(2) -> 1 + 4 + 16"""
+def count_kmers(longest: int) -> int:
+    """count_kmers(2) -> 1 + 4 + 16: feature 0 and all 1- to k-mers"""
     return sum(4**length for length in range(longest + 1))
 
 
-def runs(letters: np.ndarray, longest: int) -> np.ndarray:
-    """The numbers of all runs of 1 to `longest` letters: runs([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
-    codes, known, found, first = (
-        np.zeros(len(letters) + 1, dtype=np.int64),
-        np.ones(len(letters) + 1, dtype=bool),
-        [],
-        1,
-    )
+def encode_kmers(letters: np.ndarray, longest: int) -> np.ndarray:
+    """The features of all 1- to k-mers: encode_kmers([0, 1, -1], 2) -> [1, 2, 5 + 0 * 4 + 1]"""
+    codes = np.zeros(len(letters) + 1, dtype=np.int64)
+    known = np.ones(len(letters) + 1, dtype=bool)
+    found, first = [], 1  # first: id of the first k-mer of this length
     for length in range(1, min(longest, len(letters)) + 1):
-        codes, known = (
-            codes[:-1] * 4 + letters[length - 1 :],
-            known[:-1] & (letters[length - 1 :] >= 0),
-        )
+        codes = codes[:-1] * 4 + letters[length - 1 :]
+        known = known[:-1] & (letters[length - 1 :] >= 0)
         found.append(codes[known] + first)
         first += 4**length
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

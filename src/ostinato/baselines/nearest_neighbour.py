@@ -1,4 +1,4 @@
-"""The nearest neighbour: whatever most resembles something seen in training gets that one's answer."""
+"""Nearest neighbour: the answer of the training example with the most similar vector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 
 class NearestNeighbour:
-    """NearestNeighbour(vectors [N, D], answers).answer([[0.9, 0.1]]) -> the answers of the nearest vectors (Euclidean).
+    """NearestNeighbour(vectors [N, D], answers).answer([[0.9, 0.1]]) -> nearest vectors' answers
 
-    Vectors are kept in half precision; of equally near ones the first wins."""
+    Euclidean distance on vectors in half precision; ties go to the first.
+    """
 
     def __init__(self, vectors: np.ndarray, answers: Sequence[str]):
         self.vectors, self.answers = np.asarray(vectors, dtype=np.float16), list(answers)
@@ -22,22 +23,24 @@ class NearestNeighbour:
             or not len(self.answers)
         ):
             raise ValueError(
-                f"vectors must be [N, D] with an answer each; got {list(self.vectors.shape)} and {len(self.answers)} answers"
+                "vectors must be [N, D] with an answer each; "
+                f"got {list(self.vectors.shape)} and {len(self.answers)} answers"
             )
 
     def answer(self, vectors: np.ndarray) -> list[str]:
-        known, asked = (
-            self.vectors.astype(np.float32),
-            np.asarray(vectors, dtype=np.float16).astype(np.float32),
-        )
+        """The answer of the nearest neighbour of each vector [M, D]."""
+        known = self.vectors.astype(np.float32)  # [N, D]
+        queries = np.asarray(vectors, dtype=np.float16).astype(np.float32)
         squares = (known**2).sum(1)
+        # |q - k|^2 = |q|^2 - 2 q.k + |k|^2, in which |q|^2 does not affect the minimum
         found = [
             (squares - 2 * (rows @ known.T)).argmin(1)
-            for rows in np.array_split(asked, max(1, len(asked) // 256))
+            for rows in np.array_split(queries, max(1, len(queries) // 256))
         ]
-        return [self.answers[place] for place in np.concatenate(found).tolist()]
+        return [self.answers[index] for index in np.concatenate(found).tolist()]
 
     def to_dict(self) -> dict[str, Any]:
+        """Contents for JSON, read by from_dict."""
         return {
             "shape": list(self.vectors.shape),
             "vectors": base64.b64encode(self.vectors.astype("<f2").tobytes()).decode(),
@@ -46,7 +49,7 @@ class NearestNeighbour:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> NearestNeighbour:
-        """ValueError where `content` is not what to_dict gave."""
+        """Raises ValueError if `content` does not come from to_dict."""
         try:
             numbers = np.frombuffer(base64.b64decode(content["vectors"]), dtype="<f2")
             return cls(numbers.reshape(content["shape"]), content["answers"])

@@ -1,10 +1,16 @@
-"""Interpolated, modified Kneser-Ney n-grams: what a language model without a hidden state can do.
+"""Interpolated modified Kneser-Ney n-gram language model.
 
-    p_k(w | h) = max(a(h w) - D(a(h w)), 0) / sum_w a(h w) + gamma(h) p_{k-1}(w | h without its first token)
+    p_k(w | h) = max(a(h w) - D(a(h w)), 0) / sum_w a(h w) + gamma(h) p_{k-1}(w | h')
 
-a counts occurrences at the highest order, below it in how many different contexts "h w" stands; D is one of three discounts
-for a = 1, 2 and 3 or more, estimated from counts of counts; gamma(h) is the probability that the discounts set free; the
-unigrams are mixed with the uniform distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995."""
+where h' is h without its first token.
+
+At the highest order a(h w) are counts, below it the number of different contexts in which "h w"
+occurs. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
+gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with the uniform
+distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
+
+M n-grams of one order, N tokens of a text, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +19,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-UNSURE = (
-    0.5,
-    1.0,
-    1.5,
-)  # the discounts where there is too little text to estimate them (as kenlm has them)
+# discounts where there is too little text to estimate them (those of KenLM)
+DEFAULT_DISCOUNTS = (0.5, 1.0, 1.5)
 
 
 class Level(NamedTuple):
     """All n-grams of one order, sorted by context and last token.
 
-    tokens    [M] the last token of each
-    starts    [contexts + 1] where those of each context (an n-gram of the order below) begin
-    counts    [M] a(h w)
+    Attributes:
+        tokens: The last token of each n-gram [M].
+        starts: Where the n-grams of each context (an n-gram of the order below) begin [contexts +
+            1].
+        counts: a(h w) [M].
     """
 
     tokens: np.ndarray
@@ -34,7 +39,14 @@ class Level(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A level as it is asked: `keys` [M] to search in; each context's `total` and `gamma`; each n-gram's discounted `share`."""
+    """A level prepared for queries.
+
+    Attributes:
+        keys: Context index * vocabulary size + last token, sorted [M].
+        totals: sum_w a(h w) of each context [contexts].
+        gammas: gamma of each context [contexts].
+        shares: The discounted probability of each n-gram [M].
+    """
 
     keys: np.ndarray
     totals: np.ndarray
@@ -43,10 +55,12 @@ class Prepared(NamedTuple):
 
 
 class NGram:
-    """NGram.fit(numbers, order=5, size=10_000, first=3, boundary=3).log_probabilities(history, numbers)
+    """NGram.fit(tokens, order=5, size=9000, first=3, boundary=3).log_probabilities(history, tokens)
 
-    size        of the vocabulary
-    impossible  those of its tokens that never occur in a text
+    Args:
+        levels: The n-grams of order 1, 2, ...
+        size: Vocabulary size V.
+        impossible: Tokens that never occur in a text.
     """
 
     def __init__(self, levels: Sequence[Level], *, size: int, impossible: Sequence[int] = ()):
@@ -55,12 +69,13 @@ class NGram:
 
     @property
     def order(self) -> int:
+        """The length of the longest n-grams."""
         return len(self.levels)
 
     @classmethod
     def fit(
         cls,
-        numbers: np.ndarray,
+        tokens: np.ndarray,
         *,
         order: int,
         size: int,
@@ -68,44 +83,54 @@ class NGram:
         boundary: int | None = None,
         impossible: Sequence[int] = (),
     ) -> NGram:
-        """Counts of a text; `first` stands before its first token. ValueError for an order below 1.
+        """Counts the n-grams of a text.
 
-        boundary  the token that ends a line, before which a context does not reach; None: contexts reach across lines"""
+        Args:
+            tokens: Token ids [N].
+            order: The length of the longest n-grams.
+            size: Vocabulary size V.
+            first: The token that precedes the text as context.
+            boundary: The token that ends a line, across which no context reaches; None: contexts
+                reach across lines.
+            impossible: Tokens that never occur in a text.
+
+        Raises:
+            ValueError: The order is below 1.
+        """
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
-        text = np.concatenate([[first], numbers]).astype(np.int64)
-        found = list(all_kinds(text, order, size, boundary))
+        text = np.concatenate([[first], tokens]).astype(np.int64)
+        found = list(distinct_ngrams(text, order, size, boundary))
         levels = []
-        for k, kinds in enumerate(found):
-            counts = kinds.counts if k == order - 1 else continuations(kinds, found[k + 1])
-            starts = np.searchsorted(kinds.keys // size, np.arange(kinds.contexts + 1))
-            levels.append(Level(shrunk(kinds.keys % size), shrunk(starts), shrunk(counts)))
+        for k, distinct in enumerate(found):
+            counts = distinct.counts if k == order - 1 else continuations(distinct, found[k + 1])
+            starts = np.searchsorted(distinct.keys // size, np.arange(distinct.contexts + 1))
+            levels.append(Level(shrink(distinct.keys % size), shrink(starts), shrink(counts)))
         return cls(levels, size=size, impossible=impossible)
 
-    def log_probabilities(self, history: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """log p of each of `numbers` [N] given those before it and, before those, `history`."""
-        text = np.concatenate([history, numbers]).astype(np.int64)
+    def log_probabilities(self, history: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """log p of each token of `tokens` [N] given `history` and the tokens before it."""
+        text = np.concatenate([history, tokens]).astype(np.int64)
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
-        context = np.zeros(
-            len(text), np.int64
-        )  # the number of the context of this order before each token; -1: unknown
+        # index of the context of the current order before each token; -1: not seen in training
+        context = np.zeros(len(text), np.int64)
         for own in self.prepared:
             known = context >= 0
             here = context[known]
             keys = here * self.size + text[known]
-            place = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
-            seen = own.keys[place] == keys
+            index = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
+            seen = own.keys[index] == keys
             probability[known] = own.gammas[here] * probability[known] + np.where(
-                seen, own.shares[place], 0.0
+                seen, own.shares[index], 0.0
             )
             gram = np.full(len(text), -1)
-            gram[known] = np.where(seen, place, -1)
+            gram[known] = np.where(seen, index, -1)
             context = np.concatenate([[-1], gram[:-1]])
         with np.errstate(divide="ignore"):
             return np.log(probability[len(history) :])
 
     def distribution(self, history: Sequence[int]) -> np.ndarray:
-        """p of every token [V] behind `history`."""
+        """p of each token of the vocabulary [V] after `history`."""
         probability = np.full(self.size, 1.0 / (self.size - len(self.impossible)))
         probability[self.impossible] = 0
         chain = self.contexts(history)
@@ -116,96 +141,102 @@ class NGram:
         return probability
 
     def contexts(self, history: Sequence[int]) -> list[int]:
-        """The number of the context of each order behind a history, as far as they are known: of none, one token, two, ..."""
+        """Indices of the contexts of the last 0, 1, 2, ... tokens, as far as they are known."""
         chain = [0]
         for length in range(1, min(self.order - 1, len(history)) + 1):
             gram = 0
             for own, token in zip(self.prepared, history[len(history) - length :], strict=False):
-                place = int(np.searchsorted(own.keys, gram * self.size + int(token)))
-                gram = (
-                    place
-                    if place < len(own.keys) and own.keys[place] == gram * self.size + int(token)
-                    else -1
-                )
-                if gram < 0:
+                key = gram * self.size + int(token)
+                gram = int(np.searchsorted(own.keys, key))
+                if gram == len(own.keys) or own.keys[gram] != key:
                     return chain
             chain.append(gram)
         return chain
 
 
-class Kinds(NamedTuple):
-    """The different n-grams of one order.
+class DistinctNGrams(NamedTuple):
+    """The distinct n-grams of one order.
 
-    keys      [M] sorted: number of the context among the n-grams of the order below * size of the vocabulary + last token
-    counts    [M] how often each occurs
-    places    [M] where in the text it first ends
-    grams     [N] which one ends at each place of the text
-    contexts  how many contexts there are
+    Attributes:
+        keys: Context index * vocabulary size + last token, sorted [M].
+        counts: Occurrences of each [M].
+        positions: The position in the text at which each first ends [M].
+        grams: The n-gram that ends at each position of the text [N]; -1: none.
+        contexts: The number of contexts.
     """
 
     keys: np.ndarray
     counts: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     grams: np.ndarray
     contexts: int
 
 
-def all_kinds(text: np.ndarray, order: int, size: int, boundary: int | None) -> Iterator[Kinds]:
-    """The n-grams of each order; a context begins at a boundary at the earliest. text[0] is only ever a context."""
-    place = np.arange(len(text))
+def distinct_ngrams(
+    text: np.ndarray, order: int, size: int, boundary: int | None
+) -> Iterator[DistinctNGrams]:
+    """The n-grams of each order, with contexts up to the last boundary; text[0] is context only."""
+    position = np.arange(len(text))
     begins = np.maximum.accumulate(
-        np.where(text == (-1 if boundary is None else boundary), place, 0)
+        np.where(text == (-1 if boundary is None else boundary), position, 0)
     )
-    reach = place - np.concatenate([[0], begins[:-1]]) + 1  # the longest n-gram that ends here
+    reach = position - np.concatenate([[0], begins[:-1]]) + 1  # the longest n-gram that ends here
     grams, contexts = np.zeros(len(text), np.int64), 1
     for k in range(1, order + 1):
-        where = place if k == 1 else np.flatnonzero(reach >= k)
+        where = position if k == 1 else np.flatnonzero(reach >= k)
         before = grams[where - 1] if k > 1 else 0
         keys, first, inverse, counts = np.unique(
             before * size + text[where], return_index=True, return_inverse=True, return_counts=True
         )
         if k == 1:
-            counts[inverse[0]] -= 1  # text[0] did not occur
+            counts[inverse[0]] -= 1  # text[0] is only a context
         grams = np.full(len(text), -1, np.int64)
         grams[where] = inverse
-        yield Kinds(keys, counts, where[first], grams, contexts)
+        yield DistinctNGrams(keys, counts, where[first], grams, contexts)
         contexts = len(keys)
 
 
-def continuations(kinds: Kinds, longer: Kinds) -> np.ndarray:
-    """Behind how many different tokens each n-gram stands; those that nothing precedes (at a line's start) keep their counts."""
-    behind = np.bincount(kinds.grams[longer.places], minlength=len(kinds.keys))
-    return np.where(behind > 0, behind, kinds.counts)
+def continuations(distinct: DistinctNGrams, longer: DistinctNGrams) -> np.ndarray:
+    """The number of different tokens before each n-gram.
+
+    An n-gram that nothing precedes, at the beginning of a line, keeps its count.
+    """
+    successors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
+    return np.where(successors > 0, successors, distinct.counts)
 
 
 def prepare(level: Level, size: int) -> Prepared:
+    """Precomputes discounted probabilities and interpolation weights."""
     contexts = np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts))
     counts, number = level.counts.astype(np.int64), len(level.starts) - 1
     totals = np.bincount(contexts, weights=counts, minlength=number)
-    discounts = discounts_of(counts)
+    discounts = estimate_discounts(counts)
     taken = discounts[np.minimum(counts, 3)]
     freed = np.bincount(contexts, weights=taken, minlength=number)
-    empty = totals == 0  # nothing ever followed: what is shorter decides alone
+    empty = totals == 0  # contexts without a continuation: the lower order decides alone
     gammas = np.where(empty, 1.0, freed / np.where(empty, 1.0, totals))
     return Prepared(
         contexts * size + level.tokens, totals, gammas, (counts - taken) / totals[contexts]
     )
 
 
-def discounts_of(counts: np.ndarray) -> np.ndarray:
-    """[0, D1, D2, D3+] from how many n-grams have a count of 1, 2, 3 and 4 (Chen and Goodman 1998, equation 26)."""
+def estimate_discounts(counts: np.ndarray) -> np.ndarray:
+    """[0, D1, D2, D3+] from the number of n-grams with counts 1, 2, 3 and 4.
+
+    Chen and Goodman 1998, equation 26; DEFAULT_DISCOUNTS where these do not give valid values.
+    """
     n1, n2, n3, n4 = (int((counts == count).sum()) for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):
-        return np.array([0.0, *UNSURE])
+        return np.array([0.0, *DEFAULT_DISCOUNTS])
     y = n1 / (n1 + 2 * n2)
     estimated = [1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
     if not all(0 <= each <= most for most, each in enumerate(estimated, start=1)):
-        return np.array([0.0, *UNSURE])
+        return np.array([0.0, *DEFAULT_DISCOUNTS])
     return np.array([0.0, *estimated])
 
 
-def shrunk(numbers: np.ndarray) -> np.ndarray:
-    """The same in as few bytes as hold them."""
+def shrink(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers in the smallest sufficient integer type."""
     largest = int(numbers.max(initial=0))
     return numbers.astype(
         np.uint8 if largest < 1 << 8 else np.int16 if largest < 1 << 15 else np.int32

@@ -4,7 +4,7 @@ A cell is added by one file here and one name in `CELLS`; `tests/test_every_cell
 
 from ostinato.cells.cell import Cell, CellType, scan
 from ostinato.cells.gru import GRU, GRUResetBefore
-from ostinato.cells.independent import IndRNN
+from ostinato.cells.indrnn import IndRNN
 from ostinato.cells.jordan import Jordan
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM

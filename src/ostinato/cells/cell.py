@@ -37,7 +37,7 @@ class Cell(nn.Module):
     part_names: tuple[str, ...] = ("hidden",)
     hidden_bias: bool = False  # whether the product with the hidden state needs a bias of its own
     kernel: str | None = None  # the name under which `kernels` knows this formula
-    notebook: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
+    gate_log: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
     zoneout: tuple[
         float, ...
     ] = ()  # set on a copy: for each part of the state, how likely it stays as it was
@@ -94,15 +94,15 @@ class Cell(nn.Module):
         """One time step: (projected [B, gates * H], state) -> state; its first part is the output."""
         raise TypeError(f"{type(self).__name__} has no step(projected, state)")
 
-    def note(self, **gates: Tensor) -> None:
+    def record(self, **gates: Tensor) -> None:
         """Called by `step` to show its gates by name to a trace; otherwise does nothing."""
-        if self.notebook is not None:
-            self.notebook.append(gates)
+        if self.gate_log is not None:
+            self.gate_log.append(gates)
 
     @property
-    def formula(self) -> str | None:
+    def kernel_name(self) -> str | None:
         """The name under which `kernels` knows this `step`: not inherited, as a subclass may have another one."""
-        if self.notebook is not None:
+        if self.gate_log is not None:
             return None
         return vars(self).get("kernel", vars(type(self)).get("kernel"))
 

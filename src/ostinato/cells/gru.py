@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.chrono import gate_biases, long_memory
-from ostinato.cells.regularise import FromHidden
+from ostinato.cells.recurrent_dropout import FromHidden
 
 
 class ChronoGRU(Cell):
@@ -49,7 +49,7 @@ class GRU(ChronoGRU):
         size = 2 * self.hidden_size
         r, z = (from_x[..., :size] + from_h[..., :size]).sigmoid().chunk(2, dim=-1)
         n = (from_x[..., size:] + r * from_h[..., size:]).tanh()
-        self.note(reset=r, update=z, candidate=n)
+        self.record(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)
 
 
@@ -78,5 +78,5 @@ class GRUResetBefore(ChronoGRU):
         size = 2 * self.hidden_size
         r, z = (projected[..., :size] + self.from_hidden(h, slice(size))).sigmoid().chunk(2, dim=-1)
         n = (projected[..., size:] + self.from_hidden(r * h, slice(size, None))).tanh()
-        self.note(reset=r, update=z, candidate=n)
+        self.record(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)

@@ -39,5 +39,5 @@ class Jordan(Cell):
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (y,) = state
         h = self.g(projected + self.from_hidden(y))
-        self.note(hidden=h)
+        self.record(hidden=h)
         return (self.g_y(self.to_output(h)),)

@@ -45,7 +45,7 @@ class LayerNormLSTM(LSTM):
         h, c = state
         i, f, g, o = (projected + self.norm_hidden(self.from_hidden(h))).chunk(4, dim=-1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        self.note(input=i, forget=f, candidate=g, output=o)
+        self.record(input=i, forget=f, candidate=g, output=o)
         c = f * c + i * g
         return o * self.norm_cell(c).tanh(), c
 
@@ -84,11 +84,8 @@ class LayerNormGRU(GRU):
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state
         from_h, size = self.from_hidden(h), 2 * self.hidden_size
-        r, z = (
-            (projected[..., :size] + self.norm_hidden(from_h[..., :size]))
-            .sigmoid()
-            .chunk(2, dim=-1)
-        )
+        gates = projected[..., :size] + self.norm_hidden(from_h[..., :size])
+        r, z = gates.sigmoid().chunk(2, dim=-1)
         n = (projected[..., size:] + r * self.norm_candidate(from_h[..., size:])).tanh()
-        self.note(reset=r, update=z, candidate=n)
+        self.record(reset=r, update=z, candidate=n)
         return (z * h + (1 - z) * n,)

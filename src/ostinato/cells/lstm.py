@@ -60,7 +60,7 @@ class LSTM(Cell):
         h, c = state
         i, f, g, o = (projected + self.from_hidden(h)).chunk(4, dim=-1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        self.note(input=i, forget=f, candidate=g, output=o)
+        self.record(input=i, forget=f, candidate=g, output=o)
         c = f * c + i * g
         return self.to_output(o * c.tanh()), c
 
@@ -106,5 +106,5 @@ class PeepholeLSTM(LSTM):
         i, f, g = (i + p_i * c).sigmoid(), (f + p_f * c).sigmoid(), g.tanh()
         c = f * c + i * g
         o = (o + p_o * c).sigmoid()
-        self.note(input=i, forget=f, candidate=g, output=o)
+        self.record(input=i, forget=f, candidate=g, output=o)
         return self.to_output(o * c.tanh()), c

@@ -36,10 +36,10 @@ class LinearCell(Cell):
         self.from_hidden = None
 
     @property
-    def formula(self) -> str | None:
+    def kernel_name(self) -> str | None:
         return (
             None
-            if self.notebook is not None or self.zoneout or type(self).step is not LinearCell.step
+            if self.gate_log is not None or self.zoneout or type(self).step is not LinearCell.step
             else "linear"
         )
 
@@ -75,7 +75,7 @@ class MinGRU(LinearCell):
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         z, n = projected.chunk(2, dim=-1)
         z, n = z.sigmoid(), self.g(n)
-        self.note(update=z, candidate=n)
+        self.record(update=z, candidate=n)
         return 1 - z, z * n
 
 
@@ -104,5 +104,5 @@ class MinLSTM(LinearCell):
         f, i, n = projected.chunk(3, dim=-1)
         f = (functional.softplus(-i) - functional.softplus(-f)).sigmoid()
         i, n = 1 - f, self.g(n)
-        self.note(forget=f, input=i, candidate=n)
+        self.record(forget=f, input=i, candidate=n)
         return f, i * n

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from ostinato.commands.report import as_json
+from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 
 EXAMPLES = (
@@ -24,59 +24,56 @@ def benchmark(
     seconds: float = 1.0,
     threads: int = 0,
 ) -> dict:
-    """What runs fast on this machine, and why not: the kernels that are active, and each against torch.nn.
+    """The speed of the kernels against torch.nn on this machine, and which kernels are active.
 
-    steps        time steps of the sequences that are timed
-    batch        sequences at a time
-    hidden_size  units of the layer, and of its input
-    seconds      for each cell and mode
-    threads      0: as many as PyTorch uses
+    Args:
+        steps: time steps of each sequence
+        batch: sequences in a batch
+        hidden_size: units of the layer, and of its input
+        seconds: duration of each measurement
+        threads: 0: as many as PyTorch uses
     """
     import torch
 
-    from ostinato import cells, kernels
+    from ostinato import kernels
 
     for flag, value in [("--steps", steps), ("--batch", batch), ("--hidden-size", hidden_size)]:
         if value < 1:
             raise InputError(f"{flag} must be at least 1; got {value}")
-    for flag, value in [("--seconds", seconds), ("--threads", threads)]:
-        if not 0 <= value < math.inf:
-            raise InputError(f"{flag} must be at least 0; got {value}")
+    for flag, number in [("--seconds", seconds), ("--threads", threads)]:
+        if not 0 <= number < math.inf:
+            raise InputError(f"{flag} must be at least 0; got {number}")
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
         rows = []
-        for name, ours, theirs in [
-            ("rnn", cells.RNN, torch.nn.RNN),
-            ("gru", cells.GRU, torch.nn.GRU),
-            ("lstm", cells.LSTM, torch.nn.LSTM),
-        ]:
-            cell, layer = (
-                ours(hidden_size, hidden_size),
-                theirs(hidden_size, hidden_size, batch_first=True),
-            )
-            x = torch.randn(batch, steps, hidden_size)
-            state = cell.start(batch, x)
-            runs = [
-                in_modes(lambda x, c=cell, s=state: c.run(x, s)[0], x),
-                in_modes(lambda x, m=layer: m(x)[0], x),
-            ]
-            for mode in ("inference", "training"):
-                found = medians([run[mode] for run in runs], seconds)
-                rows.append(
-                    {
-                        "cell": name,
-                        "mode": mode,
-                        "milliseconds": found[0] * 1e3,
-                        "torch": found[1] * 1e3,
-                    }
-                )
+        for name in ("rnn", "gru", "lstm"):
+            rows += time_cell(name, steps, batch, hidden_size, seconds)
         return {"kernels": kernels.status(), "shape": [steps, batch, hidden_size], "times": rows}
     finally:
         torch.set_num_threads(before)
 
 
-def in_modes(run: Callable, x) -> dict[str, Callable[[], object]]:
+def time_cell(name: str, steps: int, batch: int, size: int, seconds: float) -> list[dict]:
+    """Milliseconds per call of our layer and of torch.nn's, for inference and training."""
+    import torch
+
+    from ostinato.cells import CELLS
+
+    cell = CELLS[name](size, size)
+    layer = getattr(torch.nn, name.upper())(size, size, batch_first=True)
+    x = torch.randn(batch, steps, size)
+    state = cell.start(batch, x)
+    runs = [by_mode(lambda x: cell.run(x, state)[0], x), by_mode(lambda x: layer(x)[0], x)]
+    rows = []
+    for mode in ("inference", "training"):
+        ours, theirs = time_medians([run[mode] for run in runs], seconds)
+        rows.append({"cell": name, "mode": mode, "milliseconds": ours * 1e3, "torch": theirs * 1e3})
+    return rows
+
+
+def by_mode(run: Callable, x) -> dict[str, Callable[[], object]]:
+    """The same call for inference (no gradients) and for training (with backward)."""
     import torch
 
     def infer():
@@ -86,8 +83,8 @@ def in_modes(run: Callable, x) -> dict[str, Callable[[], object]]:
     return {"inference": infer, "training": lambda: run(x).sum().backward()}
 
 
-def medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
-    """Seconds a call of each, taking turns."""
+def time_medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
+    """The median seconds per call of each function; they take turns, as other load varies."""
     times: list[list[float]] = [[] for _ in functions]
     for function in functions:
         function()
@@ -101,16 +98,20 @@ def medians(functions: list[Callable[[], object]], seconds: float) -> list[float
 
 
 def lines(result: dict, *, json: bool = False) -> Iterator[str]:
+    """The active kernels, and a table of times per call."""
     if json:
         yield as_json(result)
         return
     status = result["kernels"]
     if status["active"]:
-        yield f"kernels: active, {status['instruction_set']}, {status['threads']} thread(s): {', '.join(status['formulas'])}"
+        formulas = ", ".join(status["formulas"])
+        where = f"{status['instruction_set']}, {status['threads']} thread(s)"
+        yield f"kernels: active, {where}: {formulas}"
     else:
         yield f"kernels: not active: {status['reason']}"
     yield "steps {}, batch {}, hidden size {}".format(*result["shape"])
     yield f"{'cell':6}{'mode':11}{'ms':>9}{'torch.nn':>10}{'times':>8}"
     for row in result["times"]:
         ratio = row["torch"] / row["milliseconds"]
-        yield f"{row['cell']:6}{row['mode']:11}{row['milliseconds']:9.2f}{row['torch']:10.2f}{ratio:8.2f}"
+        times = f"{row['milliseconds']:9.2f}{row['torch']:10.2f}{ratio:8.2f}"
+        yield f"{row['cell']:6}{row['mode']:11}{times}"

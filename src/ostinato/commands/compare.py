@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
-from ostinato.commands.plan import make_plan
-from ostinato.commands.progress import say
-from ostinato.commands.report import as_json, number, table
-from ostinato.commands.session import refuse_used
+from ostinato.commands.run.config import make_plan
+from ostinato.commands.run.progress import say
+from ostinato.commands.run.training_run import refuse_used
+from ostinato.commands.tables import as_json, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired
-from ostinato.tasks import task_class
+from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.task import TaskDefinition, Unsuitable
 from ostinato.training.loop import TrainingDiverged
 
 SIGNIFICANT = 0.05
+
+EXAMPLES = (
+    "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "ostinato compare classification --train train.tsv --test test.tsv --time-limit 5m",
+)
 
 
 def compare(
@@ -39,24 +44,27 @@ def compare(
     overwrite: bool = False,
     **settings,
 ) -> dict[str, Any]:
-    """Several models trained on the same data under the same budget: one table, and one picture of it.
+    """Several models trained on the same data with the same budget, in one table and one figure.
 
-    task        what to learn; `ostinato tasks` lists them
-    train       files to learn from; without any, the small sample that the package carries
-    dev         files to choose each model's best weights by; without any, the same part of the training data is held back for all
-    test        files to compare on; without any, the dev set
-    models      which, joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all that the task and this machine have)
-    out         the folder of the runs, one a model, and of compare.png (default: runs/compare-TASK)
-    recipe      settings that all models share: a packaged name, or a TOML file of options
-    time_limit  each model stops after this long: 90s, 10m, 2h
-    seed        the same for all models
-    device      cpu, cuda, or auto
-    overwrite   replace the runs that --out holds
+    Args:
+        task: what to learn; `ostinato tasks` lists them
+        train: files to learn from; without any, the packaged sample
+        dev: files to choose each model's best weights by; without any, a part of the training data,
+            the same for all
+        test: files to compare on; without any, the dev set
+        models: names joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all of the
+            task)
+        out: the folder of the runs, one a model, and of compare.png (default: runs/compare-TASK)
+        recipe: settings that all models share: a packaged name, or a TOML file of options
+        time_limit: each model stops after this long: 90s, 10m, 2h
+        seed: the same for all models
+        device: cpu, cuda, or auto
+        overwrite: replace the runs that --out holds
     """
-    chosen = task_class(task)
+    chosen = find_task(task)
     folder = Path(out or f"runs/compare-{task}")
-    names = chosen_names(chosen.models, models)
-    given = {
+    names = parse_models(chosen.compare_models, models)
+    given: dict[str, Any] = {
         "train": train,
         "dev": dev,
         "test": test,
@@ -65,31 +73,17 @@ def compare(
         "seed": seed,
         "device": device,
     }
-    for name in names:  # whatever is wrong with one of them is said before hours go into the others
-        doubled = [
-            options.as_flag(option) for option in chosen.as_model(name) if option in settings
-        ]
-        if doubled:
-            raise InputError(
-                f"{', '.join(doubled)} is what is compared: name the models with --models"
-            )
-        make_plan(task, **given, settings={**settings, **chosen.as_model(name)})
+    for name in names:  # an error in any of them is raised before hours go into the others
+        check_model(chosen, name, given, settings)
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
     trained: dict[str, Trained] = {}
-    for name in sorted(
-        names, key=lambda name: name not in chosen.solved_models
-    ):  # quick, and what the data may not suit, comes first
+    # models fitted in closed form come first: they are quick, and the data may not suit them
+    for name in sorted(names, key=lambda name: name not in chosen.options.closed_form_models):
         say(f"{name}:")
+        changes = {**given, **settings, **chosen.options.as_model(name)}
         try:
-            trained[name] = train_one(
-                task,
-                **given,
-                out=str(folder / name),
-                overwrite=overwrite,
-                **settings,
-                **chosen.as_model(name),
-            )
+            trained[name] = train_one(task, out=str(folder / name), overwrite=overwrite, **changes)
         except (Unsuitable, TrainingDiverged) as error:
             if models and isinstance(error, Unsuitable):
                 raise
@@ -98,19 +92,30 @@ def compare(
         raise InputError(
             f"none of {', '.join(names)} can be trained here; name others with --models"
         )
-    result = as_result(
+    result = rank_models(
         task, next(iter(next(iter(trained.values())).report["metrics"])), trained, seed
     )
     result["picture"] = str(folder / "compare.png")
-    draw(result, folder / "compare.png")
+    draw_scores(result, folder / "compare.png")
     write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
     return result
 
 
-def chosen_names(known: Sequence[str], models: str | None) -> list[str]:
-    """chosen_names(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; without a choice, all that the task names.
+def check_model(
+    task: TaskDefinition, name: str, given: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """InputError if the model `name` cannot be trained with these settings."""
+    compared = task.options.as_model(name)
+    doubled = [options.as_flag(option) for option in compared if option in settings]
+    if doubled:
+        raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
+    make_plan(task.name, **given, settings={**settings, **compared})
 
-    What a task lists is what is worth comparing; a name that it does not list is tried all the same, and refused by its options."""
+
+def parse_models(known: Sequence[str], models: str | None) -> list[str]:
+    """parse_models(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; None gives all of the task.
+
+    A task lists the models worth comparing; its options accept or refuse other names."""
     names = list(
         dict.fromkeys(
             name.strip() for name in (models or ",".join(known)).split(",") if name.strip()
@@ -121,8 +126,8 @@ def chosen_names(known: Sequence[str], models: str | None) -> list[str]:
     return names
 
 
-def as_result(task: str, metric: str, models: dict[str, Trained], seed: int) -> dict[str, Any]:
-    """The models, the best first, each with the probability of so large a difference from the best by chance."""
+def rank_models(task: str, metric: str, models: dict[str, Trained], seed: int) -> dict[str, Any]:
+    """The models, best first, each with the p-value of its difference from the best."""
     sign = -1 if METRICS[metric].higher_is_better else 1
     names = sorted(models, key=lambda name: sign * models[name].report["metrics"][metric])
     best = models[names[0]]
@@ -158,19 +163,21 @@ def as_result(task: str, metric: str, models: dict[str, Trained], seed: int) -> 
     }
 
 
-def draw(result: dict[str, Any], path: Path) -> None:
-    """A point and its interval for each model, the best on top; those that the best does not surely beat are in its colour."""
+def draw_scores(result: dict[str, Any], path: Path) -> None:
+    """The score and interval of each model, best on top.
+
+    Models that are not significantly worse than the best have its colour."""
     from matplotlib.figure import Figure
 
     rows = result["models"][::-1]
     figure = Figure(figsize=(7, 1.2 + 0.45 * len(rows)), layout="constrained")
     panel = figure.subplots()
-    for place, row in enumerate(rows):
+    for y, row in enumerate(rows):
         low, high = row["interval"]
         colour = "C0" if row["p"] is None or row["p"] >= SIGNIFICANT else "0.5"
-        panel.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
-        panel.plot([row["score"]], [place], marker="o", color=colour)
-        panel.annotate(f" {number(float(row['score']))}", (high, place), va="center", fontsize=9)
+        panel.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+        panel.plot([row["score"]], [y], marker="o", color=colour)
+        panel.annotate(f" {number(float(row['score']))}", (high, y), va="center", fontsize=9)
     panel.set_yticks(range(len(rows)), [f"{row['model']} ({row['seconds']:.0f} s)" for row in rows])
     panel.set(
         xlabel=f"{result['metric']} with its 95 % interval",
@@ -183,6 +190,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 
 def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
+    """The table of models, best first."""
     if json:
         yield as_json(result)
         return
@@ -203,4 +211,7 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         ["model", result["metric"], "95 % interval", "seconds", "parameters", "p against the best"],
         rows,
     )
-    yield f"measured on {result['tested_on']}; p: how often chance alone makes so large a difference; drawn in {result['picture']}"
+    yield (
+        f"measured on {result['tested_on']}; p: probability of so large a difference by chance; "
+        f"figure: {result['picture']}"
+    )

@@ -8,27 +8,33 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import tell, track
-from ostinato.commands.report import as_json, number, scores, table
-from ostinato.commands.tested import tested_files
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
+from ostinato.metrics.metric import DetailedMetric
 from ostinato.metrics.significance import paired
+from ostinato.notices import collect_notices
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
-FILES_NEEDED = "name the files of a test set after the run: it was tested on a part of its training data, or on files that are gone"
+FILES_NEEDED = (
+    "name the files of a test set after the run: it was tested on a part of its training data, "
+    "or on files that are gone"
+)
 
 EXAMPLES = (
     "ostinato evaluate runs/de-en test.de test.en",
     "ostinato evaluate runs/de-en test.de test.en --json",
     "ostinato evaluate runs/one,runs/two test.de test.en          # together, as an ensemble",
-    "ostinato evaluate runs/de-en test.de test.en --against runs/other          # is the difference more than chance?",
-    "ostinato evaluate runs/de-en --help          # with what can be changed on this model",
+    "ostinato evaluate runs/de-en test.de test.en --against runs/other"
+    "          # is the difference significant?",
+    "ostinato evaluate runs/de-en --help          # with the options of this model",
 )
 
 
@@ -41,22 +47,23 @@ def evaluate(
     seed: int = 1,
     **changes,
 ) -> dict[str, Any]:
-    """The scores of a trained model on a test set, each with its 95 % interval and a baseline's beside it.
+    """The scores of a trained model and of a baseline on a test set, with 95 % intervals.
 
-    run       the folder that `ostinato train` made; several, joined by commas, decode together
-    files     the test set, in the format that the task reads; without any, those that the run was tested on
-    against   another run: is the difference between the two more than chance? (paired test)
-    device    cpu, cuda, or auto
-    seed      of the resampling behind intervals and tests
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, decode together
+        files: the test set, in the format that the task reads; without any, the test files of the
+            run
+        against: another run: is the difference from it significant? (paired test)
+        device: cpu, cuda, or auto
+        seed: of the resampling for intervals and tests
     """
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     files = list(files) or tested_files(trained, FILES_NEEDED)
-    records = task.read(files)
-    result, counts, _ = measure(task, trained.network, records, seed=seed)
-    notes = list(task.notices)
-    tell(task.notices)
+    with collect_notices() as notes, hold_notices():
+        records = task.reader.read(files)
+        result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -71,21 +78,23 @@ def evaluate(
         other = load(against, changes, choose(device))
         if other.task.name != task.name:
             raise InputError(
-                f"--against {against}: of task {other.task.name}, {trained.folder} of task {task.name}"
+                f"--against {against}: of task {other.task.name}, "
+                f"{trained.folder} of task {task.name}"
             )
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
-        result["against"] = compare(against, counts, other_counts, seed)
+        result["against"] = compare_runs(against, counts, other_counts, seed)
     return result
 
 
 def predict_all(
     task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating"
 ) -> list[Prediction]:
+    """The predictions for all records, with a progress bar."""
     pieces = [records[start : start + 500] for start in range(0, len(records), 500)]
     return [
         prediction
         for piece in track(pieces, description)
-        for prediction in task.predict(network, piece)
+        for prediction in task.predictor.predict(network, piece)
     ]
 
 
@@ -95,12 +104,22 @@ Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
 def measure(
     task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1
 ) -> Measured:
-    """(the scores as a mapping, what each metric counted of each example, the predictions)."""
+    """Scores a network on records.
+
+    Args:
+        task: the task of the records
+        network: the trained network
+        records: what `task.reader.read` gave
+        seed: of the resampling for the intervals
+
+    Returns:
+        The scores as a mapping, the counts of each metric per example, and the predictions.
+    """
     began = time.perf_counter()
-    predictions = predict_all(task, network, records) if task.measured_by_answers else []
+    predictions = predict_all(task, network, records) if task.definition.needs_predictions else []
     seconds = time.perf_counter() - began
-    counts = task.measure(network, records, predictions)
-    seconds = seconds if task.measured_by_answers else time.perf_counter() - began
+    counts = task.predictor.count(network, records, predictions)
+    seconds = seconds if task.definition.needs_predictions else time.perf_counter() - began
     result: dict[str, Any] = {
         "examples": len(records),
         "metrics": {},
@@ -111,7 +130,7 @@ def measure(
         metric = METRICS[name]
         result["metrics"][name] = corpus_score(metric, each)
         result["intervals"][name] = list(interval(metric, each, seed=seed))
-        if hasattr(metric, "details"):
+        if isinstance(metric, DetailedMetric):
             result["details"][name] = metric.details(add_up(each))
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
@@ -119,7 +138,7 @@ def measure(
 
 
 def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, Any]:
-    """A baseline's scores, and under "simpler" those of the ones that are worth a line beside it."""
+    """A baseline's scores; under "simpler" the scores of simpler baselines worth reporting."""
     scores = {
         metric: corpus_score(METRICS[metric], each)
         for metric, each in baseline.measure(records).items()
@@ -128,10 +147,10 @@ def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, 
     return {"name": baseline.name, "metrics": scores, **({"simpler": simpler} if simpler else {})}
 
 
-def compare(
+def compare_runs(
     other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int
 ) -> dict[str, Any]:
-    """For each metric the other run's score and the probability of so large a difference by chance."""
+    """For each metric the other run's score and the p-value of the difference (paired test)."""
     result: dict[str, Any] = {"run": str(other), "metrics": {}, "p_values": {}}
     for name, each in counts.items():
         result["metrics"][name] = corpus_score(METRICS[name], others[name])
@@ -140,13 +159,18 @@ def compare(
 
 
 def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
+    """The table of scores, the details of each metric, and the comparison with another run."""
     if json:
         yield as_json(result)
         return
-    yield f"{result['task']}: {result['run']} on {' '.join(result['files'])}, {result['examples']:,} examples, {result['seconds']:.1f} s"
+    files = " ".join(result["files"])
+    effort = f"{result['examples']:,} examples, {result['seconds']:.1f} s"
+    yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
-        yield f"{metric}: " + ", ".join(f"{name} {shown(value)}" for name, value in details.items())
+        yield f"{metric}: " + ", ".join(
+            f"{name} {format_detail(value)}" for name, value in details.items()
+        )
     if "against" in result:
         against = result["against"]
         rows = [
@@ -156,7 +180,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield from table(["metric", "this run", against["run"], "p"], rows)
 
 
-def shown(value: Any) -> str:
+def format_detail(value: Any) -> str:
+    """format_detail([56.1, 30.2]) -> "56.10 30.20" """
     return (
         " ".join(number(each) for each in value)
         if isinstance(value, (list, tuple))

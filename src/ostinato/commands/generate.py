@@ -6,26 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import say, tell
-from ostinato.commands.report import as_json
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import say
+from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Piece, Request, Task
 
+EXAMPLES = (
+    "ostinato generate runs/language --prompt ROMEO: --length 500",
+    "ostinato generate runs/language --samples 3 --temperature 0.7 --output samples.txt",
+    "ostinato generate runs/language --beam 5 --json",
+)
+
 
 @dataclass
 class Generation:
-    """The pieces as they are made, and the task that knows how they are written to files."""
+    """The pieces while they are generated, and the task, which writes them to files."""
 
     task: Task
     request: Request
-    made: Iterator[Piece]
+    generated: Iterator[Piece]
 
     def __iter__(self) -> Iterator[Piece]:
-        yield from self.made
-        tell(self.task.notices)
+        yield from self.generated
 
 
 def generate(
@@ -44,20 +49,21 @@ def generate(
     device: str = "cpu",
     **changes,
 ) -> Generation:
-    """What the model makes up, shown as it is made.
+    """Samples from a model, shown while they are generated.
 
-    run          the folder that `ostinato train` made; several, joined by commas, generate together
-    prompt       what to go on from: text, or the name of a file of it (default: from nothing)
-    length       at most so many characters, words or steps of each sample
-    samples      how many
-    temperature  below 1: safer; above 1: bolder; 0: the likeliest always
-    top_k        draw among the k likeliest only; 0: among all
-    top_p        draw among the fewest that hold this share of the probability
-    beam         search for the likeliest with a beam so wide instead of drawing; 0: draw
-    seed         the same seed, the same samples
-    stop         a sample ends before this text
-    condition    the kind wanted, where the model has learned kinds (a genre)
-    device       cpu, cuda, or auto
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, generate together
+        prompt: text to continue, or the name of a file with it (default: none)
+        length: most characters, words or steps of a sample
+        samples: number of samples
+        temperature: below 1 sharper, above 1 flatter, 0 greedy
+        top_k: sample from the k most probable tokens; 0: from all
+        top_p: sample from the fewest tokens that hold this share of the probability
+        beam: width of a beam search instead of sampling; 0: sample
+        seed: the same seed, the same samples
+        stop: text that ends a sample; not part of it
+        condition: the class to generate, such as a genre, if the model was trained with classes
+        device: cpu, cuda, or auto
     """
     check_seed(seed)
     request = Request(
@@ -65,7 +71,9 @@ def generate(
     )
     check_request(request)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return Generation(trained.task, request, trained.task.generate(trained.network, request))
+    return Generation(
+        trained.task, request, trained.task.predictor.generate(trained.network, request)
+    )
 
 
 def check_request(request: Request) -> None:
@@ -76,7 +84,8 @@ def check_request(request: Request) -> None:
         raise InputError(f"--samples must be 1 or more; got {request.samples}")
     if not 0 <= request.temperature < float("inf"):
         raise InputError(
-            f"--temperature must be 0 (the likeliest always) or more, and finite; got {request.temperature}"
+            "--temperature must be 0 (the likeliest always) or more, and finite; "
+            f"got {request.temperature}"
         )
     if request.top_k < 0:
         raise InputError(f"--top-k must be 0 (all) or more; got {request.top_k}")
@@ -86,15 +95,18 @@ def check_request(request: Request) -> None:
         raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
     if request.beam and (request.temperature not in (0, 1) or request.top_k or request.top_p < 1):
         raise InputError(
-            "--beam searches for the likeliest and draws nothing: leave out --temperature, --top-k and --top-p, or --beam"
+            "--beam searches for the likeliest and draws nothing: "
+            "leave out --temperature, --top-k and --top-p, or --beam"
         )
     if request.stop == "":
         raise InputError("--stop must not be empty")
 
 
 def pieces(result: Generation) -> Iterator[str]:
-    """The text as it is made; samples made side by side come one after the other, with an empty line between them."""
-    current, waiting, complete = 0, {}, set()
+    """The text while it is generated; samples of one batch one by one, separated by empty lines."""
+    current = 0
+    waiting: dict[int, str] = {}  # text of samples that are not shown yet
+    complete: set[int] = set()
     for piece in result:
         if piece.result is not None:
             complete.add(piece.sample)
@@ -109,10 +121,11 @@ def pieces(result: Generation) -> Iterator[str]:
 
 
 def lines(result: Generation, *, json: bool = False) -> Iterator[str]:
+    """The complete samples."""
     texts: dict[int, str] = {}
     for piece in result:
         texts[piece.sample] = texts.get(piece.sample, "") + piece.text
-    samples = [texts[number] for number in sorted(texts)]
+    samples = [texts[sample] for sample in sorted(texts)]
     if json:
         yield as_json(
             {
@@ -127,10 +140,10 @@ def lines(result: Generation, *, json: bool = False) -> Iterator[str]:
 
 
 def save(result: Generation, output: str) -> None:
-    """Writes the complete samples, and says to which files."""
+    """Writes the complete samples, and prints the names of the files."""
     complete = sorted(
         ((piece.sample, piece.result) for piece in result if piece.result is not None),
         key=lambda pair: pair[0],
     )
-    for path in result.task.save_generated([each for _, each in complete], Path(output)):
+    for path in result.task.predictor.save_generated([each for _, each in complete], Path(output)):
         say(f"wrote {path}")

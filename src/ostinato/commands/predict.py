@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from ostinato.commands.plan import check_seed
-from ostinato.commands.progress import tell
-from ostinato.commands.report import as_json
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Prediction, Task
 
-WINDOW = (
-    2000  # inputs read ahead, so that those of similar length share a batch and memory stays flat
-)
+# inputs read ahead, so that inputs of similar length share a batch and memory stays bounded
+WINDOW = 2000
 
 EXAMPLES = (
     "ostinato predict runs/de-en new.de > new.en",
     'echo "Ein Hund." | ostinato predict runs/de-en',
-    "ostinato predict runs/de-en new.de --json          # an object a line, with log-probabilities",
+    "ostinato predict runs/de-en new.de --json          # objects with log-probabilities",
     "ostinato predict runs/de-en new.de --n-best 100 --moses > list.nbest",
-    "ostinato predict runs/de-en --help          # with what can be changed on this model",
+    "ostinato predict runs/de-en --help          # with the options of this model",
 )
 
 
-class Answers:
-    """The answers as they come: `for prediction in predict(run, files)`. `written` gives them as lines."""
+class Predictions:
+    """The predictions while they are made: `for prediction in predict(run, files)`."""
 
     def __init__(self, predictions: Iterator[Prediction], task: Task):
         self.predictions, self.task = predictions, task
@@ -37,8 +37,9 @@ class Answers:
     def __iter__(self) -> Iterator[Prediction]:
         return self.predictions
 
-    def written(self, output: str | None = None) -> Iterator[str]:
-        return self.task.written(self.predictions, output)
+    def lines(self, output: str | None = None) -> Iterator[str]:
+        """The predictions as the task writes them, to the terminal or to the file `output`."""
+        return self.task.predictor.format_lines(self.predictions, output)
 
 
 def predict(
@@ -49,56 +50,86 @@ def predict(
     seed: int = 1,
     moses: bool = False,
     **changes,
-) -> Answers:
-    """The model's answers, one line for each line of input.
+) -> Predictions:
+    """Predictions of a model, one line for each line of input.
 
-    run     the folder that `ostinato train` made; several, joined by commas, decode together
-    files   what to read; - is standard input
-    device  cpu, cuda, or auto
-    seed    of what is drawn at random (--sampling)
-    moses   with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features ||| score
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, decode together
+        files: what to read; - is standard input
+        device: cpu, cuda, or auto
+        seed: of the random numbers (--sampling)
+        moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features |||
+            score
     """
-    from ostinato.commands.device import choose
+    from ostinato.commands.run.device import choose
 
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return Answers(answers(trained, files or ["-"], moses, seed), trained.task)
+    return Predictions(predict_files(trained, files or ["-"], moses, seed), trained.task)
 
 
-def answers(trained: Trained, files: list[str], moses: bool, seed: int) -> Iterator[Prediction]:
+def predict_files(
+    trained: Trained, files: list[str], moses: bool, seed: int
+) -> Iterator[Prediction]:
+    """The predictions for all inputs of the files, in order."""
     torch.manual_seed(seed)
-    # somebody who types wants each answer at once
-    ahead = 1 if list(files) == ["-"] and sys.stdin.isatty() else WINDOW
-    found = trained.task.answers(trained.network, iter(trained.task.read_inputs(files)), ahead)
-    yield from in_moses_format(found) if moses else found
-    tell(trained.task.notices)
+    # at a terminal, each line typed is answered at once
+    typing = list(files) == ["-"] and sys.stdin.isatty()
+    task = trained.task
+    if typing:
+        task = task.with_options(task.options.at_a_terminal())
+    inputs = task.reader.read_inputs(files)
+    predictions = task.predictor.stream(trained.network, inputs, ahead=1 if typing else WINDOW)
+    yield from n_best_lines(predictions) if moses else predictions
 
 
-def in_moses_format(answers: Iterator[Prediction]) -> Iterator[Prediction]:
-    """Every candidate of every answer as a line of an n-best list."""
-    for number, answer in enumerate(answers):
-        only = {"prediction": answer.text, "log_probability": answer.details["log_probability"]}
-        for each in answer.details.get("n_best", [only]):
-            candidate = Candidate(
-                number,
-                each["prediction"],
-                f"ostinato= {each['log_probability']:.6g}",
-                each["log_probability"],
-            )
-            yield Prediction(next(format_nbest([candidate])), {"id": number, **each})
+@dataclass(frozen=True)
+class MosesLine(Prediction):
+    """One candidate of the answer to input `number`, as a line of an n-best list in Moses' format."""
+
+    number: int
+    answer: str
+    log_probability: float
+
+    @property
+    def text(self) -> str:
+        features = f"ostinato= {self.log_probability:.6g}"
+        candidate = Candidate(self.number, self.answer, features, self.log_probability)
+        return next(format_nbest([candidate]))
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {
+            "id": self.number,
+            "prediction": self.answer,
+            "log_probability": self.log_probability,
+        }
 
 
-def lines(result: Answers, *, json: bool = False) -> Iterator[str]:
+def n_best_lines(predictions: Iterator[Prediction]) -> Iterator[MosesLine]:
+    """Every candidate of every prediction as a line of an n-best list in Moses' format."""
+    for number, prediction in enumerate(predictions):
+        for answer, log_probability in prediction.candidates:
+            yield MosesLine(number, answer, log_probability)
+
+
+def lines(result: Predictions, *, json: bool = False) -> Iterator[str]:
+    """One line per prediction."""
     if json:
         return (
             as_json({"prediction": prediction.text, **prediction.details}) for prediction in result
         )
-    return result.written()
+    return result.lines()
 
 
-def save(result: Answers, output: str) -> None:
-    """The lines in a file, written as they come."""
+def pieces(result: Predictions) -> Iterator[str]:
+    """The lines with their ends, each as soon as its prediction is made."""
+    return (f"{line}\n" for line in result.lines())
+
+
+def save(result: Predictions, output: str) -> None:
+    """Writes the lines to a file while the predictions are made."""
     write_atomically(
         output,
-        lambda file: file.writelines(f"{line}\n".encode() for line in result.written(output)),
+        lambda file: file.writelines(f"{line}\n".encode() for line in result.lines(output)),
     )

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ostinato.commands.device import choose
-from ostinato.commands.progress import say
-from ostinato.commands.report import as_json
-from ostinato.commands.tested import tested_files
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import say
+from ostinato.commands.tables import as_json
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
-from ostinato.decoding.nbest import combine, reorder, tune_weight
+from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
+SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
+
 EXAMPLES = (
     "ostinato rescore runs/de-en list.nbest --source test.de",
     "ostinato rescore runs/de-en list.nbest --source test.de --weight 0.7",
-    "ostinato rescore runs/de-en list.nbest --source test.de --tune dev.nbest dev.de dev.en          # the best weight on a dev list",
+    "ostinato rescore runs/de-en list.nbest --source test.de --tune dev.nbest dev.de dev.en"
+    "          # tunes the weight on a dev list",
 )
 
 
 @dataclass
 class Rescored:
-    """The candidates, best first for each sentence; `weight` is the model's share of their scores."""
+    """The candidates of each sentence, best first, and the model's share of their scores."""
 
     candidates: list[Candidate]
     weight: float
@@ -42,12 +45,16 @@ def rescore(
 ) -> Rescored:
     """An n-best list in Moses' format, reordered by the model's log-probability of each candidate.
 
-    run      the folder that `ostinato train` made; several, joined by commas, score together
-    nbest    lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines from 0
-    source   the sentences that the list translates (default: the source of the run's test set)
-    weight   the model's share of the new score, the list's own score having the rest: 1 is the model alone
-    tune     three files, a dev list, its source and its references: the weight is chosen for the best BLEU on them
-    device   cpu, cuda, or auto
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, score together
+        nbest: lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines
+            from 0
+        source: the sentences that the list translates (default: the source of the run's test set)
+        weight: the model's share of the new score, the rest being the list's score: 1 is the model
+            alone
+        tune: three files, a dev list, its source and its references: chooses the weight with the
+            best BLEU on them
+        device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
     if not 0 <= weight <= 1:
@@ -56,13 +63,13 @@ def rescore(
         )
     candidates = read_nbest(nbest)
     records = (
-        list(trained.task.read_inputs([source]))
+        list(trained.task.reader.read_inputs([source]))
         if source
-        else trained.task.read(tested_files(trained, SOURCE_NEEDED))
+        else trained.task.reader.read(tested_files(trained, SOURCE_NEEDED))
     )
     model = log_probabilities(trained, candidates, records, nbest)
     if tune:
-        weight = tuned_weight(trained, tune)
+        weight = choose_weight(trained, tune)
         say(f"weight {weight:.4f} tuned on {tune[0]}")
     scores = combine([candidate.score for candidate in candidates], model, weight=weight)
     rescored = [
@@ -73,45 +80,47 @@ def rescore(
         for candidate, log_probability, score in zip(candidates, model, scores, strict=True)
     ]
     order = reorder([candidate.number for candidate in candidates], list(scores))
-    return Rescored([rescored[place] for place in order], weight)
-
-
-SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
+    return Rescored([rescored[index] for index in order], weight)
 
 
 def log_probabilities(
     trained: Trained, candidates: Sequence[Candidate], records: Sequence[Record], nbest: str
 ) -> list[float]:
+    """The model's log-probability of each candidate given its source sentence."""
     highest = max(candidate.number for candidate in candidates)
     if highest >= len(records):
         raise InputError(
-            f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} sentences (from 0); "
-            "name the right file with --source"
+            f"{nbest}: has a candidate for sentence {highest}, but there are only {len(records)} "
+            "sentences (from 0); name the right file with --source"
         )
     pairs = [
-        trained.task.with_target(records[candidate.number], candidate.text)
+        trained.task.reader.with_target(records[candidate.number], candidate.text)
         for candidate in candidates
     ]
-    return trained.task.log_probabilities(trained.network, pairs)
+    return trained.task.predictor.log_probabilities(trained.network, pairs)
 
 
-def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
+def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
     """The weight with the best BLEU on a dev list."""
     if len(tune) != 3:
         raise InputError(
-            f"--tune takes three files, a dev n-best list, its source and its references; got {len(tune)}"
+            "--tune takes three files, a dev n-best list, its source and its references; "
+            f"got {len(tune)}"
         )
     nbest, source, references = tune
     candidates = read_nbest(nbest)
-    sources, wanted = (list(trained.task.read_inputs([file])) for file in (source, references))
-    if len(sources) != len(wanted):
+    sources, targets = (
+        list(trained.task.reader.read_inputs([file])) for file in (source, references)
+    )
+    if len(sources) != len(targets):
         raise InputError(
-            f"{source} has {len(sources):,} lines, {references} {len(wanted):,}; they must belong together"
+            f"{source} has {len(sources):,} lines, {references} {len(targets):,}; "
+            "they must belong together"
         )
     model = log_probabilities(trained, candidates, sources, nbest)
     bleu = METRICS["bleu"]
     counts = [
-        bleu.count(candidate.text, trained.task.text_of(wanted[candidate.number]))
+        bleu.count(candidate.text, trained.task.reader.text_of(targets[candidate.number]))
         for candidate in candidates
     ]
     return tune_weight(
@@ -124,6 +133,7 @@ def tuned_weight(trained: Trained, tune: Sequence[str]) -> float:
 
 
 def lines(result: Rescored, *, json: bool = False) -> Iterator[str]:
+    """The n-best list in Moses' format."""
     if json:
         yield as_json(
             {

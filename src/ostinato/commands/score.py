@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ostinato.commands.device import choose
-from ostinato.commands.progress import tell
-from ostinato.commands.report import as_json
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import hold_notices
+from ostinato.commands.tables import as_json
 from ostinato.tasks.folder import Trained, load
 
 EXAMPLES = (
@@ -16,19 +16,21 @@ EXAMPLES = (
 
 
 def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
-    """The natural logarithm of each example's probability (of its target given its source), a line each.
+    """The log-probability (natural logarithm) of each target given its source, one per line.
 
-    run     the folder that `ostinato train` made; several, joined by commas, score together
-    files   as for evaluate
-    device  cpu, cuda, or auto
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, score together
+        files: as for evaluate
+        device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    records = trained.task.read(files)
-    tell(trained.task.notices)
-    return trained.task.log_probabilities(trained.network, records)
+    with hold_notices():
+        records = trained.task.reader.read(files)
+    return trained.task.predictor.log_probabilities(trained.network, records)
 
 
 def lines(result: list[float], *, json: bool = False) -> Iterator[str]:
+    """One log-probability per line; as JSON also their sum."""
     if json:
         yield as_json({"log_probabilities": result, "sum": sum(result), "examples": len(result)})
     else:

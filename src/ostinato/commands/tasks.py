@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+EXAMPLES = ("ostinato tasks", "ostinato tasks --json")
+
 
 def tasks() -> list[dict[str, str]]:
-    """What Ostinato can be trained to do: each task, the files it reads, one example command."""
+    """The tasks that models can be trained for, with files, metrics and an example command."""
     from ostinato.tasks import TASKS
 
     return [
@@ -21,8 +23,9 @@ def tasks() -> list[dict[str, str]]:
 
 
 def lines(result: list[dict[str, str]], *, json: bool = False) -> Iterator[str]:
+    """Four lines per task."""
     if json:
-        from ostinato.commands.report import as_json
+        from ostinato.commands.tables import as_json
 
         yield as_json({"tasks": result})
         return

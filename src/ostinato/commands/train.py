@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.report import as_json, number, table
+from ostinato.commands.tables import as_json, number, table
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (
@@ -35,20 +35,21 @@ def train(
 ) -> Trained:
     """From files to a trained model in a run folder, with a report of how good it is.
 
-    task        what to learn; `ostinato tasks` lists them
-    train       files to learn from; without any, the small sample that the package carries
-    dev         files to choose the best weights by; without any, a part of the training data is held back
-    test        files to report on; without any, the dev set
-    out         the run folder (default: runs/TASK)
-    recipe      published or measured settings: a packaged name, or a TOML file of options
-    time_limit  stop after this long: 90s, 10m, 2h
-    seed        same seed, same data, same machine: same run
-    device      cpu, cuda, or auto
-    resume      go on where the run in --out stopped, to the same bits as if it had not
-    overwrite   replace the run that --out holds
+    Args:
+        task: what to learn; `ostinato tasks` lists them
+        train: files to learn from; without any, the small sample that the package carries
+        dev: files to choose the best weights by; without any, a part of the training data is held back
+        test: files to report on; without any, the dev set
+        out: the run folder (default: runs/TASK)
+        recipe: published or measured settings: a packaged name, or a TOML file of options
+        time_limit: stop after this long: 90s, 10m, 2h
+        seed: same seed, same data, same machine: same run
+        device: cpu, cuda, or auto
+        resume: go on where the run in --out stopped, to the same bits as if it had not
+        overwrite: replace the run that --out holds
     """
-    from ostinato.commands.finish import finish
-    from ostinato.commands.session import open_session, run
+    from ostinato.commands.run.report import finish
+    from ostinato.commands.run.training_run import open_session, run
 
     folder = Path(out or f"runs/{task}")
     given = {

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ostinato.commands.device import choose
-from ostinato.commands.plan import check_seed
-from ostinato.commands.report import as_json, table
-from ostinato.commands.tested import tested_files
+from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.device import choose
+from ostinato.commands.tables import as_json, table
 from ostinato.data.files.safetensors_io import (
     load_unique_state,
     load_weights,
@@ -26,9 +26,11 @@ from ostinato.inspection.verify import Check
 from ostinato.inspection.verify import verify as verify_layer
 from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Record
+from ostinato.tasks.task import Prediction, Record
 
-FILES_NEEDED = "name the files of some examples after the run: those that it was made from are gone"
+FILES_NEEDED = (
+    "name the files of some examples after the run: the files that it was trained on are gone"
+)
 ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
 
 EXAMPLES = (
@@ -45,27 +47,29 @@ def verify(
     device: str = "cpu",
     seed: int = 1,
 ) -> list[dict[str, Any]]:
-    """Does padding, batching, order, chunking, saving or a kernel change an answer of this model? It must not.
+    """Checks that padding, batching, chunking, saving and kernels change no prediction.
 
-    run       the folder that `ostinato train` made; in Python also a model, or any module with Recurrent layers in it
-    files     examples to ask about (default: some of the run's test set, or of what it was trained on)
-    examples  how many of them
-    device    cpu, cuda, or auto
-    seed      of the inputs made up for the single layers
+    Args:
+        run: the folder that `ostinato train` made; in Python also a model, or any module with
+            Recurrent layers in it
+        files: examples to predict (default: some of the run's test set, or of its training data)
+        examples: number of examples
+        device: cpu, cuda, or auto
+        seed: of the random inputs of the single layers
     """
     check_seed(seed)
     if examples < 1:
         raise InputError(f"--examples must be at least 1; got {examples}")
     if isinstance(run, nn.Module):
-        return layer_checks(run, seed)
+        return check_layers(run, seed)
     trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
-    records = trained.task.read(files or tested_files(trained, FILES_NEEDED, any_examples=True))[
-        :examples
-    ]
-    return [*layer_checks(trained.network, seed), *answer_checks(trained, records)]
+    records = trained.task.reader.read(
+        files or tested_files(trained, FILES_NEEDED, any_examples=True)
+    )[:examples]
+    return [*check_layers(trained.network, seed), *check_predictions(trained, records)]
 
 
-def layer_checks(network: nn.Module, seed: int) -> list[dict[str, Any]]:
+def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:
     """Every law of inspection.verify for every Recurrent inside."""
     found = [
         (name, module) for name, module in network.named_modules() if isinstance(module, Recurrent)
@@ -82,22 +86,28 @@ def layer_checks(network: nn.Module, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def answer_checks(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
-    """The laws of whole answers: alone or in a batch, in any order, before and after saving."""
+def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
+    """The laws of predictions: the same in any batch, in any order, and after saving."""
     task, network = trained.task, trained.network
-    together = task.predict(network, records)
-    scores = task.log_probabilities(network, records)
-    alone = [task.predict(network, [record])[0] for record in records]
-    scores_alone = [task.log_probabilities(network, [record])[0] for record in records]
-    backwards = task.predict(network, records[::-1])[::-1]
-    saved = after_saving(network)
+    together = task.predictor.predict(network, records)
+    scores = task.predictor.log_probabilities(network, records)
+    alone = [task.predictor.predict(network, [record])[0] for record in records]
+    scores_alone = [task.predictor.log_probabilities(network, [record])[0] for record in records]
+    backwards = task.predictor.predict(network, records[::-1])[::-1]
+    saved = save_and_load(network)
     checks = [
-        Check("answers: batch = one by one", different(together, alone), 0.0),
-        Check("answers: any order", different(together, backwards), 0.0),
-        Check("answers: saved and loaded", different(together, task.predict(saved, records)), 0.0),
-        Check("scores: batch = one by one", apart(scores, scores_alone), ALLOWED),
+        Check("answers: batch = one by one", count_differences(together, alone), 0.0),
+        Check("answers: any order", count_differences(together, backwards), 0.0),
         Check(
-            "scores: saved and loaded", apart(scores, task.log_probabilities(saved, records)), 0.0
+            "answers: saved and loaded",
+            count_differences(together, task.predictor.predict(saved, records)),
+            0.0,
+        ),
+        Check("scores: batch = one by one", largest_difference(scores, scores_alone), ALLOWED),
+        Check(
+            "scores: saved and loaded",
+            largest_difference(scores, task.predictor.log_probabilities(saved, records)),
+            0.0,
         ),
     ]
     return [
@@ -106,14 +116,14 @@ def answer_checks(trained: Trained, records: list[Record]) -> list[dict[str, Any
     ]
 
 
-def different(answers: list, others: list) -> float:
-    """How many answers differ."""
+def count_differences(predictions: list[Prediction], others: list[Prediction]) -> float:
+    """The number of predictions whose texts differ."""
     return float(
-        sum(answer.text != other.text for answer, other in zip(answers, others, strict=True))
+        sum(one.text != other.text for one, other in zip(predictions, others, strict=True))
     )
 
 
-def apart(values: list[float], others: list[float]) -> float:
+def largest_difference(values: list[float], others: list[float]) -> float:
     """The largest difference, relative to the value."""
     return max(
         (
@@ -124,7 +134,8 @@ def apart(values: list[float], others: list[float]) -> float:
     )
 
 
-def after_saving(network: nn.Module) -> nn.Module:
+def save_and_load(network: nn.Module) -> nn.Module:
+    """A copy of the network with its weights read back from a file."""
     other = copy.deepcopy(network)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
@@ -134,11 +145,12 @@ def after_saving(network: nn.Module) -> nn.Module:
 
 
 def lines(result: list[dict[str, Any]], *, json: bool = False) -> Iterator[str]:
+    """The table of checks; exit status 1 if any failed."""
     failed = sum(not row["passed"] for row in result)
     if json:
         yield as_json({"passed": not failed, "checks": result})
     else:
-        yield from as_table(result)
+        yield from tabulate(result)
         yield (
             f"{failed} of {len(result)} checks failed"
             if failed
@@ -148,7 +160,8 @@ def lines(result: list[dict[str, Any]], *, json: bool = False) -> Iterator[str]:
         raise SystemExit(1)
 
 
-def as_table(result: list[dict[str, Any]]) -> Iterator[str]:
+def tabulate(result: list[dict[str, Any]]) -> Iterator[str]:
+    """The checks as a table: deviation found, deviation allowed, whether the law holds."""
     rows = [
         [
             row["part"],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
 from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.wording import display_path
 from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
@@ -57,11 +57,11 @@ def read_labelled(
     for file in files:
         found = list(read_one(file, len(files), text_column, label_column, known, notices))
         if not found:
-            raise InputError(f"{shown(file)}: no examples (0 lines)")
+            raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
     if len({isinstance(record.inputs, str) for record in records}) > 1:
         raise InputError(
-            f"{' '.join(map(shown, files))}: texts and series of numbers cannot be mixed; give files of one kind"
+            f"{' '.join(map(display_path, files))}: texts and series of numbers cannot be mixed; give files of one kind"
         )
     missing = None if unlabelled else next((record for record in records if not record.label), None)
     if missing is not None:
@@ -87,7 +87,7 @@ def read_one(
     if not table and not has_tabs(file):
         if of == 1:
             raise InputError(
-                f"{shown(file)}: texts without labels; expected a table with columns text and label, "
+                f"{display_path(file)}: texts without labels; expected a table with columns text and label, "
                 "or several files, one a class"
             )
         return read_class(Path(file))
@@ -103,12 +103,16 @@ def read_rows(
 ) -> list[Labelled]:
     names = {"text": text_column, "label": label_column}
     rows = list(read_table(file, ("text", "label"), names=names))
-    records = [Labelled(text_of(row), label_of(row), f"{shown(file)}:{row.line}") for row in rows]
+    records = [
+        Labelled(text_of(row), label_of(row), f"{display_path(file)}:{row.line}") for row in rows
+    ]
     missing = next(
         (row for row in rows if row.values["text"] is None), None
     )  # null; an empty text is a text
     if missing is not None:
-        raise InputError(f"{shown(file)}:{missing.line}: no text; complete the row or remove it")
+        raise InputError(
+            f"{display_path(file)}:{missing.line}: no text; complete the row or remove it"
+        )
     headless = (
         bool(rows)
         and rows[0].line == 1
@@ -116,7 +120,9 @@ def read_rows(
         and not (text_column or label_column)
     )
     if headless and labels_come_first(records, known):
-        notices.append(f"{shown(file)}: read as label, text: its first column has the labels")
+        notices.append(
+            f"{display_path(file)}: read as label, text: its first column has the labels"
+        )
         records = [
             Labelled(record.label, record.inputs.strip(), record.where) for record in records
         ]
@@ -201,17 +207,9 @@ def read_unlabelled(
             for row in read_table(
                 file, ("text",), optional=("label",), names={"text": text_column}, keep_blank=True
             ):
-                yield Labelled(text_of(row), "", f"{shown(file)}:{row.line}")
+                yield Labelled(text_of(row), "", f"{display_path(file)}:{row.line}")
         else:
             yield from (
-                Labelled(line, "", f"{shown(file)}:{number}")
+                Labelled(line, "", f"{display_path(file)}:{number}")
                 for number, line in enumerate(iterate_lines(file), start=1)
             )
-
-
-def counted(labels: Sequence[str], most: int = 8) -> str:
-    """counted(["b", "a", "b"]) -> "'b' 2, 'a' 1": labels with how often each occurs, the most frequent first."""
-    counts = Counter(labels).most_common()
-    most += len(counts) == most + 1  # one more takes no more room than saying so
-    shown_ones = ", ".join(f"{label!r} {count:,}" for label, count in counts[:most])
-    return shown_ones if len(counts) <= most else f"{shown_ones}, and {len(counts) - most:,} others"

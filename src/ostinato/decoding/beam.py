@@ -10,33 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, select
+from ostinato.decoding.backtrace import read_hypotheses
 from ostinato.decoding.candidates import best_candidates, top
-from ostinato.decoding.hypotheses import penalty, read_hypotheses
-from ostinato.decoding.rows import first_tokens, log_probabilities
-from ostinato.decoding.step import Hypothesis, StepFunction
-
-
-class Expansion(NamedTuple):
-    """One step of a search: the K candidates kept of each of the n sentences that are still searched, best first.
-
-    sentences          [n] which sentences these are
-    parents            [n, K] whose continuation each is: a place among the n' * K' candidates of the step before
-    tokens             [n, K]
-    log_probabilities  [n, K] float64; -inf: there is no such candidate
-    watched            [n * K, ...] what was watched while this token was chosen, or None
-    """
-
-    sentences: Tensor
-    parents: Tensor
-    tokens: Tensor
-    log_probabilities: Tensor
-    watched: Tensor | None
+from ostinato.decoding.inputs import first_tokens, log_probabilities
+from ostinato.decoding.step import Expansion, Hypothesis, StepFunction, penalty
 
 
 def beam_search(
@@ -96,53 +78,47 @@ def search(
     """The search itself, step by step."""
     refuse_bad(width, n_best, length_penalty)
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
-    sentences = torch.arange(rows, device=tokens.device)
-    live = torch.zeros(
-        rows, 1, dtype=torch.float64, device=tokens.device
-    )  # a sentence's hypotheses side by side
-    complete = torch.full(
-        (rows, n_best), -torch.inf, dtype=torch.float64, device=tokens.device
-    )  # the best scores
-    room = torch.full((rows,), width, device=tokens.device)  # how many more may be completed
-    inputs = places = sentences.unsqueeze(1)
-    kept, length = (limits > 0).nonzero()[:, 0], 0
-    while len(kept):
-        # finished sentences are dropped in the same selection that puts each hypothesis behind its parent
-        state = select(state, inputs[kept].flatten()) if length or len(kept) < rows else state
-        tokens, live, places = (
-            tokens.view(len(inputs), -1)[kept].flatten(),
-            live[kept],
-            places[kept].flatten(),
-        )
-        sentences, limits, complete, room = (
-            sentences[kept],
-            limits[kept],
-            complete[kept],
-            room[kept],
-        )
+    device = tokens.device
+    sentences = torch.arange(rows, device=device)  # [S], those still searched
+    totals = torch.zeros(rows, 1, dtype=torch.float64, device=device)  # [S, W], W = 1 at first
+    complete = torch.full_like(totals, -torch.inf).repeat(1, n_best)  # [S, n_best] best scores
+    remaining = torch.full((rows,), width, device=device)  # [S] how many may still be completed
+    tokens = tokens.unsqueeze(1)  # [S, W]
+    # Two indices of each hypothesis: its row in the state of the last step (its parent's row), and
+    # its index in the last Expansion. They differ, as candidates are new rows only after selection.
+    parent_rows = indices = sentences.unsqueeze(1)  # [S, W] each
+    alive, length = (limits > 0).nonzero()[:, 0], 0  # [S'] which of the S sentences continue
+    while len(alive):
+        # one selection both drops the finished sentences and gives each hypothesis its parent's state
+        if length or len(alive) < rows:
+            state = select(state, parent_rows[alive].flatten())  # S' * W rows
+        sentences, limits, remaining = sentences[alive], limits[alive], remaining[alive]  # [S]
+        totals, complete = totals[alive], complete[alive]  # [S, W], [S, n_best]
+        indices = indices[alive].flatten()  # [S * W]
         length += 1
-        logits, state = step(tokens, state)
-        best = best_candidates(
-            log_probabilities(logits), live, count=width, forbidden=forbidden, step=length
-        )
-        inputs = (
-            best.parents
-            + torch.arange(len(kept), device=tokens.device).unsqueeze(1) * live.shape[1]
-        )
-        watched = None if watch is None else watch(state)
-        seen = None if watched is None else watched[inputs.flatten()]
-        yield Expansion(sentences, places[inputs], best.tokens, best.log_probabilities, seen)
+        logits, state = step(tokens[alive].flatten(), state)  # [S * W, V]
+        scores = log_probabilities(logits)  # [S * W, V]
+        best = best_candidates(scores, totals, count=width, forbidden=forbidden, step=length)
+        # from a parent's number within its sentence to its row in this step's batch
+        first_rows = (
+            torch.arange(len(alive), device=device).unsqueeze(1) * totals.shape[1]
+        )  # [S, 1]
+        parent_rows = best.parents + first_rows  # [S, K]
+        watched = None if watch is None else watch(state)  # [S * W, ...]
+        watched = None if watched is None else watched[parent_rows.flatten()]  # [S * K, ...]
+        parents = indices[parent_rows]  # [S, K]
+        yield Expansion(sentences, parents, best.tokens, best.log_probabilities, watched)
 
-        tokens, ended = best.tokens, best.tokens == (-1 if eos is None else eos)
-        finished = best.log_probabilities.masked_fill(~ended, -torch.inf) / penalty(
-            length, length_penalty
-        )
-        complete = top(torch.cat([complete, finished], 1), n_best).values
-        live = best.log_probabilities.masked_fill(ended, -torch.inf)
-        room = room - (finished > -torch.inf).sum(1)
-        hopeful = promising(live, length, limits, length_penalty) > complete[:, -1]
-        kept = (hopeful & (room > 0)).nonzero()[:, 0]
-        places = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)
+        tokens, totals = best.tokens, best.log_probabilities  # [S, K] each
+        ended = tokens == (-1 if eos is None else eos)  # [S, K]
+        finished = totals.masked_fill(~ended, -torch.inf) / penalty(length, length_penalty)
+        complete = top(torch.cat([complete, finished], 1), n_best).values  # [S, n_best]
+        remaining = remaining - (finished > -torch.inf).sum(1)  # [S]
+        totals = totals.masked_fill(ended, -torch.inf)  # a finished hypothesis leaves the beam
+        # a sentence is done if no live hypothesis can still beat the worst of its n_best
+        improvable = promising(totals, length, limits, length_penalty) > complete[:, -1]  # [S]
+        alive = (improvable & (remaining > 0)).nonzero()[:, 0]  # [S']
+        indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
 
 
 def refuse_bad(width: int, n_best: int, length_penalty: float) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ostinato.decoding.rows import barrier, refuse_broken
+from ostinato.decoding.inputs import forbidden_mask, refuse_broken
 
 BLOCK = 64  # about the square root of a usual V: as many blocks as tokens in a block
 
@@ -38,7 +38,7 @@ def best_candidates(
     sentences, width = so_far.shape
     vocabulary = scores.shape[1]
     blocks = -(-vocabulary // BLOCK)
-    added = barrier(forbidden, scores, size=blocks * BLOCK)
+    added = forbidden_mask(forbidden, scores, size=blocks * BLOCK)
     maxima = block_maxima(scores, added, forbidden)
     refuse_broken((maxima.isnan().any(1) & (so_far.flatten() > -torch.inf)).any(), step)
 
@@ -51,7 +51,7 @@ def best_candidates(
     rows = parents + torch.arange(sentences, device=scores.device).unsqueeze(1) * width
     within = tokens.clamp(
         max=vocabulary - 1
-    )  # the last block may reach beyond V: the barrier takes care of that
+    )  # the last block may reach beyond V: the forbidden_mask takes care of that
     values = scores.reshape(-1)[rows.unsqueeze(-1) * vocabulary + within] + added[tokens]
     values = drop_nan(values + so_far.gather(1, parents).unsqueeze(-1)).flatten(1)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State
-from ostinato.decoding.rows import log_probabilities
+from ostinato.decoding.inputs import log_probabilities
 from ostinato.decoding.step import StepFunction
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from ostinato.cells.state import State
+from ostinato.decoding.loop import decode
 from ostinato.decoding.step import Hypothesis, StepFunction
-from ostinato.decoding.walk import walk
 
 
 def greedy(
@@ -33,7 +33,7 @@ def greedy(
 
     Of equal tokens the lowest wins. ValueError if the model gives NaN, or if nothing is left to produce."""
 
-    return walk(
+    return decode(
         step,
         state,
         lambda scores, _: scores.argmax(-1),

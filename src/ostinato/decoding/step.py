@@ -47,3 +47,26 @@ class Hypothesis(NamedTuple):
     log_probability: float
     finished: bool
     watched: Tensor | None = None
+
+
+class Expansion(NamedTuple):
+    """One step of a search: the K candidates kept of each of the n sentences that are still searched, best first.
+
+    sentences          [n] which sentences these are
+    parents            [n, K] backpointers: the index of each one's parent among the n' * K' candidates
+                       of the step before
+    tokens             [n, K]
+    log_probabilities  [n, K] float64; -inf: there is no such candidate
+    watched            [n * K, ...] what was watched while this token was chosen, or None
+    """
+
+    sentences: Tensor
+    parents: Tensor
+    tokens: Tensor
+    log_probabilities: Tensor
+    watched: Tensor | None
+
+
+def penalty(length: int | Tensor, strength: float) -> float | Tensor:
+    """penalty(1, 0.6) -> 1.0; longer ones are divided by more, so that their many log-probabilities count less."""
+    return ((5 + length) / 6) ** strength

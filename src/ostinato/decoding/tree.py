@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ostinato.decoding.beam import Expansion
+from ostinato.decoding.step import Expansion
 
 
 class Node(NamedTuple):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ostinato import kernels
 from ostinato.cells.state import State, select
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.truncated import chunks
+from ostinato.layers.truncated_bptt import chunks
 
 Run = Callable[[Tensor, Tensor | None, State], tuple[Tensor, State]]
 ALLOWED = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}

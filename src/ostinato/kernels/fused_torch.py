@@ -18,7 +18,7 @@ FUNCTIONS = {
 
 def why_not(cell, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
-    if cell.formula not in FUNCTIONS:
+    if cell.kernel_name not in FUNCTIONS:
         return f"torch has no fused {type(cell).__name__} of this formula"
     if cell.zoneout or getattr(cell.from_hidden, "mask", None) is not None:
         return "torch has no dropout inside the recurrence"
@@ -28,7 +28,7 @@ def why_not(cell, x: Tensor) -> str | None:
         return f"it is not written for a {type(x).__name__}"
     if x.dtype != cell.from_input.weight.dtype:
         return f"inputs are {x.dtype}, weights {cell.from_input.weight.dtype}"
-    if cell.formula == "lstm-projected" and cell.output_size >= cell.hidden_size:
+    if cell.kernel_name == "lstm-projected" and cell.output_size >= cell.hidden_size:
         return "torch projects only to fewer units"
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is at work"
@@ -42,7 +42,7 @@ def flat_weights(cell) -> list[Tensor]:
     if has_bias(cell):
         zero = weights[0].new_zeros(weights[0].shape[0])
         weights += [zero if bias is None else bias for bias in biases]
-    return weights + ([cell.to_output.weight] if cell.formula == "lstm-projected" else [])
+    return weights + ([cell.to_output.weight] if cell.kernel_name == "lstm-projected" else [])
 
 
 def has_bias(cell) -> bool:
@@ -53,11 +53,11 @@ def run(
     cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
-    function, weights = FUNCTIONS[cell.formula], flat_weights(cell)
+    function, weights = FUNCTIONS[cell.kernel_name], flat_weights(cell)
     first = tuple(part[None].contiguous() for part in state)
     hidden = first if len(first) > 1 else first[0]
     rest = (has_bias(cell), 1, 0.0, cell.training, False)
-    if lengths is None or cell.formula in ("gru", "rnn-tanh"):
+    if lengths is None or cell.kernel_name in ("gru", "rnn-tanh"):
         outputs, *last = function(x, hidden, weights, *rest, True)
         if lengths is None:
             return outputs, tuple(part[0] for part in last)

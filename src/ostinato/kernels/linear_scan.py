@@ -12,7 +12,7 @@ from ostinato.kernels.fused_torch import clip
 
 def why_not(cell, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
-    if cell.formula != "linear":
+    if cell.kernel_name != "linear":
         return f"{type(cell).__name__} is not linear in its state"
     return "there is nothing to run" if x.numel() == 0 else None
 

@@ -47,7 +47,7 @@ def why_not(cell, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None) 
 
 
 def not_a_formula(cell) -> str | None:
-    formula = FORMULAS.get(cell.formula)
+    formula = FORMULAS.get(cell.kernel_name)
     if formula is None:
         return f"there is no kernel for {type(cell).__name__}"
     linears = [cell.from_input, cell.from_hidden] + (
@@ -84,7 +84,7 @@ def not_plain_norms(cell, formula: Formula) -> str | None:
 
 
 def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
-    weights, formula = weights_of(cell), FORMULAS[cell.formula]
+    weights, formula = weights_of(cell), FORMULAS[cell.kernel_name]
     (rows, output), size = weights.from_hidden.shape, cell.hidden_size
     mask = getattr(cell.from_hidden, "mask", None)
     unreadable = native.unreadable(x, *state, *weights[:5], *weights.own, mask)
@@ -107,7 +107,7 @@ def not_these_tensors(cell, x: Tensor, state: tuple[Tensor, ...]) -> str | None:
 
 
 def not_in_this_context(cell) -> str | None:
-    if cell.notebook is not None:
+    if cell.gate_log is not None:
         return "the gates are being traced"
     if (
         not torch.compiler.is_compiling()
@@ -134,7 +134,7 @@ def find(
         return run
     if switched_off():
         return None
-    if native.missing and cell.formula in FORMULAS and x.device.type == "cpu":
+    if native.missing and cell.kernel_name in FORMULAS and x.device.type == "cpu":
         warn_once()
     for path in (fused_torch, linear_scan):
         if path.why_not(cell, x) is None:
@@ -144,7 +144,7 @@ def find(
 
 def find_both(cells, x: Tensor, states, lengths: Tensor | None = None) -> Callable | None:
     """As `find`, for the two directions of a layer at the same time: `run_both`, or None."""
-    if cells[0].formula != cells[1].formula or cells[0].sizes != cells[1].sizes:
+    if cells[0].kernel_name != cells[1].kernel_name or cells[0].sizes != cells[1].sizes:
         return None
     ready = all(
         why_not(cell, x, state, lengths) is None for cell, state in zip(cells, states, strict=True)

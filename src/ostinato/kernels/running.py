@@ -17,7 +17,7 @@ from ostinato.kernels.switch import disabled
 
 
 def weights_of(cell) -> Weights:
-    into, back, formula = cell.from_input, cell.from_hidden, FORMULAS[cell.formula]
+    into, back, formula = cell.from_input, cell.from_hidden, FORMULAS[cell.kernel_name]
     to_output = None if formula.middle is None else cell.to_output.weight
     own = tuple(operator.attrgetter(name)(cell) for name in formula.own)
     return Weights(into.weight, back.weight, into.bias, back.bias, to_output, own)
@@ -46,7 +46,7 @@ def run_both(
 
 def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool]):
     """(outputs side by side, last states) of one direction or two."""
-    formula = FORMULAS[cells[0].formula]
+    formula = FORMULAS[cells[0].kernel_name]
     weights = [weights_of(cell) for cell in cells]
     # before anything is drawn: a second derivative must draw the same again
     random = (
@@ -121,7 +121,7 @@ def reference_of(cell, lengths: Tensor | None, reverse: bool, random: Tensor | N
 
     def reference(x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         again = copy.copy(cell)
-        if FORMULAS[cell.formula].given:
+        if FORMULAS[cell.kernel_name].given:
             again.project = lambda projected: projected
         with disabled(), torch.random.fork_rng(devices=[], enabled=random is not None):
             if random is not None:

@@ -167,7 +167,7 @@ def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> Plan | N
 def make_plan(
     owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
 ) -> Plan | None:
-    formulas = {cell.formula for cell in cells}
+    formulas = {cell.kernel_name for cell in cells}
     if native.missing or len(formulas) > 1 or not formulas <= KINDS.keys():
         return None
     for tensor in tensors:

@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.cell import Cell, CellType, real, reverse
-from ostinato.cells.regularise import regularised
+from ostinato.cells.recurrent_dropout import regularised
 from ostinato.cells.state import State
-from ostinato.layers.align import roll_rows, starts_and_lengths
-from ostinato.layers.check import (
+from ostinato.layers.dropout import dropout
+from ostinato.layers.gradient_checkpointing import run_in_blocks
+from ostinato.layers.left_padding import roll_rows, starts_and_lengths
+from ostinato.layers.trace import Trace, traced_run
+from ostinato.layers.validation import (
     check_inputs,
     check_lengths,
     check_options,
@@ -20,9 +23,6 @@ from ostinato.layers.check import (
     made,
     sizes_of_layers,
 )
-from ostinato.layers.dropout import dropout
-from ostinato.layers.recompute import run_in_blocks
-from ostinato.layers.trace import Trace, traced_run
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda forward, backward: torch.cat([forward, backward], dim=-1),

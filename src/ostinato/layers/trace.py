@@ -52,11 +52,11 @@ def traced_run(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State, dict[str, Tensor]]:
     """(outputs, state) by the reference, and {name: [B, T, size]} of what it went through."""
-    watched = copy.copy(cell)  # shares the parameters; the notebook is its own
-    watched.notebook = []
+    watched = copy.copy(cell)  # shares the parameters; the gate_log is its own
+    watched.gate_log = []
     states = list(steps(watched, x, state, lengths))
-    names = list(watched.notebook[0]) if watched.notebook else []
-    seen = {name: [note[name] for note in watched.notebook] for name in names}
+    names = list(watched.gate_log[0]) if watched.gate_log else []
+    seen = {name: [note[name] for note in watched.gate_log] for name in names}
     seen |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
     seen = {name: torch.stack(values, dim=1) for name, values in seen.items()}
     if lengths is not None:

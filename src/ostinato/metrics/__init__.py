@@ -1,10 +1,7 @@
-"""Numbers from predictions. A metric is a file with
+"""Metrics: numbers from predictions, one module each, listed in METRICS.
 
-    count(prediction, reference) -> tuple     what is counted of one example; adds up over a corpus
-    score(total) -> float                     the number, from the sum of the counts
-    higher_is_better, bounds                  which end of (lowest, highest) is good
-
-so that a corpus' score, its interval and the significance of a difference are had for every metric alike."""
+See `metrics.metric.Metric` for what each module defines.
+"""
 
 from ostinato.metrics import (
     accuracy,
@@ -22,8 +19,9 @@ from ostinato.metrics import (
     precision,
     recall,
 )
+from ostinato.metrics.metric import Metric
 
-METRICS = {
+METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "auprc": auprc,
     "auroc": auroc,

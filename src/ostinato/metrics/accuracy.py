@@ -1,4 +1,4 @@
-"""The share of labels that are right, from 0 to 1."""
+"""Accuracy: the share of labels that are right, from 0 to 1."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ bounds = (0.0, 1.0)
 
 
 def count(prediction: Any, reference: Any) -> tuple[int, int]:
-    """count("cat", "dog") -> (0, 1); count(["D", "N"], ["D", "V"]) -> (1, 2): how many are right, of how many.
+    """The number of right labels and of all labels.
 
-    ValueError if two sequences of labels have not the same length."""
-    one, other = labels(prediction), labels(reference)
+    count("cat", "dog") -> (0, 1);  count(["D", "N"], ["D", "V"]) -> (1, 2)
+
+    Raises:
+        ValueError: Two sequences of labels differ in length.
+    """
+    one, other = as_labels(prediction), as_labels(reference)
     if len(one) != len(other):
         raise ValueError(
             f"accuracy needs a label for each in the reference; got {len(one)} for {len(other)}"
@@ -21,13 +25,13 @@ def count(prediction: Any, reference: Any) -> tuple[int, int]:
     return sum(given == true for given, true in zip(one, other, strict=True)), len(other)
 
 
-def labels(value: Any) -> Sequence[Any]:
+def as_labels(value: Any) -> Sequence[Any]:
     """A list or tuple of labels as it is; anything else is one label."""
     return value if isinstance(value, (list, tuple)) else [value]
 
 
 def score(total: Sequence[float]) -> float:
-    """score((1, 2)) -> 0.5; ValueError if there was nothing to be right about."""
+    """score((1, 2)) -> 0.5; raises ValueError if there are no labels."""
     right, all_of_them = total
     if all_of_them == 0:
         raise ValueError("accuracy of no labels is undefined")

@@ -1,5 +1,8 @@
-"""Area under the precision-recall curve, from 0 to 1, as average precision: the mean precision over all places in the ranking at
-which an example that has the class is found. Chance is the class's share. Of several classes, the mean. See `metrics.ranking`."""
+"""Area under the precision-recall curve, from 0 to 1, as average precision.
+
+The mean precision over all ranks at which an example of the class is found. The chance level is
+the share of the class. Of several classes, the mean. Binned scores; see `metrics.ranking`.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,18 @@ bounds = (0.0, 1.0)
 
 
 def count(prediction: Sequence, reference: Sequence) -> tuple[float, ...]:
-    """count([0.9], [True]): the probability of each class, and whether it is the true one, of one example or of several."""
+    """The probability of each class and whether it is true, of one example or of several.
+
+    count([0.9], [True])
+    """
     return count_scores(prediction, reference)
 
 
 def score(total: Sequence[float]) -> float:
-    """sum_b (recall_b - recall_b-1) precision_b from the highest scores on; the mean over classes that there are, 0 if there is none."""
+    """sum_b (recall_b - recall_b-1) precision_b over the bins b in descending order of scores.
+
+    The mean over the classes that occur; 0 if there are none.
+    """
     areas = []
     for present, absent in np.asarray(total, dtype=np.float64).reshape(-1, 2, BINS)[:, :, ::-1]:
         if present.sum():

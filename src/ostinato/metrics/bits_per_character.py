@@ -1,4 +1,4 @@
-"""How many bits the model needs to tell a character of the text, however the text is cut into tokens: -sum log2 p / characters."""
+"""Bits per character, -sum log2 p / characters: comparable across tokenizers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ bounds = (0.0, math.inf)
 
 
 def count(prediction: float, reference: int) -> tuple[float, int]:
-    """The natural log-probability that the model gave a text, and of how many characters (line ends too) it is, in bits.
+    """(bits, characters), from a log-probability in nats and the characters including line ends.
 
-    count(-6.9, 5) -> (9.95, 5). ValueError if that is no probability, or no number of characters."""
+    count(-6.9, 5) -> (9.95, 5)
+
+    Raises:
+        ValueError: `prediction` is not a log-probability, or `reference` is negative.
+    """
     if math.isnan(prediction) or prediction > 1e-3:
         raise ValueError(f"a log-probability is 0 or less; got {prediction}")
     if reference < 0:
@@ -21,7 +25,7 @@ def count(prediction: float, reference: int) -> tuple[float, int]:
 
 
 def score(total: Sequence[float]) -> float:
-    """score((9.95, 5)) -> 1.99; ValueError if there were no characters."""
+    """score((9.95, 5)) -> 1.99; raises ValueError if there are no characters."""
     bits, characters = total
     if characters == 0:
         raise ValueError("bits per character of no characters are undefined")

@@ -1,7 +1,9 @@
-"""Expected calibration error (Guo et al. 2017, equation 3), from 0 to 1: how far confidence is from being right.
+"""Expected calibration error (Guo et al. 2017, equation 3), from 0 to 1.
 
-Answers are put into ten bins by the probability that the model gave them; in each bin the mean of these probabilities is
-compared with the share of answers that are right. Of a well calibrated model's answers with confidence 0.8, 80 % are right."""
+Answers are put into ten bins by their predicted probability (confidence); in each bin the mean
+confidence is compared with the accuracy. Of a well calibrated model's answers with confidence 0.8,
+80 % are right.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,26 @@ BINS = 10
 
 
 def count(prediction: float, reference: bool) -> tuple[float, ...]:
-    """(answers, their confidence, right ones) for each bin: of one answer with probability `prediction`, right or not."""
+    """(answers, their confidence, right ones) in each bin [3 * BINS], of one answer.
+
+    Args:
+        prediction: The answer's probability.
+        reference: Whether it is right.
+    """
     if not 0 <= prediction <= 1 + 1e-6:
         raise ValueError(f"a confidence is between 0 and 1; got {prediction}")
     counts = [0.0] * (3 * BINS)
-    place = 3 * min(BINS - 1, int(prediction * BINS))
-    counts[place : place + 3] = [1.0, min(1.0, prediction), float(reference)]
+    first = 3 * min(BINS - 1, int(prediction * BINS))
+    counts[first : first + 3] = [1.0, min(1.0, prediction), float(reference)]
     return tuple(counts)
 
 
 def score(total: Sequence[float]) -> float:
-    """The bins' differences, weighed by how many answers each has; ValueError if there were none."""
+    """The mean of |accuracy - confidence| over the bins, weighted by their answers.
+
+    Raises:
+        ValueError: There are no answers.
+    """
     answers = sum(total[::3])
     if not answers:
         raise ValueError("calibration_error of no answers is undefined")
@@ -38,7 +49,7 @@ def score(total: Sequence[float]) -> float:
 
 
 def details(total: Sequence[float]) -> dict[str, Any]:
-    """What a reliability diagram shows: of each bin that has answers, how many, their mean confidence, and the share right."""
+    """A reliability diagram: answers, mean confidence and accuracy of the bins with answers."""
     bins = [bin for bin in zip(total[::3], total[1::3], total[2::3], strict=True) if bin[0]]
     return {
         "answers": [int(number) for number, _, _ in bins],

@@ -1,7 +1,8 @@
-"""chrF2 (Popovic 2015), from 0 to 100, as sacreBLEU counts it: the F-score of character n-grams up to 6, in which
-recall weighs double.
+"""chrF2 (Popovic 2015), from 0 to 100, by sacreBLEU.
 
-Kinder than BLEU to a right word in a wrong form, and the steadier of the two on single sentences."""
+The F-score of character n-grams up to 6, recall weighted double. More tolerant than BLEU of a
+right word in a wrong form, and more stable on single sentences.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +19,22 @@ bounds = (0.0, 100.0)
 
 @functools.cache
 def scorer() -> CHRF:
+    """sacreBLEU's scorer, made once."""
     from sacrebleu.metrics import CHRF  # here, because it takes a while to import
 
     return CHRF()
 
 
 def count(prediction: str, reference: str | Sequence[str]) -> tuple[int, ...]:
-    """For n = 1 to 6 (n-grams of the prediction, of the reference, common to both), of the reference that fits best."""
+    """(n-grams of the prediction, of the best reference, common to both) for n = 1 to 6.
+
+    Args:
+        prediction: A sentence.
+        reference: One reference or several.
+
+    Raises:
+        ValueError: There is no reference.
+    """
     references = [reference] if isinstance(reference, str) else list(reference)
     if not references:
         raise ValueError("chrf needs at least one reference for each prediction; got none")
@@ -34,11 +44,12 @@ def count(prediction: str, reference: str | Sequence[str]) -> tuple[int, ...]:
 
 
 def score(total: Sequence[float]) -> float:
-    return float(scorer()._compute_score_from_stats(list(total)).score)
+    """chrF2 of a corpus from its summed counts."""
+    return float(scorer()._compute_score_from_stats([int(each) for each in total]).score)
 
 
 def details(total: Sequence[float], *, references: int = 1) -> dict[str, Any]:
-    """sacreBLEU's signature, which belongs beside the score in a report."""
+    """sacreBLEU's signature."""
     import sacrebleu
 
     signature = (

@@ -1,4 +1,4 @@
-"""The confusion matrix: how often each true class (row) was given each answer (column), and its picture."""
+"""The confusion matrix (rows: true labels, columns: predicted labels) and its plot."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WRITTEN = 25  # with more classes the cells are too small for numbers
+MAX_ANNOTATED = 25  # classes; with more, the cells are too small for numbers
 
 
 def confusion(
     predictions: Sequence[str], references: Sequence[str], labels: Sequence[str]
 ) -> np.ndarray:
-    """confusion(["a", "a"], ["a", "b"], ["a", "b"]) -> [[1, 0], [1, 0]]; answers of no such label are left out."""
-    numbers = {label: number for number, label in enumerate(labels)}
+    """Counts [C, C] of C labels; pairs with other labels are ignored.
+
+    confusion(["a", "a"], ["a", "b"], ["a", "b"]) -> [[1, 0], [1, 0]]
+    """
+    ids = {label: index for index, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for given, true in zip(predictions, references, strict=True):
-        if given in numbers and true in numbers:
-            matrix[numbers[true], numbers[given]] += 1
+        if given in ids and true in ids:
+            matrix[ids[true], ids[given]] += 1
     return matrix
 
 
 def draw(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
-    """The matrix as a picture: colour is the share of the true class, numbers are counts."""
+    """The matrix as a plot: colours are shares of the true class, numbers are counts."""
     from matplotlib.figure import Figure
 
     size = 2.5 + 0.45 * min(len(labels), 60)
@@ -42,7 +45,7 @@ def draw(matrix: np.ndarray, labels: Sequence[str]) -> Figure:
     panel.set_xticks(range(len(labels)), names, rotation=90 if len(labels) > 6 else 0)
     panel.set_yticks(range(len(labels)), names)
     panel.set(xlabel="answer", ylabel="truth")
-    if len(labels) <= WRITTEN:
+    if len(labels) <= MAX_ANNOTATED:
         for (row, column), number in np.ndenumerate(matrix):
             if number:
                 panel.text(

@@ -1,24 +1,24 @@
-"""A metric over a corpus: the counts of all examples, their sum, and the score of that."""
+"""A metric over a corpus: the counts of all examples, their sum, and its score."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-Counts = (
-    Sequence[Sequence[float]] | np.ndarray
-)  # what a metric counted of each of N examples, [N, K]
+from ostinato.metrics.metric import Metric
+
+# a metric's counts of N examples [N, K]
+Counts = Sequence[Sequence[float]] | np.ndarray
 
 
-def count_all(
-    metric: ModuleType, predictions: Sequence[Any], references: Sequence[Any]
-) -> np.ndarray:
-    """count_all(bleu, translations, references) -> [N, K]
+def count_all(metric: Metric, predictions: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
+    """The counts of each example [N, K]: count_all(bleu, translations, references).
 
-    ValueError if there are none, or not as many predictions as references."""
+    Raises:
+        ValueError: There are no examples, or not as many predictions as references.
+    """
     if len(predictions) != len(references):
         raise ValueError(
             "as many predictions as references are needed; "
@@ -28,7 +28,11 @@ def count_all(
 
 
 def as_table(counts: Counts, name: str = "counts") -> np.ndarray:
-    """The counts of N examples as an array [N, K]; ValueError if there are none, or if they differ in length."""
+    """The counts of N examples as an array [N, K].
+
+    Raises:
+        ValueError: There are none, or they differ in length; `name` is used in the message.
+    """
     if len(counts) == 0:
         raise ValueError(f"{name} must be those of at least one example; got none")
     lengths = sorted({len(row) for row in counts})
@@ -44,6 +48,6 @@ def add_up(counts: Counts) -> tuple[float, ...]:
     return tuple(as_table(counts).sum(0).tolist())
 
 
-def corpus_score(metric: ModuleType, counts: Counts) -> float:
+def corpus_score(metric: Metric, counts: Counts) -> float:
     """The score of a corpus from the counts of its examples."""
     return metric.score(add_up(counts))

@@ -1,7 +1,8 @@
-"""F1, from 0 to 1: the harmonic mean of precision and recall; of several classes, the mean of each one's (macro F1).
+"""F1, from 0 to 1: the harmonic mean of precision and recall.
 
-Counted for each class are those found and right, those found, and those there are. With a single class (spans of a tagger,
-say) it is the usual F1; with several, every class weighs the same, however rare."""
+With several classes their unweighted mean (macro F1), so that rare classes count as much as
+frequent ones. With one class (such as a tagger's spans) it is the usual F1.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +13,21 @@ bounds = (0.0, 1.0)
 
 
 def count(prediction: Sequence[bool], reference: Sequence[bool]) -> tuple[int, ...]:
-    """(right, found, there) for each class: count([1, 0], [1, 1]) -> (1, 1, 1, 0, 0, 1)
+    """(true positives, predicted, actual) of each class.
 
-    Prediction and reference say for each class whether the example has it. ValueError if they differ in length."""
+    count([1, 0], [1, 1]) -> (1, 1, 1, 0, 0, 1)
+
+    Args:
+        prediction: For each class, whether it was predicted.
+        reference: For each class, whether the example has it.
+
+    Raises:
+        ValueError: They differ in length.
+    """
     if len(prediction) != len(reference):
         raise ValueError(
-            f"f1 needs as many classes in prediction and reference; got {len(prediction)} and {len(reference)}"
+            "f1 needs as many classes in prediction and reference; "
+            f"got {len(prediction)} and {len(reference)}"
         )
     return tuple(
         number
@@ -27,7 +37,7 @@ def count(prediction: Sequence[bool], reference: Sequence[bool]) -> tuple[int, .
 
 
 def score(total: Sequence[float]) -> float:
-    """score((1, 1, 1, 0, 0, 1)) -> 0.5: the mean over the classes that were found or there; 0 if none was."""
+    """score((1, 1, 1, 0, 0, 1)) -> 0.5: the mean over classes that occur; 0 if there are none."""
     classes = zip(total[::3], total[1::3], total[2::3], strict=True)
     each = [2 * right / (found + there) for right, found, there in classes if found + there]
     return float(sum(each) / len(each)) if each else 0.0
@@ -36,7 +46,11 @@ def score(total: Sequence[float]) -> float:
 def count_labels(
     prediction: Sequence[int], reference: Sequence[int], classes: Sequence[int]
 ) -> tuple[int, ...]:
-    """The same of many examples at once, each with one of the classes: count_labels([0, 1], [1, 1], [1]) -> (1, 1, 2)"""
+    """The same of many examples with one label each: count_labels([0, 1], [1, 1], [1]) -> (1, 1, 2)
+
+    Raises:
+        ValueError: Prediction and reference differ in length.
+    """
     import numpy as np
 
     given, true = np.asarray(prediction), np.asarray(reference)

@@ -1,4 +1,4 @@
-"""Mean absolute error: how far numbers (stars of a rating, say) are from the true ones on average."""
+"""Mean absolute error, of a rating for example."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ bounds = (0.0, math.inf)
 def count(
     prediction: float | Sequence[float], reference: float | Sequence[float]
 ) -> tuple[float, int]:
-    """count(4, 5) -> (1.0, 1); count([1, 2], [1, 4]) -> (2.0, 2): the sum of the errors, and of how many.
+    """(the sum of the absolute errors, the number of values).
 
-    ValueError if two sequences have not the same length."""
-    one, other = numbers(prediction), numbers(reference)
+    count(4, 5) -> (1.0, 1);  count([1, 2], [1, 4]) -> (2.0, 2)
+
+    Raises:
+        ValueError: Two sequences differ in length.
+    """
+    one, other = as_numbers(prediction), as_numbers(reference)
     if len(one) != len(other):
         raise ValueError(
             f"mae needs a number for each in the reference; got {len(one)} for {len(other)}"
@@ -23,12 +27,13 @@ def count(
     return float(sum(abs(given - true) for given, true in zip(one, other, strict=True))), len(other)
 
 
-def numbers(value: float | Sequence[float]) -> Sequence[float]:
-    return value if isinstance(value, (list, tuple)) else [value]
+def as_numbers(value: float | Sequence[float]) -> Sequence[float]:
+    """A sequence of numbers as it is; one number as a sequence of one."""
+    return value if isinstance(value, Sequence) else [value]
 
 
 def score(total: Sequence[float]) -> float:
-    """score((2.0, 2)) -> 1.0; ValueError if there was nothing to be wrong about."""
+    """score((2.0, 2)) -> 1.0; raises ValueError if there are no values."""
     error, number = total
     if number == 0:
         raise ValueError("mae of no numbers is undefined")

@@ -1,4 +1,7 @@
-"""How unlikely the model finds what is played at each step, in nats: -sum log p / steps; of music, "negative log-likelihood a frame"."""
+"""Negative log-likelihood per time step in nats, -sum log p / steps.
+
+For music: "negative log-likelihood per frame".
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ bounds = (0.0, math.inf)
 
 
 def count(prediction: float, reference: int) -> tuple[float, int]:
-    """The log-probability that the model gave a piece, and of how many steps it is: count(-6.9, 3) -> (6.9, 3)."""
+    """From the log-probability of a piece and its steps: count(-6.9, 3) -> (6.9, 3)."""
     return perplexity.count(prediction, reference)
 
 
 def score(total: Sequence[float]) -> float:
-    """score((6.9, 3)) -> 2.3; ValueError if there were no steps."""
+    """score((6.9, 3)) -> 2.3; raises ValueError if there are no steps."""
     negative_log_likelihood, steps = total
     if steps == 0:
         raise ValueError("the loss a step of no steps is undefined")

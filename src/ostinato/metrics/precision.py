@@ -1,4 +1,4 @@
-"""The share of what was found (of the spans of a tagger, say) that is right, from 0 to 1."""
+"""Precision, from 0 to 1: the share of predicted items (such as spans) that are right."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ bounds = (0.0, 1.0)
 
 
 def count(prediction: Iterable[Hashable], reference: Iterable[Hashable]) -> tuple[int, int, int]:
-    """count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2): right, found, there to be found."""
+    """(true positives, predicted, actual).
+
+    count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2)
+    """
     return count_found(prediction, reference)
 
 
 def score(total: Sequence[float]) -> float:
-    """score((1, 1, 2)) -> 1.0; 0 if nothing was found."""
+    """score((1, 1, 2)) -> 1.0; 0 if nothing was predicted."""
     right, found, _ = total
     return float(right / found) if found else 0.0

@@ -1,7 +1,9 @@
-"""What areas under curves are computed from: how many examples with and without a class got each score.
+"""Histograms of the scores of positive and negative examples, for areas under curves.
 
-A score is put into one of 512 bins by its log-odds, from -12 to 12, so that the counts of a corpus add up, however many bases it
-has. Within a bin examples count as equal, as if their scores were: areas differ from the exact ones in the third decimal place."""
+Scores are binned by log-odds into 512 bins from -12 to 12, so that the counts of a corpus add up at
+constant size. Scores within a bin count as equal; areas differ from the exact ones in the third
+decimal.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ BINS = 512
 LARGEST = 12.0  # log-odds: probabilities of 6e-6 and 1 - 6e-6
 
 
-def bins_of(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
-    """Which bin each probability falls into; ValueError for what is none."""
+def assign_bins(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
+    """The bin of each probability; raises ValueError for values outside [0, 1]."""
     given = np.asarray(probabilities, dtype=np.float64)
     if not ((given >= -1e-6) & (given <= 1 + 1e-6)).all():
         raise ValueError(
@@ -26,25 +28,36 @@ def bins_of(probabilities: np.ndarray | Sequence[float]) -> np.ndarray:
 
 
 def count_scores(prediction: Sequence, reference: Sequence) -> tuple[float, ...]:
-    """For each class the examples that have it in each bin, then those that have it not.
+    """For each class, a histogram of the examples that have it, then of those that do not.
 
-    prediction  the probability of each class [C], or those of N examples [N, C]
-    reference   whether each class is the true one, of the same shape. ValueError where the shapes differ."""
-    given, true = (
-        np.atleast_2d(np.asarray(prediction, dtype=np.float64)),
-        np.atleast_2d(np.asarray(reference, dtype=bool)),
-    )
+    Args:
+        prediction: The probability of each class [C], or of N examples [N, C].
+        reference: Whether each class is true, of the same shape.
+
+    Returns:
+        Counts [C * 2 * BINS].
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    given = np.atleast_2d(np.asarray(prediction, dtype=np.float64))  # [N, C]
+    true = np.atleast_2d(np.asarray(reference, dtype=bool))  # [N, C]
     if given.shape != true.shape:
         raise ValueError(
-            f"a probability for each class of the reference is needed; got {given.shape[-1]} for {true.shape[-1]}"
+            "a probability for each class of the reference is needed; "
+            f"got {given.shape[-1]} for {true.shape[-1]}"
         )
-    places = bins_of(given) + BINS * ~true + 2 * BINS * np.arange(given.shape[1])
+    # bins of class c: 2c for examples that have it, 2c + 1 for those that do not
+    bins = assign_bins(given) + BINS * ~true + 2 * BINS * np.arange(given.shape[1])
     return tuple(
-        np.bincount(places.ravel(), minlength=2 * BINS * given.shape[1]).astype(np.float64).tolist()
+        np.bincount(bins.ravel(), minlength=2 * BINS * given.shape[1]).astype(np.float64).tolist()
     )
 
 
-def by_class(total: Sequence[float]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(with it, without it) of each class, the highest scores first; without classes that all or no examples have."""
+def split_by_class(total: Sequence[float]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The (positive, negative) histograms of each class, highest scores first.
+
+    Classes that all or no examples have are left out.
+    """
     table = np.asarray(total, dtype=np.float64).reshape(-1, 2, BINS)[:, :, ::-1]
     return [(present, absent) for present, absent in table if present.sum() and absent.sum()]

@@ -1,4 +1,4 @@
-"""The share of what there was to find (of the spans of a tagger's reference, say) that was found, from 0 to 1."""
+"""Recall, from 0 to 1: the share of actual items (such as spans) that are found."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ bounds = (0.0, 1.0)
 
 
 def count(prediction: Iterable[Hashable], reference: Iterable[Hashable]) -> tuple[int, int, int]:
-    """count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2): right, found, there to be found."""
+    """(true positives, predicted, actual).
+
+    count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2)
+    """
     return count_found(prediction, reference)
 
 
 def score(total: Sequence[float]) -> float:
-    """score((1, 1, 2)) -> 0.5; 0 if there was nothing to find."""
+    """score((1, 1, 2)) -> 0.5; 0 if the reference has none."""
     right, _, there = total
     return float(right / there) if there else 0.0

@@ -1,6 +1,8 @@
-"""Counting what was found among what there was to find: what precision, recall and f1 of spans are computed from.
+"""Matching predicted and actual items: the counts behind precision, recall and F1 of spans.
 
-A span is right if its type and both its ends are (conlleval; Tjong Kim Sang and De Meulder 2003, section 2.3)."""
+A span is right if its type and both its ends are (conlleval; Tjong Kim Sang and De Meulder 2003,
+section 2.3).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,9 @@ from collections.abc import Hashable, Iterable
 def count_found(
     prediction: Iterable[Hashable], reference: Iterable[Hashable]
 ) -> tuple[int, int, int]:
-    """count_found([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2): right, found, there to be found."""
+    """(true positives, predicted, actual).
+
+    count_found([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2)
+    """
     found, there = set(prediction), set(reference)
     return len(found & there), len(found), len(there)

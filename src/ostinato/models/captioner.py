@@ -1,7 +1,12 @@
-"""One to many: a picture in, a sentence out (Vinyals et al. 2015, Show and tell; Xu et al. 2015, Show, attend and tell).
+"""Captioning: an image in, a sentence out.
 
-The decoder, its attention and its search are the encoder-decoder's; here is only what stands in the encoder's place. Frames in
-their order (a film, or features of one) are read by the encoder-decoder's own Encoder over a FrameNetwork or FeatureProjection."""
+Vinyals et al. 2015, Show and tell; Xu et al. 2015, Show, attend and tell. Decoder, attention and
+search are those of the encoder-decoder; this module has the image encoders. Ordered frames (of a
+video, or their features) are read by the encoder-decoder's own Encoder over a FrameNetwork or
+FeatureProjection.
+
+B images, R regions, F features of a region, H hidden units.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +22,18 @@ from ostinato.models.encoder_decoder import EncoderDecoder
 
 
 class RegionEncoder(nn.Module):
-    """What is known of regions [B, R, F] -> their vectors [B, R, H], and the state that a decoder begins with.
+    """Features of regions [B, R, F] -> their vectors [B, R, H], and the decoder's initial state.
 
-    The state is tanh(W v + b), where v is the mean over the regions beside their greatest: one for each of the decoder's `layers`."""
+    The state of each layer is tanh(W v + b), where v is the mean over the regions concatenated with
+    their maximum.
+
+    Args:
+        features: F.
+        cell: The decoder's cell, which decides the sizes of the state.
+        hidden_size: H.
+        layers: The decoder's layers.
+        dropout: Before the projection to the state.
+    """
 
     def __init__(
         self,
@@ -37,9 +51,11 @@ class RegionEncoder(nn.Module):
         self.first = nn.Linear(2 * features, layers * sum(self.sizes))
 
     def forward(self, regions: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
-        mask = real(lengths, regions.shape[1], regions.device).unsqueeze(-1)
-        mean = regions.masked_fill(~mask, 0).sum(1) / lengths.to(regions).unsqueeze(1)
-        seen = self.dropout(torch.cat([mean, regions.masked_fill(~mask, -torch.inf).amax(1)], -1))
+        """Regions [B, R, F] and their numbers [B] -> vectors [B, R, H], and the initial state."""
+        mask = real(lengths, regions.shape[1], regions.device).unsqueeze(-1)  # [B, R, 1]
+        mean = regions.masked_fill(~mask, 0).sum(1) / lengths.to(regions).unsqueeze(1)  # [B, F]
+        maximum = regions.masked_fill(~mask, -torch.inf).amax(1)  # [B, F]
+        seen = self.dropout(torch.cat([mean, maximum], -1))
         parts = iter(self.first(seen).tanh().split(self.sizes * self.layers, -1))
         return self.project(regions).tanh(), tuple(
             tuple(next(parts) for _ in self.sizes) for _ in range(self.layers)
@@ -47,11 +63,22 @@ class RegionEncoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """Pictures [B, 1, C, H, W] of uint8 -> the vectors of their regions [B, R, H], and the decoder's first state.
+    """Images [B, 1, C, H, W] of uint8 -> vectors of their regions [B, R, H], and the initial state.
 
-    Each region has a vector of its own added, which says where it lies; the state is tanh(N(W v + U g)) of all regions side by side
-    (of a large picture, of the means over a grid of 4 x 4), and of what a `glance` at the whole says, if there is one. `size` is the
-    pictures' height and width."""
+    Each region's vector has a learned position embedding added. The initial state is
+    tanh(N(W v + U g)), where N is batch normalisation, v are all regions concatenated (of a large
+    image the means over a grid of 4 x 4), and g is the output of the optional `glance` at the whole
+    image.
+
+    Args:
+        network: The convolutional network that computes the regions.
+        size: Height and width of the images in pixels.
+        cell: The decoder's cell, which decides the sizes of the state.
+        hidden_size: Size of a region's vector.
+        layers: The decoder's layers.
+        dropout: Before the projection to the state.
+        glance: A network on the whole image at low resolution, or None.
+    """
 
     def __init__(
         self,
@@ -72,9 +99,8 @@ class PictureEncoder(nn.Module):
         self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
         self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes), bias=False)
-        self.norm = BatchNorm(
-            layers * sum(self.sizes)
-        )  # without it, so many inputs soon drive every tanh to its end, and learning stops
+        # without normalisation the many inputs soon saturate every tanh, and learning stops
+        self.norm = BatchNorm(layers * sum(self.sizes))
         self.glance = glance
         self.glanced = (
             None
@@ -83,9 +109,10 @@ class PictureEncoder(nn.Module):
         )
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
-        regions = self.network(pictures[:, 0])
-        seen = self.first(self.dropout(self.grid(regions)))
-        if self.glance is not None:
+        """Images [B, 1, C, H, W] -> the regions' vectors [B, R, H], and the initial state."""
+        regions = self.network(pictures[:, 0])  # [B, R, F]
+        seen = self.first(self.dropout(self.grid(regions)))  # the layers' states side by side
+        if self.glance is not None and self.glanced is not None:
             seen = seen + self.glanced(self.glance(pictures[:, 0]))
         parts = iter(self.norm(seen).tanh().split(self.sizes * self.layers, -1))
         return (self.project(regions) + self.places).tanh(), tuple(
@@ -94,9 +121,10 @@ class PictureEncoder(nn.Module):
 
 
 class Captioner(EncoderDecoder):
-    """An EncoderDecoder from pictures, regions or frames to text; of a picture, attention sees the regions."""
+    """An EncoderDecoder from images, regions or frames to text, with attention over the regions."""
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:
+        """The encoder's outputs [B, R, H], the number of real ones [B], and the initial state."""
         outputs, state = self.encoder(batch.inputs, batch.lengths)
         if isinstance(self.encoder, PictureEncoder):
             return outputs, torch.full_like(batch.lengths, outputs.shape[1]), state

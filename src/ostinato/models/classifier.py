@@ -1,10 +1,10 @@
 """Many to one: a whole sequence in, one label out.
 
-inputs -> vectors [B, T, E] -> a body (recurrent, convolution, ...) -> one vector [B, P] -> probabilities of the labels"""
+inputs -> vectors [B, T, E] -> a body (recurrent, convolution, ...) -> one vector [B, P] -> the
+probabilities of the labels
+"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +12,22 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.spelling import Speller
-from ostinato.models.labels import Classes, Grades, ManyLabels
-from ostinato.models.loss import Loss
+from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
+from ostinato.models.loss import Loss, require_targets
 
 POOLINGS = ("last", "both-ends", "middle", "mean", "max", "attention", "ensemble")
-Head = Classes | ManyLabels | Grades
+Head = SoftmaxHead | SigmoidHead | OrdinalHead
 
 
-class Attend(nn.Module):
-    """Attention pooling: a learned question put to every state (Yang et al. 2016, equations 5 to 7).
+class AttentionPooling(nn.Module):
+    """Attention pooling: a weighted mean of the states (Yang et al. 2016, equations 5 to 7).
 
-    u_t = tanh(W h_t + b);  a_t = softmax over real t of u_t . u;  the result is sum_t a_t h_t"""
+    u_t = tanh(W h_t + b);  a_t = softmax over real t of u_t . u;  the result is sum_t a_t h_t,
+    with the learned context vector u
+    """
 
     def __init__(self, size: int):
         super().__init__()
@@ -33,24 +35,35 @@ class Attend(nn.Module):
         self.question = nn.Linear(size, 1, bias=False)
 
     def weights(self, states: Tensor, mask: Tensor) -> Tensor:
-        """[B, T, P] and the real steps [B, T] -> how much each counts [B, T]; they add up to 1."""
+        """States [B, T, P] and the padding mask [B, T] -> attention weights [B, T]."""
         scores = self.question(self.key(states).tanh()).squeeze(-1)
         return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """States [B, T, P] and the padding mask [B, T] -> [B, P]"""
         return (self.weights(states, mask).unsqueeze(1) @ states).squeeze(1)
 
 
 class RecurrentBody(nn.Module):
-    """Vectors [B, T, E] -> what a recurrent network remembers of them, [B, P]; all its states [B, T, P] for an ensemble.
+    """A recurrent network with pooling: vectors [B, T, E] -> [B, P].
 
-    pooling     last        the state behind the last step (backwards: behind the first): what the network itself kept
-                both-ends   the outputs at the first and at the last step, of both directions
-                middle      the output at the middle step: for sequences cut out around what they are about
-                mean, max   over the outputs of all steps
-                attention   the outputs weighed by a learned question
-                ensemble    every step's output is classified, and the mean of the probabilities is the answer
-    hidden_size is that of both directions together."""
+    Args:
+        cell: The recurrent cell.
+        input_size: E.
+        hidden_size: Units of a layer, of both directions together.
+        layers: Stacked layers.
+        bidirectional: Whether to read in both directions.
+        pooling: How a sequence becomes one vector.
+            `last`: the final state of each direction of the last layer;
+            `both-ends`: the outputs at the first and at the last step;
+            `middle`: the output at the middle step, for windows centred on their subject;
+            `mean`, `max`: over the outputs of all steps;
+            `attention`: the outputs weighted by learned attention;
+            `ensemble`: no pooling; each step's output is classified, [B, T, P], and the
+            probabilities are averaged.
+        dropout: Between layers.
+        recurrent_dropout: Inside the recurrence.
+    """
 
     def __init__(
         self,
@@ -79,10 +92,13 @@ class RecurrentBody(nn.Module):
             recurrent_dropout=recurrent_dropout,
         )
         self.pooling = pooling
-        self.attend = Attend(self.recurrent.output_size) if pooling == "attention" else None
+        self.attend = (
+            AttentionPooling(self.recurrent.output_size) if pooling == "attention" else None
+        )
         self.output_size = self.recurrent.output_size * (2 if pooling == "both-ends" else 1)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Vectors [B, T, E] and lengths [B] -> [B, P], or [B, T, P] with pooling `ensemble`."""
         outputs, state = self.recurrent(x, lengths)
         if self.pooling == "last":
             return torch.cat([parts[0] for parts in state[-self.recurrent.directions :]], -1)
@@ -93,7 +109,7 @@ class RecurrentBody(nn.Module):
         mask = real(lengths, outputs.shape[1], outputs.device)
         if self.pooling == "max":
             return outputs.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
-        if self.pooling == "attention":
+        if self.attend is not None:
             return self.attend(outputs, mask)
         rows = torch.arange(len(outputs), device=outputs.device)
         if self.pooling == "middle":
@@ -105,10 +121,15 @@ class RecurrentBody(nn.Module):
 class Classifier(nn.Module):
     """Sequences -> labels.
 
-    embedding   tokens [B, T] -> vectors [B, T, E]; None where the inputs are vectors already
-    body        (vectors, lengths) -> one vector each [B, P], or one for every step [B, T, P], classified together
-    head        vectors -> probabilities: models.labels.Classes, ManyLabels or Grades
-    speller     the batch's spellings -> further vectors [B, T, S], joined to the embedding's"""
+    Args:
+        embedding: Token ids [B, T] -> vectors [B, T, E]; None where the inputs are vectors already.
+        body: (vectors, lengths) -> one vector per sequence [B, P], or one per step [B, T, P], whose
+            probabilities are averaged.
+        head: Vectors -> probabilities; see `models.heads`.
+        dropout: On the body's output.
+        input_dropout: On the body's input; default: `dropout`.
+        speller: The batch's characters -> further vectors [B, T, S], concatenated to the embedding.
+    """
 
     def __init__(
         self,
@@ -126,59 +147,47 @@ class Classifier(nn.Module):
         self.dropout = Dropout(dropout)
 
     def states(self, batch: Batch) -> Tensor:
+        """The head's input: [B, P], or [B, T, P] if each step is classified."""
         vectors = batch.inputs if self.embedding is None else self.embedding(batch.inputs)
         if self.speller is not None:
             vectors = torch.cat([vectors, self.speller(batch.spellings)], -1)
         return self.dropout(self.body(self.input_dropout(vectors), batch.lengths))
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """The sum over the batch of -log P(label); of an ensemble over all steps, the mean of its members' losses."""
+        """The sum over the batch of -log P(label); steps classified apart count as their mean."""
         states = self.states(batch)
-        losses = self.head.losses(states, batch.targets)
-        return Loss(
-            (losses if losses.dim() == 1 else mean_of_real(losses, batch.lengths)).sum(), len(batch)
-        )
+        losses = self.head.losses(states, require_targets(batch))  # [B] or [B, T]
+        if losses.dim() == 2:
+            losses = masked_mean(losses, batch.lengths)
+        return Loss(losses.sum(), len(batch))
 
     def probabilities(self, batch: Batch) -> Tensor:
-        """[B, C]"""
-        given = self.head.probabilities(self.states(batch))
-        return given if given.dim() == 2 else mean_of_real(given, batch.lengths)
+        """The probability of each class, [B, C]."""
+        given = self.head.probabilities(self.states(batch))  # [B, C] or [B, T, C]
+        return given if given.dim() == 2 else masked_mean(given, batch.lengths)
 
 
 class FrameClassifier(Classifier):
-    """Many to many, aligned: a label for every step. The body gives a vector for each [B, T, P]; targets are [B, T]."""
+    """Many to many, aligned: a label for each step.
+
+    The body returns a vector for each step [B, T, P]; targets are [B, T].
+    """
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """The sum over all real steps of -log P(label)."""
-        wanted = batch.targets != IGNORE
-        losses = self.head.losses(self.states(batch)[wanted], batch.targets[wanted])
-        return Loss(losses.sum(), int(wanted.sum()))
+        """The sum over all steps with a target of -log P(label)."""
+        targets = require_targets(batch)
+        mask = targets != IGNORE  # [B, T]
+        losses = self.head.losses(self.states(batch)[mask], targets[mask])
+        return Loss(losses.sum(), int(mask.sum()))
 
     def probabilities(self, batch: Batch) -> Tensor:
-        """[B, T, C]"""
+        """The probability of each class at each step, [B, T, C]."""
         return self.head.probabilities(self.states(batch))
 
 
-def mean_of_real(values: Tensor, lengths: Tensor) -> Tensor:
+def masked_mean(values: Tensor, lengths: Tensor) -> Tensor:
     """The mean over each row's real steps: [B, T, ...] -> [B, ...]"""
     mask = real(lengths, values.shape[1], values.device).view(
         *values.shape[:2], *[1] * (values.dim() - 2)
     )
     return (values * mask).sum(1) / lengths.to(values).view(-1, *[1] * (values.dim() - 2))
-
-
-class Together(nn.Module):
-    """Several classifiers as one: the mean of their probabilities. They may be trained side by side (each by its own loss), or
-    have been trained before (Lakshminarayanan, Pritzel and Blundell 2017)."""
-
-    def __init__(self, models: Sequence[nn.Module]):
-        super().__init__()
-        self.models = nn.ModuleList(models)
-
-    def loss(self, batch: Batch, state: State = None) -> Loss:
-        """The mean of the members' losses."""
-        losses = [model.loss(batch) for model in self.models]
-        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count)
-
-    def probabilities(self, batch: Batch) -> Tensor:
-        return torch.stack([model.probabilities(batch) for model in self.models]).mean(0)

@@ -1,8 +1,12 @@
-"""Many to many, unaligned: one recurrent network reads the source, another writes the target from what the first remembers.
+"""Many to many, unaligned: an encoder reads the source, a decoder generates the target.
 
-without attention   Sutskever, Vinyals and Le 2014: the encoder's last state is all that the decoder gets
-with attention      Luong, Pham and Manning 2015: h~_t = tanh(W_c [c_t; h_t]) (eq. 5), applied after the recurrence, so that
-                    a whole target runs through the decoder at once; `input_feeding` hands h~_{t-1} to step t (section 3.3)
+Without attention (Sutskever, Vinyals and Le 2014) the decoder gets the encoder's final state only.
+With attention (Luong, Pham and Manning 2015) h~_t = tanh(W_c [c_t; h_t]) (equation 5) is computed
+after the recurrence, so that a whole target runs through the decoder at once; `input_feeding`
+passes h~_{t-1} to step t (section 3.3).
+
+B sources, N rows of decoding, S source steps, U target steps, E embedding size, H hidden units,
+M size of the encoder's outputs, V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,20 +19,25 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType, real
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, PAD, Batch
-from ostinato.decoding.beam import beam_search
-from ostinato.decoding.greedy import greedy
-from ostinato.decoding.sample import sample
-from ostinato.decoding.step import Hypothesis
 from ostinato.kernels import linear, linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.loss import Loss, token_losses
+from ostinato.models.loss import Loss, require_targets, token_losses
 
 
 class Encoder(nn.Module):
-    """Tokens [B, S] -> outputs [B, S, H] and the state behind the last real one. `hidden_size` counts both directions."""
+    """Tokens [B, S] -> outputs [B, S, H] and the final state of each row.
+
+    Args:
+        embedding: The source embedding, or a module that projects features.
+        cell: The recurrent cell.
+        hidden_size: Units of a layer, of both directions together.
+        layers: Stacked layers.
+        bidirectional: Whether to read in both directions.
+        dropout: On the embedding and between layers.
+    """
 
     def __init__(
         self,
@@ -55,12 +64,16 @@ class Encoder(nn.Module):
         )
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+        """Tokens [B, S] and lengths [B] -> outputs [B, S, H] and the state, one part per layer."""
         outputs, state = self.recurrent(self.dropout(self.embedding(tokens)), lengths)
         return outputs, join_directions(state) if self.recurrent.directions == 2 else state
 
 
 def join_directions(state: State) -> State:
-    """(layer 1 forward, layer 1 backward, layer 2 forward, ...) -> (layer 1, layer 2, ...), the parts side by side."""
+    """Concatenates the states of both directions of each layer.
+
+    (layer 1 forward, layer 1 backward, layer 2 forward, ...) -> (layer 1, layer 2, ...)
+    """
     return tuple(
         tuple(torch.cat(parts, -1) for parts in zip(forward, backward, strict=True))
         for forward, backward in zip(state[::2], state[1::2], strict=True)
@@ -70,11 +83,12 @@ def join_directions(state: State) -> State:
 class DecoderState(NamedTuple):
     """What decoding carries from step to step.
 
-    recurrent   the cells' state
-    memory      what attention looks at; None without attention
-    context     [N, H], the source's one vector, given at every step if so asked; else None
-    feed        [N, E], h~ of the step before, with input feeding; else None
-    weights     [N, S], where the last step looked; None without attention
+    Attributes:
+        recurrent: The recurrent state.
+        memory: Keys and values of attention; None without attention.
+        context: The source's context vector [N, H] if it is an input of every step; else None.
+        feed: h~ of the previous step [N, E] with input feeding; else None.
+        weights: The attention weights of the last step [N, S]; None without attention.
     """
 
     recurrent: State
@@ -85,11 +99,21 @@ class DecoderState(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """Tokens [N, U] and a DecoderState -> what predicts each next token, h~ [N, U, E], and the next DecoderState.
+    """Tokens [N, U] and a DecoderState -> h~ [N, U, E] and the next DecoderState.
 
-    attention       "none", "dot", "general" or "additive"
-    context         "initial": the source's vector is the first state; "every": it is an input of every step, too
-    tied            the output layer's weights are the embedding's (Press and Wolf 2017)
+    Args:
+        embedding: The target embedding.
+        cell: The recurrent cell.
+        hidden_size: Units of a layer, H.
+        memory_size: Size of the encoder's outputs, M.
+        layers: Stacked layers.
+        attention: `none`, `dot`, `general` or `additive`.
+        context: `initial`: the source's final state is the decoder's initial state; `every`: its
+            vector is an input of every step as well.
+        input_feeding: Whether h~ of the previous step is an input; needs attention.
+        tied: Whether the output layer shares the embedding's weights (Press and Wolf 2017).
+        dropout: On the embedding, between layers and on the query of attention.
+        output_dropout: On h~; default: `dropout`.
     """
 
     def __init__(
@@ -119,7 +143,9 @@ class Decoder(nn.Module):
         self.attention = (
             None if attention == "none" else Attention(attention, hidden_size, memory_size)
         )
-        self.readout = self.build_readout(hidden_size, memory_size, size, tied)
+        self.readout = build_readout(
+            hidden_size, None if self.attention is None else memory_size, size, tied
+        )
         self.dropout = Dropout(dropout)
         self.output_dropout = Dropout(dropout if output_dropout is None else output_dropout)
         readout_size = hidden_size if self.readout is None else size
@@ -127,15 +153,8 @@ class Decoder(nn.Module):
         if tied:
             self.output.weight = embedding.weight
 
-    def build_readout(
-        self, hidden_size: int, memory_size: int, size: int, tied: bool
-    ) -> nn.Linear | None:
-        """W_c of h~ = tanh(W_c [c; h]); without attention only where a tied output layer needs another size."""
-        if self.attention is not None:
-            return nn.Linear(memory_size + hidden_size, size)
-        return nn.Linear(hidden_size, size) if tied and hidden_size != size else None
-
     def forward(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Tokens [N, U] and the state -> h~ [N, U, E], the output layer's input, and the state."""
         if self.input_feeding and tokens.shape[1] != 1:
             return unroll(self, tokens, state)
         inputs = self.dropout(self.embedding(tokens))
@@ -146,26 +165,41 @@ class Decoder(nn.Module):
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed.unsqueeze(1)], -1)
         outputs, recurrent = self.recurrent(inputs, None, state.recurrent)
-        hidden, weights = self.look(outputs, state.memory)
+        hidden, weights = self.attend(outputs, state.memory)
         feed = hidden[:, -1] if self.input_feeding else None
         last_weights = None if weights is None else weights[:, -1]
         return self.output_dropout(hidden), state._replace(
             recurrent=recurrent, feed=feed, weights=last_weights
         )
 
-    def look(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
-        """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S]."""
+    def attend(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
+        """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S] (None without any)."""
         if self.attention is None:
-            return (outputs if self.readout is None else self.read_out(outputs)), None
-        context, weights = self.attention(self.dropout(outputs), memory)
-        return self.read_out(torch.cat([context, outputs], -1)), weights
+            return (outputs if self.readout is None else apply_tanh(self.readout, outputs)), None
+        context, weights = self.attention(self.dropout(outputs), memory)  # [N, U, M], [N, U, S]
+        assert self.readout is not None
+        return apply_tanh(self.readout, torch.cat([context, outputs], -1)), weights
 
-    def read_out(self, x: Tensor) -> Tensor:
-        return linear(x, self.readout.weight, self.readout.bias).tanh()
+
+def build_readout(
+    hidden_size: int, memory_size: int | None, size: int, tied: bool
+) -> nn.Linear | None:
+    """W_c of h~ = tanh(W_c [c; h]), with memory_size None for a decoder without attention.
+
+    Without attention there is one only where a tied output layer needs inputs of another size.
+    """
+    if memory_size is not None:
+        return nn.Linear(memory_size + hidden_size, size)
+    return nn.Linear(hidden_size, size) if tied and hidden_size != size else None
+
+
+def apply_tanh(layer: nn.Linear, x: Tensor) -> Tensor:
+    """tanh(W x + b)"""
+    return linear(x, layer.weight, layer.bias).tanh()
 
 
 def unroll(decoder: Decoder, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-    """The decoder one step at a time: what input feeding costs."""
+    """The decoder one step at a time, which input feeding requires."""
     hidden = []
     for step in range(tokens.shape[1]):
         output, state = decoder(tokens[:, step : step + 1], state)
@@ -176,10 +210,17 @@ def unroll(decoder: Decoder, tokens: Tensor, state: DecoderState) -> tuple[Tenso
 class EncoderDecoder(nn.Module):
     """Source tokens -> target tokens.
 
-    label_smoothing     the share of probability spread over all words while training (Szegedy et al. 2016, section 7)
-    teacher_forcing     the probability with which each training step is given the true previous token rather than the
-                        model's own best (scheduled sampling, Bengio et al. 2015); 1 runs the target in one piece
-    output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
+    Args:
+        encoder: (inputs, lengths) -> (outputs [B, S, M], state).
+        decoder: The decoder.
+        bos, eos: Ids of the tokens at the beginning and at the end of a target.
+        label_smoothing: Share of the target probability spread over the vocabulary in training
+            (Szegedy et al. 2016, section 7).
+        teacher_forcing: The probability with which each training step gets the true previous token
+            instead of the model's own best (scheduled sampling, Bengio et al. 2015); 1 runs the
+            target in one piece.
+        output_precision: `bfloat16` rounds the factors of the output layer's products in training
+            (linear_cross_entropy).
     """
 
     def __init__(
@@ -202,12 +243,12 @@ class EncoderDecoder(nn.Module):
         self.output_precision = output_precision
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:
-        """The encoder's outputs [B, S, M], how many of each row are real [B], and its state."""
+        """The encoder's outputs [B, S, M], their lengths [B], and the encoder's state."""
         outputs, state = self.encoder(batch.inputs, batch.lengths)
         return outputs, batch.lengths, state
 
-    def start(self, batch: Batch) -> DecoderState:
-        """The sources, read: the state from which decoding begins, one row a source."""
+    def initial_state(self, batch: Batch) -> DecoderState:
+        """Encodes the sources: the state from which decoding begins, one row per source."""
         outputs, lengths, state = self.read(batch)
         decoder = self.decoder
         recurrent = fit_layers(state, decoder.recurrent, len(batch))
@@ -224,40 +265,40 @@ class EncoderDecoder(nn.Module):
         return DecoderState(recurrent, memory, context, feed, outputs.new_zeros(positions.shape))
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """tokens [N] -> logits [N, V] of the next ones, and the state behind them."""
+        """tokens [N] -> logits [N, V] of the next token, and the new state."""
         hidden, state = self.decoder(tokens.unsqueeze(1), state)
         return self.decoder.output(hidden.squeeze(1)), state
 
-    def looked_at(self, state: DecoderState) -> Tensor | None:
-        """Where the last step's attention went, [N, S]; None without attention."""
+    def attention_weights(self, state: DecoderState) -> Tensor | None:
+        """The attention weights of the last step [N, S]; None without attention."""
         return state.weights
 
     def hidden(self, batch: Batch) -> Tensor:
-        """h~ [B, U, E] behind every target token of a batch, under teacher forcing."""
-        hidden, _ = self.decoder(shift(batch.targets, self.bos), self.start(batch))
+        """h~ [B, U, E] at each target position, with teacher forcing."""
+        hidden, _ = self.decoder(shift(require_targets(batch), self.bos), self.initial_state(batch))
         return hidden
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        hidden = (
-            self.hidden(batch)
-            if not self.training or self.teacher_forcing >= 1
-            else self.sampled_hidden(batch)
-        )
-        wanted = batch.targets.flatten()
+        """The sum of -log p over all target tokens."""
+        scheduled_sampling = self.training and self.teacher_forcing < 1
+        hidden = self.sampled_hidden(batch) if scheduled_sampling else self.hidden(batch)
+        targets = require_targets(batch).flatten()
         smoothing = self.label_smoothing if self.training else 0.0
         total = linear_cross_entropy(
             hidden.flatten(0, 1),
             self.decoder.output.weight,
             self.decoder.output.bias,
-            wanted,
+            targets,
             label_smoothing=smoothing,
             precision=self.output_precision if self.training else "float32",
         )
-        return Loss(total, int((wanted != IGNORE).sum()))
+        return Loss(total, int((targets != IGNORE).sum()))
 
     def sampled_hidden(self, batch: Batch) -> Tensor:
-        """As hidden(), but each step sees the model's own last word with probability 1 - teacher_forcing."""
-        state, given, hidden = self.start(batch), shift(batch.targets, self.bos), []
+        """As hidden(), with scheduled sampling: the model's own tokens replace some of the true."""
+        state: DecoderState = self.initial_state(batch)
+        given = shift(require_targets(batch), self.bos)  # [B, U]
+        hidden: list[Tensor] = []
         tokens = given[:, 0]
         for step in range(given.shape[1]):
             if step > 0:
@@ -270,72 +311,25 @@ class EncoderDecoder(nn.Module):
         return torch.cat(hidden, 1)
 
     def log_probabilities(self, batch: Batch) -> Tensor:
-        """log P(target | source) of every pair, [B], the end of the sentence counted in."""
+        """log P(target | source) of each pair [B], including <eos>."""
         output = self.decoder.output
-        return -token_losses(self.hidden(batch), output.weight, output.bias, batch.targets).sum(1)
-
-
-def search_targets(
-    model: EncoderDecoder,
-    batch: Batch,
-    *,
-    maximum_length: int | Tensor,
-    width: int = 5,
-    length_penalty: float = 0.0,
-    n_best: int = 1,
-    watch_attention: bool = False,
-) -> list[list[Hypothesis]]:
-    """Beam search with any model that has start, step, bos and eos; `watch_attention` returns its weights, too.
-
-    A beam of width 1 is greedy decoding, which is the quicker way to the same answer."""
-    settings = {
-        "rows": len(batch),
-        "bos": model.bos,
-        "eos": model.eos,
-        "forbidden": (PAD, model.bos),
-        "maximum_length": maximum_length,
-        "watch": model.looked_at if watch_attention else None,
-    }
-    if width == 1 and n_best == 1:
-        return [[hypothesis] for hypothesis in greedy(model.step, model.start(batch), **settings)]
-    return beam_search(
-        model.step,
-        model.start(batch),
-        width=width,
-        length_penalty=length_penalty,
-        n_best=n_best,
-        **settings,
-    )
-
-
-def sample_targets(
-    model: EncoderDecoder, batch: Batch, *, watch_attention: bool = False, **settings
-) -> list[list[Hypothesis]]:
-    """As search_targets, but one target for each source, drawn; `settings` as decoding.sample's keywords."""
-    watch = model.looked_at if watch_attention else None
-    drawn = sample(
-        model.step,
-        model.start(batch),
-        rows=len(batch),
-        bos=model.bos,
-        eos=model.eos,
-        forbidden=(PAD, model.bos),
-        watch=watch,
-        **settings,
-    )
-    return [[hypothesis] for hypothesis in drawn]
+        targets = require_targets(batch)
+        return -token_losses(self.hidden(batch), output.weight, output.bias, targets).sum(1)
 
 
 def shift(targets: Tensor, bos: int) -> Tensor:
-    """shift([[5, 6, eos]], bos) -> [[bos, 5, 6]]: what the decoder reads to predict the targets."""
+    """shift([[5, 6, eos]], bos) -> [[bos, 5, 6]]: the decoder's inputs under teacher forcing."""
     given = targets.roll(1, dims=1).masked_fill(targets.roll(1, dims=1) == IGNORE, PAD)
     given[:, 0] = bos
     return given
 
 
 def fit_layers(state: State, recurrent: Recurrent, rows: int) -> State:
-    """The encoder's layers as the decoder's first state: its uppermost ones, and zeros for what the decoder has more."""
+    """The encoder's state as the initial state of a decoder with another number of layers.
+
+    A shallower decoder gets the top layers; a deeper one gets zeros for its additional layers.
+    """
     layers = recurrent.layers
-    first = recurrent.start(rows)
-    kept = state[-layers:]
-    return tuple(kept) + tuple(first[len(kept) :])
+    zeros = recurrent.start(rows)
+    top = state[-layers:]
+    return tuple(top) + tuple(zeros[len(top) :])

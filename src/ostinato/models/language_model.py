@@ -1,7 +1,9 @@
-"""Many to many, each step the next one's input: what comes after what came so far.
+"""Language model: predicts each next token from all previous ones.
 
-An embedding, a recurrent network, a softmax over the vocabulary (Mikolov et al. 2010; Zaremba, Sutskever and Vinyals 2014),
-with the means against overfitting of Gal and Ghahramani 2016 and of Merity, Keskar and Socher 2018."""
+An embedding, a recurrent network, a softmax over the vocabulary (Mikolov et al. 2010; Zaremba,
+Sutskever and Vinyals 2014), with the regularisation of Gal and Ghahramani 2016 and of Merity,
+Keskar and Socher 2018. B rows, T steps, E embedding size, H hidden units, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,18 @@ from ostinato.layers.dropout import dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.token_step import TokenStep
-from ostinato.models.loss import Loss, token_losses
+from ostinato.models.loss import Loss, require_targets, token_losses
 
 
-class Rates(NamedTuple):
-    """What is dropped, how often: of the embedded inputs, between layers, of the outputs.
+class DropoutRates(NamedTuple):
+    """Dropout probabilities.
 
-    `locked`: a row's units are the same at each step of a chunk (variational dropout)."""
+    Attributes:
+        inputs: Of the embedded inputs.
+        layers: Between the layers.
+        outputs: Of the last layer's outputs.
+        locked: Variational dropout: one mask per row for all steps of a chunk.
+    """
 
     inputs: float = 0.0
     layers: float = 0.0
@@ -35,22 +42,32 @@ class Rates(NamedTuple):
     locked: bool = False
 
 
-NOTHING = Rates()
+NO_DROPOUT = DropoutRates()
 
 
 class LanguageModel(nn.Module):
-    """Tokens [B, T] -> what predicts each next one.
+    """Tokens [B, T] -> the distribution of each next token.
 
-    hidden_size   units of a layer: one number, or one for each layer
-    tied          the output layer's weights are the embedding's (Press and Wolf 2017; Inan, Khosravi and Socher 2017); where the
-                  last layer is not as wide as the embedding, a linear layer stands between
-    activation    alpha of the pull on the outputs' squares, `temporal` beta of that on their change from step to step (Merity,
-                  McCann and Socher 2017, equations 1 and 2); both after and before dropout as there
-    residual, pre_norm  of the layers; see Recurrent
-    recurrent_dropout, weight_drop, zoneout   inside the recurrence; see cells.regularise
-    state_reset   how likely each row of a batch forgets the state carried to it, while training: a stream begins but once an epoch, and
-                  an LSTM that has seen few beginnings may come upon states in a new text from which it does not find back
-    output_precision    "bfloat16" rounds the factors of the output layer's products while training (linear_cross_entropy)
+    Args:
+        embedding: The token embedding.
+        cell: The recurrent cell.
+        hidden_size: Units of a layer: one number, or one for each layer.
+        layers: Stacked layers.
+        residual, pre_norm: Of the layers; see Recurrent.
+        tied: Whether the output layer shares the embedding's weights (Press and Wolf 2017; Inan,
+            Khosravi and Socher 2017). A linear layer adapts the size of the last layer if
+            necessary.
+        rates: Dropout probabilities.
+        activation: alpha, activation regularisation of the outputs after dropout (Merity, McCann
+            and Socher 2017, equation 1).
+        temporal: beta, temporal activation regularisation of the change of the outputs before
+            dropout from step to step (equation 2).
+        recurrent_dropout, weight_drop, zoneout: Inside the recurrence; see Recurrent.
+        state_reset: The probability with which each row's carried state is reset in training.
+            Without it the model sees the beginning of a stream once an epoch only, and an LSTM may
+            reach states in a new text from which it does not recover.
+        output_precision: `bfloat16` rounds the factors of the output layer's products in training
+            (linear_cross_entropy).
     """
 
     def __init__(
@@ -63,7 +80,7 @@ class LanguageModel(nn.Module):
         residual: bool = False,
         pre_norm: bool = False,
         tied: bool = False,
-        rates: Rates = NOTHING,
+        rates: DropoutRates = NO_DROPOUT,
         activation: float = 0.0,
         temporal: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -74,12 +91,8 @@ class LanguageModel(nn.Module):
     ):
         super().__init__()
         self.output_precision, self.state_reset = output_precision, state_reset
-        self.embedding, self.rates, self.activation, self.temporal = (
-            embedding,
-            rates,
-            activation,
-            temporal,
-        )
+        self.embedding, self.rates = embedding, rates
+        self.activation, self.temporal = activation, temporal
         self.recurrent = Recurrent(
             cell,
             embedding.embedding_dim,
@@ -106,37 +119,45 @@ class LanguageModel(nn.Module):
             self.output.weight = embedding.weight
             nn.init.zeros_(self.output.bias)
 
-    def start(self, rows: int) -> State:
-        """The state before a text begins."""
+    def initial_state(self, rows: int) -> State:
+        """The state before a text begins, for `rows` rows."""
         return self.recurrent.start(rows)
 
-    def hidden(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """(what the softmax sees [B, T, E], the recurrence's outputs [B, T, H] before and after dropout, the state behind)."""
+    def hidden(self, tokens: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, Tensor], State]:
+        """Runs embedding and recurrence.
+
+        Args:
+            tokens: [B, T].
+            state: The state before them.
+
+        Returns:
+            The output layer's input [B, T, E]; the outputs of the recurrence [B, T, H] before and
+            after dropout; the new state.
+        """
         rates, training = self.rates, self.training
         x = dropout(self.embedding(tokens), rates.inputs, training=training, locked=rates.locked)
-        raw, state = self.recurrent(x, None, state)
+        raw, state = self.recurrent(x, None, state)  # [B, T, H]
         outputs = dropout(raw, rates.outputs, training=training, locked=rates.locked)
         return (outputs if self.readout is None else self.readout(outputs)), (raw, outputs), state
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """Every row is full to its last step, or padded on the right (whose state then is of no use)."""
+        """The sum of -log p over all targets, with the activation regularisers in training.
+
+        Rows are full, or padded on the right; the state of a padded row must not be carried on.
+        """
         if self.training and self.state_reset and state is not None:
-            state = forget(
-                state,
-                batch.inputs.new_empty(batch.inputs.shape[0], dtype=torch.bool).bernoulli_(
-                    self.state_reset
-                ),
-            )
+            rows = batch.inputs.new_empty(batch.inputs.shape[0], dtype=torch.bool)
+            state = reset_rows(state, rows.bernoulli_(self.state_reset))
         hidden, (raw, outputs), state = self.hidden(batch.inputs, state)
-        wanted = batch.targets.flatten()
+        targets = require_targets(batch).flatten()
         total = linear_cross_entropy(
             hidden.flatten(0, 1),
             self.output.weight,
             self.output.bias,
-            wanted,
+            targets,
             precision=self.output_precision if self.training else "float32",
         )
-        count = int((wanted != IGNORE).sum())
+        count = int((targets != IGNORE).sum())
         if self.training and self.activation:
             total = total + self.activation * count * outputs.square().mean()
         if self.training and self.temporal and raw.shape[1] > 1:
@@ -145,22 +166,26 @@ class LanguageModel(nn.Module):
 
     @torch.no_grad()
     def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        """-log p of every target [B, T], zero where it is -100, and the state behind."""
+        """-log p of each target [B, T], zero where it is -100, and the new state."""
         hidden, _, state = self.hidden(tokens, state)
         return token_losses(hidden, self.output.weight, self.output.bias, targets), state
 
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """tokens [N, T] -> logits [N, V] of what comes next, and the state behind."""
+        """tokens [N, T] -> logits [N, V] of the next token, and the new state."""
         hidden, _, state = self.hidden(tokens, state)
         return self.output(hidden[:, -1]), state
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """tokens [N] -> logits [N, V] of what comes next, and the state behind."""
+        """tokens [N] -> logits [N, V] of the next token, and the new state."""
         return self.read(tokens.unsqueeze(1), state)
 
-    def quick_step(self, weights: str = "float32") -> StepFunction | None:
-        """As step(), by the compiled TokenStep, with weights in bfloat16, int8, or what kernels.weights_as says; None where there can be
-        none."""
+    def compiled_step(self, weights: str = "float32") -> StepFunction | None:
+        """A compiled replacement for step() (TokenStep); None if the model has no compiled form.
+
+        Args:
+            weights: Format of the weights: `float32`, `bfloat16` or `int8`. For `float32` the
+                format set by kernels.weights_as applies.
+        """
         weights = current_format() if weights == "float32" else weights
         dense = [self.output] if self.readout is None else [self.readout, self.output]
         if not TokenStep.usable(self.embedding, self.recurrent, dense, weights=weights):
@@ -168,40 +193,8 @@ class LanguageModel(nn.Module):
         return TokenStep(self.embedding, self.recurrent, dense, weights=weights)
 
 
-def forget(state: State, rows: Tensor) -> State:
-    """The state, zero in the rows [B] that are true, as before a text begins."""
+def reset_rows(state: State, rows: Tensor) -> State:
+    """The state with zeros in the rows [B] that are true, as at the beginning of a text."""
     return map_state(
         lambda part: part.masked_fill(rows.view(-1, *[1] * (part.dim() - 1)), 0), state
     )
-
-
-class LanguageEnsemble(nn.Module):
-    """Several language models over the same tokens: the mean of their probabilities. Its state is a tuple of theirs."""
-
-    def __init__(self, models: list[nn.Module]):
-        super().__init__()
-        self.models = nn.ModuleList(models)
-
-    def start(self, rows: int) -> State:
-        return tuple(model.start(rows) for model in self.models)
-
-    def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        losses, states = zip(
-            *(
-                model.losses(tokens, targets, each)
-                for model, each in zip(self.models, state, strict=True)
-            ),
-            strict=True,
-        )
-        mean = -torch.stack(losses).neg().logsumexp(0) + torch.tensor(float(len(losses))).log()
-        return mean.masked_fill(targets == IGNORE, 0), tuple(states)
-
-    def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        logits, states = zip(
-            *(model.read(tokens, each) for model, each in zip(self.models, state, strict=True)),
-            strict=True,
-        )
-        return torch.stack([each.log_softmax(-1) for each in logits]).logsumexp(0), tuple(states)
-
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.read(tokens.unsqueeze(1), state)

@@ -1,13 +1,11 @@
-"""Music: at each step one event or one chord, each next one given all before. One to many where a label says which kind is wanted.
+"""Music: at each step one event or one chord, given all before it.
 
-features [B, T, D] (what sounds, what kind of tune) -> vectors -> a recurrent network -> a head that knows what comes next"""
+features [B, T, D] (what sounds, the kind of tune) -> vectors -> a recurrent network -> a head with
+the distribution of the next step. One to many where a label conditions the generation.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
@@ -15,15 +13,33 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.chords import Draws, Independent, OneEvent, Voices, real_targets
-from ostinato.models.loss import Loss
+from ostinato.models.chord_heads import (
+    EventHead,
+    IndependentPitchHead,
+    NoteSequenceHead,
+    Sampler,
+    target_mask,
+)
+from ostinato.models.loss import Loss, require_targets
 
-Head = OneEvent | Independent | Voices
+Head = EventHead | IndependentPitchHead | NoteSequenceHead
 
 
 class Music(nn.Module):
-    """features    how many there are: those of the step before (which event; which pitches sound), and which kind of tune
-    head        models.chords.OneEvent, Independent or Voices, for vectors of `hidden_size`"""
+    """A recurrent model of music.
+
+    Args:
+        features: Features D of a step: the previous event or the pitches that sound, and the kind
+            of tune.
+        embedding_size: Size of the linear projection of the features.
+        cell: The recurrent cell.
+        hidden_size: Units of a layer, H.
+        head: An EventHead, IndependentPitchHead or NoteSequenceHead for vectors of `hidden_size`.
+        layers: Stacked layers.
+        input_dropout, dropout: Variational dropout of the projected features; of the outputs and
+            between layers.
+        recurrent_dropout: Inside the recurrence.
+    """
 
     def __init__(
         self,
@@ -51,71 +67,35 @@ class Music(nn.Module):
         )
         self.head, self.input_dropout, self.dropout = head, input_dropout, dropout
 
-    def start(self, rows: int) -> State:
-        """The state before the first step."""
+    def initial_state(self, rows: int) -> State:
+        """The state before the first step, for `rows` rows."""
         return self.recurrent.start(rows)
 
     def hidden(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """Features [B, T, D] -> the head's input [B, T, H], and the new state."""
         x = dropout(self.embedding(inputs), self.input_dropout, training=self.training, locked=True)
         outputs, state = self.recurrent(x, lengths, state)
         return dropout(outputs, self.dropout, training=self.training, locked=True), state
 
     def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
-        """-log p of what is played at each step [B, T], zero in the padding, and the state behind."""
+        """-log p of each step's event or chord [B, T], zero in the padding, and the new state."""
         hidden, state = self.hidden(batch.inputs, batch.lengths, state)
-        real = real_targets(batch.targets)
-        losses = hidden.new_zeros(real.shape)
-        losses[real] = self.head.losses(hidden[real], batch.targets[real])
+        targets = require_targets(batch)
+        mask = target_mask(targets)  # [B, T]
+        losses = hidden.new_zeros(mask.shape)
+        losses[mask] = self.head.losses(hidden[mask], targets[mask])
         return losses, state
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The sum of -log p over all real steps."""
         losses, state = self.losses(batch, state)
         return Loss(losses.sum(), int(batch.lengths.sum()), state)
 
     def read(self, inputs: Tensor, lengths: Tensor | None, state: State) -> State:
-        """The state behind features [N, T, D] that were played, not drawn."""
+        """The state after the given features [N, T, D]."""
         return self.hidden(inputs, lengths, state)[1]
 
-    def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
-        """Features [N, D] of the step before -> what is drawn for the next, and the state behind."""
+    def step(self, inputs: Tensor, state: State, sampler: Sampler) -> tuple[Tensor, State]:
+        """Features [N, D] of the previous step -> a sample of the next step, and the new state."""
         hidden, state = self.hidden(inputs.unsqueeze(1), None, state)
-        return self.head.draw(hidden[:, 0], draws), state
-
-
-class MusicEnsemble(nn.Module):
-    """Several models as one: at each step the mean of their probabilities of what is played. Its state is a tuple of theirs."""
-
-    def __init__(self, models: Sequence[nn.Module]):
-        super().__init__()
-        self.models = nn.ModuleList(models)
-
-    def start(self, rows: int) -> State:
-        return tuple(model.start(rows) for model in self.models)
-
-    def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
-        states = self.start(len(batch)) if state is None else state
-        losses, states = zip(
-            *(model.losses(batch, each) for model, each in zip(self.models, states, strict=True)),
-            strict=True,
-        )
-        mean = math.log(len(losses)) - torch.stack(losses).neg().logsumexp(0)
-        return mean * real_targets(batch.targets), tuple(states)
-
-    def read(self, inputs: Tensor, lengths: Tensor | None, state: State) -> State:
-        return tuple(
-            model.read(inputs, lengths, each)
-            for model, each in zip(self.models, state, strict=True)
-        )
-
-    def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
-        """A mixture is drawn from by drawing one of its parts first: for each row, which of the models decides this step."""
-        answers, states = zip(
-            *(
-                model.step(inputs, each, draws)
-                for model, each in zip(self.models, state, strict=True)
-            ),
-            strict=True,
-        )
-        which = draws.choose(inputs.new_zeros(len(inputs), len(answers)), torch.arange(len(inputs)))
-        stacked = torch.stack(answers)
-        return stacked[which, torch.arange(len(inputs))], tuple(states)
+        return self.head.draw(hidden[:, 0], sampler), state

@@ -1,13 +1,12 @@
-"""Many to many, aligned, over sequences of any length: a label for each step, the state going in and out.
+"""Many to many, aligned, on sequences of any length: the probabilities of the labels of each step.
 
-    numbers -> one-hot vectors -> motif detectors -> a recurrent network -> probabilities of the labels at each step
-
-A network that reads forwards carries its state from chunk to chunk: chunked = whole. One that reads both ways answers a window
-at a time, and sees a margin beyond either end of it."""
+A unidirectional network carries its state from chunk to chunk, with the same result as in one
+piece. A bidirectional one is applied to windows that overlap by a margin at either end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,24 +16,31 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.motifs import Motifs
-from ostinato.models.loss import Loss
+from ostinato.models.loss import Loss, require_targets
 
 
 class Segmenter(nn.Module):
-    """Batches of [B, T] -> a label at each step.
+    """Batches of tokens [B, T] -> a label for each step.
 
-    embedding  inputs [B, T] -> vectors [B, T, D]
-    motifs     detectors before the body, or None
-    body       (vectors, lengths, state) -> (outputs [B, T, H], state): a Recurrent, or what is called like one
-    weights    [K], how much a step of each label counts while training (default: 1)
+    Args:
+        embedding: Inputs [B, T] -> vectors [B, T, D].
+        motifs: Motif detectors (convolution) before the body, or None.
+        body: (vectors, lengths, state) -> (outputs [B, T, H], state): a Recurrent, or a module with
+            the same interface and `output_size`.
+        labels: Labels K.
+        dropout: On the body's input and output.
+        weights: Weight of each label in the training loss [K]; default 1.
 
-    The state is (the motifs' tail, the body's state)."""
+    The state is (the last inputs of the motif convolution, the body's state).
+    """
+
+    weights: Tensor
 
     def __init__(
         self,
         embedding: nn.Module,
         motifs: Motifs | None,
-        body: nn.Module,
+        body: Any,
         labels: int,
         *,
         dropout: float = 0.0,
@@ -47,7 +53,7 @@ class Segmenter(nn.Module):
         self.register_buffer("weights", torch.ones(labels) if weights is None else weights)
 
     def forward(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
-        """(logits [B, T, K], state)"""
+        """The logits [B, T, K] and the new state."""
         tail, state = (None, None) if state is None else state
         x, lengths = self.embedding(batch.inputs), batch.lengths
         if self.motifs is not None:
@@ -56,9 +62,9 @@ class Segmenter(nn.Module):
         return self.output(self.dropout(outputs)), (tail, state)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """The sum of -log P(label) over all steps that have one."""
+        """The sum of -log P(label) over all steps that have a label."""
         logits, state = self(batch, state)
-        targets = batch.targets.flatten()
+        targets = require_targets(batch).flatten()
         total = functional.cross_entropy(
             logits.flatten(0, 1),
             targets,
@@ -69,23 +75,7 @@ class Segmenter(nn.Module):
         return Loss(total, int((targets != IGNORE).sum()), state)
 
     def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
-        """(probabilities [B, T, K], the likeliest label at each step [B, T], state)"""
+        """Probabilities [B, T, K], the best label of each step [B, T], and the new state."""
         logits, state = self(batch, state)
         probabilities = logits.softmax(-1)
         return probabilities, probabilities.argmax(-1), state
-
-
-class SegmenterEnsemble(nn.Module):
-    """Several segmenters as one: the mean of their probabilities."""
-
-    def __init__(self, models: Sequence[nn.Module]):
-        super().__init__()
-        self.models = nn.ModuleList(models)
-
-    def answers(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
-        states = state or (None,) * len(self.models)
-        found = [
-            model.answers(batch, each) for model, each in zip(self.models, states, strict=True)
-        ]
-        probabilities = torch.stack([each for each, _, _ in found]).mean(0)
-        return probabilities, probabilities.argmax(-1), tuple(state for _, _, state in found)

@@ -1,7 +1,9 @@
-"""Many to many, aligned: one label for each word, from what stands on both sides of it.
+"""Many to many, aligned: one label for each word, from its context on both sides.
 
-Words and their characters through a bidirectional recurrent network to a softmax, or to a conditional random field
-(Huang, Xu and Yu 2015; Lample et al. 2016; Ma and Hovy 2016)."""
+Words and their characters through a bidirectional recurrent network to a softmax, or to a
+conditional random field (Huang, Xu and Yu 2015; Lample et al. 2016; Ma and Hovy 2016).
+B sentences, T words, K labels.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +17,38 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.viterbi import Path, k_best
+from ostinato.layers.character_encoder import Speller
 from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.spelling import Speller
-from ostinato.models.loss import Loss
+from ostinato.models.loss import Loss, require_targets
 
 
 class Tagger(nn.Module):
-    """Words [B, T] and their spellings -> labels [B, T].
+    """Words [B, T] and their characters -> labels [B, T].
 
-    words      the words' embedding; None if only their characters are read
-    speller    their characters' encoder; None if only whole words are read
-    crf        scores of neighbouring labels; None: each label by itself (softmax)
-    legal      (start, transitions, end): masks of what labels may stand where; without a CRF they count when predicting
-    features   embeddings of what else is known of each word: inputs are [B, T, 1 + F] then, the words first
-    unknown    the token that stands for unknown words; while training, a word w takes its place with probability
-               `unknown_rate[w]`, so that the network learns what to make of a word that it does not know
+    Args:
+        words: The word embedding; None for a model of characters only.
+        speller: The character encoder; None for a model of whole words only.
+        cell: The recurrent cell.
+        hidden_size: Units of a layer, of both directions together; even.
+        labels: K.
+        layers: Stacked layers.
+        legal: (start, transitions, end): masks of the allowed labels and label pairs; without a CRF
+            they only constrain decoding.
+        crf: Whether label transitions are scored (CRF); otherwise each label is independent
+            (softmax).
+        dropout: On the embeddings, between layers and on the outputs.
+        recurrent_dropout: Inside the recurrence.
+        locked: Variational dropout: one mask for all steps.
+        unknown: The id of the unknown word. During training a word w is replaced by it with
+            probability `unknown_rate[w]`, so that its vector is trained.
+        features: Embeddings of further features of each word; inputs are then [B, T, 1 + F], the
+            words first.
     """
+
+    unknown_rate: Tensor
 
     def __init__(
         self,
@@ -44,7 +59,7 @@ class Tagger(nn.Module):
         labels: int,
         *,
         layers: int = 1,
-        legal: Sequence[Sequence] = (None, None, None),
+        legal: Sequence[Sequence | None] = (None, None, None),
         crf: bool = True,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -54,7 +69,7 @@ class Tagger(nn.Module):
     ):
         super().__init__()
         if words is None and speller is None:
-            raise ValueError("words or speller: one of them must be given")
+            raise ValueError("words and speller are both None; at least one must be given")
         if hidden_size % 2:
             raise ValueError(
                 f"hidden_size must be even, half of it for each direction; got {hidden_size}"
@@ -80,38 +95,42 @@ class Tagger(nn.Module):
         start, transitions, end = legal
         self.crf = CRF(labels, start=start, transitions=transitions, end=end)
         self.normalised = crf
-        if not crf:  # the masks stay, for decoding
+        if not crf:  # its masks are still used in decoding
             with torch.no_grad():
                 for parameter in self.crf.parameters():
                     parameter.zero_()
             self.crf.requires_grad_(False)
-        if words is not None:  # a part of what is saved, so that a resumed training goes on with it
+        if (
+            words is not None
+        ):  # saved with the weights, so that resumed training uses the same rates
             self.register_buffer("unknown_rate", torch.zeros(words.num_embeddings))
 
     def emissions(self, batch: Batch) -> Tensor:
         """The score of each label at each step, [B, T, K]."""
         words, *further = batch.inputs.unbind(2) if batch.inputs.dim() == 3 else [batch.inputs]
-        parts = [] if self.words is None else [self.words(self.some_unknown(words))]
+        parts = [] if self.words is None else [self.words(self.replace_by_unknown(words))]
         if self.speller is not None:
             parts.append(self.speller(batch.spellings))
         parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
         outputs, _ = self.recurrent(self.dropout(torch.cat(parts, -1)), batch.lengths)
         return self.output(self.dropout(outputs))
 
-    def some_unknown(self, words: Tensor) -> Tensor:
+    def replace_by_unknown(self, words: Tensor) -> Tensor:
+        """Words [B, T] with some replaced by the unknown word in training, see `unknown_rate`."""
         if not self.training:
             return words
         rates = self.unknown_rate[words]
         return words.masked_fill(torch.rand(words.shape, device=words.device) < rates, self.unknown)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Potentials]:
-        """All that decides which labels win: emissions, and scores of neighbours with what is forbidden at -inf."""
+        """Emissions [B, T, K] and transition scores, with forbidden transitions at -inf."""
         emissions = self.emissions(batch)
         if not self.normalised:
             emissions = emissions.log_softmax(-1)
         return emissions, self.crf.potentials(-torch.inf)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The sum over the batch of -log P(labels | words); its count is the number of words."""
         count = int(batch.lengths.sum())
         emissions = self.emissions(batch)
         if self.normalised:
@@ -119,7 +138,7 @@ class Tagger(nn.Module):
         return Loss(
             functional.cross_entropy(
                 emissions.flatten(0, 1),
-                batch.targets.flatten(),
+                require_targets(batch).flatten(),
                 ignore_index=IGNORE,
                 reduction="sum",
             ),
@@ -129,12 +148,16 @@ class Tagger(nn.Module):
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(labels | words) [B]."""
         emissions, potentials = self(batch)
-        scores = path_scores(emissions, batch.lengths, batch.targets.clamp(min=0), potentials)
-        return scores - normaliser(self, batch, emissions, potentials)
+        scores = path_scores(
+            emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials
+        )
+        return scores - log_normaliser(self, batch, emissions, potentials)
 
 
-def normaliser(model: nn.Module, batch: Batch, emissions: Tensor, potentials: Potentials) -> Tensor:
-    """What turns the score of a path into its log-probability [B]; labels that are chosen one by one need none."""
+def log_normaliser(
+    model: Tagger | TaggerEnsemble, batch: Batch, emissions: Tensor, potentials: Potentials
+) -> Tensor:
+    """log Z [B], by which a path's score exceeds its log-probability; zero without a CRF."""
     if not model.normalised:
         return emissions.new_zeros(len(batch))
     finite = Potentials(*(part.clamp(min=-1e4) for part in potentials))
@@ -142,11 +165,21 @@ def normaliser(model: nn.Module, batch: Batch, emissions: Tensor, potentials: Po
 
 
 def best_labels(
-    model: nn.Module, batch: Batch, *, k: int = 1, probabilities: bool = True
+    model: Tagger | TaggerEnsemble, batch: Batch, *, k: int = 1, probabilities: bool = True
 ) -> list[list[Path]]:
-    """The k likeliest sequences of labels of each row with their log-probabilities (or bare scores)."""
+    """The k best label sequences of each sentence (Viterbi).
+
+    Args:
+        model: A tagger or an ensemble of taggers.
+        batch: The sentences.
+        k: How many sequences.
+        probabilities: Whether scores are normalised to log-probabilities.
+
+    Returns:
+        For each sentence at most k paths, best first.
+    """
     emissions, potentials = model(batch)
-    found = k_best(
+    paths = k_best(
         emissions,
         batch.lengths,
         k,
@@ -155,16 +188,16 @@ def best_labels(
         end=potentials.end,
     )
     if not probabilities:
-        return found
-    totals = normaliser(model, batch, emissions, potentials).tolist()
+        return paths
+    totals = log_normaliser(model, batch, emissions, potentials).tolist()
     return [
-        [Path(path.labels, path.score - total) for path in paths]
-        for paths, total in zip(found, totals, strict=True)
+        [Path(path.labels, path.score - total) for path in row]
+        for row, total in zip(paths, totals, strict=True)
     ]
 
 
 class TaggerEnsemble(nn.Module):
-    """Several taggers over the same words and labels: the mean of their scores, with the decoding of one."""
+    """Taggers over the same words and labels: the mean of their scores, decoded as one."""
 
     def __init__(self, models: list[Tagger]):
         super().__init__()
@@ -172,6 +205,7 @@ class TaggerEnsemble(nn.Module):
         self.normalised = any(model.normalised for model in models)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Potentials]:
+        """The means of the members' emissions [B, T, K] and of their transition scores."""
         emissions, potentials = zip(*(model(batch) for model in self.models), strict=True)
         return torch.stack(emissions).mean(0), Potentials(
             *(torch.stack(parts).mean(0) for parts in zip(*potentials, strict=True))

@@ -1,35 +1,36 @@
-"""The tasks by name. To add one: a file or folder with a Task, and its name here."""
+"""The tasks by name. To add one: a folder that defines TASK, and its name here."""
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import Captioning
-from ostinato.tasks.classification import Classification
-from ostinato.tasks.dialogue import Dialogue
+from ostinato.tasks.classification import TASK as CLASSIFICATION
+from ostinato.tasks.dialogue import TASK as DIALOGUE
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.language import Language
+from ostinato.tasks.legacy import LegacyDefinition
 from ostinato.tasks.melody import Melody
-from ostinato.tasks.tagging import Tagging
-from ostinato.tasks.task import Task
-from ostinato.tasks.translation import Translation
-from ostinato.tasks.video import Video
+from ostinato.tasks.tagging import TASK as TAGGING
+from ostinato.tasks.task import TaskDefinition
+from ostinato.tasks.translation import TASK as TRANSLATION
+from ostinato.tasks.video import TASK as VIDEO
 
-TASKS: dict[str, type[Task]] = {
+TASKS: dict[str, TaskDefinition] = {
     task.name: task
     for task in (
-        Translation,
-        Dialogue,
-        Language,
-        Classification,
-        Tagging,
-        Genome,
-        Captioning,
-        Video,
-        Melody,
+        TRANSLATION,
+        DIALOGUE,
+        LegacyDefinition(Language),
+        CLASSIFICATION,
+        TAGGING,
+        LegacyDefinition(Genome),
+        LegacyDefinition(Captioning),
+        VIDEO,
+        LegacyDefinition(Melody),
     )
 }
 
 
-def task_class(name: str) -> type[Task]:
-    """The task of that name, or an InputError with the nearest known one."""
+def find_task(name: str) -> TaskDefinition:
+    """The task of that name. Raises InputError with the nearest known one."""
     if name not in TASKS:
         raise InputError(f"no task '{name}'{nearest(name, TASKS)}")
     return TASKS[name]

@@ -19,9 +19,10 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.legacy import Baseline, Counts, Task
 
-FORMAT = 1  # of model.json; raise it when an older version could not read a newer folder
+FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
+READABLE = (1, 2)
 
 
 @dataclass
@@ -50,8 +51,8 @@ def save_description(folder: Path, task: Task) -> None:
         "ostinato": __version__,
         "torch": torch.__version__,
         "task": task.name,
-        "options": options.to_dict(task),
-        "state": task.state(),
+        "options": options.to_dict(task.options),
+        "state": task.preprocessing.to_dict(),
     }
     write_atomically(
         folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
@@ -126,7 +127,7 @@ def describe(folder: str | Path) -> dict[str, Any]:
             f"install ostinato {description.get('ostinato', 'of a newer version')} or later"
         )
     kinds = {"task": str, "options": dict, "state": dict}
-    if version != FORMAT or not all(
+    if version not in READABLE or not all(
         isinstance(description.get(name), kind) for name, kind in kinds.items()
     ):
         raise InputError(
@@ -146,38 +147,44 @@ def task_from(
         raise InputError(
             f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}"
         )
-    task_class = TASKS[name]
-    values = dict(description["options"])
-    if unknown := [option for option in values if option not in options.fields(task_class)]:
+    definition = TASKS[name]
+    known = options.fields(definition.options)
+    values, state = move_decided_options(description, known)
+    if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
             f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by"
         )
-    for option, value in (changes or {}).items():
-        field = options.fields(task_class).get(option)
-        if field is None or not field.metadata.get("when_predicting"):
-            allowed = [
-                known
-                for known, f in options.fields(task_class).items()
-                if f.metadata.get("when_predicting")
-            ]
+    given = changes or {}
+    allowed = [name for name, field in known.items() if field.metadata.get("when_predicting")]
+    for option in given:
+        if option not in allowed:
             raise InputError(
                 f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}"
             )
-        values[option] = value
-    given = changes or {}
-    task = options.build(
-        task_class,
-        values,
+    task = definition.create(
+        {**values, **given},
         lambda name: options.as_flag(name) if name in given else f"{where}/model.json: {name}",
     )
     try:
-        task.restore(description["state"])
+        return task.restore(state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{where}: damaged (vocabulary or scaler cannot be read: {error}); train anew"
         ) from None
-    return task
+
+
+def move_decided_options(
+    description: dict[str, Any], known: dict[str, options.Field]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(options, preprocessing state) of a model.json.
+
+    Format 1 kept the options that the data decided (members, crop, embedding_size, ...) in the
+    state, beside the values that were asked for; since format 2 they are options."""
+    values, state = dict(description["options"]), dict(description["state"])
+    if description["format"] == 1:
+        values |= {name: state[name] for name in state if name in known}
+    return values, state
 
 
 def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
@@ -210,12 +217,12 @@ def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     from ostinato.tasks import TASKS
 
     name = description["task"]
-    own = TASKS[name].of_one_network if name in TASKS else ()
+    own = TASKS[name].per_network_state if name in TASKS else ()
     return name, {key: value for key, value in description["state"].items() if key not in own}
 
 
 def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:
-    network = task_from(description, folder).network()
+    network = task_from(description, folder).build_network()
     path = folder / "model.safetensors"
     load_unique_state(network, load_weights(path), str(path))
     return network.to(device).eval()

@@ -12,14 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.batching.batch import by_length, collate
-from ostinato.data.labelled import counted
-from ostinato.data.text.parallel import plural
+from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
-from ostinato.tasks.task import Counts, Prediction, Record
+from ostinato.tasks.legacy import Counts, Prediction, Record
 
 if TYPE_CHECKING:
-    from ostinato.tasks.classification.task import Classification
     from ostinato.tasks.genome.task import Genome
 
 
@@ -50,7 +48,7 @@ def is_number(text: str) -> bool:
 
 @torch.inference_mode()
 def probabilities(
-    task: Classification | Genome,
+    task: Genome,
     network: nn.Module,
     records: Sequence[Record],
     *,
@@ -123,7 +121,7 @@ def note_unseen(notices: list[str], labels: Sequence[str], known: Vocabulary) ->
     unseen = [label for label in labels if label not in known]
     if unseen:
         notices.append(
-            f"{len(unseen):,} {plural('label', len(unseen))} unseen in training, counted as wrong: {counted(unseen)}"
+            f"{len(unseen):,} {pluralise('label', len(unseen))} unseen in training, counted as wrong: {format_counts(unseen)}"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.cells import CELLS
-from ostinato.tasks.task import Task
+from ostinato.tasks.legacy import Task
 
 
 class ManyModels(Task):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
-from ostinato.models.encoder_decoder import sample_targets, search_targets
+from ostinato.models.target_search import sample_targets, search_targets
 from ostinato.options import option
 
 
@@ -22,7 +22,9 @@ class Searching:
 
     answer: ClassVar[str]  # what there is one of for each input: "translation for each sentence"
 
-    beam: int = option(5, "width of the beam; 1 is greedy", minimum=1, when_predicting=True)
+    beam: int = option(
+        5, "width of the beam; 1 is greedy", minimum=1, maximum=1000, when_predicting=True
+    )
     length_penalty: float = option(
         1.0,
         "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)",
@@ -52,7 +54,9 @@ class Searching:
         maximum=1,
         when_predicting=True,
     )
-    n_best: int = option(1, "answers given for each input", minimum=1, when_predicting=True)
+    n_best: int = option(
+        1, "answers given for each input", minimum=1, maximum=1000, when_predicting=True
+    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ostinato import options
-from ostinato.tasks.task import Baseline, Counts, Record, Task
+from ostinato.tasks.legacy import Baseline, Counts, Record, Task
 
 
 class SolvedBaseline(Baseline):

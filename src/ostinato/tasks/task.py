@@ -1,56 +1,82 @@
-"""A task: what an application needs to say of itself, so that training, evaluating, predicting and serving need not know it.
+"""A task: an application of recurrent networks, composed of small parts with one job each.
 
-A task is a dataclass. Its fields are its options (and so its flags and recipe keys); its methods take files to records,
-records to examples, examples to a network, and the network's answers back to what the user reads:
+    file -> Reader -> record -> Preprocessing -> Example -> Batch -> network -> Predictor -> Prediction
 
-    file -> read -> record -> encode -> Example -> Batch -> network -> predict -> decode -> what the user reads
+Every task folder holds the same files, importing one way down this list:
 
-To add one: a file or folder with a subclass, and its name in tasks/__init__.py."""
+    options.py        a frozen dataclass: the task's flags, recipe keys and their help
+    reader.py         files -> records, for training and for predicting
+    preprocessing.py  vocabularies and scalers: fitted once, saved as JSON; record -> Example
+    network.py        options and preprocessing -> nn.Module
+    prediction.py     the network's answer as a typed Prediction; its text, its JSON, its metric counts
+    baseline.py       the simplest model that could work
+    __init__.py       TASK, a TaskDefinition that names these parts
+
+`Task` joins a definition with options and, once fitted, preprocessing. It never changes: fitting
+gives a new one."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
 
+from ostinato import options as option_fields
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.held_out import hold_out, overlap
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
 
-Record = Any  # what a task's `read` makes of a line or a file: a Pair of sentences, say
-Counts = tuple  # what a metric counts of one example; adds up over a corpus
+Record = Any  # what a reader makes of a line or a file, such as a Pair of sentences
+Counts = tuple  # what a metric counts of one example; counts add up over a corpus
 
 
 class Unsuitable(InputError):
-    """A model that cannot be had here: not for this kind of data, or not without a package. `compare` goes on without it."""
+    """A model that this data, or this installation, does not allow. `compare` skips it."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the user gets for one record: `text` is the line printed, `details` what `--json` adds."""
+class Prediction(ABC):
+    """The answer to one record, as values. Text, JSON and metric counts are each made from them."""
 
-    text: str
-    details: dict[str, Any]
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The answer as the line that `predict` prints."""
+
+    @property
+    @abstractmethod
+    def details(self) -> dict[str, Any]:
+        """What `predict --json` shows beside the text."""
+
+    @property
+    def candidates(self) -> list[tuple[str, float]]:
+        """The n best answers with their log-probabilities, the best first."""
+        raise InputError("this model gives no n-best list")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What `generate` is asked for.
+    """The arguments of `generate`.
 
-    prompt       what every sample goes on from: text, or the name of a file of it; None: from nothing
-    length       at most so many tokens or steps of each sample; None: as the task finds fit
-    samples      how many
-    temperature  divides log-probabilities; 0: the likeliest always
-    top_k, top_p among how many, or how much of the probability, is drawn (0 and 1: all)
-    beam         search for the likeliest sequence with a beam so wide instead of drawing; 0: draw
-    stop         a sample ends before this text
-    condition    what kind is wanted, where a model has learned kinds (a genre)
+    Args:
+        prompt: Text, or the name of a text file, that every sample continues; None starts afresh.
+        length: Maximum number of tokens or steps of a sample; None leaves it to the task.
+        samples: Number of samples.
+        temperature: Divides the log-probabilities; 0 takes the most probable token.
+        top_k: Draw from the k most probable tokens only; 0 from all.
+        top_p: Draw from the most probable tokens that hold this share of the probability.
+        beam: Width of a beam search that replaces drawing; 0 draws.
+        seed: Seed of the random numbers.
+        stop: A sample ends before this text.
+        condition: The class of sample wanted (a genre), where the model was trained with classes.
     """
 
     prompt: str | None = None
@@ -66,246 +92,332 @@ class Request:
 
 
 class Piece(NamedTuple):
-    """Something newly made of sample number `sample`: `text` to show at once; `result`, the whole of it, once it is complete."""
+    """A newly generated part of sample number `sample`: `text` to print at once; `result`, the whole sample, when complete."""
 
     sample: int
     text: str
     result: Any = None
 
 
-@dataclass
-class Task(ABC):
-    """See the module's docstring. `name`, `reads`, `example` and `metrics` describe it to users; the first metric is the main one."""
+@dataclass(frozen=True)
+class TaskOptions:
+    """The base of every task's options."""
 
-    name: ClassVar[str]
-    reads: ClassVar[str]
-    example: ClassVar[str]
-    metrics: ClassVar[tuple[str, ...]]
-    training: ClassVar[
-        dict[str, Any]
-    ] = {}  # where this task's training options differ from the general defaults
-    sample: ClassVar[
-        str
-    ]  # the folder of the packaged sample: train, dev and test files under samples/
-    sample_training: ClassVar[dict[str, Any]] = {}  # what makes a few good minutes of it
-    speed_of: ClassVar[Literal["targets", "inputs"]] = (
-        "targets"  # which tokens are counted as tokens per second
-    )
-    models: ClassVar[tuple[str, ...]] = (
-        "rnn",
-        "gru",
-        "lstm",
-    )  # what `compare` compares where nothing else is asked for
-    solved_models: ClassVar[
-        tuple[str, ...]
-    ] = ()  # models that fit() counts or solves; they are not trained step by step
-    of_one_network: ClassVar[
-        tuple[str, ...]
-    ] = ()  # entries of state() that may differ among runs that answer together
-    measured_by_answers: ClassVar[bool] = (
-        True  # False: measure() needs no predictions, and is given none
-    )
+    closed_form_models: ClassVar[tuple[str, ...]] = ()  # models fitted by counting or a solver
 
-    dev_metric: str  # which metric chooses the best weights while training
-    notices: list[
-        str
-    ]  # what the user should hear about the data, collected while reading and fitting
-
-    @abstractmethod
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Record]:
-        """The records of the files; `training` drops (and counts, in `notices`) what cannot be learned from."""
-
-    @abstractmethod
-    def read_inputs(self, files: Sequence[str]) -> Iterator[Record]:
-        """What `predict` reads: inputs without references, streamed, one record for every answer."""
-
-    @abstractmethod
-    def as_record(self, value: Any) -> Record:
-        """What a Python caller or a server hands in (a string, say), as a record."""
-
-    @abstractmethod
-    def key(self, record: Record) -> Hashable:
-        """What must not be in the training and in the dev set at once."""
-
-    @abstractmethod
-    def fit(self, records: Sequence[Record]) -> None:
-        """Learns what comes before learning: vocabularies, scalers."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """What fit() learned, as JSON can hold it."""
-
-    @abstractmethod
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes back what state() gave."""
-
-    def accept(self, records: Sequence[Record]) -> None:  # noqa: B027 (most tasks read one kind of input)
-        """Raises InputError for a record to be judged by, if it is of another kind than those that fit() has seen: pixels, features."""
-
-    def learnable(self, records: Sequence[Record]) -> Sequence[Record]:
-        """The training records without those too long to learn from, which `notices` counts. Needs fit() or restore()."""
-        return records
-
-    def hold_out(
-        self, records: Sequence[Record], *, number: int, seed: int
-    ) -> tuple[list[Record], list[Record]]:
-        """(what is left to learn from, about `number` records for the dev set): nothing of one key stands in both."""
-        return hold_out(records, number=number, seed=seed, key=self.key)
-
-    def batches(
-        self,
-        records: Sequence[Record],
-        *,
-        batch_size: int | None,
-        batch_tokens: int | None,
-        seed: int,
-    ) -> Any:
-        """What has `epoch(number, start=0)` and a length, as data.batches.Batches, where the batches of this task are not
-        examples of similar length: chunks that continue (truncated BPTT), say. None: they are."""
-        return None
-
-    def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
-        """The share of the records that stand in the training data, too."""
-        return overlap([self.key(each) for each in records], [self.key(each) for each in training])
-
-    @abstractmethod
-    def encode(self, record: Record, *, draw: int | None = None) -> Example:
-        """One record as tensors; with `draw`, a seed, as one of the variations that training may see of it."""
+    def __post_init__(self) -> None:
+        """Checks of options against each other; subclasses call it first."""
 
     @classmethod
-    def suited(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Defaults, of the task's options or of training, that suit what was asked for; what is asked for goes before them."""
+    def data_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults, of the task or of training, that depend on other options that were given."""
         return {}
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
-        """The options that make the task use the model that `compare` knows by this name."""
+        """The options that select the model which `compare` knows by this name."""
         return {"cell": name}
 
     @property
-    def solved(self) -> bool:
-        """Whether fit() and initialise() are all the learning there is (counts, a convex problem), so that no step is taken."""
+    def closed_form(self) -> bool:
+        """Whether the model is fitted by counting or by a solver, without gradient steps."""
         return False
 
-    @property
-    def varies(self) -> bool:
-        """Whether encode(draw=...) gives other tensors in each epoch."""
-        return False
+    def at_a_terminal(self) -> Self:
+        """The options for answering somebody who types one input after the other."""
+        return self
+
+
+class Reader(ABC):
+    """Files to records, for training and for predicting.
+
+    Args:
+        options: The task's options.
+        preprocessing: What was fitted, or None before fitting; it tells which inputs the model knows.
+        task_name: The task's name, for messages.
+    """
+
+    def __init__(self, options: Any, preprocessing: Any = None, *, task_name: str = "?"):
+        self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 
     @abstractmethod
-    def network(self) -> nn.Module:
-        """A fresh network of the sizes asked for; needs fit() or restore() first."""
-
-    def initialise(self, network: nn.Module) -> None:  # noqa: B027 (most tasks have nothing to add)
-        """What a fresh network starts from besides chance: pretrained vectors, a range. Called by `train` alone."""
+    def read(self, files: Sequence[str], *, training: bool = False) -> Any:
+        """The records of the files, a sequence; `training` drops those that cannot be learned from, with a notice."""
 
     @abstractmethod
-    def combine(self, networks: list[nn.Module]) -> nn.Module:
-        """Several trained networks of this task as one."""
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Record]:
+        """The inputs that `predict` reads, one record for every answer, streamed."""
 
     @abstractmethod
-    def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Prediction]:
-        """An answer for every record, in the same order, for an empty one, too."""
-
-    def answers(
-        self, network: nn.Module, inputs: Iterator[Record], ahead: int
-    ) -> Iterator[Prediction]:
-        """An answer for each input as they are read, of which at most `ahead` are read before they are answered."""
-        while records := list(islice(inputs, ahead)):
-            yield from self.predict(network, records)
-
-    def written(
-        self, predictions: Iterator[Prediction], output: str | None = None
-    ) -> Iterator[str]:
-        """The answers as lines for people and files; the name of the file that they go to may decide their form."""
-        return (prediction.text for prediction in predictions)
+    def as_record(self, value: Any) -> Record:
+        """A value from Python or from a server (a string, a pair, an array) as a record."""
 
     @abstractmethod
-    def measure(
-        self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]
-    ) -> dict[str, list[Counts]]:
-        """For each metric, what it counts of each record."""
+    def key(self, record: Record) -> Hashable:
+        """Records of equal key never stand in both the training and the dev set."""
 
-    @abstractmethod
-    def quick_score(self, network: nn.Module, records: Sequence[Record], metric: str) -> float:
-        """A dev score while training: as measure(), but as fast as it can be had."""
+    def check_compatible(self, records: Sequence[Record]) -> None:  # noqa: B027 (optional)
+        """Raises InputError for a dev or test record of another kind than the model was fitted on."""
 
-    @abstractmethod
-    def log_probabilities(self, network: nn.Module, records: Sequence[Record]) -> list[float]:
-        """log P of each record (of its target given its source, where there are two)."""
+    def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
+        """Splits off about `number` records as dev set: (training records, dev records)."""
+        return hold_out(records, number=number, seed=seed, key=self.key)
 
-    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
-        """What the model makes up, piece by piece; the samples one after the other or side by side."""
-        raise InputError(f"a model of task {self.name} does not generate; use predict")
-
-    def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
-        """Writes the complete samples to the file asked for (its suffix may decide the format), or to several; gives their names."""
-        write_atomically(path, "".join(f"{result}\n" for result in results).encode())
-        return [path]
-
-    def pictures(
-        self, records: Sequence[Record], predictions: Sequence[Prediction]
-    ) -> dict[str, Callable[[BinaryIO], object]]:
-        """Pictures for the run's folder, by file name, each with what writes it: {"confusion.png": write}"""
-        return {}
+    def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
+        """The share of the records that are in the training data, too."""
+        return overlap([self.key(each) for each in records], [self.key(each) for each in training])
 
     def with_target(self, record: Record, text: str) -> Record:
-        """The record with another target, as rescoring an n-best list needs it; an InputError where there are no targets."""
-        raise InputError(f"a model of task {self.name} cannot rescore: it has no source and target")
+        """The record with another target, for rescoring an n-best list."""
+        raise InputError(
+            f"a model of task {self.task_name} cannot rescore: it has no source and target"
+        )
 
     def text_of(self, record: Record) -> str:
         """The text of an input record."""
-        raise InputError(f"a model of task {self.name} does not read lines of text")
+        raise InputError(f"a model of task {self.task_name} does not read lines of text")
+
+
+class Preprocessing(ABC):
+    """What is fitted before training (vocabularies, scalers), and the way from a record to an Example."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, options: Any, records: Any) -> tuple[Any, Self]:
+        """Fits to the training records.
+
+        Returns:
+            The options, with every value that the data decides filled in, and the preprocessing.
+        """
 
     @abstractmethod
-    def baseline(self, records: Sequence[Record]) -> Baseline:
-        """The simplest thing that could work, learned from the same training records."""
+    def to_dict(self) -> dict[str, Any]:
+        """What was fitted, as JSON can hold it."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, options: Any, state: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
 
     @abstractmethod
-    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
-        """The baseline whose state() this is."""
+    def encode(self, record: Record, *, draw: int | None = None) -> Example:
+        """A record as tensors; with `draw`, a seed, as one of its random variations for training."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
+        return False
+
+    def trainable_records(self, records: Any) -> Any:
+        """The training records without those too long to learn from, with a notice that counts them."""
+        return records
+
+    def batches(
+        self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
+    ) -> Any:
+        """An object with `epoch(number, start=0)` and a length, where the task's batches are not
+        examples of similar length, such as chunks for truncated BPTT; None: they are."""
+        return None
+
+
+class Predictor(ABC):
+    """A network's answers, and what the metrics count of them."""
+
+    def __init__(self, options: Any, preprocessing: Any, *, task_name: str = "?"):
+        self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 
     @abstractmethod
-    def next_commands(self, run: str, file: str | None) -> list[str]:
-        """What to try with a fresh run; `file` is one that it was trained or tested with."""
+    def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Any]:
+        """A Prediction for every record, in order, for an empty one, too."""
+
+    def stream(
+        self, network: nn.Module, inputs: Iterator[Record], *, ahead: int = 1
+    ) -> Iterator[Any]:
+        """Predictions for inputs as they arrive; at most `ahead` are read before they are answered."""
+        while records := list(islice(inputs, ahead)):
+            yield from self.predict(network, records)
 
     @abstractmethod
-    def show(self, record: Record, prediction: Prediction) -> dict[str, str]:
+    def count(
+        self, network: nn.Module, records: Any, predictions: Sequence[Any]
+    ) -> dict[str, list[Counts]]:
+        """For each metric of the task, what it counts of each record."""
+
+    @abstractmethod
+    def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
+        """What one metric counts of each record, by the fastest decoding: for dev scores while training."""
+
+    def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
+        """The score that chooses the best weights while training."""
+        return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))
+
+    @abstractmethod
+    def log_probabilities(self, network: nn.Module, records: Any) -> list[float]:
+        """log P of each record (of its target given its source, where it has both)."""
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        """Samples from the model, piece by piece."""
+        raise InputError(f"a model of task {self.task_name} does not generate; use predict")
+
+    def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
+        """Writes complete samples to the file asked for (its suffix may choose the format); gives the files written."""
+        write_atomically(path, "".join(f"{result}\n" for result in results).encode())
+        return [path]
+
+    def format_lines(self, predictions: Iterator[Any], output: str | None = None) -> Iterator[str]:
+        """Predictions as lines of text; the name of the output file may choose their form."""
+        return (prediction.text for prediction in predictions)
+
+    def pictures(
+        self, records: Any, predictions: Sequence[Any]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        """Pictures for the run's folder: {"confusion.png": a function that writes it}."""
+        return {}
+
+    @abstractmethod
+    def show(self, record: Record, prediction: Any) -> dict[str, str]:
         """A record and its prediction as a few named strings, for the report's examples."""
 
     def examples(
-        self, network: nn.Module, records: Sequence[Record], predictions: Sequence[Prediction]
+        self, network: nn.Module, records: Any, predictions: Sequence[Any]
     ) -> list[dict[str, str]]:
-        """A few of the test set for the report."""
-        return [
-            self.show(record, prediction)
-            for record, prediction in spread(list(zip(records, predictions, strict=True)))
-        ]
+        """A few examples of the test set for the report."""
+        pairs = spread(list(zip(records, predictions, strict=True)))
+        return [self.show(record, prediction) for record, prediction in pairs]
 
 
 def spread(items: list, number: int = 5) -> list:
-    """spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]: a few from everywhere."""
+    """Evenly spaced items: spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]."""
     return items[:: max(1, len(items) // number)][:number]
 
 
 class Baseline(ABC):
-    """What a network is measured against: answers for records, scored by the task's own metrics."""
+    """A simple model that the network is measured against by the task's own metrics."""
 
     name: str
 
     @property
     def simpler(self) -> Sequence[Baseline]:
-        """Baselines that are worth a line beside this one."""
+        """Further baselines for the report."""
         return ()
 
     @abstractmethod
-    def measure(self, records: Sequence[Record]) -> dict[str, list[Counts]]:
-        """As Task.measure, for the metrics that make sense for it."""
+    def measure(self, records: Any) -> dict[str, list[Counts]]:
+        """For each metric that makes sense for it, what it counts of each record."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What it has learned, as JSON can hold it."""
+        """What was fitted, as JSON can hold it."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """What it has learned besides, too much for JSON; restore_baseline finds it under "tensors"."""
+        """What was fitted and is too large for JSON; it is restored under the key "tensors"."""
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDefinition:
+    """The parts of a task and how it describes itself.
+
+    Args:
+        name: The task's name on the command line.
+        reads: The files it reads, in a phrase.
+        example: An example command.
+        metrics: Names in METRICS, the main one first.
+        sample: The folder of the packaged sample.
+        options, reader, preprocessing, predictor: The classes of these parts.
+        build_network: (options, preprocessing) -> a fresh network.
+        combine: Several trained networks -> one that answers for all (an ensemble).
+        fit_baseline: (task, records) -> Baseline.
+        restore_baseline: (task, state) -> Baseline.
+        next_commands: (task, run folder, file or None) -> commands to try next.
+        initialise: (network, options, preprocessing): sets what a fresh network starts from besides
+            chance, such as pretrained vectors. Called before training only.
+        training: Defaults of training options that differ from the general ones.
+        sample_training: Options that make a good run of a few minutes on the packaged sample.
+        throughput_unit: The tokens that are counted as tokens per second.
+        compare_models: The models that `compare` trains by default.
+        per_network_state: Keys of the preprocessing's state that may differ between runs of an ensemble.
+        needs_predictions: Whether `Predictor.count` needs predictions; a language model's does not.
+    """
+
+    name: str
+    reads: str
+    example: str
+    metrics: tuple[str, ...]
+    sample: str
+    options: type[Any]
+    reader: type[Reader]
+    preprocessing: type[Preprocessing]
+    predictor: type[Predictor]
+    build_network: Callable[[Any, Any], nn.Module]
+    combine: Callable[[list[nn.Module]], nn.Module]
+    fit_baseline: Callable[[Task, Any], Baseline]
+    restore_baseline: Callable[[Task, dict[str, Any]], Baseline]
+    next_commands: Callable[[Task, str, str | None], list[str]]
+    initialise: Callable[[nn.Module, Any, Any], None] = lambda network, options, preprocessing: None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    sample_training: Mapping[str, Any] = field(default_factory=dict)
+    throughput_unit: Literal["targets", "inputs"] = "targets"
+    compare_models: tuple[str, ...] = ("rnn", "gru", "lstm")
+    per_network_state: tuple[str, ...] = ()
+    needs_predictions: bool = True
+
+    def create(
+        self, values: Mapping[str, Any], where: Callable[[str], str] = option_fields.as_flag
+    ) -> Task:
+        """The task with these options, checked; not fitted yet."""
+        return Task(self, option_fields.build(self.options, values, where))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A definition with its options and, once fitted, its preprocessing."""
+
+    definition: TaskDefinition
+    options: Any
+    preprocessing: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @cached_property
+    def reader(self) -> Any:
+        return self.definition.reader(self.options, self.preprocessing, task_name=self.name)
+
+    @cached_property
+    def predictor(self) -> Any:
+        return self.definition.predictor(self.options, self.preprocessing, task_name=self.name)
+
+    def fit(self, records: Any) -> Task:
+        """The same task, fitted: vocabularies and scalers made, options that the data decides filled in."""
+        options, preprocessing = self.definition.preprocessing.fit(self.options, records)
+        return replace(self, options=options, preprocessing=preprocessing)
+
+    def restore(self, state: dict[str, Any]) -> Task:
+        """The same task, fitted as `preprocessing.to_dict()` says."""
+        preprocessing = self.definition.preprocessing.from_dict(self.options, state)
+        return replace(self, preprocessing=preprocessing)
+
+    def with_options(self, options: Any) -> Task:
+        return replace(self, options=options)
+
+    def build_network(self) -> nn.Module:
+        """A fresh network; the task must be fitted."""
+        return self.definition.build_network(self.options, self.preprocessing)
+
+    def initialise(self, network: nn.Module) -> None:
+        self.definition.initialise(network, self.options, self.preprocessing)
+
+    def combine(self, networks: list[nn.Module]) -> nn.Module:
+        """Several trained networks of this task as one (an ensemble)."""
+        return self.definition.combine(networks)
+
+    def fit_baseline(self, records: Any) -> Baseline:
+        return self.definition.fit_baseline(self, records)
+
+    def restore_baseline(self, state: dict[str, Any]) -> Baseline:
+        return self.definition.restore_baseline(self, state)
+
+    def next_commands(self, run: str, file: str | None) -> list[str]:
+        return self.definition.next_commands(self, run, file)

@@ -25,7 +25,7 @@ from ostinato.training.gradients import clip_gradients
 
 
 class Shuffled(Protocol):
-    """Batches that differ from epoch to epoch (data.batches.Batches): they must follow from the epoch's number alone,
+    """Batches that differ from epoch to epoch (data.batching.buckets.BucketedBatches): they must follow from the epoch's number alone,
     so that a resumed run meets the batches that it would have met. The length is that of the epoch last begun."""
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]: ...
@@ -96,7 +96,7 @@ def train(
     """Train `model` in place, yielding after each step of the optimizer.
 
     model       has `loss(batch, state) -> (total, count, state)`
-    batches     the same ones for each epoch, or, as data.batches.Batches, shuffled anew
+    batches     the same ones for each epoch, or, as data.batching.buckets.BucketedBatches, shuffled anew
     epochs      where to stop; may be a fraction: 7.5
     schedule    (step about to be taken: 1, 2, ..., epochs gone through) -> learning rate
     accumulate  batches a step: the same step as from one batch that holds them all

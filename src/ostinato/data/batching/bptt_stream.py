@@ -1,7 +1,7 @@
 """One long sequence of numbers: kept compactly, and cut for truncated backpropagation through time.
 
     numbers = store(blocks, size=65)                            # uint8; on disk if there are very many
-    streams = Streams(numbers, first=3, rows=20, chunk=35)
+    streams = BpttStream(numbers, first=3, rows=20, chunk=35)
     for batch in streams.epoch(0): ...                          # [20, 35] each; every batch but the first `continues`
 
 Source: Mikolov, Statistical language models based on neural networks, 2012, appendix A; Zaremba, Sutskever and Vinyals, 2014."""
@@ -49,7 +49,7 @@ def store(blocks: Iterable[np.ndarray], *, size: int, in_memory: int = IN_MEMORY
         raise InputError(no_room(error)) from None
 
 
-class Streams:
+class BpttStream:
     """`rows` contiguous streams of one sequence, `chunk` steps at a time: each step's input is the number before it.
 
     first    what stands before the sequence's first number

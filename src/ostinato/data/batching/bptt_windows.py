@@ -1,6 +1,6 @@
 """Long sequences for truncated backpropagation through time: cut into stretches, which are read side by side, chunk by chunk.
 
-stretches = Stretches([Example(inputs [100_000], targets [100_000])], steps=500, batch_size=8)
+stretches = BpttWindows([Example(inputs [100_000], targets [100_000])], steps=500, batch_size=8)
 for batch in stretches.epoch(0): ...      # 8 rows of 500 steps; all but the first of a group continue"""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.data.batching.buckets import drawing
+from ostinato.data.batching.buckets import example_seed
 
 LEAST_CHUNKS = 4  # stretches are at least so many chunks long, where the sequences are
 
@@ -25,7 +25,7 @@ class Stretch(NamedTuple):
     end: int
 
 
-class Stretches:
+class BpttWindows:
     """Batches that continue: of a group of stretches the first `steps` steps, then the next ones, until all are read.
 
     examples    inputs and targets [T] each, of whatever lengths
@@ -92,7 +92,7 @@ class Stretches:
         row, start, end = self.stretches[place]
         whole = self.examples[row]
         part = Example(whole.inputs[start:end].long(), whole.targets[start:end].long())
-        return part if self.vary is None else self.vary(part, drawing(self.seed, epoch, place))
+        return part if self.vary is None else self.vary(part, example_seed(self.seed, epoch, place))
 
     def chunks(self, group: Batch) -> Iterator[Batch]:
         for start in range(0, group.inputs.shape[1], self.steps):

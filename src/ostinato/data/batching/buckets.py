@@ -11,10 +11,10 @@ import numpy as np
 from ostinato.data.batching.batch import Batch, Example, collate
 
 
-class Batches:
+class BucketedBatches:
     """Examples cut into padded batches, epoch by epoch.
 
-    batches = Batches(examples, tokens=4000, seed=1)
+    batches = BucketedBatches(examples, tokens=4000, seed=1)
     for batch in batches.epoch(3): ...              # the same order whenever epoch 3 is asked for
     for batch in batches.epoch(3, start=120): ...   # and the rest of it after 120 steps, at no cost
 
@@ -26,7 +26,7 @@ class Batches:
     pool         so many shuffled examples are sorted by length at a time: few mix the batches better, many pad less
     encode       (index, epoch) -> Example, read in place of examples[index], to cut a text differently each epoch;
                  what it draws must follow from its arguments, or a resumed run differs:
-                 `units.encode(text, sample=drawing(seed, epoch, index))`
+                 `units.encode(text, sample=example_seed(seed, epoch, index))`
 
     ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0."""
 
@@ -105,7 +105,7 @@ class Batches:
         return self.epoch(0)
 
 
-def drawing(seed: int, epoch: int, index: int) -> int:
+def example_seed(seed: int, epoch: int, index: int) -> int:
     """A seed of its own for each example of each epoch, the same on every machine: what re-encoding draws from."""
     return zlib.crc32(f"{seed} {epoch} {index}".encode())
 

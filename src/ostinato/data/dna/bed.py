@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, nearest
 
 UNNAMED = "segment"  # the label of segments whose line has no name, or "."
@@ -44,7 +45,7 @@ def read_bed(file: FilePath) -> list[Line]:
         fields = [field.strip() for field in fields]
         if not any(fields) or fields[0].startswith("#") or fields[0].split()[0] in NOT_DATA:
             continue
-        where = f"{shown(file)}:{number}"
+        where = f"{display_path(file)}:{number}"
         if len(fields) < 3:
             raise InputError(
                 f"{where}: expected at least 3 columns (name, start, end, perhaps a label), got {len(fields)}"

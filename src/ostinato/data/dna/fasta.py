@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ostinato.data.dna.nucleotides import strange_letter
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 ENDINGS = (".fa", ".fasta", ".fna", ".ffn", ".fas")
@@ -52,7 +53,7 @@ def entries(lines: Iterator[str], file: FilePath) -> Iterator[Entry]:
     header = next(numbered, None)
     if header is not None and not header[1].startswith(">"):
         raise InputError(
-            f"{shown(file)}:{header[0]}: expected a FASTA header such as '>chr1', got {header[1][:20]!r}"
+            f"{display_path(file)}:{header[0]}: expected a FASTA header such as '>chr1', got {header[1][:20]!r}"
         )
     ahead = [header]  # the header of the next entry, once an entry has been read up to it
 
@@ -68,14 +69,16 @@ def entries(lines: Iterator[str], file: FilePath) -> Iterator[Entry]:
         name, _, description = line[1:].strip().partition(" ")
         name = name.split("\t")[0]
         if not name:
-            raise InputError(f"{shown(file)}:{number}: a header without a name; expected '>name'")
+            raise InputError(
+                f"{display_path(file)}:{number}: a header without a name; expected '>name'"
+            )
         if name in names:
             raise InputError(
-                f"{shown(file)}:{number}: the sequence {name!r} stands on line {names[name]}, too; names must differ"
+                f"{display_path(file)}:{number}: the sequence {name!r} stands on line {names[name]}, too; names must differ"
             )
         names[name] = number
         letters = pieces()
-        yield Entry(name, description.strip(), f"{shown(file)}:{number}", letters)
+        yield Entry(name, description.strip(), f"{display_path(file)}:{number}", letters)
         for _ in letters:  # whatever the caller left unread
             pass
 
@@ -86,7 +89,7 @@ def checked(line: str, file: FilePath, number: int) -> str:
     wrong = strange_letter(letters)
     if wrong is not None:
         raise InputError(
-            f"{shown(file)}:{number}: {wrong[0]!r} (letter {wrong.start() + 1} of the line) is not a nucleotide; "
+            f"{display_path(file)}:{number}: {wrong[0]!r} (letter {wrong.start() + 1} of the line) is not a nucleotide; "
             "expected A, C, G, T, U, N or another IUPAC code"
         )
     return letters

@@ -12,8 +12,9 @@ import numpy as np
 
 from ostinato.data.dna.bed import Segment, by_sequence, is_bed, read_bed
 from ostinato.data.dna.fasta import ENDINGS, Entry, checked, entries, is_fasta, read_fasta, stem
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
 from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 PARTS = re.compile(
@@ -24,7 +25,7 @@ IN_HEADER = re.compile(r"(?:^|[\s;|])(?:label|class)=([^\s;|]+)")
 SEPARATORS = re.compile(r"[\s,;]+")
 
 
-class Strand(NamedTuple):
+class DnaSequence(NamedTuple):
     """A sequence: its bases as written; the label of the whole, or the segments that have one; its name, and where it stands.
 
     segments  in order, not overlapping; None where bases have no labels of their own
@@ -37,7 +38,7 @@ class Strand(NamedTuple):
     where: str = ""
     margins: tuple[int, int] = (0, 0)
 
-    def part(self, start: int, end: int, margin: int = 0) -> Strand:
+    def part(self, start: int, end: int, margin: int = 0) -> DnaSequence:
         """Bases start to end - 1 with what is known of them, and up to `margin` bases more on either side, only to be seen."""
         left, right = min(margin, start), min(margin, len(self.bases) - end)
         first, last = start - left, end + right
@@ -57,7 +58,7 @@ def clipped(segments: Sequence[Segment], start: int, end: int) -> tuple[Segment,
     )
 
 
-def numbers_of(strand: Strand, known: dict[str, int], background: int) -> np.ndarray:
+def numbers_of(strand: DnaSequence, known: dict[str, int], background: int) -> np.ndarray:
     """The number of each base's label [T]; that of an unknown label is len(known)."""
     numbers = np.full(len(strand.bases), background, dtype=np.int64)
     for segment in strand.segments or ():
@@ -73,7 +74,7 @@ def read_strands(
     *,
     columns: dict[str, str | None] | None = None,
     known: Sequence[str] = (),
-) -> list[Strand]:
+) -> list[DnaSequence]:
     """The labelled sequences of the files, which may be
 
         FASTA and BED        a label a base: a segment's name inside, the background outside
@@ -90,11 +91,11 @@ def read_strands(
     fastas = [file for file in files if file not in beds and file not in tables]
     if tables and (beds or fastas):
         raise InputError(
-            f"{' '.join(map(shown, files))}: tables and FASTA cannot be mixed; give files of one kind"
+            f"{' '.join(map(display_path, files))}: tables and FASTA cannot be mixed; give files of one kind"
         )
     if beds and not fastas:
         raise InputError(
-            f"{' '.join(map(shown, beds))}: segments of which sequences? give the FASTA file, too"
+            f"{' '.join(map(display_path, beds))}: segments of which sequences? give the FASTA file, too"
         )
     if tables:
         records = [record for file in tables for record in read_rows(file, columns or {})]
@@ -103,13 +104,13 @@ def read_strands(
     else:
         records = [record for file in fastas for record in with_labels(file, len(fastas), known)]
     if not records:
-        raise InputError(f"{' '.join(map(shown, files))}: no examples (no sequence)")
+        raise InputError(f"{' '.join(map(display_path, files))}: no examples (no sequence)")
     empty = next((record for record in records if not record.bases), None)
     if empty is not None:
         raise InputError(f"{empty.where}: the sequence {empty.name!r} is empty; remove it")
     if len({record.segments is None for record in records}) > 1:
         raise InputError(
-            f"{' '.join(map(shown, files))}: labels of sequences and of bases cannot be mixed"
+            f"{' '.join(map(display_path, files))}: labels of sequences and of bases cannot be mixed"
         )
     return records
 
@@ -126,23 +127,25 @@ def opened(file: FilePath) -> list[FilePath]:
     return inside
 
 
-def with_segments(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list[Strand]:
-    found: dict[str, Strand] = {}
+def with_segments(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list[DnaSequence]:
+    found: dict[str, DnaSequence] = {}
     for file in fastas:
         for entry in read_fasta(file):
             if entry.name in found:
                 raise InputError(
                     f"{entry.where}: the sequence {entry.name!r} stands in {found[entry.name].where}, too; names must differ"
                 )
-            found[entry.name] = Strand("".join(entry.pieces), name=entry.name, where=entry.where)
+            found[entry.name] = DnaSequence(
+                "".join(entry.pieces), name=entry.name, where=entry.where
+            )
     lines = [line for file in beds for line in read_bed(file)]
     if not lines:
-        raise InputError(f"{' '.join(map(shown, beds))}: no segments (0 lines)")
+        raise InputError(f"{' '.join(map(display_path, beds))}: no segments (0 lines)")
     segments = by_sequence(lines, {name: len(strand.bases) for name, strand in found.items()})
     return [strand._replace(segments=segments[name]) for name, strand in found.items()]
 
 
-def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Strand]:
+def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[DnaSequence]:
     """The sequences of a file with what its headers or its name say of them."""
     name = PARTS.sub("", stem(file))
     begun = [label for label in known if re.match(re.escape(label) + r"(?![A-Za-z0-9])", name)]
@@ -156,12 +159,12 @@ def with_labels(file: FilePath, of: int, known: Sequence[str]) -> Iterator[Stran
                 f"{entry.where}: no label; give a FASTA file a class, headers with label=..., a BED file of segments, "
                 "or a table with columns sequence and label"
             )
-        yield Strand("".join(entry.pieces), label, None, entry.name, entry.where)
+        yield DnaSequence("".join(entry.pieces), label, None, entry.name, entry.where)
     if entry is None:
-        raise InputError(f"{shown(file)}: no examples (no sequence)")
+        raise InputError(f"{display_path(file)}: no examples (no sequence)")
 
 
-def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand]:
+def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[DnaSequence]:
     """The rows of a table, each with its label or its bases' labels."""
     for number, row in enumerate(
         read_table(file, ("sequence",), optional=OPTIONAL, names=columns), start=1
@@ -179,7 +182,7 @@ def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand
                 else repr(columns["label"])
             )
             raise InputError(
-                f"{shown(file)}:1: no column {wanted} among {', '.join(map(repr, row.values))}; name it with --label-column"
+                f"{display_path(file)}:1: no column {wanted} among {', '.join(map(repr, row.values))}; name it with --label-column"
             )
         label = row.text(column).strip()
         if not label:
@@ -190,10 +193,10 @@ def read_rows(file: FilePath, columns: dict[str, str | None]) -> Iterator[Strand
 OPTIONAL = ("label", "labels", "class", "name")
 
 
-def of_row(row: Row, number: int) -> Strand:
-    where = f"{shown(row.file)}:{row.line}"
+def of_row(row: Row, number: int) -> DnaSequence:
+    where = f"{display_path(row.file)}:{row.line}"
     bases = checked(row.text("sequence").strip(), row.file, row.line)
-    return Strand(
+    return DnaSequence(
         bases,
         "",
         None,
@@ -252,6 +255,6 @@ def one_a_line(lines: Iterable[str], file: FilePath) -> Iterator[Entry]:
         yield Entry(
             f"seq{number}",
             "",
-            f"{shown(file)}:{number}",
+            f"{display_path(file)}:{number}",
             iter([checked(line.strip(), file, number)]),
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from ostinato.data.files.lines import FilePath, shown
+from ostinato.data.files.lines import FilePath
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 LONGEST_FIELD = 1 << 28  # the csv module's own limit of 131,072 is less than a long document
@@ -49,7 +50,7 @@ def csv_rows(
                 if opened
                 else f"bad CSV: {error}; quote the whole field"
             )
-            raise InputError(f"{shown(file)}:{begin}: {what}") from None
+            raise InputError(f"{display_path(file)}:{begin}: {what}") from None
         yield begin, fields
 
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ostinato.data.files.lines import FilePath, shown
+from ostinato.data.files.lines import FilePath
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 
@@ -24,16 +25,16 @@ def json_rows(lines: Iterable[str], file: FilePath) -> Iterator[tuple[int, dict 
             refuse_half_surrogates(line, value)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"{shown(file)}:{number}:{error.colno}: not JSON: {error.msg}"
+                f"{display_path(file)}:{number}:{error.colno}: not JSON: {error.msg}"
             ) from None
         except RecursionError:
-            raise InputError(f"{shown(file)}:{number}: nested too deep") from None
+            raise InputError(f"{display_path(file)}:{number}: nested too deep") from None
         except ValueError as error:
-            raise InputError(f"{shown(file)}:{number}: {error}") from None
+            raise InputError(f"{display_path(file)}:{number}: {error}") from None
         if not isinstance(value, dict):
             hint = "; write one object a line: jq -c '.[]'" if isinstance(value, list) else ""
             raise InputError(
-                f"{shown(file)}:{number}: {type(value).__name__} where an object {{...}} belongs{hint}"
+                f"{display_path(file)}:{number}: {type(value).__name__} where an object {{...}} belongs{hint}"
             )
         yield number, value
 

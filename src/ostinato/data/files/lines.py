@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 FilePath = str | os.PathLike
@@ -61,7 +62,7 @@ def raw_lines(stream: BufferedReader, path: FilePath) -> Iterator[bytes]:
         raise InputError(damaged_gzip(path, number, error)) from None
     except OSError as error:
         raise InputError(
-            f"{shown(path)}: cannot be read after line {number}: {error.strerror}"
+            f"{display_path(path)}: cannot be read after line {number}: {error.strerror}"
         ) from None
 
 
@@ -90,7 +91,7 @@ def unpacked(stream: BufferedReader, path: FilePath, text: bool) -> BufferedRead
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(damaged_gzip(path, 0, error)) from None
     except OSError as error:
-        raise InputError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{display_path(path)}: cannot be read: {error.strerror}") from None
     refuse_archives(head, path)
     if text:
         refuse_utf16(head, path)
@@ -101,7 +102,7 @@ def refuse_archives(head: bytes, path: FilePath) -> None:
     """Known bytes at the start."""
     for start, what in NOT_TEXT.items():
         if head.startswith(start):
-            raise InputError(f"{shown(path)}: looks like {what}")
+            raise InputError(f"{display_path(path)}: looks like {what}")
 
 
 def refuse_utf16(head: bytes, path: FilePath) -> None:
@@ -114,19 +115,19 @@ def refuse_utf16(head: bytes, path: FilePath) -> None:
     ):
         which = "UTF-16LE" if odd > even else "UTF-16BE"
         raise InputError(
-            f"{shown(path)}: looks like UTF-16 text; convert it: iconv -f {which} -t UTF-8"
+            f"{display_path(path)}: looks like UTF-16 text; convert it: iconv -f {which} -t UTF-8"
         )
 
 
 def damaged_gzip(path: FilePath, lines: int, error: Exception) -> str:
     after = f" after line {lines:,}" if lines else ""
-    return f"{shown(path)}: the gzip data is cut short or damaged{after} ({error}); copy the file again"
+    return f"{display_path(path)}: the gzip data is cut short or damaged{after} ({error}); copy the file again"
 
 
 def not_utf8(path: FilePath, number: int, line: bytes, start: int, *, before: int = 0) -> str:
     """`before`: how many characters of the line precede these bytes."""
     column = before + len(line[:start].decode()) + 1
-    what = f"{shown(path)}:{number}:{column}: byte 0x{line[start]:02x} is not UTF-8"
+    what = f"{display_path(path)}:{number}:{column}: byte 0x{line[start]:02x} is not UTF-8"
     return f"{what}; convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8"
 
 
@@ -153,8 +154,3 @@ def cannot_open(path: FilePath, error: OSError | ValueError) -> str:
         else f"looked in {path.parent.resolve()}"
     )
     return f"{path}: no such file; {hint}"
-
-
-def shown(path: FilePath) -> str:
-    """How a path stands in messages: "-" -> "standard input"."""
-    return "standard input" if os.fspath(path) == "-" else os.fspath(path)

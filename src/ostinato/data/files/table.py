@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ostinato.data.files.csv import csv_rows, delimiter_of, tsv_rows
 from ostinato.data.files.json_lines import json_rows
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, nearest
 
 ALIASES = {
@@ -57,7 +58,7 @@ class Row(NamedTuple):
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
         raise InputError(
-            f"{shown(self.file)}:{self.line}: {column!r} is {type(value).__name__}, not text"
+            f"{display_path(self.file)}:{self.line}: {column!r} is {type(value).__name__}, not text"
         )
 
 
@@ -117,7 +118,7 @@ class Columns:
         optional: Sequence[str],
         names: Mapping[str, str | None],
     ):
-        self.path, self.file = file, shown(file)
+        self.path, self.file = file, display_path(file)
         self.columns, self.all = tuple(columns), (*columns, *optional)
         self.named = {
             column: name

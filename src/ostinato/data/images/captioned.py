@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines
 from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import is_image, split_part
 from ostinato.data.series.series import cut, load_arrays
 from ostinato.errors import InputError
@@ -58,7 +59,7 @@ def read_captioned(
             else read_rows(file, image_column, caption_column, features)
         )
         if not found:
-            raise InputError(f"{shown(file)}: no examples (0 lines)")
+            raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
     if not records:
         raise InputError("no file given; expected a table with columns image and caption, or .npz")
@@ -98,9 +99,11 @@ def read_rows(
         image, ordered = image_of(row, features)
         if isinstance(image, str) and not image:
             raise InputError(
-                f"{shown(file)}:{row.line}: a caption without its image; complete the row or remove it"
+                f"{display_path(file)}:{row.line}: a caption without its image; complete the row or remove it"
             )
-        yield Picture(image, (caption,) if caption else (), f"{shown(file)}:{row.line}", ordered)
+        yield Picture(
+            image, (caption,) if caption else (), f"{display_path(file)}:{row.line}", ordered
+        )
 
 
 def image_of(row: Row, features: Features | None) -> tuple[str | np.ndarray, bool]:
@@ -108,7 +111,7 @@ def image_of(row: Row, features: Features | None) -> tuple[str | np.ndarray, boo
     name = row.text("image").strip()
     if not name:
         return "", False
-    where = f"{shown(row.file)}:{row.line}"
+    where = f"{display_path(row.file)}:{row.line}"
     if features is not None:
         return named(name, features, where), False
     found = beside(name, row.file)
@@ -152,11 +155,11 @@ def read_images(
                 yield Picture(
                     image_of(row, features)[0],
                     (caption,) if caption else (),
-                    f"{shown(file)}:{row.line}",
+                    f"{display_path(file)}:{row.line}",
                 )
         else:
             for number, line in enumerate(iterate_lines(file), start=1):
-                where = f"{shown(file)}:{number}"
+                where = f"{display_path(file)}:{number}"
                 yield Picture(listed(line.strip(), file, features, where), where=where)
 
 
@@ -173,14 +176,14 @@ def read_features(file: FilePath) -> dict[str, np.ndarray]:
     arrays = load_arrays(file, ARRAYS)
     if "features" not in arrays or "names" not in arrays:
         raise InputError(
-            f"{shown(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
+            f"{display_path(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
             f"got {', '.join(arrays) or 'none'}"
         )
     names = [str(name) for name in arrays["names"].tolist()]
     found = [record.image for record in read_npz(file)]
     if len(names) != len(found) or len(set(names)) != len(names):
         raise InputError(
-            f"{shown(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
+            f"{display_path(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
             f"{len(set(names)):,} different ones"
         )
     return dict(zip(names, found, strict=True))
@@ -192,20 +195,20 @@ def read_npz(file: FilePath) -> Iterator[Picture]:
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
-            f"{shown(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}"
+            f"{display_path(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}"
         )
     kind, values = held[0], arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(
-            f"{shown(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}"
+            f"{display_path(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}"
         )
     rows = cut(values, arrays.get("lengths"), file, name=kind) if kind != "images" else list(values)
     captions = captions_of(arrays, len(rows), file)
     for number, (one, said) in enumerate(zip(rows, captions, strict=True), start=1):
         where = (
-            f"{shown(file)}: {kind.rstrip('s')} {number}"
+            f"{display_path(file)}: {kind.rstrip('s')} {number}"
             if kind != "frames"
-            else f"{shown(file)}: clip {number}"
+            else f"{display_path(file)}: clip {number}"
         )
         yield Picture(checked(one, kind, where), said, where, kind == "frames")
 
@@ -237,7 +240,7 @@ def captions_of(
     given = arrays["captions"]
     if given.ndim not in (1, 2) or len(given) != number or given.dtype.kind not in "US":
         raise InputError(
-            f"{shown(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
+            f"{display_path(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
             f"{list(given.shape)}"
         )
     rows = [[row] if isinstance(row, str | bytes) else row for row in given.tolist()]

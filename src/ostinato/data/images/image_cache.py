@@ -12,7 +12,7 @@ from ostinato.errors import InputError
 ROOM = 1 << 30  # bytes remembered; what does not fit is read again whenever it is needed
 
 
-class Gallery:
+class ImageLoader:
     """gallery(Picture("cat.jpg")) -> uint8 [1, 3, size, size]: a film of one picture.
 
     Pixels become uint8 [T, 3, size, size], or with an `encoder` features [R, D] (of frames [T, D]); features stay what they are."""

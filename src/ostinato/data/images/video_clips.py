@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import to_bytes
 from ostinato.data.series.series import cut, load_arrays, named, series_of_line
 from ostinato.errors import InputError
@@ -38,17 +39,17 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
-            f"{shown(file)}: expected one array X (or frames, or features) [N, T, ...]; got {' and '.join(held) or 'none'}"
+            f"{display_path(file)}: expected one array X (or frames, or features) [N, T, ...]; got {' and '.join(held) or 'none'}"
         )
     values = arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(
-            f"{shown(file)}: {held[0]} must be numbers [N, T, ...]; got {values.dtype} of shape {list(values.shape)}"
+            f"{display_path(file)}: {held[0]} must be numbers [N, T, ...]; got {values.dtype} of shape {list(values.shape)}"
         )
     clips = cut(values, arrays.get("lengths"), file, name=held[0])
     labels = labels_of(arrays, [len(clip) for clip in clips], file)
     for number, (frames, label) in enumerate(zip(clips, labels, strict=True), start=1):
-        where = f"{shown(file)}: clip {number}"
+        where = f"{display_path(file)}: clip {number}"
         if not frames.size:
             raise InputError(f"{where}: has no frames; remove it")
         yield Clip(as_frames(frames, where), label, where)
@@ -104,7 +105,7 @@ def labels_of(
     else:
         longest = max(lengths, default=0)
         raise InputError(
-            f"{shown(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
+            f"{display_path(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
             "expected a label a clip [N], or one a frame [N, T]"
         )
     return [tuple(named(row, names, file)) for row in rows]
@@ -117,7 +118,7 @@ def read_unlabelled(files: Sequence[FilePath]) -> Iterator[Clip]:
             yield from read_clips(file)
             continue
         for number, line in enumerate(iterate_lines(file), start=1):
-            where = f"{shown(file)}:{number}"
+            where = f"{display_path(file)}:{number}"
             yield Clip(
                 as_frames(series_of_line(line, where), where) if line.strip() else nothing(),
                 where=where,

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, open_bytes, shown
+from ostinato.data.files.lines import FilePath, open_bytes
 from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.wording import display_path
 from ostinato.data.music.abc import AbcTune, Unreadable, read_tune, split_tunes
 from ostinato.data.music.midi import MidiTune, read_midi
 from ostinato.data.music.tunes import PITCHES, Note, Tune, nearest_step, notes_of_chords, on_grid
@@ -87,13 +88,15 @@ class Reading:
         for row in read_table(table, ("file", self.label), names={}):
             name = row.text("file")
             if not (table.parent / name).is_file():
-                raise InputError(f"{shown(table)}:{row.line}: no such file: {table.parent / name}")
+                raise InputError(
+                    f"{display_path(table)}:{row.line}: no such file: {table.parent / name}"
+                )
             for tune in self.file(table.parent / name, "test"):
                 yield tune._replace(label=row.text(self.label).strip())
 
     def file(self, file: FilePath, part: str) -> Iterator[Tune]:
         content, part = contents(file, part)
-        name = shown(file)
+        name = display_path(file)
         head = content.lstrip()[:1]
         if content.startswith(b"MThd"):
             read = read_midi(content, name)
@@ -202,7 +205,7 @@ def contents(file: FilePath, part: str) -> tuple[bytes, str]:
         with open_bytes(file, text=False) as stream:
             return stream.read(), part
     except (OSError, EOFError) as error:
-        raise InputError(f"{shown(file)}: cannot be read ({error}); copy it again") from None
+        raise InputError(f"{display_path(file)}: cannot be read ({error}); copy it again") from None
 
 
 def decoded(content: bytes) -> str:

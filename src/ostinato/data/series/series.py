@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines, shown
-from ostinato.data.text.parallel import plural
+from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError, nearest
 
 LARGEST = (
@@ -58,7 +58,7 @@ def read_ts(file: FilePath) -> Iterator[Series]:
     for number, line in lines:
         if not line.strip() or line.startswith("#"):
             continue
-        where = f"{shown(file)}:{number}"
+        where = f"{display_path(file)}:{number}"
         parts = line.strip().split(":")
         label = parts.pop().strip() if names is not None else ""
         if names and label not in names:
@@ -71,7 +71,7 @@ def read_ts(file: FilePath) -> Iterator[Series]:
         wanted = wanted or len(values)
         if len(values) != wanted:
             raise InputError(
-                f"{where}: {len(values)} {plural('dimension', len(values))}, expected {wanted}, as of every series"
+                f"{where}: {len(values)} {pluralise('dimension', len(values))}, expected {wanted}, as of every series"
             )
         lengths = [len(row) for row in values]
         if len(set(lengths)) > 1:
@@ -90,7 +90,7 @@ def read_header(lines: Iterator[tuple[int, str]], file: FilePath) -> dict[str, l
             continue
         if not line.startswith("@"):
             raise InputError(
-                f"{shown(file)}:{number}: expected a header line such as @classLabel, or @data; got {line[:40]!r}"
+                f"{display_path(file)}:{number}: expected a header line such as @classLabel, or @data; got {line[:40]!r}"
             )
         name, *words = line[1:].split()
         if name.lower() == "data":
@@ -98,15 +98,15 @@ def read_header(lines: Iterator[tuple[int, str]], file: FilePath) -> dict[str, l
         header[name.lower()] = words
     else:
         raise InputError(
-            f"{shown(file)}:{number}: no @data line; is it a .ts file of the UCR/UEA archives?"
+            f"{display_path(file)}:{number}: no @data line; is it a .ts file of the UCR/UEA archives?"
         )
     if header.get("timestamps", ["false"])[0].lower() == "true":
         raise InputError(
-            f"{shown(file)}: series with time stamps; write equally spaced values without them"
+            f"{display_path(file)}: series with time stamps; write equally spaced values without them"
         )
     if header.get("targetlabel", ["false"])[0].lower() == "true":
         raise InputError(
-            f"{shown(file)}: has numbers to predict (@targetLabel), not classes (@classLabel)"
+            f"{display_path(file)}: has numbers to predict (@targetLabel), not classes (@classLabel)"
         )
     return header
 
@@ -137,18 +137,18 @@ def read_npz(file: FilePath) -> Iterator[Series]:
     arrays = load_arrays(file)
     if "X" not in arrays:
         raise InputError(
-            f"{shown(file)}: no array 'X' among {', '.join(arrays) or 'none'}; "
+            f"{display_path(file)}: no array 'X' among {', '.join(arrays) or 'none'}; "
             "expected X [N, T, D], y [N], perhaps lengths [N]"
         )
     values, lengths = arrays["X"], arrays.get("lengths")
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(
-            f"{shown(file)}: X must be numbers [N, T, D]; got {values.dtype} of shape {values.shape}"
+            f"{display_path(file)}: X must be numbers [N, T, D]; got {values.dtype} of shape {values.shape}"
         )
     series = cut(values, lengths, file)
     labels = labels_of(arrays, len(series), file)
     for number, (one, label) in enumerate(zip(series, labels, strict=True), start=1):
-        where = f"{shown(file)}: series {number}"
+        where = f"{display_path(file)}: series {number}"
         if not len(one) or not one.size:
             raise InputError(f"{where}: has no steps; remove it")
         one = np.asarray(one, dtype=np.float32).reshape(len(one), -1)
@@ -169,20 +169,20 @@ def cut(
         return list(values)
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
         raise InputError(
-            f"{shown(file)}: lengths must be whole numbers [N]; got {lengths.dtype} of shape {lengths.shape}"
+            f"{display_path(file)}: lengths must be whole numbers [N]; got {lengths.dtype} of shape {lengths.shape}"
         )
     total = int(lengths.sum())
     if total == len(values) and len(lengths) != len(values):  # one after another
         return np.split(values, np.cumsum(lengths)[:-1])
     if len(lengths) != len(values):
         raise InputError(
-            f"{shown(file)}: {len(lengths):,} lengths for {len(values):,} rows of {name}; "
+            f"{display_path(file)}: {len(lengths):,} lengths for {len(values):,} rows of {name}; "
             f"expected one a series, or {name} of {total:,} rows, one series after another"
         )
     if int(lengths.max(initial=0)) > values.shape[1]:
         number = int(lengths.argmax())
         raise InputError(
-            f"{shown(file)}: series {number + 1} has length {lengths[number]}, but {name} only {values.shape[1]} steps"
+            f"{display_path(file)}: series {number + 1} has length {lengths[number]}, but {name} only {values.shape[1]} steps"
         )
     return [row[:length] for row, length in zip(values, lengths, strict=True)]
 
@@ -193,7 +193,7 @@ def labels_of(arrays: dict[str, np.ndarray], number: int, file: FilePath) -> lis
     labels = arrays["y"]
     if labels.shape != (number,):
         raise InputError(
-            f"{shown(file)}: y has shape {labels.shape} for {number:,} series; expected one label for each"
+            f"{display_path(file)}: y has shape {labels.shape} for {number:,} series; expected one label for each"
         )
     return named(labels, arrays.get("labels"), file)
 
@@ -219,7 +219,7 @@ def load_arrays(file: FilePath, wanted: Sequence[str] = ARRAYS) -> dict[str, np.
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{shown(file)}: not a readable .npz file ({str(error).splitlines()[0]}); copy it again"
+            f"{display_path(file)}: not a readable .npz file ({str(error).splitlines()[0]}); copy it again"
         ) from None
     if "y" in arrays:
         check_labels(arrays["y"], file)
@@ -231,7 +231,7 @@ def check_labels(y: np.ndarray, file: FilePath) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         place = np.argwhere(~np.isfinite(y))[0]
         raise InputError(
-            f"{shown(file)}: y: the label at {(place + 1).tolist()} is {y[tuple(place)]}; label it or remove its series"
+            f"{display_path(file)}: y: the label at {(place + 1).tolist()} is {y[tuple(place)]}; label it or remove its series"
         )
 
 
@@ -249,7 +249,7 @@ def named(y: np.ndarray, names: np.ndarray | None, file: FilePath) -> list[str]:
         return [written(label) for label in y.tolist()]
     if y.size and not 0 <= y.min() <= y.max() < len(names):
         raise InputError(
-            f"{shown(file)}: y has the number {written(float(y.max() if y.min() >= 0 else y.min()))}, but there are "
+            f"{display_path(file)}: y has the number {written(float(y.max() if y.min() >= 0 else y.min()))}, but there are "
             f"{len(names)} labels, from 0"
         )
     return [str(names[int(label)]) for label in y.tolist()]
@@ -272,12 +272,12 @@ def check_header(archive: zipfile.ZipFile, name: str, file: FilePath) -> None:
             else "save series of differing length padded, X [N, T, D], with lengths [N]"
         )
         raise InputError(
-            f"{shown(file)}: refused: {array!r} holds Python objects, which could execute code when read; {remedy}"
+            f"{display_path(file)}: refused: {array!r} holds Python objects, which could execute code when read; {remedy}"
         )
     size = math.prod(shape) * kind.itemsize
     if size > LARGEST:
         raise InputError(
-            f"{shown(file)}: refused: {array!r} claims {size / 2**30:,.0f} GiB; split the file"
+            f"{display_path(file)}: refused: {array!r} claims {size / 2**30:,.0f} GiB; split the file"
         )
 
 

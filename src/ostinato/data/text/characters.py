@@ -10,14 +10,14 @@ from ostinato.data.text.vocabulary import BOS, EOS, Vocabulary
 LONGEST_WORD = 30  # of longer ones the characters of both ends are read
 
 
-class Letters:
-    """letters = Letters.fit(["ab", "Ba"]);  letters.spell("ab") -> (2, 6, 7, 3): between <bos> and <eos>"""
+class CharacterVocabulary:
+    """letters = CharacterVocabulary.fit(["ab", "Ba"]);  letters.spell("ab") -> (2, 6, 7, 3): between <bos> and <eos>"""
 
     def __init__(self, alphabet: Vocabulary):
         self.alphabet = alphabet
 
     @classmethod
-    def fit(cls, words: Iterable[str], *, minimum_count: int = 2) -> Letters:
+    def fit(cls, words: Iterable[str], *, minimum_count: int = 2) -> CharacterVocabulary:
         """Those of the words; a character seen less often is <unk>."""
         return cls(Vocabulary.count(words, minimum_count=minimum_count))
 
@@ -46,5 +46,5 @@ class Letters:
         return self.alphabet.to_dict()
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Letters:
+    def from_dict(cls, content: dict[str, Any]) -> CharacterVocabulary:
         return cls(Vocabulary.from_dict(content))

@@ -12,7 +12,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ostinato.data.files.lines import FilePath, iterate_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, nearest
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -25,12 +26,14 @@ ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
 
 class Sentence(NamedTuple):
     """Sentence(["West", "Indian"], ["B-MISC", "I-MISC"]); without tags where none are known. `features` has further columns that
-    are read beside the words, for each word one value of each: [("NNP", "I-NP"), ("JJ", "I-NP")]"""
+    are read beside the words, for each word one value of each: [("NNP", "I-NP"), ("JJ", "I-NP")]. `file_columns` is the number of
+    columns of the training file."""
 
     words: Sequence[str]
     tags: Sequence[str] = ()
     block: Block | None = None
     features: Sequence[Sequence[str]] = ()
+    file_columns: int = 2
 
 
 class Block(NamedTuple):
@@ -157,10 +160,10 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     )
     if whole == ".conllu" and not conllu:
         raise InputError(
-            f"{shown(file)}:{number}: {len(fields)} columns; a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs"
+            f"{display_path(file)}:{number}: {len(fields)} columns; a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs"
         )
     names = CONLLU if conllu else tuple(name.rpartition(":")[2].lower() for name in named)
-    return Layout(shown(file), number, len(fields), tabs, conllu, names)
+    return Layout(display_path(file), number, len(fields), tabs, conllu, names)
 
 
 def read_sentences(

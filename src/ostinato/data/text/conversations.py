@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ostinato.data.files.lines import FilePath, open_bytes, shown
+from ostinato.data.files.lines import FilePath, open_bytes
 from ostinato.data.files.table import Row, is_table, kind_by_name, read_table
+from ostinato.data.files.wording import display_path
 from ostinato.data.text.parallel import one_line, read_pairs, report
 from ostinato.errors import InputError
 
@@ -37,7 +38,7 @@ def read_conversations(
         }
         found = [turns for file in files for turns in read[is_yaml(file)](file)]
         if not found:
-            raise InputError(f"{' '.join(map(shown, files))}: no conversations")
+            raise InputError(f"{' '.join(map(display_path, files))}: no conversations")
         return found
     return [list(pair) for pair in read_pairs(files, keep_blank=keep_blank, notices=notices)]
 
@@ -89,7 +90,7 @@ def listed(row: Row, column: str) -> Turns:
     wrong = next((turn for turn in turns if not isinstance(turn, str)), None)
     if wrong is not None or not turns:
         raise InputError(
-            f"{shown(row.file)}:{row.line}: {column!r} must be a list of texts; "
+            f"{display_path(row.file)}:{row.line}: {column!r} must be a list of texts; "
             + ("it is empty" if not turns else f"one of them is {wrong!r:.40}")
         )
     return [one_line(turn) for turn in turns]
@@ -108,15 +109,17 @@ def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iter
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(
-            f"{shown(file)}{line}: not YAML: {getattr(error, 'problem', None) or error}"
+            f"{display_path(file)}{line}: not YAML: {getattr(error, 'problem', None) or error}"
         ) from None
     entries = dict_of(root, yaml).get("conversations")
     if not isinstance(entries, yaml.SequenceNode):
-        raise InputError(f"{shown(file)}: expected 'conversations:', a list of lists of turns")
+        raise InputError(
+            f"{display_path(file)}: expected 'conversations:', a list of lists of turns"
+        )
     for entry in entries.value:
         turns = entry.value if isinstance(entry, yaml.SequenceNode) else None
         if not turns or not all(isinstance(turn, yaml.ScalarNode) for turn in turns):
-            said = f"{shown(file)}:{entry.start_mark.line + 1}: no conversation (a list of turns of text); left out"
+            said = f"{display_path(file)}:{entry.start_mark.line + 1}: no conversation (a list of turns of text); left out"
             report([said], notices)
             continue
         yield [" ".join(turn.value.split()) for turn in turns]

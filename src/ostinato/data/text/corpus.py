@@ -17,14 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader
 from typing import NamedTuple
 
-from ostinato.data.files.lines import (
-    BYTE_ORDER_MARK,
-    FilePath,
-    damaged_gzip,
-    not_utf8,
-    open_bytes,
-    shown,
-)
+from ostinato.data.files.lines import BYTE_ORDER_MARK, FilePath, damaged_gzip, not_utf8, open_bytes
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
 IN_MEMORY = 1 << 26  # bytes of text that are kept in memory
@@ -160,7 +154,7 @@ def next_bytes(stream: BufferedReader, path: FilePath, number: int, size: int) -
         raise InputError(damaged_gzip(path, number - 1, error)) from None
     except OSError as error:
         raise InputError(
-            f"{shown(path)}: cannot be read after line {number - 1}: {error.strerror}"
+            f"{display_path(path)}: cannot be read after line {number - 1}: {error.strerror}"
         ) from None
 
 

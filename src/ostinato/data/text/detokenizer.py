@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ostinato.data.text.normalisation import SPACE
-from ostinato.data.text.tokenizers import Units
+from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import EOS
 
 
-class Continued:
-    """add = Continued(units, after="Once upon a"); add(17) -> " time"; add(EOS) -> "\\n"; add(18) -> "There"
+class StreamingDetokenizer:
+    """add = StreamingDetokenizer(units, after="Once upon a"); add(17) -> " time"; add(EOS) -> "\\n"; add(18) -> "There"
 
     What is added to `after`, joined, reads as if the units had decoded the whole."""
 
-    def __init__(self, units: Units, *, after: str = ""):
+    def __init__(self, units: Tokenizer, *, after: str = ""):
         self.tokens = units.all_tokens
         self.characters = units.name == "character"
         self.between = " " if getattr(units, "tokenized", False) else ""
@@ -34,10 +34,10 @@ class Continued:
         return text
 
 
-class Stop:
+class StopSequence:
     """Passes text on until `stop` comes up in it; what might be its beginning waits until that is known.
 
-    stop = Stop("END"); stop("the E") -> "the "; stop("Nd") -> "ENd"; stop(". END, and") -> ". "; stop.reached -> True"""
+    stop = StopSequence("END"); stop("the E") -> "the "; stop("Nd") -> "ENd"; stop(". END, and") -> ". "; stop.reached -> True"""
 
     def __init__(self, stop: str | None):
         self.stop, self.waiting, self.reached = stop, "", False

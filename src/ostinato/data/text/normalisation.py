@@ -9,10 +9,10 @@ SPACE = "▁"  # stands for a space before a token; in a text it is read as a sp
 
 
 @dataclass(frozen=True)
-class Spelling:
+class TextNormaliser:
     """NFC, so that é is one character however it was typed; lower case on request.
 
-    Spelling(lowercase=True)("E\\u0301TE\\u0301") -> "été" """
+    TextNormaliser(lowercase=True)("E\\u0301TE\\u0301") -> "été" """
 
     lowercase: bool = False
     nfc: bool = True

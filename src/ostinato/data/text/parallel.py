@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ostinato.data.files.csv import delimiter_of
-from ostinato.data.files.lines import FilePath, iterate_lines, read_lines, shown
+from ostinato.data.files.lines import FilePath, iterate_lines, read_lines
 from ostinato.data.files.table import ALIASES, is_table, read_table
+from ostinato.data.files.wording import display_path, pluralise, truncate_text
 from ostinato.data.text.alignment import where_they_part
 from ostinato.errors import InputError
 
@@ -52,7 +53,7 @@ def read_pairs(
         is_table(files[0]) or any(names.values()) or like_a_table(files[0])
     ):
         raise InputError(
-            f"{shown(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
+            f"{display_path(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
             "source and target, such as a .tsv"
         )
     if len(files) == 1 or all(is_table(file) for file in files):
@@ -68,7 +69,7 @@ def read_pairs(
         raise InputError(
             f"{len(files)} files given; expected two aligned text files, or tables (.tsv, .csv, .jsonl)"
         )
-    name = " ".join(map(shown, files))
+    name = " ".join(map(display_path, files))
     if not pairs:
         raise InputError(f"{name}: no examples (0 lines)")
     said: list[str] = []
@@ -115,7 +116,7 @@ def read_sources(
         else:
             texts.extend(iterate_lines(file))
     said: list[str] = []
-    name = " ".join(map(shown, files))
+    name = " ".join(map(display_path, files))
     (texts,) = (
         limited([(text,) for text in texts], name, maximum_line, long_lines, said)
         if texts
@@ -129,7 +130,7 @@ def aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str], li
     """The lines of both files, which must be as many."""
     sources, targets = read_lines(source_file), read_lines(target_file)
     if len(sources) != len(targets):
-        counts = f"{shown(source_file)} has {len(sources):,} lines, {shown(target_file)} {len(targets):,}"
+        counts = f"{display_path(source_file)} has {len(sources):,} lines, {display_path(target_file)} {len(targets):,}"
         raise InputError(
             f"{counts}; they must be line by line translations{where_they_part(sources, targets)}"
         )
@@ -153,18 +154,9 @@ def limited(
     if not number:
         return [list(column) for column in zip(*rows, strict=True)]
     said.append(
-        f"{name}: {number:,} {plural('line', number)} of more than {maximum:,} characters cut to that"
+        f"{name}: {number:,} {pluralise('line', number)} of more than {maximum:,} characters cut to that"
     )
-    return [[shortened(text, maximum) for text in column] for column in zip(*rows, strict=True)]
-
-
-def shortened(text: str, maximum: int) -> str:
-    """shortened("one two three", 9) -> "one two": cut at a space, if there is one in reach."""
-    if len(text) <= maximum:
-        return text
-    head = text[:maximum]
-    start, space, _ = head.rpartition(" ")
-    return start if space and len(start) > maximum // 2 else head
+    return [[truncate_text(text, maximum) for text in column] for column in zip(*rows, strict=True)]
 
 
 def without_blanks(pairs: list[Pair], name: str, said: list[str]) -> list[Pair]:
@@ -173,10 +165,10 @@ def without_blanks(pairs: list[Pair], name: str, said: list[str]) -> list[Pair]:
     dropped = len(pairs) - len(kept)
     if not kept:
         raise InputError(
-            f"{name}: no examples ({len(pairs):,} {plural('line', dropped)}, each with a blank side)"
+            f"{name}: no examples ({len(pairs):,} {pluralise('line', dropped)}, each with a blank side)"
         )
     if dropped:
-        said.append(f"{name}: {dropped:,} {plural('pair', dropped)} with a blank side left out")
+        said.append(f"{name}: {dropped:,} {pluralise('pair', dropped)} with a blank side left out")
     return kept
 
 
@@ -191,7 +183,3 @@ def report(said: list[str], notices: list[str] | None) -> None:
             warnings.warn(line, stacklevel=3)
         else:
             notices.append(line)
-
-
-def plural(noun: str, count: int) -> str:
-    return noun if count == 1 else noun + "s"

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.files.lines import FilePath, damaged_gzip, open_bytes, raw_lines, shown
+from ostinato.data.files.lines import FilePath, damaged_gzip, open_bytes, raw_lines
+from ostinato.data.files.wording import display_path
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.vocabulary import SPECIALS
 from ostinato.errors import InputError
@@ -60,7 +61,7 @@ def read_embeddings(file: FilePath, tokens: Sequence[str]) -> Pretrained:
             chosen.append(vector)
     if not rows:
         raise InputError(
-            f"{shown(file)}: has none of the {len(tokens):,} words; is it the right language?"
+            f"{display_path(file)}: has none of the {len(tokens):,} words; is it the right language?"
         )
     ordinary = sum(token not in SPECIALS for token in tokens)
     return Pretrained(
@@ -89,7 +90,7 @@ def vectors(
         count, size = map(int, header)
         if not 1 <= size <= 100_000:
             raise InputError(
-                f"{shown(file)}:1: {size:,} values a word cannot be; is it a file of word vectors?"
+                f"{display_path(file)}:1: {size:,} values a word cannot be; is it a file of word vectors?"
             )
         if binary(stream, file, size):
             return binary_vectors(stream, file, count, size, wanted)
@@ -97,7 +98,7 @@ def vectors(
     size = len(header) - 1
     if size < 1:
         raise InputError(
-            f"{shown(file)}:1: no word vectors; expected a word and its values on each line"
+            f"{display_path(file)}:1: no word vectors; expected a word and its values on each line"
         )
     return text_vectors(chain([first], lines), file, 1, size, wanted)
 
@@ -124,7 +125,7 @@ def text_vectors(
         if word is None:
             got = len(line.split()) - 1
             raise InputError(
-                f"{shown(file)}:{number}: {got} values, expected {size}; the line is damaged or cut short"
+                f"{display_path(file)}:{number}: {got} values, expected {size}; the line is damaged or cut short"
             )
         if word in wanted:
             yield word, numbers(line[len(word) :].split(), size, file, number)
@@ -152,10 +153,10 @@ def numbers(values: list[bytes], size: int, file: FilePath, number: int) -> np.n
         vector = np.array([float(value) for value in values], dtype=np.float32)
     except ValueError:
         bad = next(value for value in values if not is_number(value)).decode(errors="replace")
-        raise InputError(f"{shown(file)}:{number}: {bad[:40]!r} is not a number") from None
+        raise InputError(f"{display_path(file)}:{number}: {bad[:40]!r} is not a number") from None
     if len(vector) != size or not np.isfinite(vector).all():
         raise InputError(
-            f"{shown(file)}:{number}: {size} finite values expected; the line is damaged"
+            f"{display_path(file)}:{number}: {size} finite values expected; the line is damaged"
         )
     return vector
 
@@ -171,7 +172,7 @@ def binary_vectors(
             more = read(stream, file, number)
             if not more or (space < 0 and len(buffer) - place > LONGEST_WORD):
                 what = f"the vectors end or are damaged at number {number:,} of {count:,}"
-                raise InputError(f"{shown(file)}: {what}; copy the file again")
+                raise InputError(f"{display_path(file)}: {what}; copy the file again")
             buffer, place = buffer[place:] + more, 0
             space = buffer.find(b" ")
         word = buffer[place:space].lstrip(b"\r\n")
@@ -182,7 +183,7 @@ def binary_vectors(
             )
             if not np.isfinite(vector).all():
                 raise InputError(
-                    f"{shown(file)}: vector {number:,} ({word.decode(errors='replace')}) is not finite"
+                    f"{display_path(file)}: vector {number:,} ({word.decode(errors='replace')}) is not finite"
                 )
             yield word, vector
 
@@ -192,4 +193,4 @@ def read(stream: BufferedReader, file: FilePath, number: int) -> bytes:
         return stream.read(CHUNK)
     except (OSError, EOFError, zlib.error) as error:
         what = f"cannot be read, or its gzip data is cut short or damaged, before vector {number:,}"
-        raise InputError(f"{shown(file)}: {what} ({error}); copy the file again") from None
+        raise InputError(f"{display_path(file)}: {what} ({error}); copy the file again") from None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from ostinato.data.text.normalisation import SPACE, Spelling
+from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 from ostinato.errors import InputError, nearest
 
@@ -18,18 +18,18 @@ LONGEST = (
 )
 
 
-class Subwords:
+class SubwordTokenizer:
     """Pieces of words, "▁" at the start of those that follow a space: sentencepiece, trained on the user's own texts.
 
-    Subwords.fit(texts, size=8000).tokens("Inquiet ?") -> ["▁In", "qui", "et", "▁?"]
+    SubwordTokenizer.fit(texts, size=8000).tokens("Inquiet ?") -> ["▁In", "qui", "et", "▁?"]
 
     Its numbers begin as any vocabulary's do: `<pad> <unk> <bos> <eos>` are 0, 1, 2, 3."""
 
     name = "subword"
 
-    def __init__(self, proto: bytes, *, model: str = "bpe", spelling: Spelling | None = None):
+    def __init__(self, proto: bytes, *, model: str = "bpe", spelling: TextNormaliser | None = None):
         """`proto`: sentencepiece's serialised model; `model`: which kind it is, "bpe" or "unigram"."""
-        self.proto, self.model, self.spelling = proto, model, spelling or Spelling()
+        self.proto, self.model, self.spelling = proto, model, spelling or TextNormaliser()
 
     @classmethod
     def fit(
@@ -38,8 +38,8 @@ class Subwords:
         *,
         size: int = 8000,
         model: str = "bpe",
-        spelling: Spelling | None = None,
-    ) -> Subwords:
+        spelling: TextNormaliser | None = None,
+    ) -> SubwordTokenizer:
         """Learn at most `size` pieces (fewer if the texts do not hold as many), the same ones every time.
 
         InputError: an unknown `model`, a `size` too small to hold anything, texts without a character."""
@@ -47,7 +47,7 @@ class Subwords:
 
         if model not in MODELS:
             raise InputError(f"--subword-model {model}: no such model{nearest(model, MODELS)}")
-        spelling = spelling or Spelling()
+        spelling = spelling or TextNormaliser()
         lines = affordable([piece for text in texts for piece in cut(spelling.spaced(text))], size)
         proto = io.BytesIO()
         SentencePieceTrainer.train(
@@ -126,7 +126,7 @@ class Subwords:
         return self.processor.get_piece_size()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Subwords) and self.to_dict() == other.to_dict()
+        return isinstance(other, SubwordTokenizer) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # equal by content, so no key
 
@@ -136,7 +136,7 @@ class Subwords:
         return {"unit": self.name, "spelling": spelling, "model": self.model, "proto": proto}
 
     @classmethod
-    def from_dict(cls, content: dict, *, spelling: Spelling) -> Subwords:
+    def from_dict(cls, content: dict, *, spelling: TextNormaliser) -> SubwordTokenizer:
         """ValueError where the saved model is damaged."""
         try:
             proto = base64.b64decode(content["proto"], validate=True)

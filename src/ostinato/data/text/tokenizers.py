@@ -1,6 +1,6 @@
 """Text <-> tokens <-> numbers: words, characters or subwords, all with the same few methods.
 
-units = fit_units("word", ["Hello, world!"])
+units = train_tokenizer("word", ["Hello, world!"])
 units.tokens("Hello, world!") -> ["▁Hello", ",", "▁world", "!"]
 units.decode(units.encode("Hello, world!")) -> "Hello, world!"
 
@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ostinato.data.text.normalisation import SPACE, Spelling
-from ostinato.data.text.subwords import Subwords
+from ostinato.data.text.normalisation import SPACE, TextNormaliser
+from ostinato.data.text.subwords import SubwordTokenizer
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 from ostinato.errors import InputError, nearest
 
@@ -35,13 +35,13 @@ WORD = re.compile(
 
 
 @dataclass(frozen=True)
-class Words:
+class WordTokenizer:
     """Words and marks; a token that follows a space starts with "▁", so that joining them gives the text back.
 
     `tokenized` texts are cut at their spaces only, and joined with spaces."""
 
     vocabulary: Vocabulary
-    spelling: Spelling = field(default_factory=Spelling)
+    spelling: TextNormaliser = field(default_factory=TextNormaliser)
     tokenized: bool = False
     name = "word"
 
@@ -84,11 +84,11 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Characters:
+class CharacterTokenizer:
     """Single characters, spaces and line ends among them: nothing but the spelling is lost."""
 
     vocabulary: Vocabulary
-    spelling: Spelling = field(default_factory=Spelling)
+    spelling: TextNormaliser = field(default_factory=TextNormaliser)
     name = "character"
 
     def normalise(self, text: str) -> str:
@@ -120,11 +120,11 @@ class Characters:
         return common(self)
 
 
-Units = Words | Characters | Subwords
-UNITS = {"word": Words, "character": Characters, "subword": Subwords}
+Tokenizer = WordTokenizer | CharacterTokenizer | SubwordTokenizer
+UNITS = {"word": WordTokenizer, "character": CharacterTokenizer, "subword": SubwordTokenizer}
 
 
-def fit_units(
+def train_tokenizer(
     unit: str,
     texts: Iterable[str],
     *,
@@ -134,7 +134,7 @@ def fit_units(
     nfc: bool = True,
     tokenized: bool = False,
     model: str = "bpe",
-) -> Units:
+) -> Tokenizer:
     """Units of a kind ("word", "character" or "subword"), learned from texts.
 
     size            at most so many tokens, special ones included; subwords take 8,000 if it is None
@@ -145,13 +145,13 @@ def fit_units(
     InputError: an unknown kind, or texts without a single token."""
     if unit not in UNITS:
         raise InputError(f"--unit {unit}: no such unit{nearest(unit, UNITS)}")
-    spelling = Spelling(lowercase, nfc)
+    spelling = TextNormaliser(lowercase, nfc)
     if unit == "subword":
-        return Subwords.fit(texts, size=size or 8000, model=model, spelling=spelling)
+        return SubwordTokenizer.fit(texts, size=size or 8000, model=model, spelling=spelling)
     empty = (
-        Words(Vocabulary([]), spelling, tokenized)
+        WordTokenizer(Vocabulary([]), spelling, tokenized)
         if unit == "word"
-        else Characters(Vocabulary([]), spelling)
+        else CharacterTokenizer(Vocabulary([]), spelling)
     )
     vocabulary = Vocabulary.count(
         map(empty.tokens, texts), minimum_count=minimum_count, maximum_size=size
@@ -159,26 +159,26 @@ def fit_units(
     if len(vocabulary) == len(vocabulary.specials):
         raise InputError(f"no {unit} occurs {minimum_count} times or more in the training texts")
     return (
-        Words(vocabulary, spelling, tokenized)
+        WordTokenizer(vocabulary, spelling, tokenized)
         if unit == "word"
-        else Characters(vocabulary, spelling)
+        else CharacterTokenizer(vocabulary, spelling)
     )
 
 
-def units_from_dict(content: dict) -> Units:
+def units_from_dict(content: dict) -> Tokenizer:
     """The units that gave this dictionary by `to_dict`; ValueError where it is none."""
     try:
-        unit, spelling = content["unit"], Spelling(**content["spelling"])
+        unit, spelling = content["unit"], TextNormaliser(**content["spelling"])
         if unit == "subword":
-            return Subwords.from_dict(content, spelling=spelling)
+            return SubwordTokenizer.from_dict(content, spelling=spelling)
         vocabulary = Vocabulary.from_dict(content["vocabulary"])
         if unit == "word":
-            return Words(vocabulary, spelling, bool(content["tokenized"]))
+            return WordTokenizer(vocabulary, spelling, bool(content["tokenized"]))
     except (KeyError, TypeError) as error:
         raise ValueError(f"units: not what was saved: {error!r}") from None
     if unit != "character":
         raise ValueError(f"units: unknown kind {unit!r}{nearest(str(unit), UNITS)}")
-    return Characters(vocabulary, spelling)
+    return CharacterTokenizer(vocabulary, spelling)
 
 
 def words(chunk: str) -> list[str]:
@@ -201,6 +201,6 @@ def spelled(
     return tokens
 
 
-def common(units: Words | Characters) -> dict:
+def common(units: WordTokenizer | CharacterTokenizer) -> dict:
     spelling = {"lowercase": units.spelling.lowercase, "nfc": units.spelling.nfc}
     return {"unit": units.name, "spelling": spelling, "vocabulary": units.vocabulary.to_dict()}

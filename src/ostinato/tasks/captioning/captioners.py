@@ -16,7 +16,7 @@ from ostinato.layers.convolution import FeatureProjection, FrameNetwork, Glance,
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
 from ostinato.models.encoder_decoder import Decoder, Encoder
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 
 if TYPE_CHECKING:
     from ostinato.tasks.captioning.task import Captioning
@@ -31,7 +31,7 @@ PLACES = {
 
 def network(task: Captioning) -> nn.Module:
     return (
-        Ensemble([captioner(task) for _ in range(task.members)])
+        EncoderDecoderEnsemble([captioner(task) for _ in range(task.members)])
         if task.members > 1
         else captioner(task)
     )

@@ -10,7 +10,7 @@ import numpy as np
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
 from ostinato.data.images.captioned import Picture
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 TEXT_METRICS = ("bleu", "exact_match")
 SIDE = 16  # pictures are compared at so many pixels a side

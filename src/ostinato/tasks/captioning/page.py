@@ -10,7 +10,7 @@ import numpy as np
 
 from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import data_uri, from_array, picture
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.legacy import Prediction
 
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Captions</title>

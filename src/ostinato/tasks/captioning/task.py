@@ -13,7 +13,7 @@ from torch import nn
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
 from ostinato.data.batching.batch import Batch, Example
-from ostinato.data.batching.buckets import Batches, drawing
+from ostinato.data.batching.buckets import BucketedBatches, example_seed
 from ostinato.data.images.captioned import (
     Features,
     Picture,
@@ -21,24 +21,25 @@ from ostinato.data.images.captioned import (
     read_features,
     read_images,
 )
-from ostinato.data.images.image_cache import Gallery
+from ostinato.data.images.image_cache import ImageLoader
 from ostinato.data.images.images import varied
 from ostinato.data.images.onnx_encoder import OnnxEncoder
 from ostinato.data.series.scaler import Scaler
-from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import EOS
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.ensemble import Ensemble
+from ostinato.models.ensemble import EncoderDecoderEnsemble
+from ostinato.notices import NoticeList
 from ostinato.options import option
 from ostinato.tasks.captioning import captioners
 from ostinato.tasks.captioning.nearest import TEXT_METRICS, NearestCaption, count_texts
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import Caption, caption_page
+from ostinato.tasks.legacy import Baseline, Counts, Prediction, Task
 from ostinato.tasks.searching import Searching
-from ostinato.tasks.task import Baseline, Counts, Prediction, Task
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         when_predicting=True,
     )
 
-    units: Units = field(init=False, default=None)
+    units: Tokenizer = field(init=False, default=None)
     kind: str = field(
         init=False, default=None
     )  # pictures, clips (frames of pixels), regions, or steps (features of frames)
@@ -89,8 +90,8 @@ class Captioning(Searching, CaptioningOptions, Task):
     scaler: Scaler | None = field(init=False, default=None, repr=False)
     encoder_digest: str | None = field(init=False, default=None)
     known_features: Features | None = field(init=False, default=None, repr=False)
-    opened: Gallery | None = field(init=False, default=None, repr=False)
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    opened: ImageLoader | None = field(init=False, default=None, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to records to examples
 
@@ -118,7 +119,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         return self.known_features
 
     @property
-    def gallery(self) -> Gallery:
+    def gallery(self) -> ImageLoader:
         """Images as numbers; opened when the first one is asked for."""
         if self.opened is None:
             encoder = None
@@ -134,7 +135,7 @@ class Captioning(Searching, CaptioningOptions, Task):
                         f"{self.encoder}: not the network that the model was trained with; name that one with --encoder"
                     )
                 self.encoder_digest = encoder.digest
-            self.opened = Gallery(
+            self.opened = ImageLoader(
                 self.image_size if encoder is None else encoder.size or self.image_size, encoder
             )
         return self.opened
@@ -189,7 +190,7 @@ class Captioning(Searching, CaptioningOptions, Task):
     def fit(self, records: Sequence[Picture]) -> None:
         captions = [caption for record in records for caption in record.captions]
         size = self.vocabulary_size or (8000 if self.unit == "subword" else 20_000)
-        self.units = fit_units(
+        self.units = train_tokenizer(
             self.unit,
             captions,
             size=size,
@@ -268,14 +269,14 @@ class Captioning(Searching, CaptioningOptions, Task):
         batch_size: int | None,
         batch_tokens: int | None,
         seed: int,
-    ) -> Batches:
+    ) -> BucketedBatches:
         """Batches of captions of any length: sorted by it, as texts are, each would be of one sort of picture."""
         examples = [self.encode(record) for record in records]
 
         def varied_example(row: int, epoch: int) -> Example:
-            return self.encode(records[row], draw=drawing(seed, epoch, row))
+            return self.encode(records[row], draw=example_seed(seed, epoch, row))
 
-        return Batches(
+        return BucketedBatches(
             examples,
             batch_size=batch_size,
             tokens=batch_tokens,
@@ -310,7 +311,7 @@ class Captioning(Searching, CaptioningOptions, Task):
         return captioners.network(self)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
-        return Ensemble(networks)
+        return EncoderDecoderEnsemble(networks)
 
     # its answers
 

@@ -1,20 +1,23 @@
-"""What classification can be asked for: its options, and so its flags and recipe keys."""
+"""Options of classification: its flags and recipe keys."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option
+from ostinato.options import option, redefine
+from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.model_choice import ModelChoice
+from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
-SOLVED = ("bag-of-words", "most-frequent")
+CLOSED_FORM = ("bag-of-words", "most-frequent")
 NEURAL = ("convolution", "feedforward")
-# Words are many and soon known by heart: what keeps a network from that keeps it from learning characters at all.
-SUITED_TO: dict[str, dict[str, Any]] = {
+# The strong regularisation that keeps a network from memorising words keeps it from learning characters at all.
+DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
     "character": {
         "embedding_size": 64,
         "dropout": 0.3,
@@ -26,8 +29,10 @@ SUITED_TO: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass
-class ClassificationOptions:
+@dataclass(frozen=True)
+class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions):
+    closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
+
     # the data
     text_column: str | None = option(None, "the column of the text (default: text, sentence)")
     label_column: str | None = option(None, "the column of the label (default: label, tag)")
@@ -45,13 +50,11 @@ class ClassificationOptions:
         minimum=1,
     )
     lowercase: bool = option(True, "lower-case everything")
-    tokenized: bool = option(
-        False, "the text is tokenised already: words are what stands between spaces"
-    )
+    tokenized: bool = option(False, "the text is tokenised already: words are separated by spaces")
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
     crop: float | None = option(
         None,
-        "while training, a random part of each text or series, at least this share of it, or above 1 so many "
+        "while training, a random part of each text or series, at least this share of it, or above 1 this many "
         "steps (default: 0.5 of fewer than 500 series whose steps are pooled by mean, max, attention or "
         "ensemble; else 1, the whole)",
         above=0,
@@ -60,36 +63,35 @@ class ClassificationOptions:
         "end", "which part of a longer text is left out"
     )
     class_weights: Literal["none", "balanced", "root"] = option(
-        "none", "balanced: rare classes count as much as frequent ones; root: half-way there"
+        "none",
+        "weights of the classes in the loss: balanced is the inverse frequency, root its square root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *SOLVED)] = option(
+    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(200, "units of each layer, both directions together", minimum=1)
+    hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 200)
     embedding_size: int = option(
         300, "dimensions of a token's vector (default for characters: 64)", minimum=1
     )
-    layers: int = option(1, "recurrent layers", minimum=1)
-    bidirectional: bool = option(True, "read both ways")
     characters: Literal["convolution", "recurrent", "none"] = option(
-        "convolution", "how the characters of words are read, too"
+        "convolution", "the network that reads the characters of each word"
     )
-    character_size: int = option(60, "dimensions of what its characters say of a word", minimum=2)
+    character_size: int = option(60, "size of a word's vector made from its characters", minimum=2)
     affix_size: int = option(
         60,
-        "dimensions of what its first and last letters say of a word; 0: they are not looked at",
+        "size of the prefix and suffix embedding of a word; 0 disables it",
         minimum=0,
     )
     members: int | None = option(
         None,
-        "networks trained side by side, whose probabilities are averaged "
-        "(default: 4 for a recurrent network that learns from few: up to 400,000 words, or 20,000 steps "
-        "of series; else 1)",
+        "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
+        "network and small data, up to 400,000 words or 20,000 steps of series; else 1)",
         minimum=1,
     )
-    pooling: Literal[POOLINGS] = option("max", "how the states of all steps become one")
+    pooling: Literal[POOLINGS] = option(
+        "max", "how the hidden states of all steps are combined into one vector"
+    )
     dropout: float = option(
         0.5,
         "on embeddings, between layers, and before the output (default for characters: 0.3)",
@@ -105,31 +107,35 @@ class ClassificationOptions:
     )
     word_dropout: float | None = option(
         None,
-        "probability with which a token's vector is dropped everywhere in a text "
+        "probability of dropping a token's vector everywhere in a text "
         "(default: 0.5 of words, 0.2 of subwords, 0 of characters)",
         minimum=0,
         maximum=0.99,
     )
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     label_smoothing: float = option(
-        0.0, "share of probability spread over all classes while training", minimum=0, maximum=0.99
+        0.0,
+        "share of the probability spread over all classes while training",
+        minimum=0,
+        maximum=0.99,
     )
     embeddings: str | None = option(
         None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size"
     )
-    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
     filters: int = option(100, "convolution: filters of each of the widths 3, 4 and 5", minimum=1)
     fixed_length: int | None = option(
         None,
-        "feedforward: steps it sees (default: what 95 % of the training examples have)",
+        "feedforward: input length in steps (default: the 95th percentile of the training data)",
         minimum=1,
     )
     ngrams: int | None = option(
-        None, "bag-of-words: longest run of tokens (default: 2 words, 4 characters)", minimum=1
+        None, "bag-of-words: longest n-gram (default: 2 words, 4 characters)", minimum=1
     )
-    weighting: Literal["tf-idf", "counts"] = option("tf-idf", "bag-of-words: what an n-gram counts")
+    weighting: Literal["tf-idf", "counts"] = option(
+        "tf-idf", "bag-of-words: the value of an n-gram"
+    )
     strength: float = option(
-        10.0, "bag-of-words: scikit-learn's C; less pulls coefficients harder to 0", above=0
+        10.0, "bag-of-words: scikit-learn's C, the inverse of the regularisation strength", above=0
     )
     dev_metric: Literal["accuracy", "f1", "perplexity", "mae"] = option(
         "accuracy", "the dev score that chooses the best weights"
@@ -143,17 +149,26 @@ class ClassificationOptions:
         when_predicting=True,
     )
 
-    def __post_init__(self):
-        super().__post_init__()  # ManyModels's
-        if self.bidirectional and self.hidden_size % 2 and self.model == "recurrent":
-            raise InputError(
-                f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
-            )
+    @classmethod
+    def data_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return DEFAULTS_BY_UNIT.get(str(values.get("unit")), {})
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether an example may have several labels."""
+        return self.label_separator is not None
+
+    @property
+    def reads_characters(self) -> bool:
+        """Whether the characters of words are read, too. The baselines stay as published."""
+        return self.model == "recurrent" and self.unit == "word" and self.characters != "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
                 f"--character-size must be even, half of it for each direction; got {self.character_size}"
             )
-        check_frozen(self.freeze_embeddings, self.embeddings)
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(
                 f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}"

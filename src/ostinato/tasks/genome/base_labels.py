@@ -17,7 +17,7 @@ from ostinato.data.batching.batch import Example, collate
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.bed import Segment, bed_line
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Counts, Prediction
+from ostinato.tasks.legacy import Counts, Prediction
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome

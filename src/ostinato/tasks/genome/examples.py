@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching.batch import IGNORE, Example
-from ostinato.data.batching.bptt_windows import Stretches
+from ostinato.data.batching.bptt_windows import BpttWindows
 from ostinato.data.dna import nucleotides
-from ostinato.data.dna.sequences import Strand, numbers_of
+from ostinato.data.dna.sequences import DnaSequence, numbers_of
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome
@@ -28,7 +28,7 @@ AS_OUTSIDE = (
 )  # what stands for it where every base has its label written
 
 
-def encode(task: Genome, record: Strand, draw: int | None) -> Example:
+def encode(task: Genome, record: DnaSequence, draw: int | None) -> Example:
     """A sequence with its label's number, or those of its bases; with `draw`, perhaps the other strand."""
     bases = shortened(record.bases, task.maximum_length) if task.whole else record.bases
     numbers = nucleotides.encode(bases or "N")  # an empty sequence has an answer, too
@@ -45,7 +45,7 @@ def encode(task: Genome, record: Strand, draw: int | None) -> Example:
     return example if draw is None or not task.varies else turned(example, draw)
 
 
-def labels_of(records: Sequence[Strand]) -> list[str]:
+def labels_of(records: Sequence[DnaSequence]) -> list[str]:
     """All labels in the alphabet's order, the background first."""
     if records[0].segments is None:
         return sorted({record.label for record in records})
@@ -58,11 +58,11 @@ def labels_of(records: Sequence[Strand]) -> list[str]:
     return sorted(names, key=lambda name: (name not in AS_OUTSIDE, name))
 
 
-def number_of(task: Genome, record: Strand) -> Tensor | None:
+def number_of(task: Genome, record: DnaSequence) -> Tensor | None:
     return torch.tensor(task.labels.number(record.label)) if record.label in task.labels else None
 
 
-def truth(task: Genome, record: Strand) -> np.ndarray:
+def truth(task: Genome, record: DnaSequence) -> np.ndarray:
     """The number of each base's label [T]; that of a label which training never had is the number of labels."""
     background = 0 if task.background is None else task.labels.number(task.background)
     return numbers_of(record, task.labels.numbers, background)
@@ -74,7 +74,7 @@ def shortened(bases: str, most: int) -> str:
     return bases if excess <= 0 else bases[excess // 2 : excess // 2 + most]
 
 
-def cut_up(task: Genome, records: Sequence[Strand]) -> list[Strand]:
+def cut_up(task: Genome, records: Sequence[DnaSequence]) -> list[DnaSequence]:
     """Sequences with labels for their bases as windows with margins."""
     return [
         record.part(start, min(start + task.window, len(record.bases)), task.margin)
@@ -83,7 +83,9 @@ def cut_up(task: Genome, records: Sequence[Strand]) -> list[Strand]:
     ]
 
 
-def stretches(task: Genome, records: Sequence[Strand], *, batch_size: int, seed: int) -> Stretches:
+def stretches(
+    task: Genome, records: Sequence[DnaSequence], *, batch_size: int, seed: int
+) -> BpttWindows:
     """Batches that go on from window to window: truncated backpropagation through time."""
     small = [
         Example(
@@ -92,7 +94,7 @@ def stretches(task: Genome, records: Sequence[Strand], *, batch_size: int, seed:
         )
         for record in records
     ]
-    return Stretches(
+    return BpttWindows(
         small,
         steps=task.window,
         batch_size=batch_size,

@@ -11,29 +11,30 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.baselines import bag_of_words
-from ostinato.baselines.bag_of_words import Bag, Constant, LinearBag
+from ostinato.baselines.bag_of_words import BagOfWords, ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.baselines.kmers import Kmers
-from ostinato.baselines.segments import (
-    ConstantLabels,
+from ostinato.baselines.segmenters import (
     DilatedConvolution,
-    MarkovSegments,
+    HmmSegmenter,
+    LabelFrequencies,
     count_segments,
 )
 from ostinato.cells import CELLS
 from ostinato.data.dna import nucleotides
-from ostinato.data.dna.sequences import Strand
+from ostinato.data.dna.sequences import DnaSequence
 from ostinato.layers.motifs import Motifs, OneHot, WithMotifs
 from ostinato.layers.recurrent import Recurrent
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.classifier import Classifier, RecurrentBody, Together
-from ostinato.models.labels import Classes
-from ostinato.models.segmenter import Segmenter, SegmenterEnsemble
+from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble, SegmenterEnsemble
+from ostinato.models.heads import SoftmaxHead
+from ostinato.models.segmenter import Segmenter
 from ostinato.tasks.genome import examples
+from ostinato.tasks.legacy import Unsuitable
 from ostinato.tasks.solved_baseline import SolvedBaseline
-from ostinato.tasks.task import Unsuitable
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome
@@ -50,7 +51,7 @@ MOST_JUDGED = 3000  # of more records so many are enough to choose by
 JUDGED = 10  # a tenth of the training data judges which baseline is the best
 
 
-def weights_of(task: Genome, records: Sequence[Strand]) -> list[float]:
+def weights_of(task: Genome, records: Sequence[DnaSequence]) -> list[float]:
     """How much an example or a base of each label counts, 1 in the mean: "balanced" is one over its frequency, "root" the root of that."""
     counts: Counter[str] = Counter()
     for record in records:
@@ -67,7 +68,7 @@ def weights_of(task: Genome, records: Sequence[Strand]) -> list[float]:
     return (raw * given.sum() / (raw * given).sum()).tolist()
 
 
-def fit(task: Genome, records: Sequence[Strand]) -> None:
+def fit(task: Genome, records: Sequence[DnaSequence]) -> None:
     """What a model needs to know before it is built, and all of it for one that is counted or solved."""
     if task.model in (FOR_BASES if task.whole else FOR_WHOLE):
         raise Unsuitable(
@@ -86,7 +87,7 @@ def fit(task: Genome, records: Sequence[Strand]) -> None:
         task.solution = solve(task, records)
 
 
-def solve(task: Genome, records: Sequence[Strand]) -> tuple[np.ndarray, ...]:
+def solve(task: Genome, records: Sequence[DnaSequence]) -> tuple[np.ndarray, ...]:
     """What `put` of a counted or solved network takes."""
     if task.model == "hmm":
         letters = letter_table(task)
@@ -108,7 +109,7 @@ def solve(task: Genome, records: Sequence[Strand]) -> tuple[np.ndarray, ...]:
         return (np.bincount(truth, minlength=len(task.labels)) / len(truth),)
     vectors = [task.bag.vector(counted_in(task, record.bases)) for record in records]
     weights = None if task.class_weights == "none" else dict(enumerate(task.weights))
-    return bag_of_words.solve(
+    return bag_of_words.fit_logistic_regression(
         vectors, truth, len(task.bag), len(task.labels), strength=task.strength, weights=weights
     )
 
@@ -121,13 +122,13 @@ def letter_table(task: Genome) -> np.ndarray:
     return letters.astype(np.int64)
 
 
-def fit_bag(task: Genome, records: Sequence[Strand]) -> Bag | Kmers:
+def fit_bag(task: Genome, records: Sequence[DnaSequence]) -> BagOfWords | Kmers:
     if not bag_of_words.available():
         raise Unsuitable(f"--model {task.model} needs scikit-learn; pip install 'ostinato[genome]'")
     counted = (counted_in(task, record.bases) for record in records)
     if task.model == "k-mers":
         return Kmers.fit(counted, longest=task.kmer or 6)
-    return Bag.fit(counted, order=1, weighting="counts", minimum=2)
+    return BagOfWords.fit(counted, order=1, weighting="counts", minimum=2)
 
 
 def counted_in(task: Genome, bases: str) -> list[str] | np.ndarray:
@@ -144,10 +145,10 @@ def counted_in(task: Genome, bases: str) -> list[str] | np.ndarray:
     return np.where(letters > 3, -1, letters)
 
 
-def restore_bag(task: Genome, content: dict[str, Any] | None) -> Bag | Kmers | None:
+def restore_bag(task: Genome, content: dict[str, Any] | None) -> BagOfWords | Kmers | None:
     if content is None:
         return None
-    return Kmers.from_dict(content) if task.model == "k-mers" else Bag.from_dict(content)
+    return Kmers.from_dict(content) if task.model == "k-mers" else BagOfWords.from_dict(content)
 
 
 def bag_vector(task: Genome, bases: str) -> Tensor:
@@ -159,13 +160,15 @@ def bag_vector(task: Genome, bases: str) -> Tensor:
 def build(task: Genome) -> nn.Module:
     """A fresh network for what `task` asks for."""
     if task.bag is not None:
-        return LinearBag(len(task.bag), len(task.labels))
+        return LinearClassifier(len(task.bag), len(task.labels))
     if task.model == "hmm":
-        return MarkovSegments(
+        return HmmSegmenter(
             len(task.labels), table=torch.from_numpy(letter_table(task)), order=task.kmer or 5
         )
     if task.model == "most-frequent":
-        return Constant(len(task.labels)) if task.whole else ConstantLabels(len(task.labels))
+        return (
+            ClassFrequencies(len(task.labels)) if task.whole else LabelFrequencies(len(task.labels))
+        )
     one_hot = OneHot(torch.from_numpy(nucleotides.one_hot_table(task.masked)))
     size, weights = one_hot.table.shape[1], torch.tensor(task.weights)
     if not task.whole:
@@ -177,7 +180,7 @@ def build(task: Genome) -> nn.Module:
     return Classifier(
         one_hot,
         body,
-        Classes(body.output_size, len(task.labels), weights=weights),
+        SoftmaxHead(body.output_size, len(task.labels), weights=weights),
         dropout=task.dropout,
         input_dropout=0.0,
     )
@@ -224,7 +227,7 @@ def parts(task: Genome, size: int) -> tuple[Motifs | None, nn.Module]:
 
 
 def combine(task: Genome, networks: list[nn.Module]) -> nn.Module:
-    return Together(networks) if task.whole else SegmenterEnsemble(networks)
+    return ClassifierEnsemble(networks) if task.whole else SegmenterEnsemble(networks)
 
 
 class Simplest(SolvedBaseline):
@@ -235,7 +238,7 @@ class Simplest(SolvedBaseline):
         return SHOWN[model]
 
     @classmethod
-    def fit(cls, task: Genome, records: Sequence[Strand]) -> Simplest:
+    def fit(cls, task: Genome, records: Sequence[DnaSequence]) -> Simplest:
         kinds = list(candidates(task, records))
         if task.whole and not bag_of_words.available():
             task.notices.append(
@@ -256,7 +259,7 @@ class Simplest(SolvedBaseline):
         return cls.of(task, records, model=kind, both_strands=False)
 
 
-def candidates(task: Genome, records: Sequence[Strand]) -> Iterator[str]:
+def candidates(task: Genome, records: Sequence[DnaSequence]) -> Iterator[str]:
     """The baselines that are to be had for these records, the one to take unjudged last."""
     yield "most-frequent"
     if not task.whole:

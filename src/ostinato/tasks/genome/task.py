@@ -10,28 +10,27 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from torch import nn
 
-from ostinato.baselines.bag_of_words import Bag
+from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.baselines.kmers import Kmers
 from ostinato.data.batching.batch import Example
-from ostinato.data.batching.bptt_windows import Stretches
+from ostinato.data.batching.bptt_windows import BpttWindows
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.fasta import Entry
-from ostinato.data.dna.sequences import Strand, read_entries, read_strands, segments_of_labels
-from ostinato.data.files.lines import shown
-from ostinato.data.labelled import counted
-from ostinato.data.text.parallel import plural
+from ostinato.data.dna.sequences import DnaSequence, read_entries, read_strands, segments_of_labels
+from ostinato.data.files.wording import display_path, format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.notices import NoticeList
 from ostinato.tasks.genome import examples, highlight, networks
 from ostinato.tasks.genome.base_labels import BLOCKS, TOGETHER, Window, label_bases, windows
 from ostinato.tasks.genome.examples import AS_OUTSIDE, labels_of
 from ostinato.tasks.genome.options import SOLVED, GenomeOptions
 from ostinato.tasks.genome.whole_labels import both_strands, count_whole, label_whole
 from ostinato.tasks.labels import draw_confusion, log_probability, note_unseen
+from ostinato.tasks.legacy import Baseline, Counts, Prediction
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Prediction
 
 KINDS = ("one label a sequence", "a label for each base")
 FEW = 20  # of so few sequences with labels for their bases, the ends are held back, not whole ones
@@ -75,12 +74,12 @@ class Genome(GenomeOptions, ManyModels):
     whole: bool = field(init=False, default=True)  # whether a sequence has one label
     background: str | None = field(init=False, default=None)
     weights: list[float] = field(init=False, default=None, repr=False)
-    bag: Bag | Kmers | None = field(init=False, default=None, repr=False)
+    bag: BagOfWords | Kmers | None = field(init=False, default=None, repr=False)
     solution: tuple[np.ndarray, ...] = field(
         init=False, default=(), repr=False
     )  # what fit() has solved, for initialise()
     page: bool = field(init=False, default=False)  # whether the answers become a page
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     @property
     def varies(self) -> bool:
@@ -134,7 +133,7 @@ class Genome(GenomeOptions, ManyModels):
     def columns(self) -> dict[str, str | None]:
         return {"sequence": self.sequence_column, "label": self.label_column}
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Strand]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[DnaSequence]:
         records = read_strands(
             files, columns=self.columns, known=self.labels.tokens if self.labels is not None else ()
         )
@@ -145,12 +144,12 @@ class Genome(GenomeOptions, ManyModels):
             if len(labels) < 2:
                 what = "examples" if records[0].segments is None else "bases"
                 raise InputError(
-                    f"{' '.join(map(shown, files))}: all {what} have the label {labels[0]!r}; "
+                    f"{' '.join(map(display_path, files))}: all {what} have the label {labels[0]!r}; "
                     "two labels or more are needed to learn from"
                 )
         return records
 
-    def accept(self, records: Sequence[Strand]) -> None:
+    def accept(self, records: Sequence[DnaSequence]) -> None:
         other = next(
             (record for record in records if self.whole != (record.segments is None)), None
         )
@@ -162,9 +161,9 @@ class Genome(GenomeOptions, ManyModels):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Entry]:
         return read_entries(files, columns=self.columns)
 
-    def as_record(self, value: Any) -> Strand:
+    def as_record(self, value: Any) -> DnaSequence:
         """A sequence; or a pair of it and its label, or its bases' labels (a letter each, or a list)."""
-        if isinstance(value, Strand):
+        if isinstance(value, DnaSequence):
             return value
         bases, label = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         if not isinstance(bases, str):
@@ -177,18 +176,18 @@ class Genome(GenomeOptions, ManyModels):
                 "expected A, C, G, T, U, N or another IUPAC code"
             )
         if label is None or self.whole:
-            return Strand(bases, label or "", None, "sequence", "the input")
+            return DnaSequence(bases, label or "", None, "sequence", "the input")
         labels = label if isinstance(label, str) else " ".join(label)
-        return Strand(
+        return DnaSequence(
             bases, "", segments_of_labels(labels, len(bases), "the input"), "sequence", "the input"
         )
 
-    def key(self, record: Strand) -> str:
+    def key(self, record: DnaSequence) -> str:
         return record.bases.upper()
 
     def hold_out(
-        self, records: Sequence[Strand], *, number: int, seed: int
-    ) -> tuple[list[Strand], list[Strand]]:
+        self, records: Sequence[DnaSequence], *, number: int, seed: int
+    ) -> tuple[list[DnaSequence], list[DnaSequence]]:
         """Of a few long sequences the last tenth of each is held back."""
         if records[0].segments is None or len(records) >= FEW:
             return super().hold_out(records, number=number, seed=seed)
@@ -204,7 +203,7 @@ class Genome(GenomeOptions, ManyModels):
         ]
         return kept, held
 
-    def fit(self, records: Sequence[Strand]) -> None:
+    def fit(self, records: Sequence[DnaSequence]) -> None:
         self.whole = records[0].segments is None
         names = labels_of(records)
         if len(names) < 2:
@@ -225,10 +224,10 @@ class Genome(GenomeOptions, ManyModels):
         self.note(records)
         networks.fit(self, records)
 
-    def note(self, records: Sequence[Strand]) -> None:
+    def note(self, records: Sequence[DnaSequence]) -> None:
         if self.whole:
             self.notices.append(
-                f"{len(self.labels)} labels: {counted([record.label for record in records])}"
+                f"{len(self.labels)} labels: {format_counts([record.label for record in records])}"
             )
             longer = sum(len(record.bases) > self.maximum_length for record in records)
             if longer:
@@ -241,8 +240,8 @@ class Genome(GenomeOptions, ManyModels):
             sum(len(record.segments) for record in records),
         )
         self.notices.append(
-            f"{bases:,} bases in {len(records):,} {plural('sequence', len(records))}, "
-            f"{segments:,} {plural('segment', segments)}: {', '.join(self.labels.tokens)}"
+            f"{bases:,} bases in {len(records):,} {pluralise('sequence', len(records))}, "
+            f"{segments:,} {pluralise('segment', segments)}: {', '.join(self.labels.tokens)}"
         )
 
     def state(self) -> dict[str, Any]:
@@ -267,24 +266,24 @@ class Genome(GenomeOptions, ManyModels):
         self.weights, self.fixed_length = state["weights"], state["fixed_length"]
         self.pooling, self.dev_metric = state["pooling"], state["dev_metric"]
 
-    def learnable(self, records: Sequence[Strand]) -> Sequence[Strand]:
+    def learnable(self, records: Sequence[DnaSequence]) -> Sequence[DnaSequence]:
         return records if self.whole or self.carries else examples.cut_up(self, records)
 
     def batches(
         self,
-        records: Sequence[Strand],
+        records: Sequence[DnaSequence],
         *,
         batch_size: int | None,
         batch_tokens: int | None,
         seed: int,
-    ) -> Stretches | None:
+    ) -> BpttWindows | None:
         return (
             examples.stretches(self, records, batch_size=batch_size or 32, seed=seed)
             if self.carries
             else None
         )
 
-    def encode(self, record: Strand, *, draw: int | None = None) -> Example:
+    def encode(self, record: DnaSequence, *, draw: int | None = None) -> Example:
         if self.bag is not None:
             return Example(
                 networks.bag_vector(self, record.bases), examples.number_of(self, record)
@@ -305,7 +304,9 @@ class Genome(GenomeOptions, ManyModels):
 
     # its answers
 
-    def predict(self, network: nn.Module, records: Sequence[Strand | Entry]) -> list[Prediction]:
+    def predict(
+        self, network: nn.Module, records: Sequence[DnaSequence | Entry]
+    ) -> list[Prediction]:
         strands = [as_strand(record) for record in records]
         if self.whole:
             return label_whole(self, network, strands)
@@ -314,13 +315,13 @@ class Genome(GenomeOptions, ManyModels):
             label_bases(self, network, (self.cut(strand) for strand in strands), blocks=blocks)
         )
 
-    def cut(self, strand: Strand) -> Iterator[Window]:
+    def cut(self, strand: DnaSequence) -> Iterator[Window]:
         truth = None if strand.segments is None else examples.truth(self, strand)
         return windows(
             strand.name, [strand.bases], self.window, 0 if self.carries else self.margin, truth
         )
 
-    def blocks(self, strand: Strand) -> int:
+    def blocks(self, strand: DnaSequence) -> int:
         """How many windows are counted together."""
         return max(1, len(strand.bases) // (self.window * BLOCKS))
 
@@ -353,7 +354,7 @@ class Genome(GenomeOptions, ManyModels):
         )  # a sequence may have no segments
 
     def measure(
-        self, network: nn.Module, records: Sequence[Strand], predictions: Sequence[Prediction]
+        self, network: nn.Module, records: Sequence[DnaSequence], predictions: Sequence[Prediction]
     ) -> dict[str, list[Counts]]:
         named = (
             (record.label for record in records)
@@ -364,7 +365,7 @@ class Genome(GenomeOptions, ManyModels):
         return self.count(records, predictions)
 
     def count(
-        self, records: Sequence[Strand], predictions: Sequence[Prediction]
+        self, records: Sequence[DnaSequence], predictions: Sequence[Prediction]
     ) -> dict[str, list[Counts]]:
         if not self.whole:
             return {
@@ -373,12 +374,12 @@ class Genome(GenomeOptions, ManyModels):
             }
         return count_whole(self, records, predictions)
 
-    def quick_score(self, network: nn.Module, records: Sequence[Strand], metric: str) -> float:
+    def quick_score(self, network: nn.Module, records: Sequence[DnaSequence], metric: str) -> float:
         return corpus_score(
             METRICS[metric], self.count(records, self.predict(network, records))[metric]
         )
 
-    def log_probabilities(self, network: nn.Module, records: Sequence[Strand]) -> list[float]:
+    def log_probabilities(self, network: nn.Module, records: Sequence[DnaSequence]) -> list[float]:
         if not self.whole:
             missing = next((record for record in records if record.segments is None), None)
             if missing is not None:
@@ -395,7 +396,7 @@ class Genome(GenomeOptions, ManyModels):
         ]
 
     def pictures(
-        self, records: Sequence[Strand], predictions: Sequence[Prediction]
+        self, records: Sequence[DnaSequence], predictions: Sequence[Prediction]
     ) -> dict[str, Callable[[BinaryIO], None]]:
         if not self.whole:
             return {}
@@ -406,10 +407,10 @@ class Genome(GenomeOptions, ManyModels):
             )
         }
 
-    def with_target(self, record: Strand, text: str) -> Strand:
+    def with_target(self, record: DnaSequence, text: str) -> DnaSequence:
         return self.as_record((record.bases, text))
 
-    def text_of(self, record: Strand) -> str:
+    def text_of(self, record: DnaSequence) -> str:
         return record.bases
 
     def next_commands(self, run: str, file: str | None) -> list[str]:
@@ -421,7 +422,7 @@ class Genome(GenomeOptions, ManyModels):
             "ostinato compare genome --time-limit 1m",
         ]
 
-    def show(self, record: Strand, prediction: Prediction) -> dict[str, str]:
+    def show(self, record: DnaSequence, prediction: Prediction) -> dict[str, str]:
         bases = (
             record.bases
             if len(record.bases) <= 60
@@ -438,17 +439,17 @@ class Genome(GenomeOptions, ManyModels):
         )
         return {"sequence": bases, "segments": f"{len(there):,}", "found": f"{len(found):,}{first}"}
 
-    def baseline(self, records: Sequence[Strand]) -> Baseline:
+    def baseline(self, records: Sequence[DnaSequence]) -> Baseline:
         return networks.Simplest.fit(self, records)
 
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return networks.Simplest.restore(type(self), state)
 
 
-def as_strand(record: Strand | Entry) -> Strand:
+def as_strand(record: DnaSequence | Entry) -> DnaSequence:
     """What `predict` reads in pieces, in one piece."""
     return (
         record
-        if isinstance(record, Strand)
-        else Strand("".join(record.pieces), "", None, record.name, record.where)
+        if isinstance(record, DnaSequence)
+        else DnaSequence("".join(record.pieces), "", None, record.name, record.where)
     )

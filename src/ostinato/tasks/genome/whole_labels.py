@@ -10,11 +10,11 @@ from torch import nn
 
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.bed import Segment, bed_line
-from ostinato.data.dna.sequences import Strand
+from ostinato.data.dna.sequences import DnaSequence
 from ostinato.metrics import METRICS
 from ostinato.tasks.genome.base_labels import Marked
 from ostinato.tasks.labels import probabilities
-from ostinato.tasks.task import Counts, Prediction
+from ostinato.tasks.legacy import Counts, Prediction
 
 if TYPE_CHECKING:
     from ostinato.tasks.genome.task import Genome
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOGETHER = 1 << 15  # bases in a batch, padding counted
 
 
-def both_strands(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> np.ndarray:
+def both_strands(task: Genome, network: nn.Module, strands: Sequence[DnaSequence]) -> np.ndarray:
     """What the network gives each label, [N, C]: the mean of both strands, where both are asked."""
     both = list(strands)
     if task.averages:
@@ -33,7 +33,9 @@ def both_strands(task: Genome, network: nn.Module, strands: Sequence[Strand]) ->
     return (found[: len(strands)] + found[len(strands) :]) / 2 if task.averages else found
 
 
-def label_whole(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> list[Prediction]:
+def label_whole(
+    task: Genome, network: nn.Module, strands: Sequence[DnaSequence]
+) -> list[Prediction]:
     """An answer for each: a segment from its first base to its last."""
     found: list[Prediction] = []
     for strand, row in zip(strands, both_strands(task, network, strands).tolist(), strict=True):
@@ -59,7 +61,7 @@ def label_whole(task: Genome, network: nn.Module, strands: Sequence[Strand]) -> 
 
 
 def count_whole(
-    task: Genome, records: Sequence[Strand], predictions: Sequence[Prediction]
+    task: Genome, records: Sequence[DnaSequence], predictions: Sequence[Prediction]
 ) -> dict[str, list[Counts]]:
     """What the metrics count of each sequence; labels that are not known are a class of their own in F1, so that they count as missed."""
     counts: dict[str, list[Counts]] = {metric: [] for metric in task.metrics}

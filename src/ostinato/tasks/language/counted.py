@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.baselines.baum_welch import HiddenMarkov
+from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
 from ostinato.baselines.ngram import Level, NGram
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE
 from ostinato.data.text.corpus import Line
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 PARTS = Level._fields
 
@@ -38,7 +38,7 @@ class CountedLanguageModel(nn.Module):
             )
         return self.built
 
-    def start(self, rows: int) -> State:
+    def initial_state(self, rows: int) -> State:
         return torch.full((rows, self.order - 1), -1)
 
     def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
@@ -70,14 +70,14 @@ class HiddenMarkovLanguageModel(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         super().__init__()
-        for name in HiddenMarkov._fields:
+        for name in HiddenMarkovModel._fields:
             self.register_buffer(name, tensors[name])
 
     @property
-    def chain(self) -> HiddenMarkov:
-        return HiddenMarkov(self.initial, self.transitions, self.emissions)
+    def chain(self) -> HiddenMarkovModel:
+        return HiddenMarkovModel(self.initial, self.transitions, self.emissions)
 
-    def start(self, rows: int) -> State:
+    def initial_state(self, rows: int) -> State:
         return self.initial.expand(rows, -1).contiguous()
 
     def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:

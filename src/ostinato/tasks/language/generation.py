@@ -13,16 +13,16 @@ from torch import nn
 
 from ostinato.cells.state import select
 from ostinato.data.files.lines import read_lines
-from ostinato.data.text.detokenizer import Continued, Stop
+from ostinato.data.text.detokenizer import StopSequence, StreamingDetokenizer
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.beam import beam_search
+from ostinato.decoding.sampler import TokenStream
 from ostinato.decoding.step import StepFunction
-from ostinato.decoding.stream import Stream
-from ostinato.decoding.words import Pieces, likely_words
+from ostinato.decoding.word_completion import Pieces, likely_words
 from ostinato.errors import InputError
 from ostinato.models.language_model import LanguageModel
-from ostinato.tasks.task import Piece, Request
+from ostinato.tasks.legacy import Piece, Request
 
 if TYPE_CHECKING:
     from ostinato.tasks.language.task import Language
@@ -47,11 +47,11 @@ def generate(
         yield from searched(task, network, request, prompt, tokens, length)
         return
     with torch.inference_mode():
-        logits, state = network.read(tokens, network.start(1))
+        logits, state = network.read(tokens, network.initial_state(1))
     for first in range(0, request.samples, TOGETHER):
         numbers = range(first, min(first + TOGETHER, request.samples))
         rows = torch.zeros(len(numbers), dtype=torch.int64, device=tokens.device)
-        stream = Stream(
+        stream = TokenStream(
             quickest_step(task, network),
             logits.repeat(len(numbers), 1),
             select(state, rows),
@@ -66,7 +66,7 @@ def generate(
 
 def quickest_step(task: Language, network: nn.Module) -> StepFunction:
     """The compiled step where there is one."""
-    quick = network.quick_step(task.weights) if isinstance(network, LanguageModel) else None
+    quick = network.compiled_step(task.weights) if isinstance(network, LanguageModel) else None
     if quick is None and task.weights != "float32":
         raise InputError(
             f"--weights {task.weights}: only a single network of rnn, lstm or gru cells, without zoneout, pre-norm "
@@ -76,11 +76,16 @@ def quickest_step(task: Language, network: nn.Module) -> StepFunction:
 
 
 def drawn(
-    task: Language, stream: Stream, samples: list[int], request: Request, prompt: str, length: int
+    task: Language,
+    stream: TokenStream,
+    samples: list[int],
+    request: Request,
+    prompt: str,
+    length: int,
 ) -> Iterator[Piece]:
     """The samples side by side, until each has its length or its stop."""
-    add = {sample: Continued(task.units, after=prompt) for sample in samples}
-    stop = {sample: Stop(request.stop) for sample in samples}
+    add = {sample: StreamingDetokenizer(task.units, after=prompt) for sample in samples}
+    stop = {sample: StopSequence(request.stop) for sample in samples}
     made = {sample: [] for sample in samples}  # of text, which the result is made of at last
     left = length
     while left:
@@ -118,7 +123,7 @@ def searched(
             f"--samples {request.samples}: a search gives --beam {request.beam} texts at most"
         )
     with torch.inference_mode():
-        state = network.start(1)
+        state = network.initial_state(1)
         if tokens.shape[1] > 1:
             _, state = network.read(tokens[:, :-1], state)
         found = beam_search(
@@ -133,9 +138,10 @@ def searched(
             forbidden=task.never,
         )[0]
     for sample, hypothesis in enumerate(found):
-        stop = Stop(request.stop)
+        stop = StopSequence(request.stop)
         text = (
-            stop("".join(map(Continued(task.units, after=prompt), hypothesis.tokens))) + stop.rest()
+            stop("".join(map(StreamingDetokenizer(task.units, after=prompt), hypothesis.tokens)))
+            + stop.rest()
         )
         yield Piece(sample, text, text)
 
@@ -192,7 +198,7 @@ def next_words(
     tokens = torch.tensor(
         [task.prompt(before)], device=next(network.parameters(), torch.zeros(())).device
     )
-    logits, state = network.read(tokens, network.start(1))
+    logits, state = network.read(tokens, network.initial_state(1))
     pieces = pieces_of(task, glued=bool(before) and not before[-1].isspace())
     return likely_words(
         network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix)

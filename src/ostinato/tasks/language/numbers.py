@@ -10,7 +10,7 @@ import numpy as np
 
 from ostinato.data.batching.bptt_stream import store
 from ostinato.data.text.corpus import Line
-from ostinato.data.text.tokenizers import Units
+from ostinato.data.text.tokenizers import Tokenizer
 
 SUBWORD_CHARACTERS = 50_000_000  # of a text that subwords are learned from
 SAMPLE = (
@@ -27,7 +27,7 @@ class Encoded(NamedTuple):
 
 
 def encode_text(
-    records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Units
+    records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Tokenizer
 ) -> Encoded:
     tokens, characters = array("L"), array("L")
     numbers = store(blocks(records, numbers_of, units, tokens, characters), size=len(units))
@@ -37,7 +37,7 @@ def encode_text(
 def blocks(
     records: Sequence[Line],
     numbers_of: Callable[[Line], list[int]],
-    units: Units,
+    units: Tokenizer,
     tokens: array,
     characters: array,
 ) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.batching.batch import IGNORE
-from ostinato.layers.truncated import restart
+from ostinato.layers.truncated_bptt import restart
 
 STEPS = 4096  # tokens that go through the network at a time
 
@@ -32,12 +32,12 @@ def losses_of(
     length = -(-len(numbers) // rows)
     rows = -(-len(numbers) // length) if length else 0
     begins = np.arange(rows)[:, None] * length
-    state = network.start(rows)
+    state = network.initial_state(rows)
     if rows > 1 and context:
         inputs, targets = window(numbers, begins + np.arange(-context, 0), first, device)
         _, state = network.losses(inputs, targets, state)
         state = restart(
-            state, torch.arange(rows) == 0, network.start(rows)
+            state, torch.arange(rows) == 0, network.initial_state(rows)
         )  # nothing stands before the first part
     size = steps or max(1, STEPS // max(1, rows))
     for start in range(0, length, size):

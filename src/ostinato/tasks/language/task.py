@@ -11,23 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.baselines.baum_welch import HiddenMarkov
+from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
 from ostinato.baselines.ngram import NGram
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Example, by_length, collate
-from ostinato.data.batching.bptt_stream import Streams
-from ostinato.data.files.lines import iterate_lines, shown
+from ostinato.data.batching.bptt_stream import BpttStream
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.wording import display_path
 from ostinato.data.text.corpus import Corpus, Line
-from ostinato.data.text.tokenizers import Units, fit_units, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initial import start_uniform
+from ostinato.layers.initialisation import start_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.cache import with_cache
-from ostinato.models.language_model import LanguageEnsemble, LanguageModel, Rates
+from ostinato.models.continuous_cache import add_cache
+from ostinato.models.ensemble import LanguageEnsemble
+from ostinato.models.language_model import DropoutRates, LanguageModel
+from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import (
     CountedLanguageModel,
     HiddenMarkovLanguageModel,
@@ -40,8 +43,8 @@ from ostinato.tasks.language.generation import TOGETHER, generate, next_words
 from ostinato.tasks.language.numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.language.options import COUNTED, LanguageOptions
 from ostinato.tasks.language.scores import losses_of, sums_by_group
+from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request
 from ostinato.tasks.many_models import ManyModels
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 CACHES = {
@@ -85,7 +88,7 @@ class Language(LanguageOptions, ManyModels):
         "epochs": 6.0,
     }
 
-    units: Units = field(init=False, default=None)
+    units: Tokenizer = field(init=False, default=None)
     counted: dict[str, list[Any]] | None = field(
         init=False, default=None, repr=False
     )  # what a baseline as model has, and how large
@@ -93,14 +96,14 @@ class Language(LanguageOptions, ManyModels):
     encoded_texts: WeakKeyDictionary = field(
         init=False, default_factory=WeakKeyDictionary, repr=False
     )
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to lines to numbers
 
     def read(self, files: Sequence[str], *, training: bool = False) -> Corpus:
         corpus = Corpus.read(files)
         if not any(line.text.strip() for line in corpus):
-            raise InputError(f"{' '.join(map(shown, files))}: no text in it")
+            raise InputError(f"{' '.join(map(display_path, files))}: no text in it")
         return corpus
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Line]:
@@ -138,7 +141,7 @@ class Language(LanguageOptions, ManyModels):
                 )
         size = self.vocabulary_size or SIZES[self.unit]
         texts = TEXTS[self.unit](records)
-        self.units = fit_units(
+        self.units = train_tokenizer(
             self.unit,
             texts,
             size=size,
@@ -156,7 +159,7 @@ class Language(LanguageOptions, ManyModels):
             text = torch.from_numpy(
                 np.append(self.line_end, numbers[:HIDDEN_TOKENS]).astype(np.int64)
             )
-            return HiddenMarkov.fit(
+            return HiddenMarkovModel.fit(
                 text, states=self.states, size=len(self.units), iterations=self.iterations
             )._asdict()
         return as_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
@@ -214,13 +217,13 @@ class Language(LanguageOptions, ManyModels):
         batch_size: int | None,
         batch_tokens: int | None,
         seed: int,
-    ) -> Streams:
+    ) -> BpttStream:
         rows = min(
             size
             for size in (batch_size, batch_tokens and max(1, batch_tokens // self.chunk))
             if size
         )
-        streams = Streams(
+        streams = BpttStream(
             self.encoded(records).numbers,
             first=self.line_end,
             rows=rows,
@@ -256,7 +259,7 @@ class Language(LanguageOptions, ManyModels):
             residual=self.residual,
             pre_norm=self.pre_norm,
             tied=self.tied,
-            rates=Rates(*rates, self.locked),
+            rates=DropoutRates(*rates, self.locked),
             activation=self.activation_pull,
             temporal=self.temporal_pull,
             recurrent_dropout=self.recurrent_dropout,
@@ -284,7 +287,7 @@ class Language(LanguageOptions, ManyModels):
 
     def remembering(self, network: nn.Module) -> nn.Module:
         """The network with its cache, if it is to have one."""
-        return with_cache(network, **self.caching) if self.cache else network
+        return add_cache(network, **self.caching) if self.cache else network
 
     def counts_of(
         self, network: nn.Module, records: Sequence[Line], *, quick: bool = False
@@ -354,7 +357,9 @@ class Language(LanguageOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         for rows in by_length(examples):
             batch = collate([examples[row] for row in rows]).to(device)
-            losses, _ = network.losses(batch.inputs, batch.targets, network.start(len(rows)))
+            losses, _ = network.losses(
+                batch.inputs, batch.targets, network.initial_state(len(rows))
+            )
             for row, value in zip(rows, (-losses.double().sum(1)).tolist(), strict=True):
                 scores[row] = value
         return scores
@@ -369,7 +374,7 @@ class Language(LanguageOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         for rows in of_one_length(prompts, most=TOGETHER if self.cache else len(prompts)):
             tokens = torch.tensor([prompts[row] for row in rows], device=device)
-            state = network.start(len(rows))
+            state = network.initial_state(len(rows))
             if tokens.shape[1] > 1:
                 _, state = network.read(tokens[:, :-1], state)
             found = greedy(
@@ -393,9 +398,9 @@ class Language(LanguageOptions, ManyModels):
         return [self.line_end, *numbers[:-1]]
 
     def continued(self, text: str, numbers: Iterable[int]) -> str:
-        from ostinato.data.text.detokenizer import Continued
+        from ostinato.data.text.detokenizer import StreamingDetokenizer
 
-        return "".join(map(Continued(self.units, after=text), numbers))
+        return "".join(map(StreamingDetokenizer(self.units, after=text), numbers))
 
     def suggestions(self, network: nn.Module, text: str) -> Prediction:
         found = next_words(self, network, text, self.suggest)

@@ -11,7 +11,7 @@ from ostinato.baselines.ngram import Level, NGram
 from ostinato.baselines.note_markov import NoteMarkov
 from ostinato.data.music.tunes import END, EVENTS, Tune, chords_of, events_of
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.legacy import Baseline, Counts
 
 ORDERS = (2, 3, 4, 5, 6, 8)
 JUDGED = 10  # each tenth tune judges which order is the best one

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.baselines.ngram import NGram
-from ostinato.baselines.note_markov import NoteMarkov, contexts
+from ostinato.baselines.note_markov import NoteMarkov, encode_contexts
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import END, EVENTS, PITCHES
-from ostinato.models.chords import Draws, real_targets
+from ostinato.models.chord_heads import Sampler, target_mask
 from ostinato.tasks.language.counted import CountedLanguageModel, as_tensors
 
 
@@ -28,11 +28,11 @@ class CountedMelody(nn.Module):
         super().__init__()
         self.events = CountedLanguageModel(tensors, size=EVENTS, impossible=())
 
-    def start(self, rows: int) -> State:
-        return self.events.start(rows)
+    def initial_state(self, rows: int) -> State:
+        return self.events.initial_state(rows)
 
     def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
-        state = self.start(len(batch)) if state is None else state
+        state = self.initial_state(len(batch)) if state is None else state
         return self.events.losses(events_before(batch.inputs), batch.targets, state)
 
     def read(self, inputs: Tensor, lengths: Tensor, state: State) -> State:
@@ -43,7 +43,7 @@ class CountedMelody(nn.Module):
         ]
         return torch.stack([row[len(row) - kept :] for row in rows])
 
-    def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
+    def step(self, inputs: Tensor, state: State, draws: Sampler) -> tuple[Tensor, State]:
         spread, state = self.events.step(events_before(inputs), state)
         return draws.choose(spread, torch.arange(len(spread))), state
 
@@ -61,7 +61,7 @@ class CountedChords(nn.Module):
     def markov(self) -> NoteMarkov:
         return NoteMarkov(self.on.cpu().numpy(), self.seen.cpu().numpy())
 
-    def start(self, rows: int) -> State:
+    def initial_state(self, rows: int) -> State:
         return torch.zeros(rows, PITCHES, dtype=torch.bool)
 
     def spreads(self, before: Tensor, state: State) -> np.ndarray:
@@ -69,24 +69,24 @@ class CountedChords(nn.Module):
         markov = self.markov
         found = []
         for row in torch.cat([state.unsqueeze(1), before], 1).numpy():
-            which = contexts(np.concatenate([row, np.zeros_like(row[:1])]))[2:]
+            which = encode_contexts(np.concatenate([row, np.zeros_like(row[:1])]))[2:]
             found.append(markov.p[which * (len(markov.p) > 1), np.arange(PITCHES)])
         return np.stack(found)
 
     def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
         before, state = (
             chords_before(batch.inputs),
-            self.start(len(batch)) if state is None else state,
+            self.initial_state(len(batch)) if state is None else state,
         )
         p, on = torch.from_numpy(self.spreads(before, state)), batch.targets.cpu() > 0
-        losses = -torch.where(on, p, 1 - p).log().sum(-1) * real_targets(batch.targets).cpu()
+        losses = -torch.where(on, p, 1 - p).log().sum(-1) * target_mask(batch.targets).cpu()
         return losses.float().to(batch.inputs.device), before[:, -1]
 
     def read(self, inputs: Tensor, lengths: Tensor, state: State) -> State:
         before = torch.cat([state.unsqueeze(1), chords_before(inputs)], 1)
         return before[torch.arange(len(before)), lengths]
 
-    def step(self, inputs: Tensor, state: State, draws: Draws) -> tuple[Tensor, State]:
+    def step(self, inputs: Tensor, state: State, draws: Sampler) -> tuple[Tensor, State]:
         before = chords_before(inputs).unsqueeze(1)
         logits = torch.from_numpy(self.spreads(before, state)[:, 0]).logit().to(inputs.device)
         return draws.flip(logits, torch.arange(len(logits))), before[:, 0]

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ostinato.data.music.abc_text import AbcWriter, header, steps_of
 from ostinato.data.music.music_files import ENDINGS, prompt_tune
 from ostinato.data.music.tunes import HOLD, Note, Tune, chords_of, events_of, sharps_of, to_c
-from ostinato.decoding.draws import Draws, seed_of
+from ostinato.decoding.sampler import RowSampler, seed_of
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.legacy import Piece, Prediction, Request
 from ostinato.tasks.melody.features import Following, features, most_frequent, within
 from ostinato.tasks.melody.improvise import improvise, notes_of
-from ostinato.tasks.task import Piece, Prediction, Request
 
 if TYPE_CHECKING:
     from ostinato.tasks.melody.task import Melody
@@ -31,7 +31,7 @@ def generate(task: Melody, network: nn.Module, request: Request) -> Iterator[Pie
     metre = prompt.metre or task.metres.get(label, task.metres[""])
     shift = -to_c(prompt) if task.normalise_key and prompt.notes else 0
     length = DEFAULT_BARS * bar(task, metre) if request.length is None else request.length
-    draws = Draws(
+    draws = RowSampler(
         [seed_of(request.seed, row) for row in range(request.samples)],
         temperature=request.temperature,
         top_k=request.top_k,
@@ -141,7 +141,7 @@ def predict(task: Melody, network: nn.Module, records: Sequence[Tune]) -> list[P
             sharps=sharps_of(record),
             at=record.steps,
         )
-        draws = Draws([1], temperature=task.boldness)
+        draws = RowSampler([1], temperature=task.boldness)
         given, following = given_to(task, record, record.label, record.metre)
         made = list(
             improvise(

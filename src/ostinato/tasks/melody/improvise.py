@@ -20,7 +20,7 @@ from ostinato.data.music.tunes import (
     notes_of_chords,
     notes_of_events,
 )
-from ostinato.decoding.draws import Draws
+from ostinato.decoding.sampler import RowSampler
 
 Features = Callable[
     [np.ndarray], Tensor
@@ -40,7 +40,7 @@ def improvise(
     network: nn.Module,
     given: Sequence[Tensor],
     features: Sequence[Features],
-    draws: Draws,
+    draws: RowSampler,
     *,
     lengths: Sequence[int],
     writers: Sequence[AbcWriter],
@@ -54,7 +54,7 @@ def improvise(
     writers    of each row; they are told of pitches `shift` semitones higher"""
     device = next(network.parameters(), torch.zeros(())).device
     known = torch.tensor([len(one) - 1 for one in given])
-    state = network.start(len(given))
+    state = network.initial_state(len(given))
     if int(known.max()) > 0:
         state = network.read(pad([one[:-1] for one in given], 0)[0].to(device), known, state)
     inputs = torch.stack([one[-1] for one in given]).to(device)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
-from ostinato.data.files.lines import shown
-from ostinato.data.labelled import counted
+from ostinato.data.files.wording import display_path, format_counts
 from ostinato.data.music.abc_text import notes_text
 from ostinato.data.music.music_files import Reading, prompt_tune
 from ostinato.data.music.tunes import (
@@ -31,9 +30,12 @@ from ostinato.data.music.tunes import (
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.models.chords import Independent, OneEvent, Voices
-from ostinato.models.music import Music, MusicEnsemble
+from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
+from ostinato.models.ensemble import MusicEnsemble
+from ostinato.models.music import Music
+from ostinato.notices import NoticeList
 from ostinato.tasks.language.counted import empty_tensors, shapes_of
+from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request, spread
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.melody import generation
 from ostinato.tasks.melody.baseline import TuneBaseline
@@ -41,7 +43,6 @@ from ostinato.tasks.melody.counted import counted_network, counted_tensors
 from ostinato.tasks.melody.features import features, most_frequent, moved
 from ostinato.tasks.melody.options import COUNTED, MelodyOptions
 from ostinato.tasks.melody.output import save_tunes
-from ostinato.tasks.task import Baseline, Counts, Piece, Prediction, Request, spread
 
 HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tunes of no kind can be asked for, too
 MANY_VOICES = (
@@ -104,7 +105,7 @@ class Melody(MelodyOptions, ManyModels):
     )  # what a baseline as model has, and how large
     learned: dict[str, Tensor] | None = field(init=False, default=None, repr=False)
     given: int = field(init=False, default=0, repr=False)  # steps of the last prompt, for pictures
-    notices: list[str] = field(init=False, default_factory=list, repr=False)
+    notices: list[str] = field(init=False, default_factory=NoticeList, repr=False)
 
     # files to records to examples
 
@@ -112,7 +113,7 @@ class Melody(MelodyOptions, ManyModels):
         return Reading(self.steps_per_quarter, self.condition or "genre", self.repeats)
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Tune]:
-        reading, name = self.reading(), " ".join(map(shown, files))
+        reading, name = self.reading(), " ".join(map(display_path, files))
         found = list(reading.read(files, part="train" if training else "test"))
         self.note_left_out(reading, name)
         if not found:
@@ -145,7 +146,7 @@ class Melody(MelodyOptions, ManyModels):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Tune]:
         reading = self.reading()
         yield from reading.read(files)
-        self.note_left_out(reading, " ".join(map(shown, files)))
+        self.note_left_out(reading, " ".join(map(display_path, files)))
 
     def as_record(self, value: Any) -> Tune:
         """A tune, notes, ABC text, or a list of pitches or chords."""
@@ -186,7 +187,7 @@ class Melody(MelodyOptions, ManyModels):
                 for label in self.labels
             }
             self.notices.append(
-                f"{len(self.labels)} kinds: {counted([tune.label for tune in records if tune.label])}"
+                f"{len(self.labels)} kinds: {format_counts([tune.label for tune in records if tune.label])}"
             )
 
         self.openings = {
@@ -260,13 +261,13 @@ class Melody(MelodyOptions, ManyModels):
                 chords=self.chords,
             )
         if not self.chords:
-            head = OneEvent(self.hidden_size, EVENTS)
+            head = EventHead(self.hidden_size, EVENTS)
         elif self.head == "voices":
-            head = Voices(
+            head = NoteSequenceHead(
                 self.hidden_size, PITCHES, downwards=self.downwards, dropout=self.head_dropout
             )
         else:
-            head = Independent(self.hidden_size, PITCHES)
+            head = IndependentPitchHead(self.hidden_size, PITCHES)
         known = features(
             self, np.zeros((0, PITCHES)) if self.chords else np.zeros(0), "", "", np.zeros(1)
         ).shape[1]
@@ -294,7 +295,10 @@ class Melody(MelodyOptions, ManyModels):
         device = next(network.parameters(), torch.zeros(())).device
         found = [0.0] * len(records)
         for rows in by_length(examples, tokens=16 * self.maximum_steps):
-            state, whole = network.start(len(rows)), collate([examples[row] for row in rows])
+            state, whole = (
+                network.initial_state(len(rows)),
+                collate([examples[row] for row in rows]),
+            )
             total = torch.zeros(len(rows), dtype=torch.float64)
             for chunk in chunks(whole, self.maximum_steps):
                 losses, state = network.losses(chunk.to(device), state)
@@ -317,7 +321,7 @@ class Melody(MelodyOptions, ManyModels):
         ]
         if unseen:
             self.notices.append(
-                f"{len(unseen):,} tunes of kinds unseen in training, judged as of none: {counted(unseen)}"
+                f"{len(unseen):,} tunes of kinds unseen in training, judged as of none: {format_counts(unseen)}"
             )
         counts = [
             (value, self.steps(record))

@@ -1,5 +1,55 @@
-"""Tagging: a label for each word of a sentence: parts of speech, names, chunks. Many to many, aligned."""
+"""Tagging: a label for each word of a sentence, such as its part of speech. Many to many, aligned."""
 
-from ostinato.tasks.tagging.task import Tagging
+from __future__ import annotations
 
-__all__ = ["Tagging"]
+from ostinato.tasks.tagging.baseline import TagBaseline
+from ostinato.tasks.tagging.network import build_network, combine, initialise
+from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.tagging.prediction import TaggingPredictor
+from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
+from ostinato.tasks.tagging.reader import TaggingReader
+from ostinato.tasks.task import Task, TaskDefinition
+
+
+def next_commands(task: Task, run: str, file: str | None) -> list[str]:
+    """Commands to try with a newly trained run."""
+    return [
+        f'echo "..." | ostinato predict {run}',
+        f"ostinato predict {run} {file or 'FILE'} --output tagged.conll",
+        f"ostinato verify {run}",
+    ]
+
+
+TASK = TaskDefinition(
+    name="tagging",
+    reads=(
+        "CoNLL columns (word first, tag last) or CoNLL-U (--tag-column upos); predict also reads "
+        "a tokenised sentence a line"
+    ),
+    example=(
+        "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos "
+        "--out runs/pos"
+    ),
+    metrics=("accuracy", "f1", "precision", "recall"),
+    sample="tagging",
+    options=TaggingOptions,
+    reader=TaggingReader,
+    preprocessing=TaggingPreprocessing,
+    predictor=TaggingPredictor,
+    build_network=build_network,
+    initialise=initialise,
+    combine=combine,
+    fit_baseline=lambda task, records: TagBaseline.fit(records, task.preprocessing.file_scheme),
+    restore_baseline=lambda task, state: TagBaseline.restore(state, task.preprocessing.file_scheme),
+    next_commands=next_commands,
+    training={
+        "batch_size": 32,
+        "learning_rate": 0.002,
+        "schedule": "linear",
+        "epochs": 12.0,
+        "least_steps": 1500,
+        "average_checkpoints": 3,
+    },
+    sample_training={"batch_size": 8},
+    compare_models=("most-frequent", "hmm", "rnn", "gru", "lstm"),
+)

@@ -1,99 +1,63 @@
-"""What taggers are measured against, and how both are counted."""
+"""The baseline of tagging: a hidden Markov model, or each word's most frequent tag."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from ostinato.baselines.hmm import HiddenMarkov, MostFrequentTag
 from ostinato.data.text.conll import Sentence
-from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS, CountingTagger
+from ostinato.tasks.tagging.prediction import SpanReader, count_tags, span_reader
 from ostinato.tasks.task import Baseline, Counts
 
-NAME = "NAME"  # the tag of --binary
-SPAN_METRICS = ("f1", "precision", "recall")
-KINDS: dict[str, type[HiddenMarkov] | type[MostFrequentTag]] = {
-    "hmm": HiddenMarkov,
-    "most-frequent": MostFrequentTag,
-}
-SHOWN = {"hmm": "hidden Markov model", "most-frequent": "most frequent tag"}
-JUDGED = 10  # each tenth sentence judges which baseline is the better one
+DISPLAY_NAMES = {"hmm": "hidden Markov model", "most-frequent": "most frequent tag"}
+EVERY = 10  # every tenth sentence is held out to choose the better baseline
 
 
 class TagBaseline(Baseline):
-    """A hidden Markov model or each word's most frequent tag, whichever does better on a tenth of the training data held back."""
+    """The better of the two counting taggers, chosen on a tenth of the training data held out.
 
-    def __init__(
-        self,
-        kind: str,
-        tagger: HiddenMarkov | MostFrequentTag,
-        spans_of: Callable[[Sequence[str]], Sequence[Span]] | None,
-    ):
+    Args:
+        kind: Its name in COUNTING_TAGGERS.
+        tagger: The fitted tagger.
+        spans_of: Reads the spans of a sentence's tags; None where there are no spans.
+    """
+
+    def __init__(self, kind: str, tagger: CountingTagger, spans_of: SpanReader | None):
         self.kind, self.tagger, self.spans_of = kind, tagger, spans_of
-        self.name = SHOWN[kind]
+        self.name = DISPLAY_NAMES[kind]
 
     @classmethod
     def fit(cls, records: Sequence[Sentence], scheme: str | None) -> TagBaseline:
-        reader = reader_of(scheme)
         kind = "hmm"
-        if len(records) >= 2 * JUDGED:
-            judges = records[::JUDGED]
-            rest = [record for place, record in enumerate(records) if place % JUDGED]
-            metric = "accuracy" if reader is None else "f1"
-            tried = {
-                each: cls(
-                    each, KINDS[each].fit((record.words, record.tags) for record in rest), reader
-                )
-                for each in KINDS
-            }
-            kind = max(
-                tried,
-                key=lambda each: corpus_score(METRICS[metric], tried[each].measure(judges)[metric]),
-            )
-        return cls(kind, KINDS[kind].fit((record.words, record.tags) for record in records), reader)
+        if len(records) >= 2 * EVERY:
+            held_out = records[::EVERY]
+            rest = [record for position, record in enumerate(records) if position % EVERY]
+            metric = "accuracy" if scheme is None else "f1"
+            scores = {}
+            for each in COUNTING_TAGGERS:
+                counts = cls.fit_kind(each, rest, scheme).measure(held_out)[metric]
+                scores[each] = corpus_score(METRICS[metric], counts)
+            kind = max(scores, key=scores.__getitem__)
+        return cls.fit_kind(kind, records, scheme)
+
+    @classmethod
+    def fit_kind(cls, kind: str, records: Sequence[Sentence], scheme: str | None) -> TagBaseline:
+        """The tagger of this kind, fitted to the records."""
+        tagger = COUNTING_TAGGERS[kind].fit((record.words, record.tags) for record in records)
+        return cls(kind, tagger, span_reader(scheme))
 
     def measure(self, records: Sequence[Sentence]) -> dict[str, list[Counts]]:
-        return count_tags(
-            self.tagger.tag([record.words for record in records]), records, self.spans_of
-        )
+        taggings = self.tagger.tag([record.words for record in records])
+        return count_tags(taggings, records, self.spans_of)
 
     def state(self) -> dict[str, Any]:
         return {"kind": self.kind, "tagger": self.tagger.to_dict()}
 
     @classmethod
     def restore(cls, state: dict[str, Any], scheme: str | None) -> TagBaseline:
-        return cls(
-            state["kind"], KINDS[state["kind"]].from_dict(state["tagger"]), reader_of(scheme)
-        )
-
-
-def reader_of(scheme: str | None) -> Callable[[Sequence[str]], Sequence[Span]] | None:
-    """What reads the spans of a sentence's tags; None where the tags spell out no spans."""
-    return {None: None, "binary": single_names}.get(scheme, spans)
-
-
-def single_names(tags: Sequence[str]) -> list[Span]:
-    """Of is-a-name tags, each token that is one."""
-    return [Span(tag, place, place + 1) for place, tag in enumerate(tags) if tag != OUTSIDE]
-
-
-def count_tags(
-    taggings: Sequence[Sequence[str]],
-    records: Sequence[Sentence],
-    spans_of: Callable[[Sequence[str]], Sequence[Span]] | None,
-) -> dict[str, list[Counts]]:
-    """What the metrics count of each sentence: of its spans, if there are any, and of its tags."""
-    counts: dict[str, list[Counts]] = {}
-    if spans_of is not None:
-        found = [
-            METRICS["precision"].count(spans_of(tags), spans_of(record.tags))
-            for tags, record in zip(taggings, records, strict=True)
-        ]
-        counts = {metric: list(found) for metric in SPAN_METRICS}
-    right = [
-        METRICS["accuracy"].count(list(tags), list(record.tags))
-        for tags, record in zip(taggings, records, strict=True)
-    ]
-    return {**counts, "accuracy": right}
+        """The inverse of `state`."""
+        tagger = COUNTING_TAGGERS[state["kind"]].from_dict(state["tagger"])
+        return cls(state["kind"], tagger, span_reader(scheme))

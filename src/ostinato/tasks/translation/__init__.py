@@ -1,5 +1,65 @@
 """Translation: sentences of one language to sentences of another. Many to many, unaligned."""
 
-from ostinato.tasks.translation.task import Translation
+from __future__ import annotations
 
-__all__ = ["Translation"]
+from ostinato.models.ensemble import EncoderDecoderEnsemble
+from ostinato.tasks.task import Task, TaskDefinition
+from ostinato.tasks.translation.baseline import WordForWord
+from ostinato.tasks.translation.network import build_network, initialise
+from ostinato.tasks.translation.options import TranslationOptions
+from ostinato.tasks.translation.prediction import TranslationPredictor
+from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
+from ostinato.tasks.translation.reader import TranslationReader
+
+
+def next_commands(task: Task, run: str, file: str | None) -> list[str]:
+    """Commands to try with a newly trained run."""
+    files = "" if file is None else " SOURCE TARGET"
+    return [
+        f'echo "..." | ostinato predict {run}',
+        f"ostinato evaluate {run}{files} --beam 10",
+        f"ostinato verify {run}",
+    ]
+
+
+TASK = TaskDefinition(
+    name="translation",
+    reads=(
+        "two line-aligned text files (source target), or one TSV, CSV or JSONL with columns "
+        "source and target"
+    ),
+    example=(
+        "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
+    ),
+    metrics=("bleu", "chrf", "perplexity"),
+    sample="translation",
+    options=TranslationOptions,
+    reader=TranslationReader,
+    preprocessing=TranslationPreprocessing,
+    predictor=TranslationPredictor,
+    build_network=build_network,
+    initialise=initialise,
+    combine=EncoderDecoderEnsemble,
+    fit_baseline=lambda task, records: WordForWord.fit(records),
+    restore_baseline=lambda task, state: WordForWord.restore(state),
+    next_commands=next_commands,
+    training={
+        "epochs": 12.0,
+        "least_steps": 800,
+        "least_batches": 20,
+        "batch_tokens": 1200,
+        "optimizer": "adam",
+        "learning_rate": 0.002,
+        "beta2": 0.98,
+        "schedule": "cosine",
+        "warmup": 200,
+        "clip_norm": 1.0,
+    },
+    sample_training={
+        "hidden_size": 256,
+        "vocabulary_size": 2000,
+        "dropout": 0.2,
+        "batch_tokens": 500,
+        "epochs": 10.0,
+    },
+)

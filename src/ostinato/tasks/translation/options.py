@@ -1,32 +1,33 @@
-"""What translation can be asked for: its options, and so its flags and recipe keys."""
+"""Options of translation: its flags and recipe keys."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from ostinato.cells import CELLS
-from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError
 from ostinato.options import option
+from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
+from ostinato.tasks.shared.search_options import SearchOptions
 
 
-@dataclass
-class TranslationOptions:
+@dataclass(frozen=True)
+class TranslationOptions(SearchOptions, EmbeddingOptions, BidirectionalOptions):
+    answer: ClassVar[str] = "translation for each sentence"
+
     # the text
     unit: Literal["subword", "word", "character"] = option("subword", "what a token is")
-    vocabulary_size: int = option(4000, "most tokens a vocabulary may have", minimum=10)
+    vocabulary_size: int = option(4000, "maximum size of a vocabulary, in tokens", minimum=10)
     source_vocabulary_size: int | None = option(None, "the same for the source alone", minimum=10)
     target_vocabulary_size: int | None = option(None, "the same for the target alone", minimum=10)
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
     joint_vocabulary: bool = option(False, "one vocabulary for source and target")
-    tokenized: bool = option(
-        False, "the text is tokenised already: words are what stands between spaces"
-    )
+    tokenized: bool = option(False, "the text is tokenised already: words are separated by spaces")
     lowercase: bool = option(False, "lower-case everything")
     subword_sampling: float = option(
         0.0,
-        "probability with which a subword merge is skipped while training (BPE-dropout)",
+        "probability of skipping a subword merge while training (BPE-dropout)",
         minimum=0,
         maximum=0.99,
     )
@@ -43,23 +44,20 @@ class TranslationOptions:
         None, "the column of the target (default: target, tgt, trg)", when_predicting=True
     )
     # the model
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(
         512, "units of each layer, both directions of the encoder together", minimum=1
     )
-    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
     layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
-    bidirectional: bool = option(True, "the encoder reads both ways")
+    bidirectional: bool = option(True, "the encoder reads the source in both directions")
     reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
     attention: Literal["none", "dot", "general", "additive"] = option(
-        "general", "how the decoder looks at the source"
+        "general", "the score of the decoder's attention to the source"
     )
     input_feeding: bool = option(
-        False,
-        "attention's result is an input of the next step: a little better, several times slower",
+        False, "the attention vector is an input of the next step: slightly better, much slower"
     )
     context: Literal["initial", "every"] = option(
-        "initial", "the source's vector as first state only, or as input of every step, too"
+        "initial", "the source vector is the decoder's first state only, or an input of every step"
     )
     tied: bool = option(True, "the output layer shares the target embedding's weights")
     dropout: float = option(
@@ -67,47 +65,63 @@ class TranslationOptions:
     )
     word_dropout: float = option(
         0.0,
-        "probability with which a word's vector is dropped everywhere in a sentence",
+        "probability of dropping a word's vector everywhere in a sentence",
         minimum=0,
         maximum=0.99,
     )
     initial_range: float | None = option(
-        None, "weights start uniform in plus or minus this", above=0
+        None, "weights are initialised uniformly in plus or minus this", above=0
     )
     embeddings: str | None = option(
         None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size"
     )
     target_embeddings: str | None = option(None, "pretrained target vectors")
-    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
     sparse_embeddings: bool = option(
-        False, "gradients of the embeddings only where words occurred (with --optimizer sgd)"
+        False, "sparse gradients of the embeddings (with --optimizer sgd)"
     )
     label_smoothing: float = option(
-        0.1, "share of probability spread over all tokens while training", minimum=0, maximum=0.99
+        0.1,
+        "share of the probability spread over all tokens while training",
+        minimum=0,
+        maximum=0.99,
     )
     teacher_forcing: float = option(
         1.0,
-        "probability that a training step sees the true previous token rather than the model's own",
+        "probability that a training step sees the true previous token, not the model's own",
         minimum=0,
         maximum=1,
     )
     output_precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of the output layer's products while training; bfloat16 is quicker where the processor has instructions for it",
+        "of the output layer's products while training; bfloat16 is faster on processors that have it",
     )
     dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
         "bleu", "the dev score that chooses the best weights (greedy decoding)"
     )
+    # decoding
+    maximum_length: int | None = option(
+        None,
+        "maximum tokens of a translation (default: 10 + twice the source's)",
+        minimum=1,
+        when_predicting=True,
+    )
+    align: bool = option(
+        False,
+        "with --json, the source token that each target token attended to",
+        when_predicting=True,
+    )
+    copy_unknown: bool = option(
+        False, "the source word attended to instead of <unk>", when_predicting=True
+    )
 
-    def __post_init__(self):
-        if self.bidirectional and self.hidden_size % 2:
-            raise InputError(
-                f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
-            )
-        check_frozen(self.freeze_embeddings, self.embeddings)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.input_feeding and self.attention == "none":
             raise InputError("--input-feeding needs an --attention other than none")
         if self.sparse_embeddings and self.tied:
             raise InputError(
                 "--sparse-embeddings needs --no-tied: a tied output layer has dense gradients"
             )
+        for asked, name in ((self.align, "--align"), (self.copy_unknown, "--copy-unknown")):
+            if asked and self.attention == "none":
+                raise InputError(f"{name} needs attention; this model has none (--attention none)")

@@ -1,4 +1,4 @@
-"""What a network that watches films is measured against, and how both are counted."""
+"""The baselines of video: the most frequent label, and a linear model of the flattened frames."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ostinato.baselines.flattened import Flattened
+from ostinato.baselines.flattened_regression import FlattenedRegression
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.video.labels import count_clip_labels, labels_of
 
-Values = Callable[[Clip], np.ndarray]  # a clip's frames or features as numbers [T, ...]
+Values = Callable[[Clip], np.ndarray]  # a clip's frames or features, [T, ...]
 
 
 class MostFrequent(Baseline):
@@ -32,7 +32,7 @@ class MostFrequent(Baseline):
         return cls(min(counts, key=lambda label: (-counts[label], label)), labels)
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
-        return count_labels(
+        return count_clip_labels(
             [[self.label] * len(labels_of(record)) for record in records], records, self.labels
         )
 
@@ -41,13 +41,13 @@ class MostFrequent(Baseline):
 
 
 class FlattenedClips(Baseline):
-    """Logistic regression on all frames side by side; of a label a frame, on each frame by itself."""
+    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each frame by itself."""
 
     name = "flattened frames, linear"
 
     def __init__(
         self,
-        regression: Flattened,
+        regression: FlattenedRegression,
         labels: Vocabulary,
         values: Values,
         most_frequent: MostFrequent,
@@ -72,11 +72,11 @@ class FlattenedClips(Baseline):
         length: int,
         per_frame: bool,
     ) -> Baseline:
-        """The most frequent label, where frames are too large for the other."""
+        """The regression, or the most frequent label where frames are too large for it."""
         most_frequent = MostFrequent.fit(records, labels)
-        sequences = [each for record in records for each in pieces(values(record), per_frame)]
+        sequences = [each for record in records for each in split_frames(values(record), per_frame)]
         numbers = [labels.number(label) for record in records for label in labels_of(record)]
-        found = Flattened.fit(
+        found = FlattenedRegression.fit(
             sequences, numbers, classes=len(labels), length=1 if per_frame else length
         )
         return (
@@ -91,10 +91,12 @@ class FlattenedClips(Baseline):
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         answers = [
-            self.labels.decode(self.regression.answer(pieces(self.values(record), self.per_frame)))
+            self.labels.decode(
+                self.regression.answer(split_frames(self.values(record), self.per_frame))
+            )
             for record in records
         ]
-        return count_labels(answers, records, self.labels)
+        return count_clip_labels(answers, records, self.labels)
 
     def state(self) -> dict[str, Any]:
         return {**self.most_frequent.state(), "flattened": True, "per_frame": self.per_frame}
@@ -103,44 +105,34 @@ class FlattenedClips(Baseline):
         return self.regression.tensors()
 
 
-def restore(state: dict[str, Any], labels: Vocabulary, values: Values) -> Baseline:
+def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
+    """The baseline whose state() this is."""
+    labels, values = task.preprocessing.labels, task.preprocessing.values
     most_frequent = MostFrequent(state["label"], labels)
     if not state.get("flattened"):
         return most_frequent
     tensors = {name: state["tensors"][name] for name in ("mean", "scale", "weight", "bias")}
     return FlattenedClips(
-        Flattened(**tensors), labels, values, most_frequent, per_frame=bool(state["per_frame"])
+        FlattenedRegression(**tensors),
+        labels,
+        values,
+        most_frequent,
+        per_frame=bool(state["per_frame"]),
     )
 
 
-def pieces(values: np.ndarray, per_frame: bool) -> list[np.ndarray]:
-    """A clip as one sequence, or as many of one frame."""
+def fit_baseline(task: Task, records: Sequence[Clip]) -> Baseline:
+    """A linear model of the flattened frames, or the most frequent label where frames are too large."""
+    preprocessing = task.preprocessing
+    return FlattenedClips.fit(
+        records,
+        preprocessing.labels,
+        preprocessing.values,
+        length=task.options.fixed_length,
+        per_frame=preprocessing.per_frame,
+    )
+
+
+def split_frames(values: np.ndarray, per_frame: bool) -> list[np.ndarray]:
+    """A clip as one sequence, or as one sequence a frame."""
     return list(values[:, None]) if per_frame else [values]
-
-
-def labels_of(record: Clip) -> tuple[str, ...]:
-    """A clip's one label, or those of its frames; none for one without."""
-    if isinstance(record.label, tuple):
-        return record.label
-    return (record.label,) if record.label else ()
-
-
-def count_labels(
-    answers: Sequence[Sequence[str]], records: Sequence[Clip], known: Vocabulary
-) -> dict[str, list[Counts]]:
-    """What accuracy and F1 count of each clip, frame by frame where frames have labels; labels that are not known are one class in F1."""
-    counts: dict[str, list[Counts]] = {"accuracy": [], "f1": []}
-    for given, record in zip(answers, records, strict=True):
-        truth = labels_of(record)
-        counts["accuracy"].append(METRICS["accuracy"].count(list(given), list(truth)))
-        each = [
-            METRICS["f1"].count(
-                [*(one == label for label in known.tokens), one not in known],
-                [*(right == label for label in known.tokens), right not in known],
-            )
-            for one, right in zip(given, truth, strict=True)
-        ]
-        counts["f1"].append(
-            tuple(map(sum, zip(*each, strict=True))) if each else (0,) * (3 * len(known.tokens) + 3)
-        )
-    return counts

@@ -1,0 +1,36 @@
+"""What the modules of this folder that are commands have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Command(Protocol):
+    """A command is a module `commands/NAME.py` with a function NAME, whose result `lines` presents.
+
+    The parameters of the function are the arguments and flags, its docstring is their help:
+    see signature.py."""
+
+    @property
+    def EXAMPLES(self) -> tuple[str, ...]:
+        """Complete command lines, which `--help` begins with."""
+        ...
+
+    def lines(self, result: Any, /, *, json: bool = False) -> Iterable[str]:
+        """The result for the terminal or, as JSON, for programs: lines without their ends."""
+        ...
+
+
+@runtime_checkable
+class StreamingCommand(Command, Protocol):
+    """A command whose result is printed while it is made, and which writes its own files."""
+
+    def pieces(self, result: Any, /) -> Iterable[str]:
+        """The result for the terminal, in pieces of text."""
+        ...
+
+    def save(self, result: Any, output: str, /) -> None:
+        """Writes the result to a file, or to several that are named after it."""
+        ...

@@ -1,0 +1,26 @@
+"""Which files a run was tested on: what is meant where a command is given none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ostinato.data.files.samples import sample
+from ostinato.errors import InputError
+from ostinato.tasks.folder import Trained, read_json
+
+
+def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False) -> list[str]:
+    """The run's test set, or its dev set, or those of the packaged sample that it learned from (with `any_examples`, what
+    it was trained on, too); `otherwise` an InputError."""
+    plan = trained.folder / "training" / "plan.json"
+    saved = read_json(plan) if plan.is_file() else {}
+    files = (
+        saved.get("test")
+        or saved.get("dev")
+        or ([] if saved.get("train") else [str(sample(trained.task.definition.sample)["test"])])
+    )
+    if any_examples and not files:
+        files = saved["train"]
+    if not files or not all(Path(file).exists() for file in files):
+        raise InputError(otherwise)
+    return files

@@ -1,0 +1,127 @@
+"""What one sees while a model trains: one bar with loss, gradient norm, speed and dev score. Silent when stderr is no terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+
+from ostinato.notices import LOGGER
+from ostinato.training.loop import Progress as Step
+
+CONSOLE = Console(stderr=True)
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal, on stderr; results alone go to stdout."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class NoticePrinter(logging.Handler):
+    """Prints the notices of the logger "ostinato" on stderr as they come, or holds them back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"note: {record.getMessage()}"
+        if self.held is None:
+            say(line)
+        else:
+            self.held.append(line)
+
+
+PRINTER = NoticePrinter()
+LOGGER.addHandler(PRINTER)
+
+
+@contextmanager
+def hold_notices() -> Iterator[None]:
+    """Prints the notices at the end of the `with` block, and none where it fails: an error is one line."""
+    if PRINTER.held is not None:
+        yield
+        return
+    PRINTER.held = held = []
+    try:
+        yield
+    finally:
+        PRINTER.held = None
+    for line in held:
+        say(line)
+
+
+class TrainingBar:
+    """A context manager; `step` after each step, `evaluated` after each dev score.
+
+    `done` is how much of the run lies behind it, from 0 to 1: of its epochs or of its time, whichever ends it sooner."""
+
+    def __init__(self, metric: str):
+        self.metric = metric
+        self.recent: deque[tuple[int, float]] = deque(maxlen=50)
+        columns: list[ProgressColumn | str] = [
+            "epoch {task.fields[epoch]:.2f}",
+            BarColumn(bar_width=24),
+            "{task.percentage:>3.0f} %",
+            TextColumn(
+                "loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  {task.fields[speed]:,.0f} tokens/s"
+            ),
+            TextColumn("{task.fields[dev]}"),
+            TimeRemainingColumn(),
+        ]
+        self.bar = Progress(
+            *columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty()
+        )
+        self.line = self.bar.add_task(
+            "train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev=""
+        )
+
+    def __enter__(self) -> TrainingBar:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def step(self, done: float, progress: Step) -> None:
+        self.recent.append((progress.tokens, progress.seconds))
+        speed = sum(tokens for tokens, _ in self.recent) / max(
+            1e-9, sum(seconds for _, seconds in self.recent)
+        )
+        self.bar.update(
+            self.line,
+            completed=min(1.0, done),
+            epoch=progress.epoch,
+            loss=progress.loss,
+            gradient=progress.gradient_norm,
+            speed=speed,
+        )
+
+    def evaluated(self, progress: Step, score: float, best: float) -> None:
+        if self.bar.disable:
+            return
+        text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
+        self.bar.update(self.line, dev=text)
+        self.bar.console.print(
+            f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}",
+            highlight=False,
+        )
+
+
+def track(items, description: str, total: int | None = None):
+    """The items, with a bar on stderr while they are gone through (on a terminal only)."""
+    from rich.progress import track as bar
+
+    return bar(
+        items,
+        description,
+        total=total,
+        console=CONSOLE,
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )

@@ -1,0 +1,66 @@
+"""Results as text: tables for the terminal, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+
+def as_json(value: Any) -> str:
+    """One line of JSON. NaN and infinities become null, which is all that JSON has for them."""
+    return json.dumps(replace_non_finite(value), ensure_ascii=False, allow_nan=False)
+
+
+def replace_non_finite(value: Any) -> Any:
+    """The value with None in place of NaN and infinities, also inside of lists and mappings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): replace_non_finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [replace_non_finite(each) for each in value]
+    return value
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> Iterator[str]:
+    """The lines of a plain-text table, with numbers aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(
+        *columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for column, cells in zip(grid.columns, zip(*rows, strict=True), strict=True) if rows else ():
+        column.justify = (
+            "right" if all(isinstance(cell, (int, float)) for cell in cells) else "left"
+        )
+    for row in rows:
+        grid.add_row(*(number(cell) for cell in row))
+    console = Console(width=200, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(grid)
+    yield from (line.rstrip() for line in capture.get().split("\n") if line.strip())
+
+
+def number(value: Any) -> str:
+    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text is returned unchanged."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 10 else f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def scores(result: dict[str, Any]) -> Iterator[str]:
+    """An evaluation as a table: score, interval and the baseline's score of each metric."""
+    baseline = result.get("baseline") or {"name": "baseline", "metrics": {}}
+    rows = []
+    for metric, value in result["metrics"].items():
+        low, high = result["intervals"].get(metric, (math.nan, math.nan))
+        reference = baseline["metrics"].get(metric)
+        interval = f"{number(float(low))} .. {number(float(high))}"
+        rows.append(
+            [metric, float(value), interval, "" if reference is None else number(float(reference))]
+        )
+    yield from table(["metric", "score", "95 % interval", baseline["name"]], rows)

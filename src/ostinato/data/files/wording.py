@@ -1,0 +1,39 @@
+"""Wording shared by messages: paths, plurals, label counts and truncated text."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+
+def display_path(path: str | os.PathLike) -> str:
+    """The path as messages name it: "-" -> "standard input"."""
+    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
+
+
+def pluralise(noun: str, count: int) -> str:
+    """pluralise("line", 2) -> "lines"."""
+    return noun if count == 1 else noun + "s"
+
+
+def truncate_text(text: str, maximum: int) -> str:
+    """truncate_text("one two three", 9) -> "one two": truncated at a space in its second half, if any."""
+    if len(text) <= maximum:
+        return text
+    head = text[:maximum]
+    start, space, _ = head.rpartition(" ")
+    return start if space and len(start) > maximum // 2 else head
+
+
+def format_counts(labels: Sequence[str], most: int = 8) -> str:
+    """format_counts(["b", "a", "b"]) -> "'b' 2, 'a' 1": label frequencies in descending order.
+
+    Args:
+        labels: one label per example.
+        most: number of distinct labels to list; the rest are summarised as "and N others".
+    """
+    counts = Counter(labels).most_common()
+    most += len(counts) == most + 1  # listing one more label is no longer than the summary
+    listed = ", ".join(f"{label!r} {count:,}" for label, count in counts[:most])
+    return listed if len(counts) <= most else f"{listed}, and {len(counts) - most:,} others"

@@ -1,0 +1,41 @@
+"""What a metric is: counts that add up over a corpus, and a score from their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+
+class Metric(Protocol):
+    """A module of this package with two functions and two constants.
+
+    Because counts add up, the score of a corpus, its confidence interval and the significance of a
+    difference are computed in the same way for every metric.
+    """
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a greater score is better."""
+        ...
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest possible score."""
+        ...
+
+    def count(self, prediction: Any, reference: Any, /) -> tuple[float, ...]:
+        """The counts of one example; of the same length for all examples of a corpus."""
+        ...
+
+    def score(self, total: Sequence[float], /) -> float:
+        """The score from the summed counts."""
+        ...
+
+
+@runtime_checkable
+class DetailedMetric(Metric, Protocol):
+    """A metric with more to report than its score, such as sacreBLEU's signature."""
+
+    def details(self, total: Sequence[float], /) -> dict[str, Any]:
+        """What a report shows beside the score, from the summed counts."""
+        ...

@@ -1,0 +1,241 @@
+"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of n-grams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.baselines import bag_of_words
+from ostinato.baselines.bag_of_words import BagOfWords
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.wording import pluralise
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.text.characters import CharacterVocabulary
+from ostinato.data.text.normalisation import SPACE, TextNormaliser
+from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.tokenizers import (
+    CharacterTokenizer,
+    Tokenizer,
+    WordTokenizer,
+    train_tokenizer,
+    units_from_dict,
+)
+from ostinato.data.text.vocabulary import UNK, Vocabulary
+from ostinato.notices import notify
+from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.shared.embedding_options import read_vectors
+from ostinato.tasks.shared.small_data import (
+    FEW_SEQUENCES,
+    FEW_STEPS,
+    LEAST_PART,
+    MEMBERS,
+    POSITION_FREE_POOLINGS,
+    random_part,
+)
+from ostinato.tasks.task import Unsuitable
+
+MANY_TEXTS = 500  # from here on, words seen once are better learned as <unk>
+FEW_WORDS = 400_000  # texts of at most this many words train fast enough for several networks
+CACHED_WORDS = 200_000  # words whose character ids are kept in memory
+MOST_COEFFICIENTS = 1_000_000  # of a bag of words as baseline: n-grams x labels
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """Texts as ids of tokens and, where the network reads them, of each word's characters.
+
+    `vectors` are pretrained embeddings, for initialisation only."""
+
+    options: ClassificationOptions
+    units: Tokenizer
+    letters: CharacterVocabulary | None = None
+    vectors: Pretrained | None = None
+    cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def fit(
+        cls, options: ClassificationOptions, texts: Sequence[str]
+    ) -> tuple[ClassificationOptions, Self]:
+        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding size."""
+        units = train_tokenizer(
+            options.unit,
+            texts,
+            size=options.vocabulary_size or (8000 if options.unit == "subword" else 20_000),
+            minimum_count=options.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1),
+            lowercase=options.lowercase,
+            tokenized=options.tokenized,
+        )
+        most, letters, vectors = options.maximum_tokens, None, None
+        longer = sum(len(text) > most < len(units.encode(text)) for text in texts)
+        if longer:
+            notify(
+                f"{longer:,} {pluralise('text', longer)} longer than --maximum-tokens {most:,}: "
+                f"the {options.cut} is left out"
+            )
+        if options.reads_characters:
+            letters = CharacterVocabulary.fit(map(units.normalise, texts))
+        if options.crop is None:
+            options = replace(options, crop=1.0)
+        if options.members is None:
+            words = sum(min(text.count(" ") + 1, most) for text in texts)
+            few = options.reads_characters and words <= FEW_WORDS
+            options = replace(options, members=MEMBERS if few else 1)
+        if options.embeddings is not None:
+            vectors = read_vectors(options.embeddings, units.all_tokens)
+            options = replace(options, embedding_size=vectors.vectors.shape[1])
+        return options, cls(options, units, letters, vectors)
+
+    def to_dict(self) -> dict[str, Any]:
+        letters = {} if self.letters is None else {"letters": self.letters.to_dict()}
+        return {"units": self.units.to_dict(), **letters}
+
+    def encode(self, text: str, draw: int | None = None) -> Example:
+        """A text's ids [T], or of a random part of it with `draw`; an empty text is one <unk>."""
+        if self.letters is None:
+            tokens = self.shorten(self.units.encode(text) or [UNK])
+        else:
+            tokens = self.shorten(self.units.tokens(text) or [""])
+        if draw is not None:
+            tokens = random_part(tokens, draw, self.options.crop)
+        if self.letters is None:
+            return Example(torch.tensor(tokens, dtype=torch.int64))
+        ids = self.units.vocabulary.encode(tokens)
+        spellings = [self.spell(token) for token in tokens]
+        return Example(torch.tensor(ids, dtype=torch.int64), None, spellings)
+
+    def spell(self, token: str) -> tuple[int, ...]:
+        """The ids of a word's characters."""
+        if len(self.cache) > CACHED_WORDS:
+            self.cache.clear()
+        if token not in self.cache:
+            self.cache[token] = self.letters.spell(token.removeprefix(SPACE))
+        return self.cache[token]
+
+    def shorten(self, tokens: list) -> list:
+        return cut_tokens(tokens, self.options.maximum_tokens, self.options.cut)
+
+    def unknown_share(self, text: str) -> float:
+        """The share of a text's tokens that are <unk>."""
+        ids = self.units.encode(text)
+        return ids.count(UNK) / len(ids) if ids else 0.0
+
+
+def cut_tokens(tokens: list, most: int, part: str) -> list:
+    """At most `most` tokens, without the `part` that is to go: cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]"""
+    excess = len(tokens) - most
+    if excess <= 0:
+        return tokens
+    start = {"end": most, "start": 0, "middle": (most + 1) // 2}[part]
+    return tokens[:start] + tokens[start + excess :]
+
+
+@dataclass(frozen=True)
+class SeriesEncoder:
+    """Series of numbers, each dimension standardised."""
+
+    options: ClassificationOptions
+    scaler: Scaler
+
+    @classmethod
+    def fit(
+        cls, options: ClassificationOptions, series: Sequence[np.ndarray]
+    ) -> tuple[ClassificationOptions, Self]:
+        """Each dimension's mean and standard deviation; decides crop and members."""
+        if options.crop is None:
+            few = (
+                options.model in ("recurrent", "convolution")
+                and options.pooling in POSITION_FREE_POOLINGS
+                and len(series) < FEW_SEQUENCES
+            )
+            options = replace(options, crop=LEAST_PART if few else 1.0)
+            if few:
+                notify(
+                    f"{len(series):,} series are few: training sees random parts, each at least "
+                    "half of a series (--crop 1: the whole)"
+                )
+        if options.members is None:
+            few = options.model == "recurrent" and sum(map(len, series)) <= FEW_STEPS
+            options = replace(options, members=MEMBERS if few else 1)
+        return options, cls(options, Scaler.fit(series))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"scaler": self.scaler.to_dict()}
+
+    def encode(self, series: np.ndarray, draw: int | None = None) -> Example:
+        """A series [T, D], or a random part of it with `draw`."""
+        if draw is not None:
+            series = random_part(series, draw, self.options.crop)
+        return Example(torch.from_numpy(self.scaler(series)))
+
+
+@dataclass(frozen=True)
+class BagEncoder:
+    """Texts as weighted counts of their n-grams."""
+
+    options: ClassificationOptions
+    bag: BagOfWords
+
+    @classmethod
+    def fit(cls, options: ClassificationOptions, texts: Sequence[str], labels: int) -> Self:
+        if not bag_of_words.available():
+            raise Unsuitable(
+                "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'"
+            )
+        bag = BagOfWords.fit(
+            (split_text(options, text) for text in texts),
+            order=options.ngrams or (4 if options.unit == "character" else 2),
+            weighting=options.weighting,
+            most=max(1000, min(50_000, MOST_COEFFICIENTS // labels)),
+            minimum=options.minimum_count or (2 if len(texts) >= 100 else 1),
+        )
+        return cls(options, bag)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"bag": self.bag.to_dict()}
+
+    def vector(self, text: str) -> Any:
+        """The n-grams of a text and their values."""
+        return self.bag.vector(split_text(self.options, text))
+
+    def encode(self, text: str, draw: int | None = None) -> Example:
+        """[N, 2]: the id and the value of each n-gram of the text."""
+        pairs: Tensor = torch.from_numpy(np.stack(self.vector(text), 1).astype(np.float32))
+        return Example(pairs)
+
+
+def split_text(options: ClassificationOptions, text: str) -> list[str]:
+    """A text's words, or its characters where these are the unit."""
+    spelling, no_words = TextNormaliser(options.lowercase, True), Vocabulary([])
+    if options.unit == "character":
+        return CharacterTokenizer(no_words, spelling).tokens(text)
+    return WordTokenizer(no_words, spelling, options.tokenized).tokens(text)
+
+
+class NoEncoder:
+    """For a model whose answer does not depend on the input."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+    def encode(self, text: str, draw: int | None = None) -> Example:
+        return Example(torch.zeros(1, dtype=torch.int64))
+
+
+Encoder = TextEncoder | SeriesEncoder | BagEncoder | NoEncoder
+
+
+def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> Encoder:
+    """The encoder whose `to_dict()` is part of this state."""
+    if "bag" in state:
+        return BagEncoder(options, BagOfWords.from_dict(state["bag"]))
+    if "scaler" in state:
+        return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
+    if "units" in state:
+        letters = CharacterVocabulary.from_dict(state["letters"]) if "letters" in state else None
+        return TextEncoder(options, units_from_dict(state["units"]), letters)
+    return NoEncoder()

@@ -1,0 +1,136 @@
+"""The networks that classify: recurrent, convolutional, feed-forward, and the closed-form baselines."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
+from ostinato.baselines.convolution import Convolution
+from ostinato.baselines.feedforward import Feedforward
+from ostinato.cells import CELLS
+from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.embedding import Embedding
+from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.ensemble import ClassifierEnsemble
+from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
+from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
+
+# a text is recognised by few of its words, but by all of its characters
+WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}
+CHARACTER_DROPOUT = 0.1
+SERIES_DROPOUT = 0.2  # of the values of a series
+
+
+def build_network(
+    options: ClassificationOptions, preprocessing: ClassificationPreprocessing
+) -> nn.Module:
+    """A fresh network, or several that answer together (--members)."""
+    labels = len(preprocessing.labels)
+    if options.model == "most-frequent":
+        return ClassFrequencies(labels)
+    if options.model == "bag-of-words":
+        bag = preprocessing.encoder.bag
+        return LinearClassifier(len(bag), labels, many=options.several_labels)
+    members = options.members or 1
+    if members > 1:
+        return ClassifierEnsemble([build_member(options, preprocessing) for _ in range(members)])
+    return build_member(options, preprocessing)
+
+
+def build_member(
+    options: ClassificationOptions, preprocessing: ClassificationPreprocessing
+) -> Classifier:
+    """One classifier: embedding (and character encoder) of texts, body, head."""
+    embedding = speller = None
+    encoder = preprocessing.encoder
+    if isinstance(encoder, TextEncoder):
+        word_dropout = options.word_dropout
+        embedding = Embedding(
+            len(encoder.units),
+            options.embedding_size,
+            word_dropout=WORD_DROPOUT[options.unit] if word_dropout is None else word_dropout,
+        )
+        frozen = bool(options.embeddings) and options.freeze_embeddings
+        embedding.weight.requires_grad_(not frozen)
+        speller = build_speller(options, encoder)
+        characters = 0 if speller is None else speller.output_size
+        size, input_dropout = options.embedding_size + characters, options.dropout
+    else:
+        size, input_dropout = preprocessing.dimensions, SERIES_DROPOUT
+    if options.input_dropout is not None:
+        input_dropout = options.input_dropout
+    body = build_body(options, size)
+    return Classifier(
+        embedding,
+        body,
+        build_head(options, preprocessing, body.output_size),
+        dropout=options.dropout,
+        input_dropout=input_dropout,
+        speller=speller,
+    )
+
+
+def build_speller(options: ClassificationOptions, encoder: TextEncoder) -> Speller | None:
+    """The encoder of each word's characters, where the network has one."""
+    if encoder.letters is None:
+        return None
+    affixes = None
+    if options.affix_size:
+        affixes = Affixes(options.affix_size, folded=encoder.letters.folded())
+    return Speller(
+        options.characters,
+        len(encoder.letters),
+        options.character_size,
+        cell=CELLS[options.cell],
+        dropout=CHARACTER_DROPOUT,
+        affixes=affixes,
+    )
+
+
+def build_body(options: ClassificationOptions, size: int) -> nn.Module:
+    """The network from inputs [B, T, size] to one vector [B, output_size]."""
+    if options.model == "convolution":
+        return Convolution(size, filters=options.filters)
+    if options.model == "feedforward":
+        return Feedforward(size, options.hidden_size, length=options.fixed_length)
+    return RecurrentBody(
+        CELLS[options.cell],
+        size,
+        options.hidden_size,
+        layers=options.layers,
+        bidirectional=options.bidirectional,
+        pooling=options.pooling,
+        dropout=options.dropout,
+        recurrent_dropout=options.recurrent_dropout,
+    )
+
+
+def build_head(
+    options: ClassificationOptions, preprocessing: ClassificationPreprocessing, size: int
+) -> nn.Module:
+    """The output layer: one class, several labels, or a grade."""
+    weights, labels = torch.tensor(preprocessing.class_weights), len(preprocessing.labels)
+    if options.several_labels:
+        return SigmoidHead(size, labels, weights=weights)
+    if options.ordinal:
+        return OrdinalHead(size, labels, weights=weights)
+    return SoftmaxHead(size, labels, weights=weights, label_smoothing=options.label_smoothing)
+
+
+def initialise(
+    network: nn.Module,
+    options: ClassificationOptions,
+    preprocessing: ClassificationPreprocessing,
+) -> None:
+    """The parameters of a closed-form model; pretrained vectors."""
+    encoder = preprocessing.encoder
+    if options.closed_form:
+        network.put(*preprocessing.coefficients)
+    elif isinstance(encoder, TextEncoder) and encoder.vectors is not None:
+        for member in network.models if isinstance(network, ClassifierEnsemble) else [network]:
+            member.embedding.load_pretrained(
+                encoder.vectors.rows, encoder.vectors.vectors, frozen=options.freeze_embeddings
+            )

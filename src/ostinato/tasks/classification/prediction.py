@@ -1,0 +1,163 @@
+"""Labels with their probabilities, and what the metrics count of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from torch import nn
+
+from ostinato.data.labelled import Labelled
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
+from ostinato.tasks.shared.label_counts import (
+    class_probabilities,
+    count_labels,
+    draw_confusion,
+    log_probability,
+    notify_unseen,
+    split_labels,
+)
+from ostinato.tasks.task import Counts, Prediction, Predictor
+
+
+@dataclass(frozen=True)
+class Classified(Prediction):
+    """The answer to one text or series.
+
+    Args:
+        labels: The predicted label, or labels.
+        probabilities: The probability of every label.
+        separator: Separates several labels; None where an example has one.
+        unknown: Share of the text's tokens that are <unk>.
+    """
+
+    labels: list[str]
+    probabilities: dict[str, float]
+    separator: str | None = None
+    unknown: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return self.labels[0] if self.separator is None else self.separator.join(self.labels)
+
+    @property
+    def log_probability(self) -> float:
+        several = self.separator is not None
+        return log_probability(self.probabilities, self.labels, several=several)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        unknown = {"unknown": self.unknown} if self.unknown else {}
+        return {
+            "log_probability": self.log_probability,
+            "probabilities": self.probabilities,
+            **unknown,
+        }
+
+
+class ClassificationPredictor(Predictor):
+    options: ClassificationOptions
+    preprocessing: ClassificationPreprocessing
+
+    def labels_of(self, record: Labelled) -> list[str]:
+        return split_labels(record.label, self.options.label_separator)
+
+    def probabilities(
+        self, network: nn.Module, records: Sequence[Labelled]
+    ) -> list[dict[str, float]]:
+        """The probability of every label for each record."""
+        labels = self.preprocessing.labels.tokens
+        examples = [self.preprocessing.encode(record) for record in records]
+        rows = class_probabilities(network, examples, len(labels)).tolist()
+        return [dict(zip(labels, row, strict=True)) for row in rows]
+
+    def predict(self, network: nn.Module, records: Sequence[Labelled]) -> list[Classified]:
+        found = self.probabilities(network, records)
+        return [self.choose(*each) for each in zip(records, found, strict=True)]
+
+    def choose(self, record: Labelled, probabilities: dict[str, float]) -> Classified:
+        """The most probable label; of several labels, all above the threshold."""
+        if self.options.several_labels:
+            threshold = self.options.threshold
+            labels = [label for label, value in probabilities.items() if value >= threshold]
+        else:
+            labels = [max(probabilities, key=probabilities.__getitem__)]
+        encoder = self.preprocessing.encoder
+        unknown = 0.0
+        if isinstance(encoder, TextEncoder):
+            unknown = encoder.unknown_share(record.inputs)
+        return Classified(labels, probabilities, self.options.label_separator, unknown)
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
+        several = self.options.several_labels
+        for record in records:
+            if not several and not self.labels_of(record):
+                raise InputError(
+                    f"{record.where or 'the input'}: no label whose probability could be told"
+                )
+        found = self.probabilities(network, records)
+        return [
+            log_probability(row, self.labels_of(record), several=several)
+            for record, row in zip(records, found, strict=True)
+        ]
+
+    def count(
+        self, network: nn.Module, records: Sequence[Labelled], predictions: Sequence[Classified]
+    ) -> dict[str, list[Counts]]:
+        truths = [self.labels_of(record) for record in records]
+        notify_unseen([label for truth in truths for label in truth], self.preprocessing.labels)
+        return self.count_answers(records, predictions)
+
+    def count_answers(
+        self, records: Sequence[Labelled], predictions: Sequence[Classified]
+    ) -> dict[str, list[Counts]]:
+        counts = count_labels(
+            [prediction.labels for prediction in predictions],
+            [prediction.probabilities for prediction in predictions],
+            [self.labels_of(record) for record in records],
+            self.preprocessing.labels.tokens,
+            several=self.options.several_labels,
+        )
+        if self.options.ordinal:
+            counts["mae"] = [
+                METRICS["mae"].count(float(prediction.labels[0]), float(record.label))
+                for prediction, record in zip(predictions, records, strict=True)
+            ]
+        return counts
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Labelled], metric: str
+    ) -> list[Counts]:
+        if metric == "perplexity":
+            return [
+                METRICS[metric].count(max(value, -30.0), 1)
+                for value in self.log_probabilities(network, records)
+            ]
+        return self.count_answers(records, self.predict(network, records))[metric]
+
+    def pictures(
+        self, records: Sequence[Labelled], predictions: Sequence[Classified]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        if self.options.several_labels:
+            return {}
+        answers = [prediction.labels[0] for prediction in predictions]
+        truths = [record.label for record in records]
+        return {"confusion.png": draw_confusion(answers, truths, self.preprocessing.labels)}
+
+    def show(self, record: Labelled, prediction: Classified) -> dict[str, str]:
+        is_text = isinstance(record.inputs, str)
+        if is_text:
+            inputs = record.inputs
+        else:
+            inputs = f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"
+        confidence = max(prediction.probabilities.values())
+        return {
+            "text" if is_text else "series": inputs if len(inputs) <= 200 else inputs[:199] + "…",
+            "label": record.label,
+            "prediction": f"{prediction.text} ({confidence:.0%})",
+        }

@@ -1,0 +1,137 @@
+"""The labels and the encoder of the inputs, and labelled records as examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from ostinato.baselines import bag_of_words
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.wording import format_counts
+from ostinato.data.labelled import Labelled
+from ostinato.data.text.vocabulary import Vocabulary
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.classification.encoders import (
+    BagEncoder,
+    Encoder,
+    NoEncoder,
+    SeriesEncoder,
+    TextEncoder,
+    restore_encoder,
+)
+from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
+from ostinato.tasks.task import Preprocessing, Unsuitable
+
+
+@dataclass(frozen=True)
+class ClassificationPreprocessing(Preprocessing):
+    """The labels, their weights in the loss, and the encoder of texts or series.
+
+    `coefficients` are the parameters of a closed-form model, for initialisation only."""
+
+    options: ClassificationOptions
+    labels: Vocabulary
+    class_weights: list[float]
+    encoder: Encoder
+    coefficients: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def fit(
+        cls, options: ClassificationOptions, records: Sequence[Labelled]
+    ) -> tuple[ClassificationOptions, Self]:
+        given = [split_labels(record.label, options.label_separator) for record in records]
+        names = {label for labels in given for label in labels}
+        if len(names) < 2 and not options.several_labels:
+            raise InputError(
+                f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                "give --dev, or more examples"
+            )
+        labels = Vocabulary(sorted(names, key=float if options.ordinal else None), specials=())
+        weights = weigh_classes(options.class_weights, given, labels.tokens)
+        notify(
+            f"{len(labels)} labels: {format_counts([label for labels in given for label in labels])}"
+        )
+        is_text = isinstance(records[0].inputs, str)
+        if options.model == "bag-of-words" and not is_text:
+            raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
+        if not is_text and options.unit != "word":
+            raise InputError(f"--unit {options.unit} is for texts; these are series of numbers")
+        inputs = [record.inputs for record in records]
+        encoder: Encoder = NoEncoder()
+        if not is_text:
+            options, encoder = SeriesEncoder.fit(options, inputs)
+        elif options.model == "bag-of-words":
+            encoder = BagEncoder.fit(options, inputs, len(labels))
+        elif not options.closed_form:
+            options, encoder = TextEncoder.fit(options, inputs)
+        fitted = cls(options, labels, weights, encoder)
+        if options.model == "feedforward" and options.fixed_length is None:
+            lengths = [len(fitted.encode(record).inputs) for record in records]
+            length = max(1, int(np.quantile(lengths, 0.95)))
+            options = replace(options, fixed_length=length)
+            fitted = replace(fitted, options=options)
+        if options.closed_form:
+            fitted = replace(fitted, coefficients=fitted.solve(inputs, given))
+        return options, fitted
+
+    def solve(
+        self, inputs: Sequence[Any], given: Sequence[Sequence[str]]
+    ) -> tuple[np.ndarray, ...]:
+        """The parameters of a closed-form model: the classes' shares, or scikit-learn's coefficients."""
+        options, labels = self.options, self.labels
+        truth = np.array(  # [N, C]
+            [[label in each for label in labels.tokens] for each in given], dtype=np.float64
+        )
+        if options.model == "most-frequent":
+            return (truth.mean(0),)
+        balanced = options.class_weights != "none"
+        return bag_of_words.fit_logistic_regression(
+            [self.encoder.vector(text) for text in inputs],
+            truth if options.several_labels else truth.argmax(1),
+            len(self.encoder.bag),
+            len(labels),
+            strength=options.strength,
+            weights=dict(enumerate(self.class_weights)) if balanced else None,
+        )
+
+    @property
+    def reads_text(self) -> bool:
+        return not isinstance(self.encoder, SeriesEncoder)
+
+    @property
+    def dimensions(self) -> int:
+        """The number of dimensions of the series."""
+        return self.encoder.scaler.dimensions
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "labels": self.labels.to_dict(),
+            **self.encoder.to_dict(),
+            "weights": self.class_weights,
+        }
+
+    @classmethod
+    def from_dict(cls, options: ClassificationOptions, state: dict[str, Any]) -> Self:
+        encoder = restore_encoder(options, state)
+        return cls(options, Vocabulary.from_dict(state["labels"]), state["weights"], encoder)
+
+    @property
+    def varies(self) -> bool:
+        options = self.options
+        return options.crop not in (None, 1) and not (
+            options.model == "feedforward" or options.closed_form
+        )
+
+    def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
+        labels = split_labels(record.label, self.options.label_separator)
+        target = encode_labels(labels, self.labels, several=self.options.several_labels)
+        if self.options.model == "most-frequent":
+            return Example(torch.zeros(1, dtype=torch.int64), target)
+        draw = draw if self.varies else None
+        return self.encoder.encode(record.inputs, draw)._replace(targets=target)

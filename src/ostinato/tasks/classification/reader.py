@@ -1,0 +1,118 @@
+"""Texts and series with labels, from tables, folders and archives of time series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
+from ostinato.data.series.series import as_series, is_series, series_of_line
+from ostinato.errors import InputError
+from ostinato.notices import NoticeList, notify
+from ostinato.tasks.shared.label_counts import is_grade, split_labels
+from ostinato.tasks.task import Reader
+
+
+class ClassificationReader(Reader):
+    def labels_of(self, record: Labelled) -> list[str]:
+        return split_labels(record.label, self.options.label_separator)
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Labelled]:
+        records = read_labelled(
+            files,
+            text_column=self.options.text_column,
+            label_column=self.options.label_column,
+            known=() if self.preprocessing is None else self.preprocessing.labels.tokens,
+            unlabelled=self.options.several_labels,
+            notices=NoticeList(),
+        )
+        self.check_kind(records)
+        if training:
+            name = " ".join(map(display_path, files))
+            records = drop_empty(records, name)
+            different = {label for record in records for label in self.labels_of(record)}
+            if len(different) < (1 if self.options.several_labels else 2):
+                raise InputError(
+                    f"{name}: all {len(records):,} examples have the label {records[0].label!r}; "
+                    "a classifier needs examples of two labels or more"
+                )
+        return records
+
+    def check_kind(self, records: Sequence[Labelled]) -> None:
+        """Raises InputError for records of another kind than the model's, series of different
+        dimensions, and labels that are no grades with --ordinal."""
+        for record in records:
+            if self.preprocessing is not None:
+                self.check_input(record)
+            elif not isinstance(record.inputs, str):
+                has, first = record.inputs.shape[1], records[0].inputs.shape[1]
+                if has != first:
+                    raise InputError(
+                        f"{record.where}: {has} {pluralise('dimension', has)}, "
+                        f"but the first series has {first}"
+                    )
+            if self.options.ordinal and not is_grade(record.label):
+                raise InputError(
+                    f"{record.where}: the label {record.label!r} is no number; "
+                    "--ordinal needs grades such as 1 to 5"
+                )
+
+    def check_input(self, record: Labelled) -> None:
+        """Raises InputError for an input that the model was not trained for."""
+        where, is_text = record.where or "the input", isinstance(record.inputs, str)
+        if is_text != self.preprocessing.reads_text:
+            has, wants = "a series of numbers", "texts"
+            if is_text:
+                has, wants = "text", "series of numbers"
+            raise InputError(f"{where}: {has}, but the model was trained on {wants}")
+        if not is_text:
+            has, wants = record.inputs.shape[1], self.preprocessing.dimensions
+            if has != wants:
+                raise InputError(
+                    f"{where}: {has} {pluralise('dimension', has)}, but the model has {wants}"
+                )
+
+    def check_compatible(self, records: Sequence[Labelled]) -> None:
+        for record in records:
+            self.check_input(record)
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Labelled]:
+        for file in files:
+            for record in read_unlabelled([file], text_column=self.options.text_column):
+                written = isinstance(record.inputs, str) and not is_series(file)
+                if written and not self.preprocessing.reads_text:
+                    record = record._replace(inputs=series_of_line(record.inputs, record.where))
+                self.check_input(record)
+                yield record
+
+    def as_record(self, value: Any) -> Labelled:
+        """A text, a series [T, D] as lists or array, or a pair of one of these and its label."""
+        if isinstance(value, Labelled):
+            return value
+        label = ""
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
+            value, label = value
+        record = Labelled(value if isinstance(value, str) else as_series(value), label)
+        self.check_input(record)
+        return record
+
+    def key(self, record: Labelled) -> str | bytes:
+        return record.inputs if isinstance(record.inputs, str) else record.inputs.tobytes()
+
+    def text_of(self, record: Labelled) -> str:
+        if not isinstance(record.inputs, str):
+            raise InputError("a model of series does not read lines of text")
+        return record.inputs
+
+
+def drop_empty(records: list[Labelled], name: str) -> list[Labelled]:
+    """The records without empty texts, with a notice of how many were dropped."""
+    full = [
+        record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()
+    ]
+    if empty := len(records) - len(full):
+        notify(f"{name}: {empty:,} {pluralise('example', empty)} with an empty text left out")
+    if not full:
+        raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
+    return full

@@ -1,0 +1,86 @@
+"""What dialogue models are measured against: the reply that was given to the most similar utterance seen."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ostinato.data.text.normalisation import TextNormaliser
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
+from ostinato.data.text.vocabulary import EOS, Vocabulary
+from ostinato.metrics import METRICS
+from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.translation.prediction import count_texts
+
+WORDS = WordTokenizer(
+    Vocabulary([]), TextNormaliser(lowercase=True)
+)  # cuts texts; its vocabulary is not asked
+KEPT = 50_000  # pairs remembered; of more, the first
+
+
+class Retrieval(Baseline):
+    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for the perplexity, how often
+    each token occurs (add one)."""
+
+    name = "nearest utterance"
+
+    def __init__(self, pairs: Sequence[Pair], counts: dict[int, int], units: Tokenizer):
+        self.pairs, self.counts, self.units = list(pairs), counts, units
+        self.total = sum(counts.values()) + len(units)
+        bags = [Counter(WORDS.tokens(pair.source)) for pair in self.pairs]
+        found = Counter(word for bag in bags for word in bag)
+        self.rarity = {word: math.log((1 + len(bags)) / number) for word, number in found.items()}
+        self.postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for row, bag in enumerate(bags):
+            for word, weight in self.weights(bag).items():
+                self.postings[word].append((row, weight))
+
+    @classmethod
+    def fit(cls, records: Sequence[Pair], units: Tokenizer) -> Retrieval:
+        counts = Counter(number for pair in records for number in (*units.encode(pair.target), EOS))
+        return cls(records[:KEPT], dict(counts), units)
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], units: Tokenizer) -> Retrieval:
+        counts = {int(number): count for number, count in state["counts"].items()}
+        return cls([Pair(*pair) for pair in state["pairs"]], counts, units)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "pairs": [list(pair) for pair in self.pairs],
+            "counts": {str(number): count for number, count in self.counts.items()},
+        }
+
+    def weights(self, bag: Counter) -> dict[str, float]:
+        """A bag of words as a vector of length one; words never seen weigh nothing."""
+        vector = {
+            word: count * self.rarity[word] for word, count in bag.items() if word in self.rarity
+        }
+        norm = math.sqrt(sum(weight * weight for weight in vector.values()))
+        return {word: weight / norm for word, weight in vector.items()} if norm else {}
+
+    def answer(self, utterance: str) -> str:
+        """The reply of the nearest pair; of the first one where nothing is alike."""
+        scores: dict[int, float] = defaultdict(float)
+        for word, weight in self.weights(Counter(WORDS.tokens(utterance))).items():
+            for row, other in self.postings[word]:
+                scores[row] += weight * other
+        return self.pairs[max(scores, key=lambda row: (scores[row], -row)) if scores else 0].target
+
+    def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
+        perplexity = [
+            METRICS["perplexity"].count(*self.scored([*self.units.encode(pair.target), EOS]))
+            for pair in records
+        ]
+        return {
+            "perplexity": perplexity,
+            **count_texts([self.answer(pair.source) for pair in records], records, ("bleu",)),
+        }
+
+    def scored(self, tokens: Iterable[int]) -> tuple[float, int]:
+        """(log-probability, number) of the tokens, each by its frequency alone."""
+        logs = [math.log((self.counts.get(token, 0) + 1) / self.total) for token in tokens]
+        return sum(logs), len(logs)

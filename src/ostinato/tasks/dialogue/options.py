@@ -1,0 +1,36 @@
+"""Options of dialogue: those of translation, and how much of a conversation is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from ostinato.options import option
+from ostinato.tasks.translation.options import TranslationOptions
+
+
+@dataclass(frozen=True)
+class DialogueOptions(TranslationOptions):
+    answer: ClassVar[str] = "translation for each sentence"
+
+    joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
+    dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
+        "perplexity", "the dev score that chooses the best weights"
+    )
+    turns: int = option(
+        1, "turns read for each reply: the utterance, and the ones before it", minimum=1
+    )
+    replies: Literal["every", "second"] = option(
+        "every",
+        "in a longer conversation, every turn is a reply to learn, or each second one "
+        "(one side's: the system's)",
+    )
+    conversation: bool = option(
+        False,
+        "the lines are the turns of one side of a conversation: each answer knows the turns before "
+        "it; an empty line begins another (always so at a terminal)",
+        when_predicting=True,
+    )
+
+    def at_a_terminal(self) -> Self:
+        return replace(self, conversation=True)

@@ -1,0 +1,52 @@
+"""Replies: translations of an utterance, and the course of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from ostinato.data.text.parallel import Pair
+from ostinato.tasks.dialogue.options import DialogueOptions
+from ostinato.tasks.dialogue.reader import join_turns
+from ostinato.tasks.task import Counts
+from ostinato.tasks.translation.prediction import Translation, TranslationPredictor
+
+
+class DialoguePredictor(TranslationPredictor):
+    options: DialogueOptions
+
+    def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
+        if not self.options.conversation:
+            return super().predict(network, records)
+        return list(self.converse(network, iter(records)))
+
+    def stream(
+        self, network: nn.Module, inputs: Iterator[Pair], *, ahead: int = 1
+    ) -> Iterator[Translation]:
+        if self.options.conversation:
+            return self.converse(network, inputs)
+        return super().stream(network, inputs, ahead=ahead)
+
+    def converse(self, network: nn.Module, utterances: Iterator[Pair]) -> Iterator[Translation]:
+        """Replies to one utterance after the other, each with the turns before it as context.
+
+        A blank utterance begins another conversation."""
+        turns: list[str] = []
+        for utterance in utterances:
+            if not utterance.source.strip():
+                turns = []
+                yield from super().predict(network, [utterance])
+                continue
+            turns.append(utterance.source)
+            source = join_turns(turns, self.options.turns)
+            (reply,) = super().predict(network, [utterance._replace(source=source)])
+            turns.append(reply.text)
+            turns = turns[-self.options.turns :]
+            yield reply
+
+    def count(
+        self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Translation]
+    ) -> dict[str, list[Counts]]:
+        counts = super().count(network, records, predictions)
+        return {name: counts[name] for name in ("perplexity", "bleu")}

@@ -1,0 +1,104 @@
+"""Utterances with their replies, from conversations in tables, JSONL and YAML."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.table import is_table
+from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.text.conversations import (
+    is_yaml,
+    read_conversations,
+    table_conversations,
+    yaml_conversations,
+)
+from ostinato.data.text.parallel import Pair
+from ostinato.errors import InputError
+from ostinato.notices import NoticeList, notify
+from ostinato.tasks.translation.reader import TranslationReader
+
+TURN = " ¶ "  # separates the turns that are read together
+
+
+class DialogueReader(TranslationReader):
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
+        conversations = read_conversations(
+            files, names=self.column_names(), keep_blank=not training, notices=NoticeList()
+        )
+        pairs = [pair for turns in conversations for pair in self.pairs(turns)]
+        if training:
+            pairs = drop_blank(pairs, files)
+        if not pairs:
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: no examples (no utterance with a reply)"
+            )
+        return pairs
+
+    def column_names(self) -> dict[str, str | None]:
+        return {"utterance": self.options.source_column, "reply": self.options.target_column}
+
+    def pairs(self, turns: Sequence[str]) -> Iterator[Pair]:
+        """pairs(["a", "b", "c"]) with --turns 2 -> ("a", "b"), ("a ¶ b", "c")"""
+        step = 1 if self.options.replies == "every" else 2
+        for position in range(1, len(turns), step):
+            source = join_turns(turns[:position], self.options.turns)
+            yield Pair(source, turns[position])
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
+        for path in files:
+            if is_yaml(path) or is_table(path):
+                conversations = (
+                    yaml_conversations(path)
+                    if is_yaml(path)
+                    else table_conversations(path, self.column_names())
+                )
+                for turns in unanswered(conversations):
+                    yield Pair(join_turns(turns, self.options.turns), "")
+            elif path == "-" and sys.stdin.isatty():
+                yield from self.limit(prompt_lines(), path)
+            else:
+                yield from self.limit(iterate_lines(path), path)
+
+    def as_record(self, value: Any) -> Pair:
+        """An utterance; a list of turns, the last of which is to be answered; or a pair (either, reply)."""
+        if isinstance(value, list):
+            return Pair(join_turns([*map(str, value)], self.options.turns), "")
+        if isinstance(value, tuple) and isinstance(value[0], list):
+            return Pair(join_turns(value[0], self.options.turns), value[1])
+        return super().as_record(value)
+
+
+def join_turns(turns: Sequence[str], number: int) -> str:
+    """The source of a reply, the last turns so far: join_turns(["a", "b", "c"], 2) -> "b ¶ c"."""
+    return TURN.join(turns[-number:])
+
+
+def drop_blank(pairs: list[Pair], files: Sequence[str]) -> list[Pair]:
+    """The pairs without blank sides, with a notice of how many were dropped."""
+    full = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
+    if left_out := len(pairs) - len(full):
+        notify(
+            f"{' '.join(map(display_path, files))}: {left_out:,} {pluralise('pair', left_out)} "
+            "with a blank side left out"
+        )
+    return full
+
+
+def unanswered(conversations: Iterable[list[str]]) -> Iterator[list[str]]:
+    """The turns to answer: a row without its reply, a whole conversation without its last turn."""
+    for turns in conversations:
+        yield turns[:-1] if len(turns) > 1 else turns
+
+
+def prompt_lines() -> Iterator[str]:
+    """Lines typed at a terminal after the prompt "> ", until the end of input (Ctrl-D)."""
+    while True:
+        print("> ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print(file=sys.stderr)
+            return
+        yield line.rstrip("\r\n")

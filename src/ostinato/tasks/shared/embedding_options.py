@@ -1,0 +1,34 @@
+"""Options of word vectors, and vectors trained by other programs (word2vec, GloVe)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ostinato.data.text.pretrained import Pretrained, check_frozen, read_embeddings
+from ostinato.notices import notify
+from ostinato.options import option
+from ostinato.tasks.task import TaskOptions
+
+
+@dataclass(frozen=True)
+class EmbeddingOptions(TaskOptions):
+    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
+    embeddings: str | None = option(
+        None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
+    )
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_frozen(self.freeze_embeddings, self.embeddings)
+
+
+def read_vectors(path: str, tokens: Sequence[str]) -> Pretrained:
+    """The pretrained vectors of the vocabulary's tokens, with a notice of how many were found."""
+    found = read_embeddings(path, tokens)
+    notify(
+        f"{path}: vectors for {found.coverage:.0%} of the vocabulary, "
+        f"{found.vectors.shape[1]} numbers each"
+    )
+    return found

@@ -1,0 +1,105 @@
+"""Options of decoding, for tasks that answer token by token, and the search that they describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.batching.batch import Batch
+from ostinato.decoding.step import Hypothesis
+from ostinato.errors import InputError
+from ostinato.models.target_search import sample_targets, search_targets
+from ostinato.options import option
+from ostinato.tasks.task import TaskOptions
+
+
+@dataclass(frozen=True)
+class SearchOptions(TaskOptions):
+    answer: ClassVar[str] = "answer for each input"
+
+    beam: int = option(
+        5, "width of the beam; 1 is greedy", minimum=1, maximum=1000, when_predicting=True
+    )
+    length_penalty: float = option(
+        1.0,
+        "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)",
+        minimum=-20,
+        maximum=20,
+        when_predicting=True,
+    )
+    sampling: bool = option(
+        False, "draw each answer at random instead of searching the likeliest", when_predicting=True
+    )
+    temperature: float = option(
+        1.0,
+        "sampling: below 1 sharper, above 1 flatter, 0 the likeliest",
+        minimum=0,
+        when_predicting=True,
+    )
+    top_k: int = option(
+        0, "sampling: from the k likeliest tokens; 0 for all", minimum=0, when_predicting=True
+    )
+    top_p: float = option(
+        1.0,
+        "sampling: from the likeliest tokens that hold this share of the probability",
+        minimum=0,
+        maximum=1,
+        when_predicting=True,
+    )
+    n_best: int = option(
+        1, "answers given for each input", minimum=1, maximum=1000, when_predicting=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sampling and self.n_best > 1:
+            raise InputError(f"--sampling gives one {self.answer}; leave out --n-best")
+
+    def greedy(self) -> Self:
+        """The same options with greedy decoding, for dev scores while training."""
+        return replace(self, beam=1, n_best=1, sampling=False)
+
+
+@torch.inference_mode()
+def search(
+    options: SearchOptions,
+    network: nn.Module,
+    batch: Batch,
+    *,
+    maximum_length: int | Tensor,
+    watch_attention: bool,
+) -> list[list[Hypothesis]]:
+    """The n best answers to each input of a batch by beam search, or one drawn at random.
+
+    Args:
+        options: What kind of search, its width and penalties.
+        network: An encoder-decoder.
+        batch: The inputs, without targets.
+        maximum_length: Of an answer in tokens, one for all inputs or one each, [B].
+        watch_attention: Whether hypotheses carry the attention weights.
+
+    Returns:
+        For each input its hypotheses, the best first.
+    """
+    if options.sampling:
+        return sample_targets(
+            network,
+            batch,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            top_p=options.top_p,
+            maximum_length=maximum_length,
+            watch_attention=watch_attention,
+        )
+    return search_targets(
+        network,
+        batch,
+        width=max(options.beam, options.n_best),
+        n_best=options.n_best,
+        length_penalty=options.length_penalty,
+        maximum_length=maximum_length,
+        watch_attention=watch_attention,
+    )

@@ -1,0 +1,37 @@
+"""What small data sets get: random parts of the examples (crops), and several networks (members)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+
+Steps = TypeVar("Steps", np.ndarray, list)
+
+FEW_SEQUENCES = (
+    500  # fewer sequences are learned from random parts, lest the network memorises them
+)
+LEAST_PART = 0.5  # a random part has at least this share of the steps
+FEW_STEPS = (
+    20_000  # series of at most this many steps in all train fast enough for several networks
+)
+MEMBERS = 4
+# poolings that find the telling steps wherever they are in the sequence
+POSITION_FREE_POOLINGS = ("mean", "max", "attention", "ensemble")
+
+
+def random_part(steps: Steps, seed: int, least: float) -> Steps:
+    """A random contiguous part of a series [T, ...] or of a text's tokens.
+
+    Args:
+        steps: The whole sequence.
+        seed: Seed of the random position and length.
+        least: Smallest share of the steps; above 1, the exact number of steps.
+    """
+    random = np.random.default_rng(seed)
+    if least > 1:
+        length = min(len(steps), int(least))
+    else:
+        length = max(1, round(len(steps) * random.uniform(least, 1)))
+    start = random.integers(0, len(steps) - length + 1)
+    return steps[start : start + length]

@@ -1,0 +1,93 @@
+"""The recurrent network that tags, or a closed-form model in its place."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ostinato.cells import CELLS
+from ostinato.data.text.tag_schemes import legal
+from ostinato.errors import InputError
+from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.embedding import Embedding
+from ostinato.models.tagger import Tagger, TaggerEnsemble
+from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
+from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
+
+
+def build_network(
+    options: TaggingOptions, preprocessing: TaggingPreprocessing
+) -> Tagger | ClosedFormTagger:
+    """A fresh tagger for the vocabularies."""
+    if preprocessing.counted is not None:
+        return ClosedFormTagger(options.model, preprocessing.counted, preprocessing.tags)
+    words = Embedding(
+        len(preprocessing.words),
+        options.embedding_size,
+        word_dropout=options.word_dropout,
+        by_rows=True,
+    )
+    speller = build_speller(options, preprocessing)
+    features = [Embedding(len(each), options.feature_size) for each in preprocessing.features]
+    return Tagger(
+        words,
+        speller,
+        CELLS[options.cell],
+        options.hidden_size,
+        len(preprocessing.tags),
+        layers=options.layers,
+        crf=options.crf,
+        legal=legal(preprocessing.tags.tokens, preprocessing.span_scheme),
+        dropout=options.dropout,
+        recurrent_dropout=options.recurrent_dropout,
+        locked=options.locked_dropout,
+        features=features,
+    )
+
+
+def build_speller(options: TaggingOptions, preprocessing: TaggingPreprocessing) -> Speller | None:
+    """The encoder of each word's characters, unless --characters none."""
+    if options.characters == "none":
+        return None
+    affixes = None
+    if options.affix_size:
+        affixes = Affixes(options.affix_size, folded=preprocessing.letters.folded())
+    return Speller(
+        options.characters,
+        len(preprocessing.letters),
+        options.character_size,
+        cell=CELLS[options.cell],
+        dropout=options.character_dropout,
+        affixes=affixes,
+    )
+
+
+def initialise(
+    network: nn.Module, options: TaggingOptions, preprocessing: TaggingPreprocessing
+) -> None:
+    """The rates at which words become <unk> while training; pretrained vectors."""
+    if not isinstance(network, Tagger):
+        return
+    seen = preprocessing.word_counts
+    counts = torch.tensor(  # [V]
+        [seen.get(word, 0) for word in preprocessing.words.tokens], dtype=torch.float32
+    )
+    rates = torch.where(counts > 0, options.unknown / (options.unknown + counts), 0)
+    network.unknown_rate.copy_(rates)
+    if preprocessing.vectors is not None:
+        network.words.load_pretrained(
+            preprocessing.vectors.rows,
+            preprocessing.vectors.vectors,
+            frozen=options.freeze_embeddings,
+        )
+
+
+def combine(networks: list[nn.Module]) -> nn.Module:
+    """Several taggers as one; InputError for closed-form models."""
+    for network in networks:
+        if isinstance(network, ClosedFormTagger):
+            raise InputError(
+                f"models of --model {network.model} do not decode together; name a single run"
+            )
+    return TaggerEnsemble(networks)

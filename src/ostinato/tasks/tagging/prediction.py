@@ -1,0 +1,236 @@
+"""The most probable tags of sentences, and what the metrics count of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ostinato.data.batching.batch import Example
+from ostinato.data.text.conll import Sentence, fill
+from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
+from ostinato.decoding.viterbi import Path
+from ostinato.metrics import METRICS
+from ostinato.models.tagger import best_labels
+from ostinato.notices import notify
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
+from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
+from ostinato.tasks.task import Counts, Prediction, Predictor
+
+SPAN_METRICS = ("f1", "precision", "recall")
+
+SpanReader = Callable[[Sequence[str]], Sequence[Span]]  # the tags of a sentence -> its spans
+
+
+@dataclass(frozen=True)
+class Tagged(Prediction):
+    """The best taggings of one sentence.
+
+    Args:
+        record: The sentence.
+        taggings: (tags, log-probability) of each, the best first.
+        k_best: Number of taggings asked for.
+        unknown: Share of the words that are not in the vocabulary.
+    """
+
+    record: Sentence
+    taggings: list[tuple[Sequence[str], float]]
+    k_best: int = 1
+    unknown: float = 0.0
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The best tagging."""
+        return self.taggings[0][0]
+
+    @property
+    def text(self) -> str:
+        columns = [tags for tags, _ in self.taggings]
+        # every sentence gets the same number of columns
+        missing = [["_"] * len(self.record.words)] * (self.k_best - len(columns))
+        return fill(self.record, *columns, *missing)
+
+    @property
+    def candidates(self) -> list[tuple[str, float]]:
+        if self.k_best == 1:
+            return [(self.text, self.taggings[0][1])]
+        return [(" ".join(tags), value) for tags, value in self.taggings]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        details: dict[str, Any] = {
+            "words": list(self.record.words),
+            "tags": list(self.tags),
+            "log_probability": self.taggings[0][1],
+        }
+        if self.unknown:
+            details["unknown"] = self.unknown
+        if self.k_best > 1:
+            details["n_best"] = [
+                {"prediction": text, "log_probability": value} for text, value in self.candidates
+            ]
+        return details
+
+
+class TaggingPredictor(Predictor):
+    options: TaggingOptions
+    preprocessing: TaggingPreprocessing
+
+    def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Tagged]:
+        found = self.search(network, records, k=self.options.k_best)
+        return [
+            Tagged(
+                record,
+                [(self.tags_of(path), path.score) for path in paths],
+                k_best=self.options.k_best,
+                unknown=self.preprocessing.share_unknown(record.words),
+            )
+            for record, paths in zip(records, found, strict=True)
+        ]
+
+    def tags_of(self, path: Path) -> Sequence[str]:
+        """The tags of a path, in the scheme of the files."""
+        return self.preprocessing.to_file_tags(self.preprocessing.tags.decode(path.labels))
+
+    def search(
+        self,
+        network: nn.Module,
+        records: Sequence[Sentence],
+        *,
+        k: int = 1,
+        probabilities: bool = True,
+    ) -> list[list[Path]]:
+        """The k most probable paths of each record, the best first; of a split sentence only the best.
+
+        Args:
+            network: A tagger.
+            records: The sentences.
+            k: Number of paths, if there are as many.
+            probabilities: Whether scores are log-probabilities; without, they are cheaper.
+        """
+        if self.options.closed_form:
+            return network.search(records, probabilities=probabilities)
+        parts = [
+            (row, part)
+            for row, record in enumerate(records)
+            for part in split_sentence(record, self.options.maximum_tokens)
+        ]
+        found = answer_in_batches(
+            network,
+            [self.preprocessing.encode_inputs(part) for _, part in parts],
+            lambda batch: best_labels(network, batch, k=k, probabilities=probabilities),
+            empty=[],
+        )
+        answers: list[list[Path]] = [[] for _ in records]
+        for (row, _), paths in zip(parts, found, strict=True):
+            answers[row] = [join_paths(answers[row][0], paths[0])] if answers[row] else paths
+        return [paths or [Path([], 0.0)] for paths in answers]
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
+        """log P(tags | words), of a hidden Markov model log P(words, tags); -inf with an unknown tag."""
+        size, fitted = self.options.maximum_tokens, self.preprocessing
+        parts = [
+            (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
+        ]
+        if self.options.closed_form:
+            return [
+                network.log_probability(record.words, fitted.to_network_tags(record.tags))
+                if fitted.knows_tags(record)
+                else -torch.inf
+                for record in records
+            ]
+        known = [fitted.knows_tags(part) for _, part in parts]
+        found = answer_in_batches(
+            network,
+            [
+                fitted.encode(part) if is_known else Example(torch.zeros(0))
+                for (_, part), is_known in zip(parts, known, strict=True)
+            ],
+            lambda batch: network.log_probabilities(batch).tolist(),
+            empty=0.0,
+            with_targets=True,
+        )
+        totals = [0.0] * len(records)
+        for (row, _), is_known, value in zip(parts, known, found, strict=True):
+            totals[row] += value if is_known else -torch.inf
+        return totals
+
+    def count(
+        self, network: nn.Module, records: Sequence[Sentence], predictions: Sequence[Tagged]
+    ) -> dict[str, list[Counts]]:
+        self.notify_unseen(records)
+        reader = span_reader(self.preprocessing.file_scheme)
+        return count_tags([prediction.tags for prediction in predictions], records, reader)
+
+    def notify_unseen(self, records: Sequence[Sentence]) -> None:
+        """Tells which tags of a test set no training sentence had."""
+        known = self.preprocessing.known_tags()
+        unseen = Counter(tag for record in records for tag in record.tags if tag not in known)
+        if unseen:
+            most = ", ".join(f"{tag} ({count:,})" for tag, count in unseen.most_common(5))
+            more = ", ..." if len(unseen) > 5 else ""
+            notify(f"tags never seen in training, counted as wrong: {most}{more}")
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Sentence], metric: str
+    ) -> list[Counts]:
+        found = self.search(network, records, probabilities=False)
+        taggings = [self.tags_of(paths[0]) for paths in found]
+        return count_tags(taggings, records, span_reader(self.preprocessing.file_scheme))[metric]
+
+    def show(self, record: Sentence, prediction: Tagged) -> dict[str, str]:
+        wrong = [
+            f"{word}: {tag}, not {right}"
+            for word, tag, right in zip(record.words, prediction.tags, record.tags, strict=True)
+            if tag != right
+        ]
+        pairs = zip(record.words, prediction.tags, strict=True)
+        return {
+            "tagged": " ".join(f"{word}/{tag}" for word, tag in pairs),
+            "wrong": "; ".join(wrong) or "nothing",
+        }
+
+
+def join_paths(path: Path, other: Path) -> Path:
+    """Two parts of a sentence as one path."""
+    return Path(path.labels + other.labels, path.score + other.score)
+
+
+def span_reader(scheme: str | None) -> SpanReader | None:
+    """The function from the tags of a sentence to its spans; None where tags spell out no spans."""
+    if scheme is None:
+        return None
+    return single_token_spans if scheme == "binary" else spans
+
+
+def single_token_spans(tags: Sequence[str]) -> list[Span]:
+    """Each tagged token as a span: single_token_spans(["O", "NAME"]) -> [Span("NAME", 1, 2)]"""
+    return [
+        Span(tag, position, position + 1) for position, tag in enumerate(tags) if tag != OUTSIDE
+    ]
+
+
+def count_tags(
+    taggings: Sequence[Sequence[str]],
+    records: Sequence[Sentence],
+    spans_of: SpanReader | None,
+) -> dict[str, list[Counts]]:
+    """For each metric, what it counts of each sentence: of its spans, if there are any, and of its tags."""
+    counts: dict[str, list[Counts]] = {}
+    if spans_of is not None:
+        found = [
+            METRICS["precision"].count(spans_of(tags), spans_of(record.tags))
+            for tags, record in zip(taggings, records, strict=True)
+        ]
+        counts = {metric: list(found) for metric in SPAN_METRICS}
+    counts["accuracy"] = [
+        METRICS["accuracy"].count(list(tags), list(record.tags))
+        for tags, record in zip(taggings, records, strict=True)
+    ]
+    return counts

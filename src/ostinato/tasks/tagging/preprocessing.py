@@ -1,0 +1,258 @@
+"""The vocabularies of words, characters and tags, the scheme of the tags, and sentences as ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import torch
+
+from ostinato.data.batching.batch import Example
+from ostinato.data.text.characters import CharacterVocabulary
+from ostinato.data.text.conll import Sentence
+from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.tag_schemes import OUTSIDE, SCHEMES, convert, detect
+from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.shared.embedding_options import read_vectors
+from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS
+from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.task import Preprocessing
+
+CACHED_WORDS = 200_000  # so that the cache does not grow with the length of a file
+
+
+@dataclass(frozen=True)
+class TaggingPreprocessing(Preprocessing):
+    """What was fitted to the training sentences.
+
+    Args:
+        options: The task's options.
+        words: The vocabulary of words, as `normalise` writes them.
+        letters: The vocabulary of characters.
+        tags: The tags in the scheme that the network learns.
+        features: A vocabulary for each of --feature-columns.
+        file_scheme: The scheme of the files' tags; "binary" with --binary, None without spans.
+        file_columns: Number of columns of the training file.
+        counted: What a closed-form model counted, as its `from_dict` reads it.
+        word_counts: How often each word was seen; for initialisation only.
+        vectors: Pretrained embeddings; for initialisation only.
+    """
+
+    options: TaggingOptions
+    words: Vocabulary
+    letters: CharacterVocabulary
+    tags: Vocabulary
+    features: list[Vocabulary]
+    file_scheme: str | None
+    file_columns: int = 2
+    counted: dict[str, Any] | None = field(default=None, repr=False)
+    word_counts: Counter[str] = field(default_factory=Counter, repr=False)
+    vectors: Pretrained | None = field(default=None, repr=False)
+    # word -> its id and its characters' ids
+    word_cache: dict[str, tuple[int, tuple[int, ...]]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+
+    @classmethod
+    def fit(
+        cls, options: TaggingOptions, records: Sequence[Sentence]
+    ) -> tuple[TaggingOptions, Self]:
+        counts = Counter(normalise(options, word) for record in records for word in record.words)
+        words = build_vocabulary(counts, options.minimum_count)
+        scheme = "binary" if options.binary else detect(record.tags for record in records)
+        if scheme in SCHEMES:
+            notify_scheme(scheme, options.scheme, records)
+        options, tags = fit_tags(options, scheme, records)
+        features = [
+            Vocabulary.count([values[column] for values in record.features] for record in records)
+            for column in range(len(options.feature_column_names))
+        ]
+        counted = vectors = None
+        if options.closed_form:
+            pairs = (
+                (record.words, convert_for_network(options, scheme, record.tags))
+                for record in records
+            )
+            counted = COUNTING_TAGGERS[options.model].fit(pairs).to_dict()
+        elif options.embeddings is not None:
+            vectors = read_vectors(options.embeddings, words.tokens)
+            options = replace(options, embedding_size=vectors.vectors.shape[1])
+        return options, cls(
+            options,
+            words,
+            CharacterVocabulary.fit(word for record in records for word in record.words),
+            tags,
+            features,
+            scheme,
+            file_columns=records[0].file_columns,
+            counted=counted,
+            word_counts=counts,
+            vectors=vectors,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "words": self.words.to_dict(),
+            "alphabet": self.letters.to_dict(),
+            "tags": self.tags.to_dict(),
+            "written": self.file_scheme,
+            "columns": self.file_columns,
+            "counted": self.counted,
+            "features": [each.to_dict() for each in self.features],
+        }
+
+    @classmethod
+    def from_dict(cls, options: TaggingOptions, state: dict[str, Any]) -> Self:
+        return cls(
+            options,
+            words=Vocabulary.from_dict(state["words"]),
+            letters=CharacterVocabulary.from_dict(state["alphabet"]),
+            tags=Vocabulary.from_dict(state["tags"]),
+            features=[Vocabulary.from_dict(each) for each in state["features"]],
+            file_scheme=state["written"],
+            file_columns=int(state["columns"]),
+            counted=state["counted"],
+        )
+
+    # tags
+
+    @property
+    def span_scheme(self) -> str | None:
+        """The scheme in which tags are learned; None where they spell out no spans."""
+        return self.options.scheme if self.file_scheme in SCHEMES else None
+
+    def to_network_tags(self, tags: Sequence[str]) -> Sequence[str]:
+        """The tags of a file in the scheme that the network learns."""
+        return convert_for_network(self.options, self.file_scheme, tags)
+
+    def to_file_tags(self, tags: Sequence[str]) -> Sequence[str]:
+        """The tags of the network in the scheme of the files."""
+        if self.file_scheme is None or self.span_scheme in (None, self.file_scheme):
+            return tags
+        return convert(tags, self.file_scheme)
+
+    def knows_tags(self, record: Sentence) -> bool:
+        """Whether the network has learned all tags of a record."""
+        return all(tag in self.tags for tag in self.to_network_tags(record.tags))
+
+    def known_tags(self) -> frozenset[str]:
+        """Every tag of the training data, in whichever scheme it is written."""
+        kinds = set()
+        if self.span_scheme:
+            kinds = {tag[2:] for tag in self.tags.tokens if tag != OUTSIDE}
+        return frozenset(self.tags.tokens) | {
+            f"{letter}-{kind}" for kind in kinds for letter in "BIESLU"
+        }
+
+    # sentences as ids
+
+    def encode(self, record: Sentence, *, draw: int | None = None) -> Example:
+        example = self.encode_inputs(record)
+        tags = self.to_network_tags(record.tags)
+        unseen = next((tag for tag in tags if tag not in self.tags), None)
+        if unseen is not None:
+            raise InputError(
+                f"the tag '{unseen}' was not among those that the model has learned: "
+                f"{', '.join(self.tags.tokens[:20])}"
+            )
+        return example._replace(targets=torch.tensor(self.tags.encode(tags), dtype=torch.int64))
+
+    def encode_inputs(self, record: Sentence) -> Example:
+        """A sentence without its tags: inputs [T], with --feature-columns [T, 1 + F]."""
+        if len(self.word_cache) > CACHED_WORDS:
+            self.word_cache.clear()
+        found = [self.word_cache.get(word) or self.look_up(word) for word in record.words]
+        ids = torch.tensor([id for id, _ in found], dtype=torch.int64)  # [T]
+        if self.features:
+            ids = self.append_features(ids, record)
+        spellings = [spelling for _, spelling in found]
+        return Example(ids, None, None if self.options.characters == "none" else spellings)
+
+    def append_features(self, ids: torch.Tensor, record: Sentence) -> torch.Tensor:
+        """The words' ids [T] with those of their features: [T, 1 + F]."""
+        if len(record.features) != len(record.words):
+            raise InputError(
+                f"the model reads the columns {','.join(self.options.feature_column_names)} "
+                "beside each word; hand in a Sentence with features"
+            )
+        if not record.words:
+            return ids.new_zeros(0, 1 + len(self.features))
+        columns = zip(self.features, zip(*record.features, strict=True), strict=True)
+        features = [
+            torch.tensor(vocabulary.encode(values), dtype=torch.int64)
+            for vocabulary, values in columns
+        ]
+        return torch.stack([ids, *features], 1)
+
+    def look_up(self, word: str) -> tuple[int, tuple[int, ...]]:
+        """The id of a word and those of its characters, which are then in the cache."""
+        id = self.words.readable.get(normalise(self.options, word), UNK)
+        self.word_cache[word] = found = (id, self.letters.spell(word))
+        return found
+
+    def share_unknown(self, words: Sequence[str]) -> float:
+        """The share of the words that are not in the vocabulary."""
+        unknown = sum(normalise(self.options, word) not in self.words for word in words)
+        return unknown / len(words) if words else 0.0
+
+
+def normalise(options: TaggingOptions, word: str) -> str:
+    """A word as the vocabulary has it: in lower case or with zeros for digits, if options say so."""
+    word = word.lower() if options.lowercase else word
+    if not options.zero_digits:
+        return word
+    return "".join("0" if letter.isdigit() else letter for letter in word)
+
+
+def build_vocabulary(counts: Counter[str], minimum_count: int) -> Vocabulary:
+    """The words seen often enough, the most frequent first, equals in alphabetical order."""
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return Vocabulary(
+        [word for word, count in ranked if count >= minimum_count and word not in SPECIALS]
+    )
+
+
+def fit_tags(
+    options: TaggingOptions, scheme: str | None, records: Sequence[Sentence]
+) -> tuple[TaggingOptions, Vocabulary]:
+    """The options with a dev metric, and the tags as the network learns them."""
+    tags = Vocabulary.count(
+        (convert_for_network(options, scheme, record.tags) for record in records), specials=()
+    )
+    if len(tags) < 2:
+        raise InputError(
+            f"all {sum(len(record.tags) for record in records):,} words have the tag "
+            f"'{records[0].tags[0]}'; "
+            "a tagger needs two tags or more: is it the right --tag-column?"
+        )
+    if options.dev_metric == "f1" and scheme is None:
+        raise InputError(
+            "--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; "
+            "use accuracy"
+        )
+    default = "accuracy" if scheme is None else "f1"
+    return replace(options, dev_metric=options.dev_metric or default), tags
+
+
+def convert_for_network(
+    options: TaggingOptions, file_scheme: str | None, tags: Sequence[str]
+) -> Sequence[str]:
+    """Tags of a file as the network learns them: spans in --scheme, other tags unchanged."""
+    return convert(tags, options.scheme) if file_scheme in SCHEMES else tags
+
+
+def notify_scheme(file_scheme: str, scheme: str, records: Sequence[Sentence]) -> None:
+    """Tells which scheme the files have, and how many of their tags break its rules."""
+    broken = sum(
+        tag != right
+        for record in records
+        for tag, right in zip(record.tags, convert(record.tags, file_scheme), strict=True)
+    )
+    repairs = ""
+    if broken:
+        repairs = f"; {broken:,} tags broke its rules and were put right as conlleval reads them"
+    notify(f"tags: spans in scheme {file_scheme}, learned as {scheme}{repairs}")

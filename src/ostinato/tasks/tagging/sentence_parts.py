@@ -1,0 +1,28 @@
+"""Long sentences in parts that are short enough for the network."""
+
+from __future__ import annotations
+
+from ostinato.data.text.conll import Sentence
+from ostinato.errors import InputError
+
+
+def split_tagged(record: Sentence, size: int) -> list[Sentence]:
+    """A tagged sentence in parts of at most `size` words. InputError where a word has no tag."""
+    if len(record.tags) != len(record.words):
+        raise InputError(
+            f"a tag for each word is needed; got {len(record.tags)} for {len(record.words)} words"
+        )
+    return [record] if len(record.words) <= size else split_sentence(record, size)
+
+
+def split_sentence(record: Sentence, size: int) -> list[Sentence]:
+    """A sentence in parts of at most `size` words; an empty sentence has none."""
+    return [slice_sentence(record, start, size) for start in range(0, len(record.words), size)]
+
+
+def slice_sentence(record: Sentence, start: int, size: int) -> Sentence:
+    """At most `size` words from `start` on, with their tags and features."""
+    words, tags, features = (
+        values[start : start + size] for values in (record.words, record.tags, record.features)
+    )
+    return Sentence(words, tags, features=features)

@@ -1,0 +1,46 @@
+"""The baseline of translation: word for word by a dictionary that is learned from the training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ostinato.baselines.dictionary import Dictionary
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.tokenizers import WordTokenizer
+from ostinato.data.text.vocabulary import Vocabulary
+from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.translation.prediction import count_texts
+
+WORDS = WordTokenizer(Vocabulary([]))  # splits and joins texts; its vocabulary is not used
+
+
+class WordForWord(Baseline):
+    """Each word replaced by its most probable translation, in the order of the source (IBM model 1)."""
+
+    name = "word for word"
+
+    def __init__(self, dictionary: Dictionary):
+        self.dictionary = dictionary
+
+    @classmethod
+    def fit(cls, records: Sequence[Pair]) -> WordForWord:
+        return cls(
+            Dictionary.fit(
+                [(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]
+            )
+        )
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> WordForWord:
+        return cls(Dictionary.from_dict(state))
+
+    def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
+        return count_texts([self.translate(pair.source) for pair in records], records)
+
+    def translate(self, source: str) -> str:
+        text = WORDS.join(self.dictionary.translate(WORDS.tokens(source)))
+        return text[:1].upper() + text[1:] if source[:1].isupper() else text
+
+    def state(self) -> dict[str, Any]:
+        return self.dictionary.to_dict()

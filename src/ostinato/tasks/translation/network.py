@@ -1,0 +1,78 @@
+"""The encoder-decoder that translates."""
+
+from __future__ import annotations
+
+from ostinato.cells import CELLS
+from ostinato.data.text.tokenizers import Tokenizer
+from ostinato.data.text.vocabulary import BOS, EOS
+from ostinato.layers.embedding import Embedding
+from ostinato.layers.initialisation import start_uniform
+from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.tasks.translation.options import TranslationOptions
+from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
+
+
+def build_network(
+    options: TranslationOptions, preprocessing: TranslationPreprocessing
+) -> EncoderDecoder:
+    """A fresh encoder-decoder for the vocabularies."""
+    cell = CELLS[options.cell]
+    source = build_embedding(options, preprocessing.source)
+    shared = options.joint_vocabulary and options.tied
+    target = source if shared else build_embedding(options, preprocessing.target)
+    encoder = Encoder(
+        source,
+        cell,
+        options.hidden_size,
+        layers=options.layers,
+        bidirectional=options.bidirectional,
+        dropout=options.dropout,
+    )
+    decoder = Decoder(
+        target,
+        cell,
+        options.hidden_size,
+        memory_size=options.hidden_size,
+        layers=options.layers,
+        attention=options.attention,
+        context=options.context,
+        input_feeding=options.input_feeding,
+        tied=options.tied,
+        dropout=options.dropout,
+    )
+    return EncoderDecoder(
+        encoder,
+        decoder,
+        bos=BOS,
+        eos=EOS,
+        label_smoothing=options.label_smoothing,
+        teacher_forcing=options.teacher_forcing,
+        output_precision=options.output_precision,
+    )
+
+
+def build_embedding(options: TranslationOptions, units: Tokenizer) -> Embedding:
+    return Embedding(
+        len(units),
+        options.embedding_size,
+        word_dropout=options.word_dropout,
+        sparse=options.sparse_embeddings,
+    )
+
+
+def initialise(
+    network: EncoderDecoder, options: TranslationOptions, preprocessing: TranslationPreprocessing
+) -> None:
+    """Uniform weights in --initial-range, and pretrained vectors, where these were asked for."""
+    if options.initial_range is not None:
+        start_uniform(network, options.initial_range)
+        for part in (network.encoder, network.decoder):
+            part.embedding.clear_padding()
+    for part, vectors in (
+        (network.encoder, preprocessing.source_vectors),
+        (network.decoder, preprocessing.target_vectors),
+    ):
+        if vectors is not None:
+            part.embedding.load_pretrained(
+                vectors.rows, vectors.vectors, frozen=options.freeze_embeddings
+            )

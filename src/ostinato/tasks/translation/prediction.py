@@ -1,0 +1,184 @@
+"""Translations: the decoder's hypotheses as text, and the metrics' counts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.vocabulary import UNK
+from ostinato.decoding.step import Hypothesis
+from ostinato.metrics import METRICS
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.search_options import search
+from ostinato.tasks.task import Counts, Prediction, Predictor
+from ostinato.tasks.translation.options import TranslationOptions
+from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The tokens of both sides; `attended[t]` is the source position that target token t attended to most."""
+
+    source_tokens: list[str]
+    tokens: list[str]
+    attended: list[int]
+
+
+@dataclass(frozen=True)
+class Translation(Prediction):
+    """The best answers to one source sentence.
+
+    Args:
+        answers: (text, log-probability) of each, the best first.
+        unknown: Share of the source's tokens that are <unk>.
+        n_best: Whether several answers were asked for.
+        alignment: With --align.
+    """
+
+    answers: list[tuple[str, float]]
+    unknown: float = 0.0
+    n_best: bool = False
+    alignment: Alignment | None = None
+
+    @property
+    def text(self) -> str:
+        return self.answers[0][0]
+
+    @property
+    def candidates(self) -> list[tuple[str, float]]:
+        return self.answers
+
+    @property
+    def details(self) -> dict[str, Any]:
+        details: dict[str, Any] = {"log_probability": self.answers[0][1]}
+        if self.unknown:
+            details["unknown"] = self.unknown
+        if self.n_best:
+            details["n_best"] = [
+                {"prediction": text, "log_probability": value} for text, value in self.answers
+            ]
+        if self.alignment is not None:
+            details["source_tokens"] = self.alignment.source_tokens
+            details["tokens"] = self.alignment.tokens
+            details["alignment"] = self.alignment.attended
+        return details
+
+
+class TranslationPredictor(Predictor):
+    options: TranslationOptions
+    preprocessing: TranslationPreprocessing
+
+    def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
+        longest = self.options.maximum_length
+        found = answer_in_batches(
+            network,
+            [self.preprocessing.encode(record) for record in records],
+            lambda batch: search(
+                self.options,
+                network,
+                batch,
+                maximum_length=10 + 2 * batch.lengths if longest is None else longest,
+                watch_attention=self.options.align or self.options.copy_unknown,
+            ),
+            empty=[],
+        )
+        return [
+            self.interpret(hypotheses, record) if hypotheses else self.answer_empty()
+            for hypotheses, record in zip(found, records, strict=True)
+        ]
+
+    def answer_empty(self) -> Translation:
+        """The answer to an empty source."""
+        nothing = Alignment([], [], []) if self.options.align else None
+        return Translation([("", 0.0)], n_best=self.options.n_best > 1, alignment=nothing)
+
+    def interpret(self, hypotheses: list[Hypothesis], record: Pair) -> Translation:
+        """The hypotheses of one source as a Translation."""
+        best, ids = hypotheses[0], self.preprocessing.source.encode(record.source)
+        alignment = None
+        if self.options.align and best.watched is not None:
+            source_tokens = self.source_tokens(record)
+            tokens = [self.preprocessing.target.decode([token]) for token in best.tokens]
+            alignment = Alignment(source_tokens, tokens, self.attended(best, len(source_tokens)))
+        return Translation(
+            [(self.to_text(each, record), each.log_probability) for each in hypotheses],
+            unknown=ids.count(UNK) / len(ids) if ids else 0.0,
+            n_best=self.options.n_best > 1,
+            alignment=alignment,
+        )
+
+    def attended(self, hypothesis: Hypothesis, length: int) -> list[int]:
+        """The source position of largest attention weight for each target token."""
+        # watched: [T, S]
+        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1).tolist()
+        if self.options.reverse_source:
+            return [length - 1 - position for position in positions]
+        return positions
+
+    def to_text(self, hypothesis: Hypothesis, record: Pair) -> str:
+        target = self.preprocessing.target
+        if not self.options.copy_unknown or hypothesis.watched is None:
+            return target.decode(hypothesis.tokens)
+        words = self.source_tokens(record)
+        positions = self.attended(hypothesis, len(words))
+        return target.decode(hypothesis.tokens, copies=[words[position] for position in positions])
+
+    def source_tokens(self, record: Pair) -> list[str]:
+        return self.preprocessing.source.tokens(record.source)[: self.options.maximum_tokens]
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
+        return [value for value, _ in self.score(network, records)]
+
+    def score(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
+        """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty source."""
+        examples = [self.preprocessing.encode(record) for record in records]
+        found = answer_in_batches(
+            network,
+            examples,
+            lambda batch: network.log_probabilities(batch).tolist(),
+            empty=None,
+            key=lambda example: (len(example.targets), len(example.inputs)),
+            with_targets=True,
+        )
+        return [
+            (0.0, 0) if value is None else (value, len(example.targets))
+            for value, example in zip(found, examples, strict=True)
+        ]
+
+    def count(
+        self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Translation]
+    ) -> dict[str, list[Counts]]:
+        counts = count_texts([prediction.text for prediction in predictions], records)
+        return {**counts, "perplexity": self.count_perplexity(network, records)}
+
+    def count_perplexity(self, network: nn.Module, records: Sequence[Pair]) -> list[Counts]:
+        return [METRICS["perplexity"].count(*each) for each in self.score(network, records)]
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Pair], metric: str
+    ) -> list[Counts]:
+        if metric == "perplexity":
+            return self.count_perplexity(network, records)
+        greedy = type(self)(self.options.greedy(), self.preprocessing)
+        texts = [prediction.text for prediction in greedy.predict(network, records)]
+        return count_texts(texts, records, (metric,))[metric]
+
+    def show(self, record: Pair, prediction: Translation) -> dict[str, str]:
+        return {"source": record.source, "reference": record.target, "prediction": prediction.text}
+
+
+def count_texts(
+    texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")
+) -> dict[str, list[Counts]]:
+    """For each metric, what it counts of each text against its record's target."""
+    return {
+        metric: [
+            METRICS[metric].count(text, record.target)
+            for text, record in zip(texts, records, strict=True)
+        ]
+        for metric in metrics
+    }

@@ -1,0 +1,120 @@
+"""The vocabularies of source and target, and sentence pairs as ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.wording import pluralise
+from ostinato.data.text.parallel import Pair
+from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
+from ostinato.data.text.vocabulary import EOS
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.shared.embedding_options import read_vectors
+from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.translation.options import TranslationOptions
+
+
+@dataclass(frozen=True)
+class TranslationPreprocessing(Preprocessing):
+    """A tokenizer with its vocabulary for each side; one for both with --joint-vocabulary.
+
+    `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
+
+    options: TranslationOptions
+    source: Tokenizer
+    target: Tokenizer
+    source_vectors: Pretrained | None = None
+    target_vectors: Pretrained | None = None
+
+    @classmethod
+    def fit(
+        cls, options: TranslationOptions, records: Sequence[Pair]
+    ) -> tuple[TranslationOptions, Self]:
+        sources, targets = [pair.source for pair in records], [pair.target for pair in records]
+        settings = {
+            "minimum_count": options.minimum_count,
+            "lowercase": options.lowercase,
+            "tokenized": options.tokenized,
+        }
+        unit, size = options.unit, options.vocabulary_size
+        if options.joint_vocabulary:
+            source = target = train_tokenizer(unit, sources + targets, size=size, **settings)
+        else:
+            source_size = options.source_vocabulary_size or size
+            target_size = options.target_vocabulary_size or size
+            source = train_tokenizer(unit, sources, size=source_size, **settings)
+            target = train_tokenizer(unit, targets, size=target_size, **settings)
+        source_vectors = target_vectors = None
+        if options.embeddings is not None:
+            source_vectors = read_vectors(options.embeddings, source.all_tokens)
+            options = replace(options, embedding_size=source_vectors.vectors.shape[1])
+        if options.target_embeddings is not None:
+            target_vectors = read_vectors(options.target_embeddings, target.all_tokens)
+            size = target_vectors.vectors.shape[1]
+            if source_vectors is not None and size != options.embedding_size:
+                raise InputError(
+                    f"--target-embeddings {options.target_embeddings}: vectors of {size} numbers; "
+                    f"those of the source have {options.embedding_size}"
+                )
+            options = replace(options, embedding_size=size)
+        return options, cls(options, source, target, source_vectors, target_vectors)
+
+    def to_dict(self) -> dict[str, Any]:
+        state = {"source": self.source.to_dict()}
+        return state if self.target is self.source else {**state, "target": self.target.to_dict()}
+
+    @classmethod
+    def from_dict(cls, options: TranslationOptions, state: dict[str, Any]) -> Self:
+        source = units_from_dict(state["source"])
+        target = units_from_dict(state["target"]) if "target" in state else source
+        return cls(options, source, target)
+
+    def trainable_records(self, records: Sequence[Pair]) -> Sequence[Pair]:
+        most = self.options.maximum_tokens
+        short = [
+            pair
+            for pair in records
+            if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)
+        ]
+        if not short:
+            raise InputError(f"no training pair has --maximum-tokens {most} or less on both sides")
+        if left_out := len(records) - len(short):
+            notify(
+                f"{left_out:,} {pluralise('pair', left_out)} of more than {most} tokens "
+                "left out of training"
+            )
+        return short
+
+    def fits(self, units: Tokenizer, text: str) -> bool:
+        """Whether a text has at most the maximum number of tokens."""
+        most = self.options.maximum_tokens
+        # a text of fewer characters needs no tokenizer to tell
+        return len(text) < most or len(units.encode(text)) <= most
+
+    def encode(self, record: Pair, *, draw: int | None = None) -> Example:
+        source = self.ids(self.source, record.source, draw)
+        target = self.ids(self.target, record.target, draw)
+        if self.options.reverse_source:
+            source = source[::-1]
+        return Example(
+            torch.tensor(source, dtype=torch.int64),  # [S]
+            torch.tensor([*target, EOS], dtype=torch.int64),  # [T]
+        )
+
+    @property
+    def varies(self) -> bool:
+        return self.options.subword_sampling > 0 and self.options.unit == "subword"
+
+    def ids(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
+        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation (BPE-dropout)."""
+        most = self.options.maximum_tokens
+        if draw is None or self.options.unit != "subword":
+            return units.encode(text)[:most]
+        return units.encode(text, sample=draw, alpha=self.options.subword_sampling)[:most]

@@ -1,0 +1,158 @@
+"""The label of a clip, or the labels of its frames, and what the metrics count of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from torch import nn
+
+from ostinato.data.batching.batch import Batch
+from ostinato.data.images.video_clips import Clip
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
+from ostinato.tasks.task import Counts, Prediction, Predictor
+from ostinato.tasks.video.labels import count_clip_labels, labels_of
+from ostinato.tasks.video.options import VideoOptions
+from ostinato.tasks.video.preprocessing import VideoPreprocessing
+from ostinato.tasks.video.reader import describe_shape
+
+FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
+CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, lest all be in memory twice
+
+
+@dataclass(frozen=True)
+class ClipLabels(Prediction):
+    """The answer to one clip.
+
+    Args:
+        labels: The clip's label, or a label for each frame; empty for a clip without frames.
+        log_probability: Of these labels.
+        probabilities: Of every label of a clip; of the chosen label of each frame.
+        per_frame: Whether frames have labels.
+        separator: Between the labels of frames.
+    """
+
+    labels: list[str]
+    log_probability: float
+    probabilities: dict[str, float] | list[float] | None
+    per_frame: bool
+    separator: str
+
+    @property
+    def text(self) -> str:
+        return self.separator.join(self.labels)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        details: dict[str, Any] = {"log_probability": self.log_probability}
+        if self.per_frame:
+            details["labels"] = self.labels
+        if self.probabilities is not None:
+            details["probabilities"] = self.probabilities
+        return details
+
+
+class VideoPredictor(Predictor):
+    options: VideoOptions
+    preprocessing: VideoPreprocessing
+
+    def probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
+        """The probability of each label, [F, C]: F is 1, or the number of frames where these have labels."""
+        found: list[np.ndarray] = []
+        for start in range(0, len(records), CLIPS_IN_MEMORY):
+            clips = records[start : start + CLIPS_IN_MEMORY]
+            found += answer_in_batches(
+                network,
+                [self.preprocessing.encode(clip) for clip in clips],
+                lambda batch: self.answer_batch(network, batch),
+                empty=np.zeros((0, len(self.preprocessing.labels)), dtype=np.float32),
+                tokens=FRAMES_IN_A_BATCH[self.preprocessing.has_pixels],
+            )
+        return found
+
+    def answer_batch(self, network: nn.Module, batch: Batch) -> list[np.ndarray]:
+        """The probabilities [F, C] of each row of a batch."""
+        given = network.probabilities(batch)  # [B, C] or [B, T, C]
+        if not self.preprocessing.per_frame:
+            return list(given.cpu().numpy()[:, None])
+        if given.dim() == 2:  # a model without time: the same for every frame
+            given = given.unsqueeze(1).expand(-1, batch.inputs.shape[1], -1)
+        rows = given.cpu().numpy()
+        return [row[:length] for row, length in zip(rows, batch.lengths.tolist(), strict=True)]
+
+    def predict(self, network: nn.Module, records: Sequence[Clip]) -> list[ClipLabels]:
+        return [self.choose(given) for given in self.probabilities(network, records)]
+
+    def choose(self, given: np.ndarray) -> ClipLabels:
+        """The most probable labels, by probabilities [F, C]."""
+        labels, per_frame = self.preprocessing.labels, self.preprocessing.per_frame
+        best = given.argmax(-1)  # [F]
+        logs = np.log(np.maximum(given[np.arange(len(best)), best], 1e-38))
+        probabilities: dict[str, float] | list[float] | None = None
+        if per_frame:
+            probabilities = [round(float(value), 6) for value in np.exp(logs)]
+        elif len(given):
+            probabilities = dict(zip(labels.tokens, given[0].tolist(), strict=True))
+        names = labels.decode(best.tolist())
+        return ClipLabels(names, float(logs.sum()), probabilities, per_frame, self.separator)
+
+    @property
+    def separator(self) -> str:
+        """A space between labels, or a tab where labels contain spaces."""
+        spaces = any(" " in label for label in self.preprocessing.labels.tokens)
+        return "\t" if spaces else " "
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[float]:
+        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown label."""
+        labels = self.preprocessing.labels
+        values = []
+        for record, given in zip(records, self.probabilities(network, records), strict=True):
+            names = labels_of(record)
+            if not names:
+                raise InputError(
+                    f"{record.where or 'the input'}: no label whose probability could be told"
+                )
+            rows = np.zeros(1)
+            if all(name in labels for name in names):
+                rows = given[np.arange(len(names)), [labels.number(name) for name in names]]
+            with np.errstate(divide="ignore"):
+                values.append(float(np.log(rows).sum()))
+        return values
+
+    def count(
+        self, network: nn.Module, records: Sequence[Clip], predictions: Sequence[ClipLabels]
+    ) -> dict[str, list[Counts]]:
+        labels = self.preprocessing.labels
+        notify_unseen([label for record in records for label in labels_of(record)], labels)
+        return count_clip_labels([prediction.labels for prediction in predictions], records, labels)
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Clip], metric: str
+    ) -> list[Counts]:
+        if metric == "perplexity":
+            sizes = [len(labels_of(record)) for record in records]
+            return [
+                METRICS[metric].count(max(value, -30.0 * size), size)
+                for value, size in zip(self.log_probabilities(network, records), sizes, strict=True)
+            ]
+        answers = [prediction.labels for prediction in self.predict(network, records)]
+        return count_clip_labels(answers, records, self.preprocessing.labels)[metric]
+
+    def pictures(
+        self, records: Sequence[Clip], predictions: Sequence[ClipLabels]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        answers = [label for prediction in predictions for label in prediction.labels]
+        truths = [label for record in records for label in labels_of(record)]
+        return {"confusion.png": draw_confusion(answers, truths, self.preprocessing.labels)}
+
+    def show(self, record: Clip, prediction: ClipLabels) -> dict[str, str]:
+        return {
+            "clip": f"{len(record.frames)} frames of {describe_shape(record.frames.shape[1:])}",
+            "label": self.separator.join(labels_of(record))[:200],
+            "prediction": prediction.text[:200],
+        }

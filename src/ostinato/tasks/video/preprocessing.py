@@ -1,0 +1,173 @@
+"""The labels and the shape of frames, features standardised, and clips as examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.wording import format_counts
+from ostinato.data.images.images import varied
+from ostinato.data.images.video_clips import Clip
+from ostinato.data.series.scaler import Scaler
+from ostinato.data.text.vocabulary import Vocabulary
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.shared.label_counts import weigh_classes
+from ostinato.tasks.shared.small_data import (
+    FEW_SEQUENCES,
+    FEW_STEPS,
+    LEAST_PART,
+    MEMBERS,
+    POSITION_FREE_POOLINGS,
+    random_part,
+)
+from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.video.labels import labels_of
+from ostinato.tasks.video.options import VideoOptions
+from ostinato.tasks.video.reader import describe_shape
+
+MOST_DEVIATIONS = 5.0  # features are clipped here, lest a rare outlier dominate all others
+
+
+@dataclass(frozen=True)
+class VideoPreprocessing(Preprocessing):
+    """The labels, the shape of a frame ((C, H, W) of pixels, (D,) of features) and the features' scaler.
+
+    `shares` of the labels in the training data are for initialisation only."""
+
+    options: VideoOptions
+    labels: Vocabulary
+    per_frame: bool
+    shape: tuple[int, ...]
+    class_weights: list[float]
+    scaler: Scaler | None
+    shares: np.ndarray | None = field(default=None, repr=False)
+
+    @classmethod
+    def fit(cls, options: VideoOptions, records: Sequence[Clip]) -> tuple[VideoOptions, Self]:
+        names = [label for record in records for label in labels_of(record)]
+        if len(set(names)) < 2:
+            raise InputError(
+                f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
+                "give --dev, or more examples"
+            )
+        labels = Vocabulary(sorted(set(names)), specials=())
+        per_frame = isinstance(records[0].label, tuple)
+        shape = records[0].frames.shape[1:]
+        counts = Counter(names)
+        if options.fixed_length is None:
+            lengths = [len(record.frames) for record in records]
+            options = replace(options, fixed_length=max(1, int(np.quantile(lengths, 0.95))))
+        notify(
+            f"{len(records):,} clips of {describe_shape(shape)}; {len(labels)} labels"
+            f"{' of frames' if per_frame else ''}: {format_counts(names)}"
+        )
+        scaler = Scaler.fit([clip.frames for clip in records]) if len(shape) == 1 else None
+        options = decide_small_data(options, records, features=len(shape) == 1, per_frame=per_frame)
+        return options, cls(
+            options,
+            labels,
+            per_frame,
+            shape,
+            weigh_classes(options.class_weights, [[name] for name in names], labels.tokens),
+            scaler,
+            np.array([counts[label] / len(names) for label in labels.tokens]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "labels": self.labels.to_dict(),
+            "per_frame": self.per_frame,
+            "shape": list(self.shape),
+            "weights": self.class_weights,
+            "scaler": None if self.scaler is None else self.scaler.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, options: VideoOptions, state: dict[str, Any]) -> Self:
+        return cls(
+            options,
+            Vocabulary.from_dict(state["labels"]),
+            bool(state["per_frame"]),
+            tuple(state["shape"]),
+            state["weights"],
+            None if state["scaler"] is None else Scaler.from_dict(state["scaler"]),
+        )
+
+    @property
+    def has_pixels(self) -> bool:
+        return len(self.shape) == 3
+
+    @property
+    def moves(self) -> bool:
+        """Whether training sees frames shifted, scaled or flipped."""
+        options = self.options
+        asked = options.shift > 0 or options.zoom > 0 or options.flip
+        return options.model == "recurrent" and self.has_pixels and asked
+
+    @property
+    def crops(self) -> bool:
+        """Whether training sees parts of the clips."""
+        crop = self.options.crop
+        return self.options.model == "recurrent" and crop is not None and crop < 1
+
+    @property
+    def varies(self) -> bool:
+        return self.moves or self.crops
+
+    def values(self, clip: Clip) -> np.ndarray:
+        """Pixels [T, C, H, W], or standardised features [T, D], clipped."""
+        if self.scaler is None:
+            return clip.frames
+        return self.scaler(clip.frames).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
+
+    def encode(self, record: Clip, *, draw: int | None = None) -> Example:
+        if not len(record.frames):
+            return Example(torch.zeros(0))
+        options, frames, targets = self.options, self.values(record), self.targets(record)
+        if draw is not None and self.crops:
+            frames = random_part(frames, draw, options.crop)
+            if self.per_frame:  # the same part: its position depends on the seed and the length
+                targets = random_part(targets, draw, options.crop)
+        if draw is not None and self.moves:
+            frames = varied(frames, draw, shift=options.shift, zoom=options.zoom, flip=options.flip)
+        return Example(torch.from_numpy(frames), targets)
+
+    def targets(self, record: Clip) -> Tensor | None:
+        """The ids of the labels, [T] or a scalar; None where one is missing or unknown."""
+        names = labels_of(record)
+        if not names or any(name not in self.labels for name in names):
+            return None
+        ids = torch.tensor([self.labels.number(name) for name in names])
+        return ids if self.per_frame else ids[0]
+
+
+def decide_small_data(
+    options: VideoOptions, records: Sequence[Clip], *, features: bool, per_frame: bool
+) -> VideoOptions:
+    """Crop and members, where they were not asked for: for few clips of features."""
+    recurrent = features and options.model == "recurrent"
+    if options.crop is None:
+        few = (
+            recurrent
+            and not per_frame
+            and options.pooling in POSITION_FREE_POOLINGS
+            and len(records) < FEW_SEQUENCES
+        )
+        options = replace(options, crop=LEAST_PART if few else 1.0)
+        if few:
+            notify(
+                f"{len(records):,} clips are few: training sees random parts, each at least half "
+                "of a clip (--crop 1: the whole)"
+            )
+    if options.members is None:
+        few = recurrent and sum(len(clip.frames) for clip in records) <= FEW_STEPS
+        options = replace(options, members=MEMBERS if few else 1)
+    return options
