@@ -9,9 +9,9 @@ from the packaged samples and keeps them in the folder, so that both runs read t
 
 Compared are the tensors of a run folder to the byte; the leaves of its model.json, baseline.json
 and report.json; what evaluate, predict, generate and score print; and the exit statuses. Left out
-are times and speeds, and the folders of files. Notes, names of baselines and the like in reports are
-prose, and model.json has the number of its format: a difference there is listed as ignored, and the
-run is equal.
+are times and speeds, and the folders of files. Notes, names of baselines and the like in reports
+are prose, and model.json has the number of its format: a difference there is listed as ignored, and
+the run is equal.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ TIMES = re.compile(
 PROSE = {"notes", "next", "help", "name", "stopped", "title", "description", "warning", "warnings"}
 CALLS = re.compile(r"^(report|evaluate)\.json$")  # the JSON in which prose occurs
 
-# What the child process does: it imports once, forks for each variant, and calls the command line for each of its steps.
+# What the child process does: it imports once, forks for each variant, and calls the command line
+# for each of its steps.
 CHILD = """
 import json, os, sys, time, traceback
 import torch
@@ -62,7 +63,8 @@ for variant in json.load(sys.stdin):
         for name, arguments in variant["steps"]:
             sys.stdout.flush(), sys.stderr.flush()
             for stream, ending in ((1, ""), (2, ".stderr")):
-                file = os.open(os.path.join(variant["folder"], name + ending), os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+                path = os.path.join(variant["folder"], name + ending)
+                file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
                 os.dup2(file, stream)
                 os.close(file)
             try:
@@ -78,7 +80,8 @@ for variant in json.load(sys.stdin):
             failed = failed or status
         os._exit(1 if failed else 0)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(json.dumps({"name": variant["name"], "status": status, "seconds": time.monotonic() - begun}), flush=True)
+    seconds = time.monotonic() - begun
+    print(json.dumps({"name": variant["name"], "status": status, "seconds": seconds}), flush=True)
 """
 
 
@@ -288,7 +291,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 
 @dataclass
 class Variant:
-    """A training run and the commands that then use it. RUN is the run folder, DATA the folder of the task's data."""
+    """A training run and the commands that then use it.
+
+    RUN is the run folder, DATA the folder of the task's data."""
 
     name: str  # task/what
     options: str
@@ -309,7 +314,8 @@ class Variant:
                 f"--{part} {data}/{part}{self.ending}" for part in ("train", "dev", "test")
             )
         )
-        train = f"train {self.task} {files} {SMALL[self.task]} {self.options} --seed 1 --no-tensorboard --out {run}"
+        options = f"{files} {SMALL[self.task]} {self.options}"
+        train = f"train {self.task} {options} --seed 1 --no-tensorboard --out {run}"
         steps = {"train.txt": train, "evaluate.json": "evaluate RUN --json", **self.steps}
         return [
             (name, [part.replace("RUN", run).replace("DATA", data) for part in line.split()])
@@ -318,8 +324,10 @@ class Variant:
 
 
 SMALL = {
-    "translation": "--epochs 0.5 --hidden-size 16 --embedding-size 12 --vocabulary-size 300 --beam 3 --maximum-length 15",
-    "dialogue": "--epochs 0.5 --hidden-size 16 --embedding-size 12 --vocabulary-size 300 --beam 3 --maximum-length 15",
+    "translation": "--epochs 0.5 --hidden-size 16 --embedding-size 12 --vocabulary-size 300 "
+    "--beam 3 --maximum-length 15",
+    "dialogue": "--epochs 0.5 --hidden-size 16 --embedding-size 12 --vocabulary-size 300 "
+    "--beam 3 --maximum-length 15",
     "language": "--epochs 0.3 --baseline-order 3 --vocabulary-size 300",
     "classification": "--epochs 0.5 --vocabulary-size 500",
     "tagging": "--epochs 0.3",
@@ -354,7 +362,8 @@ def sequence_to_sequence() -> Iterator[Variant]:
     aligned = {
         "aligned.json": "predict RUN DATA/input.txt --json --align --n-best 2",
         "moses.txt": "predict RUN DATA/input.txt --n-best 3 --moses",
-        "sampled.json": "predict RUN DATA/input.txt --json --sampling --temperature 0.8 --top-k 20 --seed 3",
+        "sampled.json": "predict RUN DATA/input.txt --json --sampling --temperature 0.8 "
+        "--top-k 20 --seed 3",
         "text.txt": "predict RUN DATA/input.txt",
     }
     for name, options, steps in (
@@ -411,7 +420,8 @@ def language() -> Iterator[Variant]:
         ("character", f"--unit character {TINY_GENERATOR}", {**generate, **more}),
         (
             "word",
-            f"--unit word {TINY_GENERATOR} --layers 2 --tied --embedding-size 24 --dropout 0.2 --cell gru",
+            f"--unit word {TINY_GENERATOR} --layers 2 --tied --embedding-size 24 --dropout 0.2 "
+            "--cell gru",
             {**generate, **more},
         ),
         (
@@ -539,7 +549,8 @@ def captioning() -> Iterator[Variant]:
         ("members", f"{TINY_CAPTIONER} --members 2 --unit word --thumbnail 0 --attention dot"),
         (
             "none",
-            f"{TINY_CAPTIONER} --members 1 --unit character --attention none --context every --cell gru",
+            f"{TINY_CAPTIONER} --members 1 --unit character --attention none --context every "
+            "--cell gru",
         ),
     ):
         aligned = {"aligned.json": "predict RUN DATA/test.tsv --json --align --n-best 2"}
@@ -648,7 +659,8 @@ def run_all(folder: Path, wanted: list[Variant]) -> bool:
             print(f"code: {Path(told['code']).parent}", flush=True)
             continue
         print(
-            f"  {told['name']:34} {told['seconds']:6.1f} s{'' if told['status'] == 0 else '   FAILED'}",
+            f"  {told['name']:34} {told['seconds']:6.1f} s",
+            "" if told["status"] == 0 else "  FAILED",
             flush=True,
         )
         if told["status"] != 0:
@@ -659,9 +671,8 @@ def run_all(folder: Path, wanted: list[Variant]) -> bool:
                     message = (
                         (folder / "outputs" / told["name"] / f"{name}.stderr").read_text().strip()
                     )
-                    print(
-                        f"      {name}: status {status}: {message.splitlines()[-1] if message else ''}"
-                    )
+                    last = message.splitlines()[-1] if message else ""
+                    print(f"      {name}: status {status}: {last}")
     return process.wait() == 0 and good
 
 
@@ -699,7 +710,9 @@ def is_prose(place: str) -> bool:
 
 
 def read_leaves(file: Path) -> dict[str, Any]:
-    """The leaves of a JSON file, or of one with an object a line; paths begin at data/ or samples/."""
+    """The leaves of a JSON file, or of one with an object a line.
+
+    Paths begin at data/ or samples/."""
     text = file.read_text()
     try:
         value = json.loads(text)
@@ -775,7 +788,8 @@ def compare_all(before: Path, now: Path, wanted: list[Variant]) -> bool:
         different, ignored = compare_variant(before, now, variant)
         skipped.update(ignored)
         print(
-            f"{variant.name:36}{'DIFFERENT' if different else 'equal':12}{f'{len(ignored)} ignored' if ignored else ''}"
+            f"{variant.name:36}{'DIFFERENT' if different else 'equal':12}",
+            f"{len(ignored)} ignored" if ignored else "",
         )
         for line in different[:8]:
             print(f"    {line}")

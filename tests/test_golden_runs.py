@@ -1,7 +1,9 @@
 """Runs that an earlier version wrote are read, and give the answers that they gave then.
 
-golden/TASK/run is a tiny trained run, beside it an input and what `predict --json` or `generate --json` said of it. They are not
-to be written anew because an answer differs: that is what they are here to tell."""
+golden/TASK/run is a tiny trained run. Beside it are an input and what `predict --json` or
+`generate --json` said of it. They are not to be written anew because an answer differs: to show
+that is their purpose.
+"""
 
 from __future__ import annotations
 
