@@ -10,8 +10,8 @@ from the packaged samples and keeps them in the folder, so that both runs read t
 Compared are the tensors of a run folder to the byte; the leaves of its model.json, baseline.json
 and report.json; what evaluate, predict, generate and score print; and the exit statuses. Left out
 are times and speeds, and the folders of files. Notes, names of baselines and the like in reports
-are prose, and model.json has the number of its format: a difference there is listed as ignored, and
-the run is equal.
+are prose; model.json has the number of its format, and since format 2 some values of its state are
+options only: a difference of these kinds is listed as ignored, and the run is equal.
 """
 
 from __future__ import annotations
@@ -734,6 +734,12 @@ def compare_values(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[st
     return [(place, one, other) for place, one, other in pairs if repr(one) != repr(other)]
 
 
+def is_moved(place: str, before: Any, now: Any, leaves: dict[str, Any]) -> bool:
+    """Whether a value of the state is now among the options alone, as in runs of format 2."""
+    option = re.sub(r"^state\.", "options.", place)
+    return place != option and now == MISSING and repr(leaves.get(option, MISSING)) == repr(before)
+
+
 def compare_files(before: Path, now: Path) -> tuple[list[str], list[str]]:
     """Differences between two files that count, and those of prose."""
     if not before.exists() and not now.exists():
@@ -752,9 +758,11 @@ def compare_files(before: Path, now: Path) -> tuple[list[str], list[str]]:
     if before.suffix != ".json":
         return [f"{now.name}: another text"], []
     found: tuple[list[str], list[str]] = ([], [])
-    for place, one, other in compare_values(read_leaves(before), read_leaves(now)):
+    leaves = read_leaves(now)
+    for place, one, other in compare_values(read_leaves(before), leaves):
         prose = CALLS.match(now.name) is not None and is_prose(place)
-        prose |= now.name == "model.json" and place == "format"
+        if now.name in ("model.json", "baseline.json"):
+            prose = place == "format" or is_moved(place, one, other, leaves)
         found[prose].append(f"{now.name}: {place}: {str(one)[:60]!r} -> {str(other)[:60]!r}")
     return found
 
