@@ -201,7 +201,7 @@ class TaggingPreprocessing(Preprocessing):
 
 
 def normalise(options: TaggingOptions, word: str) -> str:
-    """A word as the vocabulary has it: in lower case or with zeros for digits, if options say so."""
+    """A word as the vocabulary has it: in lower case, with zeros for digits, if so asked for."""
     word = word.lower() if options.lowercase else word
     if not options.zero_digits:
         return word
