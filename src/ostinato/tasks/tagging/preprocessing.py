@@ -107,6 +107,9 @@ class TaggingPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: TaggingOptions, state: dict[str, Any]) -> Self:
+        if options.dev_metric is None:
+            default: Any = "f1" if state["written"] in SCHEMES else "accuracy"
+            options = replace(options, dev_metric=default)
         return cls(
             options,
             words=Vocabulary.from_dict(state["words"]),
