@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ostinato import options
+from ostinato.notices import silence_notices
 from ostinato.tasks.legacy import Baseline, Counts, Record, Task
 
 
@@ -28,7 +29,8 @@ class SolvedBaseline(Baseline):
     def of(cls, task: Task, records: Sequence[Record], **changes: Any) -> Self:
         """The baseline learned from `records`, by the task with these options changed."""
         other = options.build(type(task), {**options.to_dict(task), **changes})
-        other.fit(records)
+        with silence_notices():  # they would repeat the network's
+            other.fit(records)
         network = other.network()
         other.initialise(network)
         return cls(other, network.eval())

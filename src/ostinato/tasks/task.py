@@ -397,7 +397,9 @@ class Task:
     def restore(self, state: dict[str, Any]) -> Task:
         """The same task, fitted as `preprocessing.to_dict()` says."""
         preprocessing = self.definition.preprocessing.from_dict(self.options, state)
-        return replace(self, preprocessing=preprocessing)
+        # what a run of before does not say of its options may follow from the state
+        options = getattr(preprocessing, "options", self.options)
+        return replace(self, options=options, preprocessing=preprocessing)
 
     def with_options(self, options: Any) -> Task:
         return replace(self, options=options)

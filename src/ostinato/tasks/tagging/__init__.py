@@ -1,4 +1,4 @@
-"""Tagging: a label for each word of a sentence, such as its part of speech. Many to many, aligned."""
+"""Tagging: a label for each word, such as its part of speech. Many to many, aligned."""
 
 from __future__ import annotations
 

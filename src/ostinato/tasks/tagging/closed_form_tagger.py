@@ -1,4 +1,4 @@
-"""Taggers that are fitted by counting, in place of a network: `ostinato train tagging --model hmm`."""
+"""Taggers fitted by counting, in place of a network: `ostinato train tagging --model hmm`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ClosedFormTagger(nn.Module):
         self.tagger: CountingTagger = COUNTING_TAGGERS[model].from_dict(counted)
 
     def search(self, records: Sequence[Sentence], *, probabilities: bool) -> list[list[Path]]:
-        """The best tagging of each record, with log P(words, tags) as its score; 0 without probabilities."""
+        """The best tagging of each record; its score is log P(words, tags), 0 if not asked for."""
         taggings = self.tagger.tag([record.words for record in records])
         return [
             [Path(self.tags.encode(tags), self.score(record.words, tags) if probabilities else 0.0)]

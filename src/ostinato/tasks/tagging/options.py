@@ -60,7 +60,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, RecurrentOptions):
     )
     crf: bool = option(
         True,
-        "decode the tags of a sentence jointly (conditional random field), not one by one (softmax)",
+        "predict the tags of a sentence jointly (conditional random field), not one by one",
     )
     dropout: float = option(
         0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99
@@ -81,7 +81,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, RecurrentOptions):
     )
     dev_metric: Literal["accuracy", "f1"] | None = option(
         None,
-        "the dev score that chooses the best weights (default: f1 of spans; accuracy without spans)",
+        "the dev score that chooses the best weights (default: f1 of spans, else accuracy)",
     )
     # predicting
     k_best: int = option(

@@ -106,7 +106,7 @@ class TaggingPredictor(Predictor):
         k: int = 1,
         probabilities: bool = True,
     ) -> list[list[Path]]:
-        """The k most probable paths of each record, the best first; of a split sentence only the best.
+        """The k most probable paths of each record, best first; of a split sentence only the best.
 
         Args:
             network: A tagger.
@@ -133,7 +133,9 @@ class TaggingPredictor(Predictor):
         return [paths or [Path([], 0.0)] for paths in answers]
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
-        """log P(tags | words), of a hidden Markov model log P(words, tags); -inf with an unknown tag."""
+        """log P(tags | words), of a hidden Markov model log P(words, tags).
+
+        -inf for a record with a tag that was not learned."""
         size, fitted = self.options.maximum_tokens, self.preprocessing
         parts = [
             (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
@@ -221,7 +223,7 @@ def count_tags(
     records: Sequence[Sentence],
     spans_of: SpanReader | None,
 ) -> dict[str, list[Counts]]:
-    """For each metric, what it counts of each sentence: of its spans, if there are any, and of its tags."""
+    """For each metric, what it counts of each sentence: of its tags, and of its spans if any."""
     counts: dict[str, list[Counts]] = {}
     if spans_of is not None:
         found = [

@@ -107,6 +107,9 @@ class TaggingPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: TaggingOptions, state: dict[str, Any]) -> Self:
+        if options.dev_metric is None:
+            default: Any = "f1" if state["written"] in SCHEMES else "accuracy"
+            options = replace(options, dev_metric=default)
         return cls(
             options,
             words=Vocabulary.from_dict(state["words"]),
@@ -201,7 +204,7 @@ class TaggingPreprocessing(Preprocessing):
 
 
 def normalise(options: TaggingOptions, word: str) -> str:
-    """A word as the vocabulary has it: in lower case or with zeros for digits, if options say so."""
+    """A word as the vocabulary has it: in lower case, with zeros for digits, if so asked for."""
     word = word.lower() if options.lowercase else word
     if not options.zero_digits:
         return word
