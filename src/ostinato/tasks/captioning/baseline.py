@@ -17,7 +17,7 @@ MAXIMUM_VALUES = 4_000_000  # saved with a run; of larger training sets a sample
 
 
 class NearestCaption(Baseline):
-    """The caption of the nearest training image, by pixels (16 x 16) or by the mean of its features.
+    """The caption of the nearest training image, by pixels (16 x 16) or by its mean features.
 
     Args:
         neighbours: The vectors of training images and their captions.

@@ -23,12 +23,11 @@ class ImageKind(NamedTuple):
 
     Args:
         name: "pictures", "clips" (frames of pixels), "regions", or "steps" (features of frames).
-        size: Channels of pixels [T, C, H, W], or dimensions of features [R, D]; None if it is not
-            known before an encoder has read the image.
+        size: Channels of pixels [T, C, H, W], or dimensions of features [R, D].
     """
 
     name: KindName
-    size: int | None
+    size: int
 
 
 def kind_of(values: np.ndarray, *, ordered: bool) -> ImageKind:
@@ -36,21 +35,6 @@ def kind_of(values: np.ndarray, *, ordered: bool) -> ImageKind:
     if values.ndim == 2:
         return ImageKind("steps" if ordered else "regions", values.shape[1])
     return ImageKind("clips" if ordered else "pictures", values.shape[1])
-
-
-def expected_kind(record: Picture, *, encoder: bool) -> ImageKind:
-    """The kind of a record by what is known of it before its image is decoded.
-
-    Args:
-        record: With a file name, pixels or features.
-        encoder: Whether a network computes features from pixels.
-    """
-    image = record.image
-    if isinstance(image, np.ndarray) and image.ndim == 2 and image.dtype != np.uint8:
-        return kind_of(image, ordered=record.ordered)
-    if encoder:
-        return ImageKind("steps" if record.ordered else "regions", None)
-    return ImageKind("clips" if record.ordered else "pictures", 3)
 
 
 def check_kind(record: Picture, found: ImageKind, wanted: ImageKind, owner: str) -> None:
@@ -67,7 +51,7 @@ def check_kind(record: Picture, found: ImageKind, wanted: ImageKind, owner: str)
         raise InputError(
             f"{where}: {found.name}, but {owner} {wanted.name}; give images of one kind"
         )
-    if found.size is not None and wanted.size is not None and found.size != wanted.size:
+    if found.size != wanted.size:
         raise InputError(f"{where}: {found.size:,} features, but {owner} {wanted.size:,}")
 
 

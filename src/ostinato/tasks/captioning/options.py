@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
-from ostinato.data.images.onnx_encoder import NORMALISATIONS
+from ostinato.data.images.image_cache import ImageLoader
+from ostinato.data.images.onnx_encoder import NORMALISATIONS, OnnxEncoder
 from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
@@ -82,7 +84,7 @@ class CaptioningOptions(SearchOptions, RecurrentOptions):
     )
     thumbnail: int = option(
         16,
-        "the encoder also reads the whole picture at this many pixels a side; 0: its regions only",
+        "side in pixels at which the encoder also reads the whole picture; 0: regions only",
         minimum=0,
         maximum=64,
     )
@@ -92,7 +94,7 @@ class CaptioningOptions(SearchOptions, RecurrentOptions):
     input_feeding: bool = option(False, "the attention vector is an input of the next step")
     context: Literal["initial", "every"] = option(
         "every",
-        "the picture's vector is the decoder's first state only, or an input of every step too",
+        "the picture vector is the decoder's first state only, or an input of every step too",
     )
     tied: bool = option(True, "the output layer shares the embedding's weights")
     dropout: float = option(
@@ -140,3 +142,19 @@ class CaptioningOptions(SearchOptions, RecurrentOptions):
             raise InputError(
                 "--features and --encoder exclude each other: both say where features come from"
             )
+
+    @cached_property
+    def loader(self) -> ImageLoader:
+        """Loads images at --image-size, or with --encoder their features.
+
+        One loader for each options object, so that reading and fitting share its cache and an
+        image is decoded, or encoded, only once."""
+        if self.encoder is None:
+            return ImageLoader(self.image_size)
+        encoder = OnnxEncoder(
+            self.encoder,
+            normalise=self.normalise_pixels,
+            cache=self.feature_cache,
+            output=self.encoder_output,
+        )
+        return ImageLoader(encoder.size or self.image_size, encoder)

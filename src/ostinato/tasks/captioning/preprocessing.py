@@ -15,7 +15,6 @@ from ostinato.data.batching.buckets import BucketedBatches, example_seed
 from ostinato.data.images.captioned import Picture
 from ostinato.data.images.image_cache import ImageLoader
 from ostinato.data.images.images import varied
-from ostinato.data.images.onnx_encoder import OnnxEncoder
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
 from ostinato.data.text.vocabulary import EOS
@@ -44,7 +43,7 @@ class CaptioningPreprocessing(Preprocessing):
         kind: Of the images.
         scaler: Standardises features; None for pixels.
         encoder_digest: Identifies the network of --encoder.
-        opened: The image loader that `fit` has used, with its cache.
+        opened: The image loader that `fit` has used: its cache holds the decoded training images.
     """
 
     options: CaptioningOptions
@@ -58,12 +57,8 @@ class CaptioningPreprocessing(Preprocessing):
     def fit(
         cls, options: CaptioningOptions, records: Sequence[Picture]
     ) -> tuple[CaptioningOptions, Self]:
-        loader = open_loader(options)
+        loader = options.loader
         kind = kind_of(loader(records[0]), ordered=records[0].ordered)
-        # all images are decoded first: a damaged one is reported before anything is learned
-        for record in records:
-            found = kind_of(loader(record), ordered=record.ordered)
-            check_kind(record, found, kind, "the first one has")
         captions = [caption for record in records for caption in record.captions]
         tokenizer = train_tokenizer(
             options.unit,
@@ -111,7 +106,7 @@ class CaptioningPreprocessing(Preprocessing):
         """Decodes images; opened when the first one is needed."""
         if self.opened is not None:
             return self.opened
-        loader = open_loader(self.options)
+        loader = self.options.loader
         if loader.encoder is not None and self.encoder_digest not in (None, loader.encoder.digest):
             raise InputError(
                 f"{self.options.encoder}: not the network that the model was trained with; "
@@ -151,7 +146,7 @@ class CaptioningPreprocessing(Preprocessing):
         batch_tokens: int | None,
         seed: int,
     ) -> BucketedBatches:
-        """Batches of captions of any length: sorted by length, each would hold pictures of one sort."""
+        """Batches of captions of any length: sorted, each would hold pictures of one sort."""
 
         def encode_varied(row: int, epoch: int) -> Example:
             return self.encode(records[row], draw=example_seed(seed, epoch, row))
@@ -184,19 +179,6 @@ class CaptioningPreprocessing(Preprocessing):
         elif draw is not None and self.varies:
             values = varied(values, draw, shift=options.shift, zoom=options.zoom, flip=options.flip)
         return Example(torch.from_numpy(values), targets)
-
-
-def open_loader(options: CaptioningOptions) -> ImageLoader:
-    """The loader of images at --image-size, or with --encoder of their features."""
-    if options.encoder is None:
-        return ImageLoader(options.image_size)
-    encoder = OnnxEncoder(
-        options.encoder,
-        normalise=options.normalise_pixels,
-        cache=options.feature_cache,
-        output=options.encoder_output,
-    )
-    return ImageLoader(encoder.size or options.image_size, encoder)
 
 
 def split_captions(records: Sequence[Picture]) -> list[Picture]:

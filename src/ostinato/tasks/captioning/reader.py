@@ -16,7 +16,7 @@ from ostinato.data.images.captioned import (
     read_images,
 )
 from ostinato.errors import InputError
-from ostinato.tasks.captioning.image_kinds import check_kind, expected_kind, name_of
+from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
 from ostinato.tasks.task import Reader
 
 
@@ -30,12 +30,12 @@ class CaptioningReader(Reader):
         )
         if self.preprocessing is not None:
             self.check_compatible(records)
-        else:  # images are decoded, and cached, by `CaptioningPreprocessing.fit`
-            encoder = self.options.encoder is not None
-            first = expected_kind(records[0], encoder=encoder)
+        else:  # all images are decoded first: a damaged one is reported before training begins
+            load, first = self.options.loader, records[0]
             for record in records:
-                kind = expected_kind(record, encoder=encoder)
-                check_kind(record, kind, first, "the first one has")
+                kind = kind_of(load(record), ordered=record.ordered)
+                wanted = kind_of(load(first), ordered=first.ordered)
+                check_kind(record, kind, wanted, "the first one has")
         return records
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Picture]:
