@@ -79,7 +79,7 @@ class CaptioningOptions(SearchOptions, RecurrentOptions):
     embedding_size: int = option(256, "dimensions of a word's vector", minimum=1)
     channels: int = option(
         128,
-        "channels of the convolutional network's last stage; earlier ones have a half and a quarter",
+        "channels of the convolutional network's last stage; earlier: a half and a quarter",
         minimum=4,
     )
     thumbnail: int = option(
