@@ -111,15 +111,16 @@ def as_row(model: ostinato.Model, attention: str, seed: int) -> dict[str, Any]:
 
 def by_group(model: ostinato.Model) -> list[list[Any]]:
     """[group, emoji, exact match, BLEU, the nearest neighbour's BLEU] of each group of the test set."""
-    task = model.task
+    task, network = model.task, model.network
     file = str(sample("captioning")["test"])
     with gzip.open(file, "rt", encoding="utf-8") as stream:
         group = {
             row["caption"]: row["group"]
             for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         }
-    records = task.read([file])
-    counts = task.measure(model.network, records, task.predict(model.network, records))
+    records = task.reader.read([file])
+    predictions = task.predictor.predict(network, records)
+    counts = task.predictor.count(network, records, predictions)
     beside = load_baseline(model.folder, task).measure(records)
     rows = []
     for name in dict.fromkeys(group.values()):
@@ -161,12 +162,12 @@ def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8)
     from matplotlib.figure import Figure
     from PIL import Image
 
-    records = model.task.read([str(sample("captioning")["test"])])
+    records = model.task.reader.read([str(sample("captioning")["test"])])
     shown = records[:: len(records) // (columns * rows)][: columns * rows]
     figure = Figure(figsize=(2.6 * columns, 0.62 * rows), layout="constrained")
     panels = figure.subplots(rows, columns).ravel()
     for panel, record, prediction in zip(
-        panels, shown, model.task.predict(model.network, shown), strict=False
+        panels, shown, model.task.predictor.predict(model.network, shown), strict=False
     ):
         panel.imshow(picture(record.image), extent=(0, 1, 0, 1), interpolation="lanczos")
         right = prediction.text in record.captions

@@ -22,7 +22,7 @@ def main(run: str = "runs/example-captioning") -> None:
     )
 
     test = str(sample("captioning")["test"])
-    for record in model.task.read([test])[::60]:
+    for record in model.task.reader.read([test])[::60]:
         [answer] = model.predictions([record.image])
         print(
             f"{answer.text} ({answer.details['log_probability']:.1f}); its name is {record.captions[0]}: "

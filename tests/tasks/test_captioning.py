@@ -11,8 +11,10 @@ import ostinato as package
 from ostinato.cli import main
 from ostinato.data.images.captioned import Picture
 from ostinato.errors import InputError
-from ostinato.tasks.captioning import Captioning
-from ostinato.tasks.captioning.nearest import vector
+from ostinato.notices import collect_notices
+from ostinato.tasks.captioning import TASK
+from ostinato.tasks.captioning.baseline import image_vector
+from ostinato.tasks.captioning.page import caption_page
 
 COLOURS = {"red": (220, 20, 20), "blue": (20, 20, 220), "green": (20, 180, 20)}
 TINY = {
@@ -134,15 +136,13 @@ def test_on_the_command_line(model, place, tmp_path, capsys, monkeypatch):
 
 
 def test_a_page_shows_text_as_text(tmp_path):
-    from ostinato.tasks.captioning.page import Caption, caption_page
-
     frames = np.zeros((3, 4, 4, 3), np.uint8)
     records = [
         Picture(frames, ("<b>",), "clip <1>", True),
         Picture(np.ones((2, 3), np.float32), where="features"),
         Picture(""),
     ]
-    page = "\n".join(caption_page(Caption("<script>", {}, record) for record in records))
+    page = "\n".join(caption_page((record, "<script>") for record in records))
     assert (
         "<script>" not in page
         and "&lt;script&gt;" in page
@@ -198,45 +198,44 @@ def test_other_inputs(tmp_path, kind):
     assert trained.report["metrics"]["exact_match"] == 1.0
     again = package.load(tmp_path / "run")
     assert again.evaluate([file])["metrics"] == trained.report["metrics"]
+    inputs = list(again.task.reader.read_inputs([file]))
+    answers = [each.text for each in again.task.predictor.predict(again.network, inputs)]
     if kind == "named":
-        assert (
-            again.task.predict(again.network, list(again.task.read_inputs([file])))[1].text
-            == "blue"
-        )
+        assert answers[1] == "blue"
     else:
-        assert [
-            answer.text
-            for answer in again.task.predict(again.network, list(again.task.read_inputs([file])))
-        ] == names.tolist()
+        assert answers == names.tolist()
 
 
 def test_variations_follow_from_the_seed_and_flips_are_asked_for(place):
-    task = Captioning(image_size=8, shift=0.3)
-    records = task.read([place[1]], training=True)
-    task.fit(records)
-    one, same, other = (task.encode(records[0], draw=draw).inputs for draw in (1, 1, 2))
-    assert (one == same).all() and (one != other).any() and task.varies and not task.flip
-    assert [each.captions for each in task.learnable(records)[:2]] == [("red",), ("a red one",)]
-    task.maximum_tokens = 1
-    assert (
-        len(task.learnable(records)) == 36
-        and "36 captions of more than 1 tokens left out of training" in task.notices
-    )
+    task = TASK.create({"image_size": 8, "shift": 0.3})
+    records = task.reader.read([place[1]], training=True)
+    preprocessing = task.fit(records).preprocessing
+    one, same, other = (preprocessing.encode(records[0], draw=draw).inputs for draw in (1, 1, 2))
+    assert (one == same).all() and (one != other).any() and preprocessing.varies
+    assert not task.options.flip
+    kept = preprocessing.trainable_records(records)
+    assert [each.captions for each in kept[:2]] == [("red",), ("a red one",)]
+    short = TASK.create({"image_size": 8, "maximum_tokens": 1}).fit(records).preprocessing
+    with collect_notices() as notices:
+        assert len(short.trainable_records(records)) == 36
+    assert "36 captions of more than 1 tokens left out of training" in notices
 
 
 def test_an_enormous_set_is_read_again_rather_than_remembered(place):
-    task = Captioning(image_size=8)
-    record = task.read([place[1]])[0]
-    task.gallery.room, task.gallery.remembered = 0, {}
-    assert (task.gallery(record) == task.gallery(record)).all() and not task.gallery.remembered
+    task = TASK.create({"image_size": 8})
+    records = task.reader.read([place[1]])
+    loader = task.fit(records).preprocessing.loader
+    record = records[0]
+    loader.room, loader.remembered = 0, {}
+    assert (loader(record) == loader(record)).all() and not loader.remembered
 
 
 def test_what_the_baseline_compares():
     pixels = np.arange(3 * 64 * 64).reshape(1, 3, 64, 64) % 256
-    assert vector(pixels).shape == (3 * 16 * 16,) and vector(pixels).mean() == pytest.approx(
-        pixels.mean() / 255
-    )
-    assert vector(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist() == [2, 3]
+    assert image_vector(pixels).shape == (3 * 16 * 16,) and image_vector(
+        pixels
+    ).mean() == pytest.approx(pixels.mean() / 255)
+    assert image_vector(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist() == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -250,4 +249,4 @@ def test_what_the_baseline_compares():
 )
 def test_options_that_exclude_each_other(settings, message):
     with pytest.raises(InputError, match=message):
-        Captioning(**settings)
+        TASK.create(settings)

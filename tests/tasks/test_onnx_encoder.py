@@ -1,5 +1,7 @@
 """A convolutional network of the user's own, as an ONNX file."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,6 +66,14 @@ def test_kept_in_a_folder(tmp_path, monkeypatch):
     assert (OnnxEncoder(path, cache=str(tmp_path / "cache"))(PIXELS) == first).all()
 
 
+def as_format_1(run):
+    """Rewrites model.json as version 1 wrote it: options that the data decides are in the state."""
+    description = json.loads((run / "model.json").read_text())
+    description["state"]["dev_metric"] = description["options"]["dev_metric"]
+    description["options"]["dev_metric"] = None
+    (run / "model.json").write_text(json.dumps({**description, "format": 1}))
+
+
 def test_captions_by_it(tmp_path):
     path = network(tmp_path / "a.onnx")
     for number in range(12):
@@ -87,12 +97,13 @@ def test_captions_by_it(tmp_path):
         tensorboard=False,
         warmup=0,
     )
-    assert (
-        model.report["metrics"]["exact_match"] == 1.0
-        and model.task.kind == "regions"
-        and model.task.size == 3
+    assert model.report["metrics"]["exact_match"] == 1.0 and model.task.preprocessing.kind == (
+        "regions",
+        3,
     )
     files = [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert package.load(tmp_path / "run").predict(files) == ["red", "blue"]
+    as_format_1(tmp_path / "run")
     assert package.load(tmp_path / "run").predict(files) == ["red", "blue"]
     other = network(tmp_path / "b.onnx", kind="vector")
     with pytest.raises(

@@ -1,7 +1,7 @@
 """The tasks by name. To add one: a folder that defines TASK, and its name here."""
 
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.captioning import Captioning
+from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
 from ostinato.tasks.genome import Genome
@@ -22,7 +22,7 @@ TASKS: dict[str, TaskDefinition] = {
         CLASSIFICATION,
         TAGGING,
         LegacyDefinition(Genome),
-        LegacyDefinition(Captioning),
+        CAPTIONING,
         VIDEO,
         LegacyDefinition(Melody),
     )

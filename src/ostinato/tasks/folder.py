@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,9 @@ def task_from(
         )
     definition = TASKS[name]
     known = options.fields(definition.options)
-    values, state = move_decided_options(description, known)
+    values, state = move_decided_options(
+        description, known, getattr(definition.options, "format_1_state_only", ())
+    )
     if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
@@ -175,7 +178,7 @@ def task_from(
 
 
 def move_decided_options(
-    description: dict[str, Any], known: dict[str, options.Field]
+    description: dict[str, Any], known: Collection[str], state_only: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(options, preprocessing state) of a model.json.
 
@@ -183,7 +186,8 @@ def move_decided_options(
     state, beside the values that were asked for; since format 2 they are options."""
     values, state = dict(description["options"]), dict(description["state"])
     if description["format"] == 1:
-        values |= {name: state[name] for name in state if name in known}
+        decided = [name for name in state if name in known and name not in state_only]
+        values |= {name: state[name] for name in decided}
     return values, state
 
 

@@ -104,6 +104,8 @@ class TaskOptions:
     """The base of every task's options."""
 
     closed_form_models: ClassVar[tuple[str, ...]] = ()  # models fitted by counting or a solver
+    # keys of a format 1 state that are no decided options, though options have the same names
+    format_1_state_only: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         """Checks of options against each other; subclasses call it first."""

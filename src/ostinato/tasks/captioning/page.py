@@ -1,16 +1,15 @@
-"""Pictures beside their captions, as a web page of a single file."""
+"""Pictures with their captions, as a web page in one file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 
 from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import data_uri, from_array, picture
-from ostinato.tasks.legacy import Prediction
+from ostinato.tasks.captioning.image_kinds import name_of
 
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Captions</title>
@@ -25,39 +24,31 @@ small { display: block; font-weight: normal; color: #666; overflow-wrap: anywher
 </style></head><body><main>"""
 
 
-@dataclass(frozen=True)
-class Caption(Prediction):
-    """A caption that still knows what it is of."""
+def caption_page(captions: Iterable[tuple[Picture, str]]) -> Iterator[str]:
+    """The lines of a page that shows each image with its predicted caption.
 
-    record: Picture = field(default=None, compare=False)
-
-
-def caption_page(captions: Iterable[Caption]) -> Iterator[str]:
-    """The page's lines. A caption that is word for word one of its references is green; where there are others they stand below."""
+    A caption that is word for word one of its references is green; the references of others are
+    shown below them."""
     yield HEAD
-    for caption in captions:
-        yield figure(caption)
+    for record, caption in captions:
+        yield format_figure(record, caption)
     yield "</main></body></html>"
 
 
-def figure(caption: Caption) -> str:
-    record = caption.record
-    source = record.image if isinstance(record.image, str) else record.where
-    right = caption.text in record.captions
-    said = (
-        ""
-        if right or not record.captions
-        else f"<small>{escape(' / '.join(record.captions))}</small>"
-    )
-    kind = "right" if right else "other"
+def format_figure(record: Picture, caption: str) -> str:
+    right = caption in record.captions
+    references = ""
+    if record.captions and not right:
+        references = f"<small>{escape(' / '.join(record.captions))}</small>"
     return (
-        f'<figure>{drawn(record)}<figcaption class="{kind}">{escape(caption.text)}'
-        f"<small>{escape(source)}</small>{said}</figcaption></figure>"
+        f'<figure>{format_image(record)}<figcaption class="{"right" if right else "other"}">'
+        f"{escape(caption)}<small>{escape(name_of(record))}</small>{references}"
+        "</figcaption></figure>"
     )
 
 
-def drawn(record: Picture) -> str:
-    """The picture, or the middle frame of a film; nothing for features."""
+def format_image(record: Picture) -> str:
+    """The picture, or the middle frame of a film; "" for features."""
     image = record.image
     if isinstance(image, str):
         return f'<img src="{data_uri(picture(image))}" alt="">' if image.strip() else ""

@@ -1,0 +1,87 @@
+"""Captioned images from tables and .npz files, and images to caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.images.captioned import (
+    Features,
+    Picture,
+    read_captioned,
+    read_features,
+    read_images,
+)
+from ostinato.errors import InputError
+from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
+from ostinato.tasks.task import Reader
+
+
+class CaptioningReader(Reader):
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Picture]:
+        records = read_captioned(
+            files,
+            image_column=self.options.image_column,
+            caption_column=self.options.caption_column,
+            features=self.named_features,
+        )
+        if self.preprocessing is not None:
+            self.check_compatible(records)
+        else:  # all images are decoded first: a damaged one is reported before training begins
+            load, first = self.options.loader, records[0]
+            for record in records:
+                kind = kind_of(load(record), ordered=record.ordered)
+                wanted = kind_of(load(first), ordered=first.ordered)
+                check_kind(record, kind, wanted, "the first one has")
+        return records
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Picture]:
+        column = self.options.image_column
+        yield from read_images(files, image_column=column, features=self.named_features)
+
+    @cached_property
+    def named_features(self) -> Features | None:
+        """The features of --features by the names of their images."""
+        return None if self.options.features is None else read_features(self.options.features)
+
+    def check_compatible(self, records: Sequence[Picture]) -> None:
+        for record in records:
+            self.preprocessing.load(record)
+
+    def as_record(self, value: Any) -> Picture:
+        """An image, or a pair of an image and its caption or captions.
+
+        An image is a file, a Pillow image, or an array: pixels [H, W, 3] of uint8, features [D] or
+        [R, D], or frames [T, H, W, C]."""
+        captions: tuple[str, ...] = ()
+        if isinstance(value, Picture):
+            return value
+        if isinstance(value, tuple) and len(value) == 2:
+            value, given = value
+            captions = (given,) if isinstance(given, str) else tuple(given)
+        if isinstance(value, str) or hasattr(value, "__fspath__"):
+            return Picture(str(value), captions)
+        values = np.asarray(value)
+        if values.dtype.kind not in "uif":
+            raise InputError(
+                "expected a file, a Pillow image or an array of numbers; "
+                f"got {type(value).__name__}"
+            )
+        if values.dtype.kind == "f" and values.ndim <= 2:
+            if not values.size or not np.isfinite(values).all():
+                raise InputError("expected finite features [D] or [R, D] with at least one region")
+            values = np.atleast_2d(values).astype(np.float32)
+        in_time = self.preprocessing is not None and self.preprocessing.kind.name == "steps"
+        return Picture(values, captions, ordered=values.ndim == 4 or in_time)
+
+    def key(self, record: Picture) -> str | bytes:
+        return record.image if isinstance(record.image, str) else record.image.tobytes()
+
+    def with_target(self, record: Picture, text: str) -> Picture:
+        return record._replace(captions=(text,))
+
+    def text_of(self, record: Picture) -> str:
+        return name_of(record)
