@@ -14,12 +14,12 @@ from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.errors import InputError
-from ostinato.metrics import METRICS
+from ostinato.metrics import METRICS, bleu
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.metrics.metric import DetailedMetric
 from ostinato.metrics.significance import paired
-from ostinato.notices import collect_notices
+from ostinato.notices import collect_notices, notify
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
@@ -131,7 +131,10 @@ def measure(
         result["metrics"][name] = corpus_score(metric, each)
         result["intervals"][name] = list(interval(metric, each, seed=seed))
         if isinstance(metric, DetailedMetric):
-            result["details"][name] = metric.details(add_up(each))
+            settings = task.predictor.metric_settings(name, records)
+            result["details"][name] = metric.details(add_up(each), **settings)
+            if name == "bleu" and (remark := bleu.remark(add_up(each), **settings)):
+                notify(remark)
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

@@ -13,6 +13,7 @@ from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
@@ -118,9 +119,10 @@ def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
             "they must belong together"
         )
     model = log_probabilities(trained, candidates, sources, nbest)
-    bleu = METRICS["bleu"]
+    bleu, references = METRICS["bleu"], [trained.task.reader.text_of(each) for each in targets]
+    tokenizer = choose_tokenizer(references)
     counts = [
-        bleu.count(candidate.text, trained.task.reader.text_of(targets[candidate.number]))
+        bleu.count(candidate.text, references[candidate.number], tokenizer)
         for candidate in candidates
     ]
     return tune_weight(

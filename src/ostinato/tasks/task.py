@@ -249,6 +249,10 @@ class Predictor(ABC):
     def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
         """What one metric counts of each record, by the fastest decoding: for dev scores while training."""
 
+    def metric_settings(self, metric: str, records: Any) -> dict[str, Any]:
+        """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
+        return {}
+
     def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
         """The score that chooses the best weights while training."""
         return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))

@@ -14,7 +14,7 @@ class DialogueOptions(TranslationOptions):
     answer: ClassVar[str] = "translation for each sentence"
 
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
-    dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
+    dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         "perplexity", "the dev score that chooses the best weights"
     )
     turns: int = option(
