@@ -59,7 +59,9 @@ def scores(result: dict[str, Any]) -> Iterator[str]:
     for metric, value in result["metrics"].items():
         low, high = result["intervals"].get(metric, (math.nan, math.nan))
         reference = baseline["metrics"].get(metric)
-        interval = f"{number(float(low))} .. {number(float(high))}"
+        interval = "needs two examples"
+        if high is not None and math.isfinite(high):
+            interval = f"{number(float(low))} .. {number(float(high))}"
         rows.append(
             [metric, float(value), interval, "" if reference is None else number(float(reference))]
         )
