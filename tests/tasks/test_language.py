@@ -273,7 +273,7 @@ def test_counting_is_a_model_too(model, tmp_path):
     )
     loaded = package.load(tmp_path / "run")
     assert loaded.evaluate([dev])["metrics"] == made.report["metrics"]
-    assert loaded.generate(length=5, seed=1) == made.predictor.generate(length=5, seed=1)
+    assert loaded.generate(length=5, seed=1) == made.generate(length=5, seed=1)
     lines = [
         "the king loves the queen,",
         "the king",

@@ -12,14 +12,14 @@ from ostinato.cells.state import select
 from ostinato.data.files.lines import read_lines
 from ostinato.data.text.detokenizer import StopSequence, StreamingDetokenizer
 from ostinato.data.text.tokenizers import Tokenizer
-from ostinato.data.text.vocabulary import UNK, Vocabulary
+from ostinato.data.text.vocabulary import SPECIALS, UNK
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.sampler import TokenStream
 from ostinato.decoding.step import StepFunction
 from ostinato.errors import InputError
 from ostinato.models.language_model import LanguageModel
 from ostinato.notices import notify
-from ostinato.tasks.language.network import with_cache
+from ostinato.tasks.language.network import LanguageNetwork, with_cache
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.shared.inference import device_of
@@ -46,21 +46,21 @@ def generate_texts(
     prompt = read_prompt(request.prompt)
     ids = preprocessing.prompt_ids(prompt)
     check_prompt(preprocessing, prompt, ids)
-    network = with_cache(options, network)
-    tokens = torch.tensor([ids], device=device_of(network))  # [1, T]
+    model = with_cache(options, network)
+    tokens = torch.tensor([ids], device=device_of(model))  # [1, T]
     length = request.length
     if length is None:
         length = options.unit_defaults.generated_length
     if request.beam:
-        yield from search_texts(preprocessing, network, request, prompt, tokens, length)
+        yield from search_texts(preprocessing, model, request, prompt, tokens, length)
         return
     with torch.inference_mode():
-        logits, state = network.read(tokens, network.initial_state(1))
+        logits, state = model.read(tokens, model.initial_state(1))
     for first in range(0, request.samples, ROWS):
         samples = range(first, min(first + ROWS, request.samples))
         rows = torch.zeros(len(samples), dtype=torch.int64, device=tokens.device)
         stream = TokenStream(
-            choose_step(network, options.weights),
+            choose_step(model, options.weights),
             logits.repeat(len(samples), 1),
             select(state, rows),
             seeds=[[request.seed, sample] for sample in samples],
@@ -76,7 +76,7 @@ def generate_texts(
         yield from draw_texts(texts, stream, length)
 
 
-def choose_step(network: nn.Module, weights: str) -> StepFunction:
+def choose_step(network: LanguageNetwork, weights: str) -> StepFunction:
     """The compiled step of the network, or its own where there is none."""
     compiled = network.compiled_step(weights) if isinstance(network, LanguageModel) else None
     if compiled is None and weights != "float32":
@@ -143,7 +143,7 @@ def draw_texts(texts: list[SampleText], stream: TokenStream, length: int) -> Ite
 
 def search_texts(
     preprocessing: LanguagePreprocessing,
-    network: nn.Module,
+    network: LanguageNetwork,
     request: Request,
     prompt: str,
     tokens: Tensor,
@@ -204,7 +204,7 @@ def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequenc
         )
         notify(f"--prompt: unknown to the model, read as <unk>: {', '.join(words)}")
         return
-    known = {" ", "\n"}.union(*tokenizer.all_tokens[len(Vocabulary([])) :])
+    known = {" ", "\n"}.union(*tokenizer.all_tokens[len(SPECIALS) :])
     wrong = [
         character
         for character in dict.fromkeys(tokenizer.normalise(prompt))

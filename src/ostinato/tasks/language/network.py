@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import nn
 
 from ostinato.cells import CELLS
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.initialisation import start_uniform
-from ostinato.models.continuous_cache import add_cache
+from ostinato.models.continuous_cache import ContinuousCache, add_cache
+from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.language_model import DropoutRates, LanguageModel
 from ostinato.tasks.language.hidden_markov_network import HiddenMarkovNetwork
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import IMPOSSIBLE, LanguagePreprocessing
 from ostinato.tasks.shared.ngram_network import NGramNetwork, allocate_tensors
+
+LanguageNetwork = (
+    LanguageModel | ContinuousCache | LanguageEnsemble | NGramNetwork | HiddenMarkovNetwork
+)
 
 
 def build_network(
@@ -25,10 +32,6 @@ def build_network(
         if options.model == "hmm":
             return HiddenMarkovNetwork(tensors)
         return NGramNetwork(tensors, size=size, impossible=IMPOSSIBLE)
-    rates = [
-        options.dropout if rate is None else rate
-        for rate in (options.input_dropout, options.layer_dropout, options.output_dropout)
-    ]
     last_size = options.last_size or options.hidden_size
     return LanguageModel(
         Embedding(size, options.embedding_size, word_dropout=options.word_dropout),
@@ -38,7 +41,7 @@ def build_network(
         residual=options.residual,
         pre_norm=options.pre_norm,
         tied=options.tied,
-        rates=DropoutRates(*rates, options.locked),
+        rates=dropout_rates(options),
         activation=options.activation_pull,
         temporal=options.temporal_pull,
         recurrent_dropout=options.recurrent_dropout,
@@ -46,6 +49,20 @@ def build_network(
         zoneout=options.zoneout,
         state_reset=options.state_reset,
         output_precision=options.output_precision,
+    )
+
+
+def dropout_rates(options: LanguageOptions) -> DropoutRates:
+    """The rates asked for; --dropout where a place has none of its own."""
+
+    def rate(own: float | None) -> float:
+        return options.dropout if own is None else own
+
+    return DropoutRates(
+        inputs=rate(options.input_dropout),
+        layers=rate(options.layer_dropout),
+        outputs=rate(options.output_dropout),
+        locked=options.locked,
     )
 
 
@@ -60,6 +77,8 @@ def initialise(
         start_uniform(network, options.initial_range)
 
 
-def with_cache(options: LanguageOptions, network: nn.Module) -> nn.Module:
+def with_cache(options: LanguageOptions, network: nn.Module) -> LanguageNetwork:
     """The network with the continuous cache of --cache; the same network without that option."""
-    return add_cache(network, **options.cache_settings._asdict()) if options.cache else network
+    if options.cache:
+        network = add_cache(network, **options.cache_settings._asdict())
+    return cast(LanguageNetwork, network)  # tasks are handed their networks as plain modules

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import torch
-from torch import nn
 
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.decoding.word_completion import Pieces, likely_words
+from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.shared.inference import device_of
 
@@ -19,7 +19,7 @@ WORD = re.compile(r"[\w'’-]*")
 
 
 def suggest_words(
-    preprocessing: LanguagePreprocessing, network: nn.Module, text: str, count: int
+    preprocessing: LanguagePreprocessing, network: LanguageNetwork, text: str, count: int
 ) -> list[tuple[str, float]]:
     """The most probable next words with their probabilities, given the words before.
 

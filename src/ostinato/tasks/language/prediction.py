@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from ostinato.data.batching.batch import Batch
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.metrics import METRICS
+from ostinato.models.loss import require_targets
 from ostinato.notices import notify
 from ostinato.tasks.language.generation import ROWS, generate_texts
-from ostinato.tasks.language.network import with_cache
+from ostinato.tasks.language.network import LanguageNetwork, with_cache
 from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
@@ -72,16 +74,18 @@ class LanguagePredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Line]) -> list[Prediction]:
-        network = with_cache(self.options, network)
+        model = with_cache(self.options, network)
         if self.options.suggest:
-            return [self.suggest(network, record) for record in records]
-        return list(self.continue_lines(network, records))
+            return [self.suggest(model, record) for record in records]
+        return list(self.continue_lines(model, records))
 
-    def suggest(self, network: nn.Module, record: Line) -> Suggestions:
+    def suggest(self, network: LanguageNetwork, record: Line) -> Suggestions:
         count = self.options.suggest
         return Suggestions(suggest_words(self.preprocessing, network, record.text, count))
 
-    def continue_lines(self, network: nn.Module, records: Sequence[Line]) -> list[Continuation]:
+    def continue_lines(
+        self, network: LanguageNetwork, records: Sequence[Line]
+    ) -> list[Continuation]:
         """Each line continued to its end by greedy decoding, in batches of equally long prompts."""
         prompts = [
             self.preprocessing.prompt_ids(record.text if record.text.strip() else "")
@@ -114,18 +118,15 @@ class LanguagePredictor(Predictor):
     def log_probabilities(self, network: nn.Module, records: Sequence[Line]) -> list[float]:
         """log P of each line without the lines before it, its end included."""
         corpus = records if isinstance(records, Corpus) else Corpus.of(records)
-        cached = with_cache(self.options, network)
-        return answer_in_batches(
-            cached,
-            [self.preprocessing.encode(Line(text)) for text in corpus.whole_lines()],
-            lambda batch: (
-                -cached.losses(batch.inputs, batch.targets, cached.initial_state(len(batch)))[0]
-                .double()
-                .sum(1)
-            ).tolist(),
-            empty=0.0,
-            with_targets=True,
-        )
+        model = with_cache(self.options, network)
+
+        def score(batch: Batch) -> list[float]:
+            state = model.initial_state(len(batch))
+            losses, _ = model.losses(batch.inputs, require_targets(batch), state)  # [B, T]
+            return (-losses.double().sum(1)).tolist()
+
+        examples = [self.preprocessing.encode(Line(text)) for text in corpus.whole_lines()]
+        return answer_in_batches(model, examples, score, empty=0.0, with_targets=True)
 
     def count(
         self, network: nn.Module, records: Corpus, predictions: Sequence[Prediction]
@@ -161,18 +162,16 @@ class LanguagePredictor(Predictor):
                 tokens, and without a cache.
         """
         text = self.preprocessing.encode_text(records)
-        if quick:
-            rows, context = min(64, len(text.ids) // 2000), 100
-        else:
-            network = with_cache(self.options, network)
-            rows, context = min(64, len(text.ids) // 200_000), 1000
-            if self.options.cache:  # it remembers what was read before in the same row only
-                rows = 1
+        options = replace(self.options, cache=0) if quick else self.options
+        model = with_cache(options, network)
+        part, context = (2000, 100) if quick else (200_000, 1000)  # tokens
+        # a cache remembers what was read in the same row only
+        rows = 1 if options.cache else max(1, min(64, len(text.ids) // part))
         size = -(-len(text.tokens) // GROUPS)  # lines of a group
         ends = np.append(np.cumsum(text.tokens)[size - 1 : -1 : size], len(text.ids))  # [G]
         first = self.preprocessing.line_end
         losses = sum_by_group(
-            score_text(network, text.ids, first=first, rows=max(1, rows), context=context), ends
+            score_text(model, text.ids, first=first, rows=rows, context=context), ends
         )
         tokens = np.diff(ends, prepend=0)
         starts = np.arange(0, len(text.characters), size)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.data.batching.batch import IGNORE
 from ostinato.layers.truncated_bptt import restart
+from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.shared.inference import device_of
 
 TOKENS = 4096  # of all rows together that go through the network at a time
@@ -19,7 +20,7 @@ TOKENS = 4096  # of all rows together that go through the network at a time
 
 @torch.inference_mode()
 def score_text(
-    network: nn.Module,
+    network: LanguageNetwork,
     ids: np.ndarray,
     *,
     first: int,
