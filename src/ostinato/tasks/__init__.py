@@ -5,7 +5,7 @@ from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
 from ostinato.tasks.genome import Genome
-from ostinato.tasks.language import Language
+from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.legacy import LegacyDefinition
 from ostinato.tasks.melody import Melody
 from ostinato.tasks.tagging import TASK as TAGGING
@@ -18,7 +18,7 @@ TASKS: dict[str, TaskDefinition] = {
     for task in (
         TRANSLATION,
         DIALOGUE,
-        LegacyDefinition(Language),
+        LANGUAGE,
         CLASSIFICATION,
         TAGGING,
         LegacyDefinition(Genome),

@@ -17,7 +17,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import END, EVENTS, PITCHES
 from ostinato.models.chord_heads import Sampler, target_mask
-from ostinato.tasks.language.counted import CountedLanguageModel, as_tensors
+from ostinato.tasks.shared.ngram_network import NGramNetwork, ngram_to_tensors
 
 
 class CountedMelody(nn.Module):
@@ -26,7 +26,7 @@ class CountedMelody(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         super().__init__()
-        self.events = CountedLanguageModel(tensors, size=EVENTS, impossible=())
+        self.events = NGramNetwork(tensors, size=EVENTS, impossible=())
 
     def initial_state(self, rows: int) -> State:
         return self.events.initial_state(rows)
@@ -95,7 +95,7 @@ class CountedChords(nn.Module):
 def counted_tensors(model: NGram | NoteMarkov) -> dict[str, Tensor]:
     """What a model has counted, by the names of the buffers that hold it."""
     return (
-        as_tensors(model)
+        ngram_to_tensors(model)
         if isinstance(model, NGram)
         else {"on": torch.from_numpy(model.on), "seen": torch.from_numpy(model.seen)}
     )

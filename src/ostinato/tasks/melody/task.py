@@ -34,7 +34,6 @@ from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSeq
 from ostinato.models.ensemble import MusicEnsemble
 from ostinato.models.music import Music
 from ostinato.notices import NoticeList
-from ostinato.tasks.language.counted import empty_tensors, shapes_of
 from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request, spread
 from ostinato.tasks.many_models import ManyModels
 from ostinato.tasks.melody import generation
@@ -43,6 +42,7 @@ from ostinato.tasks.melody.counted import counted_network, counted_tensors
 from ostinato.tasks.melody.features import features, most_frequent, moved
 from ostinato.tasks.melody.options import COUNTED, MelodyOptions
 from ostinato.tasks.melody.output import save_tunes
+from ostinato.tasks.shared.ngram_network import allocate_tensors, describe_tensors
 
 HIDDEN_LABELS = 0.1  # share of the tunes whose label training hides, so that tunes of no kind can be asked for, too
 MANY_VOICES = (
@@ -199,7 +199,7 @@ class Melody(MelodyOptions, ManyModels):
             self.learned = counted_tensors(
                 found.model if self.model == "markov" else found.simplest
             )
-            self.counted = shapes_of(self.learned)
+            self.counted = describe_tensors(self.learned)
 
     def openings_of(self, records: Sequence[Tune]) -> list[list[int]]:
         """How tunes begin: how many steps of rest, as before an upbeat, and which note comes first."""
@@ -257,7 +257,7 @@ class Melody(MelodyOptions, ManyModels):
     def network(self) -> nn.Module:
         if self.solved:
             return counted_network(
-                empty_tensors(self.counted) if self.learned is None else self.learned,
+                allocate_tensors(self.counted) if self.learned is None else self.learned,
                 chords=self.chords,
             )
         if not self.chords:
