@@ -4,8 +4,10 @@
 
 where h' is h without its first token.
 
-At the highest order a(h w) are counts, below it the number of different contexts in which "h w"
-occurs. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
+At the highest order a(h w) are counts, below it the number of different tokens before "h w". An
+n-gram that begins a line keeps its count at every order, as nothing stands before it there (so do
+SRILM and KenLM with n-grams that begin with <s>): its number of predecessors would say nothing of how
+often a line begins so. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
 gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with the uniform
 distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
 
@@ -81,6 +83,7 @@ class NGram:
         size: int,
         first: int,
         boundary: int | None = None,
+        across: bool = False,
         impossible: Sequence[int] = (),
     ) -> NGram:
         """Counts the n-grams of a text.
@@ -90,8 +93,8 @@ class NGram:
             order: The length of the longest n-grams.
             size: Vocabulary size V.
             first: The token that precedes the text as context.
-            boundary: The token that ends a line, across which no context reaches; None: contexts
-                reach across lines.
+            boundary: The token that ends a line.
+            across: Whether contexts reach across lines, to text before the boundary.
             impossible: Tokens that never occur in a text.
 
         Raises:
@@ -100,10 +103,13 @@ class NGram:
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
         text = np.concatenate([[first], tokens]).astype(np.int64)
-        found = list(distinct_ngrams(text, order, size, boundary))
+        found = list(distinct_ngrams(text, order, size, None if across else boundary))
         levels = []
         for k, distinct in enumerate(found):
-            counts = distinct.counts if k == order - 1 else continuations(distinct, found[k + 1])
+            counts = distinct.counts
+            if k < order - 1:
+                first_tokens = text[distinct.positions - k]
+                counts = continuations(distinct, found[k + 1], first_tokens == boundary)
             starts = np.searchsorted(distinct.keys // size, np.arange(distinct.contexts + 1))
             levels.append(Level(shrink(distinct.keys % size), shrink(starts), shrink(counts)))
         return cls(levels, size=size, impossible=impossible)
@@ -196,13 +202,21 @@ def distinct_ngrams(
         contexts = len(keys)
 
 
-def continuations(distinct: DistinctNGrams, longer: DistinctNGrams) -> np.ndarray:
+def continuations(
+    distinct: DistinctNGrams, longer: DistinctNGrams, begin_line: np.ndarray
+) -> np.ndarray:
     """The number of different tokens before each n-gram.
 
-    An n-gram that nothing precedes, at the beginning of a line, keeps its count.
+    Args:
+        distinct: The n-grams of one order.
+        longer: Those of the next order.
+        begin_line: Whether each n-gram's first token is the boundary [M]; these, and n-grams that
+            nothing precedes, keep their counts. The boundary alone does not begin a line.
     """
-    successors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
-    return np.where(successors > 0, successors, distinct.counts)
+    predecessors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
+    if distinct.contexts == 1:  # single tokens
+        begin_line = np.zeros_like(begin_line)
+    return np.where((predecessors > 0) & ~begin_line, predecessors, distinct.counts)
 
 
 def prepare(level: Level, size: int) -> Prepared:

@@ -104,7 +104,8 @@ class LanguagePreprocessing(Preprocessing):
             order=order,
             size=len(self.tokenizer),
             first=self.line_end,
-            boundary=None if self.options.unit == "character" else EOS,
+            boundary=self.line_end,
+            across=self.options.unit == "character",
             impossible=IMPOSSIBLE,
         )
 
