@@ -5,63 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
-from ostinato.baselines.ngram import Level, NGram
+from ostinato.baselines.ngram import NGram
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE
 from ostinato.data.text.corpus import Line
 from ostinato.tasks.legacy import Baseline, Counts
-
-PARTS = Level._fields
-
-
-class CountedLanguageModel(nn.Module):
-    """An n-gram, with the methods of a recurrent language model; its state is the last few tokens [N, order - 1], -1 for none."""
-
-    def __init__(self, tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]):
-        super().__init__()
-        for name, tensor in tensors.items():
-            self.register_buffer(name, tensor)
-        self.size, self.impossible, self.order = size, impossible, len(tensors) // len(PARTS)
-        self.built: NGram | None = None
-
-    @property
-    def ngram(self) -> NGram:
-        """Made of the buffers when it is first asked, once they are loaded."""
-        if self.built is None:
-            self.built = from_tensors(
-                dict(self.named_buffers()), size=self.size, impossible=self.impossible
-            )
-        return self.built
-
-    def initial_state(self, rows: int) -> State:
-        return torch.full((rows, self.order - 1), -1)
-
-    def losses(self, tokens: Tensor, targets: Tensor, state: State) -> tuple[Tensor, State]:
-        behind = torch.cat([state, tokens.cpu()], 1)
-        rows = []
-        for history, row, wanted in zip(
-            state.numpy(), tokens.cpu().numpy(), targets.cpu().numpy(), strict=True
-        ):
-            known = np.concatenate([history[history >= 0], row[:1]])
-            text = np.where(
-                wanted == IGNORE, np.append(row[1:], 0), wanted
-            )  # a shorter row's last target is not among the tokens
-            rows.append(-self.ngram.log_probabilities(known, text))
-        losses = torch.from_numpy(np.stack(rows)).float().masked_fill(targets.cpu() == IGNORE, 0)
-        return losses.to(tokens.device), behind[:, behind.shape[1] - self.order + 1 :]
-
-    def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        state = torch.cat([state, tokens.cpu()], 1)[:, -max(1, self.order - 1) :]
-        spreads = [self.ngram.distribution(row[row >= 0].tolist()) for row in state]
-        return torch.from_numpy(np.stack(spreads)).log().float(), state[:, : self.order - 1]
-
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.read(tokens.unsqueeze(1), state)
+from ostinato.tasks.shared.ngram_network import (
+    NGramNetwork,
+    ngram_from_tensors,
+    ngram_to_tensors,
+)
 
 
 class HiddenMarkovLanguageModel(nn.Module):
@@ -98,44 +55,6 @@ class HiddenMarkovLanguageModel(nn.Module):
         return self.read(tokens.unsqueeze(1), state)
 
 
-def as_tensors(ngram: NGram) -> dict[str, Tensor]:
-    return {
-        f"{part}_{order}": torch.from_numpy(np.ascontiguousarray(getattr(level, part)))
-        for order, level in enumerate(ngram.levels, start=1)
-        for part in PARTS
-    }
-
-
-def from_tensors(tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]) -> NGram:
-    """ValueError where a level is missing."""
-    orders = range(1, len(tensors) // len(PARTS) + 1)
-    missing = [
-        f"{part}_{order}" for order in orders for part in PARTS if f"{part}_{order}" not in tensors
-    ]
-    if missing or not tensors:
-        raise ValueError(f"n-grams: {', '.join(missing) or 'everything'} missing")
-    return NGram(
-        [Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders],
-        size=size,
-        impossible=impossible,
-    )
-
-
-def empty_tensors(shapes: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
-    """empty_tensors({"counts_1": ["uint8", 40]}) -> {"counts_1": 40 zeros}: what loading fills."""
-    return {
-        name: torch.zeros(*map(int, shape), dtype=getattr(torch, kind))
-        for name, (kind, *shape) in shapes.items()
-    }
-
-
-def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
-    return {
-        name: [str(tensor.dtype).removeprefix("torch."), *tensor.shape]
-        for name, tensor in tensors.items()
-    }
-
-
 class NGramBaseline(Baseline):
     """An n-gram counted on the training text, and a unigram beside it; `counts_of(network, records)` is how the task counts
     what a model makes of records."""
@@ -156,7 +75,7 @@ class NGramBaseline(Baseline):
         for name, tensor in state["tensors"].items():
             parts[name.startswith("unigram_")][name.removeprefix("unigram_")] = tensor
         ngram, unigram = (
-            from_tensors(
+            ngram_from_tensors(
                 part, size=int(state["size"]), impossible=list(map(int, state["impossible"]))
             )
             for part in parts
@@ -172,16 +91,12 @@ class NGramBaseline(Baseline):
         )
 
     def measure(self, records: Sequence[Line]) -> dict[str, list[Counts]]:
-        network = CountedLanguageModel(
-            as_tensors(self.ngram), size=self.ngram.size, impossible=self.ngram.impossible
-        )
-        network.built = self.ngram
-        return self.counts_of(network, records)
+        return self.counts_of(NGramNetwork.from_ngram(self.ngram), records)
 
     def state(self) -> dict[str, Any]:
         return {"size": self.ngram.size, "impossible": self.ngram.impossible}
 
     def tensors(self) -> dict[str, Tensor]:
-        return as_tensors(self.ngram) | {
-            f"unigram_{name}": tensor for name, tensor in as_tensors(self.unigram).items()
+        return ngram_to_tensors(self.ngram) | {
+            f"unigram_{name}": tensor for name, tensor in ngram_to_tensors(self.unigram).items()
         }

@@ -31,20 +31,19 @@ from ostinato.models.continuous_cache import add_cache
 from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.language_model import DropoutRates, LanguageModel
 from ostinato.notices import NoticeList
-from ostinato.tasks.language.counted import (
-    CountedLanguageModel,
-    HiddenMarkovLanguageModel,
-    NGramBaseline,
-    as_tensors,
-    empty_tensors,
-    shapes_of,
-)
+from ostinato.tasks.language.counted import HiddenMarkovLanguageModel, NGramBaseline
 from ostinato.tasks.language.generation import TOGETHER, generate, next_words
 from ostinato.tasks.language.numbers import TEXTS, Encoded, encode_text, is_tokenized
 from ostinato.tasks.language.options import COUNTED, LanguageOptions
 from ostinato.tasks.language.scores import losses_of, sums_by_group
 from ostinato.tasks.legacy import Baseline, Counts, Piece, Prediction, Request
 from ostinato.tasks.many_models import ManyModels
+from ostinato.tasks.shared.ngram_network import (
+    NGramNetwork,
+    allocate_tensors,
+    describe_tensors,
+    ngram_to_tensors,
+)
 
 ORDERS = {"word": 5, "character": 8, "subword": 5}
 CACHES = {
@@ -151,7 +150,7 @@ class Language(LanguageOptions, ManyModels):
         )
         if self.solved:
             self.learned = self.solve(self.encoded(records).numbers)
-            self.counted = shapes_of(self.learned)
+            self.counted = describe_tensors(self.learned)
 
     def solve(self, numbers: np.ndarray) -> dict[str, Tensor]:
         """What a baseline as model learns."""
@@ -162,7 +161,7 @@ class Language(LanguageOptions, ManyModels):
             return HiddenMarkovModel.fit(
                 text, states=self.states, size=len(self.units), iterations=self.iterations
             )._asdict()
-        return as_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
+        return ngram_to_tensors(self.count(numbers, 1 if self.model == "unigram" else self.order))
 
     @property
     def order(self) -> int:
@@ -240,12 +239,12 @@ class Language(LanguageOptions, ManyModels):
 
     # the network
 
-    def network(self) -> LanguageModel | CountedLanguageModel | HiddenMarkovLanguageModel:
+    def network(self) -> LanguageModel | NGramNetwork | HiddenMarkovLanguageModel:
         if self.solved:
-            tensors = empty_tensors(self.counted) if self.learned is None else self.learned
+            tensors = allocate_tensors(self.counted) if self.learned is None else self.learned
             if self.model == "hmm":
                 return HiddenMarkovLanguageModel(tensors)
-            return CountedLanguageModel(tensors, size=len(self.units), impossible=(PAD, BOS))
+            return NGramNetwork(tensors, size=len(self.units), impossible=(PAD, BOS))
         rates = [
             self.dropout if rate is None else rate
             for rate in (self.input_dropout, self.layer_dropout, self.output_dropout)

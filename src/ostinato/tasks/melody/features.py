@@ -85,7 +85,7 @@ class StepFeatures:
 
 
 def transpose_to_c(tune: Tune) -> Tune:
-    """The tune in C major or A minor; notes that would leave MIDI's range are put an octave back."""
+    """The tune in C major or A minor; notes outside MIDI's range move by an octave."""
     semitones = to_c(tune)
     notes = tuple(
         note._replace(pitch=fold_into_range(note.pitch + semitones)) for note in tune.notes

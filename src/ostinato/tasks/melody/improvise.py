@@ -1,4 +1,4 @@
-"""Sampling the steps of several tunes side by side, and writing them as ABC while they are sampled."""
+"""Sampling the steps of several tunes side by side, written as ABC at once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Beginning:
         return self.features.encode(self.played, self.label, self.metre, steps)
 
     def encode_after(self, sampled: np.ndarray, number: int) -> Tensor:
-        """The features of the step after the sampled one, [1] or [1, P], the number-th -> [1, D]."""
+        """The features [1, D] of the step after the `number`-th sampled one, [1] or [1, P]."""
         step = np.array([len(self.played) + number])
         return self.features.encode(sampled, self.label, self.metre, step)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ostinato.baselines.ngram import Level, NGram
 from ostinato.baselines.note_markov import NoteMarkov
 from ostinato.data.music.tunes import END, EVENTS, Tune, chords_of, events_of
-from ostinato.tasks.language.counted import as_tensors
+from ostinato.tasks.shared.ngram_network import ngram_to_tensors
 
 ORDERS = (2, 3, 4, 5, 6, 8)
 DEFAULT_ORDER = 3  # where there are too few tunes to choose one
@@ -94,7 +94,7 @@ def describe_model(model: CountingModel) -> str:
 def model_tensors(model: CountingModel) -> dict[str, Tensor]:
     """What a model counted, by the names of the buffers of its network."""
     if isinstance(model, NGram):
-        return as_tensors(model)
+        return ngram_to_tensors(model)
     return {"on": torch.from_numpy(model.on), "seen": torch.from_numpy(model.seen)}
 
 

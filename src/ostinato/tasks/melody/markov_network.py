@@ -19,7 +19,7 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import END, EVENTS, PITCHES
 from ostinato.models.chord_heads import Sampler, target_mask
 from ostinato.models.loss import require_targets
-from ostinato.tasks.language.counted import CountedLanguageModel
+from ostinato.tasks.shared.ngram_network import NGramNetwork
 
 
 class EventMarkov(nn.Module):
@@ -33,7 +33,7 @@ class EventMarkov(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         super().__init__()
-        self.events = CountedLanguageModel(tensors, size=EVENTS, impossible=())
+        self.events = NGramNetwork(tensors, size=EVENTS, impossible=())
 
     def initial_state(self, rows: int) -> State:
         return self.events.initial_state(rows)
@@ -55,7 +55,7 @@ class EventMarkov(nn.Module):
         return torch.stack([row[len(row) - kept :] for row in rows])
 
     def step(self, inputs: Tensor, state: State, sampler: Sampler) -> tuple[Tensor, State]:
-        """Features [N, D] of the previous step -> a sample of the next step [N], and the state."""
+        """Features [N, D] of the previous step -> a sample of the next step [N], and state."""
         logits, state = self.events.step(previous_events(inputs), state)
         return sampler.choose(logits, torch.arange(len(logits))), state
 
@@ -114,7 +114,7 @@ class ChordMarkov(nn.Module):
         return previous[torch.arange(len(previous)), lengths]
 
     def step(self, inputs: Tensor, state: State, sampler: Sampler) -> tuple[Tensor, State]:
-        """Features [N, D] of the previous step -> a sample of the next step [N, P], and the state."""
+        """Features [N, D] of the previous step -> a sample of the next step [N, P], and state."""
         previous = previous_chords(inputs).unsqueeze(1)
         logits = torch.from_numpy(self.probabilities(previous, state)[:, 0]).logit()
         logits = logits.to(inputs.device)
@@ -129,7 +129,7 @@ def build_markov_network(
 
 
 def previous_events(inputs: Tensor) -> Tensor:
-    """Features [..., D] -> the event before each step [...]; the end of another tune before the first."""
+    """Features [..., D] -> the event before each step [...]; END before the first."""
     events = inputs[..., :EVENTS]
     return torch.where(events.any(-1), events.argmax(-1), END)
 

@@ -17,10 +17,10 @@ from ostinato.data.files.wording import format_counts
 from ostinato.data.music.tunes import END, Tune, chords_of, events_of, steps_in_bar, to_c
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.language.counted import empty_tensors, shapes_of
 from ostinato.tasks.melody.features import StepFeatures, transpose_to_c
 from ostinato.tasks.melody.markov import fit_counting_models, model_tensors
 from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.shared.ngram_network import allocate_tensors, describe_tensors
 from ostinato.tasks.task import Preprocessing
 
 HIDDEN_LABELS = 0.1  # share of the labels hidden in training, for generation without a label
@@ -96,7 +96,7 @@ class MelodyPreprocessing(Preprocessing):
             "metres": self.metres,
             "bar_lengths": self.bar_lengths,
             "openings": self.openings,
-            "counted": None if self.model_tensors is None else shapes_of(self.model_tensors),
+            "counted": None if self.model_tensors is None else describe_tensors(self.model_tensors),
         }
 
     @classmethod
@@ -109,7 +109,7 @@ class MelodyPreprocessing(Preprocessing):
             dict(state["metres"]),
             list(state["bar_lengths"]),
             dict(state["openings"]),
-            None if shapes is None else empty_tensors(shapes),
+            None if shapes is None else allocate_tensors(shapes),
         )
 
     @cached_property

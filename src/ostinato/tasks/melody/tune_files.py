@@ -36,7 +36,7 @@ class GeneratedTune(Tune):
 def save_tunes(
     tunes: Sequence[Tune], path: Path, *, steps_per_quarter: int, tempo: float
 ) -> list[Path]:
-    """Writes tunes: all to one ABC file, or each to a file of its own, numbered if there are several.
+    """Writes tunes: all to one ABC file, or each to a numbered file of its own.
 
     Args:
         tunes: The tunes.
@@ -77,7 +77,7 @@ def save_tunes(
 
 
 def number_path(path: Path, number: int, count: int) -> Path:
-    """number_path(Path("tune.mid"), 2, 3) -> Path("tune-2.mid"); the path itself for a single file."""
+    """number_path(Path("tune.mid"), 2, 3) -> Path("tune-2.mid"); number 1 of 1: the path itself"""
     return path.with_stem(f"{path.stem}-{number}") if count > 1 else path
 
 
