@@ -1,4 +1,4 @@
-"""Every task keeps the contract: what it says of itself, its options, its sample, and what a caller may count on."""
+"""Every task keeps the contract: its description, options and sample, and what a caller may expect."""
 
 from __future__ import annotations
 

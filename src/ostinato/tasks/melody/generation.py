@@ -87,8 +87,7 @@ class TuneGenerator:
         beginning = self.begin(tune, self.options.bars * writer.bar, writer, shift)
         sampler = RowSampler([1], temperature=self.options.boldness)
         parts = list(improvise(self.network, [beginning], sampler))
-        played = parts[-1].played
-        assert played is not None  # the last part of a row is complete
+        (played,) = [part.played for part in parts if part.played is not None]
         notes = append_steps(tune, played, shift).notes[len(tune.notes) :]
         text = " ".join("".join(part.text for part in parts).split())
         return text, notes, len(played)
@@ -135,9 +134,9 @@ class TuneGenerator:
         else:
             random = np.random.default_rng(seed_of(request.seed, row))
             rests, pitch = known[random.integers(len(known))]
-        return (
-            Tune((Note(rests, 1, pitch),), rests + 1, sharps=0) if rests < length else Tune((), 0)
-        )
+        if rests >= length:
+            return Tune((), 0)
+        return Tune((Note(rests, 1, pitch),), rests + 1, sharps=0)
 
 
 def check_request(request: Request, labels: list[str]) -> None:

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Batch
-from ostinato.data.files.wording import format_counts
+from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.music.abc_text import notes_text
 from ostinato.data.music.tunes import Note, Tune
 from ostinato.metrics import METRICS
+from ostinato.models.loss import require_targets
 from ostinato.notices import notify
 from ostinato.tasks.melody.generation import TuneGenerator, check_request
 from ostinato.tasks.melody.options import MelodyOptions
@@ -107,8 +108,8 @@ class MelodyPredictor(Predictor):
         unseen = [record.label for record in records if record.label not in ("", *labels)]
         if labels and unseen:
             notify(
-                f"{len(unseen):,} tunes of kinds unseen in training, judged as of none: "
-                f"{format_counts(unseen)}"
+                f"{len(unseen):,} {pluralise('tune', len(unseen))} with labels unseen in training, "
+                f"scored without a label: {format_counts(unseen)}"
             )
         logs = self.log_probabilities(network, records)
         return {name: self.count_logs(logs, records, name) for name in METRIC_NAMES}
@@ -151,14 +152,13 @@ class MelodyPredictor(Predictor):
 
 def split_along_time(batch: Batch, size: int) -> Iterator[Batch]:
     """The batch in chunks of at most `size` steps."""
-    assert batch.targets is not None  # the batches of log_probabilities have targets
     for start in range(0, batch.inputs.shape[1], size):
         lengths = (batch.lengths - start).clamp(0, size)
         yield replace(
             batch,
             inputs=batch.inputs[:, start : start + size],
             lengths=lengths,
-            targets=batch.targets[:, start : start + size],
+            targets=require_targets(batch)[:, start : start + size],
             target_lengths=lengths,
             continues=start > 0,
         )

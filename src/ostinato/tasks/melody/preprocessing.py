@@ -66,27 +66,21 @@ class MelodyPreprocessing(Preprocessing):
         labels = [] if options.condition is None else find_labels(records, options.condition)
         of_label = {"": list(records)}
         of_label |= {name: [tune for tune in records if tune.label == name] for name in labels}
-        bar_lengths: set[int] = set()
-        if options.bar_position:
-            bar_lengths = {steps_in_bar(tune.metre, options.steps_per_quarter) for tune in records}
-        tensors = None
-        if options.closed_form:
-            tunes = [normalise_key(options, tune) for tune in records]
-            models = fit_counting_models(tunes, chords=chords)
-            tensors = model_tensors(
-                models.markov if options.model == "markov" else models.frequencies
-            )
+        metres = {
+            name: most_frequent(tune.metre for tune in tunes) for name, tunes in of_label.items()
+        }
+        openings = {
+            name: [] if chords else find_openings(options, tunes)
+            for name, tunes in of_label.items()
+        }
         return options, cls(
             options,
-            chords,
-            labels,
-            {name: most_frequent(tune.metre for tune in some) for name, some in of_label.items()},
-            sorted(bar_lengths & set(range(1, LONGEST_BAR))),
-            {
-                name: [] if chords else find_openings(options, some)
-                for name, some in of_label.items()
-            },
-            tensors,
+            chords=chords,
+            labels=labels,
+            metres=metres,
+            bar_lengths=find_bar_lengths(options, records) if options.bar_position else [],
+            openings=openings,
+            model_tensors=count_tunes(options, records, chords) if options.closed_form else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,12 +98,12 @@ class MelodyPreprocessing(Preprocessing):
         shapes = state.get("counted")
         return cls(
             options,
-            bool(state["chords"]),
-            list(state["labels"]),
-            dict(state["metres"]),
-            list(state["bar_lengths"]),
-            dict(state["openings"]),
-            None if shapes is None else allocate_tensors(shapes),
+            chords=bool(state["chords"]),
+            labels=list(state["labels"]),
+            metres=dict(state["metres"]),
+            bar_lengths=list(state["bar_lengths"]),
+            openings=dict(state["openings"]),
+            model_tensors=None if shapes is None else allocate_tensors(shapes),
         )
 
     @cached_property
@@ -170,6 +164,19 @@ def find_labels(records: Sequence[Tune], condition: str) -> list[str]:
         )
     notify(f"{len(set(labels))} kinds: {format_counts(labels)}")
     return sorted(set(labels))
+
+
+def find_bar_lengths(options: MelodyOptions, records: Sequence[Tune]) -> list[int]:
+    """The lengths of the bars of the metres that occur, in steps, in ascending order."""
+    lengths = {steps_in_bar(tune.metre, options.steps_per_quarter) for tune in records}
+    return sorted(length for length in lengths if 0 < length < LONGEST_BAR)
+
+
+def count_tunes(options: MelodyOptions, records: Sequence[Tune], chords: bool) -> dict[str, Tensor]:
+    """The counts of the closed-form model that --model names."""
+    tunes = [normalise_key(options, tune) for tune in records]
+    models = fit_counting_models(tunes, chords=chords)
+    return model_tensors(models.markov if options.model == "markov" else models.frequencies)
 
 
 def find_openings(options: MelodyOptions, records: Sequence[Tune]) -> list[list[int]]:

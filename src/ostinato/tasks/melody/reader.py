@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.music.music_files import ENDINGS, Reading, prompt_tune
 from ostinato.data.music.tunes import Note, Tune
 from ostinato.errors import InputError
@@ -68,7 +68,7 @@ def drop_silent(tunes: list[Tune], name: str) -> list[Tune]:
     """The tunes with notes, with a notice of how many have none; InputError if all have none."""
     heard = [tune for tune in tunes if tune.notes]
     if silent := len(tunes) - len(heard):
-        notify(f"{name}: {silent:,} tune{'s' * (silent > 1)} without notes left out")
+        notify(f"{name}: {silent:,} {pluralise('tune', silent)} without notes left out")
     if not heard:
         raise InputError(f"{name}: no tune in it has a note")
     return heard
@@ -84,7 +84,7 @@ def notify_left_out(reading: Reading, name: str) -> None:
 
 
 def count_left_out(reading: Reading) -> str:
-    """ "1 tune that does not parse" """
+    """Such as "2 tunes that do not parse"."""
     if len(reading.left_out) == 1:
         return "1 tune that does not parse"
     return f"{len(reading.left_out):,} tunes that do not parse"
