@@ -1,4 +1,4 @@
-"""Tunes of a kind, from Python: trains on the packaged traditional tunes, makes up jigs and waltzes, goes on with a tune, judges one.
+"""Music from Python: trains on traditional tunes, generates jigs and waltzes, continues and scores a tune.
 
 Expect training to take about two and a half minutes on two cores; tune.abc, tune.png and tune.wav to look at and to listen to (and
 tune.mid with `pip install '.[music]'`).
