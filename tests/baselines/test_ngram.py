@@ -23,24 +23,25 @@ def written_out(
     token: int,
 ) -> float:
     """The formula of Chen and Goodman, one n-gram at a time."""
-    raw = [Counter() for _ in range(order)]
+    raw, late = ([Counter() for _ in range(order)] for _ in range(2))
     for place in range(1, len(text)):
         for k in range(1, order + 1):
             context = text[place - k + 1 : place] if place - k + 1 >= 0 else None
             if context is not None and (across or boundary not in context[1:]):
                 raw[k - 1][(*context, text[place])] += 1
+                late[k - 1][(*context, text[place])] += place >= order - 1
     counts = [Counter() for _ in range(order)]
     counts[-1] = raw[-1]
+    begins = across and history[:1] == [boundary]
     for k in range(order - 1):
         behind = defaultdict(set)
         for gram in raw[k + 1]:
             behind[gram[1:]].add(gram[0])
-        counts[k] = Counter(
-            {
-                gram: count if k and gram[0] == boundary else len(behind[gram]) or count
-                for gram, count in raw[k].items()
-            }
-        )
+        counts[k] = Counter({gram: len(behind[gram]) or count for gram, count in raw[k].items()})
+        if begins and k == len(history):  # nothing stands before the context
+            for gram, count in late[k].items():
+                if gram[0] == boundary:
+                    counts[k][gram] = max(count, counts[k][gram])
     probability = 1 / size
     for k in range(order):
         if k > len(history):

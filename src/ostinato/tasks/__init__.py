@@ -7,7 +7,7 @@ from ostinato.tasks.dialogue import TASK as DIALOGUE
 from ostinato.tasks.genome import Genome
 from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.legacy import LegacyDefinition
-from ostinato.tasks.melody import Melody
+from ostinato.tasks.melody import TASK as MELODY
 from ostinato.tasks.tagging import TASK as TAGGING
 from ostinato.tasks.task import TaskDefinition
 from ostinato.tasks.translation import TASK as TRANSLATION
@@ -24,7 +24,7 @@ TASKS: dict[str, TaskDefinition] = {
         LegacyDefinition(Genome),
         CAPTIONING,
         VIDEO,
-        LegacyDefinition(Melody),
+        MELODY,
     )
 }
 

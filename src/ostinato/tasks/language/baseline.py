@@ -59,7 +59,12 @@ class NGramBaseline(Baseline):
         ngram = {name: each for name, each in tensors.items() if not name.startswith(UNIGRAM)}
         return cls(
             predictor,
-            ngram_from_tensors(ngram, size=size, impossible=impossible),
+            ngram_from_tensors(
+                ngram,
+                size=size,
+                impossible=impossible,
+                line_end=predictor.preprocessing.ngram_line_end,
+            ),
             ngram_from_tensors(unigram, size=size, impossible=impossible),
         )
 

@@ -31,7 +31,9 @@ def build_network(
         tensors = allocate_tensors(preprocessing.counted)
         if options.model == "hmm":
             return HiddenMarkovNetwork(tensors)
-        return NGramNetwork(tensors, size=size, impossible=IMPOSSIBLE)
+        return NGramNetwork(
+            tensors, size=size, impossible=IMPOSSIBLE, line_end=preprocessing.ngram_line_end
+        )
     last_size = options.last_size or options.hidden_size
     return LanguageModel(
         Embedding(size, options.embedding_size, word_dropout=options.word_dropout),

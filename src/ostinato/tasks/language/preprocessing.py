@@ -109,6 +109,11 @@ class LanguagePreprocessing(Preprocessing):
             impossible=IMPOSSIBLE,
         )
 
+    @property
+    def ngram_line_end(self) -> int | None:
+        """The token at the ends of lines, where an n-gram model's contexts reach across lines."""
+        return self.line_end if self.options.unit == "character" else None
+
     def to_dict(self) -> dict[str, Any]:
         return {"units": self.tokenizer.to_dict(), "counted": self.counted}
 

@@ -25,10 +25,19 @@ class NGramNetwork(nn.Module):
         tensors: The counts of each order, as `ngram_to_tensors` names them; they become buffers.
         size: Vocabulary size V.
         impossible: Tokens that never occur in a text.
+        line_end: As of `NGram`.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]):
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        size: int,
+        impossible: Sequence[int],
+        line_end: int | None = None,
+    ):
         super().__init__()
+        self.line_end = line_end
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
         self.size, self.impossible, self.order = size, impossible, len(tensors) // len(PARTS)
@@ -36,7 +45,12 @@ class NGramNetwork(nn.Module):
 
     @classmethod
     def from_ngram(cls, ngram: NGram) -> Self:
-        network = cls(ngram_to_tensors(ngram), size=ngram.size, impossible=ngram.impossible)
+        network = cls(
+            ngram_to_tensors(ngram),
+            size=ngram.size,
+            impossible=ngram.impossible,
+            line_end=ngram.line_end,
+        )
         network.built = ngram
         return network
 
@@ -45,7 +59,10 @@ class NGramNetwork(nn.Module):
         """The n-gram model of the buffers; built at the first use, when they have been loaded."""
         if self.built is None:
             self.built = ngram_from_tensors(
-                dict(self.named_buffers()), size=self.size, impossible=self.impossible
+                dict(self.named_buffers()),
+                size=self.size,
+                impossible=self.impossible,
+                line_end=self.line_end,
             )
         return self.built
 
@@ -88,7 +105,11 @@ def ngram_to_tensors(ngram: NGram) -> dict[str, Tensor]:
 
 
 def ngram_from_tensors(
-    tensors: Mapping[str, Tensor], *, size: int, impossible: Sequence[int]
+    tensors: Mapping[str, Tensor],
+    *,
+    size: int,
+    impossible: Sequence[int],
+    line_end: int | None = None,
 ) -> NGram:
     """The inverse of `ngram_to_tensors`.
 
@@ -105,6 +126,7 @@ def ngram_from_tensors(
         [Level(*(tensors[f"{part}_{order}"].numpy() for part in PARTS)) for order in orders],
         size=size,
         impossible=impossible,
+        line_end=line_end,
     )
 
 
