@@ -14,6 +14,7 @@ from torch import nn
 from ostinato import options
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import (
+    check_shapes,
     load_unique_state,
     load_weights,
     save_weights,
@@ -226,7 +227,9 @@ def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:
-    network = task_from(description, folder).build_network()
-    path = folder / "model.safetensors"
-    load_unique_state(network, load_weights(path), str(path))
+    task, path = task_from(description, folder), folder / "model.safetensors"
+    weights = load_weights(path)
+    check_shapes(unique_state(task.outline()), weights, str(path))  # before memory is taken
+    network = task.build_network()
+    load_unique_state(network, weights, str(path))
     return network.to(device).eval()

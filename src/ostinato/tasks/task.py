@@ -34,6 +34,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.models.outline import check_memory, outline
 
 Record = Any  # what a reader makes of a line or a file, such as a Pair of sentences
 Counts = tuple  # what a metric counts of one example; counts add up over a corpus
@@ -411,8 +412,17 @@ class Task:
         return replace(self, options=options)
 
     def build_network(self) -> nn.Module:
-        """A fresh network; the task must be fitted."""
+        """A fresh network; the task must be fitted.
+
+        Raises:
+            InputError: The machine has not enough memory for it.
+        """
+        check_memory(self.outline())
         return self.definition.build_network(self.options, self.preprocessing)
+
+    def outline(self) -> nn.Module:
+        """The network's modules with the shapes of their tensors, without memory for them."""
+        return outline(lambda: self.definition.build_network(self.options, self.preprocessing))
 
     def initialise(self, network: nn.Module) -> None:
         self.definition.initialise(network, self.options, self.preprocessing)

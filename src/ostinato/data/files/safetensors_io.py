@@ -62,8 +62,19 @@ def unique_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Puts unique_state() back. Raises InputError naming the first tensor that is missing, too many, or of another shape."""
-    wanted = unique_state(network)
+    """Puts unique_state() back; InputError as of check_shapes."""
+    check_shapes(unique_state(network), tensors, where)
+    network.load_state_dict(tensors, strict=False)
+
+
+def check_shapes(wanted: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> None:
+    """Raises InputError naming the first tensor that is missing, too many, or of another shape.
+
+    Args:
+        wanted: A network's tensors by name; those of its outline will do.
+        tensors: Those of a file.
+        where: The file's name.
+    """
     for name in [*wanted, *tensors]:
         if name not in tensors or name not in wanted:
             raise InputError(
@@ -75,4 +86,3 @@ def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str
                 f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
                 f"this model needs {tuple(wanted[name].shape)}"
             )
-    network.load_state_dict(tensors, strict=False)

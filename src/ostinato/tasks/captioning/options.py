@@ -114,7 +114,7 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         maximum=1,
     )
     members: int = option(
-        1, "networks trained together, whose probabilities are averaged", minimum=1
+        1, "networks trained together, whose probabilities are averaged", minimum=1, maximum=100
     )
     dev_metric: Literal["bleu", "exact_match", "perplexity"] | None = option(
         None,

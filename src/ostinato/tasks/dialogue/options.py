@@ -18,7 +18,10 @@ class DialogueOptions(TranslationOptions):
         "perplexity", "the dev score that chooses the best weights"
     )
     turns: int = option(
-        1, "turns read for each reply: the utterance, and the ones before it", minimum=1
+        1,
+        "turns read for each reply: the utterance, and the ones before it",
+        minimum=1,
+        maximum=1000,
     )
     replies: Literal["every", "second"] = option(
         "every",

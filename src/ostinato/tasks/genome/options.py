@@ -51,14 +51,14 @@ class GenomeOptions:
     )
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(128, "units of each layer, both directions together", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
+    layers: int = option(1, "recurrent layers", minimum=1, maximum=100)
     bidirectional: bool = option(
         True, "read both ways; labels of bases: without it, the state goes on from window to window"
     )
     motifs: int = option(
         64, "filters that look for motifs before the recurrence; 0: none", minimum=0
     )
-    motif_width: int = option(11, "bases that a filter sees", minimum=1)
+    motif_width: int = option(11, "bases that a filter sees", minimum=1, maximum=1000)
     motif_pool: int = option(
         1,
         "label of a sequence: of so many neighbours the filter's strongest answer is kept",

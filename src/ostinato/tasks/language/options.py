@@ -145,7 +145,7 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
         minimum=1,
         maximum=20,
     )
-    states: int = option(32, "--model hmm: number of hidden states", minimum=1)
+    states: int = option(32, "--model hmm: number of hidden states", minimum=1, maximum=10000)
     iterations: int = option(20, "--model hmm: iterations of expectation maximisation", minimum=1)
     dev_metric: Literal["perplexity", "bits_per_character"] = option(
         "perplexity", "the dev score that chooses the best weights"
@@ -156,6 +156,7 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
         "predict: this many most probable next words instead of a continuation; a half-typed word "
         "is completed",
         minimum=0,
+        maximum=1000,
         when_predicting=True,
     )
     maximum_length: int = option(

@@ -36,7 +36,15 @@ class StepFeatures:
     @property
     def size(self) -> int:
         """The number of features, D."""
-        return self.encode(self.nothing(), "", "", np.zeros(1)).shape[1]
+        previous = (PITCHES if self.chords else EVENTS) + 1
+        label = (1 + len(self.labels)) * bool(self.labels)
+        return previous + label + self.bar_size
+
+    @property
+    def bar_size(self) -> int:
+        """The number of features of the position in the bar."""
+        longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
+        return (longest + known + PHRASE) * bool(known)
 
     def nothing(self) -> np.ndarray:
         """No steps at all: [0] or [0, P]."""
@@ -74,7 +82,7 @@ class StepFeatures:
         All are zero for bars of a length that is not distinguished.
         """
         longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
-        rows = torch.zeros(len(steps), (longest + known + PHRASE) * bool(known))
+        rows = torch.zeros(len(steps), self.bar_size)
         bar = steps_in_bar(metre, self.steps_per_quarter)
         if bar in self.bar_lengths:
             length = np.full(len(steps), longest + self.bar_lengths.index(bar))

@@ -48,7 +48,7 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
     hidden_size: int = option(
         512, "units of each layer, both directions of the encoder together", minimum=1
     )
-    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1, maximum=100)
     bidirectional: bool = option(True, "the encoder reads the source in both directions")
     reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
     attention: Literal["none", "dot", "general", "additive"] = option(
