@@ -31,7 +31,7 @@ import ostinato
 from memory import cost_of
 from ostinato.commands.tables import number, table
 from ostinato.data.dna.fasta import read_fasta
-from ostinato.tasks.genome.base_labels import answer, windows
+from ostinato.tasks.genome.windows import split_windows
 from setting import find, flags, kept, setting, write
 
 COLUMNS = [
@@ -206,18 +206,17 @@ def chunks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 
 def compared(arguments: argparse.Namespace, folder: Path, name: str, bases: str) -> dict[str, Any]:
     model = run_of(arguments, folder, name)
-    both = model.task.bidirectional
+    options, margin = model.task.options, model.task.predictor.margin
     parts = {
-        size: probabilities(model, bases, size, model.task.margin if both else 0)
-        for size in (model.task.window, len(bases))
+        size: probabilities(model, bases, size, margin) for size in (options.window, len(bases))
     }
     one, whole = parts.values()
     apart, alike = np.abs(one - whole), (one.argmax(1) == whole.argmax(1)).mean()
     return {
         "model": name.removeprefix("islands-"),
-        "reads": "both ways" if both else "forwards",
-        "window": model.task.window,
-        "margin": model.task.margin if both else 0,
+        "reads": "both ways" if options.bidirectional else "forwards",
+        "window": options.window,
+        "margin": margin,
         "largest difference": float(apart.max()),
         "mean difference": float(apart.mean()),
         "same labels": float(alike),
@@ -225,14 +224,9 @@ def compared(arguments: argparse.Namespace, folder: Path, name: str, bases: str)
 
 
 def probabilities(model: ostinato.Model, bases: str, size: int, margin: int) -> np.ndarray:
-    return np.concatenate(
-        [
-            given
-            for _, given, _ in answer(
-                model.task, model.network, windows("x", [bases], size, margin)
-            )
-        ]
-    )
+    labeller = model.task.predictor.labeller(model.network)
+    answers = labeller.label(split_windows("x", [bases], size, margin))
+    return np.concatenate([answer.probabilities for answer in answers])
 
 
 def run_of(arguments: argparse.Namespace, folder: Path, name: str) -> Any:

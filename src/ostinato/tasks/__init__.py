@@ -4,7 +4,7 @@ from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
-from ostinato.tasks.genome import Genome
+from ostinato.tasks.genome import TASK as GENOME
 from ostinato.tasks.language import Language
 from ostinato.tasks.legacy import LegacyDefinition
 from ostinato.tasks.melody import Melody
@@ -21,7 +21,7 @@ TASKS: dict[str, TaskDefinition] = {
         LegacyDefinition(Language),
         CLASSIFICATION,
         TAGGING,
-        LegacyDefinition(Genome),
+        GENOME,
         CAPTIONING,
         VIDEO,
         LegacyDefinition(Melody),
