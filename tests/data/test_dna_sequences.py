@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostinato.data.dna.bed import Segment
-from ostinato.data.dna.sequences import DnaSequence, encode_segments, read_unlabelled, read_labelled
+from ostinato.data.dna.sequences import DnaSequence, encode_segments, read_labelled, read_unlabelled
 from ostinato.errors import InputError
 
 

@@ -204,7 +204,11 @@ def test_chunked_is_whole(forwards, folder):
     bases = "".join(random.Random(5).choices("ACGT", k=777))
     found = {}
     for size in (50, 120, 1000):
-        parts = list(predictor.labeller(forwards.network).label(split_windows("x", [bases], size)))
+        parts = list(
+            predictor.base_labeller(forwards.network).window_labeller.label(
+                split_windows("x", [bases], size)
+            )
+        )
         found[size] = np.concatenate([probabilities for _, probabilities, _ in parts])
     assert (
         np.abs(found[50] - found[1000]).max() < 1e-5
@@ -224,7 +228,7 @@ def test_chunked_is_whole(forwards, folder):
 
 
 def test_long_sequences_come_in_regions(both_ways, folder, monkeypatch):
-    from ostinato.tasks.genome import prediction
+    from ostinato.tasks.genome import base_labels
 
     predictor = both_ways.task.predictor
 
@@ -233,7 +237,7 @@ def test_long_sequences_come_in_regions(both_ways, folder, monkeypatch):
         return predictor.stream(both_ways.network, inputs, ahead=100)
 
     expected = "\n".join(each.text for each in stream())
-    monkeypatch.setattr(prediction, "WINDOWS_PER_REGION", 3)
+    monkeypatch.setattr(base_labels, "WINDOWS_PER_REGION", 3)
     parts = list(stream())
     assert len(parts) == 10 and "\n".join(predictor.format_lines(iter(parts))) == expected
     assert [

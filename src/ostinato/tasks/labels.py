@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -16,9 +16,6 @@ from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
 from ostinato.tasks.legacy import Counts, Prediction, Record
-
-if TYPE_CHECKING:
-    from ostinato.tasks.genome.task import Genome
 
 
 def targets_of(labels: Sequence[str], known: Vocabulary, many: bool) -> Tensor | None:
@@ -48,7 +45,7 @@ def is_number(text: str) -> bool:
 
 @torch.inference_mode()
 def probabilities(
-    task: Genome,
+    task: Any,
     network: nn.Module,
     records: Sequence[Record],
     *,

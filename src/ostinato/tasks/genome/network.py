@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
@@ -36,16 +37,20 @@ def build_network(options: GenomeOptions, preprocessing: GenomePreprocessing) ->
         return HmmSegmenter(labels, table=table, order=options.kmer or 5)
     if options.model == "most-frequent":
         return LabelFrequencies(labels) if preprocessing.per_base else ClassFrequencies(labels)
-    one_hot = OneHot(torch.from_numpy(nucleotides.one_hot_table(options.masked)))
     weights = torch.tensor(preprocessing.class_weights)
-    if preprocessing.per_base:
-        return build_segmenter(options, one_hot, weights)
-    return build_classifier(options, one_hot, weights)
+    build = build_segmenter if preprocessing.per_base else build_classifier
+    return build(options, nucleotides.one_hot_table(options.masked), weights)
 
 
-def build_segmenter(options: GenomeOptions, one_hot: OneHot, weights: torch.Tensor) -> Segmenter:
-    """The network that labels bases; `weights` [K] of the labels in the loss."""
-    size = one_hot.table.shape[1]
+def build_segmenter(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor) -> Segmenter:
+    """The network that labels bases.
+
+    Args:
+        options: The task's options.
+        one_hot: The vector of each id [32, D].
+        weights: Of the labels in the loss [K].
+    """
+    embedding, size = OneHot(torch.from_numpy(one_hot)), one_hot.shape[1]
     motifs: Motifs | None = None
     if options.model == "convolution":
         body: nn.Module = DilatedConvolution(size, options.filters)
@@ -62,22 +67,26 @@ def build_segmenter(options: GenomeOptions, one_hot: OneHot, weights: torch.Tens
             dropout=options.dropout,
             recurrent_dropout=options.recurrent_dropout,
         )
-    return Segmenter(one_hot, motifs, body, len(weights), dropout=options.dropout, weights=weights)
+    return Segmenter(
+        embedding, motifs, body, len(weights), dropout=options.dropout, weights=weights
+    )
 
 
-def build_classifier(options: GenomeOptions, one_hot: OneHot, weights: torch.Tensor) -> Classifier:
-    """The network that labels whole sequences; `weights` [K] of the labels in the loss."""
-    body = build_body(options, one_hot.table.shape[1])
+def build_classifier(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor) -> Classifier:
+    """The network that labels whole sequences; arguments as of `build_segmenter`."""
+    body = build_body(options, one_hot.shape[1])
     head = SoftmaxHead(body.output_size, len(weights), weights=weights)
-    return Classifier(one_hot, body, head, dropout=options.dropout, input_dropout=0.0)
+    embedding = OneHot(torch.from_numpy(one_hot))
+    return Classifier(embedding, body, head, dropout=options.dropout, input_dropout=0.0)
 
 
 def build_body(options: GenomeOptions, size: int) -> Any:
     """The network from inputs [B, T, size] to one vector [B, output_size]."""
+    # pooling and fixed_length are never None here: they are decided by fit
     if options.model == "convolution":
         return Convolution(size, filters=options.filters, widths=FILTER_WIDTHS)
     if options.model == "feedforward":
-        return Feedforward(size, options.hidden_size, length=options.fixed_length)
+        return Feedforward(size, options.hidden_size, length=cast(int, options.fixed_length))
     motifs = None
     if options.motifs:
         motifs = Motifs(size, options.motifs, options.motif_width, pool=options.motif_pool)
@@ -87,16 +96,14 @@ def build_body(options: GenomeOptions, size: int) -> Any:
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
-        pooling=options.pooling,
+        pooling=cast(str, options.pooling),
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,
     )
     return body if motifs is None else WithMotifs(motifs, body)
 
 
-def initialise(
-    network: nn.Module, options: GenomeOptions, preprocessing: GenomePreprocessing
-) -> None:
+def initialise(network: Any, options: GenomeOptions, preprocessing: GenomePreprocessing) -> None:
     """The parameters of a closed-form model."""
     if options.closed_form:
         network.put(*preprocessing.coefficients)

@@ -50,10 +50,11 @@ class GenomeOptions(ModelChoice, BidirectionalOptions):
     )
     class_weights: Literal["none", "balanced", "root"] = option(
         "none",
-        "weights of the labels in the loss: balanced is the inverse frequency, root its square root",
+        "weights of the labels in the loss: balanced is the inverse frequency, root its square "
+        "root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM, "bag-of-words")] = option(
+    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM, "bag-of-words")] = option(  # type: ignore[valid-type]
         "recurrent", "a recurrent network (of --cell), or a baseline; bag-of-words is k-mers"
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 128)
@@ -70,7 +71,7 @@ class GenomeOptions(ModelChoice, BidirectionalOptions):
         "label of a sequence: max-pooling of their outputs over this many steps",
         minimum=1,
     )
-    pooling: Literal[POOLINGS] | None = option(
+    pooling: Literal[POOLINGS] | None = option(  # type: ignore[valid-type]
         None,
         "label of a sequence: how the hidden states of all steps are combined into one vector "
         "(default: middle for sequences of one length, else max)",

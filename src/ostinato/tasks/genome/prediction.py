@@ -17,18 +17,13 @@ from ostinato.data.dna.nucleotides import reverse_complement
 from ostinato.data.dna.sequences import DnaSequence
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.genome.base_labels import BaseLabeller, LabelledBases
 from ostinato.tasks.genome.highlight import LabelledText, highlight_page, highlight_terminal
 from ostinato.tasks.genome.labels import labels_of
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing
-from ostinato.tasks.genome.segmentation import (
-    LABEL_METRICS,
-    BlockCounter,
-    Region,
-    Run,
-    SegmentCollector,
-)
-from ostinato.tasks.genome.windows import BASES_PER_BATCH, Window, WindowLabeller, split_windows
+from ostinato.tasks.genome.segmentation import LABEL_METRICS, Run
+from ostinato.tasks.genome.windows import BASES_PER_BATCH
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,
@@ -40,10 +35,6 @@ from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SEQUENCE_BASES_PER_BATCH = 1 << 15  # when whole sequences are labelled, padding included
 SEQUENCES_AHEAD = 256  # sequences that are read before they are labelled
-WINDOWS_PER_REGION = 1000  # the answer to a longer sequence is given in regions
-MOST_BLOCKS = (
-    500  # a sequence is counted in at most this many blocks, from which intervals resample
-)
 
 
 @dataclass(frozen=True)
@@ -80,36 +71,6 @@ class LabelledSequence(Prediction):
         return LabelledText(heading, 0, [Run(self.bases, self.label)])
 
 
-@dataclass(frozen=True)
-class LabelledBases(Prediction):
-    """The labels of the bases of a sequence, or of a region of a long one."""
-
-    name: str
-    region: Region = field(repr=False)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(
-            format_bed_line(self.name, segment, score) for segment, score in self.region.segments
-        )
-
-    @property
-    def details(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "start": self.region.start,
-            "end": self.region.end,
-            "segments": [
-                {**segment._asdict(), "score": round(score, 6)}
-                for segment, score in self.region.segments
-            ],
-        }
-
-    @property
-    def labelled_text(self) -> LabelledText:
-        return LabelledText(self.name, self.region.start, self.region.runs)
-
-
 class GenomePredictor(Predictor):
     options: GenomeOptions
     preprocessing: GenomePreprocessing
@@ -134,8 +95,7 @@ class GenomePredictor(Predictor):
         sequences = [join_pieces(record) for record in records]
         if not self.preprocessing.per_base:
             return self.label_sequences(network, sequences)
-        windows = chain.from_iterable(map(self.split, sequences))
-        return list(self.label_bases(network, windows))
+        return self.label_bases(network, sequences)
 
     def stream(
         self, network: nn.Module, inputs: Iterator[StreamedSequence], *, ahead: int = 1
@@ -146,13 +106,11 @@ class GenomePredictor(Predictor):
             sequences = map(join_pieces, inputs)
             yield from super().stream(network, sequences, ahead=min(ahead, SEQUENCES_AHEAD))
             return
-        windows = chain.from_iterable(
-            split_windows(entry.name, entry.pieces, self.options.window, self.margin)
-            for entry in inputs
-        )
-        bases_per_batch = 1 if ahead == 1 else BASES_PER_BATCH
-        yield from self.label_bases(
-            network, windows, bases_per_batch=bases_per_batch, in_regions=True
+        labeller = self.base_labeller(network)
+        yield from labeller.label(
+            chain.from_iterable(map(labeller.split_stream, inputs)),
+            bases_per_batch=1 if ahead == 1 else BASES_PER_BATCH,
+            in_regions=True,
         )
 
     # one label a sequence
@@ -161,7 +119,7 @@ class GenomePredictor(Predictor):
         """The probability of each label for each sequence, [N, K]."""
         both = list(sequences)
         averages = self.averages_strands
-        if averages:
+        if averages:  # the other strands follow, in the same order
             both += [each._replace(bases=reverse_complement(each.bases)) for each in sequences]
         examples = [self.preprocessing.encode(each) for each in both]
         labels = len(self.preprocessing.labels)
@@ -186,63 +144,14 @@ class GenomePredictor(Predictor):
 
     # a label a base
 
-    @property
-    def margin(self) -> int:
-        """Bases of context on either side of a window; a carried state makes them needless."""
-        return 0 if self.preprocessing.carries_state else self.options.margin
-
-    def split(self, sequence: DnaSequence) -> Iterator[Window]:
-        """The windows of a sequence, with its true labels if these are known."""
-        window, truth = self.options.window, None
-        if sequence.segments is not None:
-            truth = self.preprocessing.base_label_ids(sequence)
-        return split_windows(
-            sequence.name,
-            [sequence.bases],
-            window,
-            self.margin,
-            truth=truth,
-            windows_per_block=max(1, len(sequence.bases) // (window * MOST_BLOCKS)),
-        )
-
-    def labeller(self, network: nn.Module) -> WindowLabeller:
-        """What labels the windows of sequences."""
-        return WindowLabeller(
-            network,
-            len(self.preprocessing.labels),
-            carries_state=self.preprocessing.carries_state,
-            both_strands=self.averages_strands,
-        )
-
-    def new_collector(self) -> SegmentCollector:
-        """What joins the labelled windows of one sequence."""
-        fitted, options = self.preprocessing, self.options
-        counter = BlockCounter(len(fitted.labels), fitted.foreground, fitted.ranked)
-        return SegmentCollector(
-            fitted.labels.tokens,
-            range(len(fitted.labels)) if options.with_background else fitted.foreground,
-            minimum_length=options.minimum_length,
-            counter=counter,
-        )
+    def base_labeller(self, network: nn.Module) -> BaseLabeller:
+        return BaseLabeller(network, self.options, self.preprocessing, self.averages_strands)
 
     def label_bases(
-        self,
-        network: nn.Module,
-        windows: Iterable[Window],
-        *,
-        bases_per_batch: int = BASES_PER_BATCH,
-        in_regions: bool = False,
-    ) -> Iterator[LabelledBases]:
-        """The answer to each sequence; with `in_regions`, to each region of a long one."""
-        collector, number = self.new_collector(), 0
-        for answer in self.labeller(network).label(windows, bases_per_batch=bases_per_batch):
-            window = answer.window
-            collector.add(answer)
-            number += 1
-            if window.last or (in_regions and number % WINDOWS_PER_REGION == 0):
-                yield LabelledBases(window.name, collector.take(window.end))
-            if window.last:
-                collector, number = self.new_collector(), 0
+        self, network: nn.Module, sequences: Iterable[DnaSequence]
+    ) -> list[LabelledBases]:
+        labeller = self.base_labeller(network)
+        return list(labeller.label(chain.from_iterable(map(labeller.split, sequences))))
 
     # what is made of the answers
 
@@ -253,7 +162,7 @@ class GenomePredictor(Predictor):
     ) -> Iterator[str]:
         """BED; or coloured sequences, with --highlight or for a file whose name ends in .html."""
         labels, background = self.preprocessing.labels.tokens, self.preprocessing.background
-        texts = (prediction.labelled_text for prediction in predictions)
+        texts = (prediction.labelled_text for prediction in predictions)  # read only when coloured
         if Path(output or "").suffix.lower() in (".html", ".htm"):
             return highlight_page(texts, labels, background)
         if self.options.highlight:
@@ -277,8 +186,8 @@ class GenomePredictor(Predictor):
         predictions: Sequence[LabelledSequence | LabelledBases],
     ) -> dict[str, list[Counts]]:
         """What the metrics count of each sequence, or of each block of bases."""
-        regions = [each.region for each in predictions if isinstance(each, LabelledBases)]
         if self.preprocessing.per_base:
+            regions = [each.region for each in predictions if isinstance(each, LabelledBases)]
             return {
                 metric: [counts for region in regions for counts in region.counts[metric]]
                 for metric in LABEL_METRICS
@@ -313,14 +222,12 @@ class GenomePredictor(Predictor):
         return self.count_answers(records, self.predict(network, records))[metric]
 
     def log_probabilities(self, network: nn.Module, records: Sequence[DnaSequence]) -> list[float]:
-        """log P of each sequence's label, or the sum over its bases' labels; -inf for an unknown
-        label."""
+        """log P of each sequence's label, or of its bases' labels; -inf for an unknown label."""
         if self.preprocessing.per_base:
             missing = next((record for record in records if record.segments is None), None)
             if missing is not None:
                 raise InputError(f"{missing.where}: no labels whose probability could be told")
-            windows = chain.from_iterable(map(self.split, records))
-            answers = self.label_bases(network, windows)
+            answers = self.label_bases(network, records)
             return [answer.region.log_probability for answer in answers]
         missing = next((record for record in records if not record.label), None)
         if missing is not None:

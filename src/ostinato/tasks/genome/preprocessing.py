@@ -94,10 +94,11 @@ class GenomePreprocessing(Preprocessing):
             order = options.kmer or 5
             return count_segments(pairs, labels, order=order, letters=int(letters.max()) + 1)
         if self.per_base:
-            counts = sum(
+            counts = [
                 np.bincount(self.base_label_ids(record), minlength=labels) for record in records
-            )
-            return (counts / np.sum(counts),)
+            ]
+            total = np.sum(counts, axis=0)  # [K]
+            return (total / total.sum(),)
         truth = np.array([self.labels.number(record.label) for record in records])
         if self.features is None:
             return (np.bincount(truth, minlength=labels) / len(truth),)
@@ -255,7 +256,7 @@ def decide_options(
 
 
 def check_model(options: GenomeOptions, records: Sequence[DnaSequence], *, per_base: bool) -> None:
-    """Raises Unsuitable for a model that cannot learn these labels, or sequences of these lengths."""
+    """Raises Unsuitable for a model that cannot learn these labels or lengths."""
     if options.model in (ONLY_SEQUENCES if per_base else ONLY_BASES):
         needed = "one label a sequence" if per_base else "labels of bases"
         raise Unsuitable(f"--model {options.model} needs {needed}")

@@ -89,7 +89,7 @@ class GenomeReader(Reader):
     def hold_out(
         self, records: Sequence[DnaSequence], *, number: int, seed: int
     ) -> tuple[list[DnaSequence], list[DnaSequence]]:
-        """Holds out whole sequences; of few sequences with labels of bases, the last tenth of each."""
+        """Holds out sequences; of few with labels of bases, the last tenth of each."""
         if records[0].segments is None or len(records) >= FEW_SEQUENCES:
             return super().hold_out(records, number=number, seed=seed)
         edges = [len(record.bases) * 9 // 10 for record in records]

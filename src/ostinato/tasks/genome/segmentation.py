@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ostinato.data.dna.bed import Segment
 from ostinato.metrics import METRICS
+from ostinato.metrics.f1 import count_labels
 from ostinato.tasks.genome.windows import LabelledWindow, Window
 from ostinato.tasks.task import Counts
 
@@ -70,7 +71,7 @@ class BlockCounter:
 
     def __init__(self, labels: int, foreground: Sequence[int], ranked: Sequence[int]):
         self.labels, self.foreground, self.ranked = labels, foreground, ranked
-        self.counts: dict[str, list[Counts]] = {metric: [] for metric in LABEL_METRICS}
+        self.counts: dict[str, list[Any]] = {metric: [] for metric in LABEL_METRICS}
         self.log_probability = 0.0
         self.block: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
@@ -92,7 +93,7 @@ class BlockCounter:
         logs = np.where(known, np.log(np.maximum(given, 1e-30)), -np.inf)
         self.log_probability += float(logs.sum())
         self.counts["accuracy"].append((int((labels == truth).sum()), len(truth)))
-        self.counts["f1"].append(METRICS["f1"].count_labels(labels, truth, self.foreground))
+        self.counts["f1"].append(count_labels(labels, truth, self.foreground))
         ranks = METRICS["auroc"].count(
             probabilities[:, self.ranked], truth[:, None] == np.array(self.ranked)
         )

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from ostinato.data.batching.batch import Example, collate
 from ostinato.data.dna import nucleotides
@@ -135,7 +134,7 @@ class WindowLabeller:
         both_strands: Whether the probabilities of both strands are averaged.
     """
 
-    network: nn.Module
+    network: Any
     labels: int
     carries_state: bool = False
     both_strands: bool = False
