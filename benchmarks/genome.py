@@ -8,7 +8,7 @@
     repeats   which bases are repeats: those that RepeatMasker has put in lower case in the same folder's genome.fa (the case is
               taken away); learned on one sequence of 30,000 bases, tested on the other
     islands   segments drawn from a hidden Markov model, for which the hidden Markov model is as good as anything can be
-    chunks    the probabilities of 100,000 bases window by window, beside those of the whole sequence in one go
+    chunks    the probabilities of 100,000 bases window by window, against those of the whole sequence at once
     memory    the most memory that `ostinato predict` takes for sequences of 1 and 10 million bases, and its bases a second
 
 Splice junctions, ten-fold, are in classification.py."""

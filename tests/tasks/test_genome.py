@@ -199,7 +199,7 @@ def test_windows_do_not_depend_on_the_pieces(length, margin):
 
 
 def test_chunked_is_whole(forwards, folder):
-    """A state that goes on from window to window gives what the whole sequence gives, and streaming what predict gives."""
+    """With a carried state, windows get the answers of the whole sequence; streaming those of predict."""
     reader, predictor = forwards.task.reader, forwards.task.predictor
     bases = "".join(random.Random(5).choices("ACGT", k=777))
     found = {}
