@@ -23,7 +23,9 @@ def test_an_outline_has_the_shapes_and_draws_nothing():
 
 def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
     check_memory(outline(lambda: nn.Linear(1000, 1000)))
-    with pytest.raises(InputError, match=r"needs 4,000,000 GB for its weights alone, and this mach"):
+    with pytest.raises(
+        InputError, match=r"needs 4,000,000 GB for its weights alone, and this mach"
+    ):
         check_memory(outline(lambda: nn.Linear(10**9, 10**6)))
     monkeypatch.setattr(module, "memory_limit", lambda: 1000)
     with pytest.raises(InputError, match="give smaller sizes, such as --hidden-size"):

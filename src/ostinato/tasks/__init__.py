@@ -4,9 +4,8 @@ from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
-from ostinato.tasks.genome import Genome
+from ostinato.tasks.genome import TASK as GENOME
 from ostinato.tasks.language import TASK as LANGUAGE
-from ostinato.tasks.legacy import LegacyDefinition
 from ostinato.tasks.melody import TASK as MELODY
 from ostinato.tasks.tagging import TASK as TAGGING
 from ostinato.tasks.task import TaskDefinition
@@ -21,7 +20,7 @@ TASKS: dict[str, TaskDefinition] = {
         LANGUAGE,
         CLASSIFICATION,
         TAGGING,
-        LegacyDefinition(Genome),
+        GENOME,
         CAPTIONING,
         VIDEO,
         MELODY,

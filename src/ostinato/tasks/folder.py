@@ -21,7 +21,7 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.legacy import Baseline, Counts, Task
+from ostinato.tasks.task import Baseline, Counts, Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
 READABLE = (1, 2)
@@ -151,9 +151,7 @@ def task_from(
         )
     definition = TASKS[name]
     known = options.fields(definition.options)
-    values, state = move_decided_options(
-        description, known, getattr(definition.options, "format_1_state_only", ())
-    )
+    values, state = move_decided_options(description, known, definition.options.format_1_state_only)
     if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
