@@ -101,7 +101,7 @@ def test_voices_sound_together():
 def test_an_upbeat_is_counted_back_from_the_first_whole_bar():
     assert read_tune([*HEAD, "K:C", "GA|B8|"]).upbeat == 3
     assert read_tune([*HEAD, "K:C", "B8|"]).upbeat == 0
-    tune = next(Reading().abc("X:1\nM:4/4\nL:1/8\nR: Slip  Jig\nK:C\nGA|B8|", "x.abc"))
+    tune = next(Reading().read_abc("X:1\nM:4/4\nL:1/8\nR: Slip  Jig\nK:C\nGA|B8|", "x.abc"))
     assert tune.notes[0] == Note(12, 2, 67)
     assert tune.label == "slip jig"
 
@@ -179,7 +179,7 @@ def tunes(draw):
 @given(tunes())
 @settings(deadline=None)
 def test_what_is_written_is_read_again(tune):
-    (read,) = Reading(steps_per_quarter=4).abc(abc_text(tune, 4), "x.abc")
+    (read,) = Reading(steps_per_quarter=4).read_abc(abc_text(tune, 4), "x.abc")
     assert sorted(read.notes) == list(tune.notes)
     assert (read.steps, read.label, read.title, read.metre) == (
         tune.steps,

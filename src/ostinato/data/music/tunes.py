@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class Tune(NamedTuple):
             < PITCHES
         ):
             raise ValueError(f"semitones: {semitones} takes a note out of 0 to {PITCHES - 1}")
-        sharps = None if self.sharps is None else (self.sharps + 7 * semitones + 5) % 12 - 5
+        sharps = None if self.sharps is None else shift_sharps(self.sharps, semitones)
         return self._replace(notes=notes, sharps=sharps)
 
     def room(self, most: int) -> range:
@@ -197,6 +198,11 @@ def sharps_of_major(tonic: int) -> int:
     return (tonic * 7 + 5) % 12 - 5
 
 
+def shift_sharps(sharps: int, semitones: int) -> int:
+    """The signature of a key that is transposed: shift_sharps(1, 2) -> 3 (G to A major)"""
+    return (sharps + 7 * semitones + 5) % 12 - 5 if semitones else sharps
+
+
 def signature(sharps: int) -> dict[str, int]:
     """signature(2) -> {"F": 1, "C": 1}; signature(-1) -> {"B": -1}"""
     return dict.fromkeys(ORDER[: max(0, sharps)], 1) | dict.fromkeys(
@@ -208,6 +214,20 @@ def to_c(tune: Tune) -> int:
     """By how many semitones to transpose it so that it has no sharps and no flats: C major or A minor, by the shorter way."""
     tonic = sharps_of(tune) * 7 % 12
     return min((-tonic % 12, -tonic % 12 - 12), key=abs)
+
+
+def end_of_bar(time: Fraction, metres: Sequence[tuple[Fraction, str]]) -> Fraction:
+    """When the bar ends in which something ends at `time`; all in quarters.
+
+    Args:
+        time: where the last note ends.
+        metres: (from when on, metre), in order; a bar begins where a metre does.
+    """
+    for start, metre in reversed(metres):
+        length = bar_length(metre)
+        if start < time:
+            return time if length is None else start + length * ceil((time - start) / length)
+    return time
 
 
 def steps_in_bar(metre: str, steps_per_quarter: int) -> int:
