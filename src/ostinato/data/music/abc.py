@@ -9,13 +9,13 @@ empty one.
     K:A
     |: E2A2 A2 (3Bcd | ...
 
-Read are pitches, lengths, keys with their modes, accidentals, transposition, broken rhythm, tuplets,
-ties, chords, several voices, overlays, repeats, numbered endings and parts. Ornaments, chord symbols,
-words and layout are passed over. Source: the ABC standard 2.1.
+Read are pitches, lengths, keys with their modes, accidentals, transposition, broken rhythm,
+tuplets, ties, chords, several voices, overlays, repeats, numbered endings and parts. Ornaments,
+chord symbols, words and layout are passed over. Source: the ABC standard 2.1.
 
-Not by the abc2midi that symusic carries, although it plays the same notes (`benchmarks/abc_reading.py`
-compares them): it always plays repeats and ornaments, says nothing about bars, labels and lines, and
-ABC is read without any extra package."""
+symusic carries abc2midi, which plays the same notes (`benchmarks/abc_reading.py` compares them).
+It is not used here: it always plays repeats and ornaments, it gives no bars, labels and line
+numbers, and ABC should need no extra package."""
 
 from __future__ import annotations
 

@@ -83,7 +83,16 @@ def read_transposition(value: str) -> dict[str, int]:
 
 
 def read_key(value: str) -> tuple[int | None, dict[str, int]]:
-    """A K: field -> (sharps of its signature, accidentals of its own): "Ador" -> (1, {}); None where only a clef is named."""
+    """Reads a K: field.
+
+    Returns:
+        The sharps of the signature, and the accidentals that are added to it: (1, {}) for "Ador",
+        (0, {"F": 1}) for "C exp ^f"; None for the sharps where the field names no key, but a clef
+        or a transposition.
+
+    Raises:
+        InputError: no key, or no mode.
+    """
     value = value.strip()
     if value.lower().split(" ")[0] in ("none", ""):
         return 0, {}

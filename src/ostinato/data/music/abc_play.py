@@ -1,7 +1,7 @@
 """The performance of an ABC voice: repeats, numbered endings, parts, overlays and ties.
 
-Source: the ABC standard 2.1, sections 4.8 (bar lines), 4.9 (first and second repeats), 4.10 (variant
-endings), 4.11 (ties), 3.1.9 (parts) and 7.4 (voice overlay)."""
+Source: the ABC standard 2.1, sections 4.8 (bar lines), 4.9 (first and second repeats), 4.10
+(variant endings), 4.11 (ties), 3.1.9 (parts) and 7.4 (voice overlay)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Performance(NamedTuple):
 
 @dataclass
 class Block:
-    """A stretch of a section: its body, or an ending, which is played in the passes of its numbers."""
+    """A stretch of a section: its body, or an ending for the passes of its numbers."""
 
     endings: tuple[int, ...] = ()
     elements: list[Element] = field(default_factory=list)

@@ -14,7 +14,6 @@ LONGEST = 100_000  # quarters: a day of music; beyond it the time stamps are dam
 TICKS = 480  # a quarter in the files that are written
 VELOCITY = 90
 
-
 T = TypeVar("T")
 
 
@@ -30,11 +29,13 @@ class MidiTune(NamedTuple):
 
 
 def symusic() -> Any:
+    """The package, which is needed for MIDI files only."""
     try:
         import symusic
     except ImportError:
         raise InputError(
-            "MIDI files need the package symusic: pip install 'ostinato[music]' (ABC and JSON do without)"
+            "MIDI files need the package symusic: pip install 'ostinato[music]' "
+            "(ABC and JSON do without)"
         ) from None
     return symusic
 

@@ -205,7 +205,7 @@ class Reading:
 
 
 def read_content(file: FilePath, part: str) -> tuple[bytes, str]:
-    """A file's bytes, and the part; of "data.json:valid" data.json's, unless it is a file itself."""
+    """The bytes of a file, and the part; "data.json:valid" is data.json unless it exists."""
     path, _, named = str(file).rpartition(":")
     if path and not Path(file).exists() and Path(path).is_file():
         file, part = path, named
