@@ -136,7 +136,7 @@ def test_abc_of_several_metres_is_said_once(tmp_path, caplog):
     (tmp_path / "x.abc").write_text("".join(f"X:{n}\n" + changing.format(n) for n in (1, 2, 3)))
     assert len(list(Reading().read([tmp_path / "x.abc"]))) == 3
     assert caplog.messages == [
-        f"the metre changes in '1' ({tmp_path}/x.abc:1): 2/4, then 3/4 and in 2 others; "
+        f"the metre changes in 3 tunes, first '1' ({tmp_path}/x.abc:1): 2/4, then 3/4; "
         "bars are counted in the first"
     ]
 

@@ -190,8 +190,8 @@ class Reading:
         }
         for what, tunes in self.changes.items():
             if tunes:
-                several = f" and in {len(tunes) - 1:,} others" if len(tunes) > 1 else ""
-                notify(f"the {what} changes in {tunes[0]}{several}; {meanings[what]}")
+                count = f"{len(tunes):,} tunes, first {tunes[0]}" if len(tunes) > 1 else tunes[0]
+                notify(f"the {what} changes in {count}; {meanings[what]}")
             tunes.clear()
 
     def read_json(self, content: bytes, name: str, part: str) -> Iterator[Tune]:
