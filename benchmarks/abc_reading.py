@@ -9,8 +9,8 @@ symusic carries. It also plays what Ostinato leaves out: grace notes, trills, ro
 symbols and the swing of hornpipes. These are switched off, or taken out of its input.
 
 After numbered endings abc2midi loses track of where a `:|` without `|:` goes back to, and a `:|`
-after the last of them makes it play the section once more. A tune that differs is therefore compared
-again, with `|:` written at the beginning of each section that Ostinato found.
+after the last of them makes it play the section once more. A tune that differs is therefore
+compared again, with `|:` written at the beginning of each section that Ostinato found.
 """
 
 from __future__ import annotations

@@ -268,6 +268,8 @@ def test_without_a_length_the_metre_decides():
         (["X:1", "K:C", "ABC", "[CEG"], 4, r"a chord opened at '\[CEG' is not closed"),
         (["X:1", "K:C", "A0"], 3, "the length '0' makes no sense"),
         (["X:1", "K:C", "A/0"], 3, "the length '/0' makes no sense"),
+        (["X:1", "K:C", "A/" + "9" * 5000], 3, r"the length '/9999999999\d\.\.\.' makes no sense"),
+        (["X:1", "L:1/" + "9" * 5000, "K:C", "A"], 2, "is no length"),
         (["X:1", "K:C", "> A"], 3, "'>' does not stand between two notes"),
         (["X:1", "K:C", "(0ABC"], 3, "the tuplet"),
         (["X:1", "K:C", "c''''''"], 3, "outside what MIDI can name"),

@@ -252,7 +252,8 @@ def test_prompts():
     assert prompt_tune("X:1\nL:1/8\nK:D\nF", Reading()).notes == (Note(0, 2, 66),)
     with pytest.raises(
         InputError,
-        match=r"the prompt: cannot be read at '\+B'; expected the name of a file, notes in ABC, or pitches",
+        match=r"the prompt: cannot be read at '\+B'; "
+        "expected the name of a file, notes in ABC, or pitches",
     ):
         prompt_tune("A+B", Reading())
 

@@ -124,6 +124,7 @@ def test_bars():
     assert bar_length("6/8") == 3
     assert bar_length("C|") == bar_length("C") == 4
     assert bar_length("3+2/8") == Fraction(5, 2)
+    assert bar_length("²/4") is bar_length("9" * 5000 + "/4") is bar_length("4") is None
     assert bar_length("none") is bar_length("") is bar_length("4/0") is None
     assert steps_in_bar("3/4", 4) == 12
     assert steps_in_bar("5/8", 1) == 0

@@ -54,7 +54,7 @@ SHIFTS = {
 
 def unit_length(value: str) -> Fraction:
     """unit_length("1/8") -> 1/2, in quarters"""
-    found = re.match(r"\s*1/(\d+)\s*$", value) or re.match(r"\s*(1)\s*$", value)
+    found = re.match(r"\s*1/(\d{1,4})\s*$", value) or re.match(r"\s*(1)\s*$", value)
     if not found or int(found[1]) == 0:
         raise InputError(f"L:{value} is no length; expected one such as 1/8")
     return Fraction(4, int(found[1]))

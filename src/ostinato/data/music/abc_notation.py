@@ -1,4 +1,4 @@
-"""The notation of ABC: patterns of what stands in its lines, lengths, bar lines and endings."""
+"""The notation of ABC: the patterns of its lines, lengths, bar lines and endings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LENGTH = re.compile(r"(\d*)(/*)(\d*)")
 BAR = re.compile(r"\.?(?::*\|[|\]:]*|\[\|\]?:*|::+)")
 ENDING = re.compile(r"\[?\s*(\d{1,2}(?:[,\-]\d{1,2})*)[,\-]*")
 ENDING_INSIDE_BAR = re.compile(r"\[\s*\d")
-TUPLET = re.compile(r"\((\d)(?::(\d*))?(?::(\d*))?")
+TUPLET = re.compile(r"\((\d)(?::(\d{0,3}))?(?::(\d{0,3}))?")
 OLD_CHORD = re.compile(  # of ABC 1: +CEG+, but not +f+ and +ff+, which are dynamics
     r"\+((?:(?:\^\^|\^|=|__|_)?[A-Ga-g][',]*[\d/]*-?){2,})\+"
 )
@@ -27,6 +27,7 @@ SKIPPED = re.compile(
     r'"[^"]*"|![^!\n]*!|\+[a-zA-Z]+\+|\{[^}]*\}'
     r"|[.~HIJKLMNOPQRSTUVWhijklmnopqrstuvw`*$\\\s!;:0-9#@?]|y[\d/]*|-|\)|\("
 )
+LONGEST_NUMBER = 6  # digits of a length, or slashes
 
 
 def read_factor(text: str, place: int) -> tuple[Fraction, int]:
@@ -34,8 +35,10 @@ def read_factor(text: str, place: int) -> tuple[Fraction, int]:
     found = LENGTH.match(text, place)
     assert found is not None  # the pattern matches the empty string, too
     above, slashes, below = found.groups()
+    if max(map(len, found.groups())) > LONGEST_NUMBER:
+        raise InputError(f"the length '{found[0]:.12}...' makes no sense")
     divisor = 1 if not slashes else int(below) if below else 2 ** len(slashes)
-    if divisor == 0 or len(above) > 6 or (above and int(above) == 0):
+    if divisor == 0 or (above and int(above) == 0):
         raise InputError(f"the length {found[0]!r} makes no sense")
     return Fraction(int(above or 1), divisor), found.end() if slashes else found.end(1)
 

@@ -1,6 +1,6 @@
 """A voice of an ABC tune while it is read: what is in force in it, and what it plays.
 
-A field inside a tune (L:, M:, K:) is for the voice that it stands in, and so are accidentals,
+A field inside a tune (L:, M:, K:) is for the voice in which it occurs, and so are accidentals,
 tuplets and broken rhythm: each voice keeps its own."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ostinato.data.music.abc_play import Bar, Element, Overlay, Part, Struck
 from ostinato.data.music.tunes import LETTERS, PITCHES, bar_length, shift_sharps, signature
 from ostinato.errors import InputError
 
-TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # so many notes in the time of; for others the metre says
+TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}  # notes: in the time of; for others by the metre
 WHOLE_BAR = Fraction(4)  # of a free metre, in quarters
 
 
@@ -123,7 +123,7 @@ class Voice:
         self.elements.append(Struck(pitches, tied, length))
 
     def rest_bars(self, bars: Fraction) -> None:
-        """Z4: so many bars of rest."""
+        """A rest of whole bars: Z4."""
         self.strike((), (), bars * (bar_length(self.metre) or WHOLE_BAR))
 
     def tie(self) -> None:

@@ -64,7 +64,7 @@ def read_midi(content: bytes, name: str) -> MidiTune:
         drums = " but drums" if len(tracks) < len(score.tracks) else ""
         raise InputError(f"{name}: a MIDI file without notes{drums}")
     ticks = score.ticks_per_quarter
-    # the last note's end: tempo, controllers and drums may go on for longer
+    # the last note's end: tempo, controllers and drums may continue for longer
     end = max(note.end for track in tracks for note in track.notes)
     if count > MOST_NOTES or end > LONGEST * ticks:
         raise InputError(

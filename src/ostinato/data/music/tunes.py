@@ -266,14 +266,9 @@ def steps_in_bar(metre: str, steps_per_quarter: int) -> int:
 def bar_length(metre: str) -> Fraction | None:
     """The quarters of a bar: bar_length("6/8") -> 3; None for "", "none" and other free metres."""
     metre = {"C": "4/4", "C|": "2/2"}.get(metre.strip(), metre.strip())
-    above, slash, below = metre.partition("/")
-    parts = above.strip("() ").split("+")
-    if (
-        not slash
-        or not below.strip().isdigit()
-        or not all(part.strip().isdigit() for part in parts)
-        or int(below) == 0
-    ):
+    above, _, below = metre.partition("/")
+    numbers = [number.strip() for number in (*above.strip("() ").split("+"), below)]
+    if not all(number.isdecimal() and len(number) <= 4 for number in numbers):
         return None
-    beats = sum(map(int, parts))
-    return Fraction(4 * beats, int(below)) if beats else None
+    *beats, unit = map(int, numbers)
+    return Fraction(4 * sum(beats), unit) if unit and sum(beats) else None
