@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import say
+from ostinato.commands.score import score_all
 from ostinato.commands.tables import as_json
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
@@ -98,7 +99,7 @@ def log_probabilities(
         trained.task.reader.with_target(records[candidate.number], candidate.text)
         for candidate in candidates
     ]
-    return trained.task.predictor.log_probabilities(trained.network, pairs)
+    return score_all(trained, pairs)
 
 
 def choose_weight(trained: Trained, tune: Sequence[str]) -> float:

@@ -206,6 +206,10 @@ class Preprocessing(ABC):
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """A record as tensors; with `draw`, a seed, as one of its random variations for training."""
 
+    def count_cut(self, record: Record) -> int:
+        """The tokens or steps of an input that `encode` leaves out, as it is longer than the maximum."""
+        return 0
+
     @property
     def varies(self) -> bool:
         """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
@@ -421,8 +425,15 @@ class Task:
         return self.definition.build_network(self.options, self.preprocessing)
 
     def outline(self) -> nn.Module:
-        """The network's modules with the shapes of their tensors, without memory for them."""
-        return outline(lambda: self.definition.build_network(self.options, self.preprocessing))
+        """The network's modules with the shapes of their tensors, without memory for them.
+
+        A closed-form model is built as it is: its size follows from what was counted, which is there.
+        """
+
+        def build() -> nn.Module:
+            return self.definition.build_network(self.options, self.preprocessing)
+
+        return build() if self.options.closed_form else outline(build)
 
     def initialise(self, network: nn.Module) -> None:
         self.definition.initialise(network, self.options, self.preprocessing)

@@ -115,6 +115,12 @@ class TranslationPreprocessing(Preprocessing):
             torch.tensor([*target, EOS], dtype=torch.int64),  # [T]
         )
 
+    def count_cut(self, record: Pair) -> int:
+        most = self.options.maximum_tokens
+        # a text of fewer characters needs no tokenizer to tell
+        short = len(record.source) <= most
+        return 0 if short else max(0, len(self.source.encode(record.source)) - most)
+
     @property
     def varies(self) -> bool:
         return self.options.subword_sampling > 0 and self.options.unit == "subword"
