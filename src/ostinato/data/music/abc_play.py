@@ -198,7 +198,7 @@ def closes(bar: Bar, section: Section, endings: tuple[int, ...]) -> bool:
         return not endings or 1 in endings
     if not bar.double or endings:
         return False
-    # inside |: ... :|, and inside a first ending, a double bar line is only one for the eye
+    # inside |: ... :|, and inside a first ending, a double bar line ends no section
     return section.ends_repeat or (len(section.blocks) == 1 and not section.opened)
 
 

@@ -75,7 +75,7 @@ class Reading:
         self.notify_changes()
 
     def read_folder(self, folder: Path) -> Iterator[Tune]:
-        """All music below a folder; in a folder inside it, that one's name is the label."""
+        """All music below a folder; the name of a folder directly inside it is the label."""
         files = sorted(
             path
             for path in folder.rglob("*")
