@@ -66,9 +66,12 @@ class Model(Trained):
         complete = {piece.sample: piece.result for piece in pieces if piece.result is not None}
         return [complete[sample] for sample in sorted(complete)]
 
-    def stream(self) -> Stream:
-        """A callable for one input at a time: `stream = model.stream(); stream("Ein Hund.")`"""
-        return Stream(self)
+    def stream(self) -> Any:
+        """A callable for one input at a time: `stream = model.stream(); stream("Ein Hund.")`
+
+        A transcriber of one direction takes chunks of samples: see `LiveTranscription`."""
+        own = self.task.predictor.open_stream(self.network)
+        return Stream(self) if own is None else own
 
 
 class Stream:

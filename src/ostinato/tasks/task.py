@@ -244,6 +244,21 @@ class Predictor(ABC):
         while records := list(islice(inputs, ahead)):
             yield from self.predict(network, records)
 
+    def open_stream(self, network: nn.Module) -> Any:
+        """What `model.stream()` gives where a model answers parts of an input; None: a callable for whole inputs."""
+        return None
+
+    def analyse(
+        self,
+        records: Any,
+        predictions: Sequence[Any],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, dict[str, Any]]:
+        """What a report shows besides the metrics' own details: {"speakers": {...}}."""
+        return {}
+
     @abstractmethod
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Any]
