@@ -113,9 +113,11 @@ class Decoder:
             found = self.search(rows) if beam is None else beam.hypotheses(self.options.n_best)
             found = found or [CtcHypothesis((), log_likelihoods(rows, [[]])[0], 0.0)]
             spans = align(rows, found[0].labels)
-            answers = [
-                (self.preprocessing.join(each.labels), each.log_probability) for each in found
-            ]
+            # sequences may differ in spaces alone: the likeliest of each text
+            texts: dict[str, float] = {}
+            for each in found:
+                texts.setdefault(self.preprocessing.join(each.labels), each.log_probability)
+            answers = list(texts.items())
         kept = rows if len(rows) <= PICTURED else None
         return Transcript(self.words(spans), answers, name, seconds, self.options.n_best > 1, kept)
 
