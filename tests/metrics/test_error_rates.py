@@ -10,7 +10,7 @@ from ostinato.metrics.edit_distance import Edits, align, count_edits, distance_t
 
 
 def test_counts_by_hand():
-    assert count_edits("a b d".split(), "a c".split()) == Edits(1, 0, 1)
+    assert count_edits(["a", "b", "d"], ["a", "c"]) == Edits(1, 0, 1)
     assert count_edits([], ["a", "b"]) == Edits(0, 2, 0)
     assert count_edits(["a"], []) == Edits(0, 0, 1)
     assert count_edits([], []) == Edits(0, 0, 0)

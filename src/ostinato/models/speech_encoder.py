@@ -141,6 +141,8 @@ class SpeechEncoder(nn.Module):
             )
             size = layers[-1].output_size
         self.layers = nn.ModuleList(layers)
+        # of each layer's outputs: deep stacks begin to learn sooner
+        self.norms = nn.ModuleList(nn.LayerNorm(layer.output_size) for layer in layers)
         self.lookahead = Lookahead(size, lookahead) if lookahead else None
         self.output_size = size
 
@@ -166,6 +168,7 @@ class SpeechEncoder(nn.Module):
             if factor > 1:
                 x, lengths = stack_frames(x, factor), shorten(lengths, factor)
             x, _ = layer(x, lengths)
+            x = zero_padding(self.norms[number](x), lengths)
         if self.lookahead is not None:
             x = zero_padding(self.lookahead(x), lengths)
         return x, lengths
@@ -217,7 +220,7 @@ class EncoderStream:
         x = torch.cat(waiting)[None, None]  # [1, 1, factor D]
         waiting.clear()
         outputs, self.states[number] = self.encoder.layers[number](x, None, self.states[number])
-        return self.through(number + 1, outputs[0, 0].clone())
+        return self.through(number + 1, self.encoder.norms[number](outputs)[0, 0])
 
     def look_ahead(self, frame: Tensor) -> list[Tensor]:
         lookahead = self.encoder.lookahead

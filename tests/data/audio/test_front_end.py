@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("soundfile")
-
 from ostinato.data.audio.audio_files import Resampler, read_audio, read_blocks, resample
 from ostinato.data.audio.front_end import FrontEnd, filterbank
 from ostinato.data.files.samples import FOLDER
+
+pytest.importorskip("soundfile")
 
 WAV = FOLDER / "transcription" / "recording.wav"
 HERE = Path(__file__).parent

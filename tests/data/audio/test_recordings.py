@@ -6,8 +6,6 @@ import struct
 import numpy as np
 import pytest
 
-soundfile = pytest.importorskip("soundfile")
-
 from ostinato.data.audio.audio_files import audio_info, missing_bytes, read_audio
 from ostinato.data.audio.recordings import (
     OUTSIDE,
@@ -17,6 +15,8 @@ from ostinato.data.audio.recordings import (
 )
 from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.errors import InputError
+
+soundfile = pytest.importorskip("soundfile")
 
 TONE = (0.5 * np.sin(np.arange(4000) / 5)).astype(np.float32)
 
