@@ -162,6 +162,21 @@ def test_a_pipe_of_wav(here):
     assert np.concatenate(list(record.audio)) == pytest.approx(TONE / 4, abs=1e-4)
 
 
+def test_a_header_that_names_another_rate(here):
+    soundfile.write("a.wav", TONE, 8000)
+    data = (here / "a.wav").read_bytes()
+    with pytest.raises(InputError, match="a WAV of 8,000 samples a second, not 16,000"):
+        list(read_standard_input(16000, Pipe(data)))
+
+
+def test_samples_that_are_no_numbers(here):
+    bad = TONE.copy()
+    bad[1234] = np.nan
+    soundfile.write("a.wav", bad, 8000, subtype="FLOAT")
+    with pytest.raises(InputError, match="a.wav: sample 1,235 is not a finite number"):
+        read_audio("a.wav")
+
+
 def test_a_pipe_of_paths(here):
     records = list(read_standard_input(None, Pipe(b"a.wav\n\nb/c.wav")))
     assert [record.audio for record in records] == ["a.wav", "", "b/c.wav"]

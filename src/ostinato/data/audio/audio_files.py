@@ -91,6 +91,11 @@ def read_blocks(file: str | os.PathLike, rate: int | None = None) -> Iterator[np
         resampler = None if rate in (None, own) else Resampler(own, int(rate or own))
         while len(block := decode_block(opened, file)):
             mono = mix_down(block)
+            if not np.isfinite(mono).all():
+                place = opened.tell() - len(mono) + int(np.flatnonzero(~np.isfinite(mono))[0]) + 1
+                raise InputError(
+                    f"{file}: sample {place:,} is not a finite number; record it again"
+                )
             yield mono if resampler is None else resampler(mono)
         if resampler is not None:
             yield resampler(np.zeros(0, np.float32), last=True)

@@ -60,7 +60,13 @@ def read_standard_input(rate: int | None, stream: Any = None) -> Iterator[Record
     if rate is not None and head != b"RIFF":
         yield live(LiveAudio(stream, rate, head=head))
     elif head == b"RIFF":
-        yield live(wav_stream(stream))
+        audio = wav_stream(stream)
+        if rate not in (None, audio.rate):
+            raise InputError(
+                f"standard input: a WAV of {audio.rate:,} samples a second, not {rate:,}; "
+                "leave the rate to its header"
+            )
+        yield live(audio)
     elif head in (b"fLaC", b"OggS") or head[:3] == b"ID3":
         raise InputError(
             "standard input: a compressed sound file; name the file, or send raw samples or WAV"
