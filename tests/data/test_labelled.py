@@ -129,10 +129,10 @@ def test_labels_before_texts_are_seen_where_that_is_sure(tmp_path):
     )
     assert pairs(read_labelled([path], notices=notices))[0] == ("message number 0", "spam")
     assert notices == [f"{path}: read as label, text: its first column has the labels"]
-    assert labels_come_first([Labelled("ham", "hello there")], known=["ham", "spam"])
-    assert not labels_come_first([Labelled("hello there", "ham")], known=["ham", "spam"])
-    assert not labels_come_first([Labelled("yes", "no"), Labelled("no", "yes")] * 9, known=[])
-    assert not labels_come_first([Labelled(f"a text {n}", "good") for n in range(20)], known=[])
+    assert labels_come_first(["ham"], ["hello there"], known=["ham", "spam"])
+    assert not labels_come_first(["hello there"], ["ham"], known=["ham", "spam"])
+    assert not labels_come_first(["yes", "no"] * 9, ["no", "yes"] * 9, known=[])
+    assert not labels_come_first([f"a text {n}" for n in range(20)], ["good"] * 20, known=[])
 
 
 def test_a_line_out_for_each_line_in(tmp_path):

@@ -16,7 +16,7 @@ import torch
 import ostinato as package
 from ostinato import kernels
 from ostinato.commands.run.recipe import names
-from ostinato.data.batching.bptt_stream import store
+from ostinato.data.batching.bptt_stream import store_ids
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
@@ -50,7 +50,7 @@ def write(path: Path, lines: list[str]) -> str:
 def task(unit: str = "character", **settings) -> Language:
     small = {"vocabulary_size": 60} if unit == "subword" else {}
     made = Language(unit=unit, hidden_size=12, embedding_size=6, **{**small, **settings})
-    made.fit(Corpus.of(verses(200)))
+    made.fit(Corpus.from_lines(verses(200)))
     return made
 
 
@@ -68,7 +68,7 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
     """Any chunk length, and token by token from its beginning: every token once, the state carried."""
     made = task(unit, model=model)
     network_ = network(made)
-    corpus = Corpus.of(verses(60, seed=1))
+    corpus = Corpus.from_lines(verses(60, seed=1))
     numbers = made.encoded(corpus).numbers
     losses = {}
     for steps in (1, 7, 10_000):
@@ -96,7 +96,7 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
 def test_parts_that_are_read_side_by_side_hardly_differ():
     made = task()
     model = network(made)
-    numbers = made.encoded(Corpus.of(verses(100))).numbers
+    numbers = made.encoded(Corpus.from_lines(verses(100))).numbers
     one = sum(each.sum() for _, each in losses_of(model, numbers, first=made.line_end))
     places = np.concatenate(
         [
@@ -126,7 +126,7 @@ def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     settings = {**SMALL, "unit": unit, "epochs": 1.0, "batch_size": 4, "chunk": 10, **size}
     whole = package.train("language", train=train, dev=dev, out=tmp_path / "memory", **settings)
     monkeypatch.setitem(Corpus.read.__func__.__kwdefaults__, "in_memory", 256)
-    monkeypatch.setitem(store.__kwdefaults__, "in_memory", 256)
+    monkeypatch.setitem(store_ids.__kwdefaults__, "in_memory", 256)
     assert isinstance(task(unit).encoded(Corpus.read([train])).numbers, np.memmap)
     streamed = package.train(
         "language", train=f"{train}.gz", dev=dev, out=tmp_path / "streamed", **settings
@@ -143,10 +143,10 @@ def test_a_line_is_scored_by_itself():
     lines = ["the king", "", "the fool loves the queen,", "the"]
     scores = made.log_probabilities(model, [Line(line) for line in lines])
     for line, score in zip(lines, scores, strict=True):
-        counts = made.counts_of(model, Corpus.of([line]))["perplexity"]
+        counts = made.counts_of(model, Corpus.from_lines([line]))["perplexity"]
         assert -sum(total for total, _ in counts) == pytest.approx(score, abs=1e-3)
     assert made.log_probabilities(
-        model, Corpus.of([Line("the ", ended=False), Line("king")])
+        model, Corpus.from_lines([Line("the ", ended=False), Line("king")])
     ) == pytest.approx(scores[:1], abs=1e-4)
 
 
@@ -166,7 +166,7 @@ def test_lines_and_what_ends_them():
     [(["well , is it ?"] * 5, True), (["Well, is it?"] * 5, False), (["no marks"], True)],
 )
 def test_whether_words_stand_apart_from_marks(lines, tokenized):
-    assert is_tokenized(Corpus.of(lines)) == tokenized
+    assert is_tokenized(Corpus.from_lines(lines)) == tokenized
 
 
 # training
@@ -230,7 +230,10 @@ def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tm
     assert set(loaded.predict(["the k"])[0].split("\t")) == {"king", "knight"}
     assert loaded.evaluate([test])["metrics"] == model.report["metrics"]
     assert (
-        loaded.task.overlap(Corpus.of(["x" * 50, "y" * 50]), Corpus.of(["y" * 50, "short"])) == 0.5
+        loaded.task.overlap(
+            Corpus.from_lines(["x" * 50, "y" * 50]), Corpus.from_lines(["y" * 50, "short"])
+        )
+        == 0.5
     )
 
 
@@ -432,7 +435,7 @@ def test_smaller_weights_where_there_are_any():
 def test_a_cache_takes_part_in_every_answer():
     plain, made = task(), task(cache=50, cache_weight=0.5, cache_sharpness=20.0)
     model = network(plain)
-    text = Corpus.of(verses(40, seed=3))
+    text = Corpus.from_lines(verses(40, seed=3))
     without, remembered = (each.counts_of(model, text)["perplexity"] for each in (plain, made))
     assert np.sum([count[0] for count in remembered]) < np.sum([count[0] for count in without])
     assert made.counts_of(model, text, quick=True) == plain.counts_of(model, text, quick=True)
@@ -448,7 +451,7 @@ def test_a_cache_takes_part_in_every_answer():
 
 
 def test_counted_models_have_no_cache():
-    made, text = task(model="kneser-ney", cache=10), Corpus.of(verses(20, seed=3))
+    made, text = task(model="kneser-ney", cache=10), Corpus.from_lines(verses(20, seed=3))
     plain = task(model="kneser-ney")
     assert made.measure(network(made), text, []) == plain.measure(network(plain), text, [])
     assert "--cache: --model kneser-ney has no states to compare; scored without" in made.notices
@@ -458,7 +461,7 @@ def test_counted_models_have_no_cache():
 
 def test_what_the_cache_is_like_is_said():
     made = task(cache=1000)
-    made.measure(network(made), Corpus.of(verses(20)), [])
+    made.measure(network(made), Corpus.from_lines(verses(20)), [])
     assert made.notices[-1] == "with a cache: size 1,000, weight 0.2, sharpness 15.0"
 
 

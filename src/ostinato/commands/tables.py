@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ostinato.terminal import escape_controls
+
 
 def as_json(value: Any) -> str:
     """One line of JSON. NaN and infinities become null, which is all that JSON has for them."""
@@ -46,10 +48,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
 
 
 def number(value: Any) -> str:
-    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text is returned unchanged."""
+    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text gets its controls escaped."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 10 else f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else escape_controls(str(value))
 
 
 def scores(result: dict[str, Any]) -> Iterator[str]:

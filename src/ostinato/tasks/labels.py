@@ -25,7 +25,7 @@ def targets_of(labels: Sequence[str], known: Vocabulary, many: bool) -> Tensor |
     """The label's number, or with `many` a 1 in the place of each label; None where there is nothing to learn from."""
     if many:
         return torch.tensor([float(label in labels) for label in known.tokens])
-    return torch.tensor(known.number(labels[0])) if labels and labels[0] in known else None
+    return torch.tensor(known.token_to_id(labels[0])) if labels and labels[0] in known else None
 
 
 def weights_of(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:

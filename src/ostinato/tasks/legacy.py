@@ -24,7 +24,7 @@ from ostinato import options as option_fields
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.held_out import hold_out, overlap
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.task import Baseline, Counts, Piece, Record, Request, Unsuitable, spread  # noqa: F401
 
 
@@ -343,6 +343,6 @@ class LegacyDefinition:
         self.needs_predictions = old.measured_by_answers
 
     def create(
-        self, values: Mapping[str, Any], where: Callable[[str], str] = option_fields.as_flag
+        self, values: Mapping[str, Any], where: Callable[[str], str] = option_name
     ) -> Adapter:
         return Adapter(self, option_fields.build(self.options, values, where))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from ostinato.notices import LOGGER
+from ostinato.terminal import format_message
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
@@ -19,7 +20,7 @@ CONSOLE = Console(stderr=True)
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr; results alone go to stdout."""
-    print(message, file=sys.stderr, flush=True)
+    print(format_message(message), file=sys.stderr, flush=True)
 
 
 class NoticePrinter(logging.Handler):

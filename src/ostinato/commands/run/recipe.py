@@ -37,7 +37,7 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     path = Path(name)
     if name in names():
         path = packaged(name)
-    elif not name.endswith(".toml"):
+    elif not name.endswith((".toml", ".toml.gz")):
         raise InputError(
             f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file"
         )
@@ -46,7 +46,8 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not TOML: {error}") from None
+        what = "nested too deep" if isinstance(error, RecursionError) else error
+        raise InputError(f"{path}: not TOML: {what}") from None
     wanted = values.pop("task", task)
     if wanted != task:
         raise InputError(f"{path}: a recipe for {wanted}, not for {task}")

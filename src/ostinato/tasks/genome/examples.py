@@ -59,12 +59,14 @@ def labels_of(records: Sequence[DnaSequence]) -> list[str]:
 
 
 def number_of(task: Genome, record: DnaSequence) -> Tensor | None:
-    return torch.tensor(task.labels.number(record.label)) if record.label in task.labels else None
+    return (
+        torch.tensor(task.labels.token_to_id(record.label)) if record.label in task.labels else None
+    )
 
 
 def truth(task: Genome, record: DnaSequence) -> np.ndarray:
     """The number of each base's label [T]; that of a label which training never had is the number of labels."""
-    background = 0 if task.background is None else task.labels.number(task.background)
+    background = 0 if task.background is None else task.labels.token_to_id(task.background)
     return numbers_of(record, task.labels.numbers, background)
 
 

@@ -104,7 +104,7 @@ def solve(task: Genome, records: Sequence[DnaSequence]) -> tuple[np.ndarray, ...
             for record in records
         )
         return (shares / shares.sum(),)
-    truth = np.array([task.labels.number(record.label) for record in records])
+    truth = np.array([task.labels.token_to_id(record.label) for record in records])
     if task.model == "most-frequent":
         return (np.bincount(truth, minlength=len(task.labels)) / len(truth),)
     vectors = [task.bag.vector(counted_in(task, record.bases)) for record in records]

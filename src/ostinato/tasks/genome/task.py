@@ -121,7 +121,7 @@ class Genome(GenomeOptions, ManyModels):
         """The labels whose ranking is judged: of two the positive one, or the one that is not background; of more all those."""
         if len(self.labels) > 2 or self.background is not None:
             return self.foreground
-        return [self.labels.number(self.positive) if self.positive else 1]
+        return [self.labels.token_to_id(self.positive) if self.positive else 1]
 
     def shows(self, label: int) -> bool:
         """Whether segments of a label are part of the answer."""

@@ -94,7 +94,7 @@ def drawn(
         for sample, own in zip(samples, tokens.T.tolist(), strict=True):
             text = stop[sample]("".join(map(add[sample], own)))
             if not left:
-                text += stop[sample].rest()
+                text += stop[sample].flush()
             made[sample].append(text)
             ended = stop[sample].reached or not left
             if text or ended:
@@ -141,7 +141,7 @@ def searched(
         stop = StopSequence(request.stop)
         text = (
             stop("".join(map(StreamingDetokenizer(task.units, after=prompt), hypothesis.tokens)))
-            + stop.rest()
+            + stop.flush()
         )
         yield Piece(sample, text, text)
 
@@ -163,7 +163,7 @@ def refuse_unknown(task: Language, prompt: str, numbers: list[int]) -> None:
         return
     if task.unit == "word":
         tokens = [
-            token for line in prompt.split("\n") for token in [*task.units.tokens(line), "\n"]
+            token for line in prompt.split("\n") for token in [*task.units.tokenize(line), "\n"]
         ]
         words = dict.fromkeys(
             token.removeprefix("▁")
@@ -172,7 +172,7 @@ def refuse_unknown(task: Language, prompt: str, numbers: list[int]) -> None:
         )
         task.notices.append(f"--prompt: unknown to the model, read as <unk>: {', '.join(words)}")
         return
-    known = set("".join(task.units.all_tokens[4:])) | {" "}
+    known = set("".join(task.units.id_to_token[4:])) | {" "}
     wrong = [
         letter
         for letter in dict.fromkeys(task.units.normalise(prompt))
@@ -201,7 +201,7 @@ def next_words(
     logits, state = network.read(tokens, network.initial_state(1))
     pieces = pieces_of(task, glued=bool(before) and not before[-1].isspace())
     return likely_words(
-        network.step, logits, state, pieces, count=count, prefix=task.units.spelling(prefix)
+        network.step, logits, state, pieces, count=count, prefix=task.units.normaliser(prefix)
     )
 
 
@@ -217,7 +217,7 @@ def half_typed(task: Language, text: str) -> str:
 
 def pieces_of(task: Language, *, glued: bool) -> Pieces:
     """What each token is to a word; `glued` to a mark before it, a word begins without a space."""
-    tokens = task.units.all_tokens
+    tokens = task.units.id_to_token
     texts = [token.removeprefix(SPACE) for token in tokens]
     spaced = np.array([token.startswith(SPACE) for token in tokens])
     wordly = np.array(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.batching.bptt_stream import store
+from ostinato.data.batching.bptt_stream import store_ids
 from ostinato.data.text.corpus import Line
 from ostinato.data.text.tokenizers import Tokenizer
 
@@ -30,7 +30,7 @@ def encode_text(
     records: Sequence[Line], numbers_of: Callable[[Line], list[int]], units: Tokenizer
 ) -> Encoded:
     tokens, characters = array("L"), array("L")
-    numbers = store(blocks(records, numbers_of, units, tokens, characters), size=len(units))
+    numbers = store_ids(blocks(records, numbers_of, units, tokens, characters), size=len(units))
     return Encoded(numbers, *(np.array(each, np.int64) for each in (tokens, characters)))
 
 
@@ -47,7 +47,7 @@ def blocks(
         own = numbers_of(line)
         waiting += own
         tokens.append(len(own))
-        characters.append(len(units.spelling(line.text)) + line.ended)
+        characters.append(len(units.normaliser(line.text)) + line.ended)
         if len(waiting) > SAMPLE:
             yield np.array(waiting, np.uint32)
             waiting.clear()

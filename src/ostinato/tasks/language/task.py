@@ -19,7 +19,7 @@ from ostinato.data.batching.bptt_stream import BpttStream
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.text.corpus import Corpus, Line
-from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
@@ -171,7 +171,7 @@ class Language(LanguageOptions, ManyModels):
     @property
     def line_end(self) -> int:
         """The token at the end of a line, which also stands before a text's first token."""
-        return self.units.vocabulary.readable.get("\n", EOS) if self.unit == "character" else EOS
+        return self.units.vocabulary.token_ids.get("\n", EOS) if self.unit == "character" else EOS
 
     @property
     def never(self) -> tuple[int, ...]:
@@ -193,12 +193,12 @@ class Language(LanguageOptions, ManyModels):
         return {"units": self.units.to_dict(), "counted": self.counted}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.units, self.counted = units_from_dict(state["units"]), state["counted"]
+        self.units, self.counted = tokenizer_from_dict(state["units"]), state["counted"]
 
     def encoded(self, records: Sequence[Line]) -> Encoded:
         """The whole text as numbers: made once, kept as long as the records are."""
         if not isinstance(records, Corpus):
-            records = Corpus.of(records)
+            records = Corpus.from_lines(records)
         if records not in self.encoded_texts:
             self.encoded_texts[records] = encode_text(records, self.numbers, self.units)
         return self.encoded_texts[records]
@@ -349,7 +349,7 @@ class Language(LanguageOptions, ManyModels):
         examples = [
             self.encode(Line(text))
             for text in (
-                records if isinstance(records, Corpus) else Corpus.of(records)
+                records if isinstance(records, Corpus) else Corpus.from_lines(records)
             ).whole_lines()
         ]
         scores = [0.0] * len(examples)

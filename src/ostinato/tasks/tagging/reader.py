@@ -11,7 +11,7 @@ from ostinato.data.text.conll import (
     count_columns,
     read_blocks,
     read_sentences,
-    words_of,
+    split_words,
 )
 from ostinato.data.text.tag_schemes import OUTSIDE, is_span_tag
 from ostinato.errors import InputError
@@ -76,7 +76,7 @@ class TaggingReader(Reader):
     def as_record(self, value: Any) -> Sentence:
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
         if isinstance(value, str):
-            return Sentence(words_of(value))
+            return Sentence(split_words(value))
         if isinstance(value, Sentence):
             return value
         pair = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], str)

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from ostinato.data.text.conll import Sentence, count_columns, fill, read_blocks, read_sentences
+from ostinato.data.text.conll import Sentence, count_columns, fill_tags, read_blocks, read_sentences
 from ostinato.errors import InputError
 
 COLUMNS = "West NNP I-NP I-MISC\nIndian NNP I-NP I-MISC\n\nLONDON NNP I-NP I-LOC\n"
@@ -147,7 +147,7 @@ def test_conllu_must_have_its_columns(file):
 def output(path, **settings):
     """What is read, each word tagged with its capital letters, as `predict` prints it."""
     return "".join(
-        fill(each, [word.upper() for word in each.words]) + "\n"
+        fill_tags(each, [word.upper() for word in each.words]) + "\n"
         for each in read_blocks(path, **settings)
     )
 
@@ -186,7 +186,7 @@ def test_sentences_a_line_become_columns(file):
         and output(file("\n")) == "\n"
         and output(file("Hi\n")) == "Hi\tHI\n\n"
     )
-    assert fill(Sentence(["a"]), ["X"], ["Y"]) == "a\tX\tY\n"
+    assert fill_tags(Sentence(["a"]), ["X"], ["Y"]) == "a\tX\tY\n"
 
 
 KINDS = [  # text, what training had, whether it is read as columns

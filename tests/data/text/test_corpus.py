@@ -59,7 +59,7 @@ def test_a_long_line_is_cut_behind_spaces_and_between_characters(tmp_path):
 
 
 def test_texts_in_memory():
-    assert list(Corpus.of(["a", Line("b ", ended=False), "c"])) == [
+    assert list(Corpus.from_lines(["a", Line("b ", ended=False), "c"])) == [
         Line("a"),
         Line("b ", ended=False),
         Line("c"),
