@@ -31,6 +31,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(
         *columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
@@ -40,7 +41,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
             "right" if all(isinstance(cell, (int, float)) for cell in cells) else "left"
         )
     for row in rows:
-        grid.add_row(*(number(cell) for cell in row))
+        grid.add_row(*(Text(number(cell)) for cell in row))  # plain: a label may hold [markup]
     console = Console(width=200, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(grid)

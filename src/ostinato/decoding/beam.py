@@ -1,10 +1,11 @@
-"""Beam search: the best few hypotheses of every sentence go on, all sentences at once.
+"""Beam search over all sentences of a batch at once.
 
-    s(y_1..t) = sum_i log p(y_i | y_<i);  of all continuations of the live hypotheses the `width` best are kept;
-    those that end in <eos> leave the beam and are complete (Sutskever, Vinyals and Le 2014, section 3.2)
+    s(y_1..t) = sum_i log p(y_i | y_<i)
 
-Complete hypotheses of n tokens, <eos> counted, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et al. 2016,
-equation 14)."""
+Of all continuations of the live hypotheses the `width` best are kept; those that end in <eos> leave
+the beam and are complete (Sutskever, Vinyals and Le 2014, section 3.2). Complete hypotheses of n
+tokens, <eos> included, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et al. 2016, equation
+14)."""
 
 from __future__ import annotations
 
@@ -35,11 +36,24 @@ def beam_search(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
-    """beam_search(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
+    """The best hypotheses of each row.
 
-    As greedy(), and: `width` hypotheses are kept, `n_best` of them returned (fewer where the whole space has fewer).
-    A sentence is done when `width` of its hypotheses are complete, or when no live one can still come among its n_best.
-    Hypotheses that <eos> did not end within the maximum length come last, and only where finished ones are lacking."""
+    beam_search(model.step, state, rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
+
+    A sentence is done when `width` of its hypotheses are complete, or when no live one can still
+    be among its n_best.
+
+    Args:
+        step, state, rows, bos, eos, maximum_length, watch, forbidden: as of `greedy`.
+        width: hypotheses kept of each sentence at each step.
+        length_penalty: the exponent above; 0 ranks by the sum alone.
+        n_best: hypotheses returned of each sentence, at most `width`.
+
+    Returns:
+        For each row up to `n_best` hypotheses (fewer where the whole space has fewer), best first.
+        Those that reached the maximum length without <eos> come last, and only where there are too
+        few complete ones.
+    """
     expansions = list(
         search(
             step,
@@ -75,8 +89,8 @@ def search(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> Iterator[Expansion]:
-    """The search itself, step by step."""
-    refuse_bad(width, n_best, length_penalty)
+    """The steps of `beam_search`, one after another."""
+    check_settings(width, n_best, length_penalty)
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     device = tokens.device
     sentences = torch.arange(rows, device=device)  # [S], those still searched
@@ -121,7 +135,8 @@ def search(
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
 
 
-def refuse_bad(width: int, n_best: int, length_penalty: float) -> None:
+def check_settings(width: int, n_best: int, length_penalty: float) -> None:
+    """ValueError for a setting out of range."""
     if width < 1:
         raise ValueError(f"width must be at least 1; got {width}")
     if not 1 <= n_best <= width:
@@ -131,9 +146,10 @@ def refuse_bad(width: int, n_best: int, length_penalty: float) -> None:
 
 
 def promising(live: Tensor, length: int, limits: Tensor, length_penalty: float) -> Tensor:
-    """The best score [B] that a live hypothesis can still end with; -inf for none, or none that may go on.
+    """An upper bound [B] of the scores that the live hypotheses can still end with.
 
-    Its sum can only fall, and the penalty is monotone in the length: it is best if it ends at once, or at the limit."""
+    -inf where there is none, or none that may continue. Its sum can only fall, and the penalty is
+    monotone in the length: it is best if it ends at once, or at the limit."""
     best = live.amax(1)
     soon, late = (
         best / penalty(length + 1, length_penalty),

@@ -61,7 +61,7 @@ def test_a_short_text_has_fewer_rows_and_a_shorter_one_is_refused():
     assert BpttStream(NUMBERS, first=9, rows=64, chunk=50).rows == 2
     with pytest.raises(
         InputError,
-        match="has 103 tokens, fewer than one --chunk of 200; give more text or a smaller --chunk",
+        match="has 103 tokens, fewer than one chunk of 200; give more text or a smaller chunk",
     ):
         BpttStream(NUMBERS, first=9, rows=1, chunk=200)
 

@@ -104,7 +104,7 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         (
             "a.tsv",
             "id\ta\tb\n",
-            "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with --source-col",
+            "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with source_col",
         ),
         (
             "a.tsv",

@@ -180,12 +180,12 @@ def test_sampling_follows_from_its_seed_alone(model):
 
 
 def test_errors_of_fitting():
-    with pytest.raises(InputError, match="--unit wrod: no such unit; did you mean 'word'"):
+    with pytest.raises(InputError, match="unit wrod: no such unit; did you mean 'word'"):
         train_tokenizer("wrod", TEXTS)
-    with pytest.raises(InputError, match="--subword-model bep: no such model; did you mean 'bpe'"):
+    with pytest.raises(InputError, match="subword_model bep: no such model; did you mean 'bpe'"):
         SubwordTokenizer.fit(TEXTS, model="bep")
     with pytest.raises(
-        InputError, match="--vocabulary-size 5: too small for subwords; give a few hundred"
+        InputError, match="vocabulary_size 5: too small for subwords; give a few hundred"
     ):
         SubwordTokenizer.fit(TEXTS, size=5)
     with pytest.raises(InputError, match="no text to learn subwords from"):

@@ -6,13 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.wording import display_path
-from ostinato.data.text.conll import (
-    Sentence,
-    count_columns,
-    read_blocks,
-    read_sentences,
-    split_words,
-)
+from ostinato.data.text.conll import Sentence, read_blocks, read_sentences
+from ostinato.data.text.conll_layout import count_columns, split_words
 from ostinato.data.text.tag_schemes import OUTSIDE, is_span_tag
 from ostinato.errors import InputError
 from ostinato.tasks.tagging.options import TaggingOptions
