@@ -98,7 +98,9 @@ def choose(endings: Endings, n_best: int) -> Endings:
 
 
 def trace_back(expansions: Sequence[Expansion], found: Endings) -> tuple[np.ndarray, Tensor | None]:
-    """The tokens [M, T] of M hypotheses, and what was watched [M, T, ...]; undefined beyond ends."""
+    """The tokens [M, T] of M hypotheses, and what was watched [M, T, ...].
+
+    Both are undefined beyond a hypothesis' end."""
     tokens = np.zeros((len(found.step), len(expansions)), dtype=np.int64)
     watched, place = None, found.place.copy()
     for step in reversed(range(len(expansions))):

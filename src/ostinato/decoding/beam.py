@@ -103,7 +103,7 @@ def search(
     parent_rows = indices = sentences.unsqueeze(1)  # [S, W] each
     alive, length = (limits > 0).nonzero()[:, 0], 0  # [S'] which of the S sentences continue
     while len(alive):
-        # one selection both drops the finished sentences and gives each hypothesis its parent's state
+        # one selection drops the finished sentences and gives each hypothesis its parent's state
         if length or len(alive) < rows:
             state = select(state, parent_rows[alive].flatten())  # S' * W rows
         sentences, limits, remaining = sentences[alive], limits[alive], remaining[alive]  # [S]

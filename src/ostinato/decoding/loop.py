@@ -111,7 +111,7 @@ def gather(columns: list[Column], total: list[float], finished: list[bool]) -> l
 
 
 def stack(seen: list[Tensor], columns: list[Column]) -> Tensor | None:
-    """What was watched, [U, ...]: of no rows for a hypothesis of no tokens; None without `watch`."""
+    """What was watched, [U, ...], with U = 0 for no tokens; None without `watch`."""
     if seen:
         return torch.stack(seen)
     like = columns[0].watched if columns else None

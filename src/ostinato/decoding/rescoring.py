@@ -39,9 +39,11 @@ def combine(own: Sequence[float], model: Sequence[float], *, weight: float = 1.0
 
 
 def reorder(numbers: Sequence[int], scores: Sequence[float]) -> list[int]:
-    """reorder([7, 7, 0], [-2.0, -1.0, -5.0]) -> [1, 0, 2]: indices, best first in each sentence.
+    """The candidates' indices, best first in each sentence.
 
-    Sentences come in the order in which they first appear; of equal candidates the first stays first."""
+    reorder([7, 7, 0], [-2.0, -1.0, -5.0]) -> [1, 0, 2]
+
+    Sentences come in the order in which they first appear; equal candidates keep their order."""
     first = {number: place for place, number in reversed(list(enumerate(numbers)))}
     return sorted(range(len(numbers)), key=lambda place: (first[numbers[place]], -scores[place]))
 

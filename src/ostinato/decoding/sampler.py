@@ -86,7 +86,7 @@ class RowSampler:
         return self.sampler.choose(logits, self.draw_uniform(rows, (), logits.device))
 
     def flip(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """Draws P independent binary outputs for each row: logits [n, P] of rows [n] -> bool [n, P].
+        """Draws P independent binary outputs for each row: logits [n, P], rows [n] -> bool [n, P].
 
         With top_k at most the k likeliest are on. With top_p = 0.9 none is on whose probability is
         below 0.1."""

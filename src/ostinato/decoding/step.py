@@ -88,5 +88,5 @@ class Expansion(NamedTuple):
 
 
 def penalty(length: int | Tensor, strength: float) -> float | Tensor:
-    """The divisor of a sum of log-probabilities, which grows with the length: penalty(1, 0.6) -> 1.0"""
+    """The divisor of a sum of log-probabilities, growing with the length: penalty(1, 0.6) -> 1"""
     return ((5 + length) / 6) ** strength

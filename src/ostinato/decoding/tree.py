@@ -29,7 +29,9 @@ class Node(NamedTuple):
 def search_tree(
     expansions: Iterable[Expansion], sentence: int = 0, *, eos: int | None
 ) -> list[Node]:
-    """search_tree(search(step, state, rows=1, ...), eos=3) -> the nodes of one sentence's search, best first"""
+    """The nodes of one sentence's search, at each step best first.
+
+    search_tree(search(step, state, rows=1, ...), eos=3)"""
     nodes: list[Node] = []
     # the index among the candidates of the step before -> that of the node
     numbers: dict[int, int] = {}

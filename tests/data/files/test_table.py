@@ -210,6 +210,22 @@ def test_parquet(tmp_path):
         rows(tmp_path / "c.parquet")
 
 
+def test_parquet_gzipped_and_not_utf8(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    parquet.write_table(pyarrow.table({"source": ["a"], "target": ["b"]}), tmp_path / "a.parquet")
+    packed = saved(tmp_path, gzip.compress((tmp_path / "a.parquet").read_bytes()), "a.parquet.gz")
+    assert is_table(packed) and [row.values for row in read_table(packed, PAIR)] == [
+        {"source": "a", "target": "b"}
+    ]
+    text = pyarrow.array([b"\xff"], pyarrow.binary()).cast(pyarrow.string(), safe=False)
+    text = text if text.type == pyarrow.string() else text.view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"source": text, "target": ["b"]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match="b.parquet: not a readable Parquet table: a text in it"):
+        list(read_table(tmp_path / "b.parquet", PAIR))
+
+
 def test_parquet_without_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(

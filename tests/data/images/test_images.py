@@ -1,5 +1,6 @@
 """Pictures of every kind come as squares of bytes, and what is no picture is refused in one line."""
 
+import gzip
 import io
 
 import numpy as np
@@ -71,6 +72,15 @@ def test_what_is_not_square_is_filled_up_with_white():
         and tuple(pixels[:, 4, 4]) == RED
         and tuple(pixels[:, 7, 4]) == WHITE
     )
+
+
+def test_a_gzipped_image(tmp_path):
+    halves().save(tmp_path / "a.png")
+    packed = tmp_path / "a.png.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "a.png").read_bytes()))
+    assert is_image(packed) and is_image(f"{packed}#xywh=0,0,4,4")
+    assert (read_image(str(packed), 8) == read_image(str(tmp_path / "a.png"), 8)).all()
+    assert read_image(f"{packed}#xywh=0,0,4,4", 4).shape == (3, 4, 4)
 
 
 def test_a_part_of_a_sheet(tmp_path):

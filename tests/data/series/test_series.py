@@ -1,5 +1,7 @@
 """Series of numbers from .ts and .npz files."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,15 @@ def test_errors_of_npz(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=message):
         list(read_series(tmp_path / "a.npz"))
+
+
+def test_a_gzipped_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", X=GOOD)
+    packed = tmp_path / "a.npz.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+    assert is_series(packed)
+    for one, other in zip(read_series(packed), read_series(tmp_path / "a.npz"), strict=True):
+        assert (one.values == other.values).all()
 
 
 def test_a_damaged_or_missing_npz(tmp_path):

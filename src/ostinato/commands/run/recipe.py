@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.files.lines import read_lines
+from ostinato.data.files.wording import first_line
 from ostinato.errors import InputError, nearest
 
 
@@ -46,9 +47,10 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        what = "nested too deep" if isinstance(error, RecursionError) else error
+        what = "nested too deep" if isinstance(error, RecursionError) else first_line(error)
         raise InputError(f"{path}: not TOML: {what}") from None
     wanted = values.pop("task", task)
     if wanted != task:
-        raise InputError(f"{path}: a recipe for {wanted}, not for {task}")
+        name = str(wanted)[:60]
+        raise InputError(f"{path}: a recipe for {name}, not for {task}")
     return values
