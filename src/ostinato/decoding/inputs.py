@@ -15,7 +15,7 @@ def device_of(state: State) -> torch.device:
     """The device of a state's tensors; the CPU if it has none."""
     devices = []
 
-    def look(leaf: Tensor) -> Tensor:
+    def look(leaf: Tensor) -> Tensor:  # map_state needs a result
         devices.append(leaf.device)
         return leaf
 

@@ -100,7 +100,7 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         ("a.tsv", "source\ttarget\na\tb\nc\n", "a.tsv:3: 1 field, expected 2 (source, target)"),
         ("a.tsv", "source\ttarget\na\tb\tc\n", "a.tsv:2: 3 fields, expected 2"),
         ("a.csv", 'source,target\n"a\nb",c\nd\n', "a.csv:4: 1 field, expected 2"),
-        ("a.tsv", "source\tsource\n", "a.tsv:1: the column 'source' stands twice"),
+        ("a.tsv", "source\tsource\n", "a.tsv:1: the column 'source' appears twice"),
         (
             "a.tsv",
             "id\ta\tb\n",
@@ -132,7 +132,7 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         ("a.jsonl", '{"source": NaN}', "a.jsonl:1: NaN is not a finite number"),
         ("a.jsonl", '{"source": -Infinity}', "a.jsonl:1: -Infinity is not a finite number"),
         ("a.jsonl", '{"source": 1e999}', "a.jsonl:1: 1e999 is not a finite number"),
-        ("a.jsonl", '{"source": "a", "source": "b"}', "a.jsonl:1: the key 'source' stands twice"),
+        ("a.jsonl", '{"source": "a", "source": "b"}', "a.jsonl:1: the key 'source' appears twice"),
         ("a.jsonl", "[" * 100_000, "a.jsonl:1: nested too deep"),
         (
             "a.jsonl",

@@ -60,12 +60,12 @@ def refuse_duplicates(items: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(items):
         keys = [key for key, _ in items]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {quote(twice)} stands twice")
+        raise ValueError(f"the key {quote(twice)} appears twice")
     return result
 
 
 def parse_finite(text: str) -> float:
-    """The number; ValueError for NaN and for what is beyond float64."""
+    """The number; ValueError for NaN and for numbers that float64 cannot hold."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is not a finite number")

@@ -1,4 +1,4 @@
-"""Bytes from files, pipes and .gz, with what is no data file refused in one line.
+"""Bytes from files, pipes and .gz; other archives and binary files are refused in one line.
 
 open_bytes    to be read from start to end; "-" is standard input
 open_binary   to be read in any order (zip, Parquet, images)

@@ -196,7 +196,7 @@ class Columns:
         for name in filter(None, header):
             if name in seen:
                 raise InputError(
-                    f"{self.file}:{line}: the column {quote(name)} stands twice in the header"
+                    f"{self.file}:{line}: the column {quote(name)} appears twice in the header"
                 )
             seen.add(name)
         names = {column: self.find(column, header) for column in self.all}

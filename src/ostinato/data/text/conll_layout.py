@@ -30,7 +30,7 @@ class Layout(NamedTuple):
         line: of the first token.
         columns: their number.
         tabs: whether tabs separate them, rather than spaces.
-        conllu: whether they are those of CoNLL-U.
+        conllu: whether the columns are CoNLL-U's.
         names: of the columns; () where they have none.
     """
 
@@ -166,7 +166,7 @@ def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[
         layout: of the file.
         number: of the line.
         line: without its end.
-        first: whether it may be the first of a sentence, before which comments stand.
+        first: whether it may be the first of a sentence, where comments are allowed.
 
     Returns:
         The columns; [] for a blank line; None for a comment, a range of tokens, an empty node, or

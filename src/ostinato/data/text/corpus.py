@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, overload
 
-from ostinato.data.files.lines import not_utf8, refuse_old_line_ends
+from ostinato.data.files.lines import not_utf8, refuse_old_line_ends, too_long
 from ostinato.data.files.streams import (
     BYTE_ORDER_MARK,
     DAMAGED_GZIP,
@@ -30,6 +30,7 @@ from ostinato.errors import InputError
 
 IN_MEMORY = 1 << 26  # bytes of text that are kept in memory
 LONGEST = 4000  # bytes; a longer line is taken in pieces
+LONGEST_LINE = 1 << 30  # bytes, all pieces together; collections on one line are known up to 715 MB
 BLOCK = 64  # lines between two offsets of the index
 
 
@@ -154,15 +155,19 @@ def read_pieces(path: FilePath, longest: int) -> Iterator[tuple[bytes, bool]]:
 
     A piece ends after its last space; the \\r of a \\r\\n and byte order marks are dropped."""
     number, column, rest = 1, 0, b""
+    size = 0  # bytes read of the line
     with open_bytes(path) as stream:
         while chunk := read_chunk(stream, path, number, longest - len(rest)):
             data = rest + chunk
+            size += len(chunk)
+            if size > LONGEST_LINE:
+                raise InputError(too_long(path, number, LONGEST_LINE))
             if column == 0:
                 data = data.removeprefix(BYTE_ORDER_MARK)
             if data.endswith(b"\n"):
                 line = data.removesuffix(b"\n").removesuffix(b"\r")
                 yield check_utf8(line, path, number, column), True
-                number, column, rest = number + 1, 0, b""
+                number, column, rest, size = number + 1, 0, b"", 0
                 continue
             if number == 1:
                 refuse_old_line_ends(data, path)

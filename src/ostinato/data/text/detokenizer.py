@@ -13,7 +13,7 @@ class StreamingDetokenizer:
     add = StreamingDetokenizer(tokenizer, after="Once upon a")
     add(17) -> " time"; add(EOS) -> "\\n"; add(18) -> "There"
 
-    `after` and what is added, joined, are as the tokenizer would have decoded the whole."""
+    `after` and the added texts, joined, are what the tokenizer would decode from all ids."""
 
     def __init__(self, tokenizer: Tokenizer, *, after: str = ""):
         self.tokens = tokenizer.id_to_token

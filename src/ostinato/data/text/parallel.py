@@ -111,7 +111,7 @@ def looks_like_table(file: FilePath) -> bool:
     """Whether the first line of a file with another name looks like a table's.
 
     That is an object, tabs, or a header that names a target."""
-    if os.fspath(file) == "-":  # what is read of a pipe is gone
+    if os.fspath(file) == "-":  # a pipe can be read only once
         return True
     first = next(iterate_lines(file), "{")
     header = {name.strip().lower() for name in first.split(guess_delimiter(first))}

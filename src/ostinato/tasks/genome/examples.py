@@ -67,7 +67,7 @@ def number_of(task: Genome, record: DnaSequence) -> Tensor | None:
 def truth(task: Genome, record: DnaSequence) -> np.ndarray:
     """The number of each base's label [T]; that of a label which training never had is the number of labels."""
     background = 0 if task.background is None else task.labels.token_to_id(task.background)
-    return numbers_of(record, task.labels.numbers, background)
+    return numbers_of(record, task.labels.token_ids, background)
 
 
 def shortened(bases: str, most: int) -> str:

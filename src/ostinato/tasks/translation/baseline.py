@@ -39,7 +39,7 @@ class WordForWord(Baseline):
         return count_texts([self.translate(pair.source) for pair in records], records)
 
     def translate(self, source: str) -> str:
-        text = WORDS.join(self.dictionary.translate(WORDS.tokenize(source)))
+        text = WORDS.detokenize(self.dictionary.translate(WORDS.tokenize(source)))
         return text[:1].upper() + text[1:] if source[:1].isupper() else text
 
     def state(self) -> dict[str, Any]:
