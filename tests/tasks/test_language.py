@@ -479,10 +479,10 @@ def test_a_range_leaves_layer_norms_alone():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"cache": -1}, "--cache must be at least 0; got -1"),
-        ({"cache": 100_001}, "--cache must be at most 100000; got 100001"),
-        ({"cache_weight": 1.0}, "--cache-weight must be at most 0.99; got 1.0"),
-        ({"cache_sharpness": 1e39}, r"--cache-sharpness must be at most 1000; got 1e\+39"),
+        ({"cache": -1}, "cache must be at least 0; got -1"),
+        ({"cache": 100_001}, "cache must be at most 100000; got 100001"),
+        ({"cache_weight": 1.0}, "cache_weight must be at most 0.99; got 1.0"),
+        ({"cache_sharpness": 1e39}, r"cache_sharpness must be at most 1000; got 1e\+39"),
     ],
 )
 def test_limits_of_the_cache(settings, message):

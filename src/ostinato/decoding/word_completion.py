@@ -72,10 +72,7 @@ def likely_words(
         for row, text in enumerate(texts):
             if len(text) < len(prefix):
                 total[row, [not fits(text + piece, prefix) for piece in pieces.texts]] = -np.inf
-        best = np.argsort(-total, axis=None, kind="stable")[:width]
-        enough = sorted(words.values(), reverse=True)[:count]
-        floor = np.log(enough[-1]) if len(enough) == count else -np.inf
-        best = best[total.flat[best] > floor]  # a longer word can only be less likely
+        best = select_best(total, words, width=width, count=count)
         if not len(best):
             break
         parents, tokens = np.divmod(best, total.shape[1])
@@ -91,6 +88,23 @@ def likely_words(
             torch.from_numpy(tokens).to(device), select(state, torch.from_numpy(parents).to(device))
         )
     return sorted(words.items(), key=lambda item: (-item[1], item[0]))[:count]
+
+
+def select_best(
+    total: np.ndarray, words: dict[str, float], *, width: int, count: int
+) -> np.ndarray:
+    """The indices of the best continuations that can still become one of the `count` best words.
+
+    Args:
+        total: [W, V] log-probabilities of the beam's words with each further token.
+        words: the probabilities of the complete words.
+        width: indices to return at most.
+        count: of words.
+    """
+    best = np.argsort(-total, axis=None, kind="stable")[:width]
+    enough = sorted(words.values(), reverse=True)[:count]
+    floor = np.log(enough[-1]) if len(enough) == count else -np.inf
+    return best[total.flat[best] > floor]  # a longer word can only be less likely
 
 
 def finish(words: dict[str, float], texts: Sequence[str], scores: np.ndarray, prefix: str) -> None:
