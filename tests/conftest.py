@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how long an example takes depends on what else runs on the machine
+settings.register_profile("ostinato", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ostinato")
 
 WORDS = ["one", "two", "three", "four", "five", "six"]
 TINY = [

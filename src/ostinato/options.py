@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, as_flag, nearest, option_name
 
 
 def option(
@@ -76,7 +76,7 @@ class Field(NamedTuple):
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return as_flag(self.name)
 
 
 @functools.cache
@@ -176,12 +176,9 @@ def check_range(field: Field, value: Any, name: str) -> None:
         raise InputError(f"{name} must be at most {limits['maximum']}; got {value}")
 
 
-def as_flag(name: str) -> str:
-    """as_flag("hidden_size") -> "--hidden-size" """
-    return "--" + name.replace("_", "-")
-
-
-def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] = as_flag) -> Any:
+def build(
+    options: type, values: Mapping[str, Any], where: Callable[[str], str] = option_name
+) -> Any:
     """A dataclass from a mapping.
 
     Args:
@@ -206,7 +203,7 @@ def to_dict(options: Any) -> dict[str, Any]:
 
 
 def split(
-    values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag
+    values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = option_name
 ) -> list[dict[str, Any]]:
     """Distributes keyword arguments among dataclasses by their fields.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tomllib
 from importlib.resources import files
 
@@ -159,3 +160,15 @@ def test_another_optimizer_does_not_take_over_what_suited_the_one_before():
         training = made(optimizer=optimizer)
         assert (training.initial_rate, training.decay) == expected
     assert made(optimizer="sgd", learning_rate=0.1).initial_rate == 0.1
+
+
+def test_a_recipe_gzipped_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "mine.toml.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfhidden_size = 8\r\n"))
+    assert read_recipe(str(path), "translation") == {"hidden_size": 8}
+    path.write_text("a = " + "[" * 10_000)
+    with pytest.raises(InputError, match=r"mine\.toml\.gz: not TOML: "):
+        read_recipe(str(path), "translation")
+    path.write_text('task = "' + "x" * 100_000 + '"')
+    with pytest.raises(InputError, match=r"a recipe for x{60}, not for translation"):
+        read_recipe(str(path), "translation")

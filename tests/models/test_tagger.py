@@ -7,7 +7,7 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.data.text.tag_schemes import follows, legal
+from ostinato.data.text.tag_schemes import allowed_transitions, is_allowed
 from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
@@ -26,7 +26,14 @@ def tagger(*, characters="convolution", crf=True, words=True, seed=0, **more):
     )
     embedding = Embedding(20, 8) if words else None
     return Tagger(
-        embedding, speller, CELLS["gru"], 12, len(TAGS), crf=crf, legal=legal(TAGS, "iobes"), **more
+        embedding,
+        speller,
+        CELLS["gru"],
+        12,
+        len(TAGS),
+        crf=crf,
+        legal=allowed_transitions(TAGS, "iobes"),
+        **more,
     )
 
 
@@ -77,7 +84,7 @@ def test_answers_are_legal_and_those_of_each_alone(characters, crf):
         )
         for path in paths:
             tags = ["O", *(TAGS[label] for label in path.labels), "O"]
-            assert all(follows(one, other, "iobes") for one, other in itertools.pairwise(tags))
+            assert all(is_allowed(one, other, "iobes") for one, other in itertools.pairwise(tags))
 
 
 def test_the_probability_of_the_best_is_that_of_its_labels():

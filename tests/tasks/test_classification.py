@@ -323,7 +323,7 @@ def test_class_weights():
         fitted = TASK.create({"class_weights": kind, "minimum_count": 1}).fit(records).preprocessing
         weights[kind] = fitted.class_weights
         assert np.mean(
-            [fitted.class_weights[fitted.labels.number(label)] for label in labels]
+            [fitted.class_weights[fitted.labels.token_to_id(label)] for label in labels]
         ) == pytest.approx(1)
     assert weights["none"] == [1, 1]
     assert weights["balanced"][1] / weights["balanced"][0] == pytest.approx(9)

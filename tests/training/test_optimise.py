@@ -131,12 +131,12 @@ def test_frozen_parameters_are_left_out():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"epochs": 0}, "--epochs must be above 0; got 0.0"),
+        ({"epochs": 0}, "epochs must be above 0; got 0.0"),
         ({"optimizer": "adma"}, "did you mean 'adam'?"),
-        ({"learning_rate": -1}, "--learning-rate must be above 0; got -1.0"),
-        ({"accumulate": 0}, "--accumulate must be at least 1; got 0"),
+        ({"learning_rate": -1}, "learning_rate must be above 0; got -1.0"),
+        ({"accumulate": 0}, "accumulate must be at least 1; got 0"),
         ({"schedule": "halves"}, "did you mean 'halve'?"),
-        ({"clip_norm": 0.0}, "--clip-norm must be above 0"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"momentum": 0.9}, "--momentum goes with --optimizer sgd or rmsprop; got adam"),
     ],
 )

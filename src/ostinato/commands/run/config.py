@@ -10,7 +10,7 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.run.recipe import read_recipe
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.data.files.wording import pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
@@ -176,7 +176,9 @@ def read_data(plan: Plan, task: Task) -> Data:
     """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
     train, dev, test = (list(map(nearby, files)) for files in (plan.train, plan.dev, plan.test))
     if not train:
-        packaged = {part: [str(path)] for part, path in sample(task.definition.sample).items()}
+        packaged = {
+            part: [str(path)] for part, path in sample_files(task.definition.sample).items()
+        }
         train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
     data = Data(
         task.reader.read(train, training=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, read_json
 
@@ -17,7 +17,11 @@ def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False
     files = (
         saved.get("test")
         or saved.get("dev")
-        or ([] if saved.get("train") else [str(sample(trained.task.definition.sample)["test"])])
+        or (
+            []
+            if saved.get("train")
+            else [str(sample_files(trained.task.definition.sample)["test"])]
+        )
     )
     if any_examples and not files:
         files = saved["train"]

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from ostinato.notices import LOGGER
+from ostinato.terminal import format_message
 from ostinato.training.loop import Progress as Step
 
 Item = TypeVar("Item")
@@ -29,7 +30,7 @@ CONSOLE = Console(stderr=True)
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr; results alone go to stdout."""
-    print(message, file=sys.stderr, flush=True)
+    print(format_message(message), file=sys.stderr, flush=True)
 
 
 class NoticePrinter(logging.Handler):

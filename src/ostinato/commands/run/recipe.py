@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.files.lines import read_lines
+from ostinato.data.files.wording import first_line
 from ostinato.errors import InputError, nearest
 
 
@@ -37,7 +38,7 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     path = Path(name)
     if name in names():
         path = packaged(name)
-    elif not name.endswith(".toml"):
+    elif not name.endswith((".toml", ".toml.gz")):
         raise InputError(
             f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file"
         )
@@ -46,8 +47,10 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not TOML: {error}") from None
+        what = "nested too deep" if isinstance(error, RecursionError) else first_line(error)
+        raise InputError(f"{path}: not TOML: {what}") from None
     wanted = values.pop("task", task)
     if wanted != task:
-        raise InputError(f"{path}: a recipe for {wanted}, not for {task}")
+        name = str(wanted)[:60]
+        raise InputError(f"{path}: a recipe for {name}, not for {task}")
     return values

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ostinato.data.files.lines import FilePath, iterate_lines
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, nearest
 
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
@@ -58,7 +58,7 @@ def read_bed(file: FilePath) -> list[BedLine]:
             )
         if not (fields[1].isdecimal() and fields[2].isdecimal()):
             raise InputError(
-                f"{where}: start and end must be whole numbers; got {fields[1]!r} and {fields[2]!r}"
+                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and {quote(fields[2])}"
             )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
@@ -86,7 +86,7 @@ def group_segments(
     for line in lines:
         if line.name not in lengths:
             raise InputError(
-                f"{line.where}: there is no sequence {line.name!r} in the FASTA files"
+                f"{line.where}: there is no sequence {quote(line.name)} in the FASTA files"
                 f"{nearest(line.name, list(lengths)[:20])}"
             )
         if line.segment.end > lengths[line.name]:
@@ -110,7 +110,7 @@ def merge_segments(lines: Sequence[BedLine]) -> tuple[Segment, ...]:
         before = result[-1] if result else None
         if before is not None and segment.start < before.end and segment.label != before.label:
             raise InputError(
-                f"{line.where}: {segment.label!r} overlaps {before.label!r} ({last}); "
+                f"{line.where}: {quote(segment.label)} overlaps {before.label!r} ({last}); "
                 "a base has one label only"
             )
         if before is not None and segment.start <= before.end and segment.label == before.label:

@@ -234,7 +234,7 @@ def prompt_tune(text: str, reading: Reading) -> Tune:
     if words and all(word.lstrip("-").isdigit() or word in "[]" for word in words):
         try:
             pitches = json.loads(text) if "[" in text else [int(word) for word in words]
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise InputError(f"the prompt: not a list of pitches: {text:.60}") from None
         return reading.piece(pitches, "the prompt")
     lines = text.split("\n")

@@ -79,7 +79,7 @@ def build_speller(options: ClassificationOptions, encoder: TextEncoder) -> Spell
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=encoder.letters.folded())
+        affixes = Affixes(options.affix_size, folded=encoder.letters.fold_case())
     return Speller(
         options.characters,
         len(encoder.letters),

@@ -41,7 +41,7 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
     """
     if several:
         return torch.tensor([float(label in labels) for label in known.tokens])
-    return torch.tensor(known.number(labels[0])) if labels and labels[0] in known else None
+    return torch.tensor(known.token_to_id(labels[0])) if labels and labels[0] in known else None
 
 
 def weigh_classes(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ostinato.cells import CELLS
-from ostinato.data.text.tag_schemes import legal
+from ostinato.data.text.tag_schemes import allowed_transitions
 from ostinato.errors import InputError
 from ostinato.layers.character_encoder import Affixes, Speller
 from ostinato.layers.embedding import Embedding
@@ -38,7 +38,7 @@ def build_network(
         len(preprocessing.tags),
         layers=options.layers,
         crf=options.crf,
-        legal=legal(preprocessing.tags.tokens, preprocessing.span_scheme),
+        legal=allowed_transitions(preprocessing.tags.tokens, preprocessing.span_scheme),
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,
         locked=options.locked_dropout,
@@ -52,7 +52,7 @@ def build_speller(options: TaggingOptions, preprocessing: TaggingPreprocessing) 
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=preprocessing.letters.folded())
+        affixes = Affixes(options.affix_size, folded=preprocessing.letters.fold_case())
     return Speller(
         options.characters,
         len(preprocessing.letters),

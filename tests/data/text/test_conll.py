@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 
-from ostinato.data.text.conll import Sentence, count_columns, fill, read_blocks, read_sentences
+from ostinato.data.text.conll import Sentence, fill_tags, read_blocks, read_sentences
+from ostinato.data.text.conll_layout import count_columns
 from ostinato.errors import InputError
 
 COLUMNS = "West NNP I-NP I-MISC\nIndian NNP I-NP I-MISC\n\nLONDON NNP I-NP I-LOC\n"
@@ -100,20 +101,20 @@ FAULTS = [
     (
         "a X\n",
         {"tag_column": "3"},
-        r":1: --tag-column 3: the columns are 1 to 2, or -1 for the last",
+        r":1: tag_column 3: the columns are 1 to 2, or -1 for the last",
     ),
-    ("a X\n", {"tag_column": "0"}, r"--tag-column 0: the columns are 1 to 2"),
+    ("a X\n", {"tag_column": "0"}, r"tag_column 0: the columns are 1 to 2"),
     (
         "a X\n",
         {"tag_column": "upos"},
-        r":1: --tag-column upos: no such column; the columns have no names here, give a number",
+        r":1: tag_column upos: no such column; the columns have no names here, give a number",
     ),
     (
         CONLLU,
         {"tag_column": "upso"},
-        r":3: --tag-column upso: no such column; did you mean 'upos'\?",
+        r":3: tag_column upso: no such column; did you mean 'upos'\?",
     ),
-    (CONLLU, {"word_column": "word"}, r"--word-column word: no such column"),
+    (CONLLU, {"word_column": "word"}, r"word_column word: no such column"),
     (CONLLU.replace("\tAUX\t", "\t_\t"), {}, r":5: the token 'do' has no tag in column 4"),
     (
         CONLLU.replace("\n3\tn't", "\nx\tn't"),
@@ -147,7 +148,7 @@ def test_conllu_must_have_its_columns(file):
 def output(path, **settings):
     """What is read, each word tagged with its capital letters, as `predict` prints it."""
     return "".join(
-        fill(each, [word.upper() for word in each.words]) + "\n"
+        fill_tags(each, [word.upper() for word in each.words]) + "\n"
         for each in read_blocks(path, **settings)
     )
 
@@ -186,7 +187,7 @@ def test_sentences_a_line_become_columns(file):
         and output(file("\n")) == "\n"
         and output(file("Hi\n")) == "Hi\tHI\n\n"
     )
-    assert fill(Sentence(["a"]), ["X"], ["Y"]) == "a\tX\tY\n"
+    assert fill_tags(Sentence(["a"]), ["X"], ["Y"]) == "a\tX\tY\n"
 
 
 KINDS = [  # text, what training had, whether it is read as columns

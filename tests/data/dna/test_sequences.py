@@ -145,7 +145,7 @@ def test_to_be_labelled(folder):
         (
             ["new.tsv"],
             "dna\tlabel\nACGT\tx\n",
-            "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with --sequence-column",
+            "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with sequence_column",
         ),
         (
             ["new.tsv"],

@@ -30,6 +30,9 @@ def saved(folder, content, name="text.txt"):
         (b"\xef\xbb\xbfa\n", ["a"]),
         (b"\xef\xbb\xbf", [""]),
         (b"a\rb\n", ["a\rb"]),
+        (b"a\r", ["a"]),
+        (b"a\n\xef\xbb\xbfb\n", ["a", "b"]),  # two files joined
+        ("a \ufeffb\n".encode(), ["a \ufeffb"]),
         ("a\u2028b\x85c\x0bd\x0ce\x1cf\n".encode(), ["a\u2028b\x85c\x0bd\x0ce\x1cf"]),
         ("\u200b\u202etext\x00\x07\n".encode(), ["\u200b\u202etext\x00\x07"]),
         ("e\u0301\n".encode(), ["e\u0301"]),  # reading does not normalise
@@ -97,6 +100,7 @@ def test_any_damage_to_gzip_is_named_or_harmless(tmp_path_factory, place, byte, 
         (b"\xfd7zXZ\x00rest", "looks like xz data"),
         (PACKED[:-12], "text.txt: the gzip data is cut short or damaged"),
         (PACKED[:4], "text.txt: the gzip data is cut short or damaged ("),
+        (b"a\rb\rc\r", "text.txt: its lines end in \\r alone (old Macintosh text); convert it: tr"),
         (PACKED + b"garbage", "the gzip data is cut short or damaged after line 150"),
     ],
 )
@@ -160,3 +164,31 @@ def test_standard_input_is_named(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"\xff"))))
     with pytest.raises(InputError, match="standard input:1:1: byte 0xff"):
         read_lines("-")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_endless_line_is_refused_after_a_bounded_read(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr("ostinato.data.files.lines.LONGEST_LINE", 1000)
+    assert read_lines(saved(tmp_path, pack(b"a\n" + b"x" * 999 + b"\n")))[1] == "x" * 999
+    path = saved(tmp_path, pack(b"a\n" + b"x" * 1_000_000 + b"\xff"))
+    with pytest.raises(
+        InputError, match=r"text.txt:2: a line of more than 1,000 bytes; is it text"
+    ):
+        read_lines(path)
+
+
+def test_what_a_bounded_read_reads():
+    """Three megabytes of gzip that expand to three gigabytes."""
+    from ostinato.data.files.lines import raw_lines
+
+    class Endless(io.BytesIO):
+        asked = 0
+
+        def readline(self, size=-1):
+            self.asked = size
+            return b"x" * size
+
+    stream = Endless()
+    with pytest.raises(InputError, match="^x.gz:1: a line of more than 1,000 bytes"):
+        next(raw_lines(stream, "x.gz", longest=1000))
+    assert stream.asked == 1001

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from ostinato.data.text.tag_schemes import (
     SCHEMES,
     Span,
-    convert,
-    detect,
-    follows,
+    allowed_transitions,
+    convert_tags,
+    detect_scheme,
+    is_allowed,
     is_span_tag,
-    legal,
-    spans,
-    spell,
+    read_spans,
+    write_tags,
 )
 
 # tags -> (type, start, end) as conlleval.pl finds them
@@ -48,20 +48,20 @@ SCHEME_OF = [
 
 @pytest.mark.parametrize("tags", READ)
 def test_spans_are_read_as_conlleval_reads_them(tags):
-    assert spans(tags.split()) == READ[tags]
+    assert read_spans(tags.split()) == READ[tags]
 
 
 @pytest.mark.parametrize(("scheme", "sentences"), SCHEME_OF)
 def test_schemes_are_told_apart(scheme, sentences):
-    assert detect([sentence.split() for sentence in sentences]) == scheme
+    assert detect_scheme([sentence.split() for sentence in sentences]) == scheme
 
 
 def test_a_sentence_in_every_scheme():
     found = [Span("PER", 0, 2), Span("PER", 2, 3), Span("LOC", 4, 5)]
-    assert spell(found, 5, "bio") == ["B-PER", "I-PER", "B-PER", "O", "B-LOC"]
-    assert spell(found, 5, "iob1") == ["I-PER", "I-PER", "B-PER", "O", "I-LOC"]
-    assert spell(found, 5, "iobes") == ["B-PER", "E-PER", "S-PER", "O", "S-LOC"]
-    assert spell(found, 5, "bilou") == ["B-PER", "L-PER", "U-PER", "O", "U-LOC"]
+    assert write_tags(found, 5, "bio") == ["B-PER", "I-PER", "B-PER", "O", "B-LOC"]
+    assert write_tags(found, 5, "iob1") == ["I-PER", "I-PER", "B-PER", "O", "I-LOC"]
+    assert write_tags(found, 5, "iobes") == ["B-PER", "E-PER", "S-PER", "O", "S-LOC"]
+    assert write_tags(found, 5, "bilou") == ["B-PER", "L-PER", "U-PER", "O", "U-LOC"]
 
 
 TAGS = st.lists(
@@ -73,23 +73,23 @@ TAGS = st.lists(
 @given(TAGS, st.sampled_from(SCHEMES), st.sampled_from(SCHEMES))
 def test_no_conversion_changes_a_span(tags, one, other):
     """However broken the tags, what is spelled out of their spans has the same spans, and is legal."""
-    first = convert(tags, one)
-    assert spans(convert(first, other)) == spans(tags)
-    assert convert(convert(first, other), one) == first
+    first = convert_tags(tags, one)
+    assert read_spans(convert_tags(first, other)) == read_spans(tags)
+    assert convert_tags(convert_tags(first, other), one) == first
     path = ["O", *first, "O"]
-    assert all(follows(before, tag, one) for before, tag in zip(path, path[1:], strict=False))
+    assert all(is_allowed(before, tag, one) for before, tag in zip(path, path[1:], strict=False))
 
 
 @given(TAGS)
 def test_legal_iobes_reads_as_it_stands(tags):
     path = ["O", *tags, "O"]
-    if all(follows(before, tag, "iobes") for before, tag in zip(path, path[1:], strict=False)):
-        assert convert(tags, "iobes") == tags
+    if all(is_allowed(before, tag, "iobes") for before, tag in zip(path, path[1:], strict=False)):
+        assert convert_tags(tags, "iobes") == tags
 
 
 def test_what_may_stand_where():
     tags = ["O", "B-X", "I-X", "B-Y", "I-Y"]
-    start, transitions, end = legal(tags, "bio")
+    start, transitions, end = allowed_transitions(tags, "bio")
     assert [tag for tag, may in zip(tags, start, strict=True) if may] == ["O", "B-X", "B-Y"]
     assert [tag for tag, may in zip(tags, transitions[2], strict=True) if may] == [
         "O",
@@ -98,10 +98,10 @@ def test_what_may_stand_where():
         "B-Y",
     ]
     assert all(end)
-    start, transitions, end = legal(["O", "B-X", "I-X", "E-X", "S-X"], "iobes")
+    start, transitions, end = allowed_transitions(["O", "B-X", "I-X", "E-X", "S-X"], "iobes")
     assert start == [True, True, False, False, True] and end == [True, False, False, True, True]
     assert transitions[1] == [False, False, True, True, False]
-    assert all(map(all, legal(["NOUN", "VERB"], None)[1]))
+    assert all(map(all, allowed_transitions(["NOUN", "VERB"], None)[1]))
 
 
 def test_what_is_a_span_tag():

@@ -1,5 +1,6 @@
 """Pictures of every kind come as squares of bytes, and what is no picture is refused in one line."""
 
+import gzip
 import io
 
 import numpy as np
@@ -8,14 +9,14 @@ from PIL import Image
 
 from ostinato.data.images.images import (
     as_pixels,
+    augment,
     data_uri,
     from_array,
     is_image,
-    picture,
+    open_image,
     read_image,
     split_part,
     to_bytes,
-    varied,
 )
 from ostinato.errors import InputError
 
@@ -73,6 +74,15 @@ def test_what_is_not_square_is_filled_up_with_white():
     )
 
 
+def test_a_gzipped_image(tmp_path):
+    halves().save(tmp_path / "a.png")
+    packed = tmp_path / "a.png.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "a.png").read_bytes()))
+    assert is_image(packed) and is_image(f"{packed}#xywh=0,0,4,4")
+    assert (read_image(str(packed), 8) == read_image(str(tmp_path / "a.png"), 8)).all()
+    assert read_image(f"{packed}#xywh=0,0,4,4", 4).shape == (3, 4, 4)
+
+
 def test_a_part_of_a_sheet(tmp_path):
     halves((16, 8)).save(tmp_path / "sheet.png")
     name = str(tmp_path / "sheet.png")
@@ -85,7 +95,7 @@ def test_a_part_of_a_sheet(tmp_path):
     with pytest.raises(
         InputError, match="xywh=9,0,8,8: that part lies outside of the picture, which is 16 x 8"
     ):
-        picture(f"{name}#xywh=9,0,8,8")
+        open_image(f"{name}#xywh=9,0,8,8")
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "gif", "bmp"])
@@ -154,15 +164,15 @@ def test_arrays():
 
 def test_varied_moves_all_frames_alike_and_the_same_for_the_same_seed():
     frames = np.random.default_rng(0).integers(0, 255, (1, 3, 16, 16), dtype=np.uint8).repeat(4, 0)
-    one = varied(frames, 7, shift=0.2, zoom=0.1, flip=True)
+    one = augment(frames, 7, shift=0.2, zoom=0.1, flip=True)
     assert (
         one.shape == frames.shape
         and (one == one[:1]).all()
-        and (one == varied(frames, 7, shift=0.2, zoom=0.1, flip=True)).all()
+        and (one == augment(frames, 7, shift=0.2, zoom=0.1, flip=True)).all()
     )
-    assert (varied(frames, 7, shift=0, zoom=0, flip=False) == frames).all()
+    assert (augment(frames, 7, shift=0, zoom=0, flip=False) == frames).all()
     mirrored = [
-        (varied(frames, seed, shift=0, zoom=0, flip=True) == frames[..., ::-1]).all()
+        (augment(frames, seed, shift=0, zoom=0, flip=True) == frames[..., ::-1]).all()
         for seed in range(40)
     ]
     assert 8 < sum(mirrored) < 32

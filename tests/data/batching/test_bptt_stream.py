@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ostinato.data.batching.bptt_stream import BpttStream, narrow, store
+from ostinato.data.batching.bptt_stream import BpttStream, smallest_dtype, store_ids
 from ostinato.errors import InputError
 
 NUMBERS = np.arange(10, 113, dtype=np.uint8)
@@ -61,7 +61,7 @@ def test_a_short_text_has_fewer_rows_and_a_shorter_one_is_refused():
     assert BpttStream(NUMBERS, first=9, rows=64, chunk=50).rows == 2
     with pytest.raises(
         InputError,
-        match="has 103 tokens, fewer than one --chunk of 200; give more text or a smaller --chunk",
+        match="has 103 tokens, fewer than one chunk of 200; give more text or a smaller chunk",
     ):
         BpttStream(NUMBERS, first=9, rows=1, chunk=200)
 
@@ -71,12 +71,15 @@ def test_a_short_text_has_fewer_rows_and_a_shorter_one_is_refused():
 )
 def test_numbers_are_kept_narrow_and_on_disk_if_there_are_many(size, kind):
     blocks = [np.arange(size - 40, size) for _ in range(50)]
-    small, large = store(iter(blocks), size=size), store(iter(blocks), size=size, in_memory=300)
-    assert small.dtype == large.dtype == narrow(size) == kind
+    small, large = (
+        store_ids(iter(blocks), size=size),
+        store_ids(iter(blocks), size=size, in_memory=300),
+    )
+    assert small.dtype == large.dtype == smallest_dtype(size) == kind
     assert isinstance(large, np.memmap)
     assert not isinstance(small, np.memmap)
     assert (small == large).all()
-    assert len(store([], size=size)) == 0
+    assert len(store_ids([], size=size)) == 0
 
 
 def test_a_full_disk_is_said(monkeypatch):
@@ -85,4 +88,4 @@ def test_a_full_disk_is_said(monkeypatch):
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     with pytest.raises(InputError, match="no space left for a temporary copy of the text"):
-        store([np.arange(100)], size=100, in_memory=10)
+        store_ids([np.arange(100)], size=100, in_memory=10)

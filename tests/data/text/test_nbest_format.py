@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.text.nbest_format import Candidate, format_nbest, parse, read_nbest, write_nbest
+from ostinato.data.text.nbest_format import (
+    Candidate,
+    format_nbest,
+    parse_candidate,
+    read_nbest,
+)
 from ostinato.errors import InputError
 
 LINES = """4 ||| a dog ||| LM0= -2.5 TM0= -1 ||| -5.25
@@ -54,18 +59,19 @@ def test_written_and_read_back(candidates):
         )
         for one in candidates
     ]
-    assert [parse(line, "list:1") for line in format_nbest(cleaned)] == cleaned
+    assert [parse_candidate(line, "list:1") for line in format_nbest(cleaned)] == cleaned
 
 
 def test_a_text_cannot_pass_for_fields():
     [line] = format_nbest([Candidate(0, "a ||| b", "", -1.0)])
-    assert parse(line, "list:1") == Candidate(0, "a | | | b", "", -1.0)
+    assert parse_candidate(line, "list:1") == Candidate(0, "a | | | b", "", -1.0)
 
 
 def test_writing(tmp_path):
     path = tmp_path / "list"
     path.write_text(LINES)
-    write_nbest(tmp_path / "again", read_nbest(path))
+    lines = format_nbest(read_nbest(path))
+    (tmp_path / "again").write_text("".join(f"{line}\n" for line in lines))
     assert read_nbest(tmp_path / "again") == read_nbest(path)
     assert (tmp_path / "again").read_text().splitlines()[0] == LINES.splitlines()[0]
 

@@ -12,7 +12,12 @@ from ostinato.data.files.lines import read_lines
 from ostinato.data.text.normalisation import TextNormaliser
 from ostinato.data.text.parallel import read_pairs
 from ostinato.data.text.subwords import SubwordTokenizer
-from ostinato.data.text.tokenizers import UNITS, WordTokenizer, train_tokenizer, units_from_dict
+from ostinato.data.text.tokenizers import (
+    TOKENIZERS,
+    WordTokenizer,
+    tokenizer_from_dict,
+    train_tokenizer,
+)
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 
@@ -36,7 +41,7 @@ def test_round_trip_of_the_training_texts(unit, options):
         numbers = units.encode(text)
         assert 1 not in numbers
         assert units.decode(numbers) == units.normalise(text) == text
-        assert units.join(units.tokens(text)) == text
+        assert units.detokenize(units.tokenize(text)) == text
         assert units.decode([2, *numbers, 3, 0, 0]) == text
     assert max(map(max, map(units.encode, TEXTS))) < len(units)
 
@@ -58,7 +63,7 @@ def test_round_trip_of_any_text(unit, options, text):
 @settings(max_examples=60)
 def test_tokens_and_numbers_run_in_step_so_that_copies_restore_the_unknown(unit, options, text):
     units = train_tokenizer(unit, ["something else"], **options)
-    tokens, numbers = units.tokens(text), units.encode(text)
+    tokens, numbers = units.tokenize(text), units.encode(text)
     assert len(tokens) == len(numbers)
     assert units.decode(numbers, copies=tokens) == units.normalise(text)
 
@@ -66,8 +71,10 @@ def test_tokens_and_numbers_run_in_step_so_that_copies_restore_the_unknown(unit,
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_saved_and_loaded(unit, options):
     units = train_tokenizer(unit, TEXTS, size=60, lowercase=True, **options)
-    loaded = units_from_dict(json.loads(json.dumps(units.to_dict())))
-    assert loaded.to_dict() == units.to_dict() and type(loaded) is UNITS[unit] and loaded == units
+    loaded = tokenizer_from_dict(json.loads(json.dumps(units.to_dict())))
+    assert (
+        loaded.to_dict() == units.to_dict() and type(loaded) is TOKENIZERS[unit] and loaded == units
+    )
     assert [loaded.encode(text) for text in TEXTS] == [units.encode(text) for text in TEXTS]
 
 
@@ -93,7 +100,7 @@ def test_fitting_is_deterministic_and_knows_no_line_ends(tmp_path, unit, options
 @pytest.mark.parametrize("unit, options", KINDS)
 def test_empty_and_unknown_texts(unit, options):
     units = train_tokenizer(unit, TEXTS, **options)
-    assert units.encode("") == units.tokens("") == [] and units.decode([]) == ""
+    assert units.encode("") == units.tokenize("") == [] and units.decode([]) == ""
     assert (
         set(units.encode("漢字")) - {1} in (set(), set(units.encode(" a")[:1])) or unit == "subword"
     )
@@ -118,19 +125,19 @@ def test_empty_and_unknown_texts(unit, options):
     ],
 )
 def test_words(text, tokens):
-    assert WordTokenizer(Vocabulary([])).tokens(text) == tokens
+    assert WordTokenizer(Vocabulary([])).tokenize(text) == tokens
 
 
 def test_tokenized_words_are_cut_at_spaces_only():
     units = train_tokenizer("word", ["do n't ▁ stop ."], tokenized=True)
-    assert units.tokens("do  n't ▁ stop .") == ["do", "n't", "▁", "stop", "."]
+    assert units.tokenize("do  n't ▁ stop .") == ["do", "n't", "▁", "stop", "."]
 
 
 def test_spelling():
     assert TextNormaliser()("E\u0301") == "É"
     assert TextNormaliser(lowercase=True)("E\u0301T\u0045") == "éte"
     assert TextNormaliser(nfc=False)("E\u0301") == "E\u0301"
-    for unit in UNITS:
+    for unit in TOKENIZERS:
         units = train_tokenizer(unit, ["été"], lowercase=True)
         assert units.encode(unicodedata.normalize("NFD", "ÉTÉ")) == units.encode("été")
 
@@ -173,12 +180,12 @@ def test_sampling_follows_from_its_seed_alone(model):
 
 
 def test_errors_of_fitting():
-    with pytest.raises(InputError, match="--unit wrod: no such unit; did you mean 'word'"):
+    with pytest.raises(InputError, match="unit wrod: no such unit; did you mean 'word'"):
         train_tokenizer("wrod", TEXTS)
-    with pytest.raises(InputError, match="--subword-model bep: no such model; did you mean 'bpe'"):
+    with pytest.raises(InputError, match="subword_model bep: no such model; did you mean 'bpe'"):
         SubwordTokenizer.fit(TEXTS, model="bep")
     with pytest.raises(
-        InputError, match="--vocabulary-size 5: too small for subwords; give a few hundred"
+        InputError, match="vocabulary_size 5: too small for subwords; give a few hundred"
     ):
         SubwordTokenizer.fit(TEXTS, size=5)
     with pytest.raises(InputError, match="no text to learn subwords from"):
@@ -193,14 +200,14 @@ def test_errors_of_fitting():
 def test_damaged_dictionaries(change):
     content = train_tokenizer("character", TEXTS).to_dict()
     with pytest.raises(ValueError, match="units|vocabulary"):
-        units_from_dict({**content, **change})
+        tokenizer_from_dict({**content, **change})
 
 
 @pytest.mark.parametrize("proto", ["AAAA", "", "not base64!", 3])
 def test_damaged_subwords(proto):
     content = train_tokenizer("subword", TEXTS).to_dict()
     with pytest.raises(ValueError, match="units: "):
-        units_from_dict({**content, "proto": proto})
+        tokenizer_from_dict({**content, "proto": proto})
 
 
 def test_specials_spelled_in_a_text_are_only_text(tmp_path):

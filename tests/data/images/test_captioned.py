@@ -83,7 +83,7 @@ def test_features_by_name(folder):
     assert [record.image[0, 0] for record in read_captioned(["t.tsv"], features=features)] == [0, 6]
     (folder / "t.tsv").write_text("image\tcaption\nz.png\tx\n")
     with pytest.raises(
-        InputError, match=r"t.tsv:2: no image 'z.png' among the 2 names of --features"
+        InputError, match=r"t.tsv:2: no image 'z.png' among the 2 names of features"
     ):
         read_captioned(["t.tsv"], features=features)
 

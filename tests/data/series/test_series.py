@@ -1,10 +1,11 @@
 """Series of numbers from .ts and .npz files."""
 
+import gzip
+
 import numpy as np
 import pytest
 
-from ostinato.data.series.scaler import Scaler
-from ostinato.data.series.series import as_series, is_series, read_series, series_of_line
+from ostinato.data.series.series import as_series, is_series, parse_series, read_series
 from ostinato.errors import InputError
 
 HEADER = (
@@ -125,6 +126,15 @@ def test_errors_of_npz(tmp_path, arrays, message):
         list(read_series(tmp_path / "a.npz"))
 
 
+def test_a_gzipped_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", X=GOOD)
+    packed = tmp_path / "a.npz.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+    assert is_series(packed)
+    for one, other in zip(read_series(packed), read_series(tmp_path / "a.npz"), strict=True):
+        assert (one.values == other.values).all()
+
+
 def test_a_damaged_or_missing_npz(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK no zip")
     with pytest.raises(InputError, match=r"a\.npz: not a readable \.npz file"):
@@ -134,7 +144,7 @@ def test_a_damaged_or_missing_npz(tmp_path):
 
 
 def test_an_array_that_claims_too_much_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr("ostinato.data.series.series.LARGEST", 50)
+    monkeypatch.setattr("ostinato.data.files.npz.LARGEST", 50)
     np.savez(tmp_path / "a.npz", X=GOOD)
     with pytest.raises(InputError, match=r"a\.npz: refused: 'X' claims 0 GiB"):
         list(read_series(tmp_path / "a.npz"))
@@ -142,7 +152,7 @@ def test_an_array_that_claims_too_much_is_refused_unread(tmp_path, monkeypatch):
 
 def test_values_from_python_and_json():
     assert as_series([1, 2]).tolist() == [[1], [2]]
-    assert series_of_line("[[1, 2], [3, 4]]", "-:1").tolist() == [[1, 2], [3, 4]]
+    assert parse_series("[[1, 2], [3, 4]]", "-:1").tolist() == [[1, 2], [3, 4]]
     for value, message in [
         ([[1], [2, 3]], "frames of differing shape"),
         ([], "with at least one step"),
@@ -152,7 +162,7 @@ def test_values_from_python_and_json():
         with pytest.raises(InputError, match=message):
             as_series(value)
     with pytest.raises(InputError, match=r"-:3: not JSON; this model reads series"):
-        series_of_line("some text", "-:3")
+        parse_series("some text", "-:3")
 
 
 def test_is_series():
@@ -163,21 +173,3 @@ def test_is_series():
         False,
         False,
     ]
-
-
-def test_scaler():
-    series = [np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 5.0]])]
-    scaler = Scaler.fit(series)
-    scaled = np.concatenate([scaler(one) for one in series])
-    np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-6)
-    np.testing.assert_allclose(scaled.std(0), [1, 0], atol=1e-6)
-    again = Scaler.from_dict(scaler.to_dict())
-    assert (again(series[0]) == scaler(series[0])).all() and again.dimensions == 2
-    for wrong in (
-        {"mean": [0.0]},
-        {"mean": [0.0], "scale": [0.0]},
-        {"mean": [0.0], "scale": [1.0, 1.0]},
-        None,
-    ):
-        with pytest.raises(ValueError, match="scaler"):
-            Scaler.from_dict(wrong)

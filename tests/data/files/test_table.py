@@ -100,11 +100,11 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         ("a.tsv", "source\ttarget\na\tb\nc\n", "a.tsv:3: 1 field, expected 2 (source, target)"),
         ("a.tsv", "source\ttarget\na\tb\tc\n", "a.tsv:2: 3 fields, expected 2"),
         ("a.csv", 'source,target\n"a\nb",c\nd\n', "a.csv:4: 1 field, expected 2"),
-        ("a.tsv", "source\tsource\n", "a.tsv:1: the column 'source' stands twice"),
+        ("a.tsv", "source\tsource\n", "a.tsv:1: the column 'source' appears twice"),
         (
             "a.tsv",
             "id\ta\tb\n",
-            "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with --source-col",
+            "a.tsv:1: no column 'source' or 'src' among 'id', 'a', 'b'; name it with source_col",
         ),
         (
             "a.tsv",
@@ -132,7 +132,7 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         ("a.jsonl", '{"source": NaN}', "a.jsonl:1: NaN is not a finite number"),
         ("a.jsonl", '{"source": -Infinity}', "a.jsonl:1: -Infinity is not a finite number"),
         ("a.jsonl", '{"source": 1e999}', "a.jsonl:1: 1e999 is not a finite number"),
-        ("a.jsonl", '{"source": "a", "source": "b"}', "a.jsonl:1: the key 'source' stands twice"),
+        ("a.jsonl", '{"source": "a", "source": "b"}', "a.jsonl:1: the key 'source' appears twice"),
         ("a.jsonl", "[" * 100_000, "a.jsonl:1: nested too deep"),
         (
             "a.jsonl",
@@ -208,6 +208,22 @@ def test_parquet(tmp_path):
         rows(saved(tmp_path, b"PAR1 and no more", "b.parquet"))
     with pytest.raises(InputError, match="no such file"):
         rows(tmp_path / "c.parquet")
+
+
+def test_parquet_gzipped_and_not_utf8(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    parquet.write_table(pyarrow.table({"source": ["a"], "target": ["b"]}), tmp_path / "a.parquet")
+    packed = saved(tmp_path, gzip.compress((tmp_path / "a.parquet").read_bytes()), "a.parquet.gz")
+    assert is_table(packed) and [row.values for row in read_table(packed, PAIR)] == [
+        {"source": "a", "target": "b"}
+    ]
+    text = pyarrow.array([b"\xff"], pyarrow.binary()).cast(pyarrow.string(), safe=False)
+    text = text if text.type == pyarrow.string() else text.view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"source": text, "target": ["b"]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match="b.parquet: not a readable Parquet table: a text in it"):
+        list(read_table(tmp_path / "b.parquet", PAIR))
 
 
 def test_parquet_without_its_extra(tmp_path, monkeypatch):

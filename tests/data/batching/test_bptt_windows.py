@@ -27,9 +27,9 @@ def examples(lengths):
     st.integers(0, 3),
 )
 def test_every_step_once_and_in_order(lengths, steps, batch_size, epoch):
-    stretches = BpttWindows(examples(lengths), steps=steps, batch_size=batch_size)
-    batches = list(stretches.epoch(epoch))
-    assert len(batches) == len(stretches)
+    windows = BpttWindows(examples(lengths), steps=steps, batch_size=batch_size)
+    batches = list(windows.epoch(epoch))
+    assert len(batches) == len(windows)
     seen, rows = [], []
     for batch in batches:
         assert len(batch) <= batch_size and batch.inputs.shape[1] <= steps
@@ -51,10 +51,10 @@ def test_every_step_once_and_in_order(lengths, steps, batch_size, epoch):
 
 
 def test_an_epoch_goes_on_anywhere_and_differs_from_the_next():
-    stretches = BpttWindows(examples([300, 50, 120, 80, 300, 90, 40, 60]), steps=20, batch_size=2)
-    whole = list(stretches.epoch(1))
+    windows = BpttWindows(examples([300, 50, 120, 80, 300, 90, 40, 60]), steps=20, batch_size=2)
+    whole = list(windows.epoch(1))
     for start in range(len(whole) + 1):
-        rest = list(stretches.epoch(1, start=start))
+        rest = list(windows.epoch(1, start=start))
         assert len(rest) == len(whole) - start
         pairs = list(zip(rest, whole[start:], strict=True))
         assert all(
@@ -63,13 +63,13 @@ def test_an_epoch_goes_on_anywhere_and_differs_from_the_next():
         )
     assert any(
         not one.inputs.equal(other.inputs)
-        for one, other in zip(stretches.epoch(1), stretches.epoch(3), strict=True)
+        for one, other in zip(windows.epoch(1), windows.epoch(3), strict=True)
     )
 
 
 def test_a_long_example_is_read_side_by_side():
-    stretches = BpttWindows(examples([900]), steps=10, batch_size=4)
-    assert [len(batch) for batch in stretches] == [4] * len(stretches)
+    windows = BpttWindows(examples([900]), steps=10, batch_size=4)
+    assert [len(batch) for batch in windows] == [4] * len(windows)
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size"])

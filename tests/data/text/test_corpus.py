@@ -58,8 +58,27 @@ def test_a_long_line_is_cut_behind_spaces_and_between_characters(tmp_path):
     assert [line.ended for line in corpus].count(True) == 2
 
 
+def test_an_endless_line_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ostinato.data.text.corpus.LONGEST_LINE", 10_000)
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"x" * 10_000 + b"\n" + b"y" * 9_999 + b"\n"))
+    with pytest.raises(InputError, match=r"a\.txt\.gz:1: a line of more than 10,000 bytes"):
+        Corpus.read([path])
+    path.write_bytes(gzip.compress(b"x" * 9_999 + b"\n" + b"y" * 9_999 + b"\n"))
+    assert [len(line) for line in Corpus.read([path]).whole_lines()] == [9_999] * 2
+
+
+def test_old_line_ends_and_marks_inside(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a\rb\r" * 2000)
+    with pytest.raises(InputError, match=r"a\.txt: its lines end in \\r alone"):
+        Corpus.read([path])
+    path.write_bytes(b"a\n\xef\xbb\xbfb\n")
+    assert list(Corpus.read([path])) == [Line("a"), Line("b")]
+
+
 def test_texts_in_memory():
-    assert list(Corpus.of(["a", Line("b ", ended=False), "c"])) == [
+    assert list(Corpus.from_lines(["a", Line("b ", ended=False), "c"])) == [
         Line("a"),
         Line("b ", ended=False),
         Line("c"),

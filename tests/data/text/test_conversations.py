@@ -111,7 +111,7 @@ def test_aligned_texts(tmp_path):
         ),
         (
             '{"said": "a", "reply": "c"}\n',
-            "a.jsonl:1: no column 'utterance' or .*; name it with --source-column",
+            "a.jsonl:1: no column 'utterance' or .*; name it with source_column",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Images as the numbers that a network reads; those with captions are decoded once and remembered while there is room."""
+"""Images as the arrays that a network reads, decoded once as long as the cache has room."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from ostinato.data.images.images import as_pixels, from_array, read_image
 from ostinato.data.images.onnx_encoder import OnnxEncoder
 from ostinato.errors import InputError
 
-ROOM = 1 << 30  # bytes remembered; what does not fit is read again whenever it is needed
+CACHE_SIZE = 1 << 30  # bytes; an image that does not fit is read again whenever it is needed
 
 
 class ImageLoader:
-    """gallery(Picture("cat.jpg")) -> uint8 [1, 3, size, size]: a film of one picture.
+    """loader(Picture("cat.jpg")) -> uint8 [1, 3, size, size]: frames, here of one picture.
 
-    Pixels become uint8 [T, 3, size, size], or with an `encoder` features [R, D] (of frames [T, D]); features stay what they are."""
+    Pixels become uint8 [T, 3, size, size], or with an `encoder` features [R, D] (of frames
+    [T, D]); features stay what they are."""
 
     def __init__(self, size: int, encoder: OnnxEncoder | None = None):
         self.size, self.encoder = size, encoder
-        self.remembered: dict[str, np.ndarray] = {}
-        self.room = ROOM
+        self.cache: dict[str, np.ndarray] = {}
+        self.free_bytes = CACHE_SIZE
 
     def __call__(self, picture: Picture) -> np.ndarray:
         key = picture.image if isinstance(picture.image, str) else picture.where
-        if key and key in self.remembered:
-            return self.remembered[key]
+        if key and key in self.cache:
+            return self.cache[key]
         values = self.load(picture)
-        if (
-            key and picture.captions and values.nbytes <= self.room
-        ):  # what is only to be captioned comes but once
-            self.room -= values.nbytes
-            self.remembered[key] = values
+        # an image without captions is only to be captioned, and so read once
+        if key and picture.captions and values.nbytes <= self.free_bytes:
+            self.free_bytes -= values.nbytes
+            self.cache[key] = values
         return values
 
     def load(self, picture: Picture) -> np.ndarray:
+        """The array of a picture, without the cache."""
         if isinstance(picture.image, str):
             try:
                 frames = [read_image(picture.image, self.size)]
