@@ -8,7 +8,7 @@
     repeats   which bases are repeats: those that RepeatMasker has put in lower case in the same folder's genome.fa (the case is
               taken away); learned on one sequence of 30,000 bases, tested on the other
     islands   segments drawn from a hidden Markov model, for which the hidden Markov model is as good as anything can be
-    chunks    the probabilities of 100,000 bases window by window, beside those of the whole sequence in one go
+    chunks    the probabilities of 100,000 bases window by window, against those of the whole sequence at once
     memory    the most memory that `ostinato predict` takes for sequences of 1 and 10 million bases, and its bases a second
 
 Splice junctions, ten-fold, are in classification.py."""
@@ -31,7 +31,7 @@ import ostinato
 from memory import cost_of
 from ostinato.commands.tables import number, table
 from ostinato.data.dna.fasta import read_fasta
-from ostinato.tasks.genome.base_labels import answer, windows
+from ostinato.tasks.genome.windows import split_windows
 from setting import find, flags, kept, setting, write
 
 COLUMNS = [
@@ -66,7 +66,7 @@ def main() -> None:
                 rows += result
     print(*setting(arguments), sep="\n")
     if rows:
-        print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
+        print(*table(COLUMNS, [format_cells(row) for row in rows]), sep="\n")
     for part, result in found.items():
         print(
             *table(list(result[0]), [list(each.values()) for each in result], title=part), sep="\n"
@@ -90,7 +90,7 @@ def read_arguments() -> argparse.Namespace:
     return arguments
 
 
-def measured(arguments: argparse.Namespace, part: str, model: str, **settings) -> dict[str, Any]:
+def measure_run(arguments: argparse.Namespace, part: str, model: str, **settings) -> dict[str, Any]:
     """One run, trained and tested by the same calls as a user's."""
     out = f"{arguments.runs}/{part}-{model}"
     report = ostinato.train(
@@ -111,7 +111,7 @@ def peaks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
         for part, ending in (("train", ""), ("test", "_test"))
     }
     settings = {**files, "reverse_complement": True, "epochs": arguments.epochs}
-    return [measured(arguments, "peaks", model, **settings) for model in arguments.models]
+    return [measure_run(arguments, "peaks", model, **settings) for model in arguments.models]
 
 
 def repeats(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def repeats(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
     ):
         bases = "".join(entry.pieces)
         segments = [(match.start(), match.end()) for match in re.finditer("[a-z]+", bases)]
-        files[part] = written(
+        files[part] = write_files(
             folder / f"repeats-{part}",
             {entry.name: bases.upper()},
             {entry.name: segments},
@@ -136,14 +136,14 @@ def repeats(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
         "window": 500,
         "dropout": 0.5,
     }
-    return [measured(arguments, "repeats", model, **files, **settings) for model in ("lstm",)]
+    return [measure_run(arguments, "repeats", model, **files, **settings) for model in ("lstm",)]
 
 
 def islands(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     wanted = {"train": ("abc", 60_000, 1), "dev": ("d", 30_000, 2), "test": ("ef", 60_000, 3)}
-    files = {part: drawn(folder / part, *each) for part, each in wanted.items()}
+    files = {part: draw_islands(folder / part, *each) for part, each in wanted.items()}
     rows = [
-        measured(arguments, "islands", "lstm", **files, **SMALL, epochs=40.0, evaluate_every=4.0)
+        measure_run(arguments, "islands", "lstm", **files, **SMALL, epochs=40.0, evaluate_every=4.0)
     ]
     settings = {
         **files,
@@ -153,11 +153,11 @@ def islands(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
         "evaluate_every": 6.0,
         "batch_size": 8,
     }
-    forwards = measured(arguments, "islands", "gru", **settings)
+    forwards = measure_run(arguments, "islands", "gru", **settings)
     return [*rows, {**forwards, "model": "gru, forwards"}]
 
 
-def drawn(path: Path, names: Sequence[str], length: int, seed: int) -> list[str]:
+def draw_islands(path: Path, names: Sequence[str], length: int, seed: int) -> list[str]:
     """Islands of C and G, 300 bases long in the mean, in a background of A and T, 700 bases."""
     chance = random.Random(seed)
     sequences: dict[str, str] = {}
@@ -176,10 +176,10 @@ def drawn(path: Path, names: Sequence[str], length: int, seed: int) -> list[str]
                 segments[name].append((position, position + run))
             position, inside = position + run, not inside
         sequences[name] = "".join(pieces)
-    return written(path, sequences, segments, "island")
+    return write_files(path, sequences, segments, "island")
 
 
-def written(
+def write_files(
     path: Path, sequences: dict[str, str], segments: dict[str, list[tuple[int, int]]], label: str
 ) -> list[str]:
     """A FASTA and a BED file."""
@@ -200,24 +200,27 @@ def written(
 
 def chunks(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Models of `islands`, which are trained first where they are not there."""
-    bases = "".join(next(read_fasta(drawn(folder / "long", "x", 100_000, 4)[0])).pieces)
-    return [compared(arguments, folder, name, bases) for name in ("islands-lstm", "islands-gru")]
+    bases = "".join(next(read_fasta(draw_islands(folder / "long", "x", 100_000, 4)[0])).pieces)
+    return [
+        compare_windows(arguments, folder, name, bases) for name in ("islands-lstm", "islands-gru")
+    ]
 
 
-def compared(arguments: argparse.Namespace, folder: Path, name: str, bases: str) -> dict[str, Any]:
+def compare_windows(
+    arguments: argparse.Namespace, folder: Path, name: str, bases: str
+) -> dict[str, Any]:
     model = run_of(arguments, folder, name)
-    both = model.task.bidirectional
+    options, margin = model.task.options, model.task.predictor.base_labeller(model.network).margin
     parts = {
-        size: probabilities(model, bases, size, model.task.margin if both else 0)
-        for size in (model.task.window, len(bases))
+        size: probabilities(model, bases, size, margin) for size in (options.window, len(bases))
     }
     one, whole = parts.values()
     apart, alike = np.abs(one - whole), (one.argmax(1) == whole.argmax(1)).mean()
     return {
         "model": name.removeprefix("islands-"),
-        "reads": "both ways" if both else "forwards",
-        "window": model.task.window,
-        "margin": model.task.margin if both else 0,
+        "reads": "both ways" if options.bidirectional else "forwards",
+        "window": options.window,
+        "margin": margin,
         "largest difference": float(apart.max()),
         "mean difference": float(apart.mean()),
         "same labels": float(alike),
@@ -225,14 +228,9 @@ def compared(arguments: argparse.Namespace, folder: Path, name: str, bases: str)
 
 
 def probabilities(model: ostinato.Model, bases: str, size: int, margin: int) -> np.ndarray:
-    return np.concatenate(
-        [
-            given
-            for _, given, _ in answer(
-                model.task, model.network, windows("x", [bases], size, margin)
-            )
-        ]
-    )
+    labeller = model.task.predictor.base_labeller(model.network).window_labeller
+    answers = labeller.label(split_windows("x", [bases], size, margin))
+    return np.concatenate([answer.probabilities for answer in answers])
 
 
 def run_of(arguments: argparse.Namespace, folder: Path, name: str) -> Any:
@@ -242,14 +240,14 @@ def run_of(arguments: argparse.Namespace, folder: Path, name: str) -> Any:
 
 
 def memory(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    return list(costs(arguments, folder))
+    return list(measure_costs(arguments, folder))
 
 
-def costs(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
+def measure_costs(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     for name in ("islands-lstm", "islands-gru"):
         run_of(arguments, folder, name)
     for millions in (1, 10):
-        fasta, _ = drawn(folder / f"{millions}", "x", millions * 1_000_000, 5)
+        fasta, _ = draw_islands(folder / f"{millions}", "x", millions * 1_000_000, 5)
         for name in ("islands-lstm", "islands-gru"):
             seconds, peak = cost_of(
                 ["predict", f"{arguments.runs}/{name}", fasta, "--output", str(folder / "out.bed")]
@@ -264,7 +262,7 @@ def costs(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
             }
 
 
-def cells(row: dict[str, Any]) -> list[Any]:
+def format_cells(row: dict[str, Any]) -> list[Any]:
     metrics, beside = row["metrics"], row["baseline"]["metrics"]
     between = {
         name: f"{number(low)} .. {number(high)}" for name, (low, high) in row["intervals"].items()

@@ -42,7 +42,9 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.streaming import FORMATS
 from ostinato.models.language_model import LanguageModel
-from ostinato.tasks.language import Language
+from ostinato.tasks.language.options import LanguageOptions
+from ostinato.tasks.language.prediction import LanguagePredictor
+from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.task import Request
 from ostinato.training.loop import train
 from plain_language_model import PlainLanguageModel, generate_plainly, train_plainly
@@ -286,10 +288,10 @@ def generation(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str,
                 "torch.nn": partial(generate_plainly, len(units), embedding, size, layers, samples)
             }
             for weights in FORMATS:
-                task = Language(unit=units.name, weights=weights)
-                task.units = units
+                options = LanguageOptions(unit=units.name, weights=weights)
+                predictor = LanguagePredictor(options, LanguagePreprocessing(options, units))
                 contenders[weights if weights == "float32" else f"--weights {weights}"] = partial(
-                    generate_ours, task, model, samples
+                    generate_ours, predictor, model, samples
                 )
             rows += compared(
                 f"{name}, {samples} at a time", in_turns(contenders, arguments.seconds)
@@ -297,8 +299,10 @@ def generation(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str,
     return list(rows[0]), rows
 
 
-def generate_ours(task: Language, model: LanguageModel, samples: int, steps: int = 200) -> int:
-    for _ in task.generate(model, Request(length=steps, samples=samples)):
+def generate_ours(
+    predictor: LanguagePredictor, model: LanguageModel, samples: int, steps: int = 200
+) -> int:
+    for _ in predictor.generate(model, Request(length=steps, samples=samples)):
         pass
     return samples * steps
 

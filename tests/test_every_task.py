@@ -1,4 +1,4 @@
-"""Every task keeps the contract: what it says of itself, its options, its sample, and what a caller may count on."""
+"""Every task keeps the contract: its description, options and sample, and what a caller may expect."""
 
 from __future__ import annotations
 
@@ -56,18 +56,29 @@ def test_has_a_sample_with_its_licence(name):
     assert TASKS[name].create({}).reader.read([str(files["test"])])
 
 
-@every_task
-def test_the_road_in_python(name, tmp_path):
-    """train, load, predict, evaluate, score, stream: on the sample, with a model of nothing."""
+def train_tiny(name, folder):
+    """A model of nothing, trained on the sample."""
     known = {*options.fields(TASKS[name].options), *options.fields(Options)}
     tiny = {option: value for option, value in TINY.items() if option in known}
-    model = ostinato.train(name, out=tmp_path / "run", **tiny)
+    return ostinato.train(name, out=folder, **tiny)
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def trained(request, tmp_path_factory):
+    """The name of each task, and a trained model."""
+    folder = tmp_path_factory.mktemp(request.param) / "run"
+    return request.param, train_tiny(request.param, folder)
+
+
+def test_the_road_in_python(trained):
+    """train, load, predict, evaluate, score, stream."""
+    name, model = trained
     records = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[:6]
     inputs = [record[0] for record in records]
     answers = model.predict(inputs)
     assert len(answers) == 6
     assert all(isinstance(answer, str) for answer in answers)
-    loaded = ostinato.load(tmp_path / "run")
+    loaded = ostinato.load(model.folder)
     assert loaded.predict(inputs) == answers
     assert loaded.score(records) == model.score(records)
     assert all(score < 0 for score in loaded.score(records))
@@ -78,9 +89,44 @@ def test_the_road_in_python(name, tmp_path):
     empty, blank = loaded.predict(["", "   "])
     assert empty == blank
     assert loaded.predict([inputs[0], "", inputs[1]]) == [answers[0], empty, answers[1]]
-    assert json.loads((tmp_path / "run/report.json").read_text())["task"] == name
+    assert json.loads((model.folder / "report.json").read_text())["task"] == name
     with pytest.raises(InputError, match="holds a run already"):
-        ostinato.train(name, out=tmp_path / "run", **tiny)
+        train_tiny(name, model.folder)
+
+
+PROMPTS = {"language": "ROMEO:", "melody": "60 62 64 65"}  # of the tasks that generate
+
+
+def calls(name, model, records, folder, *, prompt=None, output=None):
+    """One call of each kind that a model has, by its name, as functions without arguments."""
+    inputs = [record[0] for record in records]
+    predictor = model.task.predictor
+
+    def generate():
+        results = model.generate(length=12, seed=2, prompt=prompt)
+        files = predictor.save_generated(results, folder / "made.png")
+        return results, [path.read_bytes() for path in files]
+
+    found = {
+        "predict": lambda: [(each.text, each.details) for each in model.predictions(inputs)],
+        "lines": lambda: [*predictor.format_lines(iter(model.predictions(inputs)), output)],
+        "score": lambda: model.score(records),
+        "stream": lambda: [*model.stream().each(iter(inputs))],
+    }
+    return {**found, "generate": generate} if name in PROMPTS else found
+
+
+def test_a_call_leaves_nothing_to_the_next(trained, tmp_path):
+    """A call gives what it gives on a model newly loaded, whatever calls came before it."""
+    name, model = trained
+    records = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[:5]
+    used, before, after = ostinato.load(model.folder), records[:2], records[2:]
+    settings = {"prompt": PROMPTS.get(name), "output": "page.html"}
+    for call in calls(name, used, before, tmp_path, **settings).values():
+        call()
+    for kind, call in calls(name, used, after, tmp_path).items():
+        alone = calls(name, ostinato.load(model.folder), after, tmp_path)[kind]()
+        assert call() == alone, kind
 
 
 def test_an_unknown_task():

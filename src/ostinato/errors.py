@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 LONGEST_NAME = 60  # characters of a name that a suggestion lists
 MOST_NAMES = 30
+LONGEST_MESSAGE = 2000  # characters
 
 _flags: ContextVar[bool] = ContextVar("flags", default=False)
 
@@ -20,7 +21,14 @@ class InputError(ValueError):
 
     The message names the file (and line), what is wrong, and what to do:
     `InputError("train.de:17: empty line; remove it from both sides")`. It names an option by
-    `option_name`."""
+    `option_name`. Of a very long message, which quotes a very long field, the middle is left out."""
+
+    def __init__(self, message: object = ""):
+        text = str(message)
+        if len(text) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            text = f"{text[:half]} … {text[-half:]}"
+        super().__init__(text)
 
 
 def as_flag(name: str) -> str:

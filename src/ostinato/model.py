@@ -10,6 +10,7 @@ from typing import Any
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
 from ostinato.tasks.task import Record
 
 
@@ -22,7 +23,9 @@ class Model(Trained):
 
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:
         """As predict(), with the details of `--json`: log-probability, n-best list, alignment."""
-        return self.task.predictor.predict(self.network, self.records(inputs))
+        records = self.records(inputs)
+        notify_cut(count_cuts(self.task, records))
+        return self.task.predictor.predict(self.network, records)
 
     def records(self, inputs: Sequence[Any]) -> list[Record]:
         """The inputs as the task's records.

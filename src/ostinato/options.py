@@ -155,9 +155,17 @@ def check_one(field: Field, value: Any, name: str) -> Any:
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
+# where an option names no maximum: what 32 bits can count, and what float32 can square
+LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e18
+
+
 def check_range(field: Field, value: Any, name: str) -> None:
     """InputError if a number is not finite, or out of the option's range."""
     limits = field.metadata
+    if not isinstance(value, bool) and isinstance(value, (int, float)):
+        most = LARGEST_WHOLE if field.type is int else LARGEST_NUMBER
+        if limits.get("maximum") is None and math.isfinite(value) and abs(value) > most:
+            raise InputError(f"{name} must be at most {most:,}; got {value:,}"[:200])
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be a finite number; got {value}")
     if limits.get("minimum") is not None and value < limits["minimum"]:

@@ -14,22 +14,34 @@ END = 0
 
 
 def written_out(
-    text: list[int], order: int, size: int, boundary: int | None, history: list[int], token: int
+    text: list[int],
+    order: int,
+    size: int,
+    boundary: int | None,
+    across: bool,
+    history: list[int],
+    token: int,
 ) -> float:
     """The formula of Chen and Goodman, one n-gram at a time."""
-    raw = [Counter() for _ in range(order)]
+    raw, late = ([Counter() for _ in range(order)] for _ in range(2))
     for place in range(1, len(text)):
         for k in range(1, order + 1):
             context = text[place - k + 1 : place] if place - k + 1 >= 0 else None
-            if context is not None and boundary not in context[1:]:
+            if context is not None and (across or boundary not in context[1:]):
                 raw[k - 1][(*context, text[place])] += 1
+                late[k - 1][(*context, text[place])] += place >= order - 1
     counts = [Counter() for _ in range(order)]
     counts[-1] = raw[-1]
+    begins = across and history[:1] == [boundary]
     for k in range(order - 1):
         behind = defaultdict(set)
         for gram in raw[k + 1]:
             behind[gram[1:]].add(gram[0])
         counts[k] = Counter({gram: len(behind[gram]) or count for gram, count in raw[k].items()})
+        if begins and k == len(history):  # nothing stands before the context
+            for gram, count in late[k].items():
+                if gram[0] == boundary:
+                    counts[k][gram] = max(count, counts[k][gram])
     probability = 1 / size
     for k in range(order):
         if k > len(history):
@@ -47,19 +59,19 @@ def written_out(
     return probability
 
 
-@pytest.mark.parametrize("boundary", [None, END])
+@pytest.mark.parametrize("boundary, across", [(None, False), (END, False), (END, True)])
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_it_is_the_formula(order, boundary):
+def test_it_is_the_formula(order, boundary, across):
     chance = np.random.default_rng(order)
     numbers = chance.choice(6, size=400, p=[0.2, 0.4, 0.2, 0.1, 0.05, 0.05])
-    model = NGram.fit(numbers, order=order, size=7, first=END, boundary=boundary)
+    model = NGram.fit(numbers, order=order, size=7, first=END, boundary=boundary, across=across)
     asked = chance.choice(7, size=60)
     found = np.exp(model.log_probabilities(np.array([END]), asked))
     text = [END, *numbers.tolist()]
     for place, token in enumerate(asked.tolist()):
         history = [END, *asked[:place].tolist()][-(order - 1) :] if order > 1 else []
         assert found[place] == pytest.approx(
-            written_out(text, order, 7, boundary, history, token), rel=1e-9
+            written_out(text, order, 7, boundary, across, history, token), rel=1e-9
         )
 
 
@@ -74,6 +86,17 @@ def test_distributions_sum_to_one_and_are_what_is_scored(boundary):
         assert spread.sum() == pytest.approx(1)
         scored = [model.log_probabilities(history, np.array([token]))[0] for token in range(6)]
         assert np.allclose(np.log(spread), scored)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_lines_begin_as_often_with_a_token_as_in_the_text(across):
+    """Every line ends in 9, so that all that begins a line has the same single predecessor."""
+    lines = [[1, 2, 9, END]] * 80 + [[2, 1, 9, END]] * 15 + [[3, 9, END]] * 5
+    chance = np.random.default_rng(0)
+    text = np.concatenate([lines[place] for place in chance.permutation(100)])
+    model = NGram.fit(text, order=4, size=10, first=END, boundary=END, across=across)
+    spread = model.distribution([END])
+    assert spread[[1, 2, 3]] == pytest.approx([0.8, 0.15, 0.05], abs=0.03)
 
 
 def test_a_longer_context_helps_where_it_tells_more():

@@ -20,7 +20,8 @@ import pytest
 import torch
 
 from ostinato.commands.run.recipe import read_recipe
-from ostinato.data.dna.sequences import read_entries, read_strands
+from ostinato.data.dna.sequences import read_labelled as read_labelled_dna
+from ostinato.data.dna.sequences import read_unlabelled as read_unlabelled_dna
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.safetensors_io import load_weights, save_weights
 from ostinato.data.files.table import read_table
@@ -281,19 +282,21 @@ READERS = [
         text("[[0.1, 2.0], [0.3, 1.5]]\n\n[1, 2]\n"),
         lambda p: every(read_unlabelled_clips([p])),
     ),
-    Fuzzed("fasta", "a.fa", text(FASTA), lambda p: read_strands([p])),
-    Fuzzed("bed", "a.bed", text(BED), lambda p: read_strands([beside("a.fa", FASTA)(p), str(p)])),
+    Fuzzed("fasta", "a.fa", text(FASTA), lambda p: read_labelled_dna([p])),
+    Fuzzed(
+        "bed", "a.bed", text(BED), lambda p: read_labelled_dna([beside("a.fa", FASTA)(p), str(p)])
+    ),
     Fuzzed(
         "sequences",
         "a.tsv",
         text("sequence\tlabels\nACGT\tEEII\nAC\tE I\n"),
-        lambda p: read_strands([p]),
+        lambda p: read_labelled_dna([p]),
     ),
     Fuzzed(
         "entries",
         "a.txt",
         text("ACGT\nacgt\n"),
-        lambda p: ["".join(entry.pieces) for entry in read_entries([p])],
+        lambda p: ["".join(entry.pieces) for entry in read_unlabelled_dna([p])],
     ),
     Fuzzed("midi", "a.mid", midi, lambda p: every(Reading().read([p]))),
     Fuzzed("abc", "a.abc", text(ABC), lambda p: every(Reading(repeats=True).read([p]))),

@@ -131,6 +131,59 @@ def test_what_is_watched_follows_the_hypotheses(seed, width):
             )
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    seeds,
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.6, 1.0, 3.0, -0.5]),
+    st.integers(3, 80),
+    st.sampled_from([0.3, 1.0, 4.0]),
+    st.sampled_from([(), (BOS,)]),
+)
+def test_no_width_answers_worse_than_greedy(
+    seed, width, length_penalty, vocabulary, sharp, forbidden
+):
+    """By the search's own score: finished before unfinished, then the normalised log-probability."""
+    tables = table(seed, rows=4, vocabulary=vocabulary) * sharp
+    options = {"maximum_length": 9, "forbidden": forbidden}
+    found = run(tables, width=width, length_penalty=length_penalty, **options)
+    likeliest = greedy(step, start(tables), rows=4, bos=BOS, eos=EOS, **options)
+
+    def score(hypothesis):
+        length = len(hypothesis.tokens) + hypothesis.finished
+        return hypothesis.finished, hypothesis.log_probability / (
+            (5 + length) / 6
+        ) ** length_penalty
+
+    for hypotheses, other in zip(found, likeliest, strict=True):
+        finished, value = score(hypotheses[0])
+        assert (finished, value + 1e-9) >= score(other)
+
+
+@pytest.mark.parametrize("width", range(2, 11))
+def test_a_sure_long_answer_is_found_though_many_short_ones_are_complete(width):
+    """Four steps of .97, then <eos>; at every step <eos> has .02 (stopped too early, the answer would be empty)."""
+    steps = torch.full((5, 12), 0.01 / 10, dtype=torch.float64)
+    steps[:4, 2], steps[:4, EOS] = 0.97, 0.02
+    steps[4, EOS] = 0.999
+    steps /= steps.sum(1, keepdim=True)
+
+    def chain(tokens, state):
+        return steps[state[0]].log(), (state[0] + 1,)
+
+    best = beam_search(
+        chain,
+        (torch.zeros(1, dtype=torch.int64),),
+        rows=1,
+        bos=BOS,
+        eos=EOS,
+        maximum_length=20,
+        width=width,
+    )[0][0]
+    assert best.tokens == [2, 2, 2, 2] and best.finished
+    assert math.exp(best.log_probability) == pytest.approx(0.885, abs=0.02)
+
+
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.integers(1, 5))
 def test_a_wider_search_of_all_steps_finds_no_less(seed, width):
@@ -140,10 +193,10 @@ def test_a_wider_search_of_all_steps_finds_no_less(seed, width):
     assert all(same(one, other[:width]) for one, other in zip(few, many, strict=True))
 
 
-def test_a_sentence_is_done_when_as_many_hypotheses_as_the_beam_is_wide_are_complete():
-    tables = torch.zeros(
-        1, 3, 3, dtype=torch.float64
-    )  # a strong length penalty would let it go on to the end
+def test_with_a_length_penalty_a_sentence_is_done_when_no_live_hypothesis_would_be_better_now():
+    """A strong penalty could reward any length: the search stops all the same, once `width` are complete."""
+    tables = torch.zeros(1, 3, 3, dtype=torch.float64)
+    tables[:, :, EOS] = 3.0  # greedy ends at once
     expansions = list(
         search(
             step,
@@ -153,11 +206,11 @@ def test_a_sentence_is_done_when_as_many_hypotheses_as_the_beam_is_wide_are_comp
             eos=EOS,
             maximum_length=50,
             width=2,
-            length_penalty=9.0,
+            length_penalty=3.0,
         )
     )
     ended = sum(int((expansion.tokens == EOS).sum()) for expansion in expansions)
-    assert ended == 2 and len(expansions) < 50
+    assert ended >= 2 and len(expansions) < 10
 
 
 def test_wider_than_the_vocabulary():

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ostinato.metrics import accuracy, perplexity
-from ostinato.metrics.corpus import as_table
+from ostinato.metrics import accuracy, bleu, exact_match, f1, perplexity, precision, recall
+from ostinato.metrics.corpus import as_table, count_all
 from ostinato.metrics.interval import interval
 from ostinato.metrics.significance import paired_bootstrap, paired_randomisation
 
@@ -69,14 +69,35 @@ def test_what_is_refused(call, message):
         call()
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+@pytest.mark.parametrize("share, number", [(0.7, 100), (0.02, 50), (0.97, 60), (0.5, 9)])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(share, number):
+    """Near the ends of the range and of few examples, too."""
     random = np.random.default_rng(0)
     hits = 0
     for trial in range(200):
-        right = random.random(100) < 0.7
+        right = random.random(number) < share
         low, high = interval(accuracy, [(int(one), 1) for one in right], resamples=300, seed=trial)
-        hits += low <= 0.7 <= high
-    assert 0.9 <= hits / 200 <= 0.99
+        hits += low <= share <= high
+    assert hits / 200 >= 0.9
+
+
+@pytest.mark.parametrize("metric", [accuracy, exact_match, f1, precision, recall])
+def test_an_interval_at_the_end_of_the_range_has_a_width(metric):
+    """0 of 9 right is not 0 .. 0: Wilson's interval is 0 .. 0.299."""
+    one, other = {exact_match: ("x", "y"), f1: ([1, 0], [0, 1])}.get(metric, (["x"], ["y"]))
+    low, high = interval(metric, count_all(metric, [other] * 9, [one] * 9))
+    assert low == 0 and high == pytest.approx(0.2991, abs=1e-3)
+    low, high = interval(metric, count_all(metric, [one] * 9, [one] * 9))
+    assert low == pytest.approx(0.7009, abs=1e-3) and high == 1
+
+
+def test_a_bleu_of_zero_has_an_interval():
+    low, high = interval(bleu, count_all(bleu, ["a"] * 9, ["b"] * 9))
+    assert low == 0 and 20 < high < 40
+
+
+def test_of_one_example_an_unbounded_score_says_nothing():
+    assert interval(perplexity, [(3.0, 2)]) == (1.0, math.inf)
 
 
 def test_p_is_small_as_often_as_it_says_where_there_is_no_difference():
@@ -90,5 +111,7 @@ def test_p_is_small_as_often_as_it_says_where_there_is_no_difference():
 
 def test_examples_that_count_nothing_do_not_matter():
     assert (
-        interval(accuracy, [(0, 0), (1, 2), (0, 0)]) == interval(accuracy, [(1, 2)]) == (0.5, 0.5)
+        interval(accuracy, [(0, 0), (1, 2), (0, 1), (0, 0)])
+        == interval(accuracy, [(1, 2), (0, 1)])
+        != (1 / 3, 1 / 3)
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ostinato.metrics import auprc, auroc
+from ostinato.metrics.interval import interval
 from ostinato.metrics.ranking import BINS, assign_bins
 
 
@@ -35,6 +36,24 @@ def test_exact_where_no_two_share_a_bin():
     counts = auroc.count(scores[:, None], true[:, None])
     assert auroc.score(counts) == pytest.approx(metrics.roc_auc_score(true, scores))
     assert auprc.score(counts) == pytest.approx(metrics.average_precision_score(true, scores))
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.3, 1.5])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_exact_area_is_within_the_error_of_the_binning(spread, seed):
+    random = np.random.default_rng(seed)
+    true = random.random(400) < 0.3
+    scores = 1 / (1 + np.exp(-(random.normal(0, spread, 400) + spread * true)))
+    counts = auroc.count(scores[:, None], true[:, None])
+    pairs = scores[true][:, None] - scores[~true]  # [P, N]
+    area = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
+    assert abs(auroc.score(counts) - area) <= auroc.binning_error(counts) + 1e-12
+    ranked = true[np.argsort(-scores, kind="stable")]
+    precision = (ranked.cumsum() / np.arange(1, len(ranked) + 1))[ranked].mean()
+    assert abs(auprc.score(counts) - precision) <= auprc.binning_error(counts) + 1e-12
+    each = [auroc.count([value], [kind]) for value, kind in zip(scores, true, strict=True)]
+    low, high = interval(auroc, each)
+    assert high - low >= 2 * min(auroc.binning_error(counts), 0.2)
 
 
 def test_several_classes_weigh_the_same():

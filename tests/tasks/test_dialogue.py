@@ -99,12 +99,14 @@ def test_the_nearest_utterance(model):
         Pair("what is the time", "Late."),
         Pair("what is love", "Chemistry."),
     ]
-    baseline = Retrieval.fit(pairs, model.task.preprocessing.target)
+    baseline = Retrieval.fit(pairs, model.task.preprocessing.target, model.task.options)
     assert baseline.answer("And who are YOU?") == "A robot."
     assert baseline.answer("the time, please") == "Late."
     assert baseline.answer("zzz") == "A robot."
     again = Retrieval.restore(
-        baseline.state(), tokenizer_from_dict(model.task.preprocessing.target.to_dict())
+        baseline.state(),
+        tokenizer_from_dict(model.task.preprocessing.target.to_dict()),
+        model.task.options,
     )
     assert again.answer("what love") == "Chemistry."
     assert again.measure(pairs) == baseline.measure(pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ import ostinato
 from ostinato.data.dna.nucleotides import reverse_complement
 from ostinato.data.dna.sequences import DnaSequence
 from ostinato.errors import InputError
-from ostinato.tasks.genome import Genome
-from ostinato.tasks.genome.base_labels import answer, windows
-from ostinato.tasks.genome.examples import turned
+from ostinato.tasks.genome import TASK
+from ostinato.tasks.genome.preprocessing import vary_strand
+from ostinato.tasks.genome.windows import split_windows
 
 TINY = {
     "hidden_size": 8,
@@ -111,7 +112,8 @@ def test_segments_are_found(both_ways):
         both_ways.report["baseline"]["name"] == "hidden Markov model"
         and both_ways.report["baseline"]["metrics"]["f1"] > 0.8
     )
-    assert both_ways.task.background == "background" and both_ways.task.dev_metric == "f1"
+    task = both_ways.task
+    assert task.preprocessing.background == "background" and task.options.dev_metric == "f1"
 
 
 def test_bed_out(both_ways, folder, ostinato):
@@ -179,7 +181,7 @@ def test_json_and_colours_and_pages(both_ways, folder, ostinato):
 
 def stream_windows(text, pieces, size, margin):
     parts = [text[start : start + pieces] for start in range(0, len(text), pieces)]
-    return list(windows("x", parts, size, margin))
+    return list(split_windows("x", parts, size, margin))
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 25, 40])
@@ -188,7 +190,7 @@ def test_windows_do_not_depend_on_the_pieces(length, margin):
     text = "".join(random.Random(length).choices("ACGT", k=length))
     expected = stream_windows(text, length or 1, 10, margin)
     assert [each.start for each in expected] == list(range(0, max(1, length), 10))
-    assert "".join(each.bases[each.left : each.left + each.size] for each in expected) == text
+    assert "".join(each.labelled_bases for each in expected) == text
     assert [each.last for each in expected] == [False] * (len(expected) - 1) + [True]
     for each in expected:
         assert each.bases == text[max(0, each.start - margin) : each.start + each.size + margin]
@@ -197,25 +199,28 @@ def test_windows_do_not_depend_on_the_pieces(length, margin):
 
 
 def test_chunked_is_whole(forwards, folder):
-    """A state that goes on from window to window gives what the whole sequence gives, and streaming what predict gives."""
-    task = forwards.task
+    """With a carried state, windows get the answers of the whole sequence; streaming those of predict."""
+    reader, predictor = forwards.task.reader, forwards.task.predictor
     bases = "".join(random.Random(5).choices("ACGT", k=777))
     found = {}
     for size in (50, 120, 1000):
-        parts = list(answer(task, forwards.network, windows("x", [bases], size, 0)))
+        parts = list(
+            predictor.base_labeller(forwards.network).window_labeller.label(
+                split_windows("x", [bases], size)
+            )
+        )
         found[size] = np.concatenate([probabilities for _, probabilities, _ in parts])
     assert (
         np.abs(found[50] - found[1000]).max() < 1e-5
         and np.abs(found[120] - found[1000]).max() < 1e-5
     )
-    streamed = list(
-        task.answers(forwards.network, task.read_inputs([str(folder / "test.fa")]), 100)
-    )
-    at_once = task.predict(
-        forwards.network, task.read([str(folder / "test.fa"), str(folder / "test.bed")])
+    inputs = reader.read_inputs([str(folder / "test.fa")])
+    streamed = list(predictor.stream(forwards.network, inputs, ahead=100))
+    at_once = predictor.predict(
+        forwards.network, reader.read([str(folder / "test.fa"), str(folder / "test.bed")])
     )
     assert [each.text for each in streamed] == [each.text for each in at_once]
-    assert [len(each.counts["f1"]) for each in at_once] == [
+    assert [len(each.region.counts["f1"]) for each in at_once] == [
         14,
         14,
     ]  # an interval needs more than two sequences: each window counts
@@ -225,31 +230,35 @@ def test_chunked_is_whole(forwards, folder):
 def test_long_sequences_come_in_regions(both_ways, folder, monkeypatch):
     from ostinato.tasks.genome import base_labels
 
-    task = both_ways.task
-    inputs = [str(folder / "test.fa")]
-    expected = "\n".join(
-        each.text for each in task.answers(both_ways.network, task.read_inputs(inputs), 100)
-    )
-    monkeypatch.setattr(base_labels, "REGION", 3)
-    parts = list(task.answers(both_ways.network, task.read_inputs(inputs), 100))
-    assert len(parts) == 10 and "\n".join(task.written(iter(parts))) == expected
+    predictor = both_ways.task.predictor
+
+    def stream():
+        inputs = both_ways.task.reader.read_inputs([str(folder / "test.fa")])
+        return predictor.stream(both_ways.network, inputs, ahead=100)
+
+    expected = "\n".join(each.text for each in stream())
+    monkeypatch.setattr(base_labels, "WINDOWS_PER_REGION", 3)
+    parts = list(stream())
+    assert len(parts) == 10 and "\n".join(predictor.format_lines(iter(parts))) == expected
     assert [
         (each.details["name"], each.details["start"], each.details["end"]) for each in parts[:2]
     ] == [("d1", 0, 150), ("d1", 150, 300)]
 
 
 def test_whole_sequences(whole, folder, ostinato):
-    assert whole.task.labels.tokens == ["with", "without"] and whole.task.dev_metric == "accuracy"
+    task = whole.task
+    assert task.preprocessing.labels.tokens == ["with", "without"]
+    assert task.options.dev_metric == "accuracy"
     assert whole.report["metrics"]["accuracy"] > 0.9 and whole.report["metrics"]["auroc"] > 0.95
     found = ostinato("predict", folder / "whole", folder / "with_test.fa")
     rows = [line.split("\t") for line in found.out.splitlines()]
     assert len(rows) == 20 and all(row[1] == "0" and row[3] in ("with", "without") for row in rows)
-    records = whole.task.read([str(folder / "with_test.fa")])
+    records = task.reader.read([str(folder / "with_test.fa")])
     assert [(row[0], int(row[2])) for row in rows] == [
         (record.name, len(record.bases)) for record in records
     ]
     assert [row[3] for row in rows] == [
-        each.details["label"] for each in whole.task.predict(whole.network, records)
+        each.label for each in task.predictor.predict(whole.network, records)
     ]
     assert whole.evaluate([str(folder / "with_test.fa")])["metrics"]["accuracy"] > 0.8
     assert (folder / "whole/confusion.png").read_bytes().startswith(b"\x89PNG")
@@ -287,28 +296,26 @@ def test_both_strands_of_bases(both_ways, forwards):
 
 
 def test_the_other_strand_is_learned_with_its_labels():
-    task = Genome(reverse_complement=True, window=50)
-    task.fit(records := [DnaSequence("AACCGGTTNA", segments=segments("......EEEE"))])
-    example = task.encode(records[0], draw=1)
-    assert (
-        example.inputs.tolist()
-        == task.encode(DnaSequence(reverse_complement("AACCGGTTNA"), segments=())).inputs.tolist()
-    )
+    record = DnaSequence("AACCGGTTNA", segments=segments("......EEEE"))
+    task = TASK.create({"reverse_complement": True, "window": 50}).fit([record])
+    example = task.preprocessing.encode(record, draw=1)
+    other = DnaSequence(reverse_complement("AACCGGTTNA"), segments=())
+    assert example.inputs.tolist() == task.preprocessing.encode(other).inputs.tolist()
     assert example.targets.tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
-    assert turned(example, 2) is example and task.varies
+    assert vary_strand(example, 2) is example and task.preprocessing.varies
 
 
 def segments(labels):
-    from ostinato.data.dna.sequences import segments_of_labels
+    from ostinato.data.dna.sequences import parse_labels
 
-    return segments_of_labels(labels, len(labels), "here")
+    return parse_labels(labels, len(labels), "here")
 
 
 def test_margins_are_seen_and_not_learned():
-    task = Genome(window=10, margin=3)
-    task.fit([record := DnaSequence("ACGTACGTAC" * 3, segments=segments(("." * 5 + "E" * 5) * 3))])
-    pieces = task.learnable([record])
-    targets = [task.encode(piece).targets.tolist() for piece in pieces]
+    record = DnaSequence("ACGTACGTAC" * 3, segments=segments(("." * 5 + "E" * 5) * 3))
+    fitted = TASK.create({"window": 10, "margin": 3}).fit([record]).preprocessing
+    pieces = fitted.trainable_records([record])
+    targets = [fitted.encode(piece).targets.tolist() for piece in pieces]
     assert [len(each) for each in targets] == [13, 16, 13]
     assert [[number for number in each if number != -100] for each in targets] == [
         [0] * 5 + [1] * 5
@@ -436,7 +443,7 @@ def test_memory_does_not_grow_with_the_sequence(folder, tmp_path):
     """A sequence of a million bases that comes in lines takes no more than one of a tenth of that."""
     import tracemalloc
 
-    from ostinato.data.dna.fasta import Entry
+    from ostinato.data.dna.fasta import StreamedSequence
 
     model = ostinato.train(
         "genome",
@@ -445,14 +452,14 @@ def test_memory_does_not_grow_with_the_sequence(folder, tmp_path):
         model="most-frequent",
         **BASES,
     )
-    model.task.window = 1000
+    options = replace(model.task.options, window=1000)
+    predictor = model.task.with_options(options).predictor
 
     def peak(lines: int) -> int:
-        entry = Entry("x", "", "here", ("ACGTNACGTA" * 10 for _ in range(lines)))
+        entry = StreamedSequence("x", "", "here", ("ACGTNACGTA" * 10 for _ in range(lines)))
         tracemalloc.start()
-        ends = [
-            each.details["end"] for each in model.task.answers(model.network, iter([entry]), 100)
-        ]
+        answers = predictor.stream(model.network, iter([entry]), ahead=100)
+        ends = [each.details["end"] for each in answers]
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert ends[-1] == 100 * lines

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ from ostinato.data.batching.bptt_stream import store_ids
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
+from ostinato.notices import collect_notices
 from ostinato.options import build
-from ostinato.tasks.language import Language
-from ostinato.tasks.language.generation import half_typed
-from ostinato.tasks.language.numbers import is_tokenized
-from ostinato.tasks.language.scores import losses_of
-from ostinato.tasks.task import Request
+from ostinato.tasks.language import TASK
+from ostinato.tasks.language.next_words import half_typed_word
+from ostinato.tasks.language.options import LanguageOptions
+from ostinato.tasks.language.preprocessing import is_tokenized
+from ostinato.tasks.language.text_scores import score_text
+from ostinato.tasks.task import Request, Task
 
 UNITS = ("character", "word", "subword")
 SMALL = {"hidden_size": 12, "embedding_size": 6, "tensorboard": False}
@@ -47,16 +50,23 @@ def write(path: Path, lines: list[str]) -> str:
     return str(path)
 
 
-def task(unit: str = "character", **settings) -> Language:
+def task(unit: str = "character", **settings) -> Task:
     small = {"vocabulary_size": 60} if unit == "subword" else {}
-    made = Language(unit=unit, hidden_size=12, embedding_size=6, **{**small, **settings})
-    made.fit(Corpus.from_lines(verses(200)))
-    return made
+    made = TASK.create({"unit": unit, "hidden_size": 12, "embedding_size": 6, **small, **settings})
+    return made.fit(Corpus.from_lines(verses(200)))
 
 
-def network(made: Language, seed: int = 0):
+def change(made: Task, **options) -> Task:
+    """The fitted task with other options."""
+    return made.with_options(replace(made.options, **options))
+
+
+def network(made: Task, seed: int = 0):
     torch.manual_seed(seed)
-    return made.network().eval()
+    built = made.build_network()
+    if made.options.closed_form:
+        made.initialise(built)
+    return built.eval()
 
 
 # scores
@@ -69,22 +79,24 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
     made = task(unit, model=model)
     network_ = network(made)
     corpus = Corpus.from_lines(verses(60, seed=1))
-    numbers = made.encoded(corpus).numbers
+    numbers = made.preprocessing.encode_text(corpus).ids
     losses = {}
     for steps in (1, 7, 10_000):
         found = np.full(len(numbers), np.nan)
-        for places, each in losses_of(network_, numbers, first=made.line_end, steps=steps):
+        for places, each in score_text(
+            network_, numbers, first=made.preprocessing.line_end, steps=steps
+        ):
             assert np.isnan(found[places]).all()
             found[places] = each
         losses[steps] = found
     assert np.allclose(losses[1], losses[7], atol=1e-5)
     assert np.allclose(losses[1], losses[10_000], atol=1e-5)
     state, by_hand = network_.initial_state(1), []
-    for before, after in zip([made.line_end, *numbers[:-1]], numbers, strict=True):
+    for before, after in zip([made.preprocessing.line_end, *numbers[:-1]], numbers, strict=True):
         logits, state = network_.step(torch.tensor([int(before)]), state)
         by_hand.append(-float(logits.detach().log_softmax(-1)[0, int(after)]))
     assert np.allclose(losses[7], by_hand, atol=1e-4)
-    counts = made.counts_of(network_, corpus)
+    counts = made.predictor.count_text(network_, corpus)
     assert sum(total for total, _ in counts["perplexity"]) == pytest.approx(sum(by_hand), rel=1e-5)
     assert sum(size for _, size in counts["perplexity"]) == len(numbers)
     assert sum(size for _, size in counts["bits_per_character"]) == sum(
@@ -96,19 +108,23 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
 def test_parts_that_are_read_side_by_side_hardly_differ():
     made = task()
     model = network(made)
-    numbers = made.encoded(Corpus.from_lines(verses(100))).numbers
-    one = sum(each.sum() for _, each in losses_of(model, numbers, first=made.line_end))
+    numbers = made.preprocessing.encode_text(Corpus.from_lines(verses(100))).ids
+    one = sum(
+        each.sum() for _, each in score_text(model, numbers, first=made.preprocessing.line_end)
+    )
     places = np.concatenate(
         [
             places
-            for places, _ in losses_of(
-                model, numbers, first=made.line_end, rows=7, context=50, steps=13
+            for places, _ in score_text(
+                model, numbers, first=made.preprocessing.line_end, rows=7, context=50, steps=13
             )
         ]
     )
     several = sum(
         each.sum()
-        for _, each in losses_of(model, numbers, first=made.line_end, rows=7, context=50, steps=13)
+        for _, each in score_text(
+            model, numbers, first=made.preprocessing.line_end, rows=7, context=50, steps=13
+        )
     )
     assert sorted(places) == list(range(len(numbers)))
     assert several == pytest.approx(one, rel=1e-4)
@@ -127,7 +143,7 @@ def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     whole = package.train("language", train=train, dev=dev, out=tmp_path / "memory", **settings)
     monkeypatch.setitem(Corpus.read.__func__.__kwdefaults__, "in_memory", 256)
     monkeypatch.setitem(store_ids.__kwdefaults__, "in_memory", 256)
-    assert isinstance(task(unit).encoded(Corpus.read([train])).numbers, np.memmap)
+    assert isinstance(task(unit).preprocessing.encode_text(Corpus.read([train])).ids, np.memmap)
     streamed = package.train(
         "language", train=f"{train}.gz", dev=dev, out=tmp_path / "streamed", **settings
     )
@@ -141,24 +157,24 @@ def test_a_line_is_scored_by_itself():
     made = task()
     model = network(made)
     lines = ["the king", "", "the fool loves the queen,", "the"]
-    scores = made.log_probabilities(model, [Line(line) for line in lines])
+    scores = made.predictor.log_probabilities(model, [Line(line) for line in lines])
     for line, score in zip(lines, scores, strict=True):
-        counts = made.counts_of(model, Corpus.from_lines([line]))["perplexity"]
+        counts = made.predictor.count_text(model, Corpus.from_lines([line]))["perplexity"]
         assert -sum(total for total, _ in counts) == pytest.approx(score, abs=1e-3)
-    assert made.log_probabilities(
+    assert made.predictor.log_probabilities(
         model, Corpus.from_lines([Line("the ", ended=False), Line("king")])
     ) == pytest.approx(scores[:1], abs=1e-4)
 
 
 def test_lines_and_what_ends_them():
-    assert task("word").encode(Line("the king")).targets.tolist()[-1] == EOS
-    characters = task("character")
+    assert task("word").preprocessing.encode(Line("the king")).targets.tolist()[-1] == EOS
+    characters = task("character").preprocessing
     assert (
-        characters.units.decode(characters.encode(Line("the king")).targets.tolist())
+        characters.tokenizer.decode(characters.encode(Line("the king")).targets.tolist())
         == "the king\n"
     )
     assert characters.encode(Line("the king")).inputs[0] == characters.line_end
-    assert len(characters.numbers(Line("the ", ended=False))) == 4
+    assert len(characters.ids(Line("the ", ended=False))) == 4
 
 
 @pytest.mark.parametrize(
@@ -230,7 +246,7 @@ def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tm
     assert set(loaded.predict(["the k"])[0].split("\t")) == {"king", "knight"}
     assert loaded.evaluate([test])["metrics"] == model.report["metrics"]
     assert (
-        loaded.task.overlap(
+        loaded.task.reader.overlap(
             Corpus.from_lines(["x" * 50, "y" * 50]), Corpus.from_lines(["y" * 50, "short"])
         )
         == 0.5
@@ -348,9 +364,13 @@ def test_its_recipes_train(recipe, tmp_path):
 def test_greedy_and_beam_are_brute_force(unit):
     made = task(unit, vocabulary_size=30 if unit == "subword" else None)
     model = network(made)
-    allowed = [number for number in range(len(made.units)) if number not in made.never]
+    allowed = [
+        number
+        for number in range(len(made.preprocessing.tokenizer))
+        if number not in made.preprocessing.never_generated
+    ]
     scores = {}
-    start = torch.tensor([made.prompt("the")])
+    start = torch.tensor([made.preprocessing.prompt_ids("the")])
     for text in itertools.product(allowed, repeat=2):
         losses, _ = model.losses(
             torch.cat([start, torch.tensor([text[:1]])], 1),
@@ -359,8 +379,10 @@ def test_greedy_and_beam_are_brute_force(unit):
         )
         scores[text] = -float(losses[0, -2:].sum())
     best = sorted(scores, key=lambda text: -scores[text])[:3]
-    wanted = [made.continued("the", text) for text in best]
-    found = list(made.generate(model, Request("the", length=2, beam=len(allowed), samples=3)))
+    wanted = [made.preprocessing.continue_text("the", text) for text in best]
+    found = list(
+        made.predictor.generate(model, Request("the", length=2, beam=len(allowed), samples=3))
+    )
     assert [piece.result for piece in found] == wanted
     first = max(
         allowed,
@@ -368,15 +390,15 @@ def test_greedy_and_beam_are_brute_force(unit):
             math.exp(score) for text, score in scores.items() if text[0] == token
         ),
     )
-    greedy = list(made.generate(model, Request("the", length=1, temperature=0.0)))
-    assert greedy[-1].result == made.continued("the", [first])
+    greedy = list(made.predictor.generate(model, Request("the", length=1, temperature=0.0)))
+    assert greedy[-1].result == made.preprocessing.continue_text("the", [first])
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_pieces_are_the_whole_and_follow_from_the_seed(unit):
     made = task(unit)
     model = network(made)
-    pieces = list(made.generate(model, Request("the king", length=40, samples=3, seed=5)))
+    pieces = list(made.predictor.generate(model, Request("the king", length=40, samples=3, seed=5)))
     for sample in range(3):
         texts = [piece.text for piece in pieces if piece.sample == sample]
         results = [
@@ -385,13 +407,17 @@ def test_pieces_are_the_whole_and_follow_from_the_seed(unit):
         assert results == ["".join(texts)]
     again = [
         piece.result
-        for piece in made.generate(model, Request("the king", length=40, samples=2, seed=5))
+        for piece in made.predictor.generate(
+            model, Request("the king", length=40, samples=2, seed=5)
+        )
         if piece.result
     ]
     assert again == [piece.result for piece in pieces if piece.result][:2]
     assert again != [
         piece.result
-        for piece in made.generate(model, Request("the king", length=40, samples=2, seed=6))
+        for piece in made.predictor.generate(
+            model, Request("the king", length=40, samples=2, seed=6)
+        )
         if piece.result
     ]
 
@@ -407,7 +433,9 @@ def test_one_by_one_and_by_the_reference_it_is_the_same_text(cell, way):
     def texts(samples):
         found = {
             piece.sample: piece.result
-            for piece in made.generate(model, Request("the ", length=150, samples=samples, **way))
+            for piece in made.predictor.generate(
+                model, Request("the ", length=150, samples=samples, **way)
+            )
             if piece.result is not None
         }
         return [found[sample] for sample in range(samples)]
@@ -421,48 +449,60 @@ def test_one_by_one_and_by_the_reference_it_is_the_same_text(cell, way):
 
 def test_smaller_weights_where_there_are_any():
     made = task(weights="int8")
-    assert len(list(made.generate(network(made), Request(length=20, samples=3)))) >= 3
+    assert len(list(made.predictor.generate(network(made), Request(length=20, samples=3)))) >= 3
     normed = task(layers=2, residual=True, pre_norm=True)
-    assert len(list(normed.generate(network(normed), Request(length=20, samples=3)))) >= 3
+    assert len(list(normed.predictor.generate(network(normed), Request(length=20, samples=3)))) >= 3
     counted = task(model="hmm", weights="bfloat16")
     with pytest.raises(
         InputError,
         match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout",
     ):
-        list(counted.generate(network(counted), Request(length=5)))
+        list(counted.predictor.generate(network(counted), Request(length=5)))
 
 
 def test_a_cache_takes_part_in_every_answer():
     plain, made = task(), task(cache=50, cache_weight=0.5, cache_sharpness=20.0)
     model = network(plain)
     text = Corpus.from_lines(verses(40, seed=3))
-    without, remembered = (each.counts_of(model, text)["perplexity"] for each in (plain, made))
+    without, remembered = (
+        each.predictor.count_text(model, text)["perplexity"] for each in (plain, made)
+    )
     assert np.sum([count[0] for count in remembered]) < np.sum([count[0] for count in without])
-    assert made.counts_of(model, text, quick=True) == plain.counts_of(model, text, quick=True)
-    assert made.log_probabilities(model, text) != plain.log_probabilities(model, text)
+    assert made.predictor.count_text(model, text, quick=True) == plain.predictor.count_text(
+        model, text, quick=True
+    )
+    assert made.predictor.log_probabilities(model, text) != plain.predictor.log_probabilities(
+        model, text
+    )
     prompt = [Line("the king loves the fool, the king lo")]
-    assert made.predict(model, prompt)[0].details != plain.predict(model, prompt)[0].details
-    made.suggest = 2
-    assert made.predict(model, prompt)[0].details["suggestions"]
+    assert (
+        made.predictor.predict(model, prompt)[0].details
+        != plain.predictor.predict(model, prompt)[0].details
+    )
+    suggesting = change(made, suggest=2)
+    assert suggesting.predictor.predict(model, prompt)[0].details["suggestions"]
     request = Request("the king loves the fool, the king ", length=30)
-    assert [piece.text for piece in made.generate(model, request)] != [
-        piece.text for piece in plain.generate(model, request)
+    assert [piece.text for piece in made.predictor.generate(model, request)] != [
+        piece.text for piece in plain.predictor.generate(model, request)
     ]
 
 
 def test_counted_models_have_no_cache():
     made, text = task(model="kneser-ney", cache=10), Corpus.from_lines(verses(20, seed=3))
     plain = task(model="kneser-ney")
-    assert made.measure(network(made), text, []) == plain.measure(network(plain), text, [])
-    assert "--cache: --model kneser-ney has no states to compare; scored without" in made.notices
+    with collect_notices() as notices:
+        counts = made.predictor.count(network(made), text, [])
+    assert counts == plain.predictor.count(network(plain), text, [])
+    assert "--cache: --model kneser-ney has no states to compare; scored without" in notices
     assert not any("--cache" in command for command in made.next_commands("run", None))
     assert any("--cache" in command for command in task().next_commands("run", None))
 
 
 def test_what_the_cache_is_like_is_said():
     made = task(cache=1000)
-    made.measure(network(made), Corpus.from_lines(verses(20)), [])
-    assert made.notices[-1] == "with a cache: size 1,000, weight 0.2, sharpness 15.0"
+    with collect_notices() as notices:
+        made.predictor.count(network(made), Corpus.from_lines(verses(20)), [])
+    assert notices[-1] == "with a cache: size 1,000, weight 0.2, sharpness 15.0"
 
 
 def test_a_range_leaves_layer_norms_alone():
@@ -487,7 +527,7 @@ def test_a_range_leaves_layer_norms_alone():
 )
 def test_limits_of_the_cache(settings, message):
     with pytest.raises(InputError, match=message):
-        build(Language, settings)
+        build(LanguageOptions, settings)
 
 
 def test_residual_layers_are_of_one_size():
@@ -504,10 +544,13 @@ def test_what_is_continued_reads_as_if_decoded_whole(unit):
     for cut in range(1, len(text)):
         if unit != "character" and text[cut - 1] != " ":
             continue
-        numbers = made.units.encode(text[cut:])
-        assert text[:cut] + made.continued(text[:cut], numbers) == text
+        numbers = made.preprocessing.tokenizer.encode(text[cut:])
+        assert text[:cut] + made.preprocessing.continue_text(text[:cut], numbers) == text
     assert (
-        made.continued("", [*made.numbers(Line("the king")), *made.numbers(Line("the fool"))])
+        made.preprocessing.continue_text(
+            "",
+            [*made.preprocessing.ids(Line("the king")), *made.preprocessing.ids(Line("the fool"))],
+        )
         == "the king\nthe fool\n"
     )
 
@@ -517,17 +560,17 @@ def test_a_stop_ends_a_sample_before_it():
     model = network(made)
     whole = [
         piece.result
-        for piece in made.generate(model, Request(length=200, samples=4))
+        for piece in made.predictor.generate(model, Request(length=200, samples=4))
         if piece.result
     ]
     stop = whole[0][50:53]
     cut = [
         piece.result
-        for piece in made.generate(model, Request(length=200, samples=4, stop=stop))
+        for piece in made.predictor.generate(model, Request(length=200, samples=4, stop=stop))
         if piece.result is not None
     ]
     assert cut == [text.split(stop)[0] for text in whole]
-    found = list(made.generate(model, Request(length=10, beam=2, stop=whole[0][0])))
+    found = list(made.predictor.generate(model, Request(length=10, beam=2, stop=whole[0][0])))
     assert all(whole[0][0] not in piece.text for piece in found)
 
 
@@ -536,22 +579,25 @@ def test_a_prompt_may_be_a_file_and_a_length_nothing(tmp_path):
     model = network(made)
     (tmp_path / "prompt.txt").write_text("the king\nthe fool")
     request = Request(str(tmp_path / "prompt.txt"), length=5)
-    assert [each.result for each in made.generate(model, request)][-1] == [
-        each.result for each in made.generate(model, Request("the king\nthe fool", length=5))
+    assert [each.result for each in made.predictor.generate(model, request)][-1] == [
+        each.result
+        for each in made.predictor.generate(model, Request("the king\nthe fool", length=5))
     ][-1]
-    assert [each.result for each in made.generate(model, Request(length=0, samples=2))] == ["", ""]
+    assert [
+        each.result for each in made.predictor.generate(model, Request(length=0, samples=2))
+    ] == ["", ""]
 
 
 def test_predictions_end_with_the_line_and_suggestions_complete_words():
     made = task("word", maximum_length=7)
     model = network(made)
     lines = [Line(text) for text in ("the king", "", "the", "the fool loves")]
-    together = made.predict(model, lines)
+    together = made.predictor.predict(model, lines)
     assert [each.text for each in together] == [
-        made.predict(model, [line])[0].text for line in lines
+        made.predictor.predict(model, [line])[0].text for line in lines
     ]
     assert all("\n" not in each.text for each in together)
-    made.suggest = 3
+    suggesting = change(made, suggest=3)
     for text, start in [
         ("the k", "k"),
         ("the ", ""),
@@ -559,14 +605,15 @@ def test_predictions_end_with_the_line_and_suggestions_complete_words():
         ("the king lov", "lov"),
         ("x y zzz", "zzz"),
     ]:
-        words = made.predict(model, [Line(text)])[0].details["suggestions"]
+        words = suggesting.predictor.predict(model, [Line(text)])[0].details["suggestions"]
         assert all(each["word"].startswith(start) for each in words)
         assert [each["probability"] for each in words] == sorted(
             (each["probability"] for each in words), reverse=True
         )
-    assert made.predict(model, [Line("x y zzz")])[0].text == ""
-    made.tokenized = True  # where marks stand apart, a mark at the end is complete
-    assert half_typed(made, "the king ,") == "" and half_typed(made, "the king lov") == "lov"
+    assert suggesting.predictor.predict(model, [Line("x y zzz")])[0].text == ""
+    # where marks are separate words, a mark at the end is complete
+    assert half_typed_word("the king ,", tokenized=True) == ""
+    assert half_typed_word("the king lov", tokenized=True) == "lov"
 
 
 # what is refused

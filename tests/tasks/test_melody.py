@@ -1,8 +1,9 @@
-"""Melody, from files to tunes: the sample, conditions, prompts, keys; the same seed, the same tunes; chunks are the whole."""
+"""Melody, from files to tunes: the sample, conditions, prompts, keys; equal seeds, equal tunes; chunks."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from ostinato.data.batching.batch import collate
 from ostinato.data.files.samples import sample_files
 from ostinato.data.music.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
-from ostinato.tasks.melody import Melody
+from ostinato.tasks.melody import TASK
+from ostinato.tasks.melody import markov as counting
 from ostinato.tasks.melody.baseline import TuneBaseline
-from ostinato.tasks.melody.features import places
-from ostinato.tasks.melody.generation import given_to
+from ostinato.tasks.melody.generation import TuneGenerator
 
 TINY = {
     "hidden_size": 12,
@@ -51,15 +52,21 @@ def chords(tmp_path_factory):
 
 
 def fitted(records, **options):
-    task = Melody(**options)
-    task.fit(records)
-    return task
+    return TASK.create(options).fit(records)
+
+
+def bar_positions(task, metre, steps):
+    return task.preprocessing.features.encode_bar_positions(metre, steps)
+
+
+def with_maximum_steps(task, steps):
+    return task.with_options(replace(task.options, maximum_steps=steps))
 
 
 def test_what_is_read_and_what_is_predicted():
     tune = Tune((Note(0, 2, 60), Note(3, 1, 62)), 4, "jig")
     task = fitted([tune], condition="genre")
-    example = task.encode(tune)
+    example = task.preprocessing.encode(tune)
     assert example.targets.tolist() == [60, 128, 129, 62, END]
     assert [row.nonzero().flatten().tolist() for row in example.inputs] == [
         [131, 133],
@@ -68,34 +75,39 @@ def test_what_is_read_and_what_is_predicted():
         [129, 133],
         [62, 133],
     ]  # the event before, or the beginning; the kind
-    assert places(task, "4/4", np.arange(3)).shape == (3, 0)
-    hidden = [task.encode(tune, draw=draw).inputs[:, 132].any().item() for draw in range(200)]
+    assert bar_positions(task, "4/4", np.arange(3)).shape == (3, 0)
+    hidden = [
+        task.preprocessing.encode(tune, draw=draw).inputs[:, 132].any().item()
+        for draw in range(200)
+    ]
     assert 0.03 < np.mean(hidden) < 0.2  # training sees some tunes as of no kind
 
 
 def test_the_place_in_the_bar():
     tune = Tune((Note(0, 8, 60),), 8, metre="3/4")
     task = fitted([tune, tune._replace(metre="2/4")], steps_per_quarter=1)
-    found = [row.nonzero().flatten().tolist() for row in task.encode(tune).inputs[:, 132:]]
+    found = [
+        row.nonzero().flatten().tolist() for row in task.preprocessing.encode(tune).inputs[:, 132:]
+    ]
     assert found[:4] == [
         [0, 4, 5],
         [1, 4, 5],
         [2, 4, 5],
         [0, 4, 6],
     ]  # step of the bar, metre, bar of the phrase
-    assert places(task, "2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
-    assert not places(task, "7/8", np.arange(4)).any()
-    rows, following = given_to(task, tune, "", "3/4")
-    assert torch.equal(
-        torch.cat([rows, following(np.array([129]))])[:, 132:], places(task, "3/4", np.arange(10))
-    )
+    assert bar_positions(task, "2/4", np.array([17])).nonzero()[:, 1].tolist() == [1, 3, 5]
+    assert not bar_positions(task, "7/8", np.arange(4)).any()
+    generator = TuneGenerator(task.options, task.preprocessing, torch.nn.Identity())
+    beginning = generator.begin(tune, 4, generator.writer("3/4"), 0)
+    rows = torch.cat([beginning.encode(), beginning.encode_after(np.array([129]), 1)])
+    assert torch.equal(rows[:, 132:], bar_positions(task, "3/4", np.arange(10)))
 
 
 def test_chords_are_read_and_predicted_as_sets():
     tune = Tune((Note(0, 2, 60), Note(1, 1, 64)), 2)
     task = fitted([tune])
-    example = task.encode(tune)
-    assert task.chords
+    example = task.preprocessing.encode(tune)
+    assert task.preprocessing.chords
     assert example.targets.dtype == torch.int8
     assert [row.nonzero().flatten().tolist() for row in example.targets] == [[60], [60, 64]]
     assert [row.nonzero().flatten().tolist() for row in example.inputs] == [[128], [60]]
@@ -104,10 +116,11 @@ def test_chords_are_read_and_predicted_as_sets():
 def test_training_sees_other_keys_and_the_same_draw_the_same_one():
     tune = Tune((Note(0, 2, 60), Note(2, 1, 64)), 3)
     task = fitted([tune], transpose=3, voices="melody")
-    firsts = {task.encode(tune, draw=draw).targets[0].item() for draw in range(100)}
+    firsts = {task.preprocessing.encode(tune, draw=draw).targets[0].item() for draw in range(100)}
     assert firsts == set(range(57, 64))
-    assert torch.equal(task.encode(tune, draw=5).inputs, task.encode(tune, draw=5).inputs)
-    assert not fitted([tune], transpose=0).varies
+    encode = task.preprocessing.encode
+    assert torch.equal(encode(tune, draw=5).inputs, encode(tune, draw=5).inputs)
+    assert not fitted([tune], transpose=0).preprocessing.varies
 
 
 def test_a_normalised_key():
@@ -116,37 +129,29 @@ def test_a_normalised_key():
         8,
     )
     task = fitted([tune], normalise_key=True, transpose=0)
-    assert sharps_of(task.prepared(tune)) == 0
-    assert task.encode(tune).targets[0] == 72
-    assert task.encode(tune.transposed(2)).targets.tolist() == task.encode(
-        tune
-    ).targets.tolist() or (task.encode(tune.transposed(2)).targets - task.encode(tune).targets)[
-        :8
-    ].unique().tolist() in ([12], [-12])
+    assert sharps_of(task.preprocessing.normalise(tune)) == 0
+    encode = task.preprocessing.encode
+    assert encode(tune).targets[0] == 72
+    assert encode(tune.transposed(2)).targets.tolist() == encode(tune).targets.tolist() or (
+        encode(tune.transposed(2)).targets - encode(tune).targets
+    )[:8].unique().tolist() in ([12], [-12])
 
 
 @pytest.mark.parametrize("which", ["tunes", "chords"])
 def test_cut_into_chunks_is_whole(which, request):
     model = request.getfixturevalue(which)
-    records = model.task.read([str(sample_files("melody")["test"])])[:5]
-    whole = model.task.log_probabilities(model.network, records)
-    try:
-        model.task.maximum_steps = 7
-        assert model.task.log_probabilities(model.network, records) == pytest.approx(
-            whole, abs=1e-3
-        )
-    finally:
-        model.task.maximum_steps = 1000
-    assert [
-        model.task.log_probabilities(model.network, [record])[0] for record in records
-    ] == pytest.approx(whole, abs=1e-3)
+    records = model.task.reader.read([str(sample_files("melody")["test"])])[:5]
+    whole = model.score(records)
+    in_chunks = with_maximum_steps(model.task, 7).predictor
+    assert in_chunks.log_probabilities(model.network, records) == pytest.approx(whole, abs=1e-3)
+    assert [model.score([record])[0] for record in records] == pytest.approx(whole, abs=1e-3)
 
 
 def test_long_tunes_are_learned_in_parts():
     tune = Tune(tuple(Note(step, 1, 60) for step in range(25)), 25)
     task = fitted([tune], maximum_steps=10)
-    parts = task.learnable([tune])
-    examples = [task.encode(part) for part in parts]
+    parts = task.preprocessing.trainable_records([tune])
+    examples = [task.preprocessing.encode(part) for part in parts]
     assert [len(example.targets) for example in examples] == [
         10,
         10,
@@ -175,7 +180,7 @@ def test_a_tune_made_of_nothing_begins_as_tunes_do(tunes):
         for tune in tunes.generate(samples=20, length=40, condition="jig")
     }
     assert len(begun) > 1
-    assert begun <= set(map(tuple, tunes.task.openings["jig"]))
+    assert begun <= set(map(tuple, tunes.task.preprocessing.openings["jig"]))
 
 
 @pytest.mark.parametrize("which", ["tunes", "chords"])
@@ -242,12 +247,13 @@ def test_predict_continues_each_tune(tunes):
 
 
 def test_together(tunes):
-    both = Melody.combine(tunes.task, [tunes.network, tunes.network])
-    records = tunes.task.read([str(sample_files("melody")["test"])])[:4]
-    assert tunes.task.log_probabilities(both, records) == pytest.approx(
-        tunes.task.log_probabilities(tunes.network, records), abs=1e-3
+    both = tunes.task.combine([tunes.network, tunes.network])
+    records = tunes.task.reader.read([str(sample_files("melody")["test"])])[:4]
+    predictor = tunes.task.predictor
+    assert predictor.log_probabilities(both, records) == pytest.approx(
+        predictor.log_probabilities(tunes.network, records), abs=1e-3
     )
-    assert len(tunes.task.predict(both, records[:1])) == 1
+    assert len(predictor.predict(both, records[:1])) == 1
 
 
 def test_the_report_has_baselines(tunes, chords):
@@ -288,11 +294,12 @@ def test_counting_is_a_model_too(kind, name, tmp_path):
     assert made.report["metrics"] == pytest.approx(beside["metrics"], rel=1e-5)
     loaded = ostinato.load(tmp_path / "run")
     assert loaded.evaluate([str(test)])["metrics"] == made.report["metrics"]
-    records = loaded.task.read([str(test)])
+    records = loaded.task.reader.read([str(test)])
     whole = loaded.score(records)
     assert whole == pytest.approx([loaded.score([record])[0] for record in records])
-    loaded.task.maximum_steps = 3
-    assert loaded.score(records) == pytest.approx(whole)  # chunked = whole
+    in_chunks = with_maximum_steps(loaded.task, 3).predictor
+    chunked = in_chunks.log_probabilities(loaded.network, records)
+    assert chunked == pytest.approx(whole)  # chunked = whole
     three = loaded.generate(samples=3, length=12, seed=7, prompt="60 62")
     assert three == made.generate(samples=3, length=12, seed=7, prompt="60 62")
     assert three[:1] == made.generate(samples=1, length=12, seed=7, prompt="60 62")
@@ -300,21 +307,21 @@ def test_counting_is_a_model_too(kind, name, tmp_path):
 
 
 def test_what_is_drawn_is_what_is_counted():
-    """Step by step, the distribution that is drawn from is the one that scores, behind prompts of any length."""
+    """Step by step, the distribution that is sampled is the one that scores."""
     for records, options in (
         (CHORDS[:2], {}),
         ([[60, 62, 64, 60, 62, 64]] * 3, {"voices": "melody"}),
     ):
-        task = Melody(model="markov", **options)
-        tunes = [task.as_record(record) for record in records]
-        task.fit(tunes)
-        network, example = task.network().eval(), task.encode(tunes[0])
+        task = TASK.create({"model": "markov", **options})
+        tunes = [task.reader.as_record(record) for record in records]
+        task = task.fit(tunes)
+        network, example = task.build_network().eval(), task.preprocessing.encode(tunes[0])
         losses, _ = network.losses(collate([example]))
         state = network.read(example.inputs[None, :3], torch.tensor([3]), network.initial_state(1))
         told = Told()
         network.step(example.inputs[3][None], state, told)
         wanted = example.targets[3]
-        if task.chords:
+        if task.preprocessing.chords:
             p = told.logits.sigmoid()[0]
             assert -torch.where(wanted > 0, p, 1 - p).log().sum() == pytest.approx(
                 losses[0, 3].item(), rel=1e-5
@@ -347,6 +354,39 @@ def test_a_baseline_is_saved_and_loaded(chords):
     assert [each.name for each in again.simpler] == [each.name for each in baseline.simpler]
 
 
+def test_the_order_of_the_baseline_is_chosen_with_one_model_for_each(monkeypatch):
+    fitted_orders = []
+
+    def fit_ngram(sequences, order):
+        fitted_orders.append(order)
+        return fit(sequences, order)
+
+    fit = counting.fit_ngram
+    monkeypatch.setattr(counting, "fit_ngram", fit_ngram)
+    tunes = [Tune((Note(0, 2, 60 + n % 3), Note(2, 2, 64)), 5) for n in range(200)]
+    TuneBaseline.fit(tunes, lambda tune: tune, chords=False)
+    assert sorted(fitted_orders[: len(counting.ORDERS)]) == sorted(counting.ORDERS)
+    assert len(fitted_orders) == len(counting.ORDERS) + 2
+
+
+def test_only_a_tune_that_had_a_prompt_has_it_in_its_picture(tunes, tmp_path):
+    """A picture shades the steps of the prompt of its own tune, and of no call before it."""
+
+    def pictures(*made):
+        files = tunes.task.predictor.save_generated(made, tmp_path / "tune.png")
+        return [path.read_bytes() for path in files]
+
+    pytest.importorskip("matplotlib")
+    (free,) = tunes.generate(length=12, seed=3)
+    before = pictures(free)
+    (prompted,) = tunes.generate(prompt="60 62 64 65", length=12, seed=3)
+    assert prompted.prompt_steps == 4
+    assert pictures(prompted) != pictures(Tune(*prompted))
+    assert pictures(free) == before
+    assert pictures(prompted, free) == [*pictures(prompted), *before]
+    assert tunes.generate(length=12, seed=3) == [free]
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
@@ -371,5 +411,5 @@ def test_a_model_without_kinds_refuses_them(chords):
 
 
 def test_events_and_chords_agree():
-    for tune in Melody().read([str(sample_files("melody")["train"])]):
+    for tune in TASK.create({}).reader.read([str(sample_files("melody")["train"])]):
         assert ((chords_of(tune).sum(1) > 0) == (events_of(tune) != 129)).all()

@@ -13,8 +13,7 @@ class Kmers:
 
     Letters are 0 to 3; -1 is any other, and no k-mer contains it. Weighting as tf-idf of
     BagOfWords: counts times ln((1 + N) / (1 + sequences with it)) + 1, normalised to length 1.
-        Feature
-    0 is padding, always with value 0.
+    Feature 0 is padding, always with value 0.
 
     Args:
         idf: The inverse document frequency of each k-mer [count_kmers(longest)].

@@ -4,8 +4,11 @@
 
 where h' is h without its first token.
 
-At the highest order a(h w) are counts, below it the number of different contexts in which "h w"
-occurs. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
+At the highest order a(h w) are counts, below it the number of different tokens before "h w"; an
+n-gram that nothing precedes keeps its count. So do n-grams at the beginning of a line where contexts
+do not reach across lines, and at the beginning of a text where they do, as SRILM and KenLM do with
+n-grams that begin with <s>: what stands before them says nothing of how often a line begins so. D is
+one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
 gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with the uniform
 distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
 
@@ -15,6 +18,7 @@ M n-grams of one order, N tokens of a text, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -61,11 +65,40 @@ class NGram:
         levels: The n-grams of order 1, 2, ...
         size: Vocabulary size V.
         impossible: Tokens that never occur in a text.
+        line_end: The token at the ends of lines, where contexts reach across lines; a text that
+            begins after it is scored by how often lines begin so.
     """
 
-    def __init__(self, levels: Sequence[Level], *, size: int, impossible: Sequence[int] = ()):
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        *,
+        size: int,
+        impossible: Sequence[int] = (),
+        line_end: int | None = None,
+    ):
         self.levels, self.size, self.impossible = list(levels), size, list(impossible)
+        self.line_end = line_end
         self.prepared = [prepare(level, size) for level in self.levels]
+
+    @cached_property
+    def beginning(self) -> list[Prepared]:
+        """As `prepared`, for contexts that begin a text; made when one is first scored."""
+        if self.line_end is None:
+            return self.prepared
+        counts = count_beginnings(self.levels, self.size, self.line_end)
+        return [
+            prepare(level._replace(counts=own), self.size)
+            for level, own in zip(self.levels, counts, strict=True)
+        ]
+
+    def begins_text(self, history: Sequence[int] | np.ndarray) -> bool:
+        """Whether a context is too short to be a part of a longer text, and begins a line."""
+        return (
+            self.line_end is not None
+            and 0 < len(history) < self.order - 1
+            and int(history[0]) == self.line_end
+        )
 
     @property
     def order(self) -> int:
@@ -81,6 +114,7 @@ class NGram:
         size: int,
         first: int,
         boundary: int | None = None,
+        across: bool = False,
         impossible: Sequence[int] = (),
     ) -> NGram:
         """Counts the n-grams of a text.
@@ -90,8 +124,8 @@ class NGram:
             order: The length of the longest n-grams.
             size: Vocabulary size V.
             first: The token that precedes the text as context.
-            boundary: The token that ends a line, across which no context reaches; None: contexts
-                reach across lines.
+            boundary: The token that ends a line.
+            across: Whether contexts reach across lines, to text before the boundary.
             impossible: Tokens that never occur in a text.
 
         Raises:
@@ -100,13 +134,16 @@ class NGram:
         if order < 1:
             raise ValueError(f"order must be at least 1; got {order}")
         text = np.concatenate([[first], tokens]).astype(np.int64)
-        found = list(distinct_ngrams(text, order, size, boundary))
+        found = list(distinct_ngrams(text, order, size, None if across else boundary))
         levels = []
         for k, distinct in enumerate(found):
-            counts = distinct.counts if k == order - 1 else continuations(distinct, found[k + 1])
+            counts = distinct.counts
+            if k < order - 1:
+                counts = continuations(distinct, found[k + 1])
             starts = np.searchsorted(distinct.keys // size, np.arange(distinct.contexts + 1))
             levels.append(Level(shrink(distinct.keys % size), shrink(starts), shrink(counts)))
-        return cls(levels, size=size, impossible=impossible)
+        line_end = boundary if across else None
+        return cls(levels, size=size, impossible=impossible, line_end=line_end)
 
     def log_probabilities(self, history: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """log p of each token of `tokens` [N] given `history` and the tokens before it."""
@@ -114,15 +151,22 @@ class NGram:
         probability = np.full(len(text), 1.0 / (self.size - len(self.impossible)))
         # index of the context of the current order before each token; -1: not seen in training
         context = np.zeros(len(text), np.int64)
-        for own in self.prepared:
+        begins = self.begins_text(history)
+        for length, own in enumerate(self.prepared):
             known = context >= 0
             here = context[known]
+            lower = probability[min(length, len(text) - 1)]  # of the token after text[:length]
             keys = here * self.size + text[known]
             index = np.searchsorted(own.keys, keys).clip(max=len(own.keys) - 1)
             seen = own.keys[index] == keys
             probability[known] = own.gammas[here] * probability[known] + np.where(
                 seen, own.shares[index], 0.0
             )
+            if begins and 0 < length < min(self.order - 1, len(text)) and known[length]:
+                # the context of this length that begins the text is the one before text[length]
+                place, start = int(known[:length].sum()), self.beginning[length]
+                own_share = start.shares[index[place]] if seen[place] else 0.0
+                probability[length] = own_share + start.gammas[here[place]] * lower
             gram = np.full(len(text), -1)
             gram[known] = np.where(seen, index, -1)
             context = np.concatenate([[-1], gram[:-1]])
@@ -134,7 +178,10 @@ class NGram:
         probability = np.full(self.size, 1.0 / (self.size - len(self.impossible)))
         probability[self.impossible] = 0
         chain = self.contexts(history)
-        for level, own, context in zip(self.levels, self.prepared, chain, strict=False):
+        for length, (level, context) in enumerate(zip(self.levels, chain, strict=False)):
+            own = self.prepared[length]
+            if length == len(history) and self.begins_text(history):
+                own = self.beginning[length]
             probability *= own.gammas[context]
             children = slice(int(level.starts[context]), int(level.starts[context + 1]))
             probability[level.tokens[children]] += own.shares[children]
@@ -201,13 +248,57 @@ def continuations(distinct: DistinctNGrams, longer: DistinctNGrams) -> np.ndarra
 
     An n-gram that nothing precedes, at the beginning of a line, keeps its count.
     """
-    successors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
-    return np.where(successors > 0, successors, distinct.counts)
+    predecessors = np.bincount(distinct.grams[longer.positions], minlength=len(distinct.keys))
+    return np.where(predecessors > 0, predecessors, distinct.counts)
+
+
+def count_beginnings(levels: Sequence[Level], size: int, line_end: int) -> list[np.ndarray]:
+    """The counts a(h w) of each order for the beginning of a text, where no token precedes "h w".
+
+    N-grams that begin with `line_end` have their number of occurrences, summed from the highest
+    order, whose counts are occurrences; all others keep their counts.
+    """
+    keys = [level_contexts(level) * size + level.tokens for level in levels]
+    suffixes: list[np.ndarray] = []  # for each length, the index of the suffix of each n-gram
+    first = levels[0].tokens.astype(np.int64)  # the first token of each n-gram of the order
+    counts = [level.counts for level in levels]
+    for k, level in enumerate(levels):
+        contexts = level_contexts(level)
+        if k:
+            first = first[contexts]
+        longer = [find(keys[0], level.tokens.astype(np.int64))] if k else []
+        for length, suffix in enumerate(suffixes, start=1):
+            before = suffix[contexts]
+            found = find(keys[length], before * size + level.tokens)
+            longer.append(np.where(before >= 0, found, -1))
+        begins = first == line_end
+        if 0 < k < len(levels) - 1:
+            counts[k] = np.where(begins, -1, counts[k].astype(np.int64))
+        suffixes = longer
+    for k in range(1, len(levels) - 1):
+        known = suffixes[k] >= 0
+        occurrences = np.bincount(
+            suffixes[k][known], weights=levels[-1].counts[known], minlength=len(counts[k])
+        ).astype(np.int64)
+        own = levels[k].counts.astype(np.int64)
+        counts[k] = np.where(counts[k] < 0, np.maximum(occurrences, own), counts[k])
+    return counts
+
+
+def level_contexts(level: Level) -> np.ndarray:
+    """The index of each n-gram's context [M]."""
+    return np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts.astype(np.int64)))
+
+
+def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The index of each wanted key among the sorted keys; -1: not there."""
+    index = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+    return np.where(keys[index] == wanted, index, -1)
 
 
 def prepare(level: Level, size: int) -> Prepared:
     """Precomputes discounted probabilities and interpolation weights."""
-    contexts = np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts))
+    contexts = level_contexts(level)
     counts, number = level.counts.astype(np.int64), len(level.starts) - 1
     totals = np.bincount(contexts, weights=counts, minlength=number)
     discounts = estimate_discounts(counts)

@@ -10,7 +10,7 @@ from ostinato import options
 from ostinato.commands.run.config import make_plan
 from ostinato.commands.run.progress import say
 from ostinato.commands.run.training_run import refuse_used
-from ostinato.commands.tables import as_json, number, table
+from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
@@ -174,6 +174,7 @@ def draw_scores(result: dict[str, Any], path: Path) -> None:
     panel = figure.subplots()
     for y, row in enumerate(rows):
         low, high = row["interval"]
+        high = row["score"] if high is None else high
         colour = "C0" if row["p"] is None or row["p"] >= SIGNIFICANT else "0.5"
         panel.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         panel.plot([row["score"]], [y], marker="o", color=colour)
@@ -201,7 +202,7 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
             [
                 row["model"],
                 float(row["score"]),
-                f"{number(float(low))} .. {number(float(high))}",
+                format_interval(low, high),
                 float(row["seconds"]),
                 row["parameters"],
                 "best" if row["p"] is None else number(float(row["p"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,13 +15,14 @@ from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.errors import InputError
-from ostinato.metrics import METRICS
+from ostinato.metrics import METRICS, bleu
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.metrics.metric import DetailedMetric
 from ostinato.metrics.significance import paired
-from ostinato.notices import collect_notices
+from ostinato.notices import collect_notices, notify
 from ostinato.tasks.folder import Trained, load, load_baseline
+from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
 FILES_NEEDED = (
@@ -63,6 +65,7 @@ def evaluate(
     files = list(files) or tested_files(trained, FILES_NEEDED)
     with collect_notices() as notes, hold_notices():
         records = task.reader.read(files)
+        notify_cut(count_cuts(task, records))
         result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {
         "task": task.name,
@@ -129,9 +132,13 @@ def measure(
     for name, each in counts.items():
         metric = METRICS[name]
         result["metrics"][name] = corpus_score(metric, each)
-        result["intervals"][name] = list(interval(metric, each, seed=seed))
+        low, high = interval(metric, each, seed=seed)
+        result["intervals"][name] = [low, high if math.isfinite(high) else None]
         if isinstance(metric, DetailedMetric):
-            result["details"][name] = metric.details(add_up(each))
+            settings = task.predictor.metric_settings(name, records)
+            result["details"][name] = metric.details(add_up(each), **settings)
+            if name == "bleu" and (remark := bleu.remark(add_up(each), **settings)):
+                notify(remark)
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

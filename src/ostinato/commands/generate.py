@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.device import choose
-from ostinato.commands.run.progress import say
+from ostinato.commands.run.progress import count_along, say
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, load
@@ -141,8 +141,9 @@ def lines(result: Generation, *, json: bool = False) -> Iterator[str]:
 
 def save(result: Generation, output: str) -> None:
     """Writes the complete samples, and prints the names of the files."""
+    generated = count_along(result, "generating", printed=False)
     complete = sorted(
-        ((piece.sample, piece.result) for piece in result if piece.result is not None),
+        ((piece.sample, piece.result) for piece in generated if piece.result is not None),
         key=lambda pair: pair[0],
     )
     for path in result.task.predictor.save_generated([each for _, each in complete], Path(output)):

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 
 from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.progress import count_along
 from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.shared.cut_inputs import notify_cut
 from ostinato.tasks.task import Prediction, Task
 
 # inputs read ahead, so that inputs of similar length share a batch and memory stays bounded
@@ -29,17 +31,39 @@ EXAMPLES = (
 
 
 class Predictions:
-    """The predictions while they are made: `for prediction in predict(run, files)`."""
+    """The predictions while they are made: `for prediction in predict(run, files)`.
 
-    def __init__(self, predictions: Iterator[Prediction], task: Task):
-        self.predictions, self.task = predictions, task
+    Args:
+        predictions: One after the other.
+        task: Whose predictions they are.
+        cuts: Tokens left out of each input that was read, as it is longer than the model reads.
+    """
+
+    def __init__(self, predictions: Iterator[Prediction], task: Task, cuts: list[int]):
+        self.predictions, self.task, self.cuts = predictions, task, cuts
 
     def __iter__(self) -> Iterator[Prediction]:
-        return self.predictions
+        return self.counted(printed=True)
+
+    def counted(self, *, printed: bool) -> Iterator[Prediction]:
+        """The predictions, with their number on the terminal unless they are `printed` there."""
+        yield from count_along(self.predictions, "predicting", printed=printed)
+        notify_cut(self.cuts)
 
     def lines(self, output: str | None = None) -> Iterator[str]:
         """The predictions as the task writes them, to the terminal or to the file `output`."""
-        return self.task.predictor.format_lines(self.predictions, output)
+        predictions = self.counted(printed=output is None)
+        return self.task.predictor.format_lines(predictions, output)
+
+    def details(self) -> Iterator[dict[str, Any]]:
+        """The predictions as JSON objects; "cut" counts the tokens left out of a long input."""
+        for number, prediction in enumerate(self):
+            cut = 0 if isinstance(prediction, MosesLine) else self.cuts[number]
+            yield {
+                "prediction": prediction.text,
+                **prediction.details,
+                **({"cut": cut} if cut else {}),
+            }
 
 
 def predict(
@@ -65,22 +89,31 @@ def predict(
 
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
-    return Predictions(predict_files(trained, files or ["-"], moses, seed), trained.task)
+    cuts: list[int] = []
+    predictions = predict_files(trained, files or ["-"], moses, seed, cuts)
+    return Predictions(predictions, trained.task, cuts)
 
 
 def predict_files(
-    trained: Trained, files: list[str], moses: bool, seed: int
+    trained: Trained, files: list[str], moses: bool, seed: int, cuts: list[int]
 ) -> Iterator[Prediction]:
-    """The predictions for all inputs of the files, in order."""
+    """The predictions for all inputs of the files, in order; `cuts` grows with the inputs read."""
     torch.manual_seed(seed)
     # at a terminal, each line typed is answered at once
     typing = list(files) == ["-"] and sys.stdin.isatty()
     task = trained.task
     if typing:
         task = task.with_options(task.options.at_a_terminal())
-    inputs = task.reader.read_inputs(files)
+    inputs = count_cuts(task, task.reader.read_inputs(files), cuts)
     predictions = task.predictor.stream(trained.network, inputs, ahead=1 if typing else WINDOW)
     yield from n_best_lines(predictions) if moses else predictions
+
+
+def count_cuts(task: Task, inputs: Iterator[Any], cuts: list[int]) -> Iterator[Any]:
+    """The same inputs; the tokens left out of each are appended to `cuts`."""
+    for record in inputs:
+        cuts.append(task.preprocessing.count_cut(record))
+        yield record
 
 
 @dataclass(frozen=True)
@@ -115,11 +148,7 @@ def n_best_lines(predictions: Iterator[Prediction]) -> Iterator[MosesLine]:
 
 def lines(result: Predictions, *, json: bool = False) -> Iterator[str]:
     """One line per prediction."""
-    if json:
-        return (
-            as_json({"prediction": prediction.text, **prediction.details}) for prediction in result
-        )
-    return result.lines()
+    return map(as_json, result.details()) if json else result.lines()
 
 
 def pieces(result: Predictions) -> Iterator[str]:

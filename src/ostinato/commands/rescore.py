@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import say
+from ostinato.commands.score import score_all
 from ostinato.commands.tables import as_json
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
-from ostinato.metrics import METRICS
+from ostinato.metrics import bleu
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
@@ -97,7 +98,7 @@ def log_probabilities(
         trained.task.reader.with_target(records[candidate.number], candidate.text)
         for candidate in candidates
     ]
-    return trained.task.predictor.log_probabilities(trained.network, pairs)
+    return score_all(trained, pairs)
 
 
 def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
@@ -118,10 +119,10 @@ def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
             "they must belong together"
         )
     model = log_probabilities(trained, candidates, sources, nbest)
-    bleu = METRICS["bleu"]
+    texts = [trained.task.reader.text_of(each) for each in targets]
+    tokenizer = bleu.choose_tokenizer(texts)
     counts = [
-        bleu.count(candidate.text, trained.task.reader.text_of(targets[candidate.number]))
-        for candidate in candidates
+        bleu.count(candidate.text, texts[candidate.number], tokenizer) for candidate in candidates
     ]
     return tune_weight(
         [candidate.number for candidate in candidates],

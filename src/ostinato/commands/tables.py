@@ -62,8 +62,19 @@ def scores(result: dict[str, Any]) -> Iterator[str]:
     for metric, value in result["metrics"].items():
         low, high = result["intervals"].get(metric, (math.nan, math.nan))
         reference = baseline["metrics"].get(metric)
-        interval = f"{number(float(low))} .. {number(float(high))}"
         rows.append(
-            [metric, float(value), interval, "" if reference is None else number(float(reference))]
+            [
+                metric,
+                float(value),
+                format_interval(low, high),
+                "" if reference is None else number(float(reference)),
+            ]
         )
     yield from table(["metric", "score", "95 % interval", baseline["name"]], rows)
+
+
+def format_interval(low: float, high: float | None) -> str:
+    """format_interval(0.1, 0.25) -> "0.1 .. 0.25"; an interval without an upper end says why."""
+    if high is None:
+        return "needs two examples"
+    return f"{number(float(low))} .. {number(float(high))}"

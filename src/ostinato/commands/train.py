@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.tables import as_json, number, table
+from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (
@@ -104,12 +104,11 @@ def shown_metrics(baseline: dict[str, Any]) -> str:
 
 def cells(row: dict[str, Any]) -> list[Any]:
     baseline = "" if row["baseline"] is None else number(float(row["baseline"]))
-    between = f"{number(float(row['low']))} .. {number(float(row['high']))}"
     return [
         row["task"],
         row["metric"],
         float(row["score"]),
-        between,
+        format_interval(row["low"], row["high"]),
         baseline,
         float(row["seconds"]),
         float(row["tokens_per_second"]),

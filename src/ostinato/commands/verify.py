@@ -14,6 +14,7 @@ from torch import nn
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import show_working
 from ostinato.commands.tables import as_json, table
 from ostinato.data.files.safetensors_io import (
     load_unique_state,
@@ -66,7 +67,8 @@ def verify(
     records = trained.task.reader.read(
         files or tested_files(trained, FILES_NEEDED, any_examples=True)
     )[:examples]
-    return [*check_layers(trained.network, seed), *check_predictions(trained, records)]
+    with show_working("checking layers and predictions"):
+        return [*check_layers(trained.network, seed), *check_predictions(trained, records)]
 
 
 def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:

@@ -5,7 +5,17 @@
 Of all continuations of the live hypotheses the `width` best are kept; those that end in <eos> leave
 the beam and are complete (Sutskever, Vinyals and Le 2014, section 3.2). Complete hypotheses of n
 tokens, <eos> included, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et al. 2016, equation
-14)."""
+14).
+
+No width answers worse than greedy decoding by this score. Two rules make it so:
+
+1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width`
+   best, it takes the place of the last of them. Without this rule it can be crowded out by
+   hypotheses that turn out worse.
+2. A sentence is not done because `width` hypotheses are complete, if a live one would still be among
+   the n best were it to end now, or if the greedy one can still become the best. Stopping at `width`
+   complete ones alone answers with improbable short sentences where the model is sure of a long one
+   (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam Search")."""
 
 from __future__ import annotations
 
@@ -17,8 +27,8 @@ from torch import Tensor
 
 from ostinato.cells.state import State, select
 from ostinato.decoding.backtrace import read_hypotheses
-from ostinato.decoding.candidates import best_candidates, top
-from ostinato.decoding.inputs import first_tokens, log_probabilities
+from ostinato.decoding.candidates import Candidates, best_candidates, top
+from ostinato.decoding.inputs import first_tokens, forbidden_mask, log_probabilities
 from ostinato.decoding.step import Expansion, Hypothesis, StepFunction, penalty
 
 
@@ -40,8 +50,9 @@ def beam_search(
 
     beam_search(model.step, state, rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
-    A sentence is done when `width` of its hypotheses are complete, or when no live one can still
-    be among its n_best.
+    A sentence is done when no live hypothesis can still be among its n_best, or, with a length
+    penalty, when `width` are complete and neither a live one that ended now nor the greedy one would
+    improve on them.
 
     Args:
         step, state, rows, bos, eos, maximum_length, watch, forbidden: as of `greedy`.
@@ -97,6 +108,7 @@ def search(
     totals = torch.zeros(rows, 1, dtype=torch.float64, device=device)  # [S, W], W = 1 at first
     complete = torch.full_like(totals, -torch.inf).repeat(1, n_best)  # [S, n_best] best scores
     remaining = torch.full((rows,), width, device=device)  # [S] how many may still be completed
+    greedy = torch.zeros(rows, dtype=torch.int64, device=device)  # [S] its slot; -1: it has ended
     tokens = tokens.unsqueeze(1)  # [S, W]
     # Two indices of each hypothesis: its row in the state of the last step (its parent's row), and
     # its index in the last Expansion. They differ, as candidates are new rows only after selection.
@@ -108,11 +120,13 @@ def search(
             state = select(state, parent_rows[alive].flatten())  # S' * W rows
         sentences, limits, remaining = sentences[alive], limits[alive], remaining[alive]  # [S]
         totals, complete = totals[alive], complete[alive]  # [S, W], [S, n_best]
+        greedy = greedy[alive]  # [S]
         indices = indices[alive].flatten()  # [S * W]
         length += 1
         logits, state = step(tokens[alive].flatten(), state)  # [S * W, V]
         scores = log_probabilities(logits)  # [S * W, V]
         best = best_candidates(scores, totals, count=width, forbidden=forbidden, step=length)
+        best, greedy = keep_greedy(best, greedy, scores, totals, forbidden)
         # from a parent's number within its sentence to its row in this step's batch
         first_rows = (
             torch.arange(len(alive), device=device).unsqueeze(1) * totals.shape[1]
@@ -129,9 +143,15 @@ def search(
         complete = top(torch.cat([complete, finished], 1), n_best).values  # [S, n_best]
         remaining = remaining - (finished > -torch.inf).sum(1)  # [S]
         totals = totals.masked_fill(ended, -torch.inf)  # a finished hypothesis leaves the beam
-        # a sentence is done if no live hypothesis can still beat the worst of its n_best
-        improvable = promising(totals, length, limits, length_penalty) > complete[:, -1]  # [S]
-        alive = (improvable & (remaining > 0)).nonzero()[:, 0]  # [S']
+        greedy_totals = totals.gather(1, greedy.clamp(min=0).unsqueeze(1))  # [S, 1]
+        greedy_totals = greedy_totals.masked_fill((greedy < 0).unsqueeze(1), -torch.inf)
+        greedy = torch.where(greedy_totals[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
+        at_once, later = reachable_scores(totals, length, limits, length_penalty)  # [S] each
+        reach = torch.where(remaining > 0, torch.maximum(at_once, later), at_once)
+        improvable = reach > complete[:, -1]  # a live one can still come among the n best
+        for score in reachable_scores(greedy_totals, length, limits, length_penalty):
+            improvable |= score > complete[:, 0]  # the greedy one can still become the best
+        alive = improvable.nonzero()[:, 0]  # [S']
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
 
 
@@ -145,14 +165,45 @@ def check_settings(width: int, n_best: int, length_penalty: float) -> None:
         raise ValueError(f"length_penalty must be a finite number; got {length_penalty}")
 
 
-def promising(live: Tensor, length: int, limits: Tensor, length_penalty: float) -> Tensor:
-    """An upper bound [B] of the scores that the live hypotheses can still end with.
+def keep_greedy(
+    best: Candidates, slot: Tensor, scores: Tensor, totals: Tensor, forbidden: Sequence[int]
+) -> tuple[Candidates, Tensor]:
+    """Puts the greedy hypothesis' continuation in the last slot where it is not among the best.
 
-    -inf where there is none, or none that may continue. Its sum can only fall, and the penalty is
-    monotone in the length: it is best if it ends at once, or at the limit."""
-    best = live.amax(1)
-    soon, late = (
-        best / penalty(length + 1, length_penalty),
-        best / penalty(limits.double(), length_penalty),
-    )
-    return torch.where(length < limits, torch.maximum(soon, late), -torch.inf)
+    Args:
+        best: the K best candidates of each sentence [S, K].
+        slot: the greedy hypothesis' slot [S] among the W of before this step; -1 where it has ended.
+        scores: log-probabilities of the next token [S * W, V].
+        totals: the sums of before this step [S, W].
+        forbidden: tokens that are never produced.
+
+    Returns:
+        The candidates, still best first, and the greedy hypothesis' slot [S] among these K.
+    """
+    own = (best.parents == slot.unsqueeze(1)) & (best.log_probabilities > -torch.inf)  # [S, K]
+    # candidates are in order: the first that continues the greedy hypothesis is the greedy choice
+    slots = torch.where(own.any(1), own.to(torch.int8).argmax(1), -1)
+    lost = ((slot >= 0) & (slots < 0)).nonzero()[:, 0]  # [L]
+    if not len(lost):
+        return best, slots
+    parents = slot[lost]
+    next_scores = scores[lost * totals.shape[1] + parents]  # [L, V]
+    next_scores = next_scores + forbidden_mask(forbidden, scores, size=scores.shape[1])
+    added, tokens = next_scores.max(-1)  # of equal ones the first, as in greedy()
+    values, new_parents, new_tokens = (part.clone() for part in best)
+    values[lost, -1] = totals[lost, parents] + added
+    new_parents[lost, -1], new_tokens[lost, -1] = parents, tokens
+    slots[lost] = values.shape[1] - 1
+    return Candidates(values, new_parents, new_tokens), slots
+
+
+def reachable_scores(
+    live: Tensor, length: int, limits: Tensor, length_penalty: float
+) -> tuple[Tensor, Tensor]:
+    """The best scores [B] that live hypotheses [B, W] can end with at the next step, and at the limit.
+
+    -inf where none is live, or none may be continued. A sum can only fall and the penalty is monotone in the length,
+    so the greater of the two bounds what can be reached at all."""
+    best = live.amax(1).masked_fill(length >= limits, -torch.inf)
+    at_once = best / penalty(length + 1, length_penalty)
+    return at_once, best / penalty(limits.double(), length_penalty)

@@ -7,6 +7,7 @@ McNeil 1982); 0.5 is chance. Of several classes, the mean. Binned scores; see `m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ostinato.metrics.ranking import count_scores, split_by_class
 
@@ -30,3 +31,17 @@ def score(total: Sequence[float]) -> float:
         for present, absent in split_by_class(total)
     ]
     return min(1.0, float(sum(areas) / len(areas))) if areas else 0.5
+
+
+def binning_error(total: Sequence[float]) -> float:
+    """Half the share of pairs, of an example of the class and one that is not, within one bin."""
+    errors = [
+        (present * absent).sum() / (2 * present.sum() * absent.sum())
+        for present, absent in split_by_class(total)
+    ]
+    return float(sum(errors) / len(errors)) if errors else 0.0
+
+
+def details(total: Sequence[float], **settings: Any) -> dict[str, Any]:
+    """The greatest error of the binning."""
+    return {"binning_error": binning_error(total)}

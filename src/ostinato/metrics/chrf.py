@@ -48,7 +48,7 @@ def score(total: Sequence[float]) -> float:
     return float(scorer()._compute_score_from_stats([int(each) for each in total]).score)
 
 
-def details(total: Sequence[float], *, references: int = 1) -> dict[str, Any]:
+def details(total: Sequence[float], *, references: int | str = 1) -> dict[str, Any]:
     """sacreBLEU's signature."""
     import sacrebleu
 

@@ -7,6 +7,10 @@ frequent ones. With one class (such as a tagger's spans) it is the usual F1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 higher_is_better = True
 bounds = (0.0, 1.0)
@@ -44,7 +48,9 @@ def score(total: Sequence[float]) -> float:
 
 
 def count_labels(
-    prediction: Sequence[int], reference: Sequence[int], classes: Sequence[int]
+    prediction: Sequence[int] | ndarray,
+    reference: Sequence[int] | ndarray,
+    classes: Sequence[int],
 ) -> tuple[int, ...]:
     """The same of many examples with one label each: count_labels([0, 1], [1, 1], [1]) -> (1, 1, 2)
 

@@ -36,6 +36,15 @@ class Metric(Protocol):
 class DetailedMetric(Metric, Protocol):
     """A metric with more to report than its score, such as sacreBLEU's signature."""
 
-    def details(self, total: Sequence[float], /) -> dict[str, Any]:
-        """What a report shows beside the score, from the summed counts."""
+    def details(self, total: Sequence[float], /, **settings: Any) -> dict[str, Any]:
+        """What a report shows beside the score, from the summed counts and the metric's settings."""
+        ...
+
+
+@runtime_checkable
+class BinnedMetric(Metric, Protocol):
+    """A metric computed from binned scores, which is off by a known error at most."""
+
+    def binning_error(self, total: Sequence[float], /) -> float:
+        """The greatest difference from the metric of the scores themselves."""
         ...

@@ -97,7 +97,7 @@ class PictureEncoder(nn.Module):
         side = network.side(size)
         self.grid = Grid((side, side), network.output_size)
         self.project = nn.Linear(network.output_size, hidden_size)
-        self.places = nn.Parameter(torch.randn(side**2, hidden_size) * 0.1)
+        self.places = nn.Parameter(torch.empty(side**2, hidden_size).normal_().mul_(0.1))
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
         self.first = nn.Linear(self.grid.output_size, layers * sum(self.sizes), bias=False)
         # without normalisation the many inputs soon saturate every tanh, and learning stops

@@ -4,10 +4,9 @@ from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
-from ostinato.tasks.genome import Genome
-from ostinato.tasks.language import Language
-from ostinato.tasks.legacy import LegacyDefinition
-from ostinato.tasks.melody import Melody
+from ostinato.tasks.genome import TASK as GENOME
+from ostinato.tasks.language import TASK as LANGUAGE
+from ostinato.tasks.melody import TASK as MELODY
 from ostinato.tasks.tagging import TASK as TAGGING
 from ostinato.tasks.task import TaskDefinition
 from ostinato.tasks.translation import TASK as TRANSLATION
@@ -18,13 +17,13 @@ TASKS: dict[str, TaskDefinition] = {
     for task in (
         TRANSLATION,
         DIALOGUE,
-        LegacyDefinition(Language),
+        LANGUAGE,
         CLASSIFICATION,
         TAGGING,
-        LegacyDefinition(Genome),
+        GENOME,
         CAPTIONING,
         VIDEO,
-        LegacyDefinition(Melody),
+        MELODY,
     )
 }
 

@@ -14,13 +14,14 @@ from torch import nn
 from ostinato import options
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import (
+    check_shapes,
     load_unique_state,
     load_weights,
     save_weights,
     unique_state,
 )
 from ostinato.errors import InputError, nearest, option_name
-from ostinato.tasks.legacy import Baseline, Counts, Task
+from ostinato.tasks.task import Baseline, Counts, Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
 READABLE = (1, 2)
@@ -150,9 +151,7 @@ def task_from(
         )
     definition = TASKS[name]
     known = options.fields(definition.options)
-    values, state = move_decided_options(
-        description, known, getattr(definition.options, "format_1_state_only", ())
-    )
+    values, state = move_decided_options(description, known, definition.options.format_1_state_only)
     if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
@@ -226,7 +225,9 @@ def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:
-    network = task_from(description, folder).build_network()
-    path = folder / "model.safetensors"
-    load_unique_state(network, load_weights(path), str(path))
+    task, path = task_from(description, folder), folder / "model.safetensors"
+    weights = load_weights(path)
+    check_shapes(unique_state(task.outline()), weights, str(path))  # before memory is taken
+    network = task.build_network()
+    load_unique_state(network, weights, str(path))
     return network.to(device).eval()

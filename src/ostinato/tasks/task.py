@@ -34,6 +34,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.models.outline import check_memory, outline
 
 Record = Any  # what a reader makes of a line or a file, such as a Pair of sentences
 Counts = tuple  # what a metric counts of one example; counts add up over a corpus
@@ -205,6 +206,10 @@ class Preprocessing(ABC):
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
         """A record as tensors; with `draw`, a seed, as one of its random variations for training."""
 
+    def count_cut(self, record: Record) -> int:
+        """The tokens or steps of an input that `encode` leaves out, as it is longer than the maximum."""
+        return 0
+
     @property
     def varies(self) -> bool:
         """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
@@ -248,6 +253,10 @@ class Predictor(ABC):
     @abstractmethod
     def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
         """What one metric counts of each record, by the fastest decoding: for dev scores while training."""
+
+    def metric_settings(self, metric: str, records: Any) -> dict[str, Any]:
+        """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
+        return {}
 
     def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
         """The score that chooses the best weights while training."""
@@ -405,8 +414,24 @@ class Task:
         return replace(self, options=options)
 
     def build_network(self) -> nn.Module:
-        """A fresh network; the task must be fitted."""
+        """A fresh network; the task must be fitted.
+
+        Raises:
+            InputError: The machine has not enough memory for it.
+        """
+        check_memory(self.outline())
         return self.definition.build_network(self.options, self.preprocessing)
+
+    def outline(self) -> nn.Module:
+        """The network's modules with the shapes of their tensors, without memory for them.
+
+        A closed-form model is built as it is: its size follows from what was counted, which is there.
+        """
+
+        def build() -> nn.Module:
+            return self.definition.build_network(self.options, self.preprocessing)
+
+        return build() if self.options.closed_form else outline(build)
 
     def initialise(self, network: nn.Module) -> None:
         self.definition.initialise(network, self.options, self.preprocessing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostinato.data.dna.bed import Segment, bed_line, by_sequence, read_bed
+from ostinato.data.dna.bed import Segment, format_bed_line, group_segments, read_bed
 from ostinato.errors import InputError
 
 LENGTHS = {"chr1": 100, "chr2": 50}
@@ -12,7 +12,7 @@ LENGTHS = {"chr1": 100, "chr2": 50}
 
 def read(path, content: str):
     path.write_bytes(content.encode())
-    return by_sequence(read_bed(path), LENGTHS)
+    return group_segments(read_bed(path), LENGTHS)
 
 
 def test_any_order_any_line_end_and_comments(tmp_path):
@@ -65,4 +65,6 @@ def test_what_is_refused(tmp_path, content, message):
 
 
 def test_a_line():
-    assert bed_line("chr1", Segment(100, 250, "exon"), 0.9344) == "chr1\t100\t250\texon\t934\t."
+    assert (
+        format_bed_line("chr1", Segment(100, 250, "exon"), 0.9344) == "chr1\t100\t250\texon\t934\t."
+    )

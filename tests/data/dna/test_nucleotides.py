@@ -1,4 +1,4 @@
-"""Letters, numbers, complements, vectors."""
+"""Letters, ids, complements, vectors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def test_the_other_strand_of_the_other_strand(bases):
 
 
 @given(sequences)
-def test_letters_and_numbers_agree(bases):
+def test_letters_and_ids_agree(bases):
     assert np.array_equal(
-        dna.other_strand(dna.encode(bases)), dna.encode(dna.reverse_complement(bases))
+        dna.reverse_complement_ids(dna.encode(bases)), dna.encode(dna.reverse_complement(bases))
     )
 
 
@@ -53,6 +53,8 @@ def test_padding_is_nothing():
     assert not dna.one_hot_table("flag")[0].any()
 
 
-def test_strange_letters():
-    assert dna.strange_letter("ACGTUNacgtun" + LETTERS) is None
-    assert dna.strange_letter("ACE*")[0] == "E" and dna.strange_letter("AC-T").start() == 2
+def test_invalid_letters():
+    assert dna.find_invalid_letter("ACGTUNacgtun" + LETTERS) is None
+    assert (
+        dna.find_invalid_letter("ACE*")[0] == "E" and dna.find_invalid_letter("AC-T").start() == 2
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostinato.data.dna.bed import Segment
-from ostinato.data.dna.sequences import DnaSequence, numbers_of, read_entries, read_strands
+from ostinato.data.dna.sequences import DnaSequence, encode_segments, read_labelled, read_unlabelled
 from ostinato.errors import InputError
 
 
@@ -27,30 +27,30 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_file_a_class():
-    found = read_strands(["oct4.fa", "train_mafk.fasta"])
+    found = read_labelled(["oct4.fa", "train_mafk.fasta"])
     assert [(each.bases, each.label, each.name) for each in found] == [
         ("ACGT", "oct4", "a"),
         ("TTTT", "oct4", "b"),
         ("GGGG", "mafk", "a"),
     ]
-    assert read_strands(["oct4_test.fa"], known=["mafk", "oct4", "oct"])[0].label == "oct4"
+    assert read_labelled(["oct4_test.fa"], known=["mafk", "oct4", "oct"])[0].label == "oct4"
 
 
 def test_a_folder_of_classes(folder):
     (folder / "classes").mkdir()
     for name in ("one.fa", "two.fa.gz", "notes.txt"):
         (folder / "classes" / name).write_text(">a\nAC\n")
-    assert [each.label for each in read_strands(["classes"])] == ["one", "two"]
+    assert [each.label for each in read_labelled(["classes"])] == ["one", "two"]
 
 
 def test_labels_in_headers():
-    assert [each.label for each in read_strands(["said.fa"])] == ["one", "two"]
+    assert [each.label for each in read_labelled(["said.fa"])] == ["one", "two"]
 
 
 def test_segments():
-    one, two = read_strands(["genes.bed", "genome.fa"])
+    one, two = read_labelled(["genes.bed", "genome.fa"])
     assert one.segments == (Segment(2, 5, "gene"),) and two.segments == ()
-    assert numbers_of(one, {"background": 0, "gene": 1}, 0).tolist() == [
+    assert encode_segments(one, {"background": 0, "gene": 1}, 0).tolist() == [
         0,
         0,
         1,
@@ -62,7 +62,7 @@ def test_segments():
         0,
         0,
     ]
-    assert numbers_of(one, {"background": 0}, 0).tolist()[2:5] == [
+    assert encode_segments(one, {"background": 0}, 0).tolist()[2:5] == [
         1,
         1,
         1,
@@ -70,21 +70,21 @@ def test_segments():
 
 
 def test_tables():
-    assert [(each.bases, each.label) for each in read_strands(["whole.tsv"])] == [
+    assert [(each.bases, each.label) for each in read_labelled(["whole.tsv"])] == [
         ("ACGT", "x"),
         ("GG", "y"),
     ]
-    one, two = read_strands(["bases.csv"])
+    one, two = read_labelled(["bases.csv"])
     assert one.segments == (Segment(0, 2, "."), Segment(2, 4, "E")) and one.name == "s1"
     assert two.segments == (Segment(0, 2, "I"), Segment(2, 3, "E"))
 
 
 def test_a_part_with_its_margins():
-    strand = DnaSequence("ACGTACGTAC", segments=(Segment(2, 5, "g"), Segment(8, 10, "h")))
-    part = strand.part(4, 8, 3)
+    sequence = DnaSequence("ACGTACGTAC", segments=(Segment(2, 5, "g"), Segment(8, 10, "h")))
+    part = sequence.slice(4, 8, 3)
     assert (part.bases, part.margins) == ("CGTACGTAC", (3, 2))
     assert part.segments == (Segment(1, 4, "g"), Segment(7, 9, "h"))
-    assert strand.part(0, 10, 3).margins == (0, 0)
+    assert sequence.slice(0, 10, 3).margins == (0, 0)
 
 
 def test_to_be_labelled(folder):
@@ -92,7 +92,7 @@ def test_to_be_labelled(folder):
     (folder / "odd.txt").write_text("\n>x y\nAC\nGT\n")
     found = [
         (each.name, "".join(each.pieces))
-        for each in read_entries(["lines.txt", "odd.txt", "whole.tsv", "oct4.fa", "bases.csv"])
+        for each in read_unlabelled(["lines.txt", "odd.txt", "whole.tsv", "oct4.fa", "bases.csv"])
     ]
     assert found == [
         ("seq1", "ACGT"),
@@ -165,12 +165,12 @@ def test_what_is_refused(folder, files, content, message):
     new = next((file for file in files if file.startswith("new")), "new")
     (folder / new).write_text(content)
     with pytest.raises(InputError, match=message):
-        read_strands(files)
+        read_labelled(files)
 
 
 def test_a_column_of_another_name(folder):
     (folder / "new.tsv").write_text("dna\tkind\nACGT\tx\n")
-    found = read_strands(["new.tsv"], columns={"sequence": "dna", "label": "kind"})
+    found = read_labelled(["new.tsv"], columns={"sequence": "dna", "label": "kind"})
     assert (found[0].bases, found[0].label) == ("ACGT", "x")
     with pytest.raises(InputError, match="no column 'sort' among"):
-        read_strands(["new.tsv"], columns={"sequence": "dna", "label": "sort"})
+        read_labelled(["new.tsv"], columns={"sequence": "dna", "label": "sort"})

@@ -45,6 +45,115 @@ def test_midi_by_another_library(tmp_path):
     assert sorted(struck) == [(note.start, note.pitch) for note in SONG.notes]
 
 
+def midi_file(*tracks):
+    """A MIDI file with 4 ticks a quarter; a track is a list of (time in ticks, message)."""
+    chunks = b""
+    for track in tracks:
+        data, before = b"", 0
+        for time, message in track:
+            wait = time - before
+            data += (
+                (bytes([0x80 | wait >> 7]) if wait > 127 else b"") + bytes([wait & 127]) + message
+            )
+            before = time
+        data += b"\0\xff\x2f\0"
+        chunks += b"MTrk" + len(data).to_bytes(4, "big") + data
+    return b"MThd\0\0\0\6\0\1" + len(tracks).to_bytes(2, "big") + b"\0\4" + chunks
+
+
+def metre(above, below_exponent):
+    return bytes([0xFF, 0x58, 4, above, below_exponent, 24, 8])
+
+
+def key(sharps):
+    return bytes([0xFF, 0x59, 2, sharps % 256, 0])
+
+
+def note(start, end, pitch, channel=0):
+    return [(start, bytes([0x90 | channel, pitch, 90])), (end, bytes([0x80 | channel, pitch, 0]))]
+
+
+def read_one(tmp_path, content, **options):
+    pytest.importorskip("symusic")
+    (tmp_path / "x.mid").write_bytes(content)
+    (tune,) = Reading(**options).read([tmp_path / "x.mid"])
+    return tune
+
+
+@pytest.mark.parametrize(
+    "trailing",
+    [
+        [],
+        [(800, b"\xff\x51\3\7\xa1\x20")],  # a tempo
+        [(800, bytes([0xB0, 64, 0]))],  # a controller: the pedal is lifted
+        note(800, 820, 36, channel=9),  # a drum
+        [(800, bytes([0xE0, 0, 64]))],  # a pitch bend
+        [(800, bytes([0xC0, 5]))],  # a programme
+        [(800, metre(3, 2))],
+        [(800, key(2))],
+        [(800, b"\xff\1\3end")],  # a text
+    ],
+)
+def test_midi_ends_with_the_bar_of_its_last_note(tmp_path, caplog, trailing):
+    notes = [*note(0, 4, 60), *note(4, 5, 62)]
+    tune = read_one(tmp_path, midi_file([(0, metre(2, 2)), *notes, *trailing]))
+    assert tune == Tune(
+        (Note(0, 4, 60), Note(4, 1, 62)), 8, title="x", metre="2/4", where=f"{tmp_path}/x.mid"
+    )
+    assert caplog.messages == []
+
+
+def test_midi_without_a_metre_ends_with_its_last_note(tmp_path):
+    assert read_one(tmp_path, midi_file([*note(0, 5, 60), (90, bytes([0xB0, 64, 0]))])).steps == 5
+
+
+def test_midi_ends_with_the_bar_of_its_last_metre(tmp_path):
+    events = [(0, metre(2, 2)), *note(0, 4, 60), (8, metre(3, 2)), *note(8, 9, 62)]
+    assert read_one(tmp_path, midi_file(events)).steps == 8 + 12
+    # a note that is held a little beyond the bar line does not need another bar
+    events = [(0, metre(2, 2)), *note(0, 8, 60)]
+    assert read_one(tmp_path, midi_file(events)).steps == 8
+    held = midi_file([(0, metre(2, 2)), *note(0, 9, 60)])
+    assert read_one(tmp_path, held, steps_per_quarter=1).steps == 2
+
+
+def test_midi_of_several_metres_and_keys(tmp_path, caplog):
+    events = [(0, metre(4, 2)), (0, metre(3, 2)), (0, key(1)), (0, key(-1)), *note(0, 4, 60)]
+    tune = read_one(tmp_path, midi_file(events))
+    assert (tune.metre, tune.sharps, tune.steps) == ("3/4", -1, 12)  # the later of two at one time
+    assert caplog.messages == []
+    later = [(0, metre(2, 2)), (0, key(1)), *note(0, 8, 60), (8, metre(3, 2)), (8, key(2))]
+    tune = read_one(tmp_path, midi_file([*later, *note(8, 12, 60)]))
+    assert (tune.metre, tune.sharps) == ("2/4", 1)
+    assert caplog.messages == [
+        f"the metre changes in {tmp_path}/x.mid: 2/4, then 3/4; bars are counted in the first",
+        f"the key changes in {tmp_path}/x.mid: G, then D; the first is taken for the whole tune",
+    ]
+
+
+def test_abc_of_several_metres_is_said_once(tmp_path, caplog):
+    changing = "T:{}\nM:2/4\nK:C\nA|[M:3/4]B|\n\n"
+    (tmp_path / "x.abc").write_text("".join(f"X:{n}\n" + changing.format(n) for n in (1, 2, 3)))
+    assert len(list(Reading().read([tmp_path / "x.abc"]))) == 3
+    assert caplog.messages == [
+        f"the metre changes in 3 tunes, first '1' ({tmp_path}/x.abc:1): 2/4, then 3/4; "
+        "bars are counted in the first"
+    ]
+
+
+def test_damaged_times_are_those_of_notes():
+    pytest.importorskip("symusic")
+    with pytest.raises(InputError, match="x.mid: 1 notes over 500,000 quarters; it looks damaged"):
+        read_midi(damaged_midi(), "x.mid")
+
+
+def damaged_midi():
+    """A note that ends after 500,000 quarters of one tick."""
+    data = b"\0\x90\x3c\x5a" + b"\x9e\xc2\x20" + b"\x80\x3c\0" + b"\0\xff\x2f\0"
+    track = b"MTrk" + len(data).to_bytes(4, "big") + data
+    return b"MThd\0\0\0\6\0\1\0\1\0\1" + track
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -143,7 +252,8 @@ def test_prompts():
     assert prompt_tune("X:1\nL:1/8\nK:D\nF", Reading()).notes == (Note(0, 2, 66),)
     with pytest.raises(
         InputError,
-        match=r"the prompt: cannot be read at '\+B'; expected the name of a file, notes in ABC, or pitches",
+        match=r"the prompt: cannot be read at '\+B'; "
+        "expected the name of a file, notes in ABC, or pitches",
     ):
         prompt_tune("A+B", Reading())
 

@@ -14,6 +14,7 @@ from ostinato.data.music.tunes import (
     Tune,
     bar_length,
     chords_of,
+    end_of_bar,
     events_of,
     notes_of_chords,
     notes_of_events,
@@ -123,6 +124,14 @@ def test_bars():
     assert bar_length("6/8") == 3
     assert bar_length("C|") == bar_length("C") == 4
     assert bar_length("3+2/8") == Fraction(5, 2)
+    assert bar_length("²/4") is bar_length("9" * 5000 + "/4") is bar_length("4") is None
     assert bar_length("none") is bar_length("") is bar_length("4/0") is None
     assert steps_in_bar("3/4", 4) == 12
     assert steps_in_bar("5/8", 1) == 0
+
+
+def test_the_end_of_a_bar():
+    metres = [(Fraction(0), "2/4"), (Fraction(4), "3/4")]
+    ends = {1: 2, 2: 2, 3: 4, 4: 4, 5: 7, 7: 7, 8: 10}
+    assert {time: int(end_of_bar(Fraction(time), metres)) for time in ends} == ends
+    assert end_of_bar(Fraction(5), []) == end_of_bar(Fraction(5), [(Fraction(0), "none")]) == 5

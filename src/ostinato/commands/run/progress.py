@@ -5,15 +5,25 @@ from __future__ import annotations
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ostinato.notices import LOGGER
 from ostinato.terminal import format_message
 from ostinato.training.loop import Progress as Step
+
+Item = TypeVar("Item")
 
 CONSOLE = Console(stderr=True)
 
@@ -126,3 +136,28 @@ def track(items, description: str, total: int | None = None):
         disable=not sys.stderr.isatty(),
         transient=True,
     )
+
+
+def count_along(items: Iterable[Item], description: str, *, printed: bool) -> Iterator[Item]:
+    """The items, with their count on stderr as they come, where there is no telling how many will.
+
+    Silent when stderr is no terminal, and when the items are `printed` to one."""
+    if not sys.stderr.isatty() or (printed and sys.stdout.isatty()):
+        yield from items
+        return
+    columns = TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn()
+    with Progress(*columns, console=CONSOLE, transient=True) as bar:
+        line = bar.add_task(description, total=None)
+        for item in items:
+            yield item
+            bar.advance(line)
+
+
+@contextmanager
+def show_working(description: str) -> Iterator[None]:
+    """A spinner on stderr during the `with` block (on a terminal only)."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with CONSOLE.status(description):
+        yield

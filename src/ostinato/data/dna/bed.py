@@ -1,4 +1,6 @@
-"""BED: segments of named sequences, a line each. `chr1 100 250 exon` is bases 100 to 249, counted from 0."""
+"""BED: labelled segments of named sequences, one a line.
+
+`chr1 100 250 exon` is bases 100 to 249 of chr1, counted from 0."""
 
 from __future__ import annotations
 
@@ -7,23 +9,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ostinato.data.files.lines import FilePath, iterate_lines
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, nearest
 
-UNNAMED = "segment"  # the label of segments whose line has no name, or "."
-NOT_DATA = ("track", "browser")
+DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
+HEADER_WORDS = ("track", "browser")  # lines that begin with these are for genome browsers
 
 
 class Segment(NamedTuple):
-    """Bases start to end - 1 of a sequence, and what they are."""
+    """Bases start to end - 1 of a sequence, and their label."""
 
     start: int
     end: int
     label: str
 
 
-class Line(NamedTuple):
-    """A segment as a file has it: the sequence's name, the segment, and where it stands."""
+class BedLine(NamedTuple):
+    """A line of a BED file: the sequence's name, the segment, and file and line."""
 
     name: str
     segment: Segment
@@ -35,58 +37,72 @@ def is_bed(file: FilePath) -> bool:
     return Path(str(file).removesuffix(".gz")).suffix.lower() == ".bed"
 
 
-def read_bed(file: FilePath) -> list[Line]:
-    """The segments of a file in its order, which may be any; between tabs or spaces, three columns or more.
+def read_bed(file: FilePath) -> list[BedLine]:
+    """The segments of a file in its order; three columns or more, between tabs or spaces.
 
-    InputError, with the line: fewer columns, an end that is no number or not behind its start."""
+    Raises:
+        InputError: Fewer columns, a start or end that is no number, or an end before its start;
+            with the line.
+    """
     found = []
     for number, line in enumerate(iterate_lines(file), start=1):
         fields = line.split("\t") if "\t" in line else line.split()
         fields = [field.strip() for field in fields]
-        if not any(fields) or fields[0].startswith("#") or fields[0].split()[0] in NOT_DATA:
+        if not any(fields) or fields[0].startswith("#") or fields[0].split()[0] in HEADER_WORDS:
             continue
         where = f"{display_path(file)}:{number}"
         if len(fields) < 3:
             raise InputError(
-                f"{where}: expected at least 3 columns (name, start, end, perhaps a label), got {len(fields)}"
+                f"{where}: expected at least 3 columns (name, start, end, perhaps a label), "
+                f"got {len(fields)}"
             )
         if not (fields[1].isdecimal() and fields[2].isdecimal()):
             raise InputError(
-                f"{where}: start and end must be whole numbers; got {fields[1]!r} and {fields[2]!r}"
+                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and {quote(fields[2])}"
             )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
             raise InputError(f"{where}: the segment ends at {end}, not behind its start at {start}")
-        label = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else UNNAMED
-        found.append(Line(fields[0], Segment(start, end, label), where))
+        named = len(fields) > 3 and fields[3] not in ("", ".")
+        label = fields[3] if named else DEFAULT_LABEL
+        found.append(BedLine(fields[0], Segment(start, end, label), where))
     return found
 
 
-def by_sequence(
-    lines: Sequence[Line], lengths: Mapping[str, int]
+def group_segments(
+    lines: Sequence[BedLine], lengths: Mapping[str, int]
 ) -> dict[str, tuple[Segment, ...]]:
-    """The segments of each sequence in order, those of one label that touch joined.
+    """The segments of each sequence, sorted, with adjacent ones of one label merged.
 
-    InputError, with the line: a sequence that is not there, a segment beyond its end, two of unlike labels that overlap."""
-    found: dict[str, list[Line]] = {name: [] for name in lengths}
+    Args:
+        lines: Segments in any order.
+        lengths: The length of each sequence, by name.
+
+    Raises:
+        InputError: An unknown sequence, a segment beyond the end of its sequence, or two segments
+            of different labels that overlap; with the line.
+    """
+    found: dict[str, list[BedLine]] = {name: [] for name in lengths}
     for line in lines:
         if line.name not in lengths:
             raise InputError(
-                f"{line.where}: there is no sequence {line.name!r} in the FASTA files{nearest(line.name, list(lengths)[:20])}"
+                f"{line.where}: there is no sequence {quote(line.name)} in the FASTA files"
+                f"{nearest(line.name, list(lengths)[:20])}"
             )
         if line.segment.end > lengths[line.name]:
             raise InputError(
-                f"{line.where}: the segment ends at {line.segment.end:,}, but {line.name} has {lengths[line.name]:,} bases"
+                f"{line.where}: the segment ends at {line.segment.end:,}, "
+                f"but {line.name} has {lengths[line.name]:,} bases"
             )
         found[line.name].append(line)
     return {
-        name: joined(sorted(each, key=lambda line: line.segment[:2]))
+        name: merge_segments(sorted(each, key=lambda line: line.segment[:2]))
         for name, each in found.items()
     }
 
 
-def joined(lines: Sequence[Line]) -> tuple[Segment, ...]:
-    """Segments in order of their starts; those of one label that overlap or touch become one."""
+def merge_segments(lines: Sequence[BedLine]) -> tuple[Segment, ...]:
+    """Segments sorted by start, those of one label that overlap or touch merged into one."""
     result: list[Segment] = []
     last = ""
     for line in lines:
@@ -94,7 +110,8 @@ def joined(lines: Sequence[Line]) -> tuple[Segment, ...]:
         before = result[-1] if result else None
         if before is not None and segment.start < before.end and segment.label != before.label:
             raise InputError(
-                f"{line.where}: {segment.label!r} overlaps {before.label!r} ({last}); a base has one label only"
+                f"{line.where}: {quote(segment.label)} overlaps {before.label!r} ({last}); "
+                "a base has one label only"
             )
         if before is not None and segment.start <= before.end and segment.label == before.label:
             result[-1] = before._replace(end=max(before.end, segment.end))
@@ -104,6 +121,9 @@ def joined(lines: Sequence[Line]) -> tuple[Segment, ...]:
     return tuple(result)
 
 
-def bed_line(name: str, segment: Segment, score: float) -> str:
-    """bed_line("chr1", Segment(100, 250, "exon"), 0.934) -> the six columns; BED scores are whole numbers from 0 to 1000."""
+def format_bed_line(name: str, segment: Segment, score: float) -> str:
+    """The six columns of a segment, its score (0 to 1) as a whole number from 0 to 1000.
+
+    format_bed_line("chr1", Segment(100, 250, "exon"), 0.934) -> "chr1 100 250 exon 934 ."
+    """
     return f"{name}\t{segment.start}\t{segment.end}\t{segment.label}\t{round(1000 * score)}\t."

@@ -70,12 +70,22 @@ def unique_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Loads what unique_state() gave into the network.
+    """Loads what unique_state() gave into the network; InputError as of check_shapes."""
+    check_shapes(unique_state(network), tensors, where)
+    network.load_state_dict(tensors, strict=False)
+
+
+def check_shapes(wanted: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> None:
+    """Compares a network's tensors with those of a file.
+
+    Args:
+        wanted: The network's by name; those of its outline will do.
+        tensors: Those of the file.
+        where: The file's name.
 
     Raises:
-        InputError: names the first tensor that is missing, unknown, or of another shape.
+        InputError: Names the first tensor that is missing, unknown, or of another shape.
     """
-    wanted = unique_state(network)
     for name in [*wanted, *tensors]:
         if name not in tensors or name not in wanted:
             raise InputError(
@@ -87,4 +97,3 @@ def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str
                 f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
                 f"this model needs {tuple(wanted[name].shape)}"
             )
-    network.load_state_dict(tensors, strict=False)

@@ -1,4 +1,5 @@
-"""Reading ABC, the notation in which traditional tunes are passed on: a file holds many, each from its X: line to an empty one.
+"""Reading ABC, the notation of traditional tunes: a file holds many, each from its X: line to an
+empty one.
 
     X:1
     T:Speed the Plough
@@ -8,43 +9,57 @@
     K:A
     |: E2A2 A2 (3Bcd | ...
 
-Read are pitches, lengths, keys with their modes, accidentals, broken rhythm, tuplets, ties, chords, several voices, repeats and
-endings. Ornaments, chord symbols, words and layout are passed over. Source: the ABC standard 2.1."""
+Read are pitches, lengths, keys with their modes, accidentals, transposition, broken rhythm,
+tuplets, ties, chords, several voices, overlays, repeats, numbered endings and parts. Ornaments,
+chord symbols, words and layout are passed over. Source: the ABC standard 2.1.
+
+symusic carries abc2midi, which plays the same notes (`benchmarks/abc_reading.py` compares them).
+It is not used here: it always plays repeats and ornaments, it gives no bars, labels and line
+numbers, and ABC should need no extra package."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from ostinato.data.music.abc_keys import ACCIDENTALS, read_key, unit_length
-from ostinato.data.music.abc_play import Bar, Struck, order, play
-from ostinato.data.music.tunes import LETTERS, PITCHES, bar_length
-from ostinato.data.music.tunes import signature as signature_of
-from ostinato.errors import InputError
-
-TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
-FIELD = re.compile(r"^([A-Za-z+]):(?![|:])(.*)$")
-NOTE = re.compile(r"(\^\^|\^|=|__|_)?([A-Ga-g])([',]*)")
-LENGTH = re.compile(r"(\d*)(/*)(\d*)")
-BAR = re.compile(r"\.?(?::*\|[|\]:]*|\[\|[:]*|::+|\|\])")
-ENDING = re.compile(r"\[?\s*(\d[\d,\-]*)")
-SKIPPED = re.compile(
-    r'"[^"]*"|![^!\n]*!|\+[a-zA-Z]+\+|\{[^}]*\}|[.~HIJKLMNOPQRSTUVWhijklmnopqrstuvw`*$\\&\s!;:0-9#@?]|y[\d/]*|-|\)|\('
+from ostinato.data.music.abc_keys import default_unit, unit_length
+from ostinato.data.music.abc_notation import (
+    BAR,
+    BROKEN,
+    COMMENT,
+    DIRECTIVE,
+    ENDING,
+    ENDING_INSIDE_BAR,
+    FIELD,
+    INLINE_FIELD,
+    MULTI_BAR_OVERLAY,
+    NOTE,
+    OLD_CHORD,
+    SKIPPED,
+    TUPLET,
+    read_bar_line,
+    read_endings,
+    read_factor,
 )
+from ostinato.data.music.abc_play import perform, perform_order, read_play_order
+from ostinato.data.music.abc_voice import Voice
+from ostinato.data.music.tunes import bar_length
+from ostinato.errors import InputError
 
 
 class AbcTune(NamedTuple):
-    """A tune as it was written: its fields by letter ("T", "R", "K", ...), its notes (start, end, pitch) in quarters, how long the
-    whole is, how many quarters are missing of its first bar (an upbeat), and the sharps of its key."""
+    """A tune as it is written. Times are in quarters."""
 
-    fields: dict[str, str]
-    notes: list[tuple[Fraction, Fraction, int]]
+    fields: dict[str, str]  # by letter ("T", "R", "K", ...)
+    notes: list[tuple[Fraction, Fraction, int]]  # start, end, pitch
     length: Fraction
-    upbeat: Fraction
-    sharps: int
+    upbeat: Fraction  # what is missing of the first bar
+    sharps: int  # of the key of the first note
+    metre: str  # of the first note
+    later_metres: tuple[str, ...]  # with bars of another length, in any voice
+    later_keys: tuple[int, ...]  # other signatures, in any voice
     line: int
 
 
@@ -58,7 +73,8 @@ class Unreadable(Exception):
 
 def split_tunes(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Each tune's lines with the number of its first: from X: to an empty line or the next X:"""
-    start, current = 0, []
+    start = 0
+    current: list[str] = []
     for number, line in enumerate(lines, start=1):
         begins = line.startswith("X:")
         if current and (begins or not line.strip()):
@@ -72,229 +88,246 @@ def split_tunes(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def read_tune(lines: Sequence[str], first: int = 1, *, repeats: bool = False) -> AbcTune:
-    """One tune of which lines[0] is line `first` of its file. `repeats`: repeated parts are played again; else each once, with its
-    last ending. Raises Unreadable."""
-    reader = Reader()
+    """Reads one tune.
+
+    Args:
+        lines: from its X: line on.
+        first: the number of lines[0] in its file.
+        repeats: repeated sections are played again, and parts as the header orders them; without,
+            each once, with its last ending.
+
+    Raises:
+        Unreadable: a line does not parse, or there are no notes.
+    """
+    reader = TuneReader()
     for number, line in enumerate(lines, start=first):
         try:
-            reader.line(line)
+            reader.read_line(line)
         except InputError as error:
             raise Unreadable(number, str(error)) from None
-    if "K" not in reader.fields:
+    if not reader.in_body:
         raise Unreadable(first, "has no K: line")
-    played = [play(list(order(elements, repeats))) for elements in reader.voices.values()]
-    notes = sorted(note for part, _, _ in played for note in part)
+    voices = [voice for voice in reader.voices.values() if voice.elements]
+    try:
+        parts = read_play_order(reader.fields.get("P", ""))
+        played = [
+            perform(perform_order(voice.elements, repeats=repeats, parts=parts)) for voice in voices
+        ]
+    except InputError as error:
+        raise Unreadable(first, str(error)) from None
+    notes = sorted(note for performance in played for note in performance.notes)
     if not notes:
         raise Unreadable(first, "has no notes")
-    whole = bar_length(reader.fields.get("M", ""))
-    bar = next((bar for _, length, bar in played if 0 < bar < length), Fraction(0))
-    upbeat = whole - bar if whole and 0 < bar < whole else Fraction(0)
+    metres = [metre for voice in voices for metre in voice.metres]
+    keys = [key for voice in voices for key in voice.keys]
+    whole = bar_length(metres[0])
+    bar = next((each.first_bar for each in played if 0 < each.first_bar < each.length), 0)
     return AbcTune(
-        reader.fields, notes, max(length for _, length, _ in played), upbeat, reader.sharps, first
+        reader.fields,
+        notes,
+        max(performance.length for performance in played),
+        upbeat=whole - bar if whole and 0 < bar < whole else Fraction(0),
+        sharps=keys[0],
+        metre=metres[0],
+        later_metres=tuple(dict.fromkeys(each for each in metres if bar_length(each) != whole)),
+        later_keys=tuple(dict.fromkeys(key for key in keys if key != keys[0])),
+        line=first,
     )
 
 
-@dataclass
-class Reader:
-    """What has been read of a tune so far: its fields, and the elements of each voice."""
+class TuneReader:
+    """Takes the lines of a tune; its fields, and its voices."""
 
-    fields: dict[str, str] = field(default_factory=dict)
-    voices: dict[str, list[Struck | Bar]] = field(default_factory=dict)
-    voice: str = ""
-    unit: Fraction | None = None  # of a note without a length, in quarters
-    metre: str = ""
-    sharps: int = 0
-    key: dict[str, int] = field(default_factory=dict)
-    altered: dict[str, int] = field(
-        default_factory=dict
-    )  # accidentals since the bar line, by letter
-    broken: Fraction | None = None  # by what the next note's length is multiplied, after > or <
-    tuplet: list = field(
-        default_factory=list
-    )  # [by what lengths are multiplied, for how many more notes]
-
-    def line(self, line: str) -> None:
-        line = line.split("%", 1)[0].rstrip()
-        found = FIELD.match(line)
-        if found:
-            self.field(found[1], found[2].strip())
-        elif "K" in self.fields:
-            self.music(line)
-
-    def field(self, name: str, value: str) -> None:
-        if name == "K":
-            if value.strip():
-                self.set_key(value)
-            if "K" in self.fields:
-                return
-        elif name == "M":
-            self.metre = value
-        elif name == "L":
-            self.unit = unit_length(value)
-        elif name == "V":
-            self.voice = value.split()[0] if value.split() else ""
-        if value:
-            self.fields.setdefault(name, value)
-
-    def set_key(self, value: str) -> None:
-        signature, own = read_key(value)
-        if signature is None:
-            return
-        if "K" not in self.fields:
-            self.sharps = signature
-        self.key = signature_of(signature) | own
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+        self.voices: dict[str, Voice] = {}
+        self.in_body = False  # from the first K: on
+        self._header = Voice()
+        self._unit_is_given = False
+        self._voice_fields: dict[str, list[str]] = {}  # V: fields of the header
+        self._name = ""  # of the voice that is read
+        self._part = ""
+        self._skipped_until = ""  # the end of a block of text
 
     @property
-    def elements(self) -> list[Struck | Bar]:
-        return self.voices.setdefault(self.voice, [])
+    def voice(self) -> Voice:
+        """The voice that is read; the header, as long as it lasts."""
+        if not self.in_body:
+            return self._header
+        if self._name not in self.voices:
+            voice = self._header.begin_voice()
+            for value in self._voice_fields.get(self._name, ()):
+                voice.transpose(value)
+            self.voices[self._name] = voice
+        self.voices[self._name].begin_part(self._part)
+        return self.voices[self._name]
 
-    def unit_now(self) -> Fraction:
-        if self.unit is not None:
-            return self.unit
-        whole = bar_length(self.fields.get("M", self.metre))
-        return Fraction(1, 4) if whole is not None and whole < 3 else Fraction(1, 2)
+    def read_line(self, line: str) -> None:
+        if directive := DIRECTIVE.match(line):
+            self._read_directive(directive[1], directive[2].strip())
+            return
+        line = COMMENT.split(line, maxsplit=1)[0].rstrip()
+        if self._skipped_until:
+            return
+        if found := FIELD.match(line):
+            self._read_field(found[1], found[2].strip())
+        elif self.in_body:
+            self._read_music(line)
 
-    def music(self, text: str) -> None:
+    def _read_directive(self, name: str, value: str) -> None:
+        if name.startswith("begin"):
+            self._skipped_until = self._skipped_until or name.replace("begin", "end", 1)
+        elif name == self._skipped_until:
+            self._skipped_until = ""
+        elif name == "propagate-accidentals":
+            self.voice.propagation = value
+
+    def _read_field(self, name: str, value: str) -> None:
+        if name == "K":
+            self._read_key(value)
+        elif name == "M":
+            self.voice.metre = value
+        elif name == "L":
+            self.voice.unit = unit_length(value)
+            self._unit_is_given = True
+        elif name == "V":
+            self._read_voice(value)
+        elif name == "P" and self.in_body:
+            self._part = value[:1]
+            return
+        if not value:
+            return
+        if self.in_body or name not in "LM":
+            self.fields.setdefault(name, value)
+        else:
+            self.fields[name] = value  # of several in the header the last is in force
+
+    def _read_key(self, value: str) -> None:
+        """The first K: ends the header; a later one is for its voice."""
+        if value or not self.in_body:
+            self.voice.set_key(value)
+        if not self.in_body:
+            if not self._unit_is_given:
+                self._header.unit = default_unit(self._header.metre)
+            self.in_body = True
+
+    def _read_voice(self, value: str) -> None:
+        name = value.split()[0] if value else ""
+        if not self.in_body:
+            self._voice_fields.setdefault(name, []).append(value)
+            return
+        # what comes before the first V: is the first voice's
+        if list(self.voices) == [""] and (name == "1" or not name.isdigit()):
+            self.voices = {name: self.voices[""]}
+            for each in self._voice_fields.get(name, ()):
+                self.voices[name].transpose(each)
+        self._name = name
+        self.voice.transpose(value)
+
+    def _read_music(self, text: str) -> None:
+        if found := MULTI_BAR_OVERLAY.search(re.sub(r'"[^"]*"', "", text)):
+            raise InputError(f"{found[0]!r}: an overlay of several bars is not read")
         place = 0
         while place < len(text):
-            place = self.element(text, place)
+            place = self._read_element(text, place)
 
-    def element(self, text: str, place: int) -> int:
-        """Reads what stands at a place, and says where the next thing stands."""
-        if inline := re.compile(r"\[([A-Za-z]):([^\]]*)\]").match(text, place):
-            self.field(inline[1], inline[2].strip())
+    def _read_element(self, text: str, place: int) -> int:
+        """Reads what begins at a place; returns where the next thing begins."""
+        if inline := INLINE_FIELD.match(text, place):
+            self._read_field(inline[1], inline[2].strip())
             return inline.end()
-        if (bar := BAR.match(text, place)) or re.compile(r"\[\s*\d").match(text, place):
-            return self.bar(text, place, bar)
+        bar = BAR.match(text, place)
+        if bar or ENDING_INSIDE_BAR.match(text, place):
+            return self._read_bar(text, bar.end() if bar else place, bar[0] if bar else "")
         letter = text[place]
         if letter == "[":
-            return self.chord(text, place)
-        if NOTE.match(text, place):
-            return self.strike(*self.one_note(text, place))
+            close = text.find("]", place)
+            if close < 0:
+                raise InputError(f"a chord opened at {text[place : place + 12]!r} is not closed")
+            return self._read_chord(text, place, close)
+        if (chord := OLD_CHORD.match(text, place)) and chord[1].strip("f"):
+            return self._read_chord(text, place, chord.end() - 1)
+        if note := NOTE.match(text, place):
+            pitch, tied, length, place = self._read_note(text, note)
+            self.voice.strike((pitch,), (tied,), length)
+            return place
         if letter in "zxZX":
-            return self.rest(text, place)
-        if letter in "<>":
-            return self.break_rhythm(text, place)
-        if tuplet := re.compile(r"\((\d)(?::(\d*))?(?::(\d*))?").match(text, place):
-            return self.begin_tuplet(tuplet)
-        if (
-            letter == "-" and self.elements and isinstance(self.elements[-1], Struck)
-        ):  # a tie with a space before it
-            self.elements[-1] = self.elements[-1]._replace(
-                tied=(True,) * len(self.elements[-1].pitches)
-            )
+            return self._read_rest(text, place)
+        if signs := BROKEN.match(text, place):
+            self.voice.break_rhythm(signs[0])
+            return signs.end()
+        if tuplet := TUPLET.match(text, place):
+            return self._read_tuplet(tuplet)
+        if letter == "&":
+            self.voice.begin_overlay()
+            return place + 1
+        if letter == "-":  # a tie after a space
+            self.voice.tie()
             return place + 1
         if skipped := SKIPPED.match(text, place):
             return skipped.end()
         raise InputError(f"cannot be read at {text[place : place + 12]!r}")
 
-    def bar(self, text: str, place: int, found: re.Match | None) -> int:
-        self.altered, self.tuplet = {}, []
-        sign = found[0] if found else ""
-        place = found.end() if found else place
-        ending = (
-            ENDING.match(text, place)
-            if place < len(text) and (text[place].isdigit() or text[place] == "[")
-            else None
-        )
-        if ending and text[place] == "[" and re.compile(r"\[[A-Za-z]:").match(text, place):
-            ending = None
-        double = sign.strip(".").replace("|", "") in ("::", ":::") or "::" in sign
-        ends = double or sign.lstrip(".").startswith(":")
-        self.elements.append(Bar(ends, double or sign.endswith(":"), ending[1] if ending else ""))
-        return ending.end() if ending else place
+    def _read_bar(self, text: str, place: int, sign: str) -> int:
+        """A bar line with the ending that begins there; `place` is after the line."""
+        numbers = None
+        if text[place : place + 1].isdigit() or ENDING_INSIDE_BAR.match(text, place):
+            numbers = ENDING.match(text, place)
+        bar = read_bar_line(sign)
+        if numbers:
+            bar = bar._replace(endings=read_endings(numbers[1]))
+        self.voice.begin_bar(bar)
+        return numbers.end() if numbers else place
 
-    def one_note(
-        self, text: str, place: int
-    ) -> tuple[tuple[int, ...], tuple[bool, ...], Fraction, int]:
-        """A note with its length: (its pitch, whether it is tied, its length in quarters, where the next thing stands)."""
-        found = NOTE.match(text, place)
+    def _read_note(self, text: str, found: re.Match[str]) -> tuple[int, bool, Fraction, int]:
+        """A note's pitch, whether it is tied, its length in quarters, and where the next begins."""
         accidental, letter, octaves = found.groups()
-        name = letter.upper()
-        if accidental is not None:
-            self.altered[name] = ACCIDENTALS[accidental]
-        alter = self.altered.get(name, self.key.get(name, 0))
-        pitch = (
-            60
-            + LETTERS[name]
-            + alter
-            + 12 * (letter.islower() + octaves.count("'") - octaves.count(","))
-        )
-        if not 0 <= pitch < PITCHES:
-            raise InputError(f"the note {found[0]!r} is outside what MIDI can name")
-        length, place = self.length(text, found.end())
+        pitch = self.voice.pitch(accidental, letter, octaves)
+        length, place = self._read_length(text, found.end())
         tied = text[place : place + 1] == "-"
-        return (pitch,), (tied,), length, place + tied
+        return pitch, tied, length, place + tied
 
-    def length(self, text: str, place: int) -> tuple[Fraction, int]:
-        """The length written at a place ("3/2", "/", "//4" ...) in quarters."""
-        found = LENGTH.match(text, place)
-        above, slashes, below = found.groups()
-        divisor = 1 if not slashes else int(below) if below else 2 ** len(slashes)
-        if divisor == 0 or len(above) > 6 or (above and int(above) == 0):
-            raise InputError(f"the length {found[0]!r} makes no sense")
-        end = found.end() if slashes else found.end(1)
-        return self.unit_now() * Fraction(int(above or 1), divisor), end
+    def _read_length(self, text: str, place: int) -> tuple[Fraction, int]:
+        """The length at a place ("3/2", "/", "//4" ...) in quarters, and where the next begins."""
+        factor, end = read_factor(text, place)
+        return self.voice.unit * factor, end
 
-    def chord(self, text: str, place: int) -> int:
-        close = text.find("]", place)
-        if close < 0:
-            raise InputError(f"a chord opened at {text[place : place + 12]!r} is not closed")
-        pitches, tied, lengths, inside = [], [], [], place + 1
+    def _read_chord(self, text: str, place: int, close: int) -> int:
+        """Notes in brackets at `place` and `close`; the chord's length is that of the first."""
+        pitches: list[int] = []
+        tied: list[bool] = []
+        lengths: list[Fraction] = []
+        inside = place + 1
         while inside < close:
-            if NOTE.match(text, inside):
-                pitch, tie, length, inside = self.one_note(text, inside)
-                pitches += pitch
-                tied += tie
+            if note := NOTE.match(text, inside):
+                pitch, tie, length, inside = self._read_note(text, note)
+                pitches.append(pitch)
+                tied.append(tie)
                 lengths.append(length)
             elif skipped := SKIPPED.match(text, inside):
                 inside = skipped.end()
             else:
                 raise InputError(f"cannot be read inside a chord: {text[inside : inside + 12]!r}")
-        factor, end = self.length(text, close + 1)
+        factor, end = read_factor(text, close + 1)
         if text[end : end + 1] == "-":
             tied, end = [True] * len(tied), end + 1
-        if not pitches:
-            return end
-        return self.strike(tuple(pitches), tuple(tied), lengths[0] * factor / self.unit_now(), end)
-
-    def rest(self, text: str, place: int) -> int:
-        length, end = self.length(text, place + 1)
-        if text[place] in "ZX":  # whole bars
-            length = length / self.unit_now() * (bar_length(self.metre) or 4)
-        return self.strike((), (), length, end)
-
-    def strike(
-        self, pitches: tuple[int, ...], tied: tuple[bool, ...], length: Fraction, end: int
-    ) -> int:
-        if self.tuplet:
-            length *= self.tuplet[0]
-            self.tuplet[1] -= 1
-            self.tuplet = self.tuplet if self.tuplet[1] else []
-        if self.broken is not None:
-            length, self.broken = length * self.broken, None
-        self.elements.append(Struck(pitches, tied, length))
+        if pitches:
+            self.voice.strike(tuple(pitches), tuple(tied), lengths[0] * factor)
         return end
 
-    def break_rhythm(self, text: str, place: int) -> int:
-        """a>b: the first is dotted, the second halved; a>>b doubly so; a<b the other way round."""
-        signs = re.compile(r"[<>]+").match(text, place)[0]
-        if not self.elements or not isinstance(self.elements[-1], Struck) or len(set(signs)) > 1:
-            raise InputError(f"{signs!r} does not stand between two notes")
-        short = Fraction(1, 2 ** len(signs))
-        first, second = (2 - short, short) if signs[0] == ">" else (short, 2 - short)
-        self.elements[-1] = self.elements[-1]._replace(length=self.elements[-1].length * first)
-        self.broken = second
-        return place + len(signs)
+    def _read_rest(self, text: str, place: int) -> int:
+        if text[place] in "ZX":
+            bars, end = read_factor(text, place + 1)
+            self.voice.rest_bars(bars)
+            return end
+        length, end = self._read_length(text, place + 1)
+        self.voice.strike((), (), length)
+        return end
 
-    def begin_tuplet(self, found: re.Match) -> int:
-        notes = int(found[1])
-        compound = (bar_length(self.metre) or Fraction(4)) % Fraction(
-            3, 2
-        ) == 0 and "/8" in self.metre
-        time = int(found[2]) if found[2] else TUPLETS.get(notes, 3 if compound else 2)
-        many = int(found[3]) if found[3] else notes
-        if not notes or not many:
-            raise InputError(f"the tuplet {found[0]!r} makes no sense")
-        self.tuplet = [Fraction(time, notes), many]
+    def _read_tuplet(self, found: re.Match[str]) -> int:
+        time, count = (int(each) if each else None for each in found.groups()[1:])
+        try:
+            self.voice.begin_tuplet(int(found[1]), time, count)
+        except InputError as error:
+            raise InputError(f"the tuplet {found[0]!r} {error}") from None
         return found.end()

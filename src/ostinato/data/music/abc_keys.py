@@ -1,10 +1,11 @@
-"""What the K: and L: fields of an ABC tune say: the signature of its key, and how long a note without a length is."""
+"""What the K:, L: and V: fields of an ABC tune say: key signature, unit length, transposition."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
 
+from ostinato.data.music.tunes import bar_length
 from ostinato.errors import InputError
 
 SIGNATURES = {
@@ -41,18 +42,57 @@ MODES = {
     "lyd": 1,
 }
 ACCIDENTALS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
+CLEF = re.compile(
+    r"(?:\bclef=[^\s+-]*|\b(?:treble|soprano|mezzosoprano|alto|tenor|baritone|bass)\d?)([+-]\d+)?"
+)
+NO_KEY = re.compile(r"(?:octave|transpose|staves|stafflines|middle|m|t)=|perc\b")
+SHIFTS = {
+    "octave": re.compile(r"\boctave=([+-]?\d{1,2})\b"),
+    "transpose": re.compile(r"\btranspose=([+-]?\d{1,2})\b"),
+}
 
 
 def unit_length(value: str) -> Fraction:
     """unit_length("1/8") -> 1/2, in quarters"""
-    found = re.match(r"\s*1/(\d+)\s*$", value) or re.match(r"\s*(1)\s*$", value)
+    found = re.match(r"\s*1/(\d{1,4})\s*$", value) or re.match(r"\s*(1)\s*$", value)
     if not found or int(found[1]) == 0:
         raise InputError(f"L:{value} is no length; expected one such as 1/8")
     return Fraction(4, int(found[1]))
 
 
+def default_unit(metre: str) -> Fraction:
+    """The length of a note in quarters where no L: says it: a sixteenth in metres below 3/4."""
+    whole = bar_length(metre)
+    return Fraction(1, 4) if whole is not None and whole < 3 else Fraction(1, 2)
+
+
+def read_transposition(value: str) -> dict[str, int]:
+    """Reads how a K: or V: field shifts what sounds; what it does not mention is not in the answer.
+
+    read_transposition("clef=treble-8 transpose=2") -> {"clef": -1, "transpose": 2}; `octave` and
+    `clef` are in octaves, `transpose` is in semitones.
+    """
+    value = re.sub(r'"[^"]*"', "", value)
+    found = {
+        name: int(shift[1]) for name, pattern in SHIFTS.items() if (shift := pattern.search(value))
+    }
+    if clef := CLEF.search(value):
+        # -8 is an octave lower, -15 two
+        found["clef"] = {"+8": 1, "-8": -1, "+15": 2, "-15": -2}.get(clef[1] or "", 0)
+    return found
+
+
 def read_key(value: str) -> tuple[int | None, dict[str, int]]:
-    """A K: field -> (sharps of its signature, accidentals of its own): "Ador" -> (1, {}); None where only a clef is named."""
+    """Reads a K: field.
+
+    Returns:
+        The sharps of the signature, and the accidentals that are added to it: (1, {}) for "Ador",
+        (0, {"F": 1}) for "C exp ^f"; None for the sharps where the field names no key, but a clef
+        or a transposition.
+
+    Raises:
+        InputError: no key, or no mode.
+    """
     value = value.strip()
     if value.lower().split(" ")[0] in ("none", ""):
         return 0, {}
@@ -60,14 +100,8 @@ def read_key(value: str) -> tuple[int | None, dict[str, int]]:
         return 2, {}
     found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", value)
     if not found:
-        if value.split("=")[0] in (
-            "clef",
-            "octave",
-            "transpose",
-            "staves",
-            "middle",
-            "t",
-        ) or value in ("bass", "treble", "alto", "tenor"):
+        # only the clef or the transposition changes
+        if CLEF.match(value) or NO_KEY.match(value):
             return None, {}
         raise InputError(f"K:{value} is no key")
     word = found[3].lower()

@@ -1,4 +1,4 @@
-"""Writing ABC: a tune as text, as it is made or all at once.
+"""Writing ABC: a tune as text, step by step or as a whole.
 
 writer = AbcWriter(steps_per_quarter=4, metre="6/8", sharps=1)
 writer.add({67}, {67}) -> "";  writer.add({67}, set()) -> "";  writer.finish() -> "G2 |]"
@@ -8,59 +8,67 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ostinato.data.music.tunes import LETTERS, Tune, sharps_of, signature, steps_in_bar
+from ostinato.data.music.tunes import LETTERS, Note, Tune, sharps_of, signature, steps_in_bar
 
-LINE = 4  # bars on a line
-BAR_OTHERWISE = 16  # steps between bar lines where the metre says nothing
+LINE = 4  # bars in a line of text
+BAR_OTHERWISE = 16  # steps between bar lines in a free metre
 
 
 class AbcWriter:
-    """Takes a tune step by step: what sounds, and which of it is struck anew. Gives the text of what is complete."""
+    """Takes a tune step by step: what sounds, and which of it is struck anew.
+
+    Returns the text of the notes that are complete.
+
+    Args:
+        steps_per_quarter: the time grid.
+        metre: where the bar lines are; in a free metre every 16 steps.
+        sharps: of the key signature; flats are negative.
+        at: the step that comes first, where the beginning of the tune is written elsewhere.
+    """
 
     def __init__(
         self, *, steps_per_quarter: int = 4, metre: str = "", sharps: int = 0, at: int = 0
     ):
         self.bar = steps_in_bar(metre, steps_per_quarter) or BAR_OTHERWISE
         self.key = signature(sharps)
-        self.names = names_of(self.key, sharps < 0)
+        self.names = name_pitch_classes(self.key, sharps < 0)
         self.altered: set[str] = set()  # letters with an accidental since the bar line
-        self.step, self.length = (
-            at,
-            0,
-        )  # steps so far, `at` of them written elsewhere; steps of what sounds now
-        self.sounding: frozenset[int] | None = None
+        self.step = at
+        self.length = 0  # steps for which `sounding` has sounded
+        self.sounding: frozenset[int] | None = None  # None before the first step
 
     def add(self, sounding: Collection[int], struck: Collection[int]) -> str:
-        """The next step; gives what was complete before it."""
+        """Takes the next step; returns the text of what ended before it."""
         sounding, text = frozenset(sounding), ""
-        goes_on = sounding == self.sounding and not struck
-        if self.sounding is not None and (not goes_on or self.step % self.bar == 0):
-            text = self.written(sounding - frozenset(struck))
+        continues = sounding == self.sounding and not struck
+        if self.sounding is not None and (not continues or self.step % self.bar == 0):
+            text = self.write_sounding(sounding - frozenset(struck))
         if text or self.sounding is None:
             self.length = 0
         if text and self.step % self.bar == 0:
             self.altered.clear()
             text += " |\n" if self.step % (self.bar * LINE) == 0 else " | "
-        elif text and self.beat():
+        elif text and self.ends_beam():
             text += " "
         self.sounding = sounding
         self.length, self.step = self.length + 1, self.step + 1
         return text
 
     def finish(self) -> str:
-        return (self.written(frozenset()) if self.sounding is not None else "") + " |]"
+        """The text of the last notes, and the final bar line."""
+        return (self.write_sounding(frozenset()) if self.sounding is not None else "") + " |]"
 
-    def beat(self) -> bool:
-        """Whether a beam ends here: what stands together in writing is played within one beat."""
+    def ends_beam(self) -> bool:
+        """Whether a beam ends here: notes without a space between them are within one beat."""
         beats = 2 if self.bar % 3 == 0 and self.bar % 2 == 0 else 3 if self.bar % 3 == 0 else 4
         return self.step % max(1, self.bar // beats) == 0
 
-    def written(self, goes_on: frozenset[int]) -> str:
-        """What sounds now with its length, tied where it goes on."""
+    def write_sounding(self, tied: frozenset[int]) -> str:
+        """What has sounded, with its length; pitches in `tied` continue."""
         length = "" if self.length == 1 else str(self.length)
         notes = [
-            (self.spelled(pitch), "-" if pitch in goes_on else "")
-            for pitch in sorted(self.sounding)
+            (self.spell(pitch), "-" if pitch in tied else "")
+            for pitch in sorted(self.sounding or ())
         ]
         if not notes:
             return f"z{length}"
@@ -68,13 +76,16 @@ class AbcWriter:
             return f"{notes[0][0]}{length}{notes[0][1]}"
         return f"[{''.join(note + tie for note, tie in notes)}]{length}"
 
-    def spelled(self, pitch: int) -> str:
-        """spelled(66) -> "^F", or "F" in G major. Once a letter is altered, it has a sign to the end of the bar, so that no reader's
-        rule for what accidentals do to other octaves matters."""
-        letter, alter = self.names[pitch % 12]
-        octave = (pitch - alter - LETTERS[letter]) // 12
-        sign = "_=^"[alter + 1]
-        if alter == self.key.get(letter, 0) and letter not in self.altered:
+    def spell(self, pitch: int) -> str:
+        """spell(66) -> "^F", or "F" in G major.
+
+        Once a letter is altered it has a sign up to the bar line, so that it does not matter
+        whether a program takes an accidental for one octave or for all.
+        """
+        letter, alteration = self.names[pitch % 12]
+        octave = (pitch - alteration - LETTERS[letter]) // 12
+        sign = "_=^"[alteration + 1]
+        if alteration == self.key.get(letter, 0) and letter not in self.altered:
             sign = ""
         else:
             self.altered.add(letter)
@@ -82,17 +93,20 @@ class AbcWriter:
         return sign + name + ("," * (5 - octave) if octave < 5 else "'" * (octave - 6))
 
 
-def names_of(key: dict[str, int], flats: bool) -> dict[int, tuple[str, int]]:
-    """How each degree above C is written in a key: {0: ("C", 0), 1: ("C", 1), ...}; its own notes first, then naturals."""
-    alter = -1 if flats else 1
-    names = {(number + alter) % 12: (letter, alter) for letter, number in LETTERS.items()}
+def name_pitch_classes(key: dict[str, int], flats: bool) -> dict[int, tuple[str, int]]:
+    """How each pitch class is written in a key: {0: ("C", 0), 1: ("C", 1), ...}.
+
+    A degree of the key comes first, then a natural, then a sharp (or a flat).
+    """
+    alteration = -1 if flats else 1
+    names = {(number + alteration) % 12: (letter, alteration) for letter, number in LETTERS.items()}
     names |= {number: (letter, 0) for letter, number in LETTERS.items()}
     return names | {(LETTERS[letter] + own) % 12: (letter, own) for letter, own in key.items()}
 
 
 def steps_of(tune: Tune) -> Iterator[tuple[set[int], set[int]]]:
-    """For each step what sounds, and what of it is struck."""
-    begins: dict[int, list] = {}
+    """For each step the pitches that sound, and those that are struck."""
+    begins: dict[int, list[Note]] = {}
     for note in tune.notes:
         begins.setdefault(note.start, []).append(note)
     sounding: dict[int, int] = {}  # pitch -> when it ends
@@ -141,5 +155,6 @@ def notes_text(tune: Tune, steps_per_quarter: int) -> str:
 
 
 def abc_text(tune: Tune, steps_per_quarter: int, number: int = 1, *, tempo: float = 100.0) -> str:
-    """A whole tune as it stands in a file."""
-    return f"{header(tune, steps_per_quarter, number, tempo=tempo)}{notes_text(tune, steps_per_quarter)}\n"
+    """A whole tune, header and notes."""
+    fields = header(tune, steps_per_quarter, number, tempo=tempo)
+    return f"{fields}{notes_text(tune, steps_per_quarter)}\n"

@@ -1,32 +1,30 @@
-"""Music from files of any kind: MIDI, ABC, JSON, folders of them, or a table that lists them with their labels.
+"""Music from files of any kind: MIDI, ABC, JSON, folders of them, or a table that lists them.
 
-What a file is, is seen from how it begins, not from its name."""
+A file's kind is recognised by how it begins, not by its name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ostinato.data.files.lines import FilePath, open_bytes
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
 from ostinato.data.music.abc import AbcTune, Unreadable, read_tune, split_tunes
+from ostinato.data.music.abc_text import key_name
+from ostinato.data.music.json_pieces import read_piece, read_pieces
 from ostinato.data.music.midi import MidiTune, read_midi
-from ostinato.data.music.tunes import PITCHES, Note, Tune, nearest_step, notes_of_chords, on_grid
-from ostinato.errors import InputError, nearest
+from ostinato.data.music.tunes import Tune, end_of_bar, nearest_step, on_grid
+from ostinato.errors import InputError
+from ostinato.notices import notify
 
-ENDINGS = (
-    ".mid",
-    ".midi",
-    ".kar",
-    ".abc",
-    ".json",
-)  # what is looked for in folders, gzipped or not
+ENDINGS = (".mid", ".midi", ".kar", ".abc", ".json")  # of the files in folders, gzipped or not
+MIDI_ENDINGS = ENDINGS[:3]
+# labels that ABC has a field for
 FIELDS = {
     "genre": "R",
     "rhythm": "R",
@@ -34,38 +32,50 @@ FIELDS = {
     "origin": "O",
     "metre": "M",
     "meter": "M",
-}  # what ABC says itself
-PARTS = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+}
 
 
 @dataclass
 class Reading:
     """How music is read, and what was left out.
 
-    steps_per_quarter   the time grid
-    label               what the label is called: a column of a table, a key in JSON, a field of ABC (genre: R)
-    repeats             repeated parts of ABC tunes are there twice
-    left_out            tunes that do not parse, with where and why"""
+    Attributes:
+        steps_per_quarter: the time grid.
+        label: what the label is called: a column of a table, a key in JSON, a field of ABC
+            (genre: R).
+        repeats: repeated sections of ABC tunes are played again.
+        left_out: tunes that do not parse, with where and why.
+        changes: of tunes whose metre or key changes, which and how: {"metre": [...], "key": [...]}.
+    """
 
     steps_per_quarter: int = 4
     label: str = "genre"
     repeats: bool = False
     left_out: list[str] = field(default_factory=list)
+    changes: dict[str, list[str]] = field(default_factory=lambda: {"metre": [], "key": []})
 
     def read(self, files: Sequence[FilePath], *, part: str = "test") -> Iterator[Tune]:
-        """All tunes of files and folders. `part`: which one of a JSON file that has train, valid and test; "data.json:valid" asks
-        for one by name. InputError: what cannot be read at all."""
+        """All tunes of files and folders; in the end a notice of metres and keys that change.
+
+        Args:
+            files: "data.json:valid" names a part of a JSON file.
+            part: which part of other JSON files that have train, valid and test.
+
+        Raises:
+            InputError: a file cannot be read at all.
+        """
         for file in files:
             path = Path(file)
             if str(file) != "-" and path.is_dir():
-                yield from self.folder(path)
+                yield from self.read_folder(path)
             elif is_table(file) and not str(file).removesuffix(".gz").lower().endswith(".json"):
-                yield from self.listed(path)
+                yield from self.read_listed(path)
             else:
-                yield from self.file(file, part)
+                yield from self.read_file(file, part)
+        self.notify_changes()
 
-    def folder(self, folder: Path) -> Iterator[Tune]:
-        """All music below a folder; inside folders of its own, the first folder's name is the label."""
+    def read_folder(self, folder: Path) -> Iterator[Tune]:
+        """All music below a folder; the name of a folder directly inside it is the label."""
         files = sorted(
             path
             for path in folder.rglob("*")
@@ -80,10 +90,10 @@ class Reading:
         for path in files:
             parts = path.relative_to(folder).parts
             label = parts[0] if len(parts) > 1 else ""
-            for tune in self.file(path, "test"):
+            for tune in self.read_file(path, "test"):
                 yield tune._replace(label=label or tune.label)
 
-    def listed(self, table: Path) -> Iterator[Tune]:
+    def read_listed(self, table: Path) -> Iterator[Tune]:
         """The files that a table names, relative to it, each with its label."""
         for row in read_table(table, ("file", self.label), names={}):
             name = row.text("file")
@@ -91,113 +101,111 @@ class Reading:
                 raise InputError(
                     f"{display_path(table)}:{row.line}: no such file: {table.parent / name}"
                 )
-            for tune in self.file(table.parent / name, "test"):
+            for tune in self.read_file(table.parent / name, "test"):
                 yield tune._replace(label=row.text(self.label).strip())
 
-    def file(self, file: FilePath, part: str) -> Iterator[Tune]:
-        content, part = contents(file, part)
+    def read_file(self, file: FilePath, part: str) -> Iterator[Tune]:
+        """The tunes of one file, whatever its kind."""
+        content, part = read_content(file, part)
         name = display_path(file)
         head = content.lstrip()[:1]
         if content.startswith(b"MThd"):
-            read = read_midi(content, name)
-            yield self.tune(read, metre=read.metre, where=name, title=Path(name).stem)
+            yield self.place_midi(read_midi(content, name), name)
         elif head in (b"[", b"{") and not content.lstrip().startswith(b"[:"):
-            yield from self.json(content, name, part)
+            yield from self.read_json(content, name, part)
         elif b"X:" in content:
-            yield from self.abc(decoded(content), name)
+            yield from self.read_abc(decode(content), name)
         elif not content.strip():
             raise InputError(f"{name}: an empty file; expected MIDI, ABC or JSON")
-        else:
-            hint = (
-                " it is named as MIDI, but damaged: it does not begin with MThd"
-                if Path(name).suffix.lower() in ENDINGS[:3]
-                else ""
-            )
+        elif Path(name).suffix.lower() in MIDI_ENDINGS:
             raise InputError(
-                f"{name}: neither MIDI, nor ABC (tunes that begin with X:), nor JSON;{hint or ' convert it to one of them'}"
+                f"{name}: neither MIDI, nor ABC (tunes that begin with X:), nor JSON; "
+                "it is named as MIDI, but damaged: it does not begin with MThd"
+            )
+        else:
+            raise InputError(
+                f"{name}: neither MIDI, nor ABC (tunes that begin with X:), nor JSON; "
+                "convert it to one of them"
             )
 
-    def tune(self, read: AbcTune | MidiTune, **known: str) -> Tune:
-        """What a reader gave, on the grid."""
-        notes = on_grid(read.notes, self.steps_per_quarter)
-        end = max((note.start + note.length for note in notes), default=0)
-        return Tune(
-            notes,
-            max(end, nearest_step(read.length, self.steps_per_quarter)),
-            sharps=read.sharps,
-            **known,
-        )
-
-    def abc(self, text: str, name: str) -> Iterator[Tune]:
+    def read_abc(self, text: str, name: str) -> Iterator[Tune]:
+        """The tunes of an ABC file; those that do not parse go into `left_out`."""
         for first, lines in split_tunes(text.replace("\r\n", "\n").split("\n")):
             title = next((line[2:].strip() for line in lines if line.startswith("T:")), lines[0])
             try:
-                yield self.placed(
-                    read_tune(lines, first, repeats=self.repeats), title, f"{name}:{first}"
-                )
+                read = read_tune(lines, first, repeats=self.repeats)
             except Unreadable as error:
                 self.left_out.append(f"'{title}' ({name}:{error.line}: {error.why})")
+            else:
+                yield self.place_abc(read, title, f"{name}:{first}")
 
-    def placed(self, read: AbcTune, title: str, where: str) -> Tune:
-        """A tune on the grid; before an upbeat stand rests, so that its bars begin where bars do."""
-        notes = [
-            (start + read.upbeat, end + read.upbeat, pitch) for start, end, pitch in read.notes
-        ]
+    def place_midi(self, read: MidiTune, name: str) -> Tune:
+        """A MIDI file on the grid; it ends with the bar of its last note."""
+        self.note_changes(read, name)
+        notes = on_grid(read.notes, self.steps_per_quarter)
+        last = max((note.start + note.length for note in notes), default=0)
+        end = end_of_bar(Fraction(last, self.steps_per_quarter), read.metres)
+        return Tune(
+            notes,
+            max(last, nearest_step(end, self.steps_per_quarter)),
+            sharps=read.sharps,
+            metre=read.metre,
+            where=name,
+            title=Path(name).stem,
+        )
+
+    def place_abc(self, read: AbcTune, title: str, where: str) -> Tune:
+        """A tune on the grid; rests before an upbeat fill its bar."""
+        self.note_changes(read, f"'{title}' ({where})")
+        notes = on_grid(
+            [(start + read.upbeat, end + read.upbeat, pitch) for start, end, pitch in read.notes],
+            self.steps_per_quarter,
+        )
+        last = max(note.start + note.length for note in notes)
         label = read.fields.get(FIELDS.get(self.label.lower(), ""), "")
-        metre = {"C": "4/4", "C|": "2/2"}.get(read.fields.get("M", ""), read.fields.get("M", ""))
-        return self.tune(
-            read._replace(notes=notes, length=read.length + read.upbeat),
+        return Tune(
+            notes,
+            max(last, nearest_step(read.length + read.upbeat, self.steps_per_quarter)),
             label=" ".join(label.lower().split()),
             title=title,
-            metre=metre,
+            sharps=read.sharps,
+            metre={"C": "4/4", "C|": "2/2"}.get(read.metre, read.metre),
             where=where,
         )
 
-    def json(self, content: bytes, name: str, part: str) -> Iterator[Tune]:
-        try:
-            found = json.loads(content)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"{name}: not JSON ({str(error).splitlines()[0]})") from None
-        if isinstance(found, dict) and not is_piece(found):
-            found = part_of(found, name, part)
-        if not isinstance(found, list):
-            found = [found]
-        if found and all(step is None or isinstance(step, int) for step in found):
-            found = [found]  # one plain sequence of pitches
-        if not found:
-            raise InputError(f"{name}: no pieces in it")
-        for number, piece in enumerate(found, start=1):
+    def note_changes(self, read: AbcTune | MidiTune, where: str) -> None:
+        """A tune has one metre and one key, its first; that others follow must be said."""
+        if read.later_metres:
+            metres = ", then ".join((read.metre or "none", *read.later_metres))
+            self.changes["metre"].append(f"{where}: {metres}")
+        if read.later_keys and read.sharps is not None:
+            keys = ", then ".join(map(key_name, (read.sharps, *read.later_keys)))
+            self.changes["key"].append(f"{where}: {keys}")
+
+    def notify_changes(self) -> None:
+        """Says in how many tunes the metre or the key changes, and forgets them."""
+        meanings = {
+            "metre": "bars are counted in the first",
+            "key": "the first is taken for the whole tune",
+        }
+        for what, tunes in self.changes.items():
+            if tunes:
+                count = f"{len(tunes):,} tunes, first {tunes[0]}" if len(tunes) > 1 else tunes[0]
+                notify(f"the {what} changes in {count}; {meanings[what]}")
+            tunes.clear()
+
+    def read_json(self, content: bytes, name: str, part: str) -> Iterator[Tune]:
+        """The pieces of a JSON file, or of one part of it."""
+        for number, piece in enumerate(read_pieces(content, name, part), start=1):
             yield self.piece(piece, f"{name}: piece {number}")
 
     def piece(self, piece: Any, where: str) -> Tune:
-        """A list of pitches (one note each, -1 or null: a rest), a list of lists of them (what sounds at each step), or an object
-        with one of these under "pitches", "notes" or "steps", and a label."""
-        label = title = ""
-        if isinstance(piece, dict) and is_piece(piece):
-            label, title = (str(piece.get(key) or "") for key in (self.label, "title"))
-            piece = next(piece[key] for key in ("pitches", "notes", "steps") if key in piece)
-        if not isinstance(piece, (list, tuple)) or not all(
-            step is None or isinstance(step, (int, list, tuple)) for step in piece
-        ):
-            raise InputError(
-                f"{where}: expected a list of pitches, or of lists of pitches that sound together; got {str(piece):.40}"
-            )
-        if any(isinstance(step, (list, tuple)) for step in piece):
-            chords = np.zeros((len(piece), PITCHES), bool)
-            for number, step in enumerate(piece):
-                for pitch in step if isinstance(step, (list, tuple)) else [step]:
-                    if (found := pitch_of(pitch, where, number + 1)) is not None:
-                        chords[number, found] = True
-            return Tune(notes_of_chords(chords), len(piece), label=label, title=title, where=where)
-        pitches = [pitch_of(pitch, where, number) for number, pitch in enumerate(piece, start=1)]
-        notes = tuple(
-            Note(step, 1, pitch) for step, pitch in enumerate(pitches) if pitch is not None
-        )
-        return Tune(notes, len(piece), label=label, title=title, where=where)
+        """A piece as JSON has it; see `json_pieces.read_piece`."""
+        return read_piece(piece, where, label=self.label)
 
 
-def contents(file: FilePath, part: str) -> tuple[bytes, str]:
-    """The bytes of a file; of "data.json:valid", if there is no file of that name, those of data.json, and "valid"."""
+def read_content(file: FilePath, part: str) -> tuple[bytes, str]:
+    """The bytes of a file, and the part; "data.json:valid" is data.json unless it exists."""
     path, _, named = str(file).rpartition(":")
     if path and not Path(file).exists() and Path(path).is_file():
         file, part = path, named
@@ -208,57 +216,34 @@ def contents(file: FilePath, part: str) -> tuple[bytes, str]:
         raise InputError(f"{display_path(file)}: cannot be read ({error}); copy it again") from None
 
 
-def decoded(content: bytes) -> str:
-    """UTF-8, or else Latin-1, in which most old collections of ABC are written."""
+def decode(content: bytes) -> str:
+    """UTF-8, or else Latin-1, the encoding of most old collections of ABC."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
 
 
-def is_piece(found: dict) -> bool:
-    return any(key in found for key in ("pitches", "notes", "steps"))
-
-
-def part_of(found: dict, name: str, part: str) -> Any:
-    for key in (*PARTS.get(part, (part,)), part):
-        if key in found:
-            return found[key]
-    raise InputError(
-        f"{name}: an object without {part!r}{nearest(part, map(str, found))}; "
-        "expected lists of pieces under train, valid and test"
-    )
-
-
-def pitch_of(value: Any, where: str, step: int) -> int | None:
-    """None for a rest: null, or -1."""
-    if value is None or (isinstance(value, int) and value == -1):
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InputError(
-            f"{where}, step {step}: {value!r:.40} is no pitch; expected numbers from 0 to {PITCHES - 1}"
-        )
-    if not 0 <= value < PITCHES:
-        raise InputError(f"{where}, step {step}: the pitch {value} is outside 0 to {PITCHES - 1}")
-    return value
-
-
 def prompt_tune(text: str, reading: Reading) -> Tune:
-    """A melody given as text: ABC with or without its header, or pitches: "60 62 64", "[60, 62, 64]"."""
+    """A melody given as text: ABC with or without its header, or pitches.
+
+    prompt_tune("60 62 64", reading), prompt_tune("[60, 62, 64]", reading),
+    prompt_tune("G2A2 B4", reading)
+    """
     words = text.replace(",", " ").replace("[", " [ ").replace("]", " ] ").split()
     if words and all(word.lstrip("-").isdigit() or word in "[]" for word in words):
         try:
             pitches = json.loads(text) if "[" in text else [int(word) for word in words]
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise InputError(f"the prompt: not a list of pitches: {text:.60}") from None
         return reading.piece(pitches, "the prompt")
     lines = text.split("\n")
     if "K:" not in text:
         lines = ["X:1", f"L:1/{4 * reading.steps_per_quarter}", "K:C", *lines]
     try:
-        found = read_tune(lines, repeats=reading.repeats)
-        return reading.placed(found, found.fields.get("T", ""), "")
+        read = read_tune(lines, repeats=reading.repeats)
     except Unreadable as error:
         raise InputError(
             f"the prompt: {error.why}; expected the name of a file, notes in ABC, or pitches"
         ) from None
+    return reading.place_abc(read, read.fields.get("T", ""), "")

@@ -1,17 +1,20 @@
-"""A tune as a picture: time from left to right, pitch from below."""
+"""A piano roll: time from left to right, pitch from bottom to top."""
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ostinato.data.music.tunes import Tune, steps_in_bar
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 WIDEST = 40.0  # inches
 
 
-def draw(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Any:
-    """A matplotlib figure; the first `given` steps, which were the prompt, in another colour."""
+def draw(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Figure:
+    """A matplotlib figure; the first `given` steps, the prompt, in another colour."""
     from matplotlib.figure import Figure
 
     pitches = [note.pitch for note in tune.notes] or [60, 72]
@@ -46,4 +49,5 @@ def draw(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Any:
 
 
 def write(tune: Tune, steps_per_quarter: int, file: BinaryIO, *, given: int = 0) -> None:
+    """Writes the figure as PNG."""
     draw(tune, steps_per_quarter, given=given).savefig(file, format="png", dpi=80)

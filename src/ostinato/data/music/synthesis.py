@@ -1,5 +1,6 @@
-"""A tune as sound: a few partials a note, each fading as a plucked string's do. Enough to listen to; for more, give the MIDI file to
-a synthesizer."""
+"""A tune as sound: a few partials for each note, which fade like those of a plucked string.
+
+Enough to listen to; for more, give the MIDI file to a synthesizer."""
 
 from __future__ import annotations
 
@@ -13,11 +14,17 @@ from ostinato.data.music.tunes import Tune
 RATE = 22_050  # samples a second
 PARTIALS = (1.0, 0.5, 0.3, 0.18, 0.1, 0.06)  # how strong the fundamental and its multiples are
 ATTACK, RELEASE = 0.01, 0.08  # seconds
-LONGEST = 1800.0  # seconds of sound that are written at most
+LONGEST = 1800.0  # seconds; longer tunes are cut
 
 
 def samples_of(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> np.ndarray:
-    """The sound pressure, between -0.9 and 0.9, `RATE` samples a second; `tempo` in quarters a minute."""
+    """The sound pressure, between -0.9 and 0.9, `RATE` samples a second.
+
+    Args:
+        tune: its notes.
+        steps_per_quarter: the time grid.
+        tempo: quarters a minute.
+    """
     step = 60.0 / tempo / steps_per_quarter
     sound = np.zeros(int(min(LONGEST, tune.steps * step + RELEASE) * RATE) + 1, np.float32)
     for note in tune.notes:
@@ -29,7 +36,7 @@ def samples_of(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> n
 
 
 def tone(pitch: int, seconds: float) -> np.ndarray:
-    """One note with its release: higher partials fade faster, and those that the rate cannot carry are left out."""
+    """One note with its release; higher partials fade faster, too high ones are left out."""
     time = np.arange(int((seconds + RELEASE) * RATE), dtype=np.float32) / RATE
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     wave_form = np.zeros_like(time)

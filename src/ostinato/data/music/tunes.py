@@ -1,11 +1,13 @@
 """Tunes: notes on a grid of equal time steps, whatever file they came from.
 
-A step is a fraction of a quarter note (`--steps-per-quarter`). Pitches are MIDI's: 60 is middle C, 0 to 127."""
+A step is a fraction of a quarter note (`--steps-per-quarter`). Pitches are MIDI's, 0 to 127: 60 is
+middle C."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +20,14 @@ HOLD, REST, END = (
 )  # events of a single voice besides "strike this pitch"
 EVENTS = PITCHES + 3
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-ORDER = "FCGDAEB"  # in which sharps are added to a key; flats the other way round
-# Krumhansl and Kessler 1982: how well each degree of the scale fits a major and a minor key
+ORDER = "FCGDAEB"  # in which sharps are added to a key; flats in reverse
+# Krumhansl and Kessler 1982: how well each pitch class fits a major and a minor key
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
 MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
 
 class Note(NamedTuple):
-    """When it is struck, how long it lasts (both in steps), and what it is."""
+    """When it is struck and how long it lasts, in steps, and its MIDI pitch."""
 
     start: int
     length: int
@@ -33,9 +35,19 @@ class Note(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """Notes in order, and how many steps the whole takes. `label` is what kind of tune it is ("jig"), "" where nothing says;
-    `sharps` those of its key signature (flats below 0), None where nothing says; `where` the place it was read from. A part of a longer
-    tune begins `offset` steps behind its beginning, and may not end where it ends."""
+    """Notes in order, and the length of the whole.
+
+    Attributes:
+        notes: in the order of their starts.
+        steps: the length, with rests at the end.
+        label: the kind of tune ("jig"); "" if unknown.
+        title: as the file has it.
+        sharps: of the key signature, flats are negative; None if unknown.
+        metre: such as "6/8"; "" if unknown.
+        where: the file and line that it was read from.
+        offset: steps before the first one, in a part of a longer tune.
+        ends: False in a part that another follows.
+    """
 
     notes: tuple[Note, ...]
     steps: int
@@ -48,7 +60,11 @@ class Tune(NamedTuple):
     ends: bool = True
 
     def transposed(self, semitones: int) -> Tune:
-        """ValueError where a note would leave the range."""
+        """The tune in another key.
+
+        Raises:
+            ValueError: a note would leave MIDI's range.
+        """
         notes = tuple(note._replace(pitch=note.pitch + semitones) for note in self.notes)
         if (
             notes
@@ -58,11 +74,11 @@ class Tune(NamedTuple):
             < PITCHES
         ):
             raise ValueError(f"semitones: {semitones} takes a note out of 0 to {PITCHES - 1}")
-        sharps = None if self.sharps is None else (self.sharps + 7 * semitones + 5) % 12 - 5
+        sharps = None if self.sharps is None else shift_sharps(self.sharps, semitones)
         return self._replace(notes=notes, sharps=sharps)
 
     def room(self, most: int) -> range:
-        """By how many semitones it may be transposed, `most` at most: range(-5, 6)"""
+        """The transpositions within MIDI's range, by up to `most` semitones: range(-5, 6)"""
         low, high = (
             min((note.pitch for note in self.notes), default=0),
             max((note.pitch for note in self.notes), default=0),
@@ -70,7 +86,7 @@ class Tune(NamedTuple):
         return range(-min(most, low), min(most, PITCHES - 1 - high) + 1)
 
     def parts(self, steps: int) -> list[Tune]:
-        """The tune in parts of so many steps; a note that is cut goes on as another."""
+        """The tune in parts of at most `steps`; a note that is cut continues as another."""
         if self.steps <= steps:
             return [self]
         starts = range(0, self.steps, steps)
@@ -96,8 +112,10 @@ class Tune(NamedTuple):
 def on_grid(
     notes: Iterable[tuple[Fraction, Fraction, int]], steps_per_quarter: int
 ) -> tuple[Note, ...]:
-    """Notes (start, end, pitch) in quarters -> on the nearest steps; each keeps one step at least, and of the same pitch no two
-    overlap."""
+    """Notes (start, end, pitch) in quarters, rounded to steps.
+
+    Each has one step at least, and no two of the same pitch overlap.
+    """
     found: dict[tuple[int, int], int] = {}
     for start, end, pitch in notes:
         begin = nearest_step(start, steps_per_quarter)
@@ -118,11 +136,15 @@ def on_grid(
 
 
 def nearest_step(time: Fraction, steps_per_quarter: int) -> int:
+    """A time in quarters, rounded to steps."""
     return int(time * steps_per_quarter + Fraction(1, 2))
 
 
 def events_of(tune: Tune) -> np.ndarray:
-    """A tune as one voice, the highest note wherever there are several: for each step the pitch that is struck, HOLD or REST."""
+    """A tune as one voice: for each step the pitch that is struck, HOLD or REST.
+
+    Of several notes that sound together the highest is taken.
+    """
     owner = np.full(tune.steps, -1, np.int64)
     for place in sorted(range(len(tune.notes)), key=lambda place: tune.notes[place].pitch):
         note = tune.notes[place]
@@ -133,7 +155,10 @@ def events_of(tune: Tune) -> np.ndarray:
 
 
 def notes_of_events(events: Sequence[int]) -> tuple[Note, ...]:
-    """notes_of_events([60, HOLD, REST, 62]) -> (Note(0, 2, 60), Note(3, 1, 62)); HOLD after nothing is a rest."""
+    """notes_of_events([60, HOLD, REST, 62]) -> (Note(0, 2, 60), Note(3, 1, 62))
+
+    HOLD without a note before it is a rest.
+    """
     notes: list[Note] = []
     for step, event in enumerate(events):
         if event < PITCHES:
@@ -144,7 +169,7 @@ def notes_of_events(events: Sequence[int]) -> tuple[Note, ...]:
 
 
 def chords_of(tune: Tune) -> np.ndarray:
-    """Which pitches sound at each step, [steps, 128] bool. That a note is struck again while it sounds is not in it."""
+    """Which pitches sound at each step, [steps, 128] bool; not whether they are struck anew."""
     chords = np.zeros((tune.steps, PITCHES), bool)
     for note in tune.notes:
         chords[note.start : note.start + note.length, note.pitch] = True
@@ -152,7 +177,7 @@ def chords_of(tune: Tune) -> np.ndarray:
 
 
 def notes_of_chords(chords: np.ndarray) -> tuple[Note, ...]:
-    """The inverse: a pitch that sounds for several steps on end is one note."""
+    """The inverse of `chords_of`: a pitch that sounds for several steps in a row is one note."""
     if not len(chords):
         return ()
     edges = np.diff(
@@ -175,8 +200,10 @@ def notes_of_chords(chords: np.ndarray) -> tuple[Note, ...]:
 
 
 def sharps_of(tune: Tune) -> int:
-    """The sharps of its key signature: as the file says, or else of the major or minor key whose notes fit best
-    (Krumhansl 1990, chapter 4)."""
+    """The sharps of its key signature: the file's, or else those of the key that fits best.
+
+    Source: Krumhansl 1990, chapter 4.
+    """
     if tune.sharps is not None:
         return tune.sharps
     weights = np.zeros(12)
@@ -197,6 +224,11 @@ def sharps_of_major(tonic: int) -> int:
     return (tonic * 7 + 5) % 12 - 5
 
 
+def shift_sharps(sharps: int, semitones: int) -> int:
+    """The signature of a key that is transposed: shift_sharps(1, 2) -> 3 (G to A major)"""
+    return (sharps + 7 * semitones + 5) % 12 - 5 if semitones else sharps
+
+
 def signature(sharps: int) -> dict[str, int]:
     """signature(2) -> {"F": 1, "C": 1}; signature(-1) -> {"B": -1}"""
     return dict.fromkeys(ORDER[: max(0, sharps)], 1) | dict.fromkeys(
@@ -205,29 +237,38 @@ def signature(sharps: int) -> dict[str, int]:
 
 
 def to_c(tune: Tune) -> int:
-    """By how many semitones to transpose it so that it has no sharps and no flats: C major or A minor, by the shorter way."""
+    """The semitones to C major or A minor, by the shorter way."""
     tonic = sharps_of(tune) * 7 % 12
     return min((-tonic % 12, -tonic % 12 - 12), key=abs)
 
 
+def end_of_bar(time: Fraction, metres: Sequence[tuple[Fraction, str]]) -> Fraction:
+    """When the bar ends in which something ends at `time`; all in quarters.
+
+    Args:
+        time: where the last note ends.
+        metres: (from when on, metre), in order; a bar begins where a metre does.
+    """
+    for start, metre in reversed(metres):
+        length = bar_length(metre)
+        if start < time:
+            return time if length is None else start + length * ceil((time - start) / length)
+    return time
+
+
 def steps_in_bar(metre: str, steps_per_quarter: int) -> int:
-    """steps_in_bar("6/8", 4) -> 12; 0 where the metre is free, or its bars do not fall on steps."""
+    """steps_in_bar("6/8", 4) -> 12; 0 in a free metre, and where bars do not fall on steps."""
     length = bar_length(metre)
     steps = None if length is None else length * steps_per_quarter
     return int(steps) if steps is not None and steps.denominator == 1 else 0
 
 
 def bar_length(metre: str) -> Fraction | None:
-    """The quarters of a bar: bar_length("6/8") -> 3; None for "", "none" or anything else that says nothing."""
+    """The quarters of a bar: bar_length("6/8") -> 3; None for "", "none" and other free metres."""
     metre = {"C": "4/4", "C|": "2/2"}.get(metre.strip(), metre.strip())
-    above, slash, below = metre.partition("/")
-    parts = above.strip("() ").split("+")
-    if (
-        not slash
-        or not below.strip().isdigit()
-        or not all(part.strip().isdigit() for part in parts)
-        or int(below) == 0
-    ):
+    above, _, below = metre.partition("/")
+    numbers = [number.strip() for number in (*above.strip("() ").split("+"), below)]
+    if not all(number.isdecimal() and len(number) <= 4 for number in numbers):
         return None
-    beats = sum(map(int, parts))
-    return Fraction(4 * beats, int(below)) if beats else None
+    *beats, unit = map(int, numbers)
+    return Fraction(4 * sum(beats), unit) if unit and sum(beats) else None

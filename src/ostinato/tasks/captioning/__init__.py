@@ -20,12 +20,14 @@ from ostinato.tasks.task import Task, TaskDefinition
 
 def fit_baseline(task: Task, records: Sequence[Picture]) -> NearestCaption:
     """The nearest neighbour among the training images."""
-    return NearestCaption.fit(records, task.preprocessing.loader)
+    return NearestCaption.fit(records, task.preprocessing.loader, task.options)
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> NearestCaption:
     return NearestCaption(
-        NearestNeighbour.from_dict(state), lambda record: task.preprocessing.loader(record)
+        NearestNeighbour.from_dict(state),
+        lambda record: task.preprocessing.loader(record),
+        task.options,
     )
 
 

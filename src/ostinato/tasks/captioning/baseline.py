@@ -9,7 +9,8 @@ import numpy as np
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
 from ostinato.data.images.captioned import Picture
-from ostinato.tasks.captioning.prediction import count_texts
+from ostinato.tasks.captioning.options import CaptioningOptions
+from ostinato.tasks.captioning.prediction import TEXT_METRICS
 from ostinato.tasks.task import Baseline, Counts
 
 SIDE = 16  # pictures are compared at this many pixels a side
@@ -22,26 +23,38 @@ class NearestCaption(Baseline):
     Args:
         neighbours: The vectors of training images and their captions.
         load: A record -> its values, [T, C, H, W] or [R, D].
+        options: The task's options, for the scores.
     """
 
     name = "nearest neighbour"
 
-    def __init__(self, neighbours: NearestNeighbour, load: Callable[[Picture], np.ndarray]):
-        self.neighbours, self.load = neighbours, load
+    def __init__(
+        self,
+        neighbours: NearestNeighbour,
+        load: Callable[[Picture], np.ndarray],
+        options: CaptioningOptions,
+    ):
+        self.neighbours, self.load, self.options = neighbours, load, options
 
     @classmethod
     def fit(
-        cls, records: Sequence[Picture], load: Callable[[Picture], np.ndarray]
+        cls,
+        records: Sequence[Picture],
+        load: Callable[[Picture], np.ndarray],
+        options: CaptioningOptions,
     ) -> NearestCaption:
         size = len(image_vector(load(records[0])))
         number = min(len(records), max(1, MAXIMUM_VALUES // size))
         rows = np.unique(np.linspace(0, len(records) - 1, number).astype(int))
         vectors = np.stack([image_vector(load(records[row])) for row in rows])  # [N, D]
-        return cls(NearestNeighbour(vectors, [records[row].captions[0] for row in rows]), load)
+        captions = [records[row].captions[0] for row in rows]
+        return cls(NearestNeighbour(vectors, captions), load, options)
 
     def measure(self, records: Sequence[Picture]) -> dict[str, list[Counts]]:
         vectors = np.stack([image_vector(self.load(record)) for record in records])
-        return count_texts(self.neighbours.answer(vectors), records)
+        return self.options.count_texts(
+            self.neighbours.answer(vectors), [record.captions for record in records], TEXT_METRICS
+        )
 
     def state(self) -> dict[str, Any]:
         return self.neighbours.to_dict()

@@ -12,10 +12,11 @@ from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.search_options import SearchOptions
+from ostinato.tasks.shared.text_scores import TextScoreOptions
 
 
 @dataclass(frozen=True)
-class CaptioningOptions(SearchOptions, RecurrentOptions):
+class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     answer: ClassVar[str] = "caption for each image"
     format_1_state_only: ClassVar[tuple[str, ...]] = ("encoder",)  # the digest, not the file
 
@@ -113,7 +114,7 @@ class CaptioningOptions(SearchOptions, RecurrentOptions):
         maximum=1,
     )
     members: int = option(
-        1, "networks trained together, whose probabilities are averaged", minimum=1
+        1, "networks trained together, whose probabilities are averaged", minimum=1, maximum=100
     )
     dev_metric: Literal["bleu", "exact_match", "perplexity"] | None = option(
         None,

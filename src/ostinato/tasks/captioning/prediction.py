@@ -171,7 +171,11 @@ class CaptioningPredictor(Predictor):
     def count(
         self, network: nn.Module, records: Sequence[Picture], predictions: Sequence[Caption]
     ) -> dict[str, list[Counts]]:
-        counts = count_texts([prediction.text for prediction in predictions], records)
+        counts = self.options.count_texts(
+            [prediction.text for prediction in predictions],
+            [record.captions for record in records],
+            TEXT_METRICS,
+        )
         return {**counts, "perplexity": self.count_perplexity(network, records)}
 
     def count_perplexity(self, network: nn.Module, records: Sequence[Picture]) -> list[Counts]:
@@ -184,7 +188,11 @@ class CaptioningPredictor(Predictor):
             return self.count_perplexity(network, records)
         greedy = type(self)(self.options.greedy(), self.preprocessing)
         texts = [prediction.text for prediction in greedy.predict(network, records)]
-        return count_texts(texts, records, (metric,))[metric]
+        references = [record.captions for record in records]
+        return self.options.count_texts(texts, references, (metric,))[metric]
+
+    def metric_settings(self, metric: str, records: Sequence[Picture]) -> dict[str, Any]:
+        return self.options.metric_settings(metric, [record.captions for record in records])
 
     def format_lines(
         self, predictions: Iterator[Caption], output: str | None = None
@@ -200,16 +208,3 @@ class CaptioningPredictor(Predictor):
             "reference": " / ".join(record.captions),
             "prediction": prediction.text,
         }
-
-
-def count_texts(
-    texts: Sequence[str], records: Sequence[Picture], metrics: Sequence[str] = TEXT_METRICS
-) -> dict[str, list[Counts]]:
-    """For each metric, what it counts of each text against all captions of its record."""
-    return {
-        metric: [
-            METRICS[metric].count(text, record.captions)
-            for text, record in zip(texts, records, strict=True)
-        ]
-        for metric in metrics
-    }

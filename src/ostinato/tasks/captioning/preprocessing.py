@@ -19,6 +19,7 @@ from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
+from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
 from ostinato.tasks.captioning.image_kinds import (
     DESCRIPTIONS,
@@ -28,9 +29,8 @@ from ostinato.tasks.captioning.image_kinds import (
     kind_of,
 )
 from ostinato.tasks.captioning.options import CaptioningOptions
+from ostinato.tasks.shared.text_scores import too_short_for_bleu
 from ostinato.tasks.task import Preprocessing
-
-BLEU_WORDS = 4  # BLEU counts n-grams of up to four words, and tells nothing of shorter captions
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ class CaptioningPreprocessing(Preprocessing):
         scaler = None
         if kind.name in ("regions", "steps"):
             scaler = Scaler.fit([loader(record) for record in records])
+        if options.bleu_tokenizer is None:
+            options = replace(options, bleu_tokenizer=choose_tokenizer(captions))
         if options.dev_metric is None:
-            words = np.median([len(caption.split()) for caption in captions])
-            metric = "bleu" if words >= BLEU_WORDS else "perplexity"
-            options = replace(options, dev_metric=metric)
+            short = too_short_for_bleu(captions, options.bleu_tokenizer)
+            options = replace(options, dev_metric="perplexity" if short else "bleu")
         several = f", {len(captions):,} captions" if len(captions) > len(records) else ""
         notify(
             f"{len(records):,} {DESCRIPTIONS[kind.name]}{several}, "

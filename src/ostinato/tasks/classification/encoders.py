@@ -71,7 +71,7 @@ class TextEncoder:
             tokenized=options.tokenized,
         )
         most, letters, vectors = options.maximum_tokens, None, None
-        longer = sum(len(text) > most < len(units.encode(text)) for text in texts)
+        longer = sum(count_longer(units, text, most) > 0 for text in texts)
         if longer:
             notify(
                 f"{longer:,} {pluralise('text', longer)} longer than --maximum-tokens {most:,}: "
@@ -119,10 +119,19 @@ class TextEncoder:
     def shorten(self, tokens: list) -> list:
         return cut_tokens(tokens, self.options.maximum_tokens, self.options.cut)
 
+    def count_cut(self, text: str) -> int:
+        """The number of a text's tokens beyond the maximum."""
+        return count_longer(self.units, text, self.options.maximum_tokens)
+
     def unknown_share(self, text: str) -> float:
         """The share of a text's tokens that are <unk>."""
         ids = self.units.encode(text)
         return ids.count(UNK) / len(ids) if ids else 0.0
+
+
+def count_longer(units: Tokenizer, text: str, most: int) -> int:
+    """The number of a text's tokens beyond `most`; a text of fewer characters has none."""
+    return 0 if len(text) <= most else max(0, len(units.encode(text)) - most)
 
 
 def cut_tokens(tokens: list, most: int, part: str) -> list:

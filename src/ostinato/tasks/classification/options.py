@@ -88,6 +88,7 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
         "network and small data, up to 400,000 words or 20,000 steps of series; else 1)",
         minimum=1,
+        maximum=100,
     )
     pooling: Literal[POOLINGS] = option(
         "max", "how the hidden states of all steps are combined into one vector"
@@ -129,7 +130,7 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         minimum=1,
     )
     ngrams: int | None = option(
-        None, "bag-of-words: longest n-gram (default: 2 words, 4 characters)", minimum=1
+        None, "bag-of-words: longest n-gram (default: 2 words, 4 characters)", minimum=1, maximum=20
     )
     weighting: Literal["tf-idf", "counts"] = option(
         "tf-idf", "bag-of-words: the value of an n-gram"

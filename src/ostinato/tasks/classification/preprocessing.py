@@ -128,6 +128,14 @@ class ClassificationPreprocessing(Preprocessing):
             options.model == "feedforward" or options.closed_form
         )
 
+    def count_cut(self, record: Labelled) -> int:
+        if isinstance(self.encoder, TextEncoder):
+            return self.encoder.count_cut(record.inputs)
+        fixed = self.options.fixed_length if self.options.model == "feedforward" else None
+        if fixed is None or isinstance(record.inputs, str):
+            return 0
+        return max(0, len(record.inputs) - fixed)
+
     def encode(self, record: Labelled, *, draw: int | None = None) -> Example:
         labels = split_labels(record.label, self.options.label_separator)
         target = encode_labels(labels, self.labels, several=self.options.several_labels)

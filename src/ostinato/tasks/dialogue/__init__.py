@@ -38,8 +38,12 @@ TASK = TaskDefinition(
     build_network=build_network,
     initialise=initialise,
     combine=EncoderDecoderEnsemble,
-    fit_baseline=lambda task, records: Retrieval.fit(records, task.preprocessing.target),
-    restore_baseline=lambda task, state: Retrieval.restore(state, task.preprocessing.target),
+    fit_baseline=lambda task, records: Retrieval.fit(
+        records, task.preprocessing.target, task.options
+    ),
+    restore_baseline=lambda task, state: Retrieval.restore(
+        state, task.preprocessing.target, task.options
+    ),
     next_commands=next_commands,
     training={
         **TRANSLATION.training,

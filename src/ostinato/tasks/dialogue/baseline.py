@@ -12,8 +12,8 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
+from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.task import Baseline, Counts
-from ostinato.tasks.translation.prediction import count_texts
 
 WORDS = WordTokenizer(
     Vocabulary([]), TextNormaliser(lowercase=True)
@@ -27,7 +27,14 @@ class Retrieval(Baseline):
 
     name = "nearest utterance"
 
-    def __init__(self, pairs: Sequence[Pair], counts: dict[int, int], units: Tokenizer):
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        counts: dict[int, int],
+        units: Tokenizer,
+        options: DialogueOptions,
+    ):
+        self.options = options
         self.pairs, self.counts, self.units = list(pairs), counts, units
         self.total = sum(counts.values()) + len(units)
         bags = [Counter(WORDS.tokenize(pair.source)) for pair in self.pairs]
@@ -39,14 +46,16 @@ class Retrieval(Baseline):
                 self.postings[word].append((row, weight))
 
     @classmethod
-    def fit(cls, records: Sequence[Pair], units: Tokenizer) -> Retrieval:
+    def fit(cls, records: Sequence[Pair], units: Tokenizer, options: DialogueOptions) -> Retrieval:
         counts = Counter(number for pair in records for number in (*units.encode(pair.target), EOS))
-        return cls(records[:KEPT], dict(counts), units)
+        return cls(records[:KEPT], dict(counts), units, options)
 
     @classmethod
-    def restore(cls, state: dict[str, Any], units: Tokenizer) -> Retrieval:
+    def restore(
+        cls, state: dict[str, Any], units: Tokenizer, options: DialogueOptions
+    ) -> Retrieval:
         counts = {int(number): count for number, count in state["counts"].items()}
-        return cls([Pair(*pair) for pair in state["pairs"]], counts, units)
+        return cls([Pair(*pair) for pair in state["pairs"]], counts, units, options)
 
     def state(self) -> dict[str, Any]:
         return {
@@ -77,7 +86,11 @@ class Retrieval(Baseline):
         ]
         return {
             "perplexity": perplexity,
-            **count_texts([self.answer(pair.source) for pair in records], records, ("bleu",)),
+            **self.options.count_texts(
+                [self.answer(pair.source) for pair in records],
+                [pair.target for pair in records],
+                ("bleu",),
+            ),
         }
 
     def scored(self, tokens: Iterable[int]) -> tuple[float, int]:

@@ -14,11 +14,14 @@ class DialogueOptions(TranslationOptions):
     answer: ClassVar[str] = "translation for each sentence"
 
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
-    dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
+    dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         "perplexity", "the dev score that chooses the best weights"
     )
     turns: int = option(
-        1, "turns read for each reply: the utterance, and the ones before it", minimum=1
+        1,
+        "turns read for each reply: the utterance, and the ones before it",
+        minimum=1,
+        maximum=1000,
     )
     replies: Literal["every", "second"] = option(
         "every",

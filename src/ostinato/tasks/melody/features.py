@@ -1,83 +1,106 @@
-"""What the network is told of each step of a tune: what was played before it, the kind of tune, and the place in the bar.
+"""The features of each step of a tune: what sounded before it, the label, the position in the bar.
 
-Letters: T steps, P pitches, D features."""
+T steps, P pitches, D features.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.music.tunes import EVENTS, PITCHES, Tune, steps_in_bar
+from ostinato.data.music.tunes import EVENTS, PITCHES, Tune, steps_in_bar, to_c
 
-if TYPE_CHECKING:
-    from ostinato.tasks.melody.task import Melody
-
-PHRASE = 8  # bars that are told apart: tunes are mostly made of so many
+PHRASE = 8  # bars of a phrase, whose positions are distinguished
 
 
-def features(task: Melody, played: np.ndarray, label: str, metre: str, steps: np.ndarray) -> Tensor:
-    """What is known when each of these steps [T] is to be played: what was played at the one before, whether it is the first, the
-    kind of tune, and the place in the bar.
+@dataclass(frozen=True)
+class StepFeatures:
+    """Encodes what is known of a step before it is predicted, all of it one-hot.
 
-    events [T] or chords [T, P]; or one fewer, where nothing (or another part) was before the first step -> [T, D]"""
-    size, before = PITCHES if task.chords else EVENTS, len(steps) - len(played)
-    rows = torch.zeros(len(steps), size + 1)
-    if task.chords:
-        rows[before:, :size] = torch.from_numpy(played.astype(np.float32))
-    else:
-        rows[torch.arange(before, len(steps)), torch.from_numpy(played.astype(np.int64))] = 1
-    rows[:, size] = torch.from_numpy(steps == 0)
-    kind = torch.zeros(len(steps), (1 + len(task.labels)) * bool(task.labels))
-    if task.labels:
-        kind[:, 1 + task.labels.index(label) if label in task.labels else 0] = 1
-    return torch.cat([rows, kind, places(task, metre, steps)], 1)
+    Args:
+        chords: Whether a step is a chord, a set of pitches; otherwise it is an event of one voice.
+        labels: The labels that condition the model.
+        bar_lengths: The lengths of bars that are distinguished, in steps.
+        steps_per_quarter: The time grid.
+    """
+
+    chords: bool
+    labels: Sequence[str]
+    bar_lengths: Sequence[int]
+    steps_per_quarter: int
+
+    @property
+    def size(self) -> int:
+        """The number of features, D."""
+        previous = (PITCHES if self.chords else EVENTS) + 1
+        label = (1 + len(self.labels)) * bool(self.labels)
+        return previous + label + self.bar_size
+
+    @property
+    def bar_size(self) -> int:
+        """The number of features of the position in the bar."""
+        longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
+        return (longest + known + PHRASE) * bool(known)
+
+    def nothing(self) -> np.ndarray:
+        """No steps at all: [0] or [0, P]."""
+        return np.zeros((0, PITCHES) if self.chords else 0)
+
+    def encode(self, played: np.ndarray, label: str, metre: str, steps: np.ndarray) -> Tensor:
+        """The features of some consecutive steps.
+
+        Args:
+            played: The steps before each: events [T] or chords [T, P]; or one fewer, where nothing
+                (or another part of the tune) precedes the first.
+            label: The tune's label; unknown ones are encoded as none.
+            metre: Such as "6/8".
+            steps: The positions of the steps in the tune [T].
+
+        Returns:
+            [T, D]
+        """
+        size, missing = PITCHES if self.chords else EVENTS, len(steps) - len(played)
+        previous = torch.zeros(len(steps), size + 1)
+        if self.chords:
+            previous[missing:, :size] = torch.from_numpy(played.astype(np.float32))
+        else:
+            rows = torch.arange(missing, len(steps))
+            previous[rows, torch.from_numpy(played.astype(np.int64))] = 1
+        previous[:, size] = torch.from_numpy(steps == 0)  # the first step of a tune
+        kind = torch.zeros(len(steps), (1 + len(self.labels)) * bool(self.labels))
+        if self.labels:
+            kind[:, 1 + self.labels.index(label) if label in self.labels else 0] = 1
+        return torch.cat([previous, kind, self.encode_bar_positions(metre, steps)], 1)
+
+    def encode_bar_positions(self, metre: str, steps: np.ndarray) -> Tensor:
+        """The step of the bar, the length of the bar, and the bar of the phrase.
+
+        All are zero for bars of a length that is not distinguished.
+        """
+        longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
+        rows = torch.zeros(len(steps), self.bar_size)
+        bar = steps_in_bar(metre, self.steps_per_quarter)
+        if bar in self.bar_lengths:
+            length = np.full(len(steps), longest + self.bar_lengths.index(bar))
+            phrase = longest + known + steps // bar % PHRASE
+            columns = np.stack([steps % bar, length, phrase], 1).astype(np.int64)  # [T, 3]
+            rows.scatter_(1, torch.from_numpy(columns), 1.0)
+        return rows
 
 
-def places(task: Melody, metre: str, steps: np.ndarray) -> Tensor:
-    """Which metre it is, at which step of the bar, and in which of eight bars: a 1 for each; zeros in a metre never seen."""
-    longest, known = max(task.bar_lengths, default=0), len(task.bar_lengths)
-    rows = torch.zeros(len(steps), (longest + known + PHRASE) * bool(known))
-    bar = steps_in_bar(metre, task.steps_per_quarter)
-    if bar in task.bar_lengths:
-        which, phrase = (
-            np.full(len(steps), longest + task.bar_lengths.index(bar)),
-            longest + known + steps // bar % PHRASE,
-        )
-        rows.scatter_(
-            1, torch.from_numpy(np.stack([steps % bar, which, phrase], 1).astype(np.int64)), 1.0
-        )
-    return rows
-
-
-@dataclass
-class Following:
-    """Takes what was played at `step` to the features of the next one, and counts on."""
-
-    task: Melody
-    label: str
-    metre: str
-    step: int
-
-    def __call__(self, played: np.ndarray) -> Tensor:
-        self.step += 1
-        return features(self.task, played, self.label, self.metre, np.array([self.step]))
-
-
-def moved(tune: Tune, semitones: int) -> Tune:
-    """Transposed; notes that would leave the range stay in it by an octave."""
-    notes = tuple(note._replace(pitch=within(note.pitch + semitones)) for note in tune.notes)
+def transpose_to_c(tune: Tune) -> Tune:
+    """The tune in C major or A minor; notes outside MIDI's range move by an octave."""
+    semitones = to_c(tune)
+    notes = tuple(
+        note._replace(pitch=fold_into_range(note.pitch + semitones)) for note in tune.notes
+    )
     return tune._replace(notes=notes, sharps=None if tune.sharps is None else 0)
 
 
-def within(pitch: int) -> int:
+def fold_into_range(pitch: int) -> int:
+    """fold_into_range(-1) -> 11; fold_into_range(128) -> 116"""
     return pitch + 12 if pitch < 0 else pitch - 12 if pitch >= PITCHES else pitch
-
-
-def most_frequent(values: Iterable[Any]) -> Any:
-    return Counter(value for value in values).most_common(1)[0][0]

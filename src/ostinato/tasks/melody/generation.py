@@ -1,193 +1,186 @@
-"""Tunes made up: from nothing, from a prompt, of a kind; and tunes continued."""
+"""Tunes generated from an opening or a prompt, and tunes continued."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from ostinato.data.music.abc_text import AbcWriter, header, steps_of
-from ostinato.data.music.music_files import ENDINGS, prompt_tune
-from ostinato.data.music.tunes import HOLD, Note, Tune, chords_of, events_of, sharps_of, to_c
+from ostinato.data.music.tunes import HOLD, Note, Tune, sharps_of
 from ostinato.decoding.sampler import RowSampler, seed_of
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.legacy import Piece, Prediction, Request
-from ostinato.tasks.melody.features import Following, features, most_frequent, within
-from ostinato.tasks.melody.improvise import improvise, notes_of
-
-if TYPE_CHECKING:
-    from ostinato.tasks.melody.task import Melody
+from ostinato.tasks.melody.features import fold_into_range
+from ostinato.tasks.melody.improvise import Beginning, improvise, notes_of
+from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.melody.preprocessing import MelodyPreprocessing, most_frequent
+from ostinato.tasks.melody.tune_files import GeneratedTune
+from ostinato.tasks.task import Piece, Request
 
 DEFAULT_BARS = 16
 
 
-def generate(task: Melody, network: nn.Module, request: Request) -> Iterator[Piece]:
-    check(task, request)
-    prompt = prompted(task, request)
-    label = request.condition or prompt.label
-    metre = prompt.metre or task.metres.get(label, task.metres[""])
-    shift = -to_c(prompt) if task.normalise_key and prompt.notes else 0
-    length = DEFAULT_BARS * bar(task, metre) if request.length is None else request.length
-    draws = RowSampler(
-        [seed_of(request.seed, row) for row in range(request.samples)],
-        temperature=request.temperature,
-        top_k=request.top_k,
-        top_p=request.top_p,
-    )
-    key = sharps_of(prompt) if prompt.notes else 0
-    about = [Tune((), 0, label, f"Sample {row + 1}", key, metre) for row in range(request.samples)]
-    writers = [
-        AbcWriter(steps_per_quarter=task.steps_per_quarter, metre=metre, sharps=key) for _ in about
-    ]
-    starts = [
-        prompt if prompt.steps else opening(task, label, request, row, length)
-        for row in range(request.samples)
-    ]
-    for row, tune in enumerate(about):
-        yield Piece(
-            row,
-            header(tune, task.steps_per_quarter, row + 1, tempo=task.tempo)
-            + begun(writers[row], starts[row]),
-        )
-    given = [given_to(task, start, label, metre) for start in starts]
-    lengths = [length - (0 if prompt.steps else start.steps) for start in starts]
-    sounding = [still_sounding(task.prepared(start)) for start in starts]
-    for made in improvise(
-        network,
-        *zip(*given, strict=True),
-        draws,
-        lengths=lengths,
-        writers=writers,
-        sounding=sounding,
-        shift=shift,
+class TuneGenerator:
+    """Generates and continues tunes with one network.
+
+    Args:
+        options: The task's options.
+        preprocessing: The fitted preprocessing.
+        network: The trained network.
+    """
+
+    def __init__(
+        self, options: MelodyOptions, preprocessing: MelodyPreprocessing, network: nn.Module
     ):
-        result = None
-        if made.played is not None:
-            start = starts[made.row]
-            result = about[made.row]._replace(
-                notes=joined(start, made.played, shift), steps=start.steps + len(made.played)
-            )
-            result = result if prompt.notes else result._replace(sharps=None)
-        yield Piece(made.row, made.text, result)
+        self.options, self.preprocessing, self.network = options, preprocessing, network
+
+    def generate(self, request: Request, prompt: Tune) -> Iterator[Piece]:
+        """Samples as ABC, side by side.
+
+        Args:
+            request: What `generate` was asked for.
+            prompt: The tune that every sample continues; an empty one for none.
+        """
+        label = request.condition or prompt.label
+        metre = prompt.metre or self.metre_of(label)
+        key = sharps_of(prompt) if prompt.notes else 0
+        shift = self.preprocessing.key_shift(prompt)
+        length = request.length
+        if length is None:
+            length = DEFAULT_BARS * self.writer(metre).bar
+        starts, beginnings = [], []
+        for row in range(request.samples):
+            start = prompt if prompt.steps else self.sample_opening(label, request, row, length)
+            start = Tune(start.notes, start.steps, label, f"Sample {row + 1}", key, metre)
+            writer = self.writer(metre, sharps=key)
+            text = header(start, self.options.steps_per_quarter, row + 1, tempo=self.options.tempo)
+            yield Piece(row, text + "".join(writer.add(*step) for step in steps_of(start)))
+            left = length if prompt.steps else length - start.steps
+            starts.append(start)
+            beginnings.append(self.begin(start, left, writer, shift))
+        sampler = RowSampler(
+            [seed_of(request.seed, row) for row in range(request.samples)],
+            temperature=request.temperature,
+            top_k=request.top_k,
+            top_p=request.top_p,
+        )
+        for part in improvise(self.network, beginnings, sampler):
+            tune = None
+            if part.played is not None:
+                tune = append_steps(starts[part.row], part.played, shift)
+                tune = tune._replace(sharps=key if prompt.notes else None)
+                tune = GeneratedTune.from_tune(tune, prompt_steps=prompt.steps)
+            yield Piece(part.row, part.text, tune)
+
+    def continue_tune(self, tune: Tune) -> tuple[str, tuple[Note, ...], int]:
+        """The next bars of a tune.
+
+        Every tune gets the same random numbers, so that its continuation does not depend on others.
+
+        Returns:
+            Its text in ABC, its notes, and its number of steps.
+        """
+        metre = tune.metre or self.preprocessing.metres[""]
+        writer = self.writer(metre, sharps=sharps_of(tune), at=tune.steps)
+        shift = self.preprocessing.key_shift(tune)
+        beginning = self.begin(tune, self.options.bars * writer.bar, writer, shift)
+        sampler = RowSampler([1], temperature=self.options.boldness)
+        parts = list(improvise(self.network, [beginning], sampler))
+        (played,) = [part.played for part in parts if part.played is not None]
+        notes = append_steps(tune, played, shift).notes[len(tune.notes) :]
+        text = " ".join("".join(part.text for part in parts).split())
+        return text, notes, len(played)
+
+    def begin(self, tune: Tune, length: int, writer: AbcWriter, shift: int) -> Beginning:
+        """The beginning of a row that continues this tune."""
+        normalised = self.preprocessing.normalise(tune)
+        return Beginning(
+            self.preprocessing.features,
+            tune.label,
+            tune.metre,
+            self.preprocessing.steps_of(normalised),
+            sounding_at_end(normalised),
+            length,
+            writer,
+            shift,
+        )
+
+    def writer(self, metre: str, *, sharps: int = 0, at: int = 0) -> AbcWriter:
+        """A writer of ABC in this metre and key, at step `at` of the tune."""
+        grid = self.options.steps_per_quarter
+        return AbcWriter(steps_per_quarter=grid, metre=metre, sharps=sharps, at=at)
+
+    def metre_of(self, label: str) -> str:
+        """The most frequent metre of the training tunes with this label."""
+        metres = self.preprocessing.metres
+        return metres.get(label, metres[""])
+
+    def sample_opening(self, label: str, request: Request, row: int, length: int) -> Tune:
+        """The rests and the first note of a random training tune with this label.
+
+        Args:
+            label: "" for any tune.
+            request: Temperature 0 takes the most frequent opening.
+            row: The sample; each has its own random numbers.
+            length: Steps of the sample; an opening that is longer is left out.
+        """
+        openings = self.preprocessing.openings
+        known = openings.get(label) or openings.get("")
+        if not known:
+            return Tune((), 0)
+        if request.temperature == 0:
+            rests, pitch = most_frequent(map(tuple, known))
+        else:
+            random = np.random.default_rng(seed_of(request.seed, row))
+            rests, pitch = known[random.integers(len(known))]
+        if rests >= length:
+            return Tune((), 0)
+        return Tune((Note(rests, 1, pitch),), rests + 1, sharps=0)
 
 
-def check(task: Melody, request: Request) -> None:
-    """Raises InputError for what tunes do not have."""
+def check_request(request: Request, labels: list[str]) -> None:
+    """Raises InputError for what a music model cannot generate."""
     if request.beam:
         raise InputError(
-            "--beam is not for tunes, whose likeliest is hardly ever a good one; use --temperature 0.8, or 0"
+            "--beam is not for tunes, whose likeliest is hardly ever a good one; "
+            "use --temperature 0.8, or 0"
         )
     if request.stop is not None:
         raise InputError("--stop is not for tunes; use --length, in steps")
-    if request.condition is not None and not task.labels:
+    if request.condition is not None and not labels:
         raise InputError(
-            f"--condition {request.condition}: this model has learned no kinds of tunes; train with --condition genre"
+            f"--condition {request.condition}: this model has learned no kinds of tunes; "
+            "train with --condition genre"
         )
-    if request.condition is not None and request.condition not in task.labels:
+    if request.condition is not None and request.condition not in labels:
         raise InputError(
-            f"--condition {request.condition}: no such kind{nearest(request.condition, task.labels)}"
+            f"--condition {request.condition}: no such kind{nearest(request.condition, labels)}"
         )
 
 
-def prompted(task: Melody, request: Request) -> Tune:
-    """The tune to go on from: the first of a file, or notes given as text."""
-    text = request.prompt
-    if text is None or not text.strip():
-        return Tune((), 0)
-    if "\n" not in text and (
-        Path(text).is_file() or text.lower().removesuffix(".gz").endswith(ENDINGS)
-    ):
-        found = task.read([text])[0]
-    else:
-        found = prompt_tune(text, task.reading())
-    task.given = found.steps
-    return found
+def append_steps(tune: Tune, played: np.ndarray, shift: int) -> Tune:
+    """The tune with sampled steps after it; a melody's holds lengthen its last note.
 
-
-def bar(task: Melody, metre: str) -> int:
-    """The steps of a bar."""
-    return AbcWriter(steps_per_quarter=task.steps_per_quarter, metre=metre).bar
-
-
-def opening(task: Melody, label: str, request: Request, row: int, length: int) -> Tune:
-    """What a tune made of nothing begins with: the rests and the first note of one of the training tunes of its kind."""
-    known = task.openings.get(label) or task.openings.get("")
-    if not known:
-        return Tune((), 0)
-    place = np.random.default_rng(seed_of(request.seed, row)).integers(len(known))
-    rests, pitch = most_frequent(map(tuple, known)) if request.temperature == 0 else known[place]
-    return Tune((Note(rests, 1, pitch),), rests + 1, sharps=0) if rests < length else Tune((), 0)
-
-
-def given_to(task: Melody, record: Tune, label: str, metre: str) -> tuple[Tensor, Following]:
-    """(the features of a tune to go on from, what takes the next steps to features)."""
-    tune = task.prepared(record)
-    played = chords_of(tune) if task.chords else events_of(tune)
-    given = features(task, played, label, metre, np.arange(len(played) + 1))
-    return given, Following(task, label, metre, len(played))
-
-
-def predict(task: Melody, network: nn.Module, records: Sequence[Tune]) -> list[Prediction]:
-    """Each tune continued. Every one draws the same random numbers, so that its continuation does not depend on its place."""
-    answers = []
-    for record in records:
-        shift = -to_c(record) if task.normalise_key and record.notes else 0
-        writer = AbcWriter(
-            steps_per_quarter=task.steps_per_quarter,
-            metre=record.metre or task.metres[""],
-            sharps=sharps_of(record),
-            at=record.steps,
-        )
-        draws = RowSampler([1], temperature=task.boldness)
-        given, following = given_to(task, record, record.label, record.metre)
-        made = list(
-            improvise(
-                network,
-                [given],
-                [following],
-                draws,
-                lengths=[task.bars * writer.bar],
-                writers=[writer],
-                sounding=[still_sounding(task.prepared(record))],
-                shift=shift,
-            )
-        )
-        notes = joined(record, made[-1].played, shift)[len(record.notes) :]
-        text = " ".join("".join(each.text for each in made).split())
-        answers.append(
-            Prediction(
-                text, {"notes": [list(note) for note in notes], "steps": len(made[-1].played)}
-            )
-        )
-    return answers
-
-
-def joined(given: Tune, played: np.ndarray, shift: int) -> tuple[Note, ...]:
-    """The notes of what was given, and behind them those that were made."""
-    made = [
-        Note(note.start + given.steps, note.length, within(note.pitch + shift))
+    Args:
+        tune: What was continued.
+        played: Events [T] or chords [T, P], in the network's key.
+        shift: Semitones from the network's key to the tune's.
+    """
+    held = 0
+    if played.ndim == 1:
+        held = next((step for step, event in enumerate(played) if event != HOLD), len(played))
+    before = [
+        note._replace(length=note.length + held * (note.start + note.length == tune.steps))
+        for note in tune.notes
+    ]
+    new = [
+        Note(note.start + tune.steps, note.length, fold_into_range(note.pitch + shift))
         for note in notes_of(played)
     ]
-    held = (
-        0
-        if played.ndim == 2
-        else next((step for step, event in enumerate(played) if event != HOLD), len(played))
-    )
-    before = [
-        note._replace(length=note.length + held * (note.start + note.length == given.steps))
-        for note in given.notes
-    ]
-    return (*before, *made)
+    return tune._replace(notes=(*before, *new), steps=tune.steps + len(played))
 
 
-def still_sounding(tune: Tune) -> frozenset[int]:
-    """What sounds at its last step: of a melody a hold goes on with it."""
+def sounding_at_end(tune: Tune) -> frozenset[int]:
+    """The pitches that sound at the last step of a tune."""
     return frozenset(note.pitch for note in tune.notes if note.start + note.length == tune.steps)
-
-
-def begun(writer: AbcWriter, tune: Tune) -> str:
-    """The text of a tune that goes on after it."""
-    return "".join(writer.add(*step) for step in steps_of(tune))

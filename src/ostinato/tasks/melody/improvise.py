@@ -1,14 +1,17 @@
-"""Tunes made step by step: features in, events or chords out, text as it becomes complete."""
+"""Sampling the steps of several tunes side by side, written as ABC at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ostinato.cells.state import State
 from ostinato.data.batching.batch import pad
 from ostinato.data.music.abc_text import AbcWriter
 from ostinato.data.music.tunes import (
@@ -21,14 +24,52 @@ from ostinato.data.music.tunes import (
     notes_of_events,
 )
 from ostinato.decoding.sampler import RowSampler
-
-Features = Callable[
-    [np.ndarray], Tensor
-]  # what was played, events [T] or chords [T, P] -> features [T, D]
+from ostinato.tasks.melody.features import StepFeatures
+from ostinato.tasks.shared.inference import device_of
 
 
-class Made(NamedTuple):
-    """What is new of a row: its text; once it is complete, everything played, the given part left out."""
+@dataclass(frozen=True)
+class Beginning:
+    """What the network continues in one row, and how.
+
+    Args:
+        features: Encodes the steps.
+        label, metre: Of the tune.
+        played: The steps so far, events [T] or chords [T, P]; maybe none.
+        sounding: The pitches that sound at the last of them, which a hold continues.
+        length: Maximum number of steps to sample.
+        writer: Writes the sampled steps.
+        shift: Semitones from the network's key to the writer's.
+    """
+
+    features: StepFeatures
+    label: str
+    metre: str
+    played: np.ndarray
+    sounding: frozenset[int]
+    length: int
+    writer: AbcWriter
+    shift: int
+
+    def encode(self) -> Tensor:
+        """The features of the steps so far and of the first step to sample, [T + 1, D]."""
+        steps = np.arange(len(self.played) + 1)
+        return self.features.encode(self.played, self.label, self.metre, steps)
+
+    def encode_after(self, sampled: np.ndarray, number: int) -> Tensor:
+        """The features [1, D] of the step after the `number`-th sampled one, [1] or [1, P]."""
+        step = np.array([len(self.played) + number])
+        return self.features.encode(sampled, self.label, self.metre, step)
+
+    def write(self, sounding: frozenset[int], struck: frozenset[int]) -> str:
+        """Writes a sampled step; gives the text that is complete."""
+        return self.writer.add(
+            {pitch + self.shift for pitch in sounding}, {pitch + self.shift for pitch in struck}
+        )
+
+
+class NewPart(NamedTuple):
+    """What is new of a row: its text and, when the row is complete, all its sampled steps."""
 
     row: int
     text: str
@@ -37,73 +78,82 @@ class Made(NamedTuple):
 
 @torch.inference_mode()
 def improvise(
-    network: nn.Module,
-    given: Sequence[Tensor],
-    features: Sequence[Features],
-    draws: RowSampler,
-    *,
-    lengths: Sequence[int],
-    writers: Sequence[AbcWriter],
-    sounding: Sequence[frozenset[int]],
-    shift: int = 0,
-) -> Iterator[Made]:
-    """Goes on from features [T, D] given of each row, so many steps each or to the end that the model finds.
+    network: Any, beginnings: Sequence[Beginning], sampler: RowSampler
+) -> Iterator[NewPart]:
+    """Samples steps in every row, up to its length or the end of the tune.
 
-    features   of each row: takes what was drawn to what is read at the next step
-    sounding   of each row: what still sounds where the given part ends
-    writers    of each row; they are told of pitches `shift` semitones higher"""
-    device = next(network.parameters(), torch.zeros(())).device
-    known = torch.tensor([len(one) - 1 for one in given])
-    state = network.initial_state(len(given))
-    if int(known.max()) > 0:
-        state = network.read(pad([one[:-1] for one in given], 0)[0].to(device), known, state)
-    inputs = torch.stack([one[-1] for one in given]).to(device)
-    played: list[list] = [[] for _ in given]
-    going = {row for row, length in enumerate(lengths) if length}
-    before = list(sounding)
-    for row in sorted(set(range(len(given))) - going):
-        yield Made(row, "", np.zeros(0, np.int64))
-    while going:
-        drawn, state = network.step(inputs, state, draws)
-        drawn = drawn.cpu().numpy()
-        for row in sorted(going):
-            ended = drawn.ndim == 1 and drawn[row] == END
-            text = ""
+    Args:
+        network: A `models.music.Music` or another with its interface.
+        beginnings: What each row continues.
+        sampler: With a generator for each row.
+    """
+    device = device_of(network)
+    inputs, state = read_beginnings(network, beginnings)
+    played: list[list[np.ndarray]] = [[] for _ in beginnings]
+    sounding = [each.sounding for each in beginnings]
+    unfinished = {row for row, each in enumerate(beginnings) if each.length}
+    for row in sorted(set(range(len(beginnings))) - unfinished):
+        yield NewPart(row, "", np.zeros(0, np.int64))
+    for number in count(1):
+        if not unfinished:
+            return
+        drawn, state = network.step(inputs, state, sampler)
+        sampled = drawn.cpu().numpy()  # [N] or [N, P]
+        for row in sorted(unfinished):
+            own, ended, text = beginnings[row], is_end(sampled[row]), ""
             if not ended:
-                now, struck = heard(drawn[row], before[row])
-                text = writers[row].add(
-                    {pitch + shift for pitch in now}, {pitch + shift for pitch in struck}
-                )
-                before[row] = now
-                played[row].append(drawn[row])
-            if ended or len(played[row]) == lengths[row]:
-                going.remove(row)
-                yield Made(
-                    row,
-                    text + (writers[row].finish() if played[row] else ""),
-                    np.array(played[row]),
-                )
+                sounding[row], struck = interpret_step(sampled[row], sounding[row])
+                text = own.write(sounding[row], struck)
+                played[row].append(sampled[row])
+            if ended or len(played[row]) == own.length:
+                unfinished.remove(row)
+                text += own.writer.finish() if played[row] else ""
+                yield NewPart(row, text, np.array(played[row]))
             elif text:
-                yield Made(row, text)
-        inputs = torch.cat([each(drawn[row : row + 1]) for row, each in enumerate(features)]).to(
-            device
-        )
+                yield NewPart(row, text)
+        # complete rows are sampled further, and dropped, so that the batch keeps its shape
+        features = [
+            each.encode_after(sampled[row : row + 1], number) for row, each in enumerate(beginnings)
+        ]
+        inputs = torch.cat(features).to(device)  # [N, D]
 
 
-def heard(drawn: np.ndarray, before: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
-    """What sounds after an event, or of a chord [P], and what of it is struck anew."""
-    if drawn.ndim:
-        sounding = frozenset(np.flatnonzero(drawn).tolist())
+def read_beginnings(network: Any, beginnings: Sequence[Beginning]) -> tuple[Tensor, State]:
+    """The features of the first step to sample, [N, D], and the state before it."""
+    device = device_of(network)
+    features = [each.encode() for each in beginnings]
+    lengths = torch.tensor([len(each) - 1 for each in features])
+    state = network.initial_state(len(features))
+    if int(lengths.max()) > 0:
+        inputs, _ = pad([each[:-1] for each in features], 0)
+        state = network.read(inputs.to(device), lengths, state)
+    return torch.stack([each[-1] for each in features]).to(device), state
+
+
+def is_end(step: np.ndarray) -> bool:
+    """Whether a sampled event is the end of the tune; chords have none."""
+    return step.ndim == 0 and step == END
+
+
+def interpret_step(
+    step: np.ndarray, before: frozenset[int]
+) -> tuple[frozenset[int], frozenset[int]]:
+    """The pitches that sound at a step, and those of them that are struck.
+
+    Args:
+        step: An event, or a chord [P].
+        before: The pitches that sounded at the step before.
+    """
+    if step.ndim:
+        sounding = frozenset(np.flatnonzero(step).tolist())
         return sounding, sounding - before
-    if drawn < PITCHES:
-        return frozenset([int(drawn)]), frozenset([int(drawn)])
-    return (before if drawn == HOLD else frozenset()), frozenset()
+    if step < PITCHES:
+        return frozenset([int(step)]), frozenset([int(step)])
+    return (before if step == HOLD else frozenset()), frozenset()
 
 
 def notes_of(played: np.ndarray) -> tuple[Note, ...]:
-    """Events [T] or chords [T, P] -> notes."""
-    return (
-        notes_of_chords(played)
-        if played.ndim == 2
-        else notes_of_events(np.where(played == END, REST, played).tolist())
-    )
+    """The notes of events [T] or chords [T, P]."""
+    if played.ndim == 2:
+        return notes_of_chords(played)
+    return notes_of_events(np.where(played == END, REST, played).tolist())

@@ -1,85 +1,94 @@
-"""What melodies can be asked for: their options, and so their flags and recipe keys."""
+"""Options of music models: their flags and recipe keys."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.options import option
+from ostinato.tasks.shared.model_choice import ModelChoice
+from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 
-COUNTED = ("markov", "frequencies")
+CLOSED_FORM = ("markov", "frequencies")
 
 
-@dataclass
-class MelodyOptions:
+@dataclass(frozen=True)
+class MelodyOptions(ModelChoice, RecurrentOptions):
+    closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
+
     # the data
     steps_per_quarter: int = option(
-        4, "the time grid: steps of a quarter note (JSON has its own steps)", minimum=1, maximum=96
+        4,
+        "the time grid: steps of a quarter note (JSON has its own steps)",
+        minimum=1,
+        maximum=96,
     )
     voices: Literal["auto", "melody", "chords"] = option(
         "auto",
-        "melody: one note at a time, the highest; chords: all that sound together; auto: as the training data is",
+        "melody: one note at a time, the highest; chords: all notes that sound together; "
+        "auto: decided by the training data",
     )
     condition: str | None = option(
         None,
-        "learn what kind a tune is by this label: a table's column, a key in JSON, a folder's name, "
-        "or what ABC says (genre: R:, composer: C:, origin: O:, metre: M:)",
+        "condition the model on this label of the tunes: a table's column, a key in JSON, a "
+        "folder's name, or a field of ABC (genre: R:, composer: C:, origin: O:, metre: M:)",
     )
     repeats: bool = option(False, "play the repeated parts of ABC tunes twice")
     normalise_key: bool = option(
-        False, "everything is transposed to C major or A minor first, and back in the end"
+        False, "transpose every tune to C major or A minor, and the model's answers back"
     )
     bar_position: bool = option(
         True,
-        "the network is told the metre, and at each step where in the bar, and in the eight bars, it is",
+        "features of each step: the metre, the position in the bar, and the bar of a phrase of "
+        "eight bars",
     )
     transpose: int = option(
         5,
-        "training sees each tune transposed by up to so many semitones, at random",
+        "while training, transpose each tune at random by at most this many semitones",
         minimum=0,
         maximum=11,
     )
-    maximum_steps: int = option(1000, "longer tunes are learned in parts", minimum=2)
+    maximum_steps: int = option(
+        1000, "steps of a training example; longer tunes are split", minimum=2
+    )
     # the model
-    model: Literal[("recurrent", *CELLS, *COUNTED)] = option(
+    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
-    hidden_size: int = option(256, "units of each layer", minimum=1)
-    embedding_size: int = option(128, "dimensions of what is known of a step", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
+    embedding_size: int = option(
+        128, "dimensions of the projection of a step's features", minimum=1
+    )
     head: Literal["voices", "independent"] = option(
         "voices",
-        "chords: one voice after the other, each given those before it, or each pitch by itself",
+        "chords: one note after the other, each given those before it, or each pitch independently",
     )
-    downwards: bool = option(False, "chords: voices are chosen from the highest to the lowest")
-    input_dropout: float = option(0.2, "on what is known of a step", minimum=0, maximum=0.99)
+    downwards: bool = option(False, "chords: notes are chosen from the highest to the lowest")
+    input_dropout: float = option(
+        0.2, "on the projected features of a step", minimum=0, maximum=0.99
+    )
     dropout: float = option(0.5, "on the outputs and between layers", minimum=0, maximum=0.99)
     head_dropout: float = option(
-        0.3, "chords: within the choice of voices", minimum=0, maximum=0.99
+        0.3, "chords: before the output layer of the notes", minimum=0, maximum=0.99
     )
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     dev_metric: Literal["perplexity", "nll_per_step"] = option(
         "nll_per_step", "the dev score that chooses the best weights"
     )
-    # what is made
+    # generation
     tempo: float = option(
         100.0,
-        "quarters a minute in the files that are written",
+        "quarter notes a minute in the files that are written",
         above=0,
         maximum=1000,
         when_predicting=True,
     )
     bars: int = option(
         4,
-        "predict: by how many bars (or 16 steps each) a tune is continued",
+        "predict: bars (of 16 steps where the metre is free) by which a tune is continued",
         minimum=0,
         when_predicting=True,
     )
     boldness: float = option(
-        0.8,
-        "predict: the temperature of what is drawn; 0: the likeliest",
-        minimum=0,
-        when_predicting=True,
+        0.8, "predict: sampling temperature; 0 is greedy", minimum=0, when_predicting=True
     )

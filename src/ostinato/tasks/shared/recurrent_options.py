@@ -17,7 +17,7 @@ from ostinato.tasks.task import TaskOptions
 class RecurrentOptions(TaskOptions):
     cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of each layer", minimum=1)
-    layers: int = option(1, "recurrent layers", minimum=1)
+    layers: int = option(1, "recurrent layers", minimum=1, maximum=100)
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
     )

@@ -85,7 +85,11 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, RecurrentOptions):
     )
     # predicting
     k_best: int = option(
-        1, "taggings given for each sentence, the best first", minimum=1, when_predicting=True
+        1,
+        "taggings given for each sentence, the best first",
+        minimum=1,
+        maximum=1000,
+        when_predicting=True,
     )
     layout: Literal["auto", "columns", "sentences"] = option(
         "auto", "whether the input has a token or a sentence a line", when_predicting=True

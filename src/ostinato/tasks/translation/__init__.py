@@ -40,8 +40,8 @@ TASK = TaskDefinition(
     build_network=build_network,
     initialise=initialise,
     combine=EncoderDecoderEnsemble,
-    fit_baseline=lambda task, records: WordForWord.fit(records),
-    restore_baseline=lambda task, state: WordForWord.restore(state),
+    fit_baseline=lambda task, records: WordForWord.fit(records, task.options),
+    restore_baseline=lambda task, state: WordForWord.restore(state, task.options),
     next_commands=next_commands,
     training={
         "epochs": 12.0,

@@ -10,7 +10,8 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.tasks.task import Baseline, Counts
-from ostinato.tasks.translation.prediction import count_texts
+from ostinato.tasks.translation.options import TranslationOptions
+from ostinato.tasks.translation.prediction import TEXT_METRICS
 
 WORDS = WordTokenizer(Vocabulary([]))  # splits and joins texts; its vocabulary is not used
 
@@ -20,23 +21,28 @@ class WordForWord(Baseline):
 
     name = "word for word"
 
-    def __init__(self, dictionary: Dictionary):
-        self.dictionary = dictionary
+    def __init__(self, dictionary: Dictionary, options: TranslationOptions):
+        self.dictionary, self.options = dictionary, options
 
     @classmethod
-    def fit(cls, records: Sequence[Pair]) -> WordForWord:
+    def fit(cls, records: Sequence[Pair], options: TranslationOptions) -> WordForWord:
         return cls(
             Dictionary.fit(
                 [(WORDS.tokenize(pair.source), WORDS.tokenize(pair.target)) for pair in records]
-            )
+            ),
+            options,
         )
 
     @classmethod
-    def restore(cls, state: dict[str, Any]) -> WordForWord:
-        return cls(Dictionary.from_dict(state))
+    def restore(cls, state: dict[str, Any], options: TranslationOptions) -> WordForWord:
+        return cls(Dictionary.from_dict(state), options)
 
     def measure(self, records: Sequence[Pair]) -> dict[str, list[Counts]]:
-        return count_texts([self.translate(pair.source) for pair in records], records)
+        return self.options.count_texts(
+            [self.translate(pair.source) for pair in records],
+            [pair.target for pair in records],
+            TEXT_METRICS,
+        )
 
     def translate(self, source: str) -> str:
         text = WORDS.detokenize(self.dictionary.translate(WORDS.tokenize(source)))

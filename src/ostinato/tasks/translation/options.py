@@ -10,10 +10,11 @@ from ostinato.options import option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 from ostinato.tasks.shared.search_options import SearchOptions
+from ostinato.tasks.shared.text_scores import TextScoreOptions
 
 
 @dataclass(frozen=True)
-class TranslationOptions(SearchOptions, EmbeddingOptions, BidirectionalOptions):
+class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, BidirectionalOptions):
     answer: ClassVar[str] = "translation for each sentence"
 
     # the text
@@ -47,7 +48,7 @@ class TranslationOptions(SearchOptions, EmbeddingOptions, BidirectionalOptions):
     hidden_size: int = option(
         512, "units of each layer, both directions of the encoder together", minimum=1
     )
-    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1)
+    layers: int = option(1, "layers of the encoder and of the decoder", minimum=1, maximum=100)
     bidirectional: bool = option(True, "the encoder reads the source in both directions")
     reverse_source: bool = option(False, "the source is read from its end (Sutskever et al. 2014)")
     attention: Literal["none", "dot", "general", "additive"] = option(
@@ -95,8 +96,10 @@ class TranslationOptions(SearchOptions, EmbeddingOptions, BidirectionalOptions):
         "float32",
         "of the output layer's products while training; bfloat16 is faster on processors that have it",
     )
-    dev_metric: Literal["bleu", "chrf", "perplexity"] = option(
-        "bleu", "the dev score that chooses the best weights (greedy decoding)"
+    dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
+        None,
+        "the dev score that chooses the best weights, by greedy decoding (default: bleu; chrf "
+        "where most references have fewer than four words)",
     )
     # decoding
     maximum_length: int | None = option(

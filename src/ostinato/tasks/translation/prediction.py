@@ -18,6 +18,8 @@ from ostinato.tasks.task import Counts, Prediction, Predictor
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 
+TEXT_METRICS = ("bleu", "chrf")
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -152,7 +154,11 @@ class TranslationPredictor(Predictor):
     def count(
         self, network: nn.Module, records: Sequence[Pair], predictions: Sequence[Translation]
     ) -> dict[str, list[Counts]]:
-        counts = count_texts([prediction.text for prediction in predictions], records)
+        counts = self.options.count_texts(
+            [prediction.text for prediction in predictions],
+            [record.target for record in records],
+            TEXT_METRICS,
+        )
         return {**counts, "perplexity": self.count_perplexity(network, records)}
 
     def count_perplexity(self, network: nn.Module, records: Sequence[Pair]) -> list[Counts]:
@@ -165,20 +171,11 @@ class TranslationPredictor(Predictor):
             return self.count_perplexity(network, records)
         greedy = type(self)(self.options.greedy(), self.preprocessing)
         texts = [prediction.text for prediction in greedy.predict(network, records)]
-        return count_texts(texts, records, (metric,))[metric]
+        references = [record.target for record in records]
+        return self.options.count_texts(texts, references, (metric,))[metric]
+
+    def metric_settings(self, metric: str, records: Sequence[Pair]) -> dict[str, Any]:
+        return self.options.metric_settings(metric, [record.target for record in records])
 
     def show(self, record: Pair, prediction: Translation) -> dict[str, str]:
         return {"source": record.source, "reference": record.target, "prediction": prediction.text}
-
-
-def count_texts(
-    texts: Sequence[str], records: Sequence[Pair], metrics: Sequence[str] = ("bleu", "chrf")
-) -> dict[str, list[Counts]]:
-    """For each metric, what it counts of each text against its record's target."""
-    return {
-        metric: [
-            METRICS[metric].count(text, record.target)
-            for text, record in zip(texts, records, strict=True)
-        ]
-        for metric in metrics
-    }

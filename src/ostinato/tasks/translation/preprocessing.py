@@ -15,8 +15,10 @@ from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
+from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
 from ostinato.tasks.shared.embedding_options import read_vectors
+from ostinato.tasks.shared.text_scores import too_short_for_bleu
 from ostinato.tasks.task import Preprocessing
 from ostinato.tasks.translation.options import TranslationOptions
 
@@ -38,6 +40,11 @@ class TranslationPreprocessing(Preprocessing):
         cls, options: TranslationOptions, records: Sequence[Pair]
     ) -> tuple[TranslationOptions, Self]:
         sources, targets = [pair.source for pair in records], [pair.target for pair in records]
+        if options.bleu_tokenizer is None:
+            options = replace(options, bleu_tokenizer=choose_tokenizer(targets))
+        if options.dev_metric is None:
+            short = too_short_for_bleu(targets, options.bleu_tokenizer)
+            options = replace(options, dev_metric="chrf" if short else "bleu")
         settings = {
             "minimum_count": options.minimum_count,
             "lowercase": options.lowercase,
@@ -107,6 +114,12 @@ class TranslationPreprocessing(Preprocessing):
             torch.tensor(source, dtype=torch.int64),  # [S]
             torch.tensor([*target, EOS], dtype=torch.int64),  # [T]
         )
+
+    def count_cut(self, record: Pair) -> int:
+        most = self.options.maximum_tokens
+        # a text of fewer characters needs no tokenizer to tell
+        short = len(record.source) <= most
+        return 0 if short else max(0, len(self.source.encode(record.source)) - most)
 
     @property
     def varies(self) -> bool:

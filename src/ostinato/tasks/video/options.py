@@ -67,6 +67,7 @@ class VideoOptions(ModelChoice, BidirectionalOptions):
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
         "network on features of at most 20,000 frames; else 1)",
         minimum=1,
+        maximum=100,
     )
     pooling: Literal[POOLINGS] = option(
         "mean", "a label a clip: how the hidden states of all frames are combined"

@@ -1,0 +1,88 @@
+"""The most probable next words after a text, and completions of a half-typed word."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+
+from ostinato.data.text.normalisation import SPACE
+from ostinato.data.text.tokenizers import Tokenizer
+from ostinato.data.text.vocabulary import EOS
+from ostinato.decoding.word_completion import Pieces, likely_words
+from ostinato.tasks.language.network import LanguageNetwork
+from ostinato.tasks.language.preprocessing import LanguagePreprocessing
+from ostinato.tasks.shared.inference import device_of
+
+WORD = re.compile(r"[\w'’-]*")
+
+
+def suggest_words(
+    preprocessing: LanguagePreprocessing, network: LanguageNetwork, text: str, count: int
+) -> list[tuple[str, float]]:
+    """The most probable next words with their probabilities, given the words before.
+
+    If no space follows the last word, the words that it may become."""
+    tokenizer, tokenized = preprocessing.tokenizer, bool(preprocessing.options.tokenized)
+    prefix = half_typed_word(text, tokenized=tokenized)
+    before = text[: len(text) - len(prefix)]
+    if before and not prefix and not before[-1].isspace():  # after a comma, say
+        before += " "
+    tokens = torch.tensor([preprocessing.prompt_ids(before)], device=device_of(network))  # [1, T]
+    logits, state = network.read(tokens, network.initial_state(1))
+    pieces = word_pieces(
+        tokenizer,
+        tokenized=tokenized,
+        after_mark=bool(before) and not before[-1].isspace(),
+    )
+    return likely_words(
+        network.step, logits, state, pieces, count=count, prefix=tokenizer.normalise(prefix)
+    )
+
+
+def half_typed_word(text: str, *, tokenized: bool) -> str:
+    """The last word, if no space follows it: half_typed_word("I am (he", tokenized=False) -> "he".
+
+    Args:
+        text: What has been typed.
+        tokenized: Whether marks are separate words, so that "(he" is one word.
+    """
+    if not text or text[-1].isspace():
+        return ""
+    last = text.split()[-1]
+    if not any(map(str.isalnum, last)):  # a mark that stands alone is complete
+        return ""
+    if tokenized:
+        return last
+    reversed_word = WORD.match(last[::-1])
+    return last[len(last) - reversed_word.end() :] if reversed_word else ""
+
+
+def word_pieces(tokenizer: Tokenizer, *, tokenized: bool, after_mark: bool) -> Pieces:
+    """Which tokens begin, continue and end a word.
+
+    Args:
+        tokenizer: Of the model.
+        tokenized: Whether the words of the text are separated by spaces.
+        after_mark: Whether a mark without a space comes before the word, which then begins
+            without a space, too.
+    """
+    tokens = tokenizer.id_to_token
+    texts = [token.removeprefix(SPACE) for token in tokens]
+    spaced = np.array([token.startswith(SPACE) for token in tokens])  # [V], as all below
+    none = np.zeros(len(tokens), bool)
+    if tokenizer.name == "word":
+        words = np.array(
+            [id_ > EOS and any(map(str.isalnum, text)) for id_, text in enumerate(texts)]
+        )
+        return Pieces(texts, words & (tokenized | (spaced != after_mark)), none, ~none)
+    inside = np.array(
+        [id_ > EOS and bool(text) and bool(WORD.fullmatch(text)) for id_, text in enumerate(texts)]
+    )
+    if tokenizer.name == "character":
+        return Pieces(texts, inside, inside, ~inside)
+    begins = np.array(
+        [id_ > EOS and (token == SPACE or inside[id_]) for id_, token in enumerate(tokens)]
+    )
+    return Pieces(texts, begins & (spaced != after_mark), inside & ~spaced, ~inside | spaced)

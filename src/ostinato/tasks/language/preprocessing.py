@@ -1,0 +1,214 @@
+"""The tokenizer, models fitted in closed form, and texts as token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.baselines.hidden_markov_model import HiddenMarkovModel
+from ostinato.baselines.ngram import NGram
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.bptt_stream import BpttStream
+from ostinato.data.text.corpus import Corpus, Line
+from ostinato.data.text.detokenizer import StreamingDetokenizer
+from ostinato.data.text.tokenizers import (
+    CharacterTokenizer,
+    Tokenizer,
+    tokenizer_from_dict,
+    train_tokenizer,
+)
+from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
+from ostinato.notices import notify
+from ostinato.tasks.language.encoded_text import EncodedText, encode_lines
+from ostinato.tasks.language.options import LanguageOptions
+from ostinato.tasks.shared.ngram_network import describe_tensors, ngram_to_tensors
+from ostinato.tasks.task import Preprocessing
+
+NGRAM_TOKENS = 20_000_000  # n-grams are counted on at most this many tokens
+HMM_TOKENS = 1_000_000  # a hidden Markov model is fitted to at most this many tokens
+SUBWORD_CHARACTERS = 50_000_000  # subwords are learned from about this much of a text
+TOKENIZED_CHARACTERS = 1 << 20  # characters that tell whether a text is tokenised
+IMPOSSIBLE = (PAD, BOS)  # tokens that never occur in a text
+
+
+@dataclass(frozen=True)
+class LanguagePreprocessing(Preprocessing):
+    """The tokenizer, and what a closed-form model has learned.
+
+    Args:
+        options: The task's options.
+        tokenizer: Of the text.
+        counted: Types and shapes of a closed-form model's tensors; None for a recurrent network.
+        fitted: These tensors, after `fit` only.
+        encoded: Texts that have been encoded, as long as their records exist.
+    """
+
+    options: LanguageOptions
+    tokenizer: Tokenizer
+    counted: Mapping[str, Sequence[Any]] | None = None
+    fitted: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
+    encoded: WeakKeyDictionary[Corpus, EncodedText] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
+
+    @classmethod
+    def fit(cls, options: LanguageOptions, records: Corpus) -> tuple[LanguageOptions, Self]:
+        tokenized = options.tokenized
+        if tokenized is None:
+            tokenized = options.unit == "word" and is_tokenized(records)
+            if tokenized:
+                notify(
+                    "the text is tokenised already: words are separated by spaces "
+                    "(else: --no-tokenized)"
+                )
+            options = replace(options, tokenized=tokenized)
+        tokenizer = train_tokenizer(
+            options.unit,
+            vocabulary_texts(options.unit, records),
+            size=options.vocabulary_size or options.unit_defaults.vocabulary_size,
+            minimum_count=options.minimum_count,
+            lowercase=options.lowercase,
+            tokenized=tokenized,
+        )
+        preprocessing = cls(options, tokenizer)
+        if options.closed_form:
+            fitted = preprocessing.fit_closed_form(records)
+            preprocessing = replace(preprocessing, counted=describe_tensors(fitted), fitted=fitted)
+        return options, preprocessing
+
+    def fit_closed_form(self, records: Corpus) -> dict[str, Tensor]:
+        """The tensors of a closed-form --model, fitted to the text."""
+        options = self.options
+        if options.model == "hmm":
+            ids = self.encode_text(records).ids[:HMM_TOKENS]
+            model = HiddenMarkovModel.fit(
+                torch.from_numpy(np.append(self.line_end, ids).astype(np.int64)),
+                states=options.states,
+                size=len(self.tokenizer),
+                iterations=options.iterations,
+            )
+            return model._asdict()
+        order = 1 if options.model == "unigram" else options.ngram_order
+        return ngram_to_tensors(self.count_ngrams(records, order))
+
+    def count_ngrams(self, records: Corpus, order: int) -> NGram:
+        """A Kneser-Ney model of the text; contexts reach across lines in characters only."""
+        return NGram.fit(
+            self.encode_text(records).ids[:NGRAM_TOKENS],
+            order=order,
+            size=len(self.tokenizer),
+            first=self.line_end,
+            boundary=self.line_end,
+            across=self.options.unit == "character",
+            impossible=IMPOSSIBLE,
+        )
+
+    @property
+    def ngram_line_end(self) -> int | None:
+        """The token at the ends of lines, where an n-gram model's contexts reach across lines."""
+        return self.line_end if self.options.unit == "character" else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"units": self.tokenizer.to_dict(), "counted": self.counted}
+
+    @classmethod
+    def from_dict(cls, options: LanguageOptions, state: dict[str, Any]) -> Self:
+        return cls(options, tokenizer_from_dict(state["units"]), state["counted"])
+
+    @property
+    def line_end(self) -> int:
+        """The token at the end of a line, which is also the context of a text's first token."""
+        if isinstance(self.tokenizer, CharacterTokenizer):
+            return self.tokenizer.vocabulary.token_ids.get("\n", EOS)
+        return EOS
+
+    @property
+    def never_generated(self) -> tuple[int, ...]:
+        """The tokens that are never generated."""
+        return (PAD, UNK, BOS, *([EOS] if self.line_end != EOS else []))
+
+    def ids(self, line: Line) -> list[int]:
+        """The token ids of a line, its end included."""
+        return [*self.tokenizer.encode(line.text), *([self.line_end] if line.ended else [])]
+
+    def encode(self, record: Line, *, draw: int | None = None) -> Example:
+        ids = torch.tensor([self.line_end, *self.ids(record)], dtype=torch.int64)
+        return Example(ids[:-1], ids[1:])
+
+    def encode_text(self, records: Sequence[Line]) -> EncodedText:
+        """All lines as one sequence of token ids; encoded once as long as the records exist."""
+        if not isinstance(records, Corpus):
+            records = Corpus.from_lines(records)
+        if records not in self.encoded:
+            self.encoded[records] = encode_lines(records, self.ids, self.tokenizer)
+        return self.encoded[records]
+
+    def prompt_ids(self, text: str) -> list[int]:
+        """The token ids of a text that is to be continued, after the context of a first token."""
+        lines = [text] if self.options.unit == "character" else text.split("\n")
+        ids = [token for line in lines for token in (*self.tokenizer.encode(line), self.line_end)]
+        return [self.line_end, *ids[:-1]]
+
+    def continue_text(self, text: str, ids: Iterable[int]) -> str:
+        """The text of tokens that follow `text`."""
+        return "".join(map(StreamingDetokenizer(self.tokenizer, after=text), ids))
+
+    def batches(
+        self,
+        records: Corpus,
+        *,
+        batch_size: int | None,
+        batch_tokens: int | None,
+        seed: int,
+    ) -> BpttStream:
+        chunk = self.options.chunk
+        sizes = (batch_size, batch_tokens and max(1, batch_tokens // chunk))
+        rows = min(size for size in sizes if size)
+        streams = BpttStream(
+            self.encode_text(records).ids,
+            first=self.line_end,
+            rows=rows,
+            chunk=chunk,
+            seed=seed,
+            rotate=self.options.rotate,
+            vary=self.options.vary_chunk,
+        )
+        if streams.rows < rows:
+            notify(
+                f"a short text: {streams.rows} streams of --chunk {chunk} "
+                f"instead of --batch-size {rows}"
+            )
+        return streams
+
+
+def vocabulary_texts(unit: str, records: Corpus) -> Iterator[str]:
+    """The texts that a tokenizer of this unit is trained on."""
+    if unit == "character":
+        return (line.text + "\n" if line.ended else line.text for line in records)
+    if unit == "word":
+        return (line.text for line in records)
+    first = records[:1000]
+    size = sum(len(line.text) + 1 for line in first) / max(1, len(first)) * len(records)
+    # every k-th line of a very long text
+    return (line.text for line in records[:: max(1, round(size / SUBWORD_CHARACTERS))])
+
+
+def is_tokenized(records: Iterable[Line]) -> bool:
+    """Whether commas, semicolons and question marks are separate words, as in "well , is it ?"."""
+    characters = words = attached = 0
+    for line in records:
+        chunks = line.text.split()
+        words += len(chunks)
+        attached += sum(
+            len(chunk) > 1 and chunk[-1] in ",;?!" and chunk[0].isalnum() for chunk in chunks
+        )
+        characters += len(line.text)
+        if characters > TOKENIZED_CHARACTERS:
+            break
+    return words > 0 and attached < 0.001 * words

@@ -1,0 +1,169 @@
+"""Continuations of tunes, and the log-probabilities that the metrics count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ostinato.data.batching.batch import Batch
+from ostinato.data.files.wording import format_counts, pluralise
+from ostinato.data.music.abc_text import notes_text
+from ostinato.data.music.tunes import Note, Tune
+from ostinato.metrics import METRICS
+from ostinato.models.loss import require_targets
+from ostinato.notices import notify
+from ostinato.tasks.melody.generation import TuneGenerator, check_request
+from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
+from ostinato.tasks.melody.reader import MelodyReader
+from ostinato.tasks.melody.tune_files import save_tunes
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.task import Counts, Piece, Prediction, Predictor, Request, spread
+
+METRIC_NAMES = ("perplexity", "nll_per_step")
+LONGEST_SHOWN = 160  # characters of a tune in the report
+EXAMPLE_BARS = 4  # of a test tune, continued in the report
+ROWS = 16  # of a batch, of tunes of the maximum length
+
+
+@dataclass(frozen=True)
+class Continuation(Prediction):
+    """How a tune continues.
+
+    Args:
+        abc: The continuation in ABC, on one line.
+        notes: Its notes; the tune that it continues begins at step 0.
+        steps: Its length.
+    """
+
+    abc: str
+    notes: tuple[Note, ...]
+    steps: int
+
+    @property
+    def text(self) -> str:
+        return self.abc
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"notes": [list(note) for note in self.notes], "steps": self.steps}
+
+
+class MelodyPredictor(Predictor):
+    options: MelodyOptions
+    preprocessing: MelodyPreprocessing
+
+    def predict(self, network: nn.Module, records: Sequence[Tune]) -> list[Continuation]:
+        generator = TuneGenerator(self.options, self.preprocessing, network)
+        return [Continuation(*generator.continue_tune(record)) for record in records]
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        check_request(request, self.preprocessing.labels)
+        reader = MelodyReader(self.options, self.preprocessing, task_name=self.task_name)
+        prompt = reader.read_prompt(request.prompt)
+        generator = TuneGenerator(self.options, self.preprocessing, network)
+        yield from generator.generate(request, prompt)
+
+    def save_generated(self, results: Sequence[Tune], path: Path) -> list[Path]:
+        return save_tunes(
+            results,
+            path,
+            steps_per_quarter=self.options.steps_per_quarter,
+            tempo=self.options.tempo,
+        )
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Tune]) -> list[float]:
+        """log P of each tune, its end included where it is predicted."""
+        return answer_in_batches(
+            network,
+            [self.preprocessing.encode(record) for record in records],
+            lambda batch: self.score_batch(network, batch),
+            empty=0.0,
+            tokens=ROWS * self.options.maximum_steps,
+            with_targets=True,
+        )
+
+    def score_batch(self, network: Any, batch: Batch) -> list[float]:
+        """log P of each row, in chunks of --maximum-steps between which the state is carried."""
+        state = network.initial_state(len(batch))
+        total = torch.zeros(len(batch), dtype=torch.float64)
+        for chunk in split_along_time(batch, self.options.maximum_steps):
+            losses, state = network.losses(chunk, state)
+            total += losses.double().sum(1).cpu()
+        return [-value for value in total.tolist()]
+
+    def count_steps(self, record: Tune) -> int:
+        """The number of steps that are predicted; the end of a melody is one."""
+        return record.steps + (not self.preprocessing.chords)
+
+    def count(
+        self, network: nn.Module, records: Sequence[Tune], predictions: Sequence[Continuation]
+    ) -> dict[str, list[Counts]]:
+        labels = self.preprocessing.labels
+        unseen = [record.label for record in records if record.label not in ("", *labels)]
+        if labels and unseen:
+            notify(
+                f"{len(unseen):,} {pluralise('tune', len(unseen))} with labels unseen in training, "
+                f"scored without a label: {format_counts(unseen)}"
+            )
+        logs = self.log_probabilities(network, records)
+        return {name: self.count_logs(logs, records, name) for name in METRIC_NAMES}
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Tune], metric: str
+    ) -> list[Counts]:
+        return self.count_logs(self.log_probabilities(network, records), records, metric)
+
+    def count_logs(
+        self, logs: Sequence[float], records: Sequence[Tune], metric: str
+    ) -> list[Counts]:
+        """What a metric counts of each tune, given its log-probability."""
+        return [
+            METRICS[metric].count(value, self.count_steps(record))
+            for value, record in zip(logs, records, strict=True)
+        ]
+
+    def examples(
+        self, network: nn.Module, records: Sequence[Tune], predictions: Sequence[Continuation]
+    ) -> list[dict[str, str]]:
+        """The first bars of three tunes, continued; `predictions` is empty."""
+        generator = TuneGenerator(self.options, self.preprocessing, network)
+        chosen = [
+            record.parts(EXAMPLE_BARS * generator.writer(record.metre).bar)[0]
+            for record in spread(list(records), 3)
+        ]
+        answers = self.predict(network, chosen)
+        return [self.show(record, answer) for record, answer in zip(chosen, answers, strict=True)]
+
+    def show(self, record: Tune, prediction: Continuation) -> dict[str, str]:
+        text = notes_text(record, self.options.steps_per_quarter).removesuffix(" |]")
+        label = f" ({record.label})" if record.label else ""
+        return {
+            "tune": f"{record.title or record.where}{label}",
+            "begins": shorten(" ".join(text.split())),
+            "goes on": shorten(prediction.text),
+        }
+
+
+def split_along_time(batch: Batch, size: int) -> Iterator[Batch]:
+    """The batch in chunks of at most `size` steps."""
+    for start in range(0, batch.inputs.shape[1], size):
+        lengths = (batch.lengths - start).clamp(0, size)
+        yield replace(
+            batch,
+            inputs=batch.inputs[:, start : start + size],
+            lengths=lengths,
+            targets=require_targets(batch)[:, start : start + size],
+            target_lengths=lengths,
+            continues=start > 0,
+        )
+
+
+def shorten(text: str) -> str:
+    """The text, cut to the length that reports show."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

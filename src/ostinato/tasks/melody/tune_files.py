@@ -1,0 +1,91 @@
+"""Generated tunes, and the files that they are written to: ABC, MIDI, sound and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from ostinato.data.files.atomic import Content, write_atomically
+from ostinato.data.music import piano_roll
+from ostinato.data.music.abc_text import abc_text
+from ostinato.data.music.midi import midi_bytes
+from ostinato.data.music.synthesis import wav_bytes
+from ostinato.data.music.tunes import Tune
+from ostinato.errors import InputError, nearest
+
+FORMATS = (".abc", ".png", ".wav", ".mid")
+
+
+class GeneratedTune(Tune):
+    """A tune that begins with a prompt, which pictures show in another colour.
+
+    It compares as the tune that it is, and `_replace` gives a tune without a prompt.
+    """
+
+    prompt_steps: int = 0
+
+    @classmethod
+    def from_tune(cls, tune: Tune, *, prompt_steps: int) -> Self:
+        """The tune, of which the first steps are a prompt."""
+        generated = cls(*tune)
+        generated.prompt_steps = prompt_steps
+        return generated
+
+
+def save_tunes(
+    tunes: Sequence[Tune], path: Path, *, steps_per_quarter: int, tempo: float
+) -> list[Path]:
+    """Writes tunes: all to one ABC file, or each to a numbered file of its own.
+
+    Args:
+        tunes: The tunes.
+        path: Its suffix is the format; without one, every format is written.
+        steps_per_quarter: The time grid.
+        tempo: Quarter notes a minute.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: There is no such format.
+    """
+    suffix = {".midi": ".mid", "": ""}.get(path.suffix.lower(), path.suffix.lower())
+    if suffix and suffix not in FORMATS:
+        raise InputError(
+            f"{path}: {path.suffix} is no kind of music file that can be written"
+            f"{nearest(suffix, FORMATS)}; without an ending, all kinds are"
+        )
+    files: list[Path] = []
+    for form in (suffix,) if suffix else FORMATS:
+        first = path.with_suffix(path.suffix or form)
+        if form == ".abc":
+            texts = [
+                abc_text(tune, steps_per_quarter, number, tempo=tempo)
+                for number, tune in enumerate(tunes, start=1)
+            ]
+            contents: dict[Path, Content] = {first: "\n".join(texts).encode()}
+        else:
+            contents = {
+                number_path(first, number, len(tunes)): render(tune, form, steps_per_quarter, tempo)
+                for number, tune in enumerate(tunes, start=1)
+            }
+        for file, content in contents.items():
+            write_atomically(file, content)
+            files.append(file)
+    return files
+
+
+def number_path(path: Path, number: int, count: int) -> Path:
+    """number_path(Path("tune.mid"), 2, 3) -> Path("tune-2.mid"); number 1 of 1: the path itself"""
+    return path.with_stem(f"{path.stem}-{number}") if count > 1 else path
+
+
+def render(tune: Tune, form: str, steps_per_quarter: int, tempo: float) -> Content:
+    """A tune as the content of a MIDI file, of a WAV file, or of a picture."""
+    if form == ".mid":
+        return midi_bytes(tune, steps_per_quarter, tempo=tempo)
+    if form == ".wav":
+        return wav_bytes(tune, steps_per_quarter, tempo=tempo)
+    given = tune.prompt_steps if isinstance(tune, GeneratedTune) else 0
+    return lambda file: piano_roll.write(tune, steps_per_quarter, file, given=given)

@@ -1,0 +1,74 @@
+"""Scores of texts against references, for tasks that answer with a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS, bleu
+from ostinato.options import option
+from ostinato.tasks.task import Counts, TaskOptions
+
+References = str | Sequence[str]  # of one prediction
+
+
+@dataclass(frozen=True)
+class TextScoreOptions(TaskOptions):
+    bleu_tokenizer: Literal[bleu.TOKENIZERS] | None = option(  # type: ignore[valid-type]
+        None,
+        "sacreBLEU's tokenizer (default: by the script of the references, zh for Chinese, "
+        "13a for languages with spaces)",
+        when_predicting=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bleu_tokenizer is not None and not bleu.is_installed(self.bleu_tokenizer):
+            package = bleu.MECAB[self.bleu_tokenizer][1]
+            raise InputError(
+                f"--bleu-tokenizer {self.bleu_tokenizer} is not installed: "
+                f"pip install '{package}', or take char"
+            )
+
+    def metric_settings(self, metric: str, references: Sequence[References]) -> dict[str, Any]:
+        """Keyword arguments for a metric's functions, from the references of a corpus.
+
+        Args:
+            metric: The metric's name.
+            references: One reference or several for each prediction.
+
+        Returns:
+            For `bleu` the tokenizer; for BLEU and chrF the number of references for the signature.
+        """
+        settings: dict[str, Any] = {}
+        if metric in ("bleu", "chrf"):
+            numbers = {1 if isinstance(each, str) else len(each) for each in references}
+            settings["references"] = numbers.pop() if len(numbers) == 1 else "var"
+        if metric == "bleu":
+            settings["tokenizer"] = self.bleu_tokenizer or bleu.choose_tokenizer(
+                each if isinstance(each, str) else " ".join(each) for each in references
+            )
+        return settings
+
+    def count_texts(
+        self, texts: Sequence[str], references: Sequence[References], metrics: Sequence[str]
+    ) -> dict[str, list[Counts]]:
+        """For each metric, what it counts of each text against its reference or references."""
+        counts = {}
+        for metric in metrics:
+            settings = self.metric_settings(metric, references)
+            settings.pop("references", None)
+            counts[metric] = [
+                METRICS[metric].count(text, reference, **settings)
+                for text, reference in zip(texts, references, strict=True)
+            ]
+        return counts
+
+
+def too_short_for_bleu(references: Sequence[str], tokenizer: str) -> bool:
+    """Whether most references have fewer than four tokens, of which BLEU tells nothing."""
+    sample = references[: bleu.SAMPLE]
+    return median(bleu.tokenized_length(text, tokenizer) for text in sample) < bleu.ORDER
