@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-LONGEST_MESSAGE = 2000  # characters
+from ostinato.errors import LONGEST_MESSAGE
+
 # C0 without tab and line feed, DEL and C1; embeddings, overrides and isolates of text direction;
 # lone surrogates, which stand for bytes of a file name that are not UTF-8 and cannot be encoded
 CONTROLS = re.compile(

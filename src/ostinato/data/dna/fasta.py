@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ostinato.data.dna.nucleotides import find_invalid_letter
-from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError
 
