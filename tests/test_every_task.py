@@ -137,7 +137,5 @@ def test_an_unknown_task():
 
 
 def test_an_unknown_setting():
-    with pytest.raises(
-        InputError, match="--hiden-size: no such option; did you mean 'hidden_size'"
-    ):
+    with pytest.raises(InputError, match="hiden_size: no such option; did you mean 'hidden_size'"):
         ostinato.train("translation", hiden_size=3)

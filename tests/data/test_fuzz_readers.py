@@ -310,7 +310,7 @@ READERS = [
 
 
 def mutate(content: bytes, chance: random.Random) -> bytes:
-    """A few changes: bytes replaced, cut out, repeated or inserted, values removed, the end lost."""
+    """A few changes: bytes replaced, removed, repeated or inserted, values lost, the end lost."""
     for _ in range(chance.choice([1, 1, 1, 2, 4])):
         place = chance.randrange(len(content) + 1)
         end = min(len(content), place + chance.choice([1, 2, 4, 16, 64]))

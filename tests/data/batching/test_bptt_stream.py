@@ -1,4 +1,5 @@
-"""Streams for truncated backpropagation: every token is a target once, and stands behind the one before it."""
+"""Streams for truncated backpropagation: every token is a target once,
+and its input is the token before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of every kind come as squares of bytes, and what is no picture is refused in one line."""
+"""Images of every kind become squares of bytes; other files are refused in one line."""
 
 import gzip
 import io

@@ -209,7 +209,7 @@ def test_columns_are_told_from_sentences(file, text, columns, tags, expected):
 
 
 def test_a_file_is_read_as_it_comes(tmp_path):
-    """Ten thousand sentences, of which the first two are asked for: a later fault is not yet met."""
+    """Ten thousand sentences, of which the first two are read: a later fault is not yet met."""
     path = tmp_path / "long.txt"
     path.write_text("a\tX\n\n" * 10_000 + "broken\n")
     stream = read_blocks(path)

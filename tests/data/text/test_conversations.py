@@ -1,4 +1,4 @@
-"""Conversations from tables, aligned texts and ChatterBot's YAML; and what is refused, with its line."""
+"""Conversations from tables, aligned texts and ChatterBot's YAML; other files are refused."""
 
 import gzip
 
@@ -73,7 +73,8 @@ def test_without_pyyaml(tmp_path, monkeypatch):
         ("a.csv", "id,question,answer\n1,Who?,Me\n", [["Who?", "Me"]]),
         (
             "a.jsonl",
-            '{"context": ["a", "b"], "utterance": "c", "reply": "d"}\n{"utterance": "e", "reply": "f", "context": []}\n',
+            '{"context": ["a", "b"], "utterance": "c", "reply": "d"}\n'
+            '{"utterance": "e", "reply": "f", "context": []}\n',
             [["a", "b", "c", "d"], ["e", "f"]],
         ),
         (

@@ -1,4 +1,4 @@
-"""Long texts: the same lines whether they lie in memory, on disk, in one piece or cut, packed or not."""
+"""Long texts: the same lines in memory and on disk, whole and in pieces, packed or not."""
 
 from __future__ import annotations
 

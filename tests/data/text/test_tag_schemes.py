@@ -72,7 +72,7 @@ TAGS = st.lists(
 
 @given(TAGS, st.sampled_from(SCHEMES), st.sampled_from(SCHEMES))
 def test_no_conversion_changes_a_span(tags, one, other):
-    """However broken the tags, what is spelled out of their spans has the same spans, and is legal."""
+    """However wrong the tags, those written for their spans have the same spans and are allowed."""
     first = convert_tags(tags, one)
     assert read_spans(convert_tags(first, other)) == read_spans(tags)
     assert convert_tags(convert_tags(first, other), one) == first
