@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
-from ostinato.commands.run.config import make_plan
+from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.progress import say
-from ostinato.commands.run.training_run import refuse_used
+from ostinato.commands.run.run_files import refuse_used
 from ostinato.commands.tables import as_json, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically
@@ -109,7 +109,7 @@ def check_model(
     doubled = [options.as_flag(option) for option in compared if option in settings]
     if doubled:
         raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
-    make_plan(task.name, **given, settings={**settings, **compared})
+    make_config(RunRequest(task.name, **given, settings={**settings, **compared}))
 
 
 def parse_models(known: Sequence[str], models: str | None) -> list[str]:

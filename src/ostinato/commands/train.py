@@ -14,7 +14,7 @@ EXAMPLES = (
     "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en",
     "ostinato train translation --recipe multi30k --train train.de train.en --time-limit 15m --out runs/de-en",
     "ostinato train translation --out runs/de-en --resume          # what was stopped goes on",
-    "ostinato train translation --help          # with all options of the task",
+    "ostinato train translation --help          # the common options of the task; --help-all: all of them",
 )
 
 
@@ -48,26 +48,16 @@ def train(
         resume: go on where the run in --out stopped, to the same bits as if it had not
         overwrite: replace the run that --out holds
     """
+    from ostinato.commands.run.config import RunRequest
+    from ostinato.commands.run.prepare import open_run
     from ostinato.commands.run.report import finish
-    from ostinato.commands.run.training_run import open_session, run
 
     folder = Path(out or f"runs/{task}")
-    given = {
-        "train": train,
-        "dev": dev,
-        "test": test,
-        "recipe": recipe,
-        "time_limit": time_limit,
-        "seed": seed,
-        "device": device,
-        "settings": settings,
-    }
-    with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
-        run(session)
-        session.interrupt.at_once(
-            f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume"
-        )
-        return finish(session)
+    request = RunRequest(task, train, dev, test, recipe, time_limit, seed, device, settings)
+    with open_run(folder, request, resume=resume, overwrite=overwrite) as run:
+        run.train()
+        run.interrupt.exit_at_once(f"trained, but not reported on; for that: {run.resume_command}")
+        return finish(run)
 
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest
-from ostinato.tasks.legacy import Baseline, Counts, Task
+from ostinato.tasks.task import Baseline, Counts, Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
 READABLE = (1, 2)

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -293,13 +293,11 @@ def _restore_optimizer(
         state = {
             i: entries[names[id(p)]] for i, p in enumerate(parameters) if names[id(p)] in entries
         }
-        groups = member.state_dict()["param_groups"]
-        member.load_state_dict({"state": state, "param_groups": groups})
+        own_groups = member.state_dict()["param_groups"]
+        member.load_state_dict({"state": state, "param_groups": own_groups})
     # load_state_dict has replaced them: an OptimizerGroup shares those of its members again
-    optimizer.param_groups = [
-        group for member in _members(optimizer) for group in member.param_groups
-    ]
-    groups = optimizer.param_groups
+    groups = [group for member in _members(optimizer) for group in member.param_groups]
+    optimizer.param_groups = groups
     for group, rate in zip(groups, saved["learning_rates"], strict=True):
         group["lr"] = rate
 
@@ -311,7 +309,8 @@ def _random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors |= {
             f".random:cuda {i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())
         }
-    kind, keys, *rest = np.random.get_state()
+    # without `legacy=False` numpy gives a tuple, which its stub does not say
+    kind, keys, *rest = cast("tuple[Any, ...]", np.random.get_state())
     return tensors, {"python": random.getstate(), "numpy": [kind, keys.tolist(), *rest]}
 
 

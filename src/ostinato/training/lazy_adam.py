@@ -32,12 +32,19 @@ LARGE_TABLE = 100_000  # elements from which on it is worth knowing which rows w
 REMEMBERED_STEPS = 4096  # whose learning rates are kept; then the whole table is brought up to date
 
 
-def can_update_lazily(module: nn.Module) -> bool:
-    """Whether LazyAdam may train the table of this module."""
-    if not isinstance(module, Embedding) or not module.lazy or module.sparse:
-        return False
+def find_tables(model: nn.Module) -> list[Embedding]:
+    """The embeddings of a model whose tables LazyAdam may train."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, Embedding) and _can_update_lazily(module)
+    ]
+
+
+def _can_update_lazily(module: Embedding) -> bool:
     large = module.weight.requires_grad and module.weight.numel() >= LARGE_TABLE
-    return large and module.max_norm is None and kernel.usable(module.weight)
+    allowed = module.lazy and not module.sparse and module.max_norm is None
+    return allowed and large and kernel.usable(module.weight)
 
 
 def synchronise(optimizer: torch.optim.Optimizer | None) -> None:
@@ -141,7 +148,7 @@ class LazyAdam(torch.optim.Adam):
 
     Args:
         parameters: parameters or groups of them, the weights of `tables` included
-        tables: embeddings for which `can_update_lazily` holds
+        tables: embeddings that `find_tables` found
         betas: decay rates of the first and the second moment
         eps: is added to the root of the second moment
         settings: as for torch.optim.Adam

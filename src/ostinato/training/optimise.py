@@ -11,7 +11,7 @@ from torch import nn
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.training.averaged_sgd import AveragedSGD
-from ostinato.training.lazy_adam import LazyAdam, can_update_lazily
+from ostinato.training.lazy_adam import LazyAdam, find_tables
 from ostinato.training.options import Options
 
 # 10 million parameters on two cores: Adam 36 -> 6 ms a step, Adagrad 9 -> 4 ms; SGD gains nothing
@@ -65,7 +65,7 @@ def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer
         )
         return OptimizerGroup(_build(dense, [], options), embeddings) if dense else embeddings
     if options.optimizer == "adam" and not options.decay:
-        tables = [module for module in modules if can_update_lazily(module)]
+        tables = find_tables(model)
         if tables:
             return _build_lazy_adam(dense, tables, options)
     return _build(dense, sparse, options)
@@ -75,10 +75,11 @@ def _build_lazy_adam(
     dense: list[nn.Parameter], tables: list[Embedding], options: Options
 ) -> LazyAdam:
     """One Adam, the tables' group last."""
-    weights = {id(module.weight): module.weight for module in tables}
+    weights = list({module.weight: None for module in tables})
+    ids = {id(weight) for weight in weights}
     groups = _groups(
-        [parameter for parameter in dense if id(parameter) not in weights],
-        list(weights.values()),
+        [parameter for parameter in dense if id(parameter) not in ids],
+        weights,
         options,
         fused=True,
     )
@@ -126,7 +127,7 @@ def _kind(options: Options) -> tuple[Callable[..., torch.optim.Optimizer], dict[
     """The class, and its arguments besides the learning rate."""
     momentum, epsilon = {"momentum": options.momentum}, {"eps": options.epsilon}
     betas = {"betas": (options.beta1, options.beta2)}
-    return {
+    kinds: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
         "sgd": (torch.optim.SGD, momentum),
         "adam": (torch.optim.Adam, betas | epsilon),
         "adamw": (torch.optim.AdamW, betas | epsilon),
@@ -135,7 +136,8 @@ def _kind(options: Options) -> tuple[Callable[..., torch.optim.Optimizer], dict[
         "rmsprop": (torch.optim.RMSprop, momentum | epsilon),
         "adadelta": (torch.optim.Adadelta, epsilon),
         "asgd": (AveragedSGD, {}),
-    }[options.optimizer]
+    }
+    return kinds[options.optimizer]
 
 
 def _check_sparse(options: Options) -> None:
