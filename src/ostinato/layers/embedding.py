@@ -55,7 +55,7 @@ class Embedding(nn.Embedding):
         return vectors * (keep[positions].unsqueeze(-1) / (1 - self.word_dropout))
 
     def load_pretrained(self, rows: Tensor, vectors: Tensor, *, frozen: bool = False) -> None:
-        """Puts given vectors [R, E] in rows [R]; `frozen` keeps the whole table fixed from then on."""
+        """Puts given vectors [R, E] in rows [R]; `frozen`: the whole table is not trained then."""
         with torch.no_grad():
             self.weight[rows] = vectors.to(self.weight)
         self.weight.requires_grad_(not frozen)

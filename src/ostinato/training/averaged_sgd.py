@@ -2,7 +2,7 @@
 
     optimizer = AveragedSGD(parameters, lr=30)
     if has_stalled(scores, patience=5):
-        optimizer.start_averaging()          # from the next step on, the mean of the weights is kept
+        optimizer.start_averaging()          # from the next step on, their mean is kept
     with averaged_weights(optimizer):        # inside, the parameters are that mean, if there is one
         score = evaluate(model)
 

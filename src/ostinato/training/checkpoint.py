@@ -13,15 +13,13 @@ whole. Nothing that is loaded can execute."""
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,9 +31,10 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError
-from ostinato.training import lazy_adam
 from ostinato.training.loop import Position
+from ostinato.training.optimizer_state import collect_optimizer_state, restore_optimizer
 from ostinato.training.owned_files import remove_files, remove_folder_if_empty
+from ostinato.training.random_state import collect_random_state, restore_random_state
 
 FORMAT = 1  # raise it when an older version could not read a newer checkpoint
 GENERATIONS = ("a", "b")
@@ -139,9 +138,9 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Ch
     # copies: tensors mapped from the file would keep it on the disk after its removal
     tensors = {name: tensor.clone() for name, tensor in loaded.items()}
     state = json.loads((generation / "state.json").read_text(encoding="utf-8"))
-    _restore_optimizer(model, optimizer, tensors, state["optimizer"], generation)
+    restore_optimizer(model, optimizer, tensors, state["optimizer"], generation)
     carried_state = [tensors[f".carried:{number}"] for number in range(state["carried"])]
-    _restore_random(tensors, state["random"])
+    restore_random_state(tensors, state["random"])
     position = Position(**state["position"])
     return Checkpoint(position, state["seconds"], state["scores"], carried_state, state["counters"])
 
@@ -172,8 +171,8 @@ def _remove_generation(folder: Path) -> None:
 def _write_generation(
     new: Path, model: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint
 ) -> None:
-    tensors, scalars = _optimizer_state(model, optimizer)
-    random_tensors, random_scalars = _random_state()
+    tensors, scalars = collect_optimizer_state(model, optimizer)
+    random_tensors, random_scalars = collect_random_state()
     carried = {
         f".carried:{number}": tensor for number, tensor in enumerate(checkpoint.carried_state)
     }
@@ -234,93 +233,3 @@ def _verify(path: Path, written: Mapping[str, Any]) -> None:
             f"{path}: damaged (its checksum is not the manifest's); "
             "copy the run again or train anew"
         )
-
-
-def _members(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
-    """The optimizers of an OptimizerGroup; mostly the optimizer itself alone."""
-    return list(getattr(optimizer, "members", [optimizer]))
-
-
-def _optimizer_state(
-    model: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The optimizer's tensors as "name of the parameter:name of the tensor", and its numbers under
-    the same names.
-
-    (No parameter's name begins with a dot: such names are not the optimizer's.)"""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    tensors: dict[str, Tensor] = {}
-    values: dict[str, Any] = {}
-    for member in _members(optimizer):
-        lazy_adam.synchronise(member)
-        for parameter, entries in member.state.items():
-            for key, value in entries.items():
-                name = f"{names[id(parameter)]}:{key}"
-                if isinstance(value, Tensor):
-                    tensors[name] = value
-                else:
-                    values[name] = value
-    rates = [float(group["lr"]) for group in optimizer.param_groups]
-    return tensors, {"kind": _kind(optimizer), "values": values, "learning_rates": rates}
-
-
-def _kind(optimizer: torch.optim.Optimizer) -> str:
-    """The class names of the optimizers, with which a checkpoint can be loaded."""
-    return " and ".join(
-        getattr(member, "checkpoint_name", type(member).__name__) for member in _members(optimizer)
-    )
-
-
-def _restore_optimizer(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    tensors: dict[str, Tensor],
-    saved: dict[str, Any],
-    where: Path,
-) -> None:
-    if saved["kind"] != _kind(optimizer):
-        raise InputError(
-            f"{where}: its --optimizer is {saved['kind']}, this run's is {_kind(optimizer)}; "
-            "resume with the same one"
-        )
-    entries: dict[str, dict[str, Any]] = {}
-    for name, value in [*tensors.items(), *saved["values"].items()]:
-        parameter, _, key = name.rpartition(":")
-        entries.setdefault(parameter, {})[key] = value
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for member in _members(optimizer):
-        parameters = [parameter for group in member.param_groups for parameter in group["params"]]
-        state = {
-            i: entries[names[id(p)]] for i, p in enumerate(parameters) if names[id(p)] in entries
-        }
-        own_groups = member.state_dict()["param_groups"]
-        member.load_state_dict({"state": state, "param_groups": own_groups})
-    # load_state_dict has replaced them: an OptimizerGroup shares those of its members again
-    groups = [group for member in _members(optimizer) for group in member.param_groups]
-    optimizer.param_groups = groups
-    for group, rate in zip(groups, saved["learning_rates"], strict=True):
-        group["lr"] = rate
-
-
-def _random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The random states of Python, numpy and torch (each device): tensors and JSON."""
-    tensors = {".random:torch": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        tensors |= {
-            f".random:cuda {i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())
-        }
-    # without `legacy=False` numpy gives a tuple, which its stub does not say
-    kind, keys, *rest = cast("tuple[Any, ...]", np.random.get_state())
-    return tensors, {"python": random.getstate(), "numpy": [kind, keys.tolist(), *rest]}
-
-
-def _restore_random(tensors: dict[str, Tensor], saved: dict[str, Any]) -> None:
-    version, words, gauss = saved["python"]
-    random.setstate((version, tuple(words), gauss))
-    kind, keys, *rest = saved["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(tensors[".random:torch"])
-    if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            if f".random:cuda {number}" in tensors:
-                torch.cuda.set_rng_state(tensors[f".random:cuda {number}"], number)

@@ -1,6 +1,6 @@
 """Learning curves: a line of JSON per step and per dev score, a plot, and TensorBoard events.
 
-{"step": 7, "epoch": 0.35, "loss": 5.12, "gradient_norm": 2.3, "learning_rate": 0.001, "tokens": 3120, ...}
+{"step": 7, "epoch": 0.35, "loss": 5.12, "gradient_norm": 2.3, "learning_rate": 0.001, ...}
 {"step": 20, "epoch": 1.0, "dev": {"bleu": 12.3, "perplexity": 40.1}}
 """
 

@@ -32,7 +32,7 @@ TIMEOUT = timedelta(minutes=10)
 def process_group(
     rank: int, size: int, store: Path, *, timeout: timedelta = TIMEOUT
 ) -> Iterator[None]:
-    """Process `rank` of `size` meets the others at the file `store`, which must not exist before."""
+    """Process `rank` of `size` meets the others at the file `store`, which must be a new one."""
     if not 0 <= rank < size:
         raise ValueError(f"rank: must be from 0 to {size - 1}, with size {size}; got {rank}")
     backend = "nccl" if torch.cuda.is_available() else "gloo"

@@ -1,4 +1,4 @@
-"""Ctrl-C and other signals as a flag that is read after each step, so that the run is saved first."""
+"""Ctrl-C and other signals as a flag, read after each step, so that the run is saved first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Interrupt:
 
     @property
     def exit_status(self) -> int:
-        """What the shell expects: 130 after Ctrl-C, 143 after SIGTERM; 0 while no signal has come."""
+        """What the shell expects: 130 after Ctrl-C, 143 after SIGTERM; 0 without a signal."""
         return 0 if self.number is None else 128 + self.number
 
     def exit_at_once(self, message: str) -> None:

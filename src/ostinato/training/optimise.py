@@ -1,12 +1,12 @@
-"""From options to an optimizer."""
+"""Building the optimizer that the training options describe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
@@ -103,7 +103,7 @@ def _build(
 
 
 def _groups(
-    dense: list[nn.Parameter], sparse: list[nn.Parameter], options: Options, *, fused: bool
+    dense: Sequence[Tensor], sparse: Sequence[Tensor], options: Options, *, fused: bool
 ) -> list[dict[str, Any]]:
     """The groups of parameters, without empty ones."""
     implementation = {"fused": True} if fused else {}
@@ -148,5 +148,6 @@ def _check_sparse(options: Options) -> None:
         )
     if options.optimizer == "sgd" and options.momentum:
         raise InputError(
-            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; use 0"
+            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; "
+            "use 0"
         )

@@ -21,8 +21,8 @@ def learning_rate(
 ) -> float:
     """The learning rate of one step.
 
-        learning_rate(Options(optimizer="sgd", schedule="halve"), step=9, epoch=5.5, fraction_done=0.7)
-        -> 0.7 / 4
+        options = Options(optimizer="sgd", schedule="halve")
+        learning_rate(options, step=9, epoch=5.5, fraction_done=0.7)   # 0.7 / 4
 
     The schedules, each after a linear warm-up from zero over the first `warmup` steps:
 
@@ -87,7 +87,7 @@ def is_due(every: float, before: float, after: float) -> bool:
 
 @dataclass
 class Schedule:
-    """What `train` takes as its schedule: the options, dev scores so far, and the time limit's clock.
+    """What `train` takes as its schedule: options, dev scores so far, and the time limit's clock.
 
         schedule = Schedule(options, time_limit=600)
         for progress in train(..., schedule=schedule):

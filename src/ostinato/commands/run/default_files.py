@@ -10,8 +10,8 @@ from ostinato.tasks.folder import Trained, read_json
 
 
 def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False) -> list[str]:
-    """The files of the run's test set, its dev set, or the test set of the packaged sample that it was
-    trained on.
+    """The files of the run's test set or dev set, or the packaged test set if it was trained on the
+    sample.
 
     Args:
         trained: the run

@@ -47,7 +47,7 @@ LOGGER.addHandler(PRINTER)
 
 @contextmanager
 def hold_notices() -> Iterator[None]:
-    """Prints the notices at the end of the `with` block, and none where it fails: an error is one line."""
+    """Prints notices at the end of the `with` block, but none if it fails: an error is one line."""
     if PRINTER.held is not None:
         yield
         return

@@ -1,4 +1,6 @@
-"""Recipes: published or measured settings as TOML files, each key an option that a flag can override."""
+"""Recipes: published or measured settings as TOML files.
+
+Each key is an option, which a flag can override."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import load_unique_state, load_weights
+from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
@@ -68,7 +69,10 @@ def build_report(
     """The contents of report.json."""
     task, splits = run.task, run.splits
     tested = splits.test or splits.dev
-    baseline = baseline_scores(run_folder.load_baseline(run.folder, task), tested)
+    saved_baseline = run_folder.load_baseline(run.folder, task)
+    if saved_baseline is None:
+        raise InputError(f"{run.folder / 'baseline.json'}: missing; train anew")
+    baseline = baseline_scores(saved_baseline, tested)
     tokens_per_second = round(run.tokens / max(1e-9, run.training_seconds), 1)
     seconds = round(run.schedule.seconds, 1)
     table = [

@@ -59,7 +59,7 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
 
 
 def hold_out_dev_set(splits: Splits, task: Task, seed: int, files: Sequence[str]) -> str:
-    """Moves a part of the training data to the dev set, and describes it: "20 training examples"."""
+    """Moves part of the training data to the dev set, and describes it: "20 training examples"."""
     before = len(splits.train)
     number = min(MAXIMUM_HELD_OUT, max(1, round(HELD_OUT_SHARE * before)))
     try:
