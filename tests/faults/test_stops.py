@@ -154,6 +154,16 @@ def test_stopped_without_its_folder_it_does_not_say_saved(removed, number, place
     assert not (place / removed).exists()
 
 
+def test_a_deleted_lock_file_does_no_harm(place, ostinato, uninterrupted):
+    process = start(*ENDLESS)
+    wait_for_steps(process, place / "new", 12)
+    (place / "new/lock").unlink()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    resumed(ostinato, uninterrupted)
+
+
 def test_a_run_without_its_folder_ends_at_the_next_evaluation(place):
     process = start(*ENDLESS, "--evaluate-every", "50")
     wait_for_steps(process, place / "new", 2)

@@ -31,9 +31,9 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError
+from ostinato.training.file_removal import remove_files, remove_folder_if_empty
 from ostinato.training.loop import Position
 from ostinato.training.optimizer_state import collect_optimizer_state, restore_optimizer
-from ostinato.training.owned_files import remove_files, remove_folder_if_empty
 from ostinato.training.random_state import collect_random_state, restore_random_state
 
 FORMAT = 1  # raise it when an older version could not read a newer checkpoint

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
+from ostinato.training.file_removal import remove_files
 from ostinato.training.loop import Progress
-from ostinato.training.owned_files import remove_files
 
 LOG = "log.jsonl"
 LOGGED = ("loss", "gradient_norm", "learning_rate", "tokens", "seconds")

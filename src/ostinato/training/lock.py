@@ -17,15 +17,25 @@ CONTENT = re.compile(rb"(\d{1,20}\n?)?")  # empty, or the id of a process
 
 
 class Lock:
-    """A lock on `folder` that this process has taken."""
+    """A lock on `folder` that this process has taken.
 
-    def __init__(self, folder: Path, file: TextIO) -> None:
-        self.folder, self.file = folder, file
+    Args:
+        folder: that is locked
+        file: its open lock file
+        directory: descriptor of the folder, which keeps the system from reusing its number
+    """
+
+    def __init__(self, folder: Path, file: TextIO, directory: int) -> None:
+        self.folder, self.file, self.directory = folder, file, directory
 
     def is_held(self) -> bool:
         """Whether the folder is still the one that was locked: not removed, nor another's now."""
         try:
             return os.path.samestat(os.fstat(self.file.fileno()), (self.folder / NAME).stat())
+        except OSError:
+            pass
+        try:  # the lock file alone may have been deleted
+            return os.path.samestat(os.fstat(self.directory), self.folder.stat())
         except OSError:
             return False
 
@@ -75,8 +85,10 @@ def locked(folder: Path) -> Iterator[Lock]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
+        directory = os.open(folder, os.O_RDONLY)
         try:
-            yield Lock(folder, file)
+            yield Lock(folder, file, directory)
         finally:
+            os.close(directory)
             file.seek(0)
             file.truncate(0)

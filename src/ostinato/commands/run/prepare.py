@@ -18,9 +18,9 @@ from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
     TRAINING,
-    clear,
     read_config,
     refuse_used,
+    remove_run,
     save_config,
 )
 from ostinato.commands.run.splits import Splits, read_splits
@@ -167,7 +167,7 @@ def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) ->
     """Replaces a run that the folder may hold by the beginning of this one.
 
     The configuration is written first: it marks the folder as a run."""
-    clear(folder)
+    remove_run(folder)
     (folder / TRAINING).mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
     run_folder.save_description(folder, task)

@@ -25,9 +25,9 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks import folder as run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, curves
+from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty
 from ostinato.training.lock import NAME as LOCK
 from ostinato.training.lock import is_lock_file
-from ostinato.training.owned_files import TEMPORARY, remove_files, remove_folder_if_empty
 
 TRAINING = "training"
 PLAN = "plan.json"
@@ -111,7 +111,7 @@ def is_resumable(folder: Path) -> bool:
     return (folder / MODEL).is_file() and (folder / TRAINING / PLAN).is_file()
 
 
-def clear(folder: Path) -> None:
+def remove_run(folder: Path) -> None:
     """Removes the run that the folder holds, and nothing else.
 
     The checkpoint goes first and the plan last: until then the folder is known as a run."""

@@ -96,6 +96,7 @@ class TrainingRun:
             with TrainingBar(self.task.options.dev_metric) as bar:
                 self._train_steps(self._steps(self.optimizer), epoch, bar)
         except TrainingDiverged as error:
+            self.require_folder()
             if not checkpoint_averaging.list_candidates(self.training_folder):
                 run_folder.save_network(self.folder, self.network)
             raise TrainingDiverged(f"{error}; the last good model is in {self.folder}") from None
