@@ -66,8 +66,8 @@ class Options:
     )
     learning_rate: float | None = option(
         None,
-        "size of the updates (default: 0.001 for adam, 0.7 for sgd, ...); usually 0.0003 to 0.003 "
-        "for adam",
+        "size of the updates; usually 0.0003 to 0.003 for adam, 0.1 to 1 for sgd (unless set: "
+        "0.001 and 0.7)",
         above=0,
     )
     momentum: float = option(
