@@ -49,7 +49,7 @@ ALLOWED = {
     "layers": {"cells", "kernels", "data"},
     "cells": {"kernels"},
     "decoding": {"cells"},
-    "training": {"cells", "layers", "data"},
+    "training": {"cells", "layers", "kernels", "data"},
     "inspection": {"cells", "layers", "data", "kernels"},
     "serving": set(),
     "data": set(),

@@ -12,7 +12,7 @@ from ostinato.cells.cell import CellType
 from ostinato.data.batching.batch import PAD, Spellings
 from ostinato.kernels import char_features
 from ostinato.layers.dropout import Dropout
-from ostinato.layers.embedding import Embedding
+from ostinato.layers.embedding import Embedding, EmbeddingSum
 from ostinato.layers.recurrent import Recurrent
 from ostinato.padding import padding_mask
 
@@ -121,13 +121,13 @@ class Affixes(nn.Module):
     ):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
-        self.table = Embedding(1 + buckets, output_size, by_rows=True)
+        self.table = EmbeddingSum(1 + buckets, output_size, lazy=True)
         with torch.no_grad():
             self.table.weight.mul_((2 * longest) ** -0.5)
         self.register_buffer("folded", torch.as_tensor(folded))
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        return self.table.sums(self.numbers(characters, lengths))
+        return self.table(self.numbers(characters, lengths))
 
     def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""

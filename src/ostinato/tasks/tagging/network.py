@@ -26,7 +26,7 @@ def build_network(
         len(preprocessing.words),
         options.embedding_size,
         word_dropout=options.word_dropout,
-        by_rows=True,
+        lazy=True,
     )
     speller = build_speller(options, preprocessing)
     features = [Embedding(len(each), options.feature_size) for each in preprocessing.features]
