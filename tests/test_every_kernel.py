@@ -426,7 +426,8 @@ def test_packed_weights_follow_the_weights():
     with torch.inference_mode():
         cell = LSTM(3, 4)
         torch.testing.assert_close(
-            by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0]
+            by_kernel(cell, x, cell.initial_state(2, x), None)[0],
+            scan(cell, x, cell.initial_state(2, x))[0],
         )
 
 

@@ -94,8 +94,8 @@ def test_pre_norm_stands_before_layers_and_at_the_end(bidirectional):
     torch.testing.assert_close(layer.trace(x, lengths).outputs, outputs)
 
 
-def test_learned_start():
-    layer = Recurrent(LSTM, 3, 4, learned_start=True)
+def test_learned_initial_state():
+    layer = Recurrent(LSTM, 3, 4, learned_initial_state=True)
     assert len(layer.first) == 2
     with torch.no_grad():
         layer.first[1].fill_(0.5)
@@ -153,7 +153,7 @@ def test_truncated_gradients_are_full_ones_cut_at_the_chunk(cell):
 
     def of_chunks(cut):
         layer.zero_grad()
-        state, total = layer.start(3), 0
+        state, total = layer.initial_state(3), 0
         for part, here in chunks(x, lengths, 3):
             outputs, state = layer(part, here, cut(state))
             total = total + outputs.square().sum()
@@ -179,7 +179,7 @@ def test_restart_begins_some_rows_anew():
     layer = Recurrent(LSTM, 3, 4)
     x = torch.randn(2, 4, 3)
     _, state = layer(x)
-    state = restart(state, torch.tensor([False, True]), layer.start(2))
+    state = restart(state, torch.tensor([False, True]), layer.initial_state(2))
     outputs, _ = layer(x, None, state)
     torch.testing.assert_close(outputs[1], layer(x)[0][1])
     assert not torch.allclose(outputs[0], layer(x)[0][0])

@@ -82,7 +82,7 @@ class Cell(nn.Module):
         """The width of each part of the state."""
         return (self.output_size,) + (self.hidden_size,) * (self.parts - 1)
 
-    def start(self, batch_size: int, like: Tensor) -> tuple[Tensor, ...]:
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, ...]:
         """The zero state of `batch_size` rows, of the dtype and device of `like`."""
         return tuple(like.new_zeros(batch_size, size) for size in self.sizes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 
-def start_uniform(network: nn.Module, reach: float) -> None:
+def initialise_uniform(network: nn.Module, reach: float) -> None:
     """Every parameter uniform in plus or minus `reach`, but for those of layer norms, whose gain stays one and whose shift zero."""
     normed = {
         parameter

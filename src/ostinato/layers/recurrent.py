@@ -50,7 +50,7 @@ class Recurrent(nn.Module):
     residual           each layer but the first adds its inputs to its outputs (Wu et al., 2016)
     pre_norm           layer norm of what each layer but the first reads, not of what it adds to, and of the last outputs (Xiong
                        et al., 2020, section 3)
-    learned_start      the state before the first step is a parameter, zero at first
+    learned_initial_state      the state before the first step is a parameter, zero at first
     recompute          True, or a number of steps: backpropagation in little memory; see `layers.recompute`
 
     Raises ValueError, before anything is computed, for an option, input, length or state that does not fit."""
@@ -71,7 +71,7 @@ class Recurrent(nn.Module):
         zoneout: float | Sequence[float] = 0.0,
         residual: bool = False,
         pre_norm: bool = False,
-        learned_start: bool = False,
+        learned_initial_state: bool = False,
         recompute: bool | int = False,
     ):
         super().__init__()
@@ -113,14 +113,14 @@ class Recurrent(nn.Module):
             "zoneout": zoneout,
         }
         check_options(self.cells, dropout, **self.inside)
-        sizes = [size for one in self.cells for size in one.sizes] if learned_start else []
+        sizes = [size for one in self.cells for size in one.sizes] if learned_initial_state else []
         self.first = nn.ParameterList(torch.zeros(size) for size in sizes)
 
-    def start(self, batch_size: int) -> State:
+    def initial_state(self, batch_size: int) -> State:
         """The state before the first step."""
         if not len(self.first):
             like = self.cells[0].from_input.weight
-            return tuple(cell.start(batch_size, like) for cell in self.cells)
+            return tuple(cell.initial_state(batch_size, like) for cell in self.cells)
         learned = iter(self.first)
         return tuple(
             tuple(next(learned).expand(batch_size, -1) for _ in cell.sizes) for cell in self.cells
@@ -206,7 +206,9 @@ class Recurrent(nn.Module):
             starts, lengths = starts_and_lengths(lengths, x.shape)
             x = roll_rows(x, starts)
         lengths = check_lengths(lengths, x)
-        state = self.start(x.shape[0]) if state is None else check_state(state, self.cells, x)
+        state = (
+            self.initial_state(x.shape[0]) if state is None else check_state(state, self.cells, x)
+        )
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
         last = []

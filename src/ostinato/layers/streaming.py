@@ -54,7 +54,7 @@ class StreamingStep:
         self.cells = list(recurrent.cells)
         self.input_size = recurrent.input_size
         with torch.no_grad():
-            self.state: State = map_state(Tensor.clone, recurrent.start(batch))
+            self.state: State = map_state(Tensor.clone, recurrent.initial_state(batch))
         self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
             raise ValueError(
@@ -68,7 +68,7 @@ class StreamingStep:
     @torch.no_grad()
     def reset(self, state: State = None) -> None:
         """Back to the state before the first step, or to a given one."""
-        state = self.recurrent.start(self.batch) if state is None else state
+        state = self.recurrent.initial_state(self.batch) if state is None else state
         if len(state) != len(self.state):
             raise ValueError(
                 f"state must be a tuple of {len(self.state)}, one for each layer; got {len(state)}"

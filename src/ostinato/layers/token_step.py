@@ -24,7 +24,7 @@ class TokenStep:
     """(tokens [N], state) -> (logits [N, V], state), and as many steps in a row with what is drawn from each.
 
         step = TokenStep(embedding, recurrent, [output])
-        logits, state = step(tokens, recurrent.start(2))
+        logits, state = step(tokens, recurrent.initial_state(2))
         drawn, state = step.draw(tokens, state, chances, temperature=0.8)    # chances [K, N] in 0..1 -> tokens [K, N]
 
     The state that is given back is changed in place by the next call that is given it, and so are the logits: clone what is

@@ -1,6 +1,6 @@
 """Truncated backpropagation through time: the state is carried from chunk to chunk, the gradient is not.
 
-    state = recurrent.start(rows)
+    state = recurrent.initial_state(rows)
     for x, lengths in chunks(whole, whole_lengths, 35):
         outputs, state = recurrent(x, lengths, detach(state))     # cells.state.detach is where gradients are cut
 
@@ -31,7 +31,7 @@ def chunks(x: Tensor, lengths: Tensor | None, size: int) -> Iterator[tuple[Tenso
 def restart(state: State, rows: Tensor, first: State) -> State:
     """The state with some rows begun anew: where `rows` [B] is True, a new sequence starts in the next chunk.
 
-    restart(state, tensor([False, True]), recurrent.start(2)) -> row 0 goes on, row 1 starts"""
+    restart(state, tensor([False, True]), recurrent.initial_state(2)) -> row 0 goes on, row 1 starts"""
     if state is None:
         return None
     if isinstance(state, Tensor):

@@ -331,6 +331,6 @@ def fit_layers(state: State, recurrent: Recurrent, rows: int) -> State:
     A shallower decoder gets the top layers; a deeper one gets zeros for its additional layers.
     """
     layers = recurrent.layers
-    zeros = recurrent.start(rows)
+    zeros = recurrent.initial_state(rows)
     top = state[-layers:]
     return tuple(top) + tuple(zeros[len(top) :])

@@ -20,7 +20,7 @@ class OneStep:
             [self.bias_ih, self.bias_hh] if self.bias else []
         )
         cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
-        state = cell.start(x.shape[0], x)
+        state = cell.initial_state(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)
             state = state if batched else tuple(part[None] for part in state)

@@ -24,7 +24,7 @@ from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import start_uniform
+from ostinato.layers.initialisation import initialise_uniform
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.continuous_cache import add_cache
@@ -271,7 +271,7 @@ class Language(LanguageOptions, ManyModels):
 
     def initialise(self, network: nn.Module) -> None:
         if self.initial_range is not None and not self.solved:
-            start_uniform(network, self.initial_range)
+            initialise_uniform(network, self.initial_range)
 
     def combine(self, networks: list[nn.Module]) -> nn.Module:
         return LanguageEnsemble(networks)

@@ -6,7 +6,7 @@ from ostinato.cells import CELLS
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import start_uniform
+from ostinato.layers.initialisation import initialise_uniform
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
@@ -65,7 +65,7 @@ def initialise(
 ) -> None:
     """Uniform weights in --initial-range, and pretrained vectors, where these were asked for."""
     if options.initial_range is not None:
-        start_uniform(network, options.initial_range)
+        initialise_uniform(network, options.initial_range)
         for part in (network.encoder, network.decoder):
             part.embedding.clear_padding()
     for part, vectors in (
