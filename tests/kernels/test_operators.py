@@ -8,7 +8,7 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.recurrent_dropout import regularised
+from ostinato.cells.recurrent_dropout import regularise
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings
 from ostinato.kernels.cell_table import FORMULAS
@@ -26,7 +26,7 @@ def projected(input_size, hidden_size):
 
 def dropped(input_size, hidden_size):
     """A mask that hides units from the product with the output before."""
-    return regularised(LSTM(input_size, hidden_size), 3, recurrent_dropout=0.5)
+    return regularise(LSTM(input_size, hidden_size), 3, recurrent_dropout=0.5)
 
 
 CELLS = [LSTM, GRU, RNN, GRUResetBefore, LayerNormGRU, LayerNormLSTM, projected, dropped]

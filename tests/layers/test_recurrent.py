@@ -46,7 +46,9 @@ def test_equals_torch(name):
         torch.testing.assert_close(torch.stack([cell[part] for cell in state]), tensor)
 
 
-@pytest.mark.parametrize(("merge", "width"), [("concat", 10), ("sum", 5), ("mean", 5)])
+@pytest.mark.parametrize(
+    ("merge", "width"), [("concat", 10), ("sum", 5), ("mean", 5), ("product", 5)]
+)
 def test_merging_directions(merge, width):
     layer = Recurrent(GRU, 3, 5, bidirectional=True, merge=merge)
     concat = Recurrent(GRU, 3, 5, bidirectional=True)
@@ -54,7 +56,12 @@ def test_merging_directions(merge, width):
     x = torch.randn(2, 4, 3)
     outputs, both = layer(x)[0], concat(x)[0]
     forward, backward = both.chunk(2, dim=-1)
-    expected = {"concat": both, "sum": forward + backward, "mean": (forward + backward) / 2}[merge]
+    expected = {
+        "concat": both,
+        "sum": forward + backward,
+        "mean": (forward + backward) / 2,
+        "product": forward * backward,
+    }[merge]
     assert outputs.shape[2] == layer.output_size == width
     torch.testing.assert_close(outputs, expected)
 
@@ -269,7 +276,7 @@ BAD_OPTIONS = {
     "hidden_size must be a positive whole number; got 4.0": {"hidden_size": [4.0]},
     "input_size must be a positive whole number; got -1": {"input_size": -1},
     "output_size must be a positive whole number; got 0": {"cell": partial(LSTM, output_size=0)},
-    "merge must be one of concat, sum, mean; got 'add'": {"merge": "add"},
+    "merge must be one of concat, sum, mean, product; got 'add'": {"merge": "add"},
     "dropout must be at least 0 and below 1; got 1.5": {"dropout": 1.5},
     "zoneout must be at least 0 and below 1; got -0.1": {"zoneout": -0.1},
     "zoneout must be one number or one for each of ('hidden', 'cell'); got (0.1,)": {

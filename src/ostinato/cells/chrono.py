@@ -8,14 +8,14 @@ from torch import Tensor
 from ostinato.cells.cell import Cell
 
 
-def gate_biases(cell: Cell) -> tuple[Tensor, ...]:
+def split_gate_biases(cell: Cell) -> tuple[Tensor, ...]:
     """The bias of each of the cell's gates, each [H]. Raises ValueError if the cell has none."""
     if cell.from_input.bias is None:
         raise ValueError("chrono sets where biases start: it needs bias=True; got bias=False")
     return cell.from_input.bias.chunk(cell.gates)
 
 
-def long_memory(size: int, longest: int) -> Tensor:
+def draw_chrono_biases(size: int, longest: int) -> Tensor:
     """Biases [size] of a gate that keeps: log(U(1, T - 1)), so that its units forget over 1 to T - 1 steps.
 
     `longest` is T, the longest dependency expected. For the gate that lets in, take them negative.

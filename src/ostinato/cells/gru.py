@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.chrono import gate_biases, long_memory
+from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
 from ostinato.cells.recurrent_dropout import FromHidden
 
 
@@ -25,7 +25,7 @@ class ChronoGRU(Cell):
         super().reset_parameters()
         if self.chrono is not None:
             with torch.no_grad():
-                gate_biases(self)[1].copy_(long_memory(self.hidden_size, self.chrono))
+                split_gate_biases(self)[1].copy_(draw_chrono_biases(self.hidden_size, self.chrono))
 
 
 class GRU(ChronoGRU):

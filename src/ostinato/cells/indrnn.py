@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.rnn import activation_of
+from ostinato.cells.rnn import find_activation
 
 
 class Diagonal(nn.Module):
@@ -35,7 +35,7 @@ class IndRNN(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, *, activation="relu", bias: bool = True):
         super().__init__(input_size, hidden_size, bias=bias)
-        self.g = activation_of(activation)
+        self.g = find_activation(activation)
         self.from_hidden = Diagonal(hidden_size)
         self.reset_parameters()
 

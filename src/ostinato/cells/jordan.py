@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.rnn import activation_of
+from ostinato.cells.rnn import find_activation
 
 
 class Jordan(Cell):
@@ -32,7 +32,7 @@ class Jordan(Cell):
         bias: bool = True,
     ):
         super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
-        self.g, self.g_y = activation_of(activation), activation_of(output_activation)
+        self.g, self.g_y = find_activation(activation), find_activation(output_activation)
         self.to_output = nn.Linear(hidden_size, self.output_size, bias=bias)
         self.reset_parameters()
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.chrono import gate_biases, long_memory
+from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
 
 
 class LSTM(Cell):
@@ -50,11 +50,11 @@ class LSTM(Cell):
         super().reset_parameters()
         with torch.no_grad():
             if self.chrono is not None:
-                i, f, _, _ = gate_biases(self)
-                f.copy_(long_memory(self.hidden_size, self.chrono))
+                i, f, _, _ = split_gate_biases(self)
+                f.copy_(draw_chrono_biases(self.hidden_size, self.chrono))
                 i.copy_(-f)
             elif self.from_input.bias is not None:
-                gate_biases(self)[1].fill_(self.forget_bias)
+                split_gate_biases(self)[1].fill_(self.forget_bias)
 
     def step(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.chrono import gate_biases, long_memory
-from ostinato.cells.rnn import activation_of
+from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
+from ostinato.cells.rnn import find_activation
 
 
 def positive(x: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class LinearCell(Cell):
     ):
         self.chrono = chrono
         super().__init__(input_size, hidden_size, bias=bias)
-        self.g = activation_of(activation)
+        self.g = find_activation(activation)
         self.from_hidden = None
 
     @property
@@ -70,7 +70,7 @@ class MinGRU(LinearCell):
         super().reset_parameters()
         if self.chrono is not None:
             with torch.no_grad():
-                gate_biases(self)[0].copy_(-long_memory(self.hidden_size, self.chrono))
+                split_gate_biases(self)[0].copy_(-draw_chrono_biases(self.hidden_size, self.chrono))
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         z, n = projected.chunk(2, dim=-1)
@@ -96,8 +96,8 @@ class MinLSTM(LinearCell):
         super().reset_parameters()
         if self.chrono is not None:
             with torch.no_grad():
-                f, i, _ = gate_biases(self)
-                f.copy_(long_memory(self.hidden_size, self.chrono))
+                f, i, _ = split_gate_biases(self)
+                f.copy_(draw_chrono_biases(self.hidden_size, self.chrono))
                 i.copy_(-f)
 
     def coefficients(self, projected: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ class FromHidden(nn.Linear):
         )
 
 
-def regularised(
+def regularise(
     cell: Cell,
     rows: int,
     *,

@@ -16,8 +16,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def activation_of(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """activation_of("relu") -> torch.relu; a callable stays itself."""
+def find_activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """find_activation("relu") -> torch.relu; a callable stays itself."""
     if callable(activation):
         return activation
     if activation not in ACTIVATIONS:
@@ -38,7 +38,7 @@ class RNN(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, *, activation="tanh", bias: bool = True):
         super().__init__(input_size, hidden_size, bias=bias)
-        self.g = activation_of(activation)
+        self.g = find_activation(activation)
         self.kernel = (
             {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}.get(self.g)
             if type(self) is RNN

@@ -40,7 +40,7 @@ def calls(
         seen.append(Call(cell, x, states))
         return torch.stack([each[0] for each in states[1:]], dim=1), states[-1]
 
-    outputs, _ = recurrent.through(watch, x, lengths, None)
+    outputs, _ = recurrent.run_layers(watch, x, lengths, None)
     return outputs, seen
 
 
@@ -53,7 +53,7 @@ def call_of(recurrent: Recurrent, x: Tensor, layer: int, direction: int) -> Call
             f"layer must be below {recurrent.layers} and direction below {recurrent.directions}; "
             f"got {layer} and {direction}"
         )
-    if recurrent.training and any(recurrent.inside["zoneout"]):
+    if recurrent.training and any(recurrent.regularisation["zoneout"]):
         raise ValueError(
             "recurrent must be in evaluation mode: with zoneout each training step is drawn anew"
         )

@@ -13,14 +13,14 @@ from ostinato.data.batching.batch import PAD, Spellings
 from ostinato.kernels import char_features
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.padding import padding_mask
 
 KINDS = ("recurrent", "convolution")
 
 
-class Speller(nn.Module):
-    """Speller("convolution", 90, 50)(batch.spellings) -> a vector [B, T, 50] for each word of the batch
+class CharacterEncoder(nn.Module):
+    """CharacterEncoder("convolution", 90, 50)(batch.spellings) -> a vector [B, T, 50] for each word of the batch
 
     recurrent     the last states of both directions over the characters (Ling et al. 2015; Lample et al. 2016)
     convolution   the largest response of each filter of `width` characters (dos Santos and Zadrozny 2014; Ma and Hovy 2016)
@@ -44,10 +44,6 @@ class Speller(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-        if kind == "recurrent" and output_size % 2:
-            raise ValueError(
-                f"output_size must be even, half of it for each direction; got {output_size}"
-            )
         self.embedding = Embedding(characters, embedding_size)
         self.dropout = Dropout(dropout)
         self.affixes = affixes
@@ -55,14 +51,14 @@ class Speller(nn.Module):
             width,
             output_size + (affixes.output_size if affixes is not None else 0),
         )
-        self.recurrent = (
-            Recurrent(cell, embedding_size, output_size // 2, bidirectional=True)
-            if kind == "recurrent"
-            else None
-        )
-        self.filters = (
-            nn.Linear(width * embedding_size, output_size) if kind == "convolution" else None
-        )
+        self.recurrent, self.filters = None, None
+        if kind == "convolution":
+            self.filters = nn.Linear(width * embedding_size, output_size)
+        elif cell is None:
+            raise ValueError("kind 'recurrent' needs a cell; got None")
+        else:
+            size = bidirectional_hidden_size(output_size, name="output_size")
+            self.recurrent = Recurrent(cell, embedding_size, size, bidirectional=True)
 
     def forward(self, spellings: Spellings) -> Tensor:
         words = self.read(spellings.characters, spellings.lengths)

@@ -13,7 +13,7 @@ from ostinato.layers.dropout import Dropout
 SIDE = 4  # regions a side that one vector of a picture keeps apart
 
 
-class Stage(nn.Module):
+class ResidualStage(nn.Module):
     """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016)."""
 
     def __init__(self, before: int, channels: int, *, batch_norm: bool = False):
@@ -62,7 +62,7 @@ class BatchNorm(nn.Module):
         )
 
 
-class PictureNetwork(nn.Module):
+class ImageNetwork(nn.Module):
     """Pictures [N, C, H, W] of uint8 -> what stands in each region [N, H / 2^S * W / 2^S, F], row by row.
 
     widths      the channels of the S stages; the last is F
@@ -77,7 +77,7 @@ class PictureNetwork(nn.Module):
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
         self.stages = nn.Sequential(
             *(
-                Stage(before, after, batch_norm=batch_norm)
+                ResidualStage(before, after, batch_norm=batch_norm)
                 for before, after in zip((channels, *widths[:-1]), widths, strict=True)
             )
         )
@@ -92,7 +92,7 @@ class PictureNetwork(nn.Module):
         return self.stages(x).flatten(2).transpose(1, 2)
 
 
-class Grid(nn.Module):
+class GridPooling(nn.Module):
     """Regions [N, h * w, F] -> one vector each [N, G], all regions side by side, so that it is kept where things are.
 
     size    (h, w); a larger grid than 4 x 4 is averaged down to that"""
@@ -108,7 +108,7 @@ class Grid(nn.Module):
         ).flatten(1)
 
 
-class Glance(nn.Module):
+class ThumbnailNetwork(nn.Module):
     """Pictures [N, C, H, W] of uint8 -> a vector each [N, F]: the whole picture at `side` x `side` pixels, through one layer.
 
     It knows from the start what is where, in which colour, which convolutions take thousands of pictures to keep apart."""
@@ -142,8 +142,8 @@ class FrameNetwork(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.network = PictureNetwork(channels, widths=widths)
-        self.grid = Grid(
+        self.network = ImageNetwork(channels, widths=widths)
+        self.grid = GridPooling(
             (self.network.side(size[0]), self.network.side(size[1])), self.network.output_size
         )
         self.dropout = Dropout(dropout)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-def starts_and_lengths(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """starts_and_lengths([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
+def find_starts(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """find_starts([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
 
     Raises ValueError if the mask is not [B, T] as x is, or if a row's real steps do not lie together."""
     if mask.shape != shape[:2]:

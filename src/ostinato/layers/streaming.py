@@ -45,7 +45,7 @@ class StreamingStep:
         if (
             not isinstance(recurrent, Recurrent)
             or recurrent.directions == 2
-            or any(recurrent.inside["zoneout"])
+            or any(recurrent.regularisation["zoneout"])
         ):
             raise ValueError("recurrent must be a Recurrent of one direction without zoneout")
         if not isinstance(batch, int) or not 1 <= batch <= MOST:

@@ -45,7 +45,7 @@ class TokenStep:
         weights: str = "float32",
     ):
         check_format(weights)
-        if not recurrent.formulas_alone:
+        if not recurrent.has_plain_steps:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
         self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
         if self.plan is None:
@@ -67,7 +67,7 @@ class TokenStep:
     ) -> bool:
         """Whether there is one for such layers."""
         return (
-            recurrent.formulas_alone
+            recurrent.has_plain_steps
             and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
         )
 

@@ -49,7 +49,7 @@ class Trace:
         return found[name]
 
 
-def traced_run(
+def run_traced(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State, dict[str, Tensor]]:
     """(outputs, state) by the reference, and {name: [B, T, size]} of what it went through."""

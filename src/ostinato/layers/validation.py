@@ -3,7 +3,9 @@ and what was expected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -75,8 +77,24 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
     return tuple(state)
 
 
-def made(cell: CellType, input_size: int, hidden_size: int) -> Cell:
-    """A cell of these sizes; a name, a layer of torch.nn and the like are refused."""
+def build_cell(
+    cell: CellType,
+    input_size: int,
+    hidden_size: int,
+    activation: str | Callable[[Tensor], Tensor] | None = None,
+) -> Cell:
+    """A cell of these sizes and, unless None, this activation.
+
+    Raises:
+        ValueError: `cell` is a name, a layer of torch.nn or the like, or has no activation where one is given.
+    """
+    if activation is not None and callable(cell):
+        name = getattr(cell, "__name__", type(cell).__name__)
+        if "activation" not in inspect.signature(cell).parameters:
+            raise ValueError(
+                f"activation is for cells that have one, such as RNN; {name} has none; got {activation!r}"
+            )
+        cell = partial(cell, activation=activation)
     new = cell(input_size, hidden_size) if callable(cell) else cell
     if not isinstance(new, Cell):
         got = (
@@ -88,8 +106,8 @@ def made(cell: CellType, input_size: int, hidden_size: int) -> Cell:
     return new
 
 
-def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:
-    """sizes_of_layers(8, 2) -> [8, 8]; sizes_of_layers([8, 4], 2) -> [8, 4]"""
+def list_hidden_sizes(hidden_size: int | Sequence[int], layers: int) -> list[int]:
+    """list_hidden_sizes(8, 2) -> [8, 8]; list_hidden_sizes([8, 4], 2) -> [8, 4]"""
     if not isinstance(layers, int) or layers < 1:
         raise ValueError(f"layers must be a positive whole number; got {layers!r}")
     sizes = [hidden_size] * layers if isinstance(hidden_size, int) else list(hidden_size)

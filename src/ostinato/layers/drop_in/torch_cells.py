@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ostinato.layers.drop_in.torch_style import cell_around, recorded, reference_wanted
+from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, wants_reference
 
 
 class OneStep:
@@ -12,14 +12,14 @@ class OneStep:
 
     def forward(self, input: Tensor, hx=None):
         """As torch.nn's."""
-        if recorded() or not reference_wanted() or not self.well_formed(input, hx):
+        if is_recorded() or not wants_reference() or not self.is_well_formed(input, hx):
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input if batched else input[None]
         weights = [self.weight_ih, self.weight_hh] + (
             [self.bias_ih, self.bias_hh] if self.bias else []
         )
-        cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
+        cell = build_cell_around(self.mode(), weights, bias=self.bias, training=self.training)
         state = cell.initial_state(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)
@@ -34,7 +34,7 @@ class OneStep:
             return f"RNN_{self.nonlinearity.upper()}"
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
-    def well_formed(self, input, hx) -> bool:
+    def is_well_formed(self, input, hx) -> bool:
         """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
         weight = self.weight_ih
         if (

@@ -40,7 +40,7 @@ with torch.device(
     }
 
 
-def around(
+def copy_around(
     module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
 ) -> nn.Module:
     """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
@@ -49,18 +49,18 @@ def around(
     return new
 
 
-def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
+def build_cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
     """The cell of torch's `mode` with the tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr."""
     biases = (weights[2], weights[3]) if bias else (None, None)
     projected = len(weights) > (4 if bias else 2)
     pattern = PATTERNS[f"{mode} projected" if projected else mode]
     children = pattern._modules | {
-        "from_input": around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
-        "from_hidden": around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
+        "from_input": copy_around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
+        "from_hidden": copy_around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
     }
     if projected:
-        children["to_output"] = around(pattern.to_output, {}, weight=weights[-1], bias=None)
-    cell = around(pattern, children)
+        children["to_output"] = copy_around(pattern.to_output, {}, weight=weights[-1], bias=None)
+    cell = copy_around(pattern, children)
     rows, input_size = weights[0].shape
     sizes = {
         "input_size": input_size,
@@ -71,12 +71,12 @@ def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: b
     return cell
 
 
-def reference_wanted() -> bool:
+def wants_reference() -> bool:
     """Whether the reference loop is asked for: kernels are disabled, or torch.func (vmap, ...) must see through."""
     return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
 
 
-def recorded() -> bool:
+def is_recorded() -> bool:
     """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
     return (
         torch.compiler.is_compiling()
@@ -104,12 +104,12 @@ class Layered:
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
-        if not packed and (recorded() or self.short(input)):
+        if not packed and (is_recorded() or self.is_short(input)):
             return super().forward(input, hx)
-        if not self.well_formed(input, hx):
+        if not self.is_well_formed(input, hx):
             if packed:  # where torch's LSTM checks nothing and reads beyond its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
-                self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
+                self.check_forward_args(input.data, self.join_parts(parts), input.batch_sizes)
             return super().forward(input, hx)
         if packed:
             return self.forward_packed(input, hx)
@@ -123,10 +123,10 @@ class Layered:
             return super().forward(input, hx)
         outputs, last = self.run_layers(run, x, parts, None)
         if not batched:
-            return outputs[0], self.joined([part[:, 0] for part in last])
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
-            last
-        )
+            return outputs[0], self.join_parts([part[:, 0] for part in last])
+        return outputs if self.batch_first else outputs.transpose(
+            0, 1
+        ).contiguous(), self.join_parts(last)
 
     def forward_packed(self, input: PackedSequence, hx):
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
@@ -147,7 +147,7 @@ class Layered:
         data = pack_padded_sequence(outputs, full, batch_first=True).data
         if input.unsorted_indices is not None:
             last = tuple(part.index_select(1, input.unsorted_indices) for part in last)
-        return PackedSequence(data, *input[1:]), self.joined(last)
+        return PackedSequence(data, *input[1:]), self.join_parts(last)
 
     def forward_padded(self, input: Tensor, hx, lengths: Tensor | Sequence[int]):
         """A padded batch with `lengths`: [B, T, D], or [T, B, D] unless `batch_first`."""
@@ -160,27 +160,27 @@ class Layered:
         x = input if self.batch_first else input.transpose(0, 1)
         lengths = check_lengths(lengths, x)
         parts = self.parts(hx, x, x.shape[0])
-        self.check_forward_args(input, self.joined(parts), None)
+        self.check_forward_args(input, self.join_parts(parts), None)
         if lengths is not None:  # whatever stands in the padding, NaN too, stays there
             x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
         outputs, last = (
             self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
         )
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
-            last
-        )
+        return outputs if self.batch_first else outputs.transpose(
+            0, 1
+        ).contiguous(), self.join_parts(last)
 
-    def short(self, input: Tensor) -> bool:
+    def is_short(self, input: Tensor) -> bool:
         """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
-        return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
+        return input.dim() > time and input.shape[time] < FEWEST_STEPS and not wants_reference()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
         """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
-        if recorded():
+        if is_recorded():
             return None
-        if reference_wanted():
+        if wants_reference():
             self._update_flat_weights()
             return reference
         if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or bindings.missing:
@@ -203,7 +203,7 @@ class Layered:
         packed = pack_padded_sequence(
             x[rows], full[full > 0], batch_first=True, enforce_sorted=False
         )
-        outputs, last = super().forward(packed, self.joined([part[:, rows] for part in parts]))
+        outputs, last = super().forward(packed, self.join_parts([part[:, rows] for part in parts]))
         outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
         last = last if isinstance(last, tuple) else (last,)
         if len(rows) == len(full):
@@ -246,7 +246,7 @@ class Layered:
         """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
         each = len(self._flat_weights) // self.rows
         weights = self._flat_weights[row * each : (row + 1) * each]
-        return cell_around(self.mode, weights, bias=self.bias, training=self.training)
+        return build_cell_around(self.mode, weights, bias=self.bias, training=self.training)
 
     @property
     def rows(self) -> int:
@@ -265,11 +265,11 @@ class Layered:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
 
-    def joined(self, parts: Sequence[Tensor]):
+    def join_parts(self, parts: Sequence[Tensor]):
         """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
-    def well_formed(self, input, hx) -> bool:
+    def is_well_formed(self, input, hx) -> bool:
         """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), self._flat_weights[0]

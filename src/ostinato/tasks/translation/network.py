@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ostinato.cells import CELLS
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
@@ -16,7 +15,7 @@ def build_network(
     options: TranslationOptions, preprocessing: TranslationPreprocessing
 ) -> EncoderDecoder:
     """A fresh encoder-decoder for the vocabularies."""
-    cell = CELLS[options.cell]
+    cell = options.cell_type
     source = build_embedding(options, preprocessing.source)
     shared = options.joint_vocabulary and options.tied
     target = source if shared else build_embedding(options, preprocessing.target)
@@ -26,6 +25,7 @@ def build_network(
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         dropout=options.dropout,
     )
     decoder = Decoder(
