@@ -8,10 +8,11 @@ from types import ModuleType
 
 
 def import_submodule(package: str, name: str) -> ModuleType:
-    """import_submodule("ostinato.inspection", "gradients") -> the module, for the `__getattr__` of a package.
+    """import_submodule("ostinato.inspection", "gradients") -> the module.
 
-    Without it `ostinato.inspection.gradients` would exist only after somebody has imported it by its full name; imported
-    at once, it would make `import ostinato` slow.
+    For the `__getattr__` of a package. Without it `ostinato.inspection.gradients` would exist only
+    after somebody has imported it by its full name; imported at once, it would make `import
+    ostinato` slow.
 
     Args:
         package: The package's `__name__`.

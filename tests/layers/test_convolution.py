@@ -11,7 +11,7 @@ from ostinato.layers.convolution import (
     GridPooling,
     ImageNetwork,
     ThumbnailNetwork,
-    norm,
+    build_norm,
 )
 
 
@@ -102,4 +102,4 @@ def test_refused():
     for widths in ((), (4, 0)):
         with pytest.raises(ValueError, match="widths must be at least one number above 0"):
             ImageNetwork(3, widths=widths)
-    assert [norm(channels, False).num_groups for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]
+    assert [build_norm(channels, False).num_groups for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]

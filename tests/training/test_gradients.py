@@ -81,7 +81,8 @@ def test_an_explosion_is_told_once():
     norms = [1.0] * 5 + [99.0] + [1.0] * 3 + [150.0, 200.0]
     told = [warning for norm in norms for warning in watch(norm)]
     assert told == [
-        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or lower --learning-rate"
+        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or "
+        "lower --learning-rate"
     ]
 
 
@@ -95,7 +96,8 @@ def test_a_gradient_that_vanishes_before_it_reaches_a_layer_is_told_once():
         model.recurrent.weight_hh_l0.grad *= 1e-9
         told += watch(1.0)
     assert told == [
-        "the gradient vanishes before it reaches recurrent.weight_hh_l0: it stayed under 1e-07 of the largest; "
+        "the gradient vanishes before it reaches recurrent.weight_hh_l0: it stayed under 1e-07 of "
+        "the largest; "
         "a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
     ]
 
@@ -145,8 +147,10 @@ def test_a_gradient_that_vanishes_through_time_is_told_once(kind):
         model.forward = lambda x, lengths=None: model.recurrent(x.transpose(0, 1))[0][-1].sum()
     told = told_over_time(model, torch.randn(2, steps, 3))
     assert told == [
-        "the gradient vanishes through time before it reaches every input of recurrent: over the 300 steps of a "
-        "sequence it fell under 1e-07 of its largest; a gated cell (--cell lstm or gru) or shorter sequences help"
+        "the gradient vanishes through time before it reaches every input of recurrent: over the "
+        "300 steps of a "
+        "sequence it fell under 1e-07 of its largest; a gated cell (--cell lstm or gru) or shorter "
+        "sequences help"
     ]
 
 

@@ -17,7 +17,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def find_activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """find_activation("relu") -> torch.relu; a callable stays itself."""
+    """find_activation("relu") -> torch.relu; a function is returned unchanged."""
     if callable(activation):
         return activation
     if activation not in ACTIVATIONS:
@@ -28,11 +28,20 @@ def find_activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[T
 
 
 class RNN(Cell):
-    """h_t = g(W_x x_t + W_h h_{t-1} + b), with g tanh unless said otherwise: Elman's recurrent network.
+    """h_t = g(W_x x_t + W_h h_{t-1} + b): Elman's recurrent network.
 
-    `RNN(8, 16, activation="relu")`; `activation` is tanh, relu, sigmoid, or any function of a tensor.
+        RNN(8, 16, activation="relu")
 
-    Source: Elman, Finding structure in time, 1990."""
+    Kernels know tanh and relu; with other activations the reference loop runs.
+
+    Source: Elman, Finding structure in time, 1990.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        activation: g: "tanh", "relu", "sigmoid", or any function of a tensor.
+        bias: Whether there is b.
+    """
 
     gates = 1
 

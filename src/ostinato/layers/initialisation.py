@@ -1,4 +1,4 @@
-"""What weights are before anything is learned, where the layers' own ranges are not wanted."""
+"""Uniform initialisation of all parameters except those of layer norms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from torch import nn
 
 
 def initialise_uniform(network: nn.Module, reach: float) -> None:
-    """Every parameter uniform in plus or minus `reach`, but for those of layer norms, whose gain stays one and whose shift zero."""
+    """Draws every parameter uniformly from [-bound, bound], in place.
+
+    Layer norms keep gain 1 and shift 0.
+    """
     normed = {
         parameter
         for module in network.modules()

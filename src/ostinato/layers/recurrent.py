@@ -1,6 +1,7 @@
 """The recurrent layer: any cell over time, stacked, in one or both directions, on padded batches.
 
-Letters: B batch, T time, D input, H hidden, O output (the width of a cell's output; H unless it projects)."""
+Letters: B batch, T time, D input, H hidden, O output (the width of a cell's output; H unless it
+projects)."""
 
 from __future__ import annotations
 
@@ -44,14 +45,15 @@ def bidirectional_hidden_size(
     merge: str = "concat",
     name: str = "hidden_size",
 ) -> int:
-    """The hidden size of each direction of a layer whose directions together give `hidden_size` values a step.
+    """The hidden size of each direction where both together have `hidden_size` units.
 
     bidirectional_hidden_size(256) -> 128; bidirectional_hidden_size(256, merge="sum") -> 256
 
     Args:
         hidden_size: Units of both directions together.
         bidirectional: Whether there are two directions; one has all units.
-        merge: How they are merged: concatenated directions have half of the units each, others all of them.
+        merge: How they are merged: concatenated directions have half of the units each, others all
+            of them.
         name: What a message calls the number of units.
 
     Raises:
@@ -69,32 +71,36 @@ class Recurrent(nn.Module):
 
         outputs, state = Recurrent(LSTM, 8, 16, layers=2, bidirectional=True)(x, lengths)
 
-    The state is a tuple with one cell state for each layer and direction (first layer forward, first layer backward,
-    second layer forward, ...), each at its row's last real step. It goes in again to continue:
-    `recurrent(more, state=state)`.
+    The state is a tuple with one cell state for each layer and direction (first layer forward,
+    first layer backward, second layer forward, ...), each at its row's last real step. It goes in
+    again to continue: `recurrent(more, state=state)`.
 
     Args:
         cell: A Cell class, or `partial(LSTM, forget_bias=2.0)`.
         input_size: D.
-        hidden_size: H of each direction: one number, or one for each layer. `bidirectional_hidden_size` halves a number of
-            units that both directions share.
+        hidden_size: H of each direction: one number, or one for each layer.
+            `bidirectional_hidden_size` halves a number of units that both directions share.
         layers: Stacked layers.
-        bidirectional: Whether each layer has a second cell that reads from the last real step to the first (Schuster and
-            Paliwal 1997).
+        bidirectional: Whether each layer has a second cell that reads from the last real step to
+            the first (Schuster and Paliwal 1997).
         merge: How the outputs of the two directions become one: concat, sum, mean or product.
-        activation: The activation g of cells that have one, such as RNN: tanh, relu, sigmoid or a function; None: the
-            cell's own.
+        activation: The activation g of cells that have one, such as RNN: tanh, relu, sigmoid or a
+            function; None: the cell's own.
         dropout: Of what goes from layer to layer.
         locked: Variational dropout: the same units at each step.
-        recurrent_dropout, weight_drop, zoneout: Inside the recurrence; see `cells.recurrent_dropout`.
+        recurrent_dropout, weight_drop, zoneout: Inside the recurrence; see
+            `cells.recurrent_dropout`.
         residual: Whether each layer but the first adds its inputs to its outputs (Wu et al. 2016).
-        pre_norm: Whether there is a layer norm of what each layer but the first reads, not of what it adds to, and of the
-            last outputs (Xiong et al. 2020, section 3).
-        learned_initial_state: Whether the state before the first step is a parameter, zero at first.
-        recompute: True, or a number of steps: backpropagation in little memory; see `layers.gradient_checkpointing`.
+        pre_norm: Whether there is a layer norm of what each layer but the first reads, not of what
+            it adds to, and of the last outputs (Xiong et al. 2020, section 3).
+        learned_initial_state: Whether the state before the first step is a parameter, zero at
+            first.
+        recompute: True, or a number of steps: backpropagation in little memory; see
+            `layers.gradient_checkpointing`.
 
     Raises:
-        ValueError: Before anything is computed, for an option, input, length or state that does not fit.
+        ValueError: Before anything is computed, for an option, input, length or state that does not
+            fit.
     """
 
     def __init__(
@@ -143,7 +149,7 @@ class Recurrent(nn.Module):
         *,
         pre_norm: bool,
     ) -> int:
-        """Makes the cells and norms of all layers; returns the width of the last layer's outputs."""
+        """Makes the cells and norms of all layers; returns the width of the outputs."""
         joined = self.directions if self.merge == "concat" else 1
         width = self.input_size
         for layer, size in enumerate(list_hidden_sizes(self.hidden_size, self.layers)):
@@ -161,7 +167,8 @@ class Recurrent(nn.Module):
     @property
     def typed_cells(self) -> list[Cell]:
         """The cells of all layers and directions, in the order of the state."""
-        return list(self.cells)  # type: ignore[arg-type]  # a ModuleList forgets its elements' class
+        # a ModuleList forgets the class of its elements
+        return list(self.cells)  # type: ignore[arg-type]
 
     def initial_state(self, batch_size: int) -> State:
         """The state before the first step, for `batch_size` rows: zeros, or learned."""
@@ -181,8 +188,8 @@ class Recurrent(nn.Module):
 
         Args:
             x: [B, T, D].
-            lengths: The real steps of each row [B]; or a mask [B, T], True at real steps, for rows padded on the left; or
-                None if every row is full.
+            lengths: The real steps of each row [B]; or a mask [B, T], True at real steps, for rows
+                padded on the left; or None if every row is full.
             state: The state before the first step; None: the initial state.
 
         Returns:
@@ -201,7 +208,7 @@ class Recurrent(nn.Module):
 
     @property
     def has_plain_steps(self) -> bool:
-        """Whether a step in evaluation is the cells' formulas one after the other, as compiled steps compute it."""
+        """Whether a step in evaluation needs only the cells' formulas, as compiled steps do."""
         return self.directions == 1 and not any(self.regularisation["zoneout"]) and not self.norms
 
     def is_plain_step(self, x: Tensor) -> bool:
@@ -220,7 +227,7 @@ class Recurrent(nn.Module):
         )
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: State = None) -> Trace:
-        """The same run by the reference, with every gate and state of every layer at every step, by name.
+        """The same run by the reference, with every gate and state at every step, by name.
 
         Args:
             x: [B, T, D], at least one step.
@@ -250,7 +257,7 @@ class Recurrent(nn.Module):
     def run_cell(
         self, cell: Cell, x: Tensor, state: State, lengths: Tensor | None
     ) -> tuple[Tensor, State]:
-        """One layer in one direction: in one piece, or in blocks that are computed again in the backward pass."""
+        """One layer in one direction: in one piece, or in blocks (`recompute`)."""
         if self.recompute:
             size = 0 if self.recompute is True else self.recompute
             return run_in_blocks(cell, x, state, lengths, size)
@@ -259,7 +266,7 @@ class Recurrent(nn.Module):
     def run_layers(
         self, run: Run, x: Tensor, lengths: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
-        """As `forward`, with `run` taking each cell over time: by a kernel, or watched by a trace."""
+        """As `forward`, with `run` taking each cell over time: by a kernel, or traced."""
         check_inputs(x, self.input_size, self.typed_cells[0].from_input.weight)
         starts = None
         if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
@@ -283,7 +290,7 @@ class Recurrent(nn.Module):
     def run_layer(
         self, run: Run, layer: int, x: Tensor, lengths: Tensor | None, state: State
     ) -> tuple[Tensor, list[State]]:
-        """One layer in its one or two directions -> (outputs [B, T, O or merged], a state for each direction)."""
+        """One layer, in both directions if it has them -> (outputs, a state for each)."""
         inputs = x
         if layer:
             inputs = dropout(
@@ -323,7 +330,10 @@ class Recurrent(nn.Module):
 
     def extra_repr(self) -> str:
         """For `print(recurrent)`."""
-        return f"{self.input_size}, {self.hidden_size}, layers={self.layers}, bidirectional={self.bidirectional}"
+        return (
+            f"{self.input_size}, {self.hidden_size}, layers={self.layers}, "
+            f"bidirectional={self.bidirectional}"
+        )
 
 
 def clear_padding(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -16,8 +16,9 @@ from ostinato.training.gradients_over_time import TimeProfiles
 def gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """The gradient of each parameter that has one, as dense tensors to be changed in place.
 
-    A sparse gradient may list a row several times; it is coalesced first, so that a row's contributions are added
-    before anything is measured, and stands in the list as the values of its rows."""
+    A sparse gradient may list a row several times; it is coalesced first, so that a row's
+    contributions are added before anything is measured, and stands in the list as the values of its
+    rows."""
     found = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -130,7 +131,8 @@ class GradientWatch:
             return []
         self.said.add("exploding")
         return [
-            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; limit it with --clip-norm, "
+            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; limit it "
+            "with --clip-norm, "
             "or lower --learning-rate"
         ]
 
@@ -155,7 +157,8 @@ class GradientWatch:
         self.said.add("vanishing")
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
         return [
-            f"the gradient vanishes before it reaches {worst[0]}{more}: it stayed under {1 / self.floor:.0e} of the "
+            f"the gradient vanishes before it reaches {worst[0]}{more}: it stayed under "
+            f"{1 / self.floor:.0e} of the "
             "largest; a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
         ]
 
@@ -166,8 +169,10 @@ class GradientWatch:
             if self.short[name] == self.window and "through time" not in self.said:
                 self.said.add("through time")
                 return [
-                    f"the gradient vanishes through time before it reaches every input of {name}: over the "
-                    f"{profile.steps} steps of a sequence it fell under {1 / self.floor:.0e} of its largest; a gated "
+                    f"the gradient vanishes through time before it reaches every input of {name}: "
+                    "over the "
+                    f"{profile.steps} steps of a sequence it fell under {1 / self.floor:.0e} of "
+                    "its largest; a gated "
                     "cell (--cell lstm or gru) or shorter sequences help"
                 ]
         return []

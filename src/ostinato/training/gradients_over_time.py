@@ -1,8 +1,8 @@
-"""How far back in time gradients reach: the gradients of recurrent layers' inputs, step by step, while training.
+"""How far back in time gradients reach: the gradients of recurrent layers' inputs.
 
-The gradient of a weight is a sum over all steps, dL/dW = sum_k dL/dh_k dh_k/dW, and as large as its largest term: it does
-not show that the terms of early steps vanish (Bengio, Simard and Frasconi 1994). The gradient of the input x_k passes
-through dL/dh_k alone, and shows it.
+The gradient of a weight is a sum over all steps, dL/dW = sum_k dL/dh_k dh_k/dW, and as large as its
+largest term: it does not show that the terms of early steps vanish (Bengio, Simard and Frasconi
+1994). The gradient of the input x_k passes through dL/dh_k alone, and shows it.
 
 Letters: B batch, T time, D input.
 """
@@ -24,8 +24,8 @@ class TimeProfile(NamedTuple):
     """How much smaller a gradient becomes over time.
 
     Attributes:
-        ratio: The smallest gradient of any step divided by the largest, in the one of the longest sequences of a batch
-            where it is least small; 1 if it is the same everywhere.
+        ratio: The smallest gradient of any step divided by the largest, in the one of the longest
+            sequences of a batch where it is least small; 1 if it is the same everywhere.
         steps: The number of steps of these sequences.
     """
 
@@ -34,14 +34,15 @@ class TimeProfile(NamedTuple):
 
 
 class TimeProfiles:
-    """The TimeProfile of each recurrent layer (Recurrent, or torch.nn's RNN, GRU, LSTM) in one training step.
+    """The TimeProfile of each Recurrent, and torch.nn RNN, GRU and LSTM, in a training step.
 
         profiles = TimeProfiles(model)
         profiles.record()              # from here on
         model.loss(batch).total.backward()
         profiles.collect()             # {"recurrent": TimeProfile(ratio=0.02, steps=35)}
 
-    Between `record` and `collect` hooks are attached to these layers; otherwise the model is as it was.
+    Between `record` and `collect` hooks are attached to these layers; otherwise the model is as it
+    was.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -63,7 +64,7 @@ class TimeProfiles:
             self.handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def collect(self) -> dict[str, TimeProfile]:
-        """Ends recording; what it found. Of several calls of one layer, the profile that vanishes least."""
+        """Ends recording; of several calls of a layer, the profile that vanishes least."""
         for handle in self.handles:
             handle.remove()
         self.handles = []
@@ -80,14 +81,14 @@ class TimeProfiles:
     def _observe(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Before a layer runs: has the gradient of its inputs recorded, and made where nobody else needs it."""
+        """Before a layer runs: has the gradient of its inputs computed and recorded."""
         x = args[0] if args else None
         if not (torch.is_grad_enabled() and isinstance(x, Tensor) and x.is_floating_point()):
             return None
         time = 1 if isinstance(module, Recurrent) or module.batch_first else 0
         if x.dim() != 3 or x.shape[time] < 2:
             return None
-        # a view, so that only the gradient through this layer is seen, not that of others that read x
+        # a view: only the gradient through this layer, not that through others that read x
         watched = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
         lengths = kwargs.get(
             "lengths", args[1] if isinstance(module, Recurrent) and args[1:] else None

@@ -5,9 +5,9 @@
     recurrent = to_recurrent(stack)
     faster = to_nn([from_keras_layer(keras_layer)])
 
-`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward, backward), a *stack* is a
-list of layers. Each `from_X` reads what `to_X` returns. Where no weights make two functions equal, an InputError says
-why."""
+`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward,
+backward), a *stack* is a list of layers. Each `from_X` reads what `to_X` returns. Where no weights
+make two functions equal, an InputError says why."""
 
 from ostinato.layers.conversion.gpu_libraries import (
     from_cudnn,

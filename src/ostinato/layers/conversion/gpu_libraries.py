@@ -29,7 +29,8 @@ def from_cudnn(
 
     Args:
         kind: "rnn", "lstm" or "gru".
-        matrices: In the order of linLayerID: 2 of an RNN, 6 of a GRU, 8 of an LSTM, or 9 with the projection.
+        matrices: In the order of linLayerID: 2 of an RNN, 6 of a GRU, 8 of an LSTM, or 9 with the
+            projection.
         biases: In the same order, none or as many as matrices (without the projection).
         activation: The RNN's: "tanh" (CUDNN_RNN_TANH) or "relu" (CUDNN_RNN_RELU).
 
@@ -96,9 +97,10 @@ FLASH_GRU = ("candidate", "reset", "update")
 
 
 def from_flashrnn(kind: str, w: Array, r: Array, b: Array) -> Weights:
-    """W [gates * H, D] of the linear layer before FlashRNN, its R [gates, heads, H', H'] and b [gates, heads, H'].
+    """The linear layer's W [gates * H, D], R [gates, heads, H', H'] and b -> Weights.
 
-    Several heads become a block-diagonal recurrent matrix. Source: Pöppel, Beck and Hochreiter, FlashRNN, 2024.
+    Several heads become a block-diagonal recurrent matrix. Source: Pöppel, Beck and Hochreiter,
+    FlashRNN, 2024.
     """
     r, b = to_tensor(r), to_tensor(b).flatten(1)
     u = torch.cat([torch.block_diag(*gate) for gate in r])
@@ -117,7 +119,7 @@ def from_flashrnn(kind: str, w: Array, r: Array, b: Array) -> Weights:
 
 
 def to_flashrnn(weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights -> W [gates * H, D], R [gates, 1, H, H], b [gates, 1, H] (a GRU's b has four: see `CONVENTIONS`)."""
+    """Weights -> W [gates * H, D], R [gates, 1, H, H], b [gates, 1, H] (of a GRU, 4 gates)."""
     w, u, biases = write_weights("flashrnn", weights)
     size = weights.hidden_size
     if weights.kind != "gru":

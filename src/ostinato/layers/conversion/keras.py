@@ -1,4 +1,4 @@
-"""Weights of Keras's SimpleRNN, LSTM and GRU, and of a Bidirectional of one, to and from layers of Weights."""
+"""Weights of Keras's SimpleRNN, LSTM, GRU and Bidirectional, to and from layers of Weights."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ MERGES = {
 def from_keras(
     arrays: Sequence[Array], *, kind: str, reset_after: bool | None = None, activation: str = "tanh"
 ) -> Layer:
-    """`layer.get_weights()` of a Keras SimpleRNN, LSTM, GRU or of a Bidirectional of one -> a layer.
+    """`get_weights()` of a Keras SimpleRNN, LSTM, GRU, or of a Bidirectional of one -> a layer.
 
     Args:
-        arrays: Kernel [D, gates * H], recurrent kernel [H, gates * H] and perhaps bias, once or twice.
+        arrays: Kernel [D, gates * H], recurrent kernel [H, gates * H] and perhaps bias, once or
+            twice.
         kind: "rnn", "lstm" or "gru".
         reset_after: The GRU's; needed only if there is no bias, whose shape says it otherwise.
         activation: The SimpleRNN's.
 
     Raises:
-        InputError: Another number of arrays, or a GRU whose `reset_after` is unknown or contradicts its bias.
+        InputError: Another number of arrays, or a GRU whose `reset_after` is unknown or contradicts
+            its bias.
     """
     if len(arrays) not in (2, 3, 4, 6):
         raise InputError(
-            f"arrays must be kernel, recurrent kernel and perhaps bias, once or twice; got {len(arrays)}"
+            "arrays must be kernel, recurrent kernel and perhaps bias, once or twice; got "
+            f"{len(arrays)}"
         )
     if len(arrays) > 3:
         half = len(arrays) // 2
@@ -54,7 +57,8 @@ def from_keras(
             )
         if None not in (reset_after, known) and reset_after != known:
             raise InputError(
-                f"reset_after={reset_after} does not go with a bias of shape {list(np.shape(arrays[2]))}"
+                f"reset_after={reset_after} does not go with a bias of shape "
+                f"{list(np.shape(arrays[2]))}"
             )
         kind = "gru" if (known if reset_after is None else reset_after) else "gru-reset-before"
     return (read_weights("keras", kind, *arrays[:2], *biases, activation=activation),)
@@ -65,8 +69,9 @@ def from_keras_layer(layer: Any, *, merge: str = "concat") -> Layer:
 
     Args:
         layer: The Keras layer.
-        merge: How a Bidirectional merges its directions, in the words of Recurrent: concat, sum, mean or product. Weights
-            do not say it, so a layer that merges otherwise than this is refused; give the same to `to_recurrent`.
+        merge: How a Bidirectional merges its directions, in the words of Recurrent: concat, sum,
+            mean or product. Weights do not say it, so a layer that merges otherwise than this is
+            refused; give the same to `to_recurrent`.
 
     Raises:
         InputError: Another layer, unusual activations, `go_backwards`, or another `merge_mode`.
@@ -76,7 +81,8 @@ def from_keras_layer(layer: Any, *, merge: str = "concat") -> Layer:
     mode = layer.get_config().get("merge_mode", "concat")
     if mode not in MERGES:
         raise InputError(
-            f"the Bidirectional's merge_mode is {mode!r}; only {', '.join(MERGES)} give one output a step"
+            f"the Bidirectional's merge_mode is {mode!r}; only {', '.join(MERGES)} give one output "
+            "a step"
         )
     if MERGES[mode] != merge:
         raise InputError(
@@ -91,7 +97,7 @@ def from_keras_layer(layer: Any, *, merge: str = "concat") -> Layer:
 
 
 def read_direction(layer: Any, *, backwards: bool) -> Weights:
-    """One Keras layer of one direction -> Weights; `backwards` if it is the second one of a Bidirectional."""
+    """A Keras layer of one direction -> Weights; `backwards`: the second of a Bidirectional."""
     name, config = type(layer).__name__, layer.get_config()
     if name not in KINDS:
         raise InputError(
@@ -102,7 +108,8 @@ def read_direction(layer: Any, *, backwards: bool) -> Weights:
     if activation not in usual or config.get("recurrent_activation", "sigmoid") != "sigmoid":
         got = f"{activation} and {config.get('recurrent_activation')}"
         raise InputError(
-            f"the {name}'s activations must be {' or '.join(usual)}, and sigmoid for gates; got {got}"
+            f"the {name}'s activations must be {' or '.join(usual)}, and sigmoid for gates; got "
+            f"{got}"
         )
     if bool(config.get("go_backwards")) != backwards:
         wrong = "goes forwards as the second direction" if backwards else "goes backwards"
@@ -119,11 +126,13 @@ def read_direction(layer: Any, *, backwards: bool) -> Weights:
 def to_keras(layer: Layer) -> list[np.ndarray]:
     """A layer -> what `set_weights` of Keras's SimpleRNN, LSTM, GRU or Bidirectional takes.
 
-    The kind, the activation and `reset_after` are not among the arrays: the Keras layer has them. Where only one of two
+    The kind, the activation and `reset_after` are not among the arrays: the Keras layer has them.
+    Where only one of two
     directions has a bias, the other one gets zeros: Keras has both or none.
 
     Raises:
-        InputError: Directions that differ in kind, activation or size, or a layer that Keras does not have.
+        InputError: Directions that differ in kind, activation or size, or a layer that Keras does
+            not have.
     """
     check_alike(layer, "Keras", "kind", "activation", "hidden_size")
     parts = [write_weights("keras", weights) for weights in layer]

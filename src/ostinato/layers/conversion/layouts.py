@@ -1,6 +1,7 @@
-"""The conventions of libraries for recurrent weights: order of gates, transposed or not, number of biases.
+"""How libraries lay out recurrent weights: order of gates, transposition, number of biases.
 
-The code that converts weights and the table in docs/conventions.md are both made from `CONVENTIONS`."""
+The code that converts weights and the table in docs/conventions.md are both made from
+`CONVENTIONS`."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Convention:
     Attributes:
         title: Its name in tables and messages.
         gates: Kind -> its gates from the first block to the last.
-        transposed: Whether matrices are [D, gates * H], for x W, rather than [gates * H, D], for W x.
+        transposed: Whether matrices are [D, gates * H], for x W, rather than [gates * H, D], for W
+            x.
         biases: Kind -> the number of biases of a gate.
         note: What else the table says of it.
         activations: The activations that its RNN can have.
@@ -88,7 +90,8 @@ CONVENTIONS: dict[str, Convention] = {
         },
         False,
         {"rnn": 2, "lstm": 2, "gru": 2, "gru-reset-before": 2},
-        "`linear_before_reset=1` is reset after; directions stacked in front; peepholes P: input, output, forget",
+        "`linear_before_reset=1` is reset after; directions stacked in front; peepholes P: input, "
+        "output, forget",
     ),
     "cudnn": Convention(
         "cuDNN (linLayerID)",
@@ -109,7 +112,8 @@ CONVENTIONS: dict[str, Convention] = {
         {"rnn": RNN, "lstm": IFGO, "gru": RZN},
         False,
         {"rnn": 1, "lstm": 1, "gru": 2},
-        "R [gates, heads, H, H]; GRU: R in the order candidate, reset, update, bias candidate (inside the brackets), "
+        "R [gates, heads, H, H]; GRU: R in the order candidate, reset, update, bias candidate "
+        "(inside the brackets), "
         "reset, update, candidate",
         activations=("tanh",),
     ),

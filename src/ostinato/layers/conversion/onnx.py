@@ -57,7 +57,8 @@ def from_onnx(
         layout: The node's; it changes inputs and outputs, not weights.
 
     Raises:
-        InputError: An attribute that changes the formula into one that no cell here has, or that contradicts the arrays.
+        InputError: An attribute that changes the formula into one that no cell here has, or that
+            contradicts the arrays.
     """
     kind = kind.lower()
     if input_forget or clip is not None:
@@ -88,10 +89,11 @@ def from_onnx(
 
 
 def check_shapes(w: Array, r: Array, direction: str | None, hidden_size: int | None) -> None:
-    """Raises InputError if `direction` or `hidden_size` contradict the arrays, or for direction "reverse"."""
+    """Raises InputError if an attribute contradicts the arrays, or for direction "reverse"."""
     if direction == "reverse":
         raise InputError(
-            "direction 'reverse' reads a sequence from its end, and a layer here begins with a forward direction: "
+            "direction 'reverse' reads a sequence from its end, and a layer here begins with a "
+            "forward direction: "
             "reverse the layer's inputs and outputs in time, and give direction='forward'"
         )
     if direction is not None and DIRECTIONS.get(direction) != len(w):
@@ -104,7 +106,7 @@ def check_shapes(w: Array, r: Array, direction: str | None, hidden_size: int | N
 
 
 def split_activations(kind: str, activations: Sequence[str] | None, directions: int) -> list[str]:
-    """The activation of each direction's candidate, or of its RNN; InputError if a gate has an unusual one."""
+    """The activation of each direction; InputError for unusual ones."""
     usual = USUAL[kind]
     given = [name.lower() for name in activations] if activations else list(usual) * directions
     known = ("tanh", "relu", "sigmoid") if kind == "rnn" else ("tanh",)
@@ -123,8 +125,8 @@ def to_onnx(layer: Layer) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """A layer -> the inputs and attributes of an ONNX node.
 
     Returns:
-        The inputs W, R and, where there are any, B and P; the attributes hidden_size and direction, a GRU's
-        linear_before_reset and an RNN's activations. Both are what `from_onnx` takes.
+        The inputs W, R and, where there are any, B and P; the attributes hidden_size and direction,
+        a GRU's linear_before_reset and an RNN's activations. Both are what `from_onnx` takes.
 
     Raises:
         InputError: Directions that differ in kind or size, or a layer that ONNX does not have.

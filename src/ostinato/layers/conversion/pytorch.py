@@ -26,7 +26,8 @@ def from_torch(module: nn.Module) -> Stack:
         return [(from_torch_cell(module),)]
     if not isinstance(module, nn.RNN | nn.GRU | nn.LSTM):
         raise InputError(
-            f"module must be a torch.nn RNN, GRU, LSTM or a cell of these; got {type(module).__name__}"
+            "module must be a torch.nn RNN, GRU, LSTM or a cell of these; got "
+            f"{type(module).__name__}"
         )
     kind, _, activation = module.mode.lower().partition("_")
     directions = []
@@ -54,10 +55,12 @@ def from_torch_cell(module: nn.RNNCellBase) -> Weights:
 def to_torch(stack: Stack) -> dict[str, Tensor]:
     """A stack -> the `state_dict` of torch.nn's and ostinato.nn's RNN, GRU or LSTM.
 
-    Where only some directions have biases, the others get zeros: torch.nn has them everywhere or nowhere.
+    Where only some directions have biases, the others get zeros: torch.nn has them everywhere or
+    nowhere.
 
     Raises:
-        InputError: Layers that differ in what torch.nn has once for all of them, or that it does not have at all.
+        InputError: Layers that differ in what torch.nn has once for all of them, or that it does
+            not have at all.
     """
     check_stack(stack)
     every = [weights for layer in stack for weights in layer]

@@ -80,12 +80,13 @@ def from_recurrent(recurrent: Recurrent, *, merge: str = "concat") -> Stack:
 
     Args:
         recurrent: The layer, or layers.
-        merge: The layer's own merge. Weights do not say how directions are merged, and most libraries concatenate:
-            a layer that merges otherwise is read only if the caller says that it knows.
+        merge: The layer's own merge. Weights do not say how directions are merged, and most
+            libraries concatenate: a layer that merges otherwise is read only if the caller says
+            that it knows.
 
     Raises:
-        InputError: Another merge, or a layer with residual, pre_norm, zoneout or a learned initial state, which change
-            what it computes and are not among the weights of a cell.
+        InputError: Another merge, or a layer with residual, pre_norm, zoneout or a learned initial
+            state, which change what it computes and are not among the weights of a cell.
     """
     each = recurrent.directions
     if each == 2 and recurrent.merge != merge:

@@ -1,4 +1,4 @@
-"""Weights as textbooks print them: one matrix a gate, applied to [h, x], the update gate either way round."""
+"""Weights as textbooks print them: one matrix a gate, applied to [h, x]."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def from_textbook(
 ) -> Weights:
     """One matrix and one bias a gate -> Weights.
 
-        from_textbook("lstm", {"forget": W_f, "input": W_i, "candidate": W_c, "output": W_o}, biases)
+        from_textbook("lstm", {"forget": W_f, "input": W_i, "candidate": W_c, "output": W_o},
+        biases)
 
     Args:
         kind: A key of `GATES`.
@@ -45,7 +46,8 @@ def from_textbook(
         size = matrix.shape[0]
         if matrix.shape[1] <= size:
             raise InputError(
-                f"matrices[{gate!r}] must be [H, H + D]; got {list(matrix.shape)}; is it transposed?"
+                f"matrices[{gate!r}] must be [H, H + D]; got {list(matrix.shape)}; is it "
+                "transposed?"
             )
         h, x = (
             matrix.split([size, matrix.shape[1] - size], dim=1)
@@ -61,12 +63,13 @@ def from_textbook(
 def to_textbook(
     weights: Weights, *, order: str = "hx", update: str = "old", transposed: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
-    """Weights -> (a matrix for each gate, a bias for each gate or None), as `from_textbook` takes them.
+    """Weights -> (a matrix for each gate, a bias for each gate or None), as `from_textbook` reads.
 
     The activation of an RNN is not among them: give it to `from_textbook` to read them again.
 
     Raises:
-        InputError: Peepholes, a projection, or a GRU with a second bias inside the brackets of its reset gate.
+        InputError: Peepholes, a projection, or a GRU with a second bias inside the brackets of its
+            reset gate.
     """
     check_textbook(order, update)
     if weights.peepholes is not None or weights.projection is not None:

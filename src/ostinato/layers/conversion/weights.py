@@ -1,7 +1,8 @@
-"""The weights of recurrent layers gate by gate and by name: what every convention is read into and written from.
+"""The weights of recurrent layers, gate by gate and by name.
 
-`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward, backward), a *stack* is a
-list of layers, the lowest first. Letters: D input, H hidden, O output (H unless projected)."""
+`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward,
+backward), a *stack* is a list of layers, the lowest first. Letters: D input, H hidden, O output (H
+unless projected)."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ GATES: dict[str, tuple[str, ...]] = {
 PEEPHOLES = ("input", "forget", "output")
 Blocks = Mapping[str, Tensor]  # gate name -> its block
 RESET = (
-    "the reset gate acts before the product with the state in one, W_n (r * h), and after it in the other, "
+    "the reset gate acts before the product with the state in one, W_n (r * h), and after it in "
+    "the other, "
     "r * (W_n h + b): no weights make these two functions equal"
 )
 
@@ -111,7 +113,7 @@ def check_blocks(name: str, blocks: Blocks | None, gates: Sequence[str], shape: 
 
 
 def check_alike(layers: Sequence[Weights], target: str, *fields: str) -> None:
-    """Raises InputError unless all directions and layers agree in these fields, which `target` has only once."""
+    """Raises InputError unless all directions and layers agree in what `target` has once."""
     for field in fields:
         found = list(dict.fromkeys(getattr(weights, field) for weights in layers))
         if len(found) > 1:
@@ -126,7 +128,8 @@ def check_stack(stack: Stack, *, directions_join: bool = True) -> None:
 
     Args:
         stack: The layers.
-        directions_join: Whether the outputs of two directions are concatenated; otherwise they are added or the like.
+        directions_join: Whether the outputs of two directions are concatenated; otherwise they are
+            added or the like.
     """
     counts = [len(layer) for layer in stack]
     if not stack or set(counts) not in ({1}, {2}):
@@ -157,7 +160,7 @@ def join(blocks: Blocks, order: Sequence[str]) -> Tensor:
 
 
 def flip_update(weights: Weights) -> Weights:
-    """The update gate the other way round, u = 1 - z: since sigmoid(-a) = 1 - sigmoid(a), its weights change sign."""
+    """The update gate as u = 1 - z: as sigmoid(-a) = 1 - sigmoid(a), its weights change sign."""
     names = ("input", "hidden", "input_bias", "hidden_bias")
     found = {name: getattr(weights, name) for name in names}
     flipped = {
@@ -177,7 +180,8 @@ def add_biases(weights: Weights, target: str) -> dict[str, Tensor] | None:
     first, second = weights.input_bias, weights.hidden_bias
     if weights.kind == "gru" and second is not None and second["candidate"].any():
         raise InputError(
-            f"{target} has one bias, and this GRU a second one that the reset gate multiplies, r * (W_n h + b): "
+            f"{target} has one bias, and this GRU a second one that the reset gate multiplies, r * "
+            "(W_n h + b): "
             "it cannot be added to the first"
         )
     if first is None or second is None:

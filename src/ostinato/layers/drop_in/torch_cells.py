@@ -1,4 +1,4 @@
-"""torch.nn's RNNCell, GRUCell and LSTMCell with the same arguments, parameters and numbers: subclasses of torch's."""
+"""torch.nn's RNNCell, GRUCell and LSTMCell, as subclasses that torch.func can transform."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, 
 
 
 class OneStep:
-    """What RNNCell, GRUCell and LSTMCell share: torch's own step, which torch.func sees through."""
+    """What the cells share: torch's own step, or the reference under torch.func."""
 
     def forward(self, input: Tensor, hx=None):
         """As torch.nn's."""
@@ -29,13 +29,13 @@ class OneStep:
         return last if cell.parts > 1 else last[0]
 
     def mode(self) -> str:
-        """torch's name for the formula."""
+        """torch's name of the formula."""
         if isinstance(self, nn.RNNCell):
             return f"RNN_{self.nonlinearity.upper()}"
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
     def is_well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         weight = self.weight_ih
         if (
             not isinstance(input, Tensor)
@@ -58,12 +58,12 @@ class OneStep:
 
 
 class RNNCell(OneStep, nn.RNNCell):
-    """torch.nn.RNNCell, with per-example gradients by torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
+    """torch.nn.RNNCell for torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
 
 
 class GRUCell(OneStep, nn.GRUCell):
-    """torch.nn.GRUCell, with per-example gradients by torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
+    """torch.nn.GRUCell for torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
 
 
 class LSTMCell(OneStep, nn.LSTMCell):
-    """torch.nn.LSTMCell, with per-example gradients by torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
+    """torch.nn.LSTMCell for torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""

@@ -1,10 +1,18 @@
 """torch.nn's RNN, GRU and LSTM with the same arguments, parameters and numbers, and `lengths=`.
 
-Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`, `repr`, hooks, copying and
-`isinstance` are torch's own code. Only `forward` is ours: it hands the work to a kernel where one takes it, and to
-torch's own forward where none does, which also words every complaint about a wrong shape.
+Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`,
+`repr`, hooks, copying and `isinstance` are torch's own code. Only `forward` is ours: it runs a
+kernel where one is usable, and otherwise torch's own forward, which also raises every error about
+shapes.
 
-Letters: B batch, T time, D input, H hidden, R layers x directions."""
+Why PATTERNS: a kernel is given one of `ostinato.cells`, while here the parameters must stay where
+torch keeps them, under torch's names. So for each call a cell is put together around these very
+tensors: a copy of a pattern, which has everything but weights (it is on the meta device). To build
+a cell anew for each call would allocate and initialise weights that are thrown away; to keep one
+would leave two modules that must agree after `.to()`, `load_state_dict` and parametrizations.
+
+Letters: B batch, T time, D input, H hidden, R layers x directions.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +51,21 @@ with torch.device(
 def copy_around(
     module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
 ) -> nn.Module:
-    """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
+    """A copy of `module` around other tensors, without running its constructor."""
     new = object.__new__(type(module))
     vars(new).update(vars(module), _parameters=tensors, _modules=children)
     return new
 
 
 def build_cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
-    """The cell of torch's `mode` with the tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr."""
+    """The cell of torch's `mode` around the tensors of one layer and direction.
+
+    Args:
+        mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+        weights: W_ih, W_hh, with `bias` b_ih and b_hh, and with a projection W_hr.
+        bias: Whether there are biases.
+        training: Whether the module is in training mode.
+    """
     biases = (weights[2], weights[3]) if bias else (None, None)
     projected = len(weights) > (4 if bias else 2)
     pattern = PATTERNS[f"{mode} projected" if projected else mode]
@@ -72,12 +87,12 @@ def build_cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, train
 
 
 def wants_reference() -> bool:
-    """Whether the reference loop is asked for: kernels are disabled, or torch.func (vmap, ...) must see through."""
+    """Whether the reference must run: kernels are disabled, or torch.func transforms the call."""
     return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def is_recorded() -> bool:
-    """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
+    """Whether torch's own code must run: the call is compiled, traced or under autocast."""
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
@@ -88,7 +103,7 @@ def is_recorded() -> bool:
 def reference(
     cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool
 ) -> tuple[Tensor, Parts]:
-    """The cell's steps one after another, from each row's last real step to its first if `reverse`."""
+    """The reference loop over one layer and direction; backwards from each row's last real step."""
     if not reverse:
         return scan(cell, x, state, lengths)
     outputs, last = scan(cell, reversed_rows(x, lengths), state, lengths)
@@ -96,11 +111,17 @@ def reference(
 
 
 class Layered:
-    """What RNN, GRU and LSTM share. `kind` is torch's mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+    """What RNN, GRU and LSTM share. `mode` is torch's: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
     def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
-        """As torch.nn's; `lengths` [B] says how many steps of each row of a padded batch are real: outputs beyond
-        are zero, the final state is that of the last real step, and the reverse direction starts there."""
+        """As torch.nn's, with `lengths` for padded batches.
+
+        Args:
+            input: As torch.nn's.
+            hx: As torch.nn's.
+            lengths: The number of real steps of each row [B]. Outputs beyond are zero, the final
+                state is that of the last real step, and the reverse direction starts there.
+        """
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
@@ -172,12 +193,12 @@ class Layered:
         ).contiguous(), self.join_parts(last)
 
     def is_short(self, input: Tensor) -> bool:
-        """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
+        """Whether there are so few steps, as in streaming, that torch's own forward is faster."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
         return input.dim() > time and input.shape[time] < FEWEST_STEPS and not wants_reference()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
-        """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
+        """What runs the layers: a kernel or the reference; None: torch's own forward."""
         if is_recorded():
             return None
         if wants_reference():
@@ -219,7 +240,7 @@ class Layered:
     def run_layers(
         self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None
     ) -> tuple[Tensor, Parts]:
-        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
+        """Every layer and direction, by `run(cell, x, state, lengths, reverse=...)`."""
         directions = 2 if self.bidirectional else 1
         last = []
         for layer in range(self.num_layers):
@@ -243,7 +264,7 @@ class Layered:
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
 
     def cell(self, row: int) -> Cell:
-        """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
+        """Layer and direction `row` as one of `ostinato.cells`, around the module's weights."""
         each = len(self._flat_weights) // self.rows
         weights = self._flat_weights[row * each : (row + 1) * each]
         return build_cell_around(self.mode, weights, bias=self.bias, training=self.training)
@@ -260,7 +281,7 @@ class Layered:
         return (output, self.hidden_size) if self.mode == "LSTM" else (output,)
 
     def parts(self, hx, x: Tensor, batch: int) -> Parts:
-        """hx as (h,) or (h, c); zeros for `batch` rows if None."""
+        """hx as (h,) or (h, c), each [R, B, size]; zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
@@ -270,7 +291,7 @@ class Layered:
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
     def is_well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), self._flat_weights[0]
         if (
@@ -315,4 +336,5 @@ class GRU(Layered, nn.GRU):
 class LSTM(Layered, nn.LSTM):
     """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
 
-    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
+    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5,
+    3])"""
