@@ -105,15 +105,15 @@ def test_affixes_are_the_reference():
     lengths = torch.tensor([2, 3, 9, 12, 1])
     characters = torch.randint(1, 40, (5, 12))
     with kernels.disabled():
-        expected = affixes.numbers(characters, lengths)
-    assert affixes.numbers(characters, lengths).tolist() == expected.tolist()
+        expected = affixes.compute_ids(characters, lengths)
+    assert affixes.compute_ids(characters, lengths).tolist() == expected.tolist()
 
 
 def test_characters_that_are_none_are_refused():
     with pytest.raises(IndexError, match=r"characters must lie in 0\.\.4"):
         CharacterEncoder("convolution", 5, 8).read(torch.tensor([[1, 5]]), torch.tensor([2]))
     with pytest.raises(IndexError, match=r"characters must lie in 0\.\.4"):
-        Affixes(6, folded=range(5)).numbers(torch.tensor([[1, -1]]), torch.tensor([2]))
+        Affixes(6, folded=range(5)).compute_ids(torch.tensor([[1, -1]]), torch.tensor([2]))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

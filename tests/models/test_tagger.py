@@ -181,7 +181,7 @@ def padded(words):
 
 def test_affixes_are_those_at_both_ends():
     affixes = Affixes(4, folded=range(9), longest=3)
-    numbers = affixes.numbers(*padded(WORDS))
+    numbers = affixes.compute_ids(*padded(WORDS))
     assert numbers.shape == (4, 6) and numbers.min() > 0
     first, second = numbers[0].tolist(), numbers[1].tolist()
     assert first[3:] == second[3:] and not set(first[:3]) & set(

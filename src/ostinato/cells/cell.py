@@ -7,6 +7,7 @@ projects).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +76,8 @@ class Cell(nn.Module):
         self.output_size = hidden_size if output_size is None else output_size
         rows = self.gates * hidden_size
         self.from_input = nn.Linear(input_size, rows, bias=bias)
-        self.from_hidden = nn.Linear(self.output_size, rows, bias=bias and self.hidden_bias)
+        # Any: a Linear here, a Diagonal in an IndRNN, None in a LinearCell
+        self.from_hidden: Any = nn.Linear(self.output_size, rows, bias=bias and self.hidden_bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -104,7 +106,7 @@ class Cell(nn.Module):
         """
         return self.from_input(x)
 
-    def step(self, projected: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """One time step: the formula.
 
         Args:
@@ -197,10 +199,10 @@ def scan(
     """The reference loop. Arguments and results are those of `Cell.run`."""
     if x.shape[1] == 0:
         return x.new_zeros(x.shape[0], 0, cell.output_size), state
-    outputs = []
-    for now in steps(cell, x, state, lengths):
-        outputs.append(now[0])
-    outputs = torch.stack(outputs, dim=1)
+    found = []
+    for last in steps(cell, x, state, lengths):
+        found.append(last[0])
+    outputs = torch.stack(found, dim=1)  # [B, T, O]
     if lengths is not None:
         outputs = outputs * padding_mask(lengths, x.shape[1], x.device)[..., None]
-    return outputs, now
+    return outputs, last

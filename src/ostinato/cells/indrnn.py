@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.rnn import find_activation
+from ostinato.cells.rnn import Activation, find_activation
 
 
 class Diagonal(nn.Module):
@@ -42,7 +42,14 @@ class IndRNN(Cell):
 
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, *, activation="relu", bias: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation: Activation = "relu",
+        bias: bool = True,
+    ):
         super().__init__(input_size, hidden_size, bias=bias)
         self.g = find_activation(activation)
         self.from_hidden = Diagonal(hidden_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.rnn import find_activation
+from ostinato.cells.rnn import Activation, find_activation
 
 
 class Jordan(Cell):
@@ -36,8 +36,8 @@ class Jordan(Cell):
         hidden_size: int,
         *,
         output_size: int | None = None,
-        activation="tanh",
-        output_activation="tanh",
+        activation: Activation = "tanh",
+        output_activation: Activation = "tanh",
         bias: bool = True,
     ):
         super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)

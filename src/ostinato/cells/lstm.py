@@ -47,7 +47,7 @@ class LSTM(Cell):
     ):
         self.forget_bias, self.chrono = forget_bias, chrono
         super().__init__(input_size, hidden_size, output_size=output_size, bias=bias)
-        self.to_output = nn.Identity()
+        self.to_output: nn.Module = nn.Identity()
         if output_size is not None:
             self.to_output = nn.Linear(hidden_size, output_size, bias=False)
             self.reset_parameters()

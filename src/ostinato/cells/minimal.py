@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
-from ostinato.cells.rnn import find_activation
+from ostinato.cells.rnn import Activation, find_activation
 
 
 def positive(x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class LinearCell(Cell):
         input_size: int,
         hidden_size: int,
         *,
-        activation=positive,
+        activation: Activation = positive,
         chrono: int | None = None,
         bias: bool = True,
     ):

@@ -8,11 +8,20 @@ is made for each batch, because masks belong to the batch and no module keeps st
 from __future__ import annotations
 
 import copy
+from typing import TypedDict
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.cells.cell import Cell
+
+
+class Regularisation(TypedDict):
+    """The arguments of `regularise` by which it changes a cell."""
+
+    recurrent_dropout: float
+    weight_drop: float
+    zoneout: tuple[float, ...]
 
 
 class FromHidden(nn.Linear):

@@ -14,9 +14,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
 }
+KERNELS: dict[Callable[[Tensor], Tensor], str] = {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}
+Activation = str | Callable[[Tensor], Tensor]
 
 
-def find_activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def find_activation(activation: Activation) -> Callable[[Tensor], Tensor]:
     """find_activation("relu") -> torch.relu; a function is returned unchanged."""
     if callable(activation):
         return activation
@@ -45,14 +47,17 @@ class RNN(Cell):
 
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, *, activation="tanh", bias: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        activation: Activation = "tanh",
+        bias: bool = True,
+    ):
         super().__init__(input_size, hidden_size, bias=bias)
         self.g = find_activation(activation)
-        self.kernel = (
-            {torch.tanh: "rnn-tanh", torch.relu: "rnn-relu"}.get(self.g)
-            if type(self) is RNN
-            else None
-        )
+        self.kernel = KERNELS.get(self.g) if type(self) is RNN else None
 
     def step(self, projected: Tensor, state: tuple[Tensor]) -> tuple[Tensor]:
         (h,) = state

@@ -67,7 +67,8 @@ class CharacterEncoder(nn.Module):
             width,
             output_size + (affixes.output_size if affixes is not None else 0),
         )
-        self.recurrent, self.filters = None, None
+        self.recurrent: Recurrent | None = None
+        self.filters: nn.Linear | None = None
         if kind == "convolution":
             self.filters = nn.Linear(width * embedding_size, output_size)
         elif cell is None:
@@ -92,12 +93,13 @@ class CharacterEncoder(nn.Module):
 
     def read_characters(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """As `read`, without the affixes."""
-        if self.recurrent is None:
-            return self.convolve(characters, lengths)
+        if self.filters is not None:
+            return self.convolve(self.filters, characters, lengths)
+        assert self.recurrent is not None  # one of the two exists
         _, (forward, backward) = self.recurrent(self.dropout(self.embedding(characters)), lengths)
         return torch.cat([forward[0], backward[0]], -1)
 
-    def convolve(self, characters: Tensor, lengths: Tensor) -> Tensor:
+    def convolve(self, filters: nn.Linear, characters: Tensor, lengths: Tensor) -> Tensor:
         """The convolution: characters [W, C] and lengths [W] -> [W, number of filters].
 
         Why not nn.Conv1d: there are few different characters, so the product of each character's
@@ -105,20 +107,20 @@ class CharacterEncoder(nn.Module):
         characters, filters]. That takes a third of the time of a product over all windows. Dropout
         then drops a unit of a character's vector everywhere in the batch.
         """
-        size = self.filters.out_features
+        size = filters.out_features
         vectors = self.dropout(self.embedding.weight)
-        weight = self.filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
+        weight = filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
         tables = vectors @ weight  # [width, characters, out]
-        if char_features.usable(characters, lengths, tables, self.filters.bias):
-            return char_features.strongest(characters, lengths, tables, self.filters.bias)
+        if char_features.usable(characters, lengths, tables, filters.bias):
+            return char_features.strongest(characters, lengths, tables, filters.bias)
         inside = padding_mask(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
         padded = functional.pad(
             characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin)
         )
-        responses = self.filters.bias
-        for place, table in enumerate(tables):
-            there = padded[:, place : place + characters.shape[1]]
+        responses: Tensor = filters.bias
+        for position, table in enumerate(tables):
+            there = padded[:, position : position + characters.shape[1]]
             responses = responses + functional.embedding(there, table, padding_idx=PAD)
         # not segment_reduce, which hands each of equal responses the whole of a negative gradient
         return responses.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(1).tanh()
@@ -138,6 +140,8 @@ class Affixes(nn.Module):
         buckets: The size of the table.
     """
 
+    folded: Tensor
+
     def __init__(
         self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000
     ):
@@ -150,9 +154,9 @@ class Affixes(nn.Module):
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """Words [W, C] of characters between <bos> and <eos>, lengths [W] -> [W, output_size]"""
-        return self.table.sums(self.numbers(characters, lengths))
+        return self.table.sums(self.compute_ids(characters, lengths))
 
-    def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
+    def compute_ids(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
         if char_features.usable(characters, lengths):
             return char_features.affix_ids(
@@ -170,7 +174,7 @@ class Affixes(nn.Module):
                 ~inside, 0
             )
             code = torch.full_like(last, side + 1)
-            for number in letter.split(1, 1):
-                code = (code * 1_000_003 + number) % 2_147_483_647
+            for one in letter.split(1, 1):
+                code = (code * 1_000_003 + one) % 2_147_483_647
                 found.append(1 + (code ^ (code >> 13)) % self.buckets)
         return torch.cat(found, 1)

@@ -56,6 +56,9 @@ class BatchNorm(nn.Module):
     running averages are used for it.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, channels: int):
         super().__init__()
         self.weight, self.bias = (
@@ -111,7 +114,7 @@ class ImageNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[N, C, H, W] of uint8 -> [N, R, F] with R = side(H) * side(W), row by row"""
-        x = pictures.to(self.stages[0].shrink.weight.dtype) / 127.5 - 1
+        x = pictures.to(next(self.parameters()).dtype) / 127.5 - 1
         return self.stages(x).flatten(2).transpose(1, 2)
 
 

@@ -19,10 +19,9 @@ from torch.autograd.function import once_differentiable
 from ostinato.kernels import crf
 from ostinato.padding import padding_mask
 
-FORBIDDEN = (
-    -1e4
-)  # the score of what must not be; finite, so that even labels that break a rule have a gradient
-SMALLEST = 1e-300  # a probability that is added to every one, so that its logarithm exists
+# the score of what is not allowed; finite, so that labels that break a rule still have a gradient
+FORBIDDEN = -1e4
+SMALLEST = 1e-300  # added to every probability, so that its logarithm exists
 
 Mask = Sequence[Sequence[bool]] | Sequence[bool]
 
@@ -185,11 +184,11 @@ class LogPartition(torch.autograd.Function):
                 torch.stack([between, between.t()]),
                 torch.stack([start, end]).double().unsqueeze(1),
             )
-        sums = [first + lattices[0]]
+        steps_sums = [first + lattices[0]]
         lattices = lattices + highest
         for step in range(1, steps):
-            sums.append(move(sums[-1], tables) + lattices[step])
-        sums = torch.stack(sums)
+            steps_sums.append(move(steps_sums[-1], tables) + lattices[step])
+        sums = torch.stack(steps_sums)
         before = sums[:, 0] if learning else sums
         total = (before.gather(0, last)[0] + end.double()).logsumexp(1)
         if learning:

@@ -6,6 +6,8 @@ input, F filters, P output size of a body.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,6 +17,8 @@ from ostinato.padding import padding_mask
 
 class OneHot(nn.Module):
     """Ids [B, T] -> the rows of a fixed table [B, T, D]."""
+
+    table: Tensor
 
     def __init__(self, table: Tensor):
         super().__init__()
@@ -103,7 +107,7 @@ class WithMotifs(nn.Module):
         body: (responses [B, T', F], lengths [B]) -> [B, P], or [B, T', P].
     """
 
-    def __init__(self, motifs: Motifs, body: nn.Module):
+    def __init__(self, motifs: Motifs, body: Any):
         super().__init__()
         self.motifs, self.body, self.output_size = (
             motifs,

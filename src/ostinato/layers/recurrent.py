@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.cell import Cell, CellType
-from ostinato.cells.recurrent_dropout import regularise
+from ostinato.cells.recurrent_dropout import Regularisation, regularise
+from ostinato.cells.rnn import Activation
 from ostinato.cells.state import State
 from ostinato.layers.dropout import dropout
 from ostinato.layers.gradient_checkpointing import run_in_blocks
@@ -112,7 +113,7 @@ class Recurrent(nn.Module):
         layers: int = 1,
         bidirectional: bool = False,
         merge: str = "concat",
-        activation: str | Callable[[Tensor], Tensor] | None = None,
+        activation: Activation | None = None,
         dropout: float = 0.0,
         locked: bool = False,
         recurrent_dropout: float = 0.0,
@@ -133,7 +134,7 @@ class Recurrent(nn.Module):
         self.cells, self.norms = nn.ModuleList(), nn.ModuleList()
         self.output_size = self.add_layers(cell, activation, pre_norm=pre_norm)
         parts = self.typed_cells[0].parts
-        self.regularisation = {
+        self.regularisation: Regularisation = {
             "recurrent_dropout": recurrent_dropout,
             "weight_drop": weight_drop,
             "zoneout": (zoneout,) * parts if isinstance(zoneout, int | float) else tuple(zoneout),
@@ -145,7 +146,7 @@ class Recurrent(nn.Module):
     def add_layers(
         self,
         cell: CellType,
-        activation: str | Callable[[Tensor], Tensor] | None,
+        activation: Activation | None,
         *,
         pre_norm: bool,
     ) -> int:

@@ -12,6 +12,7 @@ from ostinato.cells.state import State, map_state
 from ostinato.kernels.steps import streaming as compiled
 from ostinato.kernels.steps.streaming import (
     FORMATS,
+    StepPlan,
     addresses,
     check_format,
     in_eager_mode,
@@ -60,7 +61,7 @@ class StreamingStep:
         if not isinstance(batch, int) or not 1 <= batch <= MOST:
             raise ValueError(f"batch must be a whole number from 1 to {MOST}; got {batch!r}")
         self.recurrent, self.batch, self.weights = recurrent, batch, weights
-        self.cells = list(recurrent.cells)
+        self.cells = recurrent.typed_cells
         self.input_size = recurrent.input_size
         with torch.no_grad():
             self.state: State = map_state(Tensor.clone, recurrent.initial_state(batch))
@@ -97,7 +98,8 @@ class StreamingStep:
         if self.plan is None or not plain(x, self.batch, self.input_size) or not in_eager_mode():
             return self.by_reference(x)
         threads = self.plan.threads(self.batch)
-        while not self.fresh() or not self.plan.run(
+        # weights that have changed since they were packed are packed anew
+        while not self.is_current(self.plan) or not self.plan.run(
             x.data_ptr(),
             self.output.data_ptr(),
             self.places,
@@ -107,11 +109,14 @@ class StreamingStep:
         ):
             compiled.forget_one(self)
             self.plan = plan_for(self, self.cells, self.weights)
+            if self.plan is None:
+                return self.by_reference(x)
         return self.output
 
-    def fresh(self) -> bool:
+    def is_current(self, plan: StepPlan) -> bool:
         """Whether the packed weights are those of the layer."""
-        return self.plan.current(compiled.tensors_of(self.cells))
+        tensors = compiled.tensors_of(self.cells)
+        return tensors is not None and plan.current(tensors)
 
     def by_reference(self, x: Tensor) -> Tensor:
         """The step by the layer itself: without a compiled step, or for an unusual x."""

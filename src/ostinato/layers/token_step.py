@@ -56,14 +56,15 @@ class TokenStep:
         check_format(weights)
         if not recurrent.has_plain_steps:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
-        self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
-        if self.plan is None:
+        plan = plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights)
+        if plan is None:
             raise ValueError(
                 "a token step needs the compiled kernels, float32 parameters on the CPU, and a "
                 "cell that is an RNN "
                 f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
             )
-        self.residual, self.size = recurrent.residual, self.plan.vocabulary
+        self.plan = plan
+        self.residual, self.size = recurrent.residual, plan.vocabulary
         self.state: State = None
         self.cut: Cut | None = None
 
@@ -78,7 +79,7 @@ class TokenStep:
         """Whether there is a TokenStep for these layers."""
         return (
             recurrent.has_plain_steps
-            and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+            and plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights) is not None
         )
 
     @property

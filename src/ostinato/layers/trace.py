@@ -70,13 +70,13 @@ def run_traced(
     Returns:
         The outputs [B, T, O], the last state, and {name: [B, T, size]} of gates and states.
     """
-    watched = copy.copy(cell)  # shares the parameters; the gate_log is its own
+    watched = copy.copy(cell)  # shares the parameters; its gate_log is its own
     watched.gate_log = []
     states = list(steps(watched, x, state, lengths))
     names = list(watched.gate_log[0]) if watched.gate_log else []
-    seen = {name: [note[name] for note in watched.gate_log] for name in names}
-    seen |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
-    seen = {name: torch.stack(values, dim=1) for name, values in seen.items()}
+    by_step = {name: [gates[name] for gates in watched.gate_log] for name in names}
+    by_step |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
+    seen = {name: torch.stack(values, dim=1) for name, values in by_step.items()}
     if lengths is not None:
         alive = padding_mask(lengths, x.shape[1], x.device)[..., None]
         seen = {name: torch.where(alive, values, 0) for name, values in seen.items()}

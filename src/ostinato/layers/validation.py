@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.cell import Cell, CellType
+from ostinato.cells.rnn import Activation
 from ostinato.cells.state import State
 
 
@@ -91,7 +92,7 @@ def build_cell(
     cell: CellType,
     input_size: int,
     hidden_size: int,
-    activation: str | Callable[[Tensor], Tensor] | None = None,
+    activation: Activation | None = None,
 ) -> Cell:
     """A cell of these sizes and, unless None, this activation.
 
@@ -106,7 +107,8 @@ def build_cell(
                 f"activation is for cells that have one, such as RNN; {name} has none; got "
                 f"{activation!r}"
             )
-        cell = partial(cell, activation=activation)
+        build: Callable[..., Cell] = cell
+        cell = partial(build, activation=activation)
     new = cell(input_size, hidden_size) if callable(cell) else cell
     if not isinstance(new, Cell):
         got = (

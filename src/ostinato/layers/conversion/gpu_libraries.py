@@ -127,10 +127,10 @@ def to_flashrnn(weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
         return w, u.view(-1, 1, size, size), b.view(-1, 1, size)
     zeros = w.new_zeros(3 * size)
     first, second = (split("bias", bias, GATES["gru"]) for bias in (biases or (zeros, zeros)))
-    b = [
+    stacked = [
         second["candidate"],
         first["reset"] + second["reset"],
         first["update"] + second["update"],
         first["candidate"],
     ]
-    return w, join(weights.hidden, FLASH_GRU).view(3, 1, size, size), torch.stack(b)[:, None]
+    return w, join(weights.hidden, FLASH_GRU).view(3, 1, size, size), torch.stack(stacked)[:, None]

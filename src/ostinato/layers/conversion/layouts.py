@@ -197,12 +197,12 @@ def read_weights(
             f"weights must be matrices; got shapes {[list(matrix.shape) for matrix in matrices]}"
         )
     w, u = (matrix.t() for matrix in matrices) if convention.transposed else matrices
-    biases = [None if bias is None else split("bias", to_tensor(bias), order) for bias in (b, bu)]
     return Weights(
         kind,
         split("input weight", w, order),
         split("recurrent weight", u, order),
-        *biases,
+        None if b is None else split("bias", to_tensor(b), order),
+        None if bu is None else split("bias", to_tensor(bu), order),
         peepholes=peepholes,
         projection=projection,
         activation=activation,

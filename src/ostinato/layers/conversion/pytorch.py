@@ -67,7 +67,7 @@ def to_torch(stack: Stack) -> dict[str, Tensor]:
     check_alike(every, "torch.nn", "kind", "activation", "hidden_size", "output_size")
     arrays = [write_weights("torch", weights, projection=True) for weights in every]
     biased = any(biases for _, _, biases in arrays)
-    found = {}
+    found: dict[str, Tensor] = {}
     for place, (weights, (w, u, biases)) in enumerate(zip(every, arrays, strict=True)):
         number, backward = divmod(place, len(stack[0]))
         suffix = f"l{number}" + "_reverse" * backward

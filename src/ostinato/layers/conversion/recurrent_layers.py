@@ -40,7 +40,7 @@ def from_cell(cell: cells.Cell) -> Weights:
     if isinstance(cell, cells.PeepholeLSTM):
         peepholes = dict(zip(PEEPHOLES, to_tensor(cell.peepholes), strict=True))
     if isinstance(cell, cells.LSTM) and cell.output_size != cell.hidden_size:
-        projection = to_tensor(cell.to_output.weight)
+        projection = to_tensor(cell.to_output.get_parameter("weight"))
     into, back = cell.from_input, cell.from_hidden
     return read_weights(
         "ostinato",
@@ -102,7 +102,7 @@ def from_recurrent(recurrent: Recurrent, *, merge: str = "concat") -> Stack:
         raise InputError(
             "learned_initial_state and zoneout exist nowhere else; this layer has one of them"
         )
-    found = [from_cell(cell) for cell in recurrent.cells]
+    found = [from_cell(cell) for cell in recurrent.typed_cells]
     return [tuple(found[row : row + each]) for row in range(0, len(found), each)]
 
 

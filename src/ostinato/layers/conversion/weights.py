@@ -161,14 +161,18 @@ def join(blocks: Blocks, order: Sequence[str]) -> Tensor:
 
 def flip_update(weights: Weights) -> Weights:
     """The update gate as u = 1 - z: as sigmoid(-a) = 1 - sigmoid(a), its weights change sign."""
-    names = ("input", "hidden", "input_bias", "hidden_bias")
-    found = {name: getattr(weights, name) for name in names}
-    flipped = {
-        name: {**blocks, "update": -blocks["update"]}
-        for name, blocks in found.items()
-        if blocks is not None
-    }
-    return replace(weights, **flipped)
+
+    def flip(blocks: Blocks) -> Blocks:
+        return {**blocks, "update": -blocks["update"]}
+
+    first, second = weights.input_bias, weights.hidden_bias
+    return replace(
+        weights,
+        input=flip(weights.input),
+        hidden=flip(weights.hidden),
+        input_bias=None if first is None else flip(first),
+        hidden_bias=None if second is None else flip(second),
+    )
 
 
 def add_biases(weights: Weights, target: str) -> dict[str, Tensor] | None:

@@ -109,12 +109,13 @@ def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
         raise ValueError(f"module must be a torch.nn.Module; got {type(module).__name__}")
     if copy:
         module = copying.deepcopy(module)
-    rows, changed, first = [], [], {}
+    rows: list[Row] = []
+    changed: list[nn.Module] = []
+    first: dict[nn.Module, Row | None] = {}
     for path, child in module.named_modules(remove_duplicate=False):
         path = path or "(the module itself)"
         if child in first:
-            if first[child] is not None:
-                row = first[child]
+            if (row := first[child]) is not None:
                 rows.append(Row(path, row.kind, row.replaced, f"the same module as {row.path}"))
             continue
         first[child] = row = examine(path, child)
@@ -136,8 +137,9 @@ def examine(path: str, module: nn.Module) -> Row | None:
     if not isinstance(module, RECURRENT):
         return None
     notes = []
+    parametrizations = getattr(module, "parametrizations", {})
     if is_parametrized(module):
-        notes.append("parametrizations kept: " + ", ".join(module.parametrizations))
+        notes.append("parametrizations kept: " + ", ".join(dict(parametrizations)))
     hooks = (
         len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, wants_reference
 
 
-class OneStep:
+class OneStep(nn.RNNCellBase):
     """What the cells share: torch's own step, or the reference under torch.func."""
 
     def forward(self, input: Tensor, hx=None):

@@ -16,7 +16,8 @@ Letters: B batch, T time, D input, H hidden, R layers x directions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,7 @@ from ostinato.padding import padding_mask
 from ostinato.padding import reverse as reversed_rows
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
+M = TypeVar("M", bound=nn.Module)
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
@@ -48,11 +50,9 @@ with torch.device(
     }
 
 
-def copy_around(
-    module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
-) -> nn.Module:
+def copy_around(module: M, children: Mapping[str, nn.Module | None], **tensors: Tensor | None) -> M:
     """A copy of `module` around other tensors, without running its constructor."""
-    new = object.__new__(type(module))
+    new: M = object.__new__(type(module))
     vars(new).update(vars(module), _parameters=tensors, _modules=children)
     return new
 
@@ -74,7 +74,9 @@ def build_cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, train
         "from_hidden": copy_around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
     }
     if projected:
-        children["to_output"] = copy_around(pattern.to_output, {}, weight=weights[-1], bias=None)
+        children["to_output"] = copy_around(
+            pattern.get_submodule("to_output"), {}, weight=weights[-1], bias=None
+        )
     cell = copy_around(pattern, children)
     rows, input_size = weights[0].shape
     sizes = {
@@ -110,7 +112,7 @@ def reference(
     return reversed_rows(outputs, lengths), last
 
 
-class Layered:
+class Layered(nn.RNNBase):
     """What RNN, GRU and LSTM share. `mode` is torch's: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
     def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
@@ -157,10 +159,10 @@ class Layered:
         )
         if run is None:
             return super().forward(input, hx)
-        x, lengths = pad_packed_sequence(
+        x, counts = pad_packed_sequence(
             PackedSequence(input.data, input.batch_sizes), batch_first=True
         )
-        lengths = check_lengths(lengths, x)
+        lengths = check_lengths(counts, x)
         if hx is not None and input.sorted_indices is not None:
             parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
         outputs, last = self.run_layers(run, x, parts, lengths)
@@ -179,14 +181,14 @@ class Layered:
                 f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}"
             )
         x = input if self.batch_first else input.transpose(0, 1)
-        lengths = check_lengths(lengths, x)
+        counts = check_lengths(lengths, x)
         parts = self.parts(hx, x, x.shape[0])
         self.check_forward_args(input, self.join_parts(parts), None)
-        if lengths is not None:  # whatever stands in the padding, NaN too, stays there
-            x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
+        if counts is not None:  # so that NaN in the padding stays there
+            x = x.masked_fill(~padding_mask(counts, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
         outputs, last = (
-            self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
+            self.run_layers(run, x, parts, counts) if run else self.run_packed(x, parts, counts)
         )
         return outputs if self.batch_first else outputs.transpose(
             0, 1
@@ -255,7 +257,7 @@ class Layered:
                 x, states = run_both(layer_cells, x, states, lengths)
                 last += states
                 continue
-            outputs = []
+            outputs: list[Tensor] = []
             for cell, state in zip(layer_cells, states, strict=True):
                 output, state = run(cell, x, state, lengths, reverse=bool(outputs))
                 outputs.append(output)
@@ -266,7 +268,8 @@ class Layered:
     def cell(self, row: int) -> Cell:
         """Layer and direction `row` as one of `ostinato.cells`, around the module's weights."""
         each = len(self._flat_weights) // self.rows
-        weights = self._flat_weights[row * each : (row + 1) * each]
+        # torch allows None here for modules that are being built
+        weights = cast(list[Tensor], self._flat_weights[row * each : (row + 1) * each])
         return build_cell_around(self.mode, weights, bias=self.bias, training=self.training)
 
     @property
@@ -293,7 +296,7 @@ class Layered:
     def is_well_formed(self, input, hx) -> bool:
         """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         packed = isinstance(input, PackedSequence)
-        data, weight = (input.data if packed else input), self._flat_weights[0]
+        data, weight = (input.data if packed else input), cast(Tensor, self._flat_weights[0])
         if (
             not isinstance(data, Tensor)
             or data.dtype != weight.dtype

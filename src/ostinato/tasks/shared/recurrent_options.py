@@ -5,11 +5,12 @@ hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from ostinato.cells import CELLS, CellType
+from ostinato.cells import CELLS, Cell, CellType
 from ostinato.cells.rnn import ACTIVATIONS
 from ostinato.errors import InputError
 from ostinato.layers.recurrent import MERGES
@@ -23,13 +24,13 @@ ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
 class RecurrentOptions(TaskOptions):
     """The recurrent cell, its size and its regularisation."""
 
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")  # type: ignore[valid-type]
     hidden_size: int = option(256, "units of each layer", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1)
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
     )
-    activation: Literal[tuple(ACTIVATIONS)] | None = option(
+    activation: Literal[tuple(ACTIVATIONS)] | None = option(  # type: ignore[valid-type]
         None, "activation of the hidden units of --cell rnn, jordan or indrnn (default: the cell's)"
     )
 
@@ -45,14 +46,15 @@ class RecurrentOptions(TaskOptions):
         """The cell of --cell with --activation."""
         if self.activation is None:
             return CELLS[self.cell]
-        return partial(CELLS[self.cell], activation=self.activation)
+        build: Callable[..., Cell] = CELLS[self.cell]
+        return partial(build, activation=self.activation)
 
 
 @dataclass(frozen=True)
 class MergeOptions(RecurrentOptions):
     """Options of a network that reads in both directions."""
 
-    merge: Literal[tuple(MERGES)] = option(
+    merge: Literal[tuple(MERGES)] = option(  # type: ignore[valid-type]
         "concat",
         "how the outputs of both directions become one: concat (half of the units each), "
         "sum, mean or product (all units each)",
