@@ -1,4 +1,4 @@
-"""The names that the documentation shows exist after a plain `import ostinato`, and importing it stays quick."""
+"""The names that the documentation shows exist after a plain `import ostinato`."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-# ostinato.X.Y, but for paths and addresses such as src/ostinato.X, benchmarks/ostinato.md and getLogger("ostinato.X")
+# ostinato.X.Y, but not in paths, addresses and strings, as src/ostinato.X or getLogger("ostinato.X")
 NAME = re.compile(r"(?<![\w/.\"'@])ostinato((?:\.[A-Za-z_]\w*)+)(?!\w*[/@])")
 MODULE = re.compile(r"(?:-m|import|from) ostinato[\w.]+")
 

@@ -1,4 +1,4 @@
-"""Weights between libraries: against ONNX's and Keras's own answers, the kernels' formulas, and there and back."""
+"""Weights between libraries: against others' own answers and formulas, and there and back."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def flashrnn_step(kind, w, x, h, state):
 
 
 def cudnn_step(kind, w, x, h, state):
-    """One step of cuDNN's formulas, written out: linLayerID 0.. for the input, then as many for the recurrent side."""
+    """One step of cuDNN's formulas: linLayerID 0.. for the input, then the recurrent side."""
     matrices, biases = w
     half = len(matrices) // 2
     wx = [x @ m.T + b for m, b in zip(matrices[:half], biases[:half], strict=True)]

@@ -1,4 +1,4 @@
-"""The layer over time: the order of layers and directions, merging, its options, and what it says of bad input."""
+"""The recurrent layer: order of layers and directions, merging, options, and bad input."""
 
 import re
 from functools import partial

@@ -1,4 +1,4 @@
-"""--activation and --merge: what they build, what is refused, and that models saved without them load."""
+"""--activation and --merge: what they build and refuse; models saved without them load."""
 
 import json
 

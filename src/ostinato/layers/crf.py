@@ -10,7 +10,7 @@ Lafferty, McCallum and Pereira 2001; over a recurrent network: Huang, Xu and Yu 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -164,7 +164,12 @@ class LogPartition(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor
+        context: Any,
+        emissions: Tensor,
+        lengths: Tensor,
+        start: Tensor,
+        transitions: Tensor,
+        end: Tensor,
     ) -> Tensor:
         """Emissions [B, T, K], lengths [B] and the potentials -> log Z [B]."""
         rows, steps, labels = emissions.shape
@@ -199,7 +204,7 @@ class LogPartition(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, gradient: Tensor):
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """The expected counts of labels and transitions, times the gradient [B].
 
         `before` and `after` [T, B, K] are the log sums over all paths up to, and from, each label

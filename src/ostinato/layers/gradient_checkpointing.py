@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,9 @@ class Blocks(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, cell, lengths, size, x, *tensors):
+    def forward(
+        ctx: Any, cell: Cell, lengths: Tensor | None, size: int, x: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
         """Runs the blocks and keeps the state before each."""
         state = tensors[: cell.parts]
         outputs = x.new_empty(*x.shape[:2], cell.output_size)
@@ -67,7 +70,7 @@ class Blocks(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, d_outputs, *d_state):
+    def backward(ctx: Any, d_outputs: Tensor, *d_state: Tensor) -> tuple[Any, ...]:
         """Runs the blocks again, last to first, and backpropagates through each."""
         cell, (x, *tensors) = ctx.cell, ctx.saved_tensors
         weights = [tensor for tensor in tensors[cell.parts :] if tensor.requires_grad]
@@ -111,7 +114,7 @@ def blocks(steps: int, lengths: Tensor | None, size: int) -> Iterator[tuple[slic
 
 def run_block(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None, seed: int | None, part: slice
-):
+) -> tuple[Tensor, State]:
     """One block; where it draws random numbers (zoneout), the same ones each time."""
     if seed is None:
         return cell.run(x, state, lengths)

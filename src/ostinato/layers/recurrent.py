@@ -25,6 +25,7 @@ from ostinato.layers.validation import (
     check_lengths,
     check_options,
     check_state,
+    check_widths,
     list_hidden_sizes,
 )
 from ostinato.padding import padding_mask, reverse
@@ -131,8 +132,17 @@ class Recurrent(nn.Module):
         self.bidirectional, self.directions = bidirectional, 2 if bidirectional else 1
         self.merge, self.residual, self.recompute = merge, residual, recompute
         self.dropout, self.locked = dropout, locked
-        self.cells, self.norms = nn.ModuleList(), nn.ModuleList()
-        self.output_size = self.add_layers(cell, activation, pre_norm=pre_norm)
+        widths = [input_size]  # of what each layer reads, and of the last outputs
+        cells: list[Cell] = []
+        for size in list_hidden_sizes(hidden_size, layers):
+            cells += [
+                build_cell(cell, widths[-1], size, activation) for _ in range(self.directions)
+            ]
+            joined = self.directions if merge == "concat" else 1
+            widths.append(cells[-1].output_size * joined)
+        check_widths(widths, residual=residual)
+        self.cells, self.output_size = nn.ModuleList(cells), widths[-1]
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths[1:] * pre_norm)
         parts = self.typed_cells[0].parts
         self.regularisation: Regularisation = {
             "recurrent_dropout": recurrent_dropout,
@@ -142,28 +152,6 @@ class Recurrent(nn.Module):
         check_options(self.typed_cells, dropout, **self.regularisation)
         sizes = [size for one in self.typed_cells for size in one.sizes]
         self.first = nn.ParameterList(torch.zeros(size) for size in sizes * learned_initial_state)
-
-    def add_layers(
-        self,
-        cell: CellType,
-        activation: Activation | None,
-        *,
-        pre_norm: bool,
-    ) -> int:
-        """Makes the cells and norms of all layers; returns the width of the outputs."""
-        joined = self.directions if self.merge == "concat" else 1
-        width = self.input_size
-        for layer, size in enumerate(list_hidden_sizes(self.hidden_size, self.layers)):
-            new = [build_cell(cell, width, size, activation) for _ in range(self.directions)]
-            self.cells.extend(new)
-            before, width = width, new[0].output_size * joined
-            if self.residual and layer and before != width:
-                raise ValueError(
-                    f"residual needs layers of equal output size; got {before} before {width}"
-                )
-            if pre_norm:
-                self.norms.append(nn.LayerNorm(width))
-        return width
 
     @property
     def typed_cells(self) -> list[Cell]:

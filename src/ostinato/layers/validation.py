@@ -134,6 +134,20 @@ def list_hidden_sizes(hidden_size: int | Sequence[int], layers: int) -> list[int
     return sizes
 
 
+def check_widths(widths: Sequence[int], *, residual: bool) -> None:
+    """Raises ValueError where a residual layer would add inputs and outputs of unequal size.
+
+    Args:
+        widths: Of what each layer reads, and of the last outputs.
+        residual: Whether each layer but the first adds its inputs to its outputs.
+    """
+    for before, after in zip(widths[1:], widths[2:], strict=False):
+        if residual and before != after:
+            raise ValueError(
+                f"residual needs layers of equal output size; got {before} before {after}"
+            )
+
+
 def check_options(
     cells: Iterable[Cell],
     dropout: float,

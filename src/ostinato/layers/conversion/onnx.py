@@ -61,11 +61,7 @@ def from_onnx(
             contradicts the arrays.
     """
     kind = kind.lower()
-    if input_forget or clip is not None:
-        name = "input_forget" if input_forget else "clip"
-        raise InputError(f"ONNX's {name} changes the formula; no cell here has it")
-    if kind not in USUAL:
-        raise InputError(f"kind must be the node's operator, rnn, lstm or gru; got {kind!r}")
+    check_formula(kind, input_forget, clip)
     check_shapes(w, r, direction, hidden_size)
     by_direction = split_activations(kind, activations, len(w))
     if kind == "gru" and not linear_before_reset:
@@ -86,6 +82,15 @@ def from_onnx(
             )
         )
     return tuple(found)
+
+
+def check_formula(kind: str, input_forget: int, clip: float | None) -> None:
+    """Raises InputError for an operator, or an attribute, that no cell here computes."""
+    if input_forget or clip is not None:
+        name = "input_forget" if input_forget else "clip"
+        raise InputError(f"ONNX's {name} changes the formula; no cell here has it")
+    if kind not in USUAL:
+        raise InputError(f"kind must be the node's operator, rnn, lstm or gru; got {kind!r}")
 
 
 def check_shapes(w: Array, r: Array, direction: str | None, hidden_size: int | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, wants_reference
@@ -10,7 +12,7 @@ from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, 
 class OneStep(nn.RNNCellBase):
     """What the cells share: torch's own step, or the reference under torch.func."""
 
-    def forward(self, input: Tensor, hx=None):
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
         """As torch.nn's."""
         if is_recorded() or not wants_reference() or not self.is_well_formed(input, hx):
             return super().forward(input, hx)
@@ -34,7 +36,7 @@ class OneStep(nn.RNNCellBase):
             return f"RNN_{self.nonlinearity.upper()}"
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
-    def is_well_formed(self, input, hx) -> bool:
+    def is_well_formed(self, input: Any, hx: Any) -> bool:
         """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         weight = self.weight_ih
         if (

@@ -17,7 +17,7 @@ Letters: B batch, T time, D input, H hidden, R layers x directions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +115,9 @@ def reference(
 class Layered(nn.RNNBase):
     """What RNN, GRU and LSTM share. `mode` is torch's: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
-    def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
+    def forward(
+        self, input: Any, hx: Any = None, *, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Any, Any]:
         """As torch.nn's, with `lengths` for padded batches.
 
         Args:
@@ -151,7 +153,7 @@ class Layered(nn.RNNBase):
             0, 1
         ).contiguous(), self.join_parts(last)
 
-    def forward_packed(self, input: PackedSequence, hx):
+    def forward_packed(self, input: PackedSequence, hx: Any) -> tuple[Any, Any]:
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
         parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
         run = self.runner(
@@ -172,7 +174,9 @@ class Layered(nn.RNNBase):
             last = tuple(part.index_select(1, input.unsorted_indices) for part in last)
         return PackedSequence(data, *input[1:]), self.join_parts(last)
 
-    def forward_padded(self, input: Tensor, hx, lengths: Tensor | Sequence[int]):
+    def forward_padded(
+        self, input: Tensor, hx: Any, lengths: Tensor | Sequence[int]
+    ) -> tuple[Tensor, Any]:
         """A padded batch with `lengths`: [B, T, D], or [T, B, D] unless `batch_first`."""
         if isinstance(input, PackedSequence):
             raise ValueError("lengths must not be given with a PackedSequence, which has its own")
@@ -283,17 +287,17 @@ class Layered(nn.RNNBase):
         output = self.proj_size or self.hidden_size
         return (output, self.hidden_size) if self.mode == "LSTM" else (output,)
 
-    def parts(self, hx, x: Tensor, batch: int) -> Parts:
+    def parts(self, hx: Any, x: Tensor, batch: int) -> Parts:
         """hx as (h,) or (h, c), each [R, B, size]; zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
 
-    def join_parts(self, parts: Sequence[Tensor]):
+    def join_parts(self, parts: Sequence[Tensor]) -> Any:
         """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
-    def is_well_formed(self, input, hx) -> bool:
+    def is_well_formed(self, input: Any, hx: Any) -> bool:
         """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), cast(Tensor, self._flat_weights[0])
