@@ -162,19 +162,18 @@ class Affixes(nn.Module):
             return char_features.affix_ids(
                 characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
             )
-        place = torch.arange(self.longest, device=characters.device)
-        last = (
-            (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)
-        )  # <bos> stands before the word, <eos> after it
-        letters = self.folded[characters]
+        offset = torch.arange(self.longest, device=characters.device)
+        # the word is between <bos> and <eos>
+        last = (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)  # [W, 1]
+        folded = self.folded[characters]
         found = []
-        for side, index in enumerate((1 + place.expand(len(characters), -1), last - place)):
+        for side, index in enumerate((1 + offset.expand(len(characters), -1), last - offset)):
             inside = (index >= 1) & (index <= last)
-            letter = letters.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
+            character = folded.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
                 ~inside, 0
             )
             code = torch.full_like(last, side + 1)
-            for one in letter.split(1, 1):
+            for one in character.split(1, 1):
                 code = (code * 1_000_003 + one) % 2_147_483_647
                 found.append(1 + (code ^ (code >> 13)) % self.buckets)
         return torch.cat(found, 1)

@@ -74,7 +74,7 @@ class StreamingStep:
             )
         self.output = self.cells[-1].from_input.weight.new_empty(batch, recurrent.output_size)
         if self.plan is not None:
-            self.places = addresses(self.state, self.state)
+            self.addresses_of_state = addresses(self.state, self.state)
 
     @torch.no_grad()
     def reset(self, state: State = None) -> None:
@@ -102,7 +102,7 @@ class StreamingStep:
         while not self.is_current(self.plan) or not self.plan.run(
             x.data_ptr(),
             self.output.data_ptr(),
-            self.places,
+            self.addresses_of_state,
             rows=self.batch,
             residual=self.recurrent.residual,
             threads=threads,

@@ -140,14 +140,12 @@ class TokenStep:
 
     def begin(self, tokens: Tensor, state: State, cut: Cut) -> None:
         """Prepares a call; tokens are checked, as the compiled step would read beyond the table."""
-        numbers = tokens.numpy()
-        if state is not self.state or cut != self.cut or len(numbers) != len(self.tokens):
-            self.adopt(len(numbers), state, cut)
-        if numbers.min() < 0 or numbers.max() >= self.size:
-            raise IndexError(
-                f"tokens must lie in 0..{self.size - 1}; got {numbers.min()}..{numbers.max()}"
-            )
-        self.tokens[:] = numbers
+        ids = tokens.numpy()
+        if state is not self.state or cut != self.cut or len(ids) != len(self.tokens):
+            self.adopt(len(ids), state, cut)
+        if ids.min() < 0 or ids.max() >= self.size:
+            raise IndexError(f"tokens must lie in 0..{self.size - 1}; got {ids.min()}..{ids.max()}")
+        self.tokens[:] = ids
 
     def adopt(self, rows: int, state: State, cut: Cut) -> None:
         """Takes over a state, and settings of sampling, for `rows` rows."""
@@ -174,8 +172,13 @@ class TokenStep:
             torch.empty(rows, self.size),
             np.array(cut.forbidden, np.int64),
         )
-        self.places = np.array(addresses(self.state, self.state), np.int64)
+        self.addresses_of_state = np.array(addresses(self.state, self.state), np.int64)
         self.call = self.plan.call(
-            self.places, self.tokens, self.logits, self.forbidden, cut, residual=self.residual
+            self.addresses_of_state,
+            self.tokens,
+            self.logits,
+            self.forbidden,
+            cut,
+            residual=self.residual,
         )
         self.address = addressof(self.call)

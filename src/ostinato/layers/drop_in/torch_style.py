@@ -38,9 +38,7 @@ M = TypeVar("M", bound=nn.Module)
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
-with torch.device(
-    "meta"
-):  # nothing behind their weights: they are only ever copied around those of a module
+with torch.device("meta"):  # without data: they are only copied around the weights of a module
     PATTERNS: dict[str, Cell] = {
         "RNN_TANH": cells.RNN(1, 1, activation="tanh"),
         "RNN_RELU": cells.RNN(1, 1, activation="relu"),
