@@ -12,6 +12,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ostinato.training.gradients_over_time import TimeProfiles
+
 
 def collect_gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """The gradient of each parameter that has one, as dense tensors to be changed in place.
@@ -92,8 +94,10 @@ class GradientWatch:
                 print(warning)
 
     They explode when a norm is `factor` times the median of the last `window` norms. They vanish
-    when the gradient of some parameter is, `window` times in a row, less than 1 / `floor` of the
-    largest one (each as a norm per component).
+    between layers when the gradient of some parameter is, `window` times in a row, less than
+    1 / `floor` of the largest one (each as a norm per component); and through time when the gradient
+    of a recurrent layer's inputs is, at some step of each of the longest sequences, less than
+    1 / `floor` of its largest (see TimeProfiles).
 
     Args:
         model: whose gradients are watched
@@ -118,15 +122,24 @@ class GradientWatch:
         self.norms: deque[float] = deque(maxlen=window)
         self.small_in_a_row: dict[str, int] = {}
         self.warned: set[str] = set()
+        self.short_in_a_row: dict[str, int] = {}
         self.steps = 0
+        self.profiles = TimeProfiles(model)
+        self._prepare()
 
     def __call__(self, norm: float) -> list[str]:
         """The warnings after a step with this gradient norm: most often none."""
         self.steps += 1
         warnings = self._check_exploding(norm)
         if self.steps % self.every == 0:
-            warnings += self._check_vanishing()
+            warnings += self._check_vanishing() + self._check_vanishing_through_time()
+        self._prepare()
         return warnings
+
+    def _prepare(self) -> None:
+        """Has the next step recorded if it is one that is measured."""
+        if (self.steps + 1) % self.every == 0:
+            self.profiles.record()
 
     def _check_exploding(self, norm: float) -> list[str]:
         usual = median(self.norms) if len(self.norms) == self.window else math.inf
@@ -165,3 +178,17 @@ class GradientWatch:
             f"{1 / self.floor:.0e} of the largest; a gated cell (--cell lstm or gru), fewer layers "
             "or shorter sequences help"
         ]
+
+    def _check_vanishing_through_time(self) -> list[str]:
+        counts = self.short_in_a_row
+        for name, profile in self.profiles.collect().items():
+            counts[name] = counts.get(name, 0) + 1 if profile.ratio * self.floor < 1 else 0
+            if counts[name] == self.window and "through time" not in self.warned:
+                self.warned.add("through time")
+                return [
+                    f"the gradient vanishes through time before it reaches every input of {name}: "
+                    f"over the {profile.steps} steps of a sequence it fell under "
+                    f"{1 / self.floor:.0e} of its largest; a gated cell (--cell lstm or gru) or "
+                    "shorter sequences help"
+                ]
+        return []
