@@ -1,4 +1,4 @@
-"""Adam over the rows of a table that were read, and over each the steps that it has missed; see `layers.rows`."""
+"""Adam over the rows of a table that were read, and over each the steps that it has missed; see `training.lazy_adam`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a run was tested on: what is meant where a command is given none."""
+"""The files that a run was tested on: the default where a command is given none."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from ostinato.tasks.folder import Trained, read_json
 
 
 def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False) -> list[str]:
-    """The run's test set, or its dev set, or those of the packaged sample that it learned from (with `any_examples`, what
-    it was trained on, too); `otherwise` an InputError."""
+    """The files of the run's test set or dev set, or the packaged test set if it was trained on the
+    sample.
+
+    Args:
+        trained: the run
+        otherwise: message of the InputError if there are no such files
+        any_examples: whether the training files will do, too
+    """
     plan = trained.folder / "training" / "plan.json"
     saved = read_json(plan) if plan.is_file() else {}
     files = (

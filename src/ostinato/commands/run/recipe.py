@@ -1,4 +1,6 @@
-"""Recipes: published or measured settings as TOML files, each key an option that a flag can override."""
+"""Recipes: published or measured settings as TOML files.
+
+Each key is an option, which a flag can override."""
 
 from __future__ import annotations
 
@@ -30,11 +32,16 @@ def names_for(task: str) -> list[str]:
 
 
 def packaged(name: str) -> Path:
+    """The file of a packaged recipe."""
     return Path(str(files("ostinato") / "recipes" / f"{name}.toml"))
 
 
 def read_recipe(name: str, task: str) -> dict[str, Any]:
-    """The options of a packaged recipe, or of a TOML file; raises InputError for no such recipe, bad TOML, another task."""
+    """The options of a packaged recipe, or of a TOML file.
+
+    Raises:
+        InputError: no such recipe, not TOML, or a recipe for another task.
+    """
     path = Path(name)
     if name in names():
         path = packaged(name)

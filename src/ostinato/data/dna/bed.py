@@ -12,10 +12,15 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, nearest
+from ostinato.notices import notify
 
 MOST_DIGITS = 18  # of a position
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
 HEADER_WORDS = ("track", "browser")  # lines that begin with these are for genome browsers
+SUFFIXES = (".bed", ".narrowpeak", ".broadpeak")  # the latter two have BED's first columns
+MOST_DIGITS = 18  # of a position
+# names of peaks differ from line to line; labels come back
+FEW_NAMES, MOST_DISTINCT = 10, 0.8
 
 
 class Segment(NamedTuple):
@@ -36,7 +41,7 @@ class BedLine(NamedTuple):
 
 def is_bed(file: FilePath) -> bool:
     """Whether a file's name says that it is BED: is_bed("exons.bed.gz") -> True"""
-    return Path(str(file).removesuffix(".gz")).suffix.lower() == ".bed"
+    return Path(str(file).removesuffix(".gz")).suffix.lower() in SUFFIXES
 
 
 def read_bed(file: FilePath) -> list[BedLine]:
@@ -57,6 +62,12 @@ def read_bed(file: FilePath) -> list[BedLine]:
         ):
             continue
         where = f"{display_path(file)}:{number}"
+        if not any(fields) or fields[0].startswith("#"):
+            continue
+        if not fields[0]:
+            raise InputError(f"{where}: no sequence name in the first column")
+        if fields[0].split()[0] in HEADER_WORDS:
+            continue
         if len(fields) < 3:
             raise InputError(
                 f"{where}: expected at least 3 columns (name, start, end, perhaps a label), "
@@ -73,7 +84,19 @@ def read_bed(file: FilePath) -> list[BedLine]:
         named = len(fields) > 3 and fields[3] not in ("", ".")
         label = fields[3] if named else DEFAULT_LABEL
         found.append(BedLine(fields[0], Segment(start, end, label), where))
+    labels = {line.segment.label for line in found}
+    if len(found) >= FEW_NAMES and len(labels) > MOST_DISTINCT * len(found):
+        notify(
+            f"{display_path(file)}: {len(labels):,} of {len(found):,} names differ: they are taken "
+            f"for names of peaks, and all segments are labelled {DEFAULT_LABEL!r}"
+        )
+        return [line._replace(segment=line.segment._replace(label=DEFAULT_LABEL)) for line in found]
     return found
+
+
+def is_position(text: str) -> bool:
+    """Whether a field is a whole number that a position can be."""
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def group_segments(
