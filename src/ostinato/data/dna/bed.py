@@ -14,7 +14,6 @@ from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, nearest
 from ostinato.notices import notify
 
-MOST_DIGITS = 18  # of a position
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
 HEADER_WORDS = ("track", "browser")  # lines that begin with these are for genome browsers
 SUFFIXES = (".bed", ".narrowpeak", ".broadpeak")  # the latter two have BED's first columns
@@ -55,12 +54,6 @@ def read_bed(file: FilePath) -> list[BedLine]:
     for number, line in enumerate(iterate_lines(file), start=1):
         fields = line.split("\t") if "\t" in line else line.split()
         fields = [field.strip() for field in fields]
-        if (
-            not any(fields)
-            or fields[0].startswith("#")
-            or fields[0].partition(" ")[0] in HEADER_WORDS
-        ):
-            continue
         where = f"{display_path(file)}:{number}"
         if not any(fields) or fields[0].startswith("#"):
             continue
@@ -73,10 +66,9 @@ def read_bed(file: FilePath) -> list[BedLine]:
                 f"{where}: expected at least 3 columns (name, start, end, perhaps a label), "
                 f"got {len(fields)}"
             )
-        if not all(each.isdecimal() and len(each) <= MOST_DIGITS for each in fields[1:3]):
+        if not all(is_position(field) for field in fields[1:3]):
             raise InputError(
-                f"{where}: start and end must be whole numbers; "
-                f"got {quote(fields[1])} and {quote(fields[2])}"
+                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and {quote(fields[2])}"
             )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
@@ -122,7 +114,7 @@ def group_segments(
         if line.segment.end > lengths[line.name]:
             raise InputError(
                 f"{line.where}: the segment ends at {line.segment.end:,}, "
-                f"but {line.name[:60]} has {lengths[line.name]:,} bases"
+                f"but {line.name} has {lengths[line.name]:,} bases"
             )
         found[line.name].append(line)
     return {
