@@ -279,3 +279,23 @@ def test_pictures():
         buffer = io.BytesIO()
         piano_roll.write(tune, 4, buffer, given=4)
         assert buffer.getvalue().startswith(b"\x89PNG")
+
+
+def test_a_byte_order_mark_before_json(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b"\xef\xbb\xbf[[60, 62]]")
+    assert [tune.steps for tune in Reading().read([path])] == [2]
+
+
+def test_a_file_too_large_to_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("ostinato.data.files.streams.LARGEST_WHOLE", 1000)
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b"[" + b"60, " * 1_000_000 + b"60]"))
+    with pytest.raises(InputError, match=r"a\.json\.gz: more than 0 MB; split the file"):
+        list(Reading().read([path]))
+
+
+@pytest.mark.parametrize("text", ["²", "60 ²", "9" * 5000, "[" + "9" * 5000 + "]"])
+def test_prompts_of_odd_digits(text):
+    with pytest.raises(InputError, match="^the prompt: "):
+        prompt_tune(text, Reading())
