@@ -164,7 +164,8 @@ def check_range(field: Field, value: Any, name: str) -> None:
     limits = field.metadata
     if not isinstance(value, bool) and isinstance(value, (int, float)):
         most = LARGEST_WHOLE if field.type is int else LARGEST_NUMBER
-        if limits.get("maximum") is None and math.isfinite(value) and abs(value) > most:
+        unbounded = "maximum" in limits and limits["maximum"] is None
+        if unbounded and math.isfinite(value) and abs(value) > most:
             raise InputError(f"{name} must be at most {most:,}; got {value:,}"[:200])
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be a finite number; got {value}")
