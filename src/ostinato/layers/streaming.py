@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, map_state
-from ostinato.kernels.steps import streaming as compiled
+from ostinato.kernels.steps.step_plan import StepPlan, forget_one, plan_for, tensors_of
 from ostinato.kernels.steps.streaming import (
     FORMATS,
     addresses,
     check_format,
     in_eager_mode,
-    plain,
-    plan_for,
+    is_plain,
 )
 from ostinato.layers.recurrent import Recurrent
 
@@ -35,8 +34,9 @@ class StreamingStep:
     weights    float32, bfloat16 (half the memory to read) or int8 (a quarter: see `kernels.weights_as`); the smaller ones
                are for RNN (tanh, relu), LSTM and GRU with reset after, and need the compiled kernels
 
-    `state` is the tensors themselves, as `Recurrent` returns them: they may be read, and written to, between two calls.
-    Weights whose values change are packed anew; after a parameter has been exchanged for another one, make a new step.
+    `state` is the tensors themselves, as `Recurrent` returns them: they may be read, and written to,
+    between two calls; to assign a state copies it into them. Weights that change are packed anew. A
+    copy, or what is loaded from a pickle, packs its own weights and has a state of its own.
 
     Raises ValueError for what does not fit, before anything is computed."""
 
@@ -54,53 +54,94 @@ class StreamingStep:
         self.cells = list(recurrent.cells)
         self.input_size = recurrent.input_size
         with torch.no_grad():
-            self.state: State = map_state(Tensor.clone, recurrent.start(batch))
+            self._state: State = map_state(Tensor.clone, recurrent.start(batch))
+        self._output = self._state[-1][0].new_empty(batch, recurrent.output_size)
+        # aliases: the memory that is written to stays, whatever is done to the tensors themselves
+        self._memory = map_state(Tensor.detach, self._state), self._output.detach()
+        self._addresses = addresses(self._memory[0], self._memory[0])
         self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
             raise ValueError(
                 f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, no pre_norm, and a "
                 f"cell that is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}"
             )
-        self.output = self.cells[-1].from_input.weight.new_empty(batch, recurrent.output_size)
-        if self.plan is not None:
-            self.places = addresses(self.state, self.state)
+        self.sizes = None if self.plan is None else self.plan.sizes
+
+    @property
+    def output(self) -> Tensor:
+        """The last output [B, H], overwritten by the next step."""
+        return self._output
+
+    @property
+    def state(self) -> State:
+        """The state after the last step, updated in place by the next one."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.reset(state)
+
+    def __getstate__(self) -> dict:
+        """Without what holds addresses: see `__setstate__`."""
+        options = {"batch": self.batch, "weights": self.weights}
+        return {"recurrent": self.recurrent, "options": options, "state": self._state}
+
+    def __setstate__(self, saved: dict) -> None:
+        self.__init__(saved["recurrent"], **saved["options"])  # type: ignore[misc]
+        self.reset(saved["state"])
 
     @torch.no_grad()
     def reset(self, state: State = None) -> None:
         """Back to the state before the first step, or to a given one."""
         state = self.recurrent.start(self.batch) if state is None else state
-        if len(state) != len(self.state):
+        sizes = [cell.sizes for cell in self.cells]
+        if len(state) != len(sizes):
             raise ValueError(
-                f"state must be a tuple of {len(self.state)}, one for each layer; got {len(state)}"
+                f"state must be a tuple of {len(sizes)}, one for each layer; got {len(state)}"
             )
-        for mine, given in zip(self.state, state, strict=True):
-            for a, b in zip(mine, given, strict=True):
-                if a.shape != b.shape:
+        for given, widths in zip(state, sizes, strict=True):
+            for part, width in zip(given, widths, strict=True):
+                if part.shape != (self.batch, width):
                     raise ValueError(
-                        f"state must have parts of {tuple(a.shape)}; got {tuple(b.shape)}"
+                        f"state must have parts of {(self.batch, width)}; got {tuple(part.shape)}"
                     )
+        for mine, given in zip(self._state, state, strict=True):
+            for a, b in zip(mine, given, strict=True):
                 a.copy_(b)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
         """x [B, D] -> the output [B, H] of the last layer, in `self.output`; the state moves on."""
-        if self.plan is None or not plain(x, self.batch, self.input_size) or not in_eager_mode():
+        if self.plan is None or not is_plain(x, self.batch, self.input_size) or not in_eager_mode():
             return self.by_reference(x)
-        threads = self.plan.threads(self.batch)
-        while not self.fresh() or not self.plan.run(
-            x.data_ptr(),
-            self.output.data_ptr(),
-            self.places,
-            rows=self.batch,
-            residual=self.recurrent.residual,
-            threads=threads,
-        ):
-            compiled.forget_one(self)
+        for _ in range(3):  # again if the weights have changed
+            plan = self.current_plan()
+            if plan is None:
+                return self.by_reference(x)
+            if plan.run(
+                x.data_ptr(),
+                self._memory[1].data_ptr(),
+                self._addresses,
+                rows=self.batch,
+                residual=self.recurrent.residual,
+                threads=plan.threads(self.batch),
+            ):
+                return self._output
+            forget_one(self)
             self.plan = plan_for(self, self.cells, self.weights)
-        return self.output
+        raise RuntimeError("the weights change while they are read")
 
-    def fresh(self) -> bool:
-        return self.plan.current(compiled.tensors_of(self.cells))
+    def current_plan(self) -> StepPlan | None:
+        """The plan of the weights as they are now; None if they cannot be packed any more."""
+        if self.plan is not None and self.plan.current(tensors_of(self.cells)):
+            return self.plan
+        self.plan = plan_for(self, self.cells, self.weights)
+        if self.plan is not None and self.plan.sizes != self.sizes:
+            raise ValueError(
+                f"the layers' weights have the sizes {self.plan.sizes} now, not {self.sizes}: "
+                "make a new StreamingStep"
+            )
+        return self.plan
 
     def by_reference(self, x: Tensor) -> Tensor:
         """The same by the layer itself: where there is no compiled step, or x is a view or not an ordinary tensor."""
@@ -118,7 +159,7 @@ class StreamingStep:
         outputs, state = self.recurrent(x.unsqueeze(1), None, self.state)
         self.recurrent.train(before)
         self.reset(state)
-        return self.output.copy_(outputs[:, 0])
+        return self._output.copy_(outputs[:, 0])
 
 
 __all__ = ["FORMATS", "StreamingStep"]

@@ -10,8 +10,8 @@
 namespace {
 
 inline bool known(const int64_t *characters, long length, long count) {
-    for (long place = 0; place < length; place++)
-        if (characters[place] < 0 || characters[place] >= count) return false;
+    for (long position = 0; position < length; position++)
+        if (characters[position] < 0 || characters[position] >= count) return false;
     return true;
 }
 
@@ -20,15 +20,15 @@ inline void respond(const CharFeatures &call, const int64_t *characters, long le
     long margin = call.width / 2;
     Vector best = all(-INFINITY), bias = load(call.bias + from, n);
     Integers at{};
-    for (long place = 0; place < length; place++) {
+    for (long position = 0; position < length; position++) {
         Vector sum = bias;
         for (long k = 0; k < call.width; k++) {
-            long where = place - margin + k;
+            long where = position - margin + k;
             if (where < 0 || where >= length) continue;
             sum += load(call.tables + (k * call.characters_known + characters[where]) * call.filters + from, n);
         }
         auto better = sum > best;
-        at = better ? Integers{} + int32_t(place) : at;
+        at = better ? Integers{} + int32_t(position) : at;
         best = better ? sum : best;
     }
     store(to + from, tanh(best), n);

@@ -24,8 +24,8 @@ void dropout(const Dropout &call) {
             const float *from = call.input + first;
             float *to = call.output + first;
             for (uint32_t i = 0; i < uint32_t(size); i++) {
-                float kept = from[i] * scale;
-                to[i] = drawn(start + i, low, high) < limit ? 0.0f : kept;
+                float scaled = from[i] * scale;
+                to[i] = drawn(start + i, low, high) < limit ? 0.0f : scaled;
             }
         }
     });

@@ -15,20 +15,20 @@ template <int N>
 INLINE void put(const Product &p, long row, long column, const Vector (&sums)[N], bool add) {
     float *c = p.c + row * p.c_stride;
     for (int n = 0; n < N; n++) {
-        long at = column + n * W, valid = at_most(W, p.columns - at);
+        long at = column + n * W, lanes = at_most(W, p.columns - at);
         Vector sum = sums[n];
         if (add)
-            sum += load(c + at, valid);
+            sum += load(c + at, lanes);
         else if (p.bias)
-            sum += load(p.bias + at, valid);
-        store(c + at, sum, valid);
+            sum += load(p.bias + at, lanes);
+        store(c + at, sum, lanes);
     }
 }
 
 inline void pack_panel(const Product &p, const Blocks &panels, long panel) {
     long column = panels.first(panel) * W;
     with_size(panels.size(panel), [&](auto N) {
-        float *to = p.room + column * p.inner;
+        float *to = p.workspace + column * p.inner;
         if (p.form == A_B) return pack_columns<N>(p.b, p.inner, p.b_stride, column, p.columns - column, to);
         long start[N], end[N];
         for (int n = 0; n < N; n++) start[n] = column + n * W, end[n] = p.columns;
@@ -44,7 +44,7 @@ inline void rows_by_panels(const Product &p, const Blocks &panels, long row, lon
         for (long i = panel; i < end_panel; i++) {
             long column = panels.first(i) * W;
             with_size(panels.size(i), [&](auto N) {
-                product<N>(left, rows, p.room + column * p.inner + k * N * W,
+                product<N>(left, rows, p.workspace + column * p.inner + k * N * W,
                            [&](long r, Vector(&sums)[N]) INLINE_LAMBDA { put<N>(p, row + r, column, sums, p.add || k > 0); });
             });
         }
@@ -100,7 +100,7 @@ inline void by_columns(const Product &p, const Share &share) {
     long first = tiles * share.thread / share.threads * TALL;
     long last = at_most(tiles * (share.thread + 1) / share.threads * TALL, p.rows);
     long a_size = BAND * SOME, b_size = vectors(p.columns) * W * SOME;
-    float *a = p.room + share.thread * (a_size + b_size), *b = a + a_size;
+    float *a = p.workspace + share.thread * (a_size + b_size), *b = a + a_size;
     for (long k = 0; k < p.inner || k == 0; k += SOME) {
         long width = at_most(SOME, p.inner - k);
         for (long panel = 0; panel < panels.count(); panel++) {
@@ -121,7 +121,7 @@ inline void by_columns(const Product &p, const Share &share) {
     }
 }
 
-inline int64_t product_room(const Product &p) {
+inline int64_t product_workspace(const Product &p) {
     long threads = p.threads > 1 ? p.threads : 1;
     if (p.form != AT_B) return vectors(p.columns) * W * p.inner + 1;
     return threads * (BAND + vectors(p.columns) * W) * SOME;

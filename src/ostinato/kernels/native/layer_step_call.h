@@ -2,16 +2,17 @@
 #pragma once
 #include "recurrence_call.h"
 
-constexpr int PLACES = 5, PLACE_BYTES = 32;  // of each weight, by which a change behind PyTorch's back is noticed
-using Seen = char[2][PLACES][PLACE_BYTES];
+// Bytes of each weight, from a few places, by which a change that PyTorch does not count is noticed.
+constexpr int SAMPLES = 5, SAMPLE_BYTES = 32;
+using Fingerprint = char[2][SAMPLES][SAMPLE_BYTES];
 
 // One layer, as it stays from call to call.
 #define LAYER_FIELDS(FIELD)                                                                                            \
     FIELD(int64_t, input_size) FIELD(int64_t, hidden)                                                                  \
-    FIELD(const float *, input_weight) FIELD(const float *, hidden_weight)  /* [G * H, D], [G * H, H] */               \
-    FIELD(const float *, input_bias) FIELD(const float *, hidden_bias)  /* [G * H] or null */                          \
-    FIELD(char *, packed_input) FIELD(char *, packed_hidden)  /* room for both, packed */                              \
-    FIELD(Seen, seen)  /* what stood in the weights when they were packed */
+    FIELD(Span<const float>, input_weight) FIELD(Span<const float>, hidden_weight)  /* [G * H, D], [G * H, H] */               \
+    FIELD(Span<const float>, input_bias) FIELD(Span<const float>, hidden_bias)  /* [G * H] or null */                          \
+    FIELD(Span<char>, packed_input) FIELD(Span<char>, packed_hidden)  /* room for both, packed */                              \
+    FIELD(Fingerprint, fingerprint)  /* samples of the weights, as they were packed */
 struct Layer { LAYER_FIELDS(DECLARE_FIELD) };
 
 // The state of one layer, before and after, each [rows, H]; the two may be one. No c but for the LSTM.
@@ -28,10 +29,10 @@ struct LayerState {
     FIELD(int64_t, residual) FIELD(int64_t, threads) FIELD(int64_t, layers)                                            \
     FIELD(const Layer *, plan)  /* [layers] */                                                                         \
     FIELD(int64_t, rows) FIELD(int64_t, steps)                                                                         \
-    FIELD(const int64_t *, offsets)  /* [steps + 1]: step s takes the rows offsets[s] .. of inputs and outputs, and as many of */ \
+    FIELD(Span<const int64_t>, offsets)  /* [steps + 1]: step s takes the rows offsets[s] .. of inputs and outputs, and as many of */ \
     /* the first rows of the state; or null, and every step takes `rows` */                                            \
-    FIELD(const float *, inputs)  /* [P, D] */                                                                         \
-    FIELD(float *, outputs)  /* [P, H] */                                                                              \
+    FIELD(Span<const float>, inputs)  /* [P, D] */                                                                         \
+    FIELD(Span<float>, outputs)  /* [P, H] */                                                                              \
     FIELD(const LayerState *, state)  /* [layers] */
 struct Stream { STREAM_FIELDS(DECLARE_FIELD) };
 
@@ -52,11 +53,11 @@ struct StreamTable {
     const char *name;
     int64_t (*packed_bytes)(int64_t kind, int64_t format, int64_t inner, int64_t hidden);
     void (*pack)(int64_t kind, int64_t format, const Layer &);
-    int64_t (*room_bytes)(const Stream &);
-    void (*run)(const Stream &, char *room);
+    int64_t (*workspace_bytes)(const Stream &);
+    void (*run)(const Stream &, char *workspace);
     // of token_step_call.h
     int64_t (*dense_bytes)(int64_t format, int64_t inner, int64_t outer);
     void (*dense_pack)(int64_t format, const Dense &);
-    int64_t (*tokens_room_bytes)(const Tokens &);
-    bool (*tokens_run)(const Tokens &, int64_t *drawn, const double *chances, char *room);
+    int64_t (*tokens_workspace_bytes)(const Tokens &);
+    bool (*tokens_run)(const Tokens &, int64_t *drawn, const double *chances, char *workspace);
 };

@@ -69,30 +69,30 @@ INLINE void catch_up(Moments *now, const LazyAdam &call, long begin, long end, f
 }
 
 template <int N>
-INLINE void adam_vectors(const LazyAdam &call, long place, const float *gradient, long size, long begin, long end) {
+INLINE void adam_vectors(const LazyAdam &call, long first, const float *gradient, long size, long begin, long end) {
     float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1), more2 = float(1 - call.beta2);
     Moments now[N];
     for (int n = 0; n < N; n++) {
-        long at = place + n * W, valid = at_most(W, size - n * W);
-        now[n] = {load(call.weight + at, valid), load(call.mean + at, valid), load(call.square + at, valid)};
+        long at = first + n * W, lanes = at_most(W, size - n * W);
+        now[n] = {load(call.weight + at, lanes), load(call.mean + at, lanes), load(call.square + at, lanes)};
     }
     catch_up<N>(now, call, begin, end, keep1, keep2);
     for (int n = 0; n < N; n++) {
-        long at = place + n * W, valid = at_most(W, size - n * W);
+        long at = first + n * W, lanes = at_most(W, size - n * W);
         if (gradient) {
-            Vector change = load(gradient + n * W, valid);
+            Vector change = load(gradient + n * W, lanes);
             now[n].mean += (change - now[n].mean) * all(more1);
             now[n].square = now[n].square * all(keep2) + change * change * all(more2);
             now[n].weight -= step_of(now[n], call.rates + 2 * (call.now - call.first), float(call.epsilon));
         }
-        store(call.weight + at, now[n].weight, valid);
-        store(call.mean + at, now[n].mean, valid);
-        store(call.square + at, now[n].square, valid);
+        store(call.weight + at, now[n].weight, lanes);
+        store(call.mean + at, now[n].mean, lanes);
+        store(call.square + at, now[n].square, lanes);
     }
 }
 
 inline void adam_row(const LazyAdam &call, long row, const float *gradient) {
-    long begin = call.stands[row] + 1, end = gradient ? call.now : call.now + 1;
+    long begin = call.last_step[row] + 1, end = gradient ? call.now : call.now + 1;
     if (begin >= end && !gradient) return;
     Blocks blocks{long(call.size), 4};
     for (long block = 0; block < blocks.count(); block++)
@@ -100,7 +100,7 @@ inline void adam_row(const LazyAdam &call, long row, const float *gradient) {
             long from = blocks.first(block) * W;
             adam_vectors<N>(call, row * call.size + from, gradient ? gradient + from : nullptr, call.size - from, begin, end);
         });
-    call.stands[row] = call.now;
+    call.last_step[row] = call.now;
 }
 
 // Each thread has rows of its own, since an index may name a row more than once.

@@ -143,10 +143,10 @@ void pack_rows(const float *w, long stride, long k_count, const long (&start)[N]
 
 // Packs `valid` columns of w [k_count, width] from `start` on, or N * W if there are more: to[k][column], zero beyond.
 template <int N>
-void pack_columns(const float *w, long k_count, long width, long start, long valid, float *to) {
+void pack_columns(const float *w, long k_count, long width, long start, long lanes, float *to) {
     for (long k = 0; k < k_count; k++)
         for (int n = 0; n < N; n++) {
-            long rest = valid - n * W;
+            long rest = lanes - n * W;
             store(to + (k * N + n) * W, rest <= 0 ? Vector{} : load(w + k * width + start + n * W, rest < W ? rest : W));
         }
 }

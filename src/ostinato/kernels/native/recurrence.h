@@ -6,8 +6,9 @@
 //   SEEN               how many of them meet the output before in the first of these products
 //   MEMORY             whether the state has a second part, the memory cell
 //   CARRY              whether the gradient of the output goes to the output before without passing the weight
-//   NORMS              how many numbers of its own, in H, whose gradients are summed up along the way
-//   MIDDLE             which column of a step's record, in H, keeps what a projection reads; -1 without a projection
+//   PARAMETERS         how many parameters that only this cell has, in H: peepholes, gains and biases of normalisations
+//   NORMS              how many of them have gradients that are summed up along the way
+//   PROJECTED_COLUMN             which column of a step's record, in H, keeps what a projection reads; -1 without a projection
 //   INNER_BIAS         whether a bias is added inside the candidate's brackets (GRU, reset after)
 //   PROJECTED_INPUTS   whether the caller projects the inputs
 //   PRODUCTS           how the gradient of the recurrent weight is made from the records (RecurrentProduct)
@@ -23,36 +24,36 @@ namespace {
 
 // What most cells have: one stage, one part of the state, nothing of its own.
 struct CellDefaults {
-    static constexpr int STAGES = 1, NORMS = 0, MIDDLE = -1;
+    static constexpr int STAGES = 1, NORMS = 0, PARAMETERS = 0, PROJECTED_COLUMN = -1;
     static constexpr bool MEMORY = false, CARRY = false, INNER_BIAS = false, PROJECTED_INPUTS = false;
 };
 
 // Dropout inside the recurrence is rare: kept out of the way of everything else, and of the addresses of what is local.
 #define RARE __attribute__((noinline, cold))
 
-RARE Vector mask_of(const Call &call, long sequence, long unit, long valid) {
-    return load(call.mask + sequence * call.output + unit, valid);
+RARE Vector mask_of(const Call &call, long sequence, long unit, long lanes) {
+    return load(call.mask + sequence * call.output + unit, lanes);
 }
 
 // Which random numbers decide over a part of the state (0 the output, 1 the memory cell).
 inline const float *noise(const Call &call, long step, int part, long sequence, long unit) {
-    long O = call.output, both = O + (call.memory ? call.hidden : 0);
+    long O = call.output, both = O + (call.c_previous ? call.hidden : 0);
     const float *of_step = call.noise + step * call.rows * both;
     return part ? of_step + call.rows * O + sequence * call.hidden + unit : of_step + sequence * O + unit;
 }
 
 // Zoneout: a unit's new value, its old one, or a mixture.
-RARE Vector stay(const Call &call, long step, int part, long sequence, long unit, long valid, Vector fresh, Vector old) {
+RARE Vector stay(const Call &call, long step, int part, long sequence, long unit, long lanes, Vector fresh, Vector old) {
     Vector rate = all(call.zoneout[part]);
     if (!call.noise) return rate * old + (all(1.0f) - rate) * fresh;
-    return load(noise(call, step, part, sequence, unit), valid) < rate ? old : fresh;
+    return load(noise(call, step, part, sequence, unit), lanes) < rate ? old : fresh;
 }
 
 // How much of a unit stays as it was: 0 or 1, or the rate itself.
-RARE Vector stays(const Call &call, long step, int part, long sequence, long unit, long valid) {
+RARE Vector stays(const Call &call, long step, int part, long sequence, long unit, long lanes) {
     Vector rate = all(call.zoneout[part]);
     if (!call.noise) return rate;
-    return load(noise(call, step, part, sequence, unit), valid) < rate ? all(1.0f) : Vector{};
+    return load(noise(call, step, part, sequence, unit), lanes) < rate ? all(1.0f) : Vector{};
 }
 
 // What a cell sees of one step. Rows are those of the step; `row` always means the row of the step. It is handed over
@@ -61,10 +62,10 @@ RARE Vector stays(const Call &call, long step, int part, long sequence, long uni
 struct Step {
     const Call &call;
     long number, begin, rows, next_rows;  // first row in the [P, ...] buffers; how many; how many the next step has
-    float *before, *seen, *memory;        // [rows, ...]: output, what the weight sees of it, and memory cell before
-    float *after, *seen_after, *memory_after;  // [next_rows, ...]: the same for the next step
+    float *h_previous, *h_masked, *c_previous;        // [rows, ...]: output, what the weight sees of it, and memory cell before
+    float *h_next, *h_masked_next, *c_next;  // [next_rows, ...]: the same for the next step
     long gates_begin = 0;                      // the row with which call.gates begins
-    const int64_t *place = call.place + begin, *order = call.order;
+    const int64_t *padded_index = call.padded_index + begin, *sorted_indices = call.sorted_indices;
     float *outputs = call.outputs, *h_last = call.h_last, *c_last = call.c_last;
     long O = call.output, H = call.hidden, output_stride = call.output_stride, d_stride = call.d_output_stride;
     const float *d_outputs = call.d_outputs;
@@ -73,21 +74,21 @@ struct Step {
     INLINE float *gates(long row) const { return call.gates + (begin - gates_begin + row) * call.gates_width; }
     INLINE float *d_gates(long row) const { return call.d_gates + (begin + row) * call.gates_width; }
 
-    INLINE void put_output(long row, long unit, long valid, Vector h) const {
-        if (__builtin_expect(zoned, 0)) h = stay(call, number, 0, order[row], unit, valid, h, load(before + row * O + unit, valid));
-        store(outputs + place[row] * output_stride + unit, h, valid);
-        store(row < next_rows ? after + row * O + unit : h_last + order[row] * O + unit, h, valid);
+    INLINE void put_output(long row, long unit, long lanes, Vector h) const {
+        if (__builtin_expect(zoned, 0)) h = stay(call, number, 0, sorted_indices[row], unit, lanes, h, load(h_previous + row * O + unit, lanes));
+        store(outputs + padded_index[row] * output_stride + unit, h, lanes);
+        store(row < next_rows ? h_next + row * O + unit : h_last + sorted_indices[row] * O + unit, h, lanes);
         if (__builtin_expect(masked, 0) && row < next_rows)
-            store(seen_after + row * O + unit, h * mask_of(call, order[row], unit, valid), valid);
+            store(h_masked_next + row * O + unit, h * mask_of(call, sorted_indices[row], unit, lanes), lanes);
     }
 
-    INLINE void put_memory(long row, long unit, long valid, Vector c) const {
-        if (__builtin_expect(zoned, 0)) c = stay(call, number, 1, order[row], unit, valid, c, load(memory + row * H + unit, valid));
-        store(row < next_rows ? memory_after + row * H + unit : c_last + order[row] * H + unit, c, valid);
+    INLINE void put_memory(long row, long unit, long lanes, Vector c) const {
+        if (__builtin_expect(zoned, 0)) c = stay(call, number, 1, sorted_indices[row], unit, lanes, c, load(c_previous + row * H + unit, lanes));
+        store(row < next_rows ? c_next + row * H + unit : c_last + sorted_indices[row] * H + unit, c, lanes);
     }
 
-    INLINE Vector d_output(long row, long unit, long valid) const {
-        return d_outputs ? load(d_outputs + place[row] * d_stride + unit, valid) : Vector{};
+    INLINE Vector d_output(long row, long unit, long lanes) const {
+        return d_outputs ? load(d_outputs + padded_index[row] * d_stride + unit, lanes) : Vector{};
     }
 };
 
@@ -97,19 +98,19 @@ inline Step step_at(const Call &call, long s) {
     long now = call.training ? begin : (s % 2) * call.rows, next = call.training ? at[s + 1] : ((s + 1) % 2) * call.rows;
     auto row = [](float *from, long at, long width) { return from ? from + at * width : nullptr; };
     long O = call.output, H = call.hidden;
-    float *seen = call.mask ? call.seen : call.before;
+    float *h_masked = call.mask ? call.h_masked : call.h_previous;
     return Step{call, s, begin, at[s + 1] - begin, next_rows,
-                row(call.before, now, O), row(seen, now, O), row(call.memory, now, H),
-                row(call.before, next, O), row(seen, next, O), row(call.memory, next, H), 0};
+                row(call.h_previous, now, O), row(h_masked, now, O), row(call.c_previous, now, H),
+                row(call.h_previous, next, O), row(h_masked, next, O), row(call.c_previous, next, H), 0};
 }
 
 inline long first_rows(const Call &call) { return call.steps ? call.offsets[1] : 0; }
 
-// Copies row order[r] of `from` ([B, width] or null: zero) to row r of `to`, each thread its part of the rows.
+// Copies row sorted_indices[r] of `from` ([B, width] or null: zero) to row r of `to`, each thread its part of the rows.
 inline void sorted(const Call &call, const Share &share, long width, const float *from, float *to, long rows) {
     for (long r = share.thread; r < rows; r += share.threads) {
         if (from)
-            memcpy(to + r * width, from + call.order[r] * width, width * sizeof(float));
+            memcpy(to + r * width, from + call.sorted_indices[r] * width, width * sizeof(float));
         else
             memset(to + r * width, 0, width * sizeof(float));
     }
@@ -118,21 +119,21 @@ inline void sorted(const Call &call, const Share &share, long width, const float
 // Rows without a single step: what came in goes out.
 inline void pass_on(const Call &call, const Share &share, long width, const float *from, float *to) {
     for (long r = first_rows(call) + share.thread; r < call.rows; r += share.threads)
-        memcpy(to + call.order[r] * width, from + call.order[r] * width, width * sizeof(float));
+        memcpy(to + call.sorted_indices[r] * width, from + call.sorted_indices[r] * width, width * sizeof(float));
 }
 
 // The state before the first step.
 inline void start(const Call &call, const Share &share, bool memory) {
     long O = call.output, H = call.hidden, rows = first_rows(call);
-    sorted(call, share, O, call.h0, call.before, rows);
+    sorted(call, share, O, call.h0, call.h_previous, rows);
     pass_on(call, share, O, call.h0, call.h_last);
     if (memory) {
-        sorted(call, share, H, call.c0, call.memory, rows);
+        sorted(call, share, H, call.c0, call.c_previous, rows);
         pass_on(call, share, H, call.c0, call.c_last);
     }
     if (!call.mask) return;
     for (long r = share.thread; r < rows; r += share.threads)
-        for (long u = 0; u < O; u++) call.seen[r * O + u] = call.before[r * O + u] * call.mask[call.order[r] * O + u];
+        for (long u = 0; u < O; u++) call.h_masked[r * O + u] = call.h_previous[r * O + u] * call.mask[call.sorted_indices[r] * O + u];
 }
 
 // Weights [N * units, K] as [block of W units][K][N gates][W].
@@ -178,9 +179,9 @@ INLINE void gates_product(const Share &share, const Left &left, long rows, const
     long K = left.width + left.more, mine = share.rows_of(rows), end = share.end_of(vectors(units));
     long first = share.first_row(), row_step = share.row_step();
     for (long block = share.first_of(vectors(units)); block < end; block++) {
-        long u = block * W, valid = at_most(W, units - u);
+        long u = block * W, lanes = at_most(W, units - u);
         product<N>(left, mine, packed + u * N * K,
-                   [&](long i, Vector(&sums)[N]) INLINE_LAMBDA { finish(first + i * row_step, u, valid, sums); });
+                   [&](long i, Vector(&sums)[N]) INLINE_LAMBDA { finish(first + i * row_step, u, lanes, sums); });
     }
 }
 
@@ -216,8 +217,8 @@ struct Projection {
     long begin = 0, end = 0;  // the steps whose gates are there
 
     Projection(const Call &call, long gates)
-        : product{call.threads, A_BT, 0, call.input_size, gates * call.hidden, nullptr, call.input_size,
-                  call.input_weight, call.input_size, nullptr, call.gates_width, call.input_bias, 0, 0,
+        : product{call.threads, A_BT, 0, call.input_size, gates * call.hidden, {}, call.input_size,
+                  call.input_weight, call.input_size, {}, call.gates_width, call.input_bias, 0, 0,
                   call.packed_input},
           panels{gates * call.hidden, 4} {}
 
@@ -231,7 +232,7 @@ struct Projection {
     static void gather(const Call &call, const Share &share, long first, long rows, float *to, long stride) {
         long D = call.input_size;
         for (long row = share.thread; row < rows; row += share.threads)
-            memcpy(to + row * stride, call.inputs + call.place[first + row] * D, D * sizeof(float));
+            memcpy(to + row * stride, call.inputs + call.padded_index[first + row] * D, D * sizeof(float));
     }
 
     // All threads together, when the first step that lacks its gates comes.
@@ -241,8 +242,8 @@ struct Projection {
         do end++;
         while (end < call.steps && at[end + 1] - at[begin] <= CHUNK);
         product.rows = at[end] - at[begin];
-        product.a = call.inputs + at[begin] * call.input_size;
-        product.c = call.gates + (call.training ? at[begin] * call.gates_width : 0);
+        product.a.data = call.inputs + at[begin] * call.input_size;
+        product.c.data = call.gates + (call.training ? at[begin] * call.gates_width : 0);
         if (begin > 0) share.meet();  // the others may still read the gates of the last steps
         if (!product.b) {  // projected already
             gather(call, share, at[begin], product.rows, product.c, call.gates_width);
@@ -250,7 +251,7 @@ struct Projection {
         }
         if (call.gathered) {
             gather(call, share, at[begin], product.rows, call.gathered, call.input_size);
-            product.a = call.gathered;
+            product.a = {call.gathered.data, call.gathered.count};
             share.meet();
         }
         share_of_rows(product, panels, share);
@@ -291,26 +292,26 @@ void forward_pass(const Call *calls, int count) {
 
 // The gradient of the output before its cell's own part: from the next step, from outside, and what zoneout passes by.
 template <class Cell>
-INLINE void to_cell(const Step &step, long row, long u, long valid, Vector sum) {
+INLINE void to_cell(const Step &step, long row, long u, long lanes, Vector sum) {
     const Call &call = step.call;
     long O = step.O;
     float *carry = call.carry_h + row * O + u;
     Vector dh = sum;
     if (row >= step.next_rows) {
-        if (call.d_h_last) dh = load(call.d_h_last + call.order[row] * O + u, valid);
+        if (call.d_h_last) dh = load(call.d_h_last + call.sorted_indices[row] * O + u, lanes);
     } else {
-        if (step.masked) dh *= mask_of(call, step.order[row], u, valid);
-        if (Cell::CARRY || step.zoned) dh += load(carry, valid);
+        if (step.masked) dh *= mask_of(call, step.sorted_indices[row], u, lanes);
+        if (Cell::CARRY || step.zoned) dh += load(carry, lanes);
     }
-    if (step.number < 0) return store(call.d_h0 + call.order[row] * O + u, dh, valid);
-    dh += step.d_output(row, u, valid);
+    if (step.number < 0) return store(call.d_h0 + call.sorted_indices[row] * O + u, dh, lanes);
+    dh += step.d_output(row, u, lanes);
     Vector past{};
     if (step.zoned) {
-        past = stays(call, step.number, 0, step.order[row], u, valid) * dh;
+        past = stays(call, step.number, 0, step.sorted_indices[row], u, lanes) * dh;
         dh -= past;
     }
-    past += Cell::backward(step, row, u, valid, dh);
-    if (Cell::CARRY || step.zoned) store(carry, past, valid);
+    past += Cell::backward(step, row, u, lanes, dh);
+    if (Cell::CARRY || step.zoned) store(carry, past, lanes);
 }
 
 template <class Cell>
@@ -320,7 +321,7 @@ void backward_pass(const Call *calls, int count) {
         pack_units_of(call.weight, O, Cell::SEEN * H, call.packed, share);
         if constexpr (Cell::STAGES == 2) Cell::pack_backward(call, share);
         if (Cell::MEMORY) sorted(call, share, H, call.d_c_last, call.carry_c, call.rows);
-        if (call.d_own) memset(call.d_own + share.thread * Cell::NORMS * H, 0, Cell::NORMS * H * sizeof(float));
+        if (call.d_cell_parameters) memset(call.d_cell_parameters + share.thread * Cell::NORMS * H, 0, Cell::NORMS * H * sizeof(float));
         share.meet();
         // The step -1 is the initial state: its gradient is that of an output without a cell.
         for (long s = call.steps - 1; s >= (call.d_h0 ? -1 : 0); s--) {
@@ -328,8 +329,8 @@ void backward_pass(const Call *calls, int count) {
             const float *next = call.d_gates + (s >= 0 ? call.offsets[s + 1] : 0) * call.gates_width;
             Left left = Cell::seen_by(rows_of(share, next, call.gates_width, 0), H);
             units_product(share, left, step.next_rows, step.rows, call.packed, O,
-                          [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
-                              to_cell<Cell>(step, row, u, valid, sum);
+                          [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
+                              to_cell<Cell>(step, row, u, lanes, sum);
                           });
             share.end_of_step();
             if constexpr (Cell::STAGES == 2) {
@@ -341,7 +342,7 @@ void backward_pass(const Call *calls, int count) {
         if (Cell::MEMORY && call.d_c0) {
             share.meet();
             for (long r = share.thread; r < call.rows; r += share.threads)
-                memcpy(call.d_c0 + call.order[r] * H, call.carry_c + r * H, H * sizeof(float));
+                memcpy(call.d_c0 + call.sorted_indices[r] * H, call.carry_c + r * H, H * sizeof(float));
         }
     });
 }

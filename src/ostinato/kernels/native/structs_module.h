@@ -9,16 +9,25 @@
 
 namespace {
 
-// The type of a field: "q" a whole number, "d" a double, "P" an address, "320s" bytes, else the name of a struct.
+// The type of a field: "q" a whole number, "d" a double, "P" an address, "320s" bytes, "float32" and the like the
+// numbers of a tensor (a Span), else the name of a struct.
 template <class Field>
 PyObject *type_of() {
     if constexpr (std::is_pointer_v<Field>) return PyUnicode_FromString("P");
+    else if constexpr (std::is_same_v<Field, Span<float>> || std::is_same_v<Field, Span<const float>>)
+        return PyUnicode_FromString("float32");
+    else if constexpr (std::is_same_v<Field, Span<double>> || std::is_same_v<Field, Span<const double>>)
+        return PyUnicode_FromString("float64");
+    else if constexpr (std::is_same_v<Field, Span<int64_t>> || std::is_same_v<Field, Span<const int64_t>>)
+        return PyUnicode_FromString("int64");
+    else if constexpr (std::is_same_v<Field, Span<int32_t>>) return PyUnicode_FromString("int32");
+    else if constexpr (std::is_same_v<Field, Span<char>>) return PyUnicode_FromString("uint8");
     else if constexpr (std::is_same_v<Field, double>) return PyUnicode_FromString("d");
     else if constexpr (std::is_same_v<Field, Stream>) return PyUnicode_FromString("Stream");
     else if constexpr (std::is_same_v<Field, Drawing>) return PyUnicode_FromString("Drawing");
     else if constexpr (std::is_array_v<Field>) return PyUnicode_FromFormat("%ds", int(sizeof(Field)));
     else {
-        static_assert(std::is_same_v<Field, int64_t>, "a field is a whole number, a double, an address or a struct");
+        static_assert(std::is_same_v<Field, int64_t>, "a field is a whole number, a double, an address, a span or a struct");
         return PyUnicode_FromString("q");
     }
 }
@@ -79,9 +88,9 @@ PyObject *describe_cells(const Shape *shapes) {
         put(cell, "gates", shape.gates);
         put(cell, "width", shape.width);
         put(cell, "memory", PyBool_FromLong(shape.memory));
-        put(cell, "inner", PyBool_FromLong(shape.inner_bias));
-        put(cell, "given", PyBool_FromLong(shape.projected_inputs));
-        put(cell, "middle", shape.middle < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(shape.middle));
+        put(cell, "inner_bias", PyBool_FromLong(shape.inner_bias));
+        put(cell, "projected_inputs", PyBool_FromLong(shape.projected_inputs));
+        put(cell, "projected_column", shape.projected_column < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(shape.projected_column));
         put(cell, "norms", shape.norms);
         put(cell, "products", describe_products(shape));
         put(cells, shape.name, cell);

@@ -15,10 +15,10 @@ void dense_tile(const Dense &dense, const Operand &x, long block, long row, floa
     Format::template sums<R, N>(x, row, columns, block, dense.packed, sum);
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++) {
-        long unit = (columns.blocks.first(block) + n) * W, valid = at_most(W, dense.outer - unit);
-        Vector bias = dense.bias ? load(dense.bias + unit, valid) : Vector{};
+        long unit = (columns.blocks.first(block) + n) * W, lanes = at_most(W, dense.outer - unit);
+        Vector bias = dense.bias ? load(dense.bias + unit, lanes) : Vector{};
 #pragma GCC unroll 16
-        for (int r = 0; r < R; r++) store(to + (row + r) * dense.outer + unit, sum[r][n] + bias, valid);
+        for (int r = 0; r < R; r++) store(to + (row + r) * dense.outer + unit, sum[r][n] + bias, lanes);
     }
 }
 
@@ -30,7 +30,7 @@ INLINE void dense_tile_of(int height, const Dense &dense, const Operand &x, long
 
 // x [rows, inner] -> to [rows, outer]
 template <class Format>
-NOT_INLINE void run_dense(const Dense &dense, long rows, const float *x, float *to, const Ready &ready, const Team &team) {
+NOT_INLINE void run_dense(const Dense &dense, long rows, const float *x, float *to, const Workspace &ready, const Team &team) {
     Operand from{ready.input, Format::row_bytes(dense.inner), ready.input_scales};
     for (long r = team.thread; r < rows; r += team.threads)
         ready.input_scales[r] = Format::prepare(x + r * dense.inner, dense.inner, ready.input + r * from.stride);
@@ -55,15 +55,15 @@ inline long widest(const Tokens &call) {
 
 // The logits behind the tokens that stand there.
 template <class Step, class Format>
-NOT_INLINE void run_token_step(const Tokens &call, const Ready &ready, const Team &team) {
+NOT_INLINE void run_token_step(const Tokens &call, const Workspace &ready, const Team &team) {
     long rows = call.layers.rows, size = call.layers.plan[0].input_size;
-    Known known{call.table, call.tokens};
+    InputTable table_rows{call.table, call.tokens};
     float *embedded = ready.passed[0];
     if (!call.table)
         for (long r = team.thread; r < rows; r += team.threads)  // by the thread that makes this row ready
             memcpy(embedded + r * size, call.layers.inputs + call.tokens[r] * size, size * sizeof(float));
     float *outputs = call.layers.residual && call.layers.layers > 1 ? ready.passed[(call.layers.layers - 1) % 2] : nullptr;
-    const float *x = run_layers<Step, Format>(call.layers, false, rows, embedded, call.table ? &known : nullptr, outputs,
+    const float *x = run_layers<Step, Format>(call.layers, false, rows, embedded, call.table ? &table_rows : nullptr, outputs,
                                               ready, team);
     for (long i = 0; i < call.dense_count; i++) {
         bool last = i + 1 == call.dense_count;
@@ -74,10 +74,10 @@ NOT_INLINE void run_token_step(const Tokens &call, const Ready &ready, const Tea
 }
 
 template <class Step, class Format>
-bool run_tokens_as(const Tokens &call, int64_t *drawn, const double *chances, char *room) {
+bool run_tokens_as(const Tokens &call, int64_t *drawn, const double *chances, char *workspace) {
     long rows = call.layers.rows, size = vocabulary_of(call), width = widest(call);
-    Ready ready = ready_in<Format>(rows, width, room);
-    char *own = room + ready_bytes(rows, width, Format::row_bytes(width));
+    Workspace ready = workspace_in<Format>(rows, width, workspace);
+    char *own = workspace + workspace_bytes(rows, width, Format::row_bytes(width));
     std::atomic<bool> broken{false};
     in_team(call.layers.threads, [&](const Team &team) {
         char *scratch = own + team.thread * round_up(draw_bytes(size), 64);
@@ -97,7 +97,7 @@ bool run_tokens_as(const Tokens &call, int64_t *drawn, const double *chances, ch
 
 int64_t dense_bytes(int64_t format, int64_t inner, int64_t outer) {
     int64_t bytes = 0;
-    Dense dense{inner, outer, nullptr, nullptr, nullptr};
+    Dense dense{inner, outer, {}, {}, {}};
     with_format(format, [&](auto how) { bytes = how.packed_bytes(columns_of(dense)); });
     return bytes + 64;
 }
@@ -106,17 +106,17 @@ void dense_pack(int64_t format, const Dense &dense) {
     with_format(format, [&](auto how) { how.pack(columns_of(dense), dense.weight, dense.packed); });
 }
 
-int64_t tokens_room_bytes(const Tokens &call) {
+int64_t tokens_workspace_bytes(const Tokens &call) {
     int64_t bytes = 0, rows = call.layers.rows, width = widest(call);
-    with_format(call.layers.format, [&](auto how) { bytes = ready_bytes(rows, width, how.row_bytes(width)); });
+    with_format(call.layers.format, [&](auto how) { bytes = workspace_bytes(rows, width, how.row_bytes(width)); });
     return bytes + call.layers.threads * round_up(draw_bytes(vocabulary_of(call)), 64);
 }
 
-bool tokens_run(const Tokens &call, int64_t *drawn, const double *chances, char *room) {
+bool tokens_run(const Tokens &call, int64_t *drawn, const double *chances, char *workspace) {
     bool fine = true;
     with_step(call.layers.kind, [&](auto step) {
         with_format(call.layers.format, [&](auto how) {
-            fine = run_tokens_as<decltype(step), decltype(how)>(call, drawn, chances, room);
+            fine = run_tokens_as<decltype(step), decltype(how)>(call, drawn, chances, workspace);
         });
     });
     return fine;

@@ -48,13 +48,13 @@ void each_column(const Columns &columns, Put put) {
 // Calls put(place, row, k) for every packed number, in order; row is -1 in padding, and so is k beyond K.
 template <int GROUP, class Put>
 void each_number(const Columns &columns, Put put) {
-    long place = 0, groups = (columns.inner + GROUP - 1) / GROUP;
+    long position = 0, groups = (columns.inner + GROUP - 1) / GROUP;
     for (long block = 0; block < columns.blocks.count(); block++)
         for (long g = 0; g < groups; g++)
             for (long n = 0; n < columns.vectors_of(block); n++)
                 for (long lane = 0; lane < W; lane++) {
                     long row = columns.row(block, n, lane);
-                    for (long k = g * GROUP; k < (g + 1) * GROUP; k++) put(place++, row, k < columns.inner ? k : -1);
+                    for (long k = g * GROUP; k < (g + 1) * GROUP; k++) put(position++, row, k < columns.inner ? k : -1);
                 }
 }
 
@@ -69,8 +69,8 @@ struct Float32 {
     static long head_bytes(const Columns &) { return 0; }
     static long packed_bytes(const Columns &columns) { return columns.count() * columns.inner * 4; }
 
-    static void pack(const Columns &columns, const float *w, char *room) {
-        float *to = reinterpret_cast<float *>(room);
+    static void pack(const Columns &columns, const float *w, char *workspace) {
+        float *to = reinterpret_cast<float *>(workspace);
         each_number<1>(columns, [&](long i, long row, long k) { to[i] = row < 0 ? 0.0f : w[row * columns.inner + k]; });
     }
 
@@ -80,8 +80,8 @@ struct Float32 {
     }
 
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
-        const float *w = reinterpret_cast<const float *>(room) + columns.first(block) * columns.inner;
+    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *workspace, Vector (*to)[N]) {
+        const float *w = reinterpret_cast<const float *>(workspace) + columns.first(block) * columns.inner;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
         Vector sum[R][N] = {};
         // added up in the same order however many rows there are: a row's numbers do not depend on those beside it
@@ -116,8 +116,8 @@ struct BFloat16 {
     static long head_bytes(const Columns &) { return 0; }
     static long packed_bytes(const Columns &columns) { return columns.count() * round_up(columns.inner, 2) * 2; }
 
-    static void pack(const Columns &columns, const float *w, char *room) {
-        uint16_t *to = reinterpret_cast<uint16_t *>(room);
+    static void pack(const Columns &columns, const float *w, char *workspace) {
+        uint16_t *to = reinterpret_cast<uint16_t *>(workspace);
         each_number<2>(columns,
                        [&](long i, long row, long k) { to[i] = row < 0 || k < 0 ? 0 : bfloat16(w[row * columns.inner + k]); });
     }
@@ -126,10 +126,10 @@ struct BFloat16 {
 
     // Two weights in each lane: the lower one becomes a float by a shift, the upper one by a mask.
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
+    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *workspace, Vector (*to)[N]) {
         constexpr int U = R * N >= 8 ? 1 : 2;
         const long pairs = (columns.inner + 1) / 2, stride = rows.stride / 4;
-        const char *w = room + columns.first(block) * pairs * 4;
+        const char *w = workspace + columns.first(block) * pairs * 4;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
         Vector sum[2][R][N] = {};
         for (long g = 0; g < pairs; g++, w += N * W * 4, a += 2) {
@@ -180,11 +180,11 @@ struct Int8 {
         return most / 127;
     }
 
-    static void pack(const Columns &columns, const float *w, char *room) {
+    static void pack(const Columns &columns, const float *w, char *workspace) {
         long K = columns.inner, count = columns.count();
-        float *scales = reinterpret_cast<float *>(room);
-        int32_t *shifts = reinterpret_cast<int32_t *>(room) + count;
-        int8_t *to = reinterpret_cast<int8_t *>(room + head_bytes(columns));
+        float *scales = reinterpret_cast<float *>(workspace);
+        int32_t *shifts = reinterpret_cast<int32_t *>(workspace) + count;
+        int8_t *to = reinterpret_cast<int8_t *>(workspace + head_bytes(columns));
         auto quantised = [&](float x, float scale) { return scale > 1e-30f ? int8_t(std::lrint(x / scale)) : int8_t(0); };
         each_column(columns, [&](long column, long row) {
             scales[column] = row < 0 ? 0.0f : scale_of(w + row * K, K);
@@ -192,7 +192,7 @@ struct Int8 {
             for (long k = 0; row >= 0 && k < K; k++) sum += quantised(w[row * K + k], scales[column]);
             shifts[column] = SHIFT * sum;
         });
-        long groups = round_up(K, 4) / 4, place = 0;
+        long groups = round_up(K, 4) / 4, position = 0;
         for (long block = 0; block < columns.blocks.count(); block++)
             for (long g = 0; g < groups; g++)
                 for (long n = 0; n < columns.vectors_of(block); n++)
@@ -200,7 +200,7 @@ struct Int8 {
                         long row = columns.row(block, n, lane);
                         float scale = scales[columns.first(block) + n * W + lane];
                         for (long k = 4 * g; k < 4 * g + 4; k++)
-                            to[place++] = row < 0 || k >= K ? 0 : quantised(w[row * K + k], scale);
+                            to[position++] = row < 0 || k >= K ? 0 : quantised(w[row * K + k], scale);
                     }
     }
 
@@ -232,12 +232,12 @@ struct Int8 {
 #if defined(__AVX512VNNI__)
         _mm_storeu_si128(reinterpret_cast<__m128i *>(to + k), _mm512_cvtepi32_epi8((__m512i)(q + SHIFT)));
 #else
-        int16_t *place = reinterpret_cast<int16_t *>(to) + k;
+        int16_t *position = reinterpret_cast<int16_t *>(to) + k;
         for (int i = 0; i < W; i += 4) {
-            place[i] = int16_t(q[i]);
-            place[i + 1] = int16_t(q[i + 2]);
-            place[i + 2] = int16_t(q[i + 1]);
-            place[i + 3] = int16_t(q[i + 3]);
+            position[i] = int16_t(q[i]);
+            position[i + 1] = int16_t(q[i + 2]);
+            position[i + 2] = int16_t(q[i + 1]);
+            position[i + 3] = int16_t(q[i + 3]);
         }
 #endif
     }
@@ -277,12 +277,12 @@ struct Int8 {
     }
 
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
+    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *workspace, Vector (*to)[N]) {
         constexpr int U = ways<R, N>();
         const long groups = (columns.inner + 3) / 4, first = columns.first(block);
-        const float *scales = reinterpret_cast<const float *>(room) + first;
-        const char *shifts = room + (columns.count() + first) * 4;
-        const char *w = room + head_bytes(columns) + first * groups * 4, *a = rows.rows + row * rows.stride;
+        const float *scales = reinterpret_cast<const float *>(workspace) + first;
+        const char *shifts = workspace + (columns.count() + first) * 4;
+        const char *w = workspace + head_bytes(columns) + first * groups * 4, *a = rows.rows + row * rows.stride;
         Integers sum[U][R][N] = {};
         auto group = [&](int u, long g) INLINE_LAMBDA {
 #pragma GCC unroll 16

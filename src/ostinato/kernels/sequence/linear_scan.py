@@ -7,10 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from ostinato.kernels.kernel_cell import LinearInState, State
 from ostinato.kernels.sequence.fused_torch import clip
 
 
-def why_not(cell, x: Tensor) -> str | None:
+def why_not(cell: LinearInState, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
     if cell.kernel_name != "linear":
         return f"{type(cell).__name__} is not linear in its state"
@@ -18,8 +19,8 @@ def why_not(cell, x: Tensor) -> str | None:
 
 
 def run(
-    cell, x: Tensor, state: tuple[Tensor], lengths: Tensor | None
-) -> tuple[Tensor, tuple[Tensor]]:
+    cell: LinearInState, x: Tensor, state: State, lengths: Tensor | None
+) -> tuple[Tensor, State]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
     a, b = cell.coefficients(cell.project(x))
     outputs = linear_scan(a, b, state[0])
@@ -72,7 +73,7 @@ def scan_in_blocks(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     carried = [first]
     for block in range(blocks - 1):
         carried.append(torch.addcmul(h[-1][:, block], decay[-1][:, block], carried[-1]))
-    h = torch.addcmul(
+    all_steps = torch.addcmul(
         torch.stack(h, dim=2), torch.stack(decay, dim=2), torch.stack(carried, dim=1)[:, :, None]
     )
-    return h.view(rows, blocks * size, width)[:, :steps]
+    return all_steps.view(rows, blocks * size, width)[:, :steps]
