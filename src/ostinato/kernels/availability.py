@@ -38,7 +38,11 @@ def why_not(*tensors: Tensor | None) -> str | None:
     """Why the compiled part does not take a call of these tensors, in words, or None if it does."""
     if switched_off() or bindings.missing:
         return switched_off() or bindings.missing
-    if bindings.operations_are_recorded() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
+    if (
+        bindings.operations_are_recorded()
+        or torch.jit.is_tracing()
+        or torch._C._is_any_autocast_enabled()
+    ):
         return "the call is compiled, traced, or under autocast"
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is active"

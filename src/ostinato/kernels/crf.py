@@ -88,7 +88,17 @@ class Crf(torch.autograd.Function):
         return d_emissions, None, None, d_start, d_transitions.view(size, size), d_end
 
 
-NAMES = ("emissions", "lengths", "targets", "start", "transitions", "end", "before", "here", "results")
+NAMES = (
+    "emissions",
+    "lengths",
+    "targets",
+    "start",
+    "transitions",
+    "end",
+    "before",
+    "here",
+    "results",
+)
 
 
 def run(function: Any, call: Sequence[Any], **more: Tensor) -> bool:

@@ -42,9 +42,7 @@ def status() -> dict:
     }
 
 
-def why_not(
-    cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None
-) -> str | None:
+def why_not(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None) -> str | None:
     """Why no native kernel takes this call, in words, or None if one does: the one place that says."""
     return (
         switched_off()
@@ -92,6 +90,8 @@ def why_not_tensors(cell: KernelCell, x: Tensor, state: State) -> str | None:
     reason = bindings.why_unsupported(x, *state, *weights[:5], *own, mask)
     if reason is not None:
         return reason
+    if weights.from_hidden.dim() != 2:
+        return "the shapes do not fit"
     (rows, output), size = weights.from_hidden.shape, cell.hidden_size
     sizes = (output, size) if formula.memory else (output,)
     if (

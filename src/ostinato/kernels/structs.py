@@ -35,7 +35,9 @@ class Filled(NamedTuple):
 class Layout:
     """The fields of one struct, in order, and how they become bytes."""
 
-    def __init__(self, size: int, fields: Mapping[str, tuple[str, int]], known: Mapping[str, Layout]):
+    def __init__(
+        self, size: int, fields: Mapping[str, tuple[str, int]], known: Mapping[str, Layout]
+    ):
         """Args:
             size: bytes of the whole struct, as the compiler laid it out
             fields: {name: (type, offset)}, as the compiled module describes them

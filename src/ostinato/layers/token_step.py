@@ -63,7 +63,9 @@ class TokenStep:
         self.sampling: Sampling | None = None
 
     def __reduce__(self):
-        raise TypeError("a TokenStep cannot be copied or pickled: make a new one of the same layers")
+        raise TypeError(
+            "a TokenStep cannot be copied or pickled: make a new one of the same layers"
+        )
 
     @property
     def state(self) -> State:

@@ -25,10 +25,21 @@ class Check {
         return *this;
     }
 
+    // Exactly `count` numbers.
+    template <class Number>
+    Check &exactly(const char *name, const Span<Number> &span, int64_t count) {
+        if (fine && span.count > count) {
+            PyErr_Format(PyExc_ValueError, "%s: %s must hold %lld numbers; got %lld", function, name, (long long)count,
+                         (long long)span.count);
+            fine = false;
+        }
+        return needs(name, span, count);
+    }
+
     // The same, or nothing at all.
     template <class Number>
     Check &allows(const char *name, const Span<Number> &span, int64_t count) {
-        return span.data ? needs(name, span, count) : *this;
+        return span.data ? exactly(name, span, count) : *this;
     }
 
     Check &that(bool holds, const char *what) {
@@ -59,6 +70,7 @@ class Check {
 };
 
 #define NEEDS(field, count) check.needs(#field, call.field, count)
+#define EXACTLY(field, count) check.exactly(#field, call.field, count)
 #define ALLOWS(field, count) check.allows(#field, call.field, count)
 
 inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -93,14 +105,14 @@ inline bool check_shared(Check &check, const Table *table, const Call &call, con
     check.that(shape.projected_column >= 0 || O == H, "only a projection has outputs of another size than the hidden state");
     int64_t width = call.training || shape.norms ? shape.width : shape.gates;
     check.that(call.gates_width == width * H, "gates must have the width of this cell's record");
-    NEEDS(weight, shape.gates * H * O), NEEDS(packed, table->packed_size(call.kind, H, O));
-    NEEDS(cell_parameters, shape.parameters * H);
+    EXACTLY(weight, shape.gates * H * O), NEEDS(packed, table->packed_size(call.kind, H, O));
+    EXACTLY(cell_parameters, shape.parameters * H);
     if (shape.projected_column >= 0) {
-        NEEDS(to_output, O * H);
+        EXACTLY(to_output, O * H);
         NEEDS(packed_output, larger(padded_to(O, lanes) * H, padded_to(H, lanes) * O));
     }
     ALLOWS(mask, call.rows * O), ALLOWS(zoneout, 2);
-    ALLOWS(noise, call.steps * call.rows * (O + (shape.memory ? H : 0)));
+    if (call.noise) NEEDS(noise, call.steps * call.rows * (O + (shape.memory ? H : 0)));
     return check;
 }
 
@@ -114,14 +126,14 @@ inline bool check_forward(const Table *table, const Call &call) {
     int64_t at_once = smaller(larger(table->chunk, B), P), kept_rows = call.training ? P : 2 * B;
     bool given = shape.projected_inputs;
     check.that(D > 0 && (!given || D == shape.gates * H), "the inputs must have the size that the weights have");
-    NEEDS(inputs, (given || call.gathered ? call.padded_rows : P) * D);
+    EXACTLY(inputs, (given || call.gathered ? call.padded_rows : P) * D);
     ALLOWS(gathered, at_once * D), ALLOWS(bias, H), ALLOWS(input_bias, shape.gates * H);
     check.that(given == !call.input_weight.data, "an input weight goes with inputs that are not projected");
-    if (!given) NEEDS(input_weight, shape.gates * H * D), NEEDS(packed_input, padded_to(shape.gates * H, table->lanes) * D);
+    if (!given) EXACTLY(input_weight, shape.gates * H * D), NEEDS(packed_input, padded_to(shape.gates * H, table->lanes) * D);
     NEEDS(gates, (call.training ? P : at_once) * call.gates_width);
-    NEEDS(h_previous, kept_rows * O), NEEDS(h0, B * O), NEEDS(h_last, B * O);
+    NEEDS(h_previous, kept_rows * O), EXACTLY(h0, B * O), EXACTLY(h_last, B * O);
     if (call.mask) NEEDS(h_masked, kept_rows * O);
-    if (shape.memory) NEEDS(c_previous, kept_rows * H), NEEDS(c0, B * H), NEEDS(c_last, B * H);
+    if (shape.memory) NEEDS(c_previous, kept_rows * H), EXACTLY(c0, B * H), EXACTLY(c_last, B * H);
     check.that(call.output_stride >= O, "rows of outputs must not overlap");
     NEEDS(outputs, extent(call.padded_rows, call.output_stride, O));
     return check;
@@ -139,7 +151,7 @@ inline bool check_backward(const Table *table, const Call &call) {
     if (shape.memory) NEEDS(c_previous, P * H), NEEDS(carry_c, B * H);
     ALLOWS(d_c_last, B * H), ALLOWS(d_c0, B * H);
     check.that(call.d_output_stride >= O, "rows of the outputs' gradient must not overlap");
-    ALLOWS(d_outputs, extent(call.padded_rows, call.d_output_stride, O));
+    if (call.d_outputs) NEEDS(d_outputs, extent(call.padded_rows, call.d_output_stride, O));
     if (shape.projected_column >= 0) NEEDS(d_hidden, P * O);
     if (shape.norms) NEEDS(d_hidden, B * O), NEEDS(d_cell_parameters, call.threads * shape.norms * H);
     return check;
@@ -156,7 +168,7 @@ inline bool check_product(const Table *table, const Product &call) {
     NEEDS(a, a_turned ? extent(inner, call.a_stride, rows) : extent(rows, call.a_stride, inner));
     NEEDS(b, b_turned ? extent(columns, call.b_stride, inner) : extent(inner, call.b_stride, columns));
     NEEDS(c, extent(rows, call.c_stride, columns)), ALLOWS(bias, columns);
-    ALLOWS(workspace, table->product_workspace(call));
+    if (call.workspace) NEEDS(workspace, table->product_workspace(call));
     check.that(!call.packed || call.workspace, "a packed matrix must be given");
     return check;
 }
@@ -172,7 +184,7 @@ inline bool check_layer(int64_t gates, const Layer &call, int64_t packed_input, 
     Check check("step");
     int64_t D = call.input_size, H = call.hidden;
     check.that(D > 0 && H > 0, "sizes must be positive");
-    NEEDS(input_weight, gates * H * D), NEEDS(hidden_weight, gates * H * H);
+    EXACTLY(input_weight, gates * H * D), EXACTLY(hidden_weight, gates * H * H);
     ALLOWS(input_bias, gates * H), ALLOWS(hidden_bias, gates * H);
     NEEDS(packed_input, packed_input), NEEDS(packed_hidden, packed_hidden);
     return check;
@@ -181,7 +193,7 @@ inline bool check_layer(int64_t gates, const Layer &call, int64_t packed_input, 
 inline bool check_dense(const Dense &call, int64_t packed) {
     Check check("dense layer");
     check.that(call.inner > 0 && call.outer > 0, "sizes must be positive");
-    NEEDS(weight, call.inner * call.outer), ALLOWS(bias, call.outer), NEEDS(packed, packed);
+    EXACTLY(weight, call.inner * call.outer), ALLOWS(bias, call.outer), NEEDS(packed, packed);
     return check;
 }
 
@@ -199,7 +211,8 @@ inline bool check_tokens(const Tokens &call, const Span<int64_t> &drawn, const S
     check.that(call.dense_count > 0, "there must be an output layer");
     const Layer &first = layers.plan[0];
     check.needs("inputs", layers.inputs, width * first.input_size);
-    ALLOWS(table, width * gates * first.hidden), NEEDS(tokens, rows), NEEDS(logits, rows * width);
+    if (call.table) NEEDS(table, width * gates * first.hidden);
+    NEEDS(tokens, rows), NEEDS(logits, rows * width);
     const Drawing &how = call.drawing;
     check.needs("forbidden", how.forbidden, how.forbidden_count);
     check.that(how.temperature >= 0 && how.top_p >= 0 && how.top_k >= 0, "temperature, top_k and top_p must not be negative");
@@ -216,8 +229,8 @@ inline bool check_crf(const Crf &call, bool backward) {
     Check check("crf");
     int64_t B = call.rows, T = call.steps, K = call.labels;
     check.that(B >= 0 && T >= 0 && K > 0, "there must be at least one label");
-    NEEDS(emissions, B * T * K), NEEDS(lengths, B), ALLOWS(targets, B * T);
-    NEEDS(start, K), NEEDS(transitions, K * K), NEEDS(end, K), NEEDS(results, B);
+    EXACTLY(emissions, B * T * K), EXACTLY(lengths, B), ALLOWS(targets, B * T);
+    EXACTLY(start, K), EXACTLY(transitions, K * K), EXACTLY(end, K), NEEDS(results, B);
     ALLOWS(before, B * T * K);
     if (call.before) NEEDS(here, B * T * K);
     check.indices("lengths", call.lengths, check ? B : 0, T + 1);
@@ -233,7 +246,7 @@ inline bool check_char_features(const CharFeatures &call, bool backward) {
     Check check("char_features");
     int64_t W = call.words, F = call.filters, table = call.width * call.characters_known * F;
     check.that(W >= 0 && call.longest >= 0 && call.width > 0 && F >= 0, "sizes must not be negative");
-    NEEDS(characters, W * call.longest), NEEDS(lengths, W), NEEDS(tables, table), NEEDS(bias, F);
+    EXACTLY(characters, W * call.longest), EXACTLY(lengths, W), EXACTLY(tables, table), EXACTLY(bias, F);
     NEEDS(vectors, W * F), NEEDS(chosen, W * F);
     check.indices("lengths", call.lengths, check ? W : 0, call.longest + 1);
     if (!backward) return check;
@@ -247,7 +260,8 @@ inline bool check_affixes(const Affixes &call) {
     Check check("affixes");
     check.that(call.words >= 0 && call.longest >= 0 && call.longest_affix >= 0 && call.buckets > 0,
                "there must be at least one bucket");
-    NEEDS(characters, call.words * call.longest), NEEDS(lengths, call.words), NEEDS(folded, call.characters_known);
+    EXACTLY(characters, call.words * call.longest), EXACTLY(lengths, call.words);
+    EXACTLY(folded, call.characters_known);
     NEEDS(found, call.words * 2 * call.longest_affix);
     return check.indices("lengths", call.lengths, check ? call.words : 0, call.longest + 1);
 }
@@ -257,7 +271,7 @@ inline bool check_lazy_adam(const LazyAdam &call) {
     int64_t V = call.known, size = V * call.size;
     check.that(V >= 0 && call.size > 0 && call.count >= 0, "sizes must not be negative");
     check.that(call.index || call.count <= V, "without an index there are no more rows than the table has");
-    ALLOWS(index, call.count), NEEDS(weight, size), NEEDS(mean, size), NEEDS(square, size), NEEDS(last_step, V);
+    ALLOWS(index, call.count), EXACTLY(weight, size), EXACTLY(mean, size), EXACTLY(square, size), EXACTLY(last_step, V);
     ALLOWS(gradient, call.count * call.size), NEEDS(rates, 2 * larger(0, call.now - call.first + 1));
     bool fits = true;  // a row's missing steps begin after its last one: each must have a rate
     for (int64_t i = 0; check && i < call.count; i++) {
@@ -270,7 +284,7 @@ inline bool check_lazy_adam(const LazyAdam &call) {
 inline bool check_dropout(const Dropout &call) {
     Check check("dropout");
     check.that(call.count >= 0, "sizes must not be negative");
-    NEEDS(input, call.count), NEEDS(output, call.count);
+    EXACTLY(input, call.count), EXACTLY(output, call.count);
     return check;
 }
 

@@ -84,13 +84,9 @@ class Run(torch.autograd.Function):
         saved, ctx.saved = ctx.saved, None
         if saved is None:
             saved = forward.forward_pass(formula, directions, training=True)[2]
-        needed = [
-            Needed.of(flags) for flags in split_evenly(ctx.needs_input_grad[1:], len(plans))
-        ]
+        needed = [Needed.of(flags) for flags in split_evenly(ctx.needs_input_grad[1:], len(plans))]
         incoming = gradients_of_results(d_outputs, d_last, directions)
-        found = backward.backward_pass(
-            formula, directions, saved, incoming, needed, overwrite=True
-        )
+        found = backward.backward_pass(formula, directions, saved, incoming, needed, overwrite=True)
         nothing = (None,) * (len(tensors[0]) - COMMON)
         return None, *(
             part for one in found for part in (*one[:COMMON], *(one.cell_parameters or nothing))

@@ -236,7 +236,9 @@ class DirectionBackward:
             flat = self.d_norms.sum(0)
         else:
             size, before = self.hidden, self.saved.c_previous
-            assert before is not None  # peepholes look at the memory cell: c before the step, c after it
+            assert (
+                before is not None
+            )  # peepholes look at the memory cell: c before the step, c after it
             gates = [self.d_gates[:, part * size : (part + 1) * size] for part in (0, 1, 3)]
             pairs = zip(gates, (before, before, self.recorded(4)), strict=True)
             flat = torch.cat([(gate * cell).sum(0) for gate, cell in pairs])

@@ -72,10 +72,21 @@ def recurrence_operator(
 def direction_of(
     x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise
 ) -> Direction:
+    check_shapes(x, weights)
     arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     state = (h0,) if c0 is None else (h0, c0)
     dropout = RecurrentDropout(mask, rates, noise)
     return Direction(x.contiguous(), state, weights, arrangement, dropout)
+
+
+def check_shapes(x: Tensor, weights: Weights) -> None:
+    """What the compiled part, which compares how many numbers tensors hold, does not see."""
+    from_input, from_hidden = weights.from_input, weights.from_hidden
+    if x.dim() != 3 or from_hidden.dim() != 2:
+        raise ValueError(f"x must be [B, T, D]; got {list(x.shape)}")
+    expected = [len(from_hidden), x.shape[2]]
+    if from_input is not None and list(from_input.shape) != expected:
+        raise ValueError(f"from_input must be {expected}; got {list(from_input.shape)}")
 
 
 @recurrence_operator.register_fake

@@ -45,16 +45,16 @@ def flat_weights(cell: KernelCell) -> list[Tensor]:
     if has_bias(cell):
         zero = weights[0].new_zeros(weights[0].shape[0])
         weights += [zero if bias is None else bias for bias in biases]
-    return weights + ([output_projection(cell).weight] if cell.kernel_name == "lstm-projected" else [])
+    return weights + (
+        [output_projection(cell).weight] if cell.kernel_name == "lstm-projected" else []
+    )
 
 
 def has_bias(cell: KernelCell) -> bool:
     return cell.from_input.bias is not None or cell.from_hidden.bias is not None
 
 
-def run(
-    cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None
-) -> tuple[Tensor, State]:
+def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
     function, weights = FUNCTIONS[cell.kernel_name or ""], flat_weights(cell)
     first = tuple(part[None].contiguous() for part in state)
@@ -74,9 +74,7 @@ def run(
     sorted_first = tuple(part.index_select(1, order) for part in first)
     hidden = sorted_first if len(first) > 1 else sorted_first[0]
     data, *last = function(packed.data, packed.batch_sizes, hidden, weights, *rest)
-    packed = torch.nn.utils.rnn.PackedSequence(
-        data, packed.batch_sizes, order, inverse
-    )
+    packed = torch.nn.utils.rnn.PackedSequence(data, packed.batch_sizes, order, inverse)
     outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(
         packed, batch_first=True, total_length=x.shape[1]
     )

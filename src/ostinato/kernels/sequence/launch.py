@@ -109,9 +109,7 @@ def run_all(
             )
             for cell, one in zip(cells, requests, strict=True)
         )
-        tensors = [
-            tensor for one in requests for tensor in flatten(one.x, one.state, one.weights)
-        ]
+        tensors = [tensor for one in requests for tensor in flatten(one.x, one.state, one.weights)]
         outputs, *last = Run.apply(plans, *tensors)
         return outputs, [tuple(state) for state in split_evenly(last, len(cells))]
     plain = all(one.dropout.mask is None and one.dropout.rates is None for one in requests)
@@ -140,9 +138,7 @@ def make_requests(
         weights = [each._replace(from_input=None, input_bias=None) for each in weights]
     else:
         inputs = [x.contiguous()] * len(cells)
-    return [
-        Request(*one) for one in zip(inputs, states, weights, dropouts, reverse, strict=True)
-    ]
+    return [Request(*one) for one in zip(inputs, states, weights, dropouts, reverse, strict=True)]
 
 
 def run_in_format(

@@ -108,11 +108,7 @@ class StepPlan:
 
     def current(self, tensors: Sequence[Tensor | None] | None) -> bool:
         """Whether it was made of these tensors, as they are now."""
-        return (
-            tensors is not None
-            and self.versions == versions_of(tensors)
-            and self.set == chosen
-        )
+        return tensors is not None and self.versions == versions_of(tensors) and self.set == chosen
 
     def run(
         self,

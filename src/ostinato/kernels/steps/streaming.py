@@ -74,7 +74,12 @@ def is_plain(tensor: Tensor, rows: int, size: int) -> bool:
 
 
 def one_step(
-    owner: nn.Module, cells: Sequence[KernelCell], x: Tensor, state: State, *, residual: bool = False
+    owner: nn.Module,
+    cells: Sequence[KernelCell],
+    x: Tensor,
+    state: State,
+    *,
+    residual: bool = False,
 ) -> tuple[Tensor, State] | None:
     """(x [B, D], state) -> (output [B, H], the new state), or None if this call is not for it."""
     plan = plan_for(owner, cells, _format)
@@ -145,11 +150,15 @@ def run(
         raise ValueError(f"the weights of {type(cell).__name__} do not fit x {list(x.shape)}")
     fits = [is_plain(part.contiguous(), batch, width) for part in state]
     if len(fits) != plan.parts or not all(fits) or x.dtype is not torch.float32 or not x.is_cpu:
-        raise ValueError(f"x must be float32 on the CPU, the state {plan.parts} of [{batch}, {width}]")
+        raise ValueError(
+            f"x must be float32 on the CPU, the state {plan.parts} of [{batch}, {width}]"
+        )
     order = bindings.arrange(batch, x.shape[1], lengths, reverse=reverse)
     rows = forward.remove_padding(x.contiguous(), order).contiguous()
     outputs = rows.new_empty(order.rows, width)
-    for _ in range(2):  # a second time if the weights have changed, uncounted, since they were packed
+    for _ in range(
+        2
+    ):  # a second time if the weights have changed, uncounted, since they were packed
         last = tuple(part.index_select(0, order.sorted_indices) for part in state)
         done = plan.run(
             rows.data_ptr(),
@@ -167,9 +176,7 @@ def run(
         assert plan is not None
     else:
         raise RuntimeError("the weights change while they are read")
-    last = tuple(
-        torch.empty_like(part).index_copy_(0, order.sorted_indices, part) for part in last
-    )
+    last = tuple(torch.empty_like(part).index_copy_(0, order.sorted_indices, part) for part in last)
     padded = x.new_empty(batch, x.shape[1], width)
     return forward.restore_padding(outputs, padded, order), last
 

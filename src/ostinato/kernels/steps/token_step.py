@@ -43,9 +43,9 @@ class TokenPlan:
 
     def __init__(self, embedding: Tensor, layers: StepPlan, dense: Sequence[nn.Linear]):
         """Args:
-            embedding: [V, D]
-            layers: the recurrent layers
-            dense: linear layers, one after the other, from the last layer's output to the logits
+        embedding: [V, D]
+        layers: the recurrent layers
+        dense: linear layers, one after the other, from the last layer's output to the logits
         """
         self.layers, self.embedding = layers, embedding
         self.set, self.format = layers.set, layers.number
