@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -44,6 +44,7 @@ class KernelCell(Protocol):
     def run(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, Any]: ...
 
 
+@runtime_checkable
 class LinearInState(Protocol):
     """A cell with h_t = a_t * h_{t-1} + b_t, whose a and b depend on the inputs alone."""
 

@@ -46,7 +46,8 @@ class Layout:
         Raises:
             ImportError: the compiler has laid out the struct in another way.
         """
-        self.format, self.defaults = "", []
+        self.format = ""
+        self.defaults: list[Any] = []
         self.positions: dict[str, tuple[int, torch.dtype | None, int]] = {}
         for name, (kind, offset) in fields.items():
             if struct.calcsize(f"={self.format}") != offset:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ostinato.cells.cell import Cell
 from ostinato.cells.state import State, map_state
 from ostinato.kernels.steps.step_plan import StepPlan, forget_one, plan_for, tensors_of
 from ostinato.kernels.steps.streaming import (
@@ -51,7 +52,7 @@ class StreamingStep:
         if not isinstance(batch, int) or not 1 <= batch <= MOST:
             raise ValueError(f"batch must be a whole number from 1 to {MOST}; got {batch!r}")
         self.recurrent, self.batch, self.weights = recurrent, batch, weights
-        self.cells = list(recurrent.cells)
+        self.cells = [cell for cell in recurrent.cells if isinstance(cell, Cell)]
         self.input_size = recurrent.input_size
         with torch.no_grad():
             self._state: State = map_state(Tensor.clone, recurrent.start(batch))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ostinato.cells.cell import Cell
 from ostinato.cells.state import State, map_state
 from ostinato.kernels.steps.streaming import addresses, check_format
 from ostinato.kernels.steps.token_step import AT_ONCE, Sampling, plan_for
@@ -17,6 +18,10 @@ from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 
 LEAST = 1e-30  # temperatures below this are 0
+
+
+def cells_of(recurrent: Recurrent) -> list[Cell]:
+    return [cell for cell in recurrent.cells if isinstance(cell, Cell)]
 
 
 class TokenStep:
@@ -51,14 +56,15 @@ class TokenStep:
         check_format(weights)
         if not recurrent.formulas_alone:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
-        self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
-        if self.plan is None:
+        plan = plan_for(embedding, recurrent, cells_of(recurrent), dense, weights)
+        if plan is None:
             raise ValueError(
                 "a token step needs the compiled kernels, float32 parameters on the CPU whose sizes "
                 "fit one another, as many embeddings as logits, and a cell that is an RNN "
                 f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
             )
-        self.residual, self.size = recurrent.residual, self.plan.vocabulary
+        self.plan = plan
+        self.residual, self.size = recurrent.residual, plan.vocabulary
         self._state: State = None
         self.sampling: Sampling | None = None
 
@@ -81,10 +87,9 @@ class TokenStep:
         weights: str = "float32",
     ) -> bool:
         """Whether there is one for such layers."""
-        return (
-            recurrent.formulas_alone
-            and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
-        )
+        if not recurrent.formulas_alone:
+            return False
+        return plan_for(embedding, recurrent, cells_of(recurrent), dense, weights) is not None
 
     @property
     def together(self) -> int:

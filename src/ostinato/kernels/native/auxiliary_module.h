@@ -1,4 +1,5 @@
-// The kernels beside the recurrence: their functions of the Python module. Included by module.cpp alone.
+// The kernels beside the recurrence: their functions of the Python module. Included by module.cpp
+// alone.
 #pragma once
 #include "auxiliary_call.h"
 
@@ -32,23 +33,27 @@ PyObject *with_fields(PyObject *const *arguments, Py_ssize_t given, Fits fits, W
 }
 
 PyObject *crf_forward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return with_fields<Crf>(arguments, given, [](auto &call) { return check_crf(call, false); },
-                            [](auto table, auto &call) { return table->crf_forward(call); });
+    return with_fields<Crf>(
+        arguments, given, [](auto &call) { return check_crf(call, false); },
+        [](auto table, auto &call) { return table->crf_forward(call); });
 }
 
 PyObject *crf_backward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return with_fields<Crf>(arguments, given, [](auto &call) { return check_crf(call, true); },
-                            [](auto table, auto &call) { return table->crf_backward(call), true; });
+    return with_fields<Crf>(
+        arguments, given, [](auto &call) { return check_crf(call, true); },
+        [](auto table, auto &call) { return table->crf_backward(call), true; });
 }
 
 PyObject *char_features_forward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return with_fields<CharFeatures>(arguments, given, [](auto &call) { return check_char_features(call, false); },
-                                     [](auto table, auto &call) { return table->char_features_forward(call); });
+    return with_fields<CharFeatures>(
+        arguments, given, [](auto &call) { return check_char_features(call, false); },
+        [](auto table, auto &call) { return table->char_features_forward(call); });
 }
 
 PyObject *char_features_backward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return with_fields<CharFeatures>(arguments, given, [](auto &call) { return check_char_features(call, true); },
-                                     [](auto table, auto &call) { return table->char_features_backward(call), true; });
+    return with_fields<CharFeatures>(
+        arguments, given, [](auto &call) { return check_char_features(call, true); },
+        [](auto table, auto &call) { return table->char_features_backward(call), true; });
 }
 
 PyObject *affixes(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
@@ -57,8 +62,9 @@ PyObject *affixes(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
 }
 
 PyObject *lazy_adam(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return with_fields<LazyAdam>(arguments, given, check_lazy_adam,
-                                 [](auto table, auto &call) { return table->lazy_adam(call), true; });
+    return with_fields<LazyAdam>(arguments, given, check_lazy_adam, [](auto table, auto &call) {
+        return table->lazy_adam(call), true;
+    });
 }
 
 PyObject *dropout(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
@@ -66,13 +72,16 @@ PyObject *dropout(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
                                 [](auto table, auto &call) { return table->dropout(call), true; });
 }
 
-#define AUXILIARY_METHODS                                                                                        \
-    {"crf_forward", (PyCFunction)(void (*)(void))crf_forward, METH_FASTCALL, nullptr},                           \
-        {"crf_backward", (PyCFunction)(void (*)(void))crf_backward, METH_FASTCALL, nullptr},                     \
-        {"char_features_forward", (PyCFunction)(void (*)(void))char_features_forward, METH_FASTCALL, nullptr},   \
-        {"char_features_backward", (PyCFunction)(void (*)(void))char_features_backward, METH_FASTCALL, nullptr}, \
-        {"affixes", (PyCFunction)(void (*)(void))affixes, METH_FASTCALL, nullptr},                               \
-        {"lazy_adam", (PyCFunction)(void (*)(void))lazy_adam, METH_FASTCALL, nullptr},                           \
-        {"dropout", (PyCFunction)(void (*)(void))dropout, METH_FASTCALL, nullptr}
+#define AUXILIARY_METHODS                                                                    \
+    {"crf_forward", (PyCFunction)(void (*)(void))crf_forward, METH_FASTCALL, nullptr},       \
+        {"crf_backward", (PyCFunction)(void (*)(void))crf_backward, METH_FASTCALL, nullptr}, \
+        {"char_features_forward", (PyCFunction)(void (*)(void))char_features_forward,        \
+         METH_FASTCALL, nullptr},                                                            \
+        {"char_features_backward", (PyCFunction)(void (*)(void))char_features_backward,      \
+         METH_FASTCALL, nullptr},                                                            \
+        {"affixes", (PyCFunction)(void (*)(void))affixes, METH_FASTCALL, nullptr},           \
+        {"lazy_adam", (PyCFunction)(void (*)(void))lazy_adam, METH_FASTCALL, nullptr}, {     \
+        "dropout", (PyCFunction)(void (*)(void))dropout, METH_FASTCALL, nullptr              \
+    }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// A linear-chain conditional random field: the forward algorithm, and the expectations that the backward algorithm gives
-// (Rabiner 1989), in shares that add up to one at each step and in double precision.
+// A linear-chain conditional random field: the forward algorithm, and the expectations that the
+// backward algorithm gives (Rabiner 1989), in shares that add up to one at each step and in double
+// precision.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -16,11 +17,13 @@ constexpr double SMALLEST = 1e-300;  // added to every sum, so that its logarith
 // The exponentials of the scores that all rows share.
 struct Shared {
     double highest = -INFINITY, highest_end = -INFINITY;
-    std::vector<double> between, end;  // exp(transitions - highest) [K, K], exp(end - highest_end) [K]
+    std::vector<double> between,
+        end;  // exp(transitions - highest) [K, K], exp(end - highest_end) [K]
 
     explicit Shared(const Crf &call) {
         long size = call.labels;
-        for (long i = 0; i < size * size; i++) highest = std::max(highest, double(call.transitions[i]));
+        for (long i = 0; i < size * size; i++)
+            highest = std::max(highest, double(call.transitions[i]));
         for (long i = 0; i < size; i++) highest_end = std::max(highest_end, double(call.end[i]));
         between.resize(size * size), end.resize(size);
         for (long i = 0; i < size * size; i++) between[i] = std::exp(call.transitions[i] - highest);
@@ -43,13 +46,16 @@ inline void through(const double *values, const double *between, long size, doub
         for (long j = 0; j < size; j++) to[j] += values[i] * between[i * size + j];
 }
 
-// log Z of one row; `before` and `here` have room for every step if the row is to be kept, else for two of them.
-inline double log_sum(const Crf &call, const Shared &shared, long row, bool keep_shares, double *before, double *here) {
+// log Z of one row; `before` and `here` hold every step with `keep_shares`, else
+// two of them.
+inline double log_sum(const Crf &call, const Shared &shared, long row, bool keep_shares,
+                      double *before, double *here) {
     long size = call.labels, length = call.lengths[row];
     double total = 0;
     for (long step = 0; step < length; step++) {
         const float *scores = call.emissions + (row * call.steps + step) * size;
-        double *now = before + (keep_shares ? step : step % 2) * size, *weight = here + (keep_shares ? step * size : 0);
+        double *now = before + (keep_shares ? step : step % 2) * size,
+               *weight = here + (keep_shares ? step * size : 0);
         double high = -INFINITY;
         for (long j = 0; j < size; j++) {
             double score = double(scores[j]) + (step ? 0 : call.start[j]);
@@ -57,7 +63,8 @@ inline double log_sum(const Crf &call, const Shared &shared, long row, bool keep
         }
         for (long j = 0; j < size; j++) weight[j] = std::exp(weight[j] - high);
         if (step) {
-            through(before + (keep_shares ? step - 1 : (step - 1) % 2) * size, shared.between.data(), size, now);
+            through(before + (keep_shares ? step - 1 : (step - 1) % 2) * size,
+                    shared.between.data(), size, now);
             for (long j = 0; j < size; j++) now[j] = (now[j] + SMALLEST) * weight[j];
             total += shared.highest;
         } else {
@@ -77,13 +84,16 @@ inline bool path_score(const Crf &call, long row, double *score) {
     for (long step = 0; step < length; step++) {
         if (target[step] < 0 || target[step] >= size) return false;
         *score += call.emissions[(row * call.steps + step) * size + target[step]];
-        *score += step ? call.transitions[target[step - 1] * size + target[step]] : call.start[target[step]];
+        *score += step ? call.transitions[target[step - 1] * size + target[step]]
+                       : call.start[target[step]];
     }
     *score += call.end[target[length - 1]];
     return true;
 }
 
-inline double work_of(const Crf &call) { return double(call.rows) * call.steps * call.labels * (call.labels + 10); }
+inline double work_of(const Crf &call) {
+    return double(call.rows) * call.steps * call.labels * (call.labels + 10);
+}
 
 // Whether every target was a label.
 bool crf_forward(const Crf &call) {
@@ -106,8 +116,10 @@ bool crf_forward(const Crf &call) {
     return fine;
 }
 
-// One row's part: of each label at each step the expectation, `sign` times the row's gradient, and what the targets add.
-inline void chain_backward_row(const Crf &call, const Shared &shared, long row, double *workspace, double *sums) {
+// One row's part: of each label at each step the expectation, `sign` times the row's gradient, and
+// what the targets add.
+inline void chain_backward_row(const Crf &call, const Shared &shared, long row, double *workspace,
+                               double *sums) {
     long size = call.labels, length = call.lengths[row];
     double gradient = call.gradient[row], weight = call.targets ? -gradient : gradient;
     double *after = workspace, *next = workspace + size, *share = workspace + 2 * size;
@@ -149,7 +161,8 @@ inline void add_path(const Crf &call, long row, double *sums) {
     long size = call.labels, length = call.lengths[row];
     const int64_t *target = call.targets + row * call.steps;
     double gradient = call.gradient[row];
-    for (long step = 0; step < length; step++) call.d_emissions[(row * call.steps + step) * size + target[step]] += float(gradient);
+    for (long step = 0; step < length; step++)
+        call.d_emissions[(row * call.steps + step) * size + target[step]] += float(gradient);
     sums[size * size + target[0]] += gradient;
     sums[size * size + size + target[length - 1]] += gradient;
 }
@@ -162,12 +175,14 @@ void crf_backward(const Crf &call) {
         double *sums = call.sums + thread * held;
         for (long row = thread; row < call.rows; row += threads)
             if (call.lengths[row]) chain_backward_row(call, shared, row, workspace.data(), sums);
-        for (long i = 0; i < size * size; i++) sums[i] *= shared.between[i];  // the expected counts of pairs
+        for (long i = 0; i < size * size; i++)
+            sums[i] *= shared.between[i];  // the expected counts of pairs
         for (long row = thread; call.targets && row < call.rows; row += threads) {
             if (!call.lengths[row]) continue;
             add_path(call, row, sums);
             const int64_t *target = call.targets + row * call.steps;
-            for (long step = 1; step < call.lengths[row]; step++) sums[target[step - 1] * size + target[step]] += call.gradient[row];
+            for (long step = 1; step < call.lengths[row]; step++)
+                sums[target[step - 1] * size + target[step]] += call.gradient[row];
         }
     });
 }

@@ -8,7 +8,7 @@ namespace {
 
 struct Gru : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and the product inside n's brackets
-    static constexpr int SEEN = 3;
+    static constexpr int GRADIENT_GATES = 3;
     static constexpr bool CARRY = true, INNER_BIAS = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 3}};
 
@@ -19,25 +19,27 @@ struct Gru : CellDefaults {
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        gates_product<3>(share, rows_of(share, step.h_masked, H, H), step.rows, call.packed, H,
-                         [&](long row, long u, long lanes, Vector(&sums)[3]) INLINE_LAMBDA {
-                             float *record = step.gates(row) + u;
-                             Vector inner = call.bias ? sums[2] + load(call.bias + u, lanes) : sums[2];
-                             Vector r = sigmoid(sums[0] + load(record, lanes));
-                             Vector z = sigmoid(sums[1] + load(record + H, lanes));
-                             Vector n = tanh(load(record + 2 * H, lanes) + r * inner);
-                             if (call.training) {
-                                 store(record, r, lanes);
-                                 store(record + H, z, lanes);
-                                 store(record + 2 * H, n, lanes);
-                                 store(record + 3 * H, inner, lanes);
-                             }
-                             step.put_output(row, u, lanes, n + z * (load(step.h_previous + row * H + u, lanes) - n));
-                         });
+        gates_product<3>(
+            share, rows_of(share, step.h_masked, H, H), step.rows, call.packed, H,
+            [&](long row, long u, long lanes, Vector(&sums)[3]) INLINE_LAMBDA {
+                float *record = step.gates(row) + u;
+                Vector inner = call.bias ? sums[2] + load(call.bias + u, lanes) : sums[2];
+                Vector r = sigmoid(sums[0] + load(record, lanes));
+                Vector z = sigmoid(sums[1] + load(record + H, lanes));
+                Vector n = tanh(load(record + 2 * H, lanes) + r * inner);
+                if (call.training) {
+                    store(record, r, lanes);
+                    store(record + H, z, lanes);
+                    store(record + 2 * H, n, lanes);
+                    store(record + 3 * H, inner, lanes);
+                }
+                step.put_output(row, u, lanes,
+                                n + z * (load(step.h_previous + row * H + u, lanes) - n));
+            });
     }
 
-    // The gradients of r, z and of the product in the brackets; n's own stands between them.
-    static Left seen_by(Left gates, long H) { return {gates.a, gates.stride, 2 * H, H, H}; }
+    // The gradients of r, z and of the product in the brackets; n's own lies between them.
+    static Left gate_gradients(Left gates, long H) { return {gates.a, gates.stride, 2 * H, H, H}; }
 
     static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
         long H = step.call.hidden;
@@ -57,7 +59,7 @@ struct Gru : CellDefaults {
 
 struct GruResetBefore : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and r h_{t-1} as the weight sees it
-    static constexpr int STAGES = 2, SEEN = 2;
+    static constexpr int STAGES = 2, GRADIENT_GATES = 2;
     static constexpr bool CARRY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 2, 3}};
 
@@ -69,7 +71,9 @@ struct GruResetBefore : CellDefaults {
         pack_units(call.weight + 2 * H * H, H, H, second(call), share);
     }
 
-    static float *second(const Call &call) { return call.packed + 2 * vectors(call.hidden) * W * call.hidden; }
+    static float *second(const Call &call) {
+        return call.packed + 2 * vectors(call.hidden) * W * call.hidden;
+    }
 
     static void forward(Step step, Share share) {
         const Call &call = step.call;
@@ -81,7 +85,8 @@ struct GruResetBefore : CellDefaults {
                              Vector z = sigmoid(sums[1] + load(record + H, lanes));
                              if (call.training) store(record, r, lanes);
                              store(record + H, z, lanes);
-                             store(record + reset(call), r * load(step.h_masked + row * H + u, lanes), lanes);
+                             store(record + reset(call),
+                                   r * load(step.h_masked + row * H + u, lanes), lanes);
                          });
     }
 
@@ -92,13 +97,15 @@ struct GruResetBefore : CellDefaults {
         units_product(share, left, step.rows, step.rows, second(call), H,
                       [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
                           float *record = step.gates(row) + u;
-                          Vector n = tanh(sum + load(record + 2 * H, lanes)), z = load(record + H, lanes);
+                          Vector n = tanh(sum + load(record + 2 * H, lanes)),
+                                 z = load(record + H, lanes);
                           if (call.training) store(record + 2 * H, n, lanes);
-                          step.put_output(row, u, lanes, n + z * (load(step.h_previous + row * H + u, lanes) - n));
+                          step.put_output(row, u, lanes,
+                                          n + z * (load(step.h_previous + row * H + u, lanes) - n));
                       });
     }
 
-    static Left seen_by(Left gates, long H) { return gates.width = 2 * H, gates; }
+    static Left gate_gradients(Left gates, long H) { return gates.width = 2 * H, gates; }
 
     static void pack_backward(const Call &call, const Share &share) {
         long H = call.hidden;
@@ -125,7 +132,8 @@ struct GruResetBefore : CellDefaults {
                       [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
                           float *carry = call.carry_h + row * H + u;
                           if (step.masked) sum *= mask_of(call, step.sorted_indices[row], u, lanes);
-                          Vector r = load(step.gates(row) + u, lanes), before = load(step.h_previous + row * H + u, lanes);
+                          Vector r = load(step.gates(row) + u, lanes),
+                                 before = load(step.h_previous + row * H + u, lanes);
                           store(step.d_gates(row) + u, sum * before * r * (all(1.0f) - r), lanes);
                           store(carry, load(carry, lanes) + sum * r, lanes);
                       });

@@ -1,7 +1,7 @@
 // The LSTM and the GRU whose products are normalised over the units before they become gates.
 //
-// A row's mean waits for all its units, so a step has two stages: the product by blocks of units, then everything
-// else row by row. What comes in is projected and normalised already.
+// A row's mean waits for all its units, so a step has two stages: the product by blocks of units,
+// then everything else row by row. What comes in is projected and normalised already.
 #pragma once
 #include <cmath>
 
@@ -37,7 +37,8 @@ struct Spread {
     INLINE Vector normal(Vector x) const { return (x - all(mean)) * all(scale); }
 };
 
-// A normalisation of n numbers: gain and bias; in the backward pass, where their gradients are summed up.
+// A normalisation of n numbers: gain and bias; in the backward pass, where their gradients are
+// summed up.
 struct Norm {
     const float *gain, *bias;
     float *d_gain, *d_bias;
@@ -45,7 +46,10 @@ struct Norm {
 
     Norm(const Call &call, const Share &share, long norms, long at, long n) : n(n) {
         gain = call.cell_parameters + at, bias = gain + n;
-        d_gain = call.d_cell_parameters ? call.d_cell_parameters + share.thread * norms * call.hidden + at : nullptr, d_bias = d_gain + n;
+        d_gain = call.d_cell_parameters
+                     ? call.d_cell_parameters + share.thread * norms * call.hidden + at
+                     : nullptr,
+        d_bias = d_gain + n;
     }
 
     INLINE Vector apply(const Spread &spread, Vector x, long i, long lanes) const {
@@ -59,29 +63,32 @@ struct Norm {
         return dy * load(gain + i, lanes);
     }
 
-    // From the gradients dy of the results to those of the numbers x that were normalised; `to` may be x.
+    // From the gradients dy of the results to those of the numbers x that were normalised; `to` may
+    // be x.
     void backward(const float *dy, const float *x, float *to) const {
         Spread spread(x, n);
         Vector sum{}, with{};
         for (long i = 0; i < n; i += W) {
             long lanes = at_most(W, n - i);
-            Vector normal = spread.normal(load(x + i, lanes)), d = back(load(dy + i, lanes), normal, i, lanes);
+            Vector normal = spread.normal(load(x + i, lanes)),
+                   d = back(load(dy + i, lanes), normal, i, lanes);
             sum += d, with += d * normal;
         }
         float mean = across(sum) / float(n), slope = across(with) / float(n);
         for (long i = 0; i < n; i += W) {
             long lanes = at_most(W, n - i);
-            Vector normal = spread.normal(load(x + i, lanes)), d = load(dy + i, lanes) * load(gain + i, lanes);
+            Vector normal = spread.normal(load(x + i, lanes)),
+                   d = load(dy + i, lanes) * load(gain + i, lanes);
             store(to + i, all(spread.scale) * (d - all(mean) - normal * all(slope)), lanes);
         }
     }
 };
 
-// What both have in common: the product, kept as it is behind the gates.
+// What both have in common: the product, recorded after the gates.
 template <int GATES, int PRODUCT>
 struct Normalised : CellDefaults {
     static constexpr bool PROJECTED_INPUTS = true;
-    static constexpr int STAGES = 2, SEEN = GATES;
+    static constexpr int STAGES = 2, GRADIENT_GATES = GATES;
 
     static void pack(const Call &call, const Share &share) {
         pack_units(call.weight, GATES * call.hidden, call.output, call.packed, share);
@@ -90,13 +97,13 @@ struct Normalised : CellDefaults {
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        units_product(share, rows_of(share, step.h_masked, H, H), step.rows, step.rows, call.packed, GATES * H,
-                      [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
+        units_product(share, rows_of(share, step.h_masked, H, H), step.rows, step.rows, call.packed,
+                      GATES * H, [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
                           store(step.gates(row) + PRODUCT * H + u, sum, lanes);
                       });
     }
 
-    static Left seen_by(Left gates, long H) {
+    static Left gate_gradients(Left gates, long H) {
         return gates.a += PRODUCT * H, gates.width = GATES * H, gates;
     }
 
@@ -109,7 +116,8 @@ struct Normalised : CellDefaults {
 
 struct LayerNormLstm : Normalised<4, 4> {
     static constexpr int GATES = 4, WIDTH = 9;  // i, f, g, o; the four products; c_t
-    static constexpr int NORMS = 10, PARAMETERS = NORMS;            // gain and bias of the products (4 H each), of the memory cell (H each)
+    static constexpr int NORMS = 10, PARAMETERS = NORMS;  // gain and bias of the products (4 H
+                                                          // each), of the memory cell (H each)
     static constexpr bool MEMORY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 4, 4}};
 
@@ -123,10 +131,12 @@ struct LayerNormLstm : Normalised<4, 4> {
             for (long u = 0; u < H; u += W) {
                 long lanes = at_most(W, H - u);
                 auto sum = [&](long at) INLINE_LAMBDA {
-                    return load(record + at, lanes) + products.apply(spread, load(raw + at, lanes), at, lanes);
+                    return load(record + at, lanes) +
+                           products.apply(spread, load(raw + at, lanes), at, lanes);
                 };
                 Vector i = sigmoid(sum(u)), f = sigmoid(sum(H + u)), g = tanh(sum(2 * H + u));
-                Vector o = sigmoid(sum(3 * H + u)), c = f * load(step.c_previous + row * H + u, lanes) + i * g;
+                Vector o = sigmoid(sum(3 * H + u)),
+                       c = f * load(step.c_previous + row * H + u, lanes) + i * g;
                 store(record + u, i, lanes);
                 store(record + H + u, f, lanes);
                 store(record + 2 * H + u, g, lanes);
@@ -154,13 +164,16 @@ struct LayerNormLstm : Normalised<4, 4> {
         Norm products(call, share, NORMS, 0, 4 * H), cell(call, share, NORMS, 8 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
             const float *record = step.gates(row), *memory = record + 8 * H;
-            float *to = step.d_gates(row), *dh = call.d_hidden + row * H, *carry = call.carry_c + row * H;
+            float *to = step.d_gates(row), *dh = call.d_hidden + row * H,
+                  *carry = call.carry_c + row * H;
             Spread spread(memory, H);
             Vector one = all(1.0f), sum{}, with{};
             for (long u = 0; u < H; u += W) {
                 long lanes = at_most(W, H - u);
-                Vector normal = spread.normal(load(memory + u, lanes)), o = load(record + 3 * H + u, lanes);
-                Vector squashed = tanh(cell.apply(spread, load(memory + u, lanes), u, lanes)), d = load(dh + u, lanes);
+                Vector normal = spread.normal(load(memory + u, lanes)),
+                       o = load(record + 3 * H + u, lanes);
+                Vector squashed = tanh(cell.apply(spread, load(memory + u, lanes), u, lanes)),
+                       d = load(dh + u, lanes);
                 store(to + 3 * H + u, d * squashed * o * (one - o), lanes);
                 d = cell.back(d * o * (one - squashed * squashed), normal, u, lanes);
                 store(dh + u, d, lanes);
@@ -169,10 +182,17 @@ struct LayerNormLstm : Normalised<4, 4> {
             float mean = across(sum) / float(H), slope = across(with) / float(H);
             for (long u = 0; u < H; u += W) {
                 long lanes = at_most(W, H - u);
-                Vector normal = spread.normal(load(memory + u, lanes)), before = load(step.c_previous + row * H + u, lanes);
-                Vector dc = all(spread.scale) * (load(dh + u, lanes) - all(mean) - normal * all(slope)), d[3];
-                Vector i = load(record + u, lanes), f = load(record + H + u, lanes), g = load(record + 2 * H + u, lanes);
-                store(carry + u, to_memory(step, row, u, lanes, dc, load(carry + u, lanes), i, f, g, before, d), lanes);
+                Vector normal = spread.normal(load(memory + u, lanes)),
+                       before = load(step.c_previous + row * H + u, lanes);
+                Vector dc = all(spread.scale) *
+                            (load(dh + u, lanes) - all(mean) - normal * all(slope)),
+                       d[3];
+                Vector i = load(record + u, lanes), f = load(record + H + u, lanes),
+                       g = load(record + 2 * H + u, lanes);
+                store(
+                    carry + u,
+                    to_memory(step, row, u, lanes, dc, load(carry + u, lanes), i, f, g, before, d),
+                    lanes);
                 for (int n = 0; n < 3; n++) store(to + n * H + u, d[n], lanes);
             }
             products.backward(to, record + 4 * H, to + 4 * H);
@@ -182,7 +202,9 @@ struct LayerNormLstm : Normalised<4, 4> {
 
 struct LayerNormGru : Normalised<3, 3> {
     static constexpr int GATES = 3, WIDTH = 6;  // r, z, n; the three products
-    static constexpr int NORMS = 6, PARAMETERS = NORMS;             // gain and bias of the gates' products (2 H each), of n's (H each)
+    static constexpr int
+        NORMS = 6,
+        PARAMETERS = NORMS;  // gain and bias of the gates' products (2 H each), of n's (H each)
     static constexpr bool CARRY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 3, 3}};
 
@@ -196,17 +218,20 @@ struct LayerNormGru : Normalised<3, 3> {
             for (long u = 0; u < H; u += W) {
                 long lanes = at_most(W, H - u);
                 auto sum = [&](long at) INLINE_LAMBDA {
-                    return load(record + at, lanes) + gates.apply(of_gates, load(raw + at, lanes), at, lanes);
+                    return load(record + at, lanes) +
+                           gates.apply(of_gates, load(raw + at, lanes), at, lanes);
                 };
                 Vector r = sigmoid(sum(u)), z = sigmoid(sum(H + u));
-                Vector inner = candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
+                Vector inner =
+                    candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
                 Vector n = tanh(load(record + 2 * H + u, lanes) + r * inner);
                 if (call.training) {
                     store(record + u, r, lanes);
                     store(record + H + u, z, lanes);
                     store(record + 2 * H + u, n, lanes);
                 }
-                step.put_output(row, u, lanes, n + z * (load(step.h_previous + row * H + u, lanes) - n));
+                step.put_output(row, u, lanes,
+                                n + z * (load(step.h_previous + row * H + u, lanes) - n));
             }
         }
     }
@@ -222,13 +247,16 @@ struct LayerNormGru : Normalised<3, 3> {
         Norm gates(call, share, NORMS, 0, 2 * H), candidate(call, share, NORMS, 4 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
             const float *record = step.gates(row), *raw = record + 3 * H;
-            float *to = step.d_gates(row), *dh = call.d_hidden + row * H, *carry = call.carry_h + row * H;
+            float *to = step.d_gates(row), *dh = call.d_hidden + row * H,
+                  *carry = call.carry_h + row * H;
             Spread of_candidate(raw + 2 * H, H);
             Vector one = all(1.0f);
             for (long u = 0; u < H; u += W) {
                 long lanes = at_most(W, H - u);
-                Vector r = load(record + u, lanes), z = load(record + H + u, lanes), n = load(record + 2 * H + u, lanes);
-                Vector inner = candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
+                Vector r = load(record + u, lanes), z = load(record + H + u, lanes),
+                       n = load(record + 2 * H + u, lanes);
+                Vector inner =
+                    candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
                 Vector d = load(dh + u, lanes), before = load(step.h_previous + row * H + u, lanes);
                 Vector dn = d * (one - z) * (one - n * n);
                 store(to + u, dn * inner * r * (one - r), lanes);

@@ -1,5 +1,5 @@
-// Time steps of stacked layers, one after another, for what cannot wait for a whole sequence: rows as they come, the state in
-// the caller's hands, weights in any format. The formulas are those of rnn.h, lstm.h and gru.h, once more without the gates kept.
+// Single time steps of stacked layers: the state is the caller's, the weights are in any format.
+// The formulas are those of rnn.h, lstm.h and gru.h, without the record of the gates.
 #pragma once
 #include "recurrence_call.h"
 #include "weight_formats.h"
@@ -8,7 +8,7 @@
 
 namespace {
 
-// What a cell needs to finish `valid` units from `unit` on of one row.
+// Where a cell writes the results of `lanes` units, from `unit` on, of one row.
 struct Target {
     const Layer &layer;
     const LayerState &state;
@@ -18,7 +18,9 @@ struct Target {
 
     long at() const { return row * layer.hidden + unit; }
     Vector input(const Vector &sum, long gate) const { return biased(layer.input_bias, sum, gate); }
-    Vector hidden(const Vector &sum, long gate) const { return biased(layer.hidden_bias, sum, gate); }
+    Vector hidden(const Vector &sum, long gate) const {
+        return biased(layer.hidden_bias, sum, gate);
+    }
     Vector biased(const float *bias, const Vector &sum, long gate) const {
         return bias ? sum + load(bias + gate * layer.hidden + unit, lanes) : sum;
     }
@@ -40,8 +42,10 @@ struct RnnStep {
 struct LstmStep {
     static constexpr int GATES = 4, MOST = 1;
     static INLINE void finish(const Target &at, const Vector *x, const Vector *h) {
-        Vector i = sigmoid(at.input(x[0], 0) + at.hidden(h[0], 0)), f = sigmoid(at.input(x[1], 1) + at.hidden(h[1], 1));
-        Vector g = tanh(at.input(x[2], 2) + at.hidden(h[2], 2)), o = sigmoid(at.input(x[3], 3) + at.hidden(h[3], 3));
+        Vector i = sigmoid(at.input(x[0], 0) + at.hidden(h[0], 0)),
+               f = sigmoid(at.input(x[1], 1) + at.hidden(h[1], 1));
+        Vector g = tanh(at.input(x[2], 2) + at.hidden(h[2], 2)),
+               o = sigmoid(at.input(x[3], 3) + at.hidden(h[3], 3));
         Vector c = f * load(at.state.c_before + at.at(), at.lanes) + i * g;
         store(at.state.c + at.at(), c, at.lanes);
         at.put(o * tanh(c));
@@ -51,7 +55,8 @@ struct LstmStep {
 struct GruStep {
     static constexpr int GATES = 3, MOST = 1;
     static INLINE void finish(const Target &at, const Vector *x, const Vector *h) {
-        Vector r = sigmoid(at.input(x[0], 0) + at.hidden(h[0], 0)), z = sigmoid(at.input(x[1], 1) + at.hidden(h[1], 1));
+        Vector r = sigmoid(at.input(x[0], 0) + at.hidden(h[0], 0)),
+               z = sigmoid(at.input(x[1], 1) + at.hidden(h[1], 1));
         Vector n = tanh(at.input(x[2], 2) + r * at.hidden(h[2], 2));
         at.put(n + z * (load(at.state.h_before + at.at(), at.lanes) - n));
     }
@@ -62,7 +67,8 @@ Columns columns_of(int64_t inner, int64_t hidden) {
     return {Step::GATES, hidden, inner, Blocks{hidden, Step::MOST}};
 }
 
-// What a layer's input weights make of its inputs, where that is known beforehand: a row of a table [.., G * H] for each row.
+// The projected inputs, computed beforehand: for each row of the batch a row of a table [.., G *
+// H].
 struct InputTable {
     const float *table;
     const int64_t *rows;
@@ -80,7 +86,8 @@ struct InputTable {
     }
 };
 
-// What goes into a layer: its inputs made ready, or what is known of them; and its state made ready.
+// What goes into a layer: its prepared inputs, or a table of their projections; and its prepared
+// state.
 struct Inputs {
     Operand x, h;
     const InputTable *table_rows;
@@ -90,7 +97,8 @@ struct Inputs {
 template <class Step, class Format, int R, int M>
 void tile(const Layer &layer, const Inputs &from, long block, Target at) {
     constexpr int N = Step::GATES * M;
-    Columns into = columns_of<Step>(layer.input_size, layer.hidden), back = columns_of<Step>(layer.hidden, layer.hidden);
+    Columns into = columns_of<Step>(layer.input_size, layer.hidden),
+            back = columns_of<Step>(layer.hidden, layer.hidden);
     Vector from_input[R][N], from_hidden[R][N];
     if (from.table_rows)
         from.table_rows->template look_up<Step::GATES, R, M>(at, from_input);
@@ -106,16 +114,17 @@ void tile(const Layer &layer, const Inputs &from, long block, Target at) {
 }
 
 template <class Step, class Format, int R, int M>
-INLINE void tile_of(int height, const Layer &layer, const Inputs &from, long block, const Target &at) {
+INLINE void tile_of(int height, const Layer &layer, const Inputs &from, long block,
+                    const Target &at) {
     if (height == R) return tile<Step, Format, R, M>(layer, from, block, at);
     if constexpr (R > 1) tile_of<Step, Format, R - 1, M>(height, layer, from, block, at);
 }
 
-// Room of one call: the rows of one layer made ready, and what one layer hands to the next.
+// The memory of one call: the prepared rows of one layer, and the outputs passed to the next.
 struct Workspace {
     char *input, *hidden;
     float *input_scales, *hidden_scales;
-    float *passed[2];  // by turns
+    float *passed[2];  // used alternately
 };
 
 inline long widest(const Stream &call) {
@@ -129,10 +138,15 @@ inline long widest(const Stream &call) {
 
 template <class Format>
 Workspace workspace_in(long rows, long width, char *workspace) {
-    long bytes = rows * Format::row_bytes(width), scales = round_up(rows, 16) * 4, pass = round_up(rows * width, 16) * 4;
+    long bytes = rows * Format::row_bytes(width), scales = round_up(rows, 16) * 4,
+         pass = round_up(rows * width, 16) * 4;
     char *at = workspace + 2 * bytes;
     auto floats = [](char *p) { return reinterpret_cast<float *>(p); };
-    return {workspace, workspace + bytes, floats(at), floats(at + scales), {floats(at + 2 * scales), floats(at + 2 * scales + pass)}};
+    return {workspace,
+            workspace + bytes,
+            floats(at),
+            floats(at + scales),
+            {floats(at + 2 * scales), floats(at + 2 * scales + pass)}};
 }
 
 inline long workspace_bytes(long rows, long width, long row_bytes) {
@@ -149,7 +163,7 @@ struct Team {
     long end_of(long count) const { return count * (thread + 1) / threads; }
 };
 
-// Calls work(rows begin .. end as a constant, begin) for tiles of at most `most` rows, evenly.
+// Divides rows evenly into tiles, of at most a constant number of rows, and calls work for each.
 template <int N, class Work>
 INLINE void in_tiles(long rows, Work work) {
     constexpr int most = N < 3 ? 6 : tile_rows<N>();
@@ -161,16 +175,18 @@ INLINE void in_tiles(long rows, Work work) {
 }
 
 template <class Step, class Format>
-NOT_INLINE void run_layer(const Stream &call, long l, long rows, const float *x, const InputTable *table_rows, const LayerState &state,
-               float *output, const Workspace &ready, const Team &team) {
+NOT_INLINE void run_layer(const Stream &call, long l, long rows, const float *x,
+                          const InputTable *table_rows, const LayerState &state, float *output,
+                          const Workspace &ready, const Team &team) {
     const Layer &layer = call.plan[l];
     Operand from_x{ready.input, Format::row_bytes(layer.input_size), ready.input_scales};
     Operand from_h{ready.hidden, Format::row_bytes(layer.hidden), ready.hidden_scales};
     for (long r = team.thread; r < rows; r += team.threads) {
         if (!table_rows)
-            ready.input_scales[r] = Format::prepare(x + r * layer.input_size, layer.input_size, ready.input + r * from_x.stride);
-        ready.hidden_scales[r] =
-            Format::prepare(state.h_before + r * layer.hidden, layer.hidden, ready.hidden + r * from_h.stride);
+            ready.input_scales[r] = Format::prepare(x + r * layer.input_size, layer.input_size,
+                                                    ready.input + r * from_x.stride);
+        ready.hidden_scales[r] = Format::prepare(state.h_before + r * layer.hidden, layer.hidden,
+                                                 ready.hidden + r * from_h.stride);
     }
     team.meet();
     Inputs from{from_x, from_h, table_rows};
@@ -187,15 +203,20 @@ NOT_INLINE void run_layer(const Stream &call, long l, long rows, const float *x,
     team.meet();
 }
 
-// One step of all layers: where the last one's output stands. `first` says whether the state stands in h_before, or in h.
+// One step of all layers; returns the last one's output. In the `first` step the state is in
+// h_before, later in h.
 template <class Step, class Format>
-const float *run_layers(const Stream &call, bool first, long rows, const float *x, const InputTable *table_rows, float *outputs,
-                        const Workspace &ready, const Team &team) {
+const float *run_layers(const Stream &call, bool first, long rows, const float *x,
+                        const InputTable *table_rows, float *outputs, const Workspace &ready,
+                        const Team &team) {
     for (long l = 0; l < call.layers; l++) {
         LayerState state = call.state[l];
         if (!first) state.h_before = state.h, state.c_before = state.c;
-        float *output = l + 1 == call.layers ? outputs : call.residual && l > 0 ? ready.passed[l % 2] : nullptr;
-        run_layer<Step, Format>(call, l, rows, x, l == 0 ? table_rows : nullptr, state, output, ready, team);
+        float *output = l + 1 == call.layers     ? outputs
+                        : call.residual && l > 0 ? ready.passed[l % 2]
+                                                 : nullptr;
+        run_layer<Step, Format>(call, l, rows, x, l == 0 ? table_rows : nullptr, state, output,
+                                ready, team);
         x = output ? output : state.h;
     }
     return x;
@@ -207,18 +228,19 @@ void run_steps(const Stream &call, const Workspace &ready, const Team &team) {
     for (long s = 0; s < call.steps; s++) {
         long begin = call.offsets ? call.offsets[s] : s * call.rows;
         long rows = call.offsets ? call.offsets[s + 1] - begin : call.rows;
-        run_layers<Step, Format>(call, s == 0, rows, call.inputs + begin * call.plan[0].input_size, nullptr,
-                                 call.outputs + begin * last.hidden, ready, team);
+        run_layers<Step, Format>(call, s == 0, rows, call.inputs + begin * call.plan[0].input_size,
+                                 nullptr, call.outputs + begin * last.hidden, ready, team);
     }
 }
 
-// Calls work(Team) in each of so many threads.
+// Calls work(Team) in each thread.
 template <class Work>
 void in_team(int64_t threads, Work work) {
     Barrier barrier;
-    if (threads <= 1) return work(Team{barrier, 0, 1});
+    int wanted = ostinato::threads_for(threads);
+    if (wanted <= 1) return work(Team{barrier, 0, 1});
 #ifdef _OPENMP
-#pragma omp parallel num_threads(int(threads))
+#pragma omp parallel num_threads(wanted)
     work(Team{barrier, omp_get_thread_num(), omp_get_num_threads()});
 #else
     work(Team{barrier, 0, 1});
@@ -249,7 +271,9 @@ void with_step(int64_t kind, Work work) {
 int64_t stream_packed_bytes(int64_t kind, int64_t format, int64_t inner, int64_t hidden) {
     int64_t bytes = 0;
     with_step(kind, [&](auto step) {
-        with_format(format, [&](auto how) { bytes = how.packed_bytes(columns_of<decltype(step)>(inner, hidden)); });
+        with_format(format, [&](auto how) {
+            bytes = how.packed_bytes(columns_of<decltype(step)>(inner, hidden));
+        });
     });
     return bytes + 64;
 }
@@ -257,21 +281,27 @@ int64_t stream_packed_bytes(int64_t kind, int64_t format, int64_t inner, int64_t
 void stream_pack(int64_t kind, int64_t format, const Layer &layer) {
     with_step(kind, [&](auto step) {
         with_format(format, [&](auto how) {
-            how.pack(columns_of<decltype(step)>(layer.input_size, layer.hidden), layer.input_weight, layer.packed_input);
-            how.pack(columns_of<decltype(step)>(layer.hidden, layer.hidden), layer.hidden_weight, layer.packed_hidden);
+            how.pack(columns_of<decltype(step)>(layer.input_size, layer.hidden), layer.input_weight,
+                     layer.packed_input);
+            how.pack(columns_of<decltype(step)>(layer.hidden, layer.hidden), layer.hidden_weight,
+                     layer.packed_hidden);
         });
     });
 }
 
 int64_t stream_workspace_bytes(const Stream &call) {
     int64_t bytes = 0;
-    with_format(call.format, [&](auto how) { bytes = workspace_bytes(call.rows, widest(call), how.row_bytes(widest(call))); });
+    with_format(call.format, [&](auto how) {
+        bytes = workspace_bytes(call.rows, widest(call), how.row_bytes(widest(call)));
+    });
     return bytes;
 }
 
 void stream_run(const Stream &call, char *workspace) {
     with_step(call.kind, [&](auto step) {
-        with_format(call.format, [&](auto how) { run_stream_as<decltype(step), decltype(how)>(call, workspace); });
+        with_format(call.format, [&](auto how) {
+            run_stream_as<decltype(step), decltype(how)>(call, workspace);
+        });
     });
 }
 

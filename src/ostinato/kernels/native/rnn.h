@@ -6,7 +6,7 @@ namespace {
 
 template <bool RELU>
 struct Rnn : CellDefaults {
-    static constexpr int GATES = 1, WIDTH = 1, SEEN = 1;
+    static constexpr int GATES = 1, WIDTH = 1, GRADIENT_GATES = 1;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 1, 0}};
 
     static void pack(const Call &call, const Share &share) {
@@ -16,8 +16,8 @@ struct Rnn : CellDefaults {
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        units_product(share, rows_of(share, step.h_masked, H, H), step.rows, step.rows, call.packed, H,
-                      [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
+        units_product(share, rows_of(share, step.h_masked, H, H), step.rows, step.rows, call.packed,
+                      H, [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
                           float *record = step.gates(row) + u;
                           Vector a = sum + load(record, lanes);
                           Vector h = RELU ? at_least(a, Vector{}) : tanh(a);
@@ -26,11 +26,12 @@ struct Rnn : CellDefaults {
                       });
     }
 
-    static Left seen_by(Left gates, long H) { return gates.width = H, gates; }
+    static Left gate_gradients(Left gates, long H) { return gates.width = H, gates; }
 
     static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
         Vector h = load(step.gates(row) + u, lanes);
-        store(step.d_gates(row) + u, RELU ? (h > Vector{} ? dh : Vector{}) : dh * (all(1.0f) - h * h), lanes);
+        store(step.d_gates(row) + u,
+              RELU ? (h > Vector{} ? dh : Vector{}) : dh * (all(1.0f) - h * h), lanes);
         return Vector{};
     }
 };

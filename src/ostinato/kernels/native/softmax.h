@@ -13,7 +13,8 @@ INLINE float sum_of(Vector v) {
     return sum;
 }
 
-// One row: the loss is returned; the logits z become softmax(z) - ((1 - e) one-hot + e / V) if the gradient is wanted.
+// One row: the loss is returned; the logits z become softmax(z) - ((1 - e) one-hot + e / V) if the
+// gradient is wanted.
 inline float cross_entropy(float *z, long size, int64_t target, float smoothing, bool gradient) {
     Vector most = all(z[0]), total{};
     for (long i = 0; i < size; i += W) {
@@ -38,7 +39,8 @@ inline float cross_entropy(float *z, long size, int64_t target, float smoothing,
         if (gradient) store(z + i, e, lanes);
     }
     sum += sum_of(sums);
-    float loss = std::log(sum) + largest - (1 - smoothing) * right - smoothing * (sum_of(total) / size);
+    float loss =
+        std::log(sum) + largest - (1 - smoothing) * right - smoothing * (sum_of(total) / size);
     if (gradient) {
         Vector scale = all(1 / sum), less = all(smoothing / size);
         for (long i = 0; i < size; i += W) {
@@ -56,8 +58,8 @@ inline void cross_entropies(const Softmax &call) {
     how.split = BY_ROWS;
     in_parallel(&how, 1, Size{1, 0}, [&](const Call &, const Share &share) {
         for (long row = share.thread; row < call.rows; row += share.threads)
-            call.losses[row] = cross_entropy(call.logits + row * call.columns, call.columns, call.targets[row],
-                                             *call.smoothing, call.gradient);
+            call.losses[row] = cross_entropy(call.logits + row * call.columns, call.columns,
+                                             call.targets[row], *call.smoothing, call.gradient);
     });
 }
 

@@ -28,7 +28,8 @@ PyObject *dense_pack(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     Py_RETURN_NONE;
 }
 
-// tokens(instruction set, Tokens, steps, threads, drawn, how many, chances, how many) -> whether all logits were numbers
+// tokens(instruction set, Tokens, steps, threads, drawn, how many, chances, how many) -> whether
+// all logits were numbers
 PyObject *tokens(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     int64_t v[8];
     Tokens call;
@@ -50,9 +51,10 @@ PyObject *tokens(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     return PyBool_FromLong(finite);
 }
 
-#define TOKEN_METHODS                                                                        \
-    {"dense_bytes", (PyCFunction)(void (*)(void))dense_bytes, METH_FASTCALL, nullptr},       \
-        {"dense_pack", (PyCFunction)(void (*)(void))dense_pack, METH_FASTCALL, nullptr},     \
-        {"tokens", (PyCFunction)(void (*)(void))tokens, METH_FASTCALL, nullptr}
+#define TOKEN_METHODS                                                                      \
+    {"dense_bytes", (PyCFunction)(void (*)(void))dense_bytes, METH_FASTCALL, nullptr},     \
+        {"dense_pack", (PyCFunction)(void (*)(void))dense_pack, METH_FASTCALL, nullptr}, { \
+        "tokens", (PyCFunction)(void (*)(void))tokens, METH_FASTCALL, nullptr              \
+    }
 
 }  // namespace

@@ -109,7 +109,11 @@ def run_all(
             )
             for cell, one in zip(cells, requests, strict=True)
         )
-        tensors = [tensor for one in requests for tensor in flatten(one.x, one.state, one.weights)]
+        tensors = [
+            tensor.clone() if tensor is not None and tensor.is_inference() else tensor
+            for one in requests
+            for tensor in flatten(one.x, one.state, one.weights)
+        ]  # autograd cannot save tensors made in inference mode
         outputs, *last = Run.apply(plans, *tensors)
         return outputs, [tuple(state) for state in split_evenly(last, len(cells))]
     plain = all(one.dropout.mask is None and one.dropout.rates is None for one in requests)

@@ -7,24 +7,27 @@ import math
 import torch
 from torch import Tensor
 
-from ostinato.kernels.kernel_cell import LinearInState, State
+from ostinato.kernels.kernel_cell import KernelCell, LinearInState, State
 from ostinato.kernels.sequence.fused_torch import clip
 
 
-def why_not(cell: LinearInState, x: Tensor) -> str | None:
+def why_not(cell: KernelCell, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
     if cell.kernel_name != "linear":
         return f"{type(cell).__name__} is not linear in its state"
     return "there is nothing to run" if x.numel() == 0 else None
 
 
-def run(
-    cell: LinearInState, x: Tensor, state: State, lengths: Tensor | None
-) -> tuple[Tensor, State]:
+def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
+    assert isinstance(cell, LinearInState)  # `why_not` says so by the formula's name
     a, b = cell.coefficients(cell.project(x))
     outputs = linear_scan(a, b, state[0])
-    return (outputs, (outputs[:, -1],)) if lengths is None else clip(outputs, state, lengths)
+    if lengths is not None:
+        return clip(outputs, state, lengths)
+    last = outputs[:, -1].clone()
+    # a copy, since the backward pass reads the scan's results, which callers may change in place
+    return outputs.clone() if outputs.requires_grad else outputs, (last,)
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:

@@ -153,11 +153,16 @@ Version = tuple[int, int, int] | None
 
 
 def versions_of(tensors: Sequence[Tensor | None]) -> list[Version]:
-    """What changes when a weight does: torch's counter, its address and its size."""
-    return [
-        None if tensor is None else (tensor._version, tensor.data_ptr(), tensor.numel())
-        for tensor in tensors
-    ]
+    """What changes when a weight does: torch's counter, its address and its size.
+
+    An inference tensor, which has no counter, equals nothing that was packed."""
+    try:
+        return [
+            None if tensor is None else (tensor._version, tensor.data_ptr(), tensor.numel())
+            for tensor in tensors
+        ]
+    except RuntimeError:
+        return []
 
 
 _plans: WeakKeyDictionary = WeakKeyDictionary()  # a module -> {format: its StepPlan}
@@ -198,9 +203,10 @@ def make_plan(
     if bindings.missing or len(formulas) > 1 or formula not in STEPS:
         return None
     for tensor in tensors:
-        if tensor is not None and not (
-            tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
-        ):
+        if tensor is None:
+            continue
+        plain = tensor.dtype == torch.float32 and tensor.is_cpu and tensor.is_contiguous()
+        if not plain or tensor.is_inference():  # inference tensors do not count their changes
             return None
     if not sizes_fit(formula, tensors):
         return None
