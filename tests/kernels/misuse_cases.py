@@ -1,7 +1,7 @@
-"""Calls of native code with what does not fit: run in a process of its own, since each once crashed.
+"""Calls of native code with what does not fit: run in a process of its own, in case it crashes.
 
-Prints a JSON object {name: "answer" or "ErrorType: message"} line by line, so that a crash shows where
-it was."""
+Prints a JSON object {name: "answer" or "ErrorType: message"} line by line, so that a crash shows
+where it was."""
 
 import copy
 import gc

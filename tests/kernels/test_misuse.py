@@ -1,4 +1,4 @@
-"""What does not fit is refused before native code reads it; the cases run in a process of their own."""
+"""What does not fit is refused before native code reads it; the cases run in another process."""
 
 import json
 import subprocess
@@ -97,7 +97,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def answers() -> dict[str, str | None]:
-    """Each case's answer; None for the one in which the process died, nothing for those after it."""
+    """Each case's answer; None for the one in which the process died, none for those after it."""
     run = subprocess.run([sys.executable, CASES], capture_output=True, text=True, timeout=200)
     found: dict[str, str | None] = {}
     for line in run.stdout.splitlines():

@@ -1,4 +1,4 @@
-"""Native code that waits for threads comes to an end: on a busy machine, and in a forked process."""
+"""Native code that waits for threads comes to an end: on a busy machine, in a forked process."""
 
 import os
 import random

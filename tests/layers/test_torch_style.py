@@ -649,11 +649,11 @@ def test_dropout_between_layers_draws_torchs_masks(kind, bidirectional):
     theirs, mine = pair(kind, 3, 4, 3, dropout=0.4, bidirectional=bidirectional)
     sequences = [torch.randn(steps, 3) for steps in (9, 12, 3)]
     packed = packing.pack_sequence(sequences, enforce_sorted=False)
-    for given in (torch.randn(12, 5, 3), packed):
+    for x in (torch.randn(12, 5, 3), packed):
         answers = []
         for layer in (theirs, mine):
             torch.manual_seed(9)
-            answers.append(layer(given)[0])
+            answers.append(layer(x)[0])
         close(answers[1], answers[0], 1e-6)
     everything = pair(kind, 3, 4, 2, dropout=1.0)
     close(*(layer(torch.ones(9, 2, 3))[0] for layer in everything), 1e-6)

@@ -1,4 +1,4 @@
-"""Whether compiled code may compute a call: switched on, built, and given plain float32 CPU tensors."""
+"""Whether compiled code may compute a call: switched on, built, given plain float32 CPU tensors."""
 
 from __future__ import annotations
 

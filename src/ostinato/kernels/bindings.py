@@ -84,7 +84,7 @@ def why_tensor_unsupported(tensor: Tensor) -> str | None:
 
 
 def has_own_dispatch(tensor: Tensor) -> bool:
-    """Whether this is a wrapper subclass with its own `__torch_dispatch__`; FakeTensor is allowed."""
+    """Whether it is a wrapper subclass with its own `__torch_dispatch__`; FakeTensor is allowed."""
     kind = type(tensor)
     return (
         not (kind in PLAIN_TYPES or kind is FakeTensor)

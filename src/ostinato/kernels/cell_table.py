@@ -54,7 +54,7 @@ class Formula(NamedTuple):
     projected_inputs: bool = False
 
     def record_width(self, *, training: bool) -> int:
-        """Of the gates, in H: without a backward pass only normalisation needs more than the gates."""
+        """Of a record, in H: without a backward pass only normalisation needs more than gates."""
         return self.width if training or self.norms else self.gates
 
 

@@ -1,4 +1,4 @@
-"""Features of a word from its characters: a convolution with max-pooling, and affix ids, in one call."""
+"""Features of a word from its characters: a convolution with max-pooling, and affix ids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ostinato.kernels.bindings import _native
 
 
 def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
-    """Whether the compiled part takes characters [W, C] of words of these lengths [W], and these tables."""
+    """Whether the compiled part takes characters [W, C], lengths [W] and these tables."""
     whole = (
         all(part.is_cpu and part.dtype == torch.int64 for part in (characters, lengths))
         and characters.dim() == 2
@@ -76,7 +76,7 @@ class MaxPooled(torch.autograd.Function):
 
 
 def run(function: Any, call: Sequence[Tensor], **more: Tensor) -> bool:
-    """Fills `CharFeatures` of native/auxiliary_call.h. `call` are the tensors that both passes read."""
+    """Fills `CharFeatures` of native/auxiliary_call.h; `call`: what both passes read."""
     characters, lengths, tables, bias, vectors, chosen = call
     return bindings.run(
         function,

@@ -1,4 +1,4 @@
-"""A linear-chain conditional random field in one call forward and one backward; `layers.crf` has the formulas."""
+"""A linear-chain conditional random field; `layers.crf` has the formulas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Potentials = tuple[Tensor, Tensor, Tensor]  # start [K], transitions [K, K], end
 
 
 def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
-    """Whether the compiled part takes emissions [B, T, K], lengths [B] and potentials of K labels."""
+    """Whether the compiled part takes emissions [B, T, K], lengths [B] and potentials of K."""
     if (
         not availability.usable(emissions, *potentials)
         or emissions.dim() != 3
@@ -102,7 +102,7 @@ NAMES = (
 
 
 def run(function: Any, call: Sequence[Any], **more: Tensor) -> bool:
-    """Fills `Crf` of native/auxiliary_call.h with the tensors that both passes read, in their order."""
+    """Fills `Crf` of native/auxiliary_call.h with what both passes read, in the order of NAMES."""
     rows, steps, labels = call[0].shape
     return bindings.run(
         function,

@@ -1,4 +1,4 @@
-"""The large softmax: a linear layer and its cross-entropy in one, without all [N, V] logits at once.
+"""The large softmax: a linear layer and its cross-entropy, without all [N, V] logits at once.
 
 Letters: N rows (tokens), H hidden, V vocabulary."""
 
@@ -14,8 +14,8 @@ from torch.nn.functional import linear
 from ostinato.kernels import availability, bindings
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
-# A piece has at most TOGETHER logits (twice as many in bfloat16), but at least PIECE rows or an eighth
-# of all: each piece reads the whole weight and its gradient once more.
+# A piece has at most TOGETHER logits (twice as many in bfloat16), but at least PIECE rows or an
+# eighth of all: each piece reads the whole weight and its gradient once more.
 TOGETHER = 1 << 21
 PIECE = 128
 WORDS = 2048  # rows of the weight that are packed at a time
@@ -31,10 +31,10 @@ def linear_cross_entropy(
     *,
     precision: str = "float32",
 ) -> Tensor:
-    """The sum of the cross-entropies of `linear(hidden, weight, bias)` against `targets`, as one scalar.
+    """The sum of the cross-entropies of `linear(hidden, weight, bias)` against `targets`.
 
         linear_cross_entropy(hidden, softmax.weight, softmax.bias, targets)
-        == cross_entropy(softmax(hidden), targets, reduction="sum")      # but without the [N, V] logits
+        == cross_entropy(softmax(hidden), targets, reduction="sum")  # without the [N, V] logits
 
     The gradients are computed along with the loss, piece by piece, so that only one piece of the
     logits exists at a time.
@@ -91,7 +91,7 @@ def check_arguments(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """Its gradients are computed in the forward pass and handed over, uncopied, by the first backward.
+    """Its gradients are computed in the forward pass and returned by the first backward pass.
 
     A second backward pass (retain_graph) computes them again."""
 
@@ -226,7 +226,7 @@ def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 
 
 class NarrowPieces:
-    """torch_piece for float32, with products of bfloat16: their factors and the logits are rounded."""
+    """torch_piece for float32, with products of bfloat16: factors and logits are rounded."""
 
     def __init__(self, weight: Tensor, loss: Callable[..., Tensor]):
         self.weight, self.loss = weight.bfloat16(), loss
@@ -263,7 +263,7 @@ class NarrowPieces:
 
 
 class NativePieces:
-    """torch_piece by the native products, of some words' weights at a time, so that few are packed."""
+    """torch_piece by the native products, with the weights of some words packed at a time."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         self.weight = weight.contiguous()

@@ -23,7 +23,7 @@ _warned = False
 
 
 def status() -> dict:
-    """What is active and why not: {"active": True, "instruction_set": "avx512", "threads": 2, ...}"""
+    """What is active, or why not: {"active": True, "instruction_set": "avx512", ...}"""
     reason = switched_off()
     if reason is None and bindings.missing:
         reason = (
@@ -43,7 +43,7 @@ def status() -> dict:
 
 
 def why_not(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None) -> str | None:
-    """Why no native kernel takes this call, in words, or None if one does: the one place that says."""
+    """Why no native kernel takes this call, in words, or None if one does."""
     return (
         switched_off()
         or (bindings.missing and "the compiled part is missing")
@@ -61,7 +61,7 @@ def why_not_formula(cell: KernelCell) -> str | None:
     if formula.projected_column is not None:
         linears.append(output_projection(cell))
     for linear in linears:
-        # recurrent dropout's from_hidden is a Linear of a class with a `mask`, which is checked below
+        # recurrent dropout's from_hidden is of a class with a `mask`, which is checked below
         if (type(linear) is not nn.Linear and "mask" not in vars(type(linear))) or hooked(linear):
             return "its linear layers are not plain nn.Linear"
     if len(linears) > 2 and linears[-1].bias is not None:
@@ -138,7 +138,7 @@ def usable(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = N
 def find(
     cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None
 ) -> Callable | None:
-    """The function (cell, x, state, lengths) -> (outputs, state) for this call; None: the reference."""
+    """The function (cell, x, state, lengths) -> (outputs, state), or None for the reference."""
     if why_not(cell, x, state, lengths) is None:
         return run
     if switched_off():

@@ -1,4 +1,4 @@
-"""Adam over the rows of a table that were read, each with the steps it has missed; see `layers.rows`."""
+"""Adam over the rows of a table that were read, with the steps they missed; see `layers.rows`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A linear layer by the native products, which on some processors are twice as fast as torch's own."""
+"""A linear layer by the native products, on some processors twice as fast as torch's own."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def rows_of(x: Tensor) -> Tensor:
 def by_torch(
     x: Tensor, weight: Tensor, d_out: Tensor, needed: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of x, weight and bias by torch's operations, which can be differentiated again."""
+    """The gradients of x, weight and bias by operations that can be differentiated again."""
     d_x = d_out @ weight if needed[0] else None
     d_weight = d_out.flatten(0, -2).t() @ x.flatten(0, -2) if needed[1] else None
     return d_x, d_weight, d_out.flatten(0, -2).sum(0) if needed[2] else None

@@ -2,9 +2,9 @@
 
 A packed weight belongs to one tensor at one version: every in-place change that PyTorch counts
 (`load_state_dict`, `copy_`) makes it stale, and so does every step of an optimizer, which PyTorch
-does not count where it is fused. Changes that PyTorch does not see (`weight.data.copy_(...)`, NumPy)
-are noticed by comparing a few samples of the tensor's bytes, so that averaged or exchanged weights
-are noticed; after such a change of single rows call `forget()`."""
+does not count where it is fused. Changes that PyTorch does not see (`weight.data.copy_(...)`,
+NumPy) are noticed by comparing a few samples of the tensor's bytes, so that averaged or exchanged
+weights are noticed; after such a change of single rows call `forget()`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ register_optimizer_step_post_hook(lambda *_: forget())
 
 
 def version_of(weight: Tensor) -> Version:
-    """What changes when the weight does: torch's counter, its address and shape, some of its bytes."""
+    """What changes when the weight does: torch's counter, its address, shape, some bytes."""
     samples = sample_bytes(weight.data_ptr(), weight.nbytes)
     return weight._version, weight.data_ptr(), weight.shape, bindings.chosen, samples
 

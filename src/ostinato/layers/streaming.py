@@ -1,4 +1,4 @@
-"""A recurrent layer, or a stack, that is fed as its inputs come: one time step a call, in microseconds.
+"""A recurrent layer, or a stack, for inputs that come one time step at a time.
 
 Letters: B batch, D input, H hidden."""
 
@@ -23,23 +23,27 @@ MOST = 16  # rows; more are better off in whole sequences
 
 
 class StreamingStep:
-    """The state held here and updated in place, all layers in one call, nothing allocated.
+    """A stack of layers with its state, updated in place by each call; nothing is allocated.
 
         step = ostinato.StreamingStep(Recurrent(LSTM, 40, 256, layers=2), weights="int8")
         for x in microphone:        # x [1, 40]
             h = step(x)             # [1, 256]: the same tensor each time; clone what is to be kept
         step.reset()                # the next sequence
 
-    recurrent  one direction, without zoneout; dropout rests, as in evaluation
-    batch      1 to 16 rows
-    weights    float32, bfloat16 (half the memory to read) or int8 (a quarter: see `kernels.weights_as`); the smaller ones
-               are for RNN (tanh, relu), LSTM and GRU with reset after, and need the compiled kernels
-
-    `state` is the tensors themselves, as `Recurrent` returns them: they may be read, and written to,
-    between two calls; to assign a state copies it into them. Weights that change are packed anew. A
+    `state` is the tensors themselves, as `Recurrent` returns them: they may be read and written to
+    between two calls; assigning a state copies it into them. Weights that change are packed anew. A
     copy, or what is loaded from a pickle, packs its own weights and has a state of its own.
 
-    Raises ValueError for what does not fit, before anything is computed."""
+    Args:
+        recurrent: of one direction, without zoneout; dropout is off, as in evaluation
+        batch: 1 to 16 rows
+        weights: float32, bfloat16 (half the memory to read) or int8 (a quarter: see
+            `kernels.weights_as`); the smaller ones are for RNN (tanh, relu), LSTM and GRU with
+            reset after, and need the compiled kernels
+
+    Raises:
+        ValueError: what does not fit, before anything is computed.
+    """
 
     def __init__(self, recurrent: Recurrent, *, batch: int = 1, weights: str = "float32"):
         check_format(weights)
@@ -63,8 +67,9 @@ class StreamingStep:
         self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
             raise ValueError(
-                f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, no pre_norm, and a "
-                f"cell that is an RNN (tanh, relu), LSTM or GRU; got {type(self.cells[0]).__name__}"
+                f"weights={weights!r} needs the compiled kernels, float32 parameters on the CPU, "
+                "no pre_norm, and a cell that is an RNN (tanh, relu), LSTM or GRU; "
+                f"got {type(self.cells[0]).__name__}"
             )
         self.sizes = None if self.plan is None else self.plan.sizes
 
@@ -145,7 +150,7 @@ class StreamingStep:
         return self.plan
 
     def by_reference(self, x: Tensor) -> Tensor:
-        """The same by the layer itself: where there is no compiled step, or x is a view or not an ordinary tensor."""
+        """The same by the layer itself: without a compiled step, or where x is no plain tensor."""
         if not isinstance(x, Tensor) or x.shape != (self.batch, self.input_size):
             got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(f"x must be [{self.batch}, {self.input_size}]; got {got}")
@@ -153,7 +158,8 @@ class StreamingStep:
             return self(x.contiguous())
         if self.weights != "float32":
             raise ValueError(
-                f"x must be a float32 tensor on the CPU with weights={self.weights!r}; got {x.dtype} on {x.device}"
+                f"x must be a float32 tensor on the CPU with weights={self.weights!r}; "
+                f"got {x.dtype} on {x.device}"
             )
         before = self.recurrent.training
         self.recurrent.eval()

@@ -25,16 +25,16 @@ def cells_of(recurrent: Recurrent) -> list[Cell]:
 
 
 class TokenStep:
-    """(tokens [N], state) -> (logits [N, V], state), and as many steps in a row with what is drawn from each.
+    """(tokens [N], state) -> (logits [N, V], state), or many steps with what is drawn from each.
 
         step = TokenStep(embedding, recurrent, [output])
         logits, state = step(tokens, recurrent.start(2))
-        drawn, state = step.draw(tokens, state, chances, temperature=0.8)    # chances [K, N] in 0..1 -> tokens [K, N]
+        drawn, state = step.draw(tokens, state, chances, temperature=0.8)  # tokens [K, N]
 
     The state that is returned is changed in place by the next call that is given it, and so are the
     logits: clone them to keep them. Any other state is copied. A row's results do not depend on the
-    rows beside it. Dropout is off, as in evaluation. After weights have changed, make a new step: one
-    for the same weights costs next to nothing. It holds addresses, so it cannot be copied or pickled.
+    rows beside it. Dropout is off, as in evaluation. After weights have changed, make a new step:
+    one for the same weights takes no time. It holds addresses: it cannot be copied or pickled.
 
     Args:
         dense: linear layers, one after the other, from the recurrent layers' output to the logits
@@ -59,8 +59,8 @@ class TokenStep:
         plan = plan_for(embedding, recurrent, cells_of(recurrent), dense, weights)
         if plan is None:
             raise ValueError(
-                "a token step needs the compiled kernels, float32 parameters on the CPU whose sizes "
-                "fit one another, as many embeddings as logits, and a cell that is an RNN "
+                "a token step needs the compiled kernels, float32 parameters on the CPU whose "
+                "sizes fit one another, as many embeddings as logits, and a cell that is an RNN "
                 f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
             )
         self.plan = plan
@@ -169,7 +169,7 @@ class TokenStep:
             self._state = map_state(
                 lambda part: part.detach().to("cpu", torch.float32, copy=True).contiguous(), state
             )
-            # aliases: the memory that is written to stays, whatever is done to the tensors themselves
+            # aliases: the memory that is written to stays, whatever is done to the tensors
             self._memory = map_state(Tensor.detach, self._state)
         self.sampling, self.tokens = sampling, torch.zeros(rows, dtype=torch.int64)
         self.logits = torch.empty(rows, self.size)

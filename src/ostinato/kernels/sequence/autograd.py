@@ -1,4 +1,4 @@
-"""A kernel in PyTorch's graph: forward and backward as one node, second derivatives by the reference."""
+"""A kernel as a node of PyTorch's graph; second derivatives are computed by the reference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ostinato.kernels.sequence import backward, forward
 from ostinato.kernels.sequence.backward import Incoming, Needed
 from ostinato.kernels.sequence.forward import Direction, RecurrentDropout, Weights
 
-# reference(x, state) -> (outputs, state): the same call by the reference loop, for second derivatives
+# reference(x, state) -> (outputs, state): the call by the reference loop, for second derivatives
 Reference = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]
 # tensors before a formula's own: x, h0, c0, from_input, from_hidden, two biases, to_output
 COMMON = 8
@@ -58,8 +58,8 @@ def split_evenly(everything: Sequence, count: int) -> list:
 class Run(torch.autograd.Function):
     """(outputs, *state, *state) of one layer in one direction, or in two at the same time.
 
-    The outputs of two directions are side by side. The first backward pass overwrites the gates that
-    the forward pass saved with their gradients; a second one (retain_graph) computes them again."""
+    The outputs of two directions are side by side. The first backward pass overwrites the saved
+    gates with their gradients; a second one (retain_graph) computes them again."""
 
     @staticmethod
     def forward(ctx, plans, *tensors):

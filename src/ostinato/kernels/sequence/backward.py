@@ -1,4 +1,4 @@
-"""From the gradients of outputs and last states back to those of inputs, weights and first states."""
+"""From the gradients of outputs and last states to those of inputs, weights and first states."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class DirectionBackward:
         return self.saved.gates[:, column * self.hidden : (column + 1) * self.hidden]
 
     def products(self) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Rows of the recurrent weight, the columns of their gates' gradients, and the factor [P, .]."""
+        """Rows of the recurrent weight, columns of their gates' gradients, the factor [P, .]."""
         size = self.hidden
         for gate, count, columns, factor in self.formula.products:
             yield (

@@ -1,7 +1,8 @@
-"""The kernels as PyTorch operators, for torch.compile and torch.export: `torch.ops.ostinato.recurrence`.
+"""The kernels as PyTorch operators, for torch.compile and torch.export.
 
-Eager code does not come through here: a call of an operator with gradients costs some 50 microseconds, an
-`autograd.Function` a fifth of that. Both end in `forward.forward_pass` and `backward.backward_pass`."""
+Eager code does not use `torch.ops.ostinato.recurrence`: a call of an operator with gradients costs
+some 50 microseconds, an `autograd.Function` a fifth of that. Both end in `forward.forward_pass` and
+`backward.backward_pass`."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from ostinato.kernels.sequence.forward import (
 
 
 def pad_rows(rows: Tensor, count: int) -> Tensor:
-    """[P, ...] -> [count, ...]: the shapes of an operator's results must not depend on the lengths."""
+    """[P, ...] -> [count, ...]: an operator's results have shapes that do not depend on lengths."""
     if len(rows) == count:
         return rows
     result = rows.new_zeros(count, rows.shape[1])
@@ -52,8 +53,8 @@ def recurrence_operator(
     """One direction of a layer; the arguments are those of `Direction`, one by one.
 
     Returns:
-        Outputs [B, T, O], h [B, O], c [B, H], and with `training` what the backward pass reads: gates,
-        previous outputs and previous memory cells [B * T, .]. Empty where there is nothing.
+        Outputs [B, T, O], h [B, O], c [B, H], and with `training` what the backward pass reads:
+        gates, previous outputs and previous memory cells [B * T, .]. Empty where there is nothing.
     """
     weights = Weights(
         from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
@@ -148,7 +149,7 @@ def backward_operator(
     d_h: Tensor | None,
     d_c: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The gradients of x, h0, c0, from_input, ..., own, in the order of the arguments; empty for None."""
+    """The gradients of x, h0, c0, from_input, ..., own; empty for None."""
     weights = Weights(
         from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
     )

@@ -257,7 +257,7 @@ def packable(weights: Weights) -> tuple[Tensor | None, ...]:
 
 
 def find_or_allocate(formula: Formula, weights: Weights, training: bool) -> tuple[Packed, bool]:
-    """Memory for the packed weights, in the order of `packable`, and whether all are packed in it."""
+    """Memory for the packed weights, in the order of `packable`, and whether it is filled."""
     if not training:
         found = [
             None if weight is None else find_packed(weight, formula.name)

@@ -1,4 +1,4 @@
-"""torch's own fused LSTM, GRU and RNN (oneDNN on a CPU, cuDNN on a GPU), where they compute the cell's function."""
+"""torch's own fused LSTM, GRU and RNN (oneDNN, cuDNN), where they compute the cell's function."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def why_not(cell: KernelCell, x: Tensor) -> str | None:
 
 
 def flat_weights(cell: KernelCell) -> list[Tensor]:
-    """W_ih, W_hh; if there are any, b_ih and b_hh, of which a missing one is zero; W_hr of a projection."""
+    """W_ih, W_hh; b_ih and b_hh if there is one (the other is zero); W_hr of a projection."""
     weights = [cell.from_input.weight, cell.from_hidden.weight]
     biases = [cell.from_input.bias, cell.from_hidden.bias]
     if has_bias(cell):
@@ -65,7 +65,7 @@ def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tu
         if lengths is None:
             return outputs, tuple(part[0] for part in last)
         return clip(outputs, state, lengths)
-    # the memory cell is not among the outputs, and relu may overflow: rows must stop at their own last step
+    # the memory cell is not among the outputs, and relu may overflow: rows must stop in time
     packed = torch.nn.utils.rnn.pack_padded_sequence(
         x, lengths.clamp(min=1), batch_first=True, enforce_sorted=False
     )
@@ -85,7 +85,7 @@ def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tu
 
 
 def clip(outputs: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, tuple[Tensor]]:
-    """Outputs [B, T, H] computed on padding, too -> zero there, and the state at each last real step."""
+    """Outputs [B, T, H] with zero in the padding, and the state at each row's last real step."""
     lengths = lengths.to(outputs.device)[:, None]
     real = torch.arange(outputs.shape[1], device=outputs.device) < lengths
     index = (lengths - 1).clamp(min=0)[..., None].expand(-1, -1, outputs.shape[2])

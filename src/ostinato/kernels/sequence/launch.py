@@ -1,4 +1,4 @@
-"""How a cell's call becomes a call of its kernel: eagerly, with gradients or without, or compiled."""
+"""How a cell's call becomes a call of its kernel: with gradients or without, or compiled."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def run_in_format(
 def dropout_of(cell: KernelCell, x: Tensor, state: State) -> RecurrentDropout:
     """What is dropped inside the recurrence.
 
-    Zoneout draws what the reference draws, in its order: for each step, part of the state and row."""
+    Zoneout draws what the reference draws: for each step, each part of the state, each row."""
     mask = dropout_mask(cell)
     if not cell.zoneout:
         return RecurrentDropout(mask)

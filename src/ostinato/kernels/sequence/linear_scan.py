@@ -31,7 +31,7 @@ def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tu
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
-    """(a, b [B, T, H], first [B, H]) -> h [B, T, H] with h_t = a_t h_{t-1} + b_t. In float32 at least."""
+    """(a, b [B, T, H], first [B, H]) -> h [B, T, H], h_t = a_t h_{t-1} + b_t, in float32 or more."""
     precise = torch.promote_types(a.dtype, torch.float32)
     return LinearScan.apply(a.to(precise), b.to(precise), first.to(precise)).to(a.dtype)
 
@@ -39,7 +39,8 @@ def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
 class LinearScan(torch.autograd.Function):
     """The scan and its gradient, which is a scan the other way: G_t = g_t + a_{t+1} G_{t+1}.
 
-    Not in log space (as Feng et al., 2024, have it): that loses digits where gates are shut, and needs b > 0."""
+    Not in log space (as Feng et al., 2024, have it): that loses digits where gates are shut, and
+    needs b > 0."""
 
     generate_vmap_rule = True
 
@@ -62,7 +63,7 @@ class LinearScan(torch.autograd.Function):
 
 
 def scan_in_blocks(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
-    """Blocks of about sqrt(T) steps, all at once, each from zero; then the state is carried from block to block."""
+    """Blocks of about sqrt(T) steps, all at once, from zero; then states go from block to block."""
     rows, steps, width = a.shape
     size = math.isqrt(steps - 1) + 1
     blocks = -(-steps // size)

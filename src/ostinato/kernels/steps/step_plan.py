@@ -41,8 +41,8 @@ def tensors_of(cells: Sequence[KernelCell]) -> list[Tensor | None] | None:
 class StepPlan:
     """Stacked layers as the compiled step reads them: packed weights, sizes and addresses.
 
-    Never changed once made. It holds addresses, so it is neither copied nor pickled: `plan_for` makes
-    one for each owner."""
+    Never changed once made. It holds addresses, so it is neither copied nor pickled: `plan_for`
+    makes one for each owner."""
 
     def __init__(self, formula: str, tensors: Sequence[Tensor | None], format: str):
         """Args:
@@ -127,8 +127,8 @@ class StepPlan:
         Args:
             x: of inputs [P, D], float32
             outputs: of [P, H], filled here
-            state: of h before, h, c before and c of each layer, each [rows, H]; before and after may
-                be the same
+            state: of h before, h, c before and c of each layer, each [rows, H]; before and after
+                may be the same
             rows: B
             steps: how many
             offsets: of [steps + 1], where the rows of each step begin; 0 if each has `rows`

@@ -1,6 +1,6 @@
 """One time step a call, for stacked layers, in microseconds; weights in float32, bfloat16 or int8.
 
-Letters: B batch, T time, D input, H hidden, L layers. What users call is `ostinato.layers.streaming`."""
+Letters: B batch, T time, D input, H hidden, L layers. For users: `ostinato.layers.streaming`."""
 
 from __future__ import annotations
 

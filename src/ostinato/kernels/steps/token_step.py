@@ -1,4 +1,4 @@
-"""A language model's step in one call: a token of each row in, logits out, or many steps of sampling.
+"""A language model's step in one call: tokens in, logits out, or many steps of sampling.
 
 Letters: N rows, K steps, V vocabulary, D embedding, H hidden. What models use is
 `ostinato.layers.token_step`."""
@@ -167,7 +167,7 @@ def plan_for(
     dense: Sequence[nn.Linear],
     format: str,
 ) -> TokenPlan | None:
-    """The plan stored for these layers, made anew if weights have changed; None if there can be none.
+    """The plan for these layers, made anew if weights have changed; None if there can be none.
 
     Args:
         embedding: V rows of D numbers

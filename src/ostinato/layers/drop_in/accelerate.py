@@ -1,4 +1,4 @@
-"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made equal and faster in one line."""
+"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made faster in one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECURRENT = (*FASTER, nn.RNNBase, nn.RNNCellBase)
 
 @dataclass(frozen=True)
 class Row:
-    """One recurrent module: where it is, what it was, whether it was replaced, and what to know or why not."""
+    """One recurrent module: its path and class, whether it was replaced, and a note, or why not."""
 
     path: str
     kind: str
@@ -84,9 +84,9 @@ def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
         faster = ostinato.accelerate(model, copy=True).module
 
     A replaced module stays the same object with the same parameters, buffers, hooks, name and
-    training flag; only its class changes, to the class of the same name in `ostinato.nn`, a subclass
-    of torch's. The cells, which run one step a call, gain torch.func and keep torch's speed. Modules
-    whose `forward` may not be torch's are not replaced, and the report says why.
+    training flag; only its class changes, to the class of the same name in `ostinato.nn`, a
+    subclass of torch's. The cells, which run one step a call, gain torch.func and keep torch's
+    speed. Modules whose `forward` may not be torch's are not replaced, and the report says why.
 
     Args:
         module: any module; it may itself be a recurrent layer
@@ -144,7 +144,7 @@ def consider(path: str, module: nn.Module) -> Row | None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a recurrent module is left as it is; None if it can be replaced, or is not recurrent at all."""
+    """Why a recurrent module is not replaced; None if it can be, or is not recurrent at all."""
     cls = type(module)
     base = cls.__bases__[0] if is_parametrized(module) else cls
     if (
@@ -181,7 +181,7 @@ def is_parametrized(module: nn.Module) -> bool:
 
 
 def with_base(cls: type, table: dict[type, type]) -> type:
-    """The counterpart of `cls`, or of its base if torch.nn.utils.parametrize has derived `cls` from it."""
+    """The counterpart of `cls`, or of its base if parametrize has derived `cls` from it."""
     if cls in table:
         return table[cls]
     namespace = {

@@ -12,7 +12,7 @@ class OneStep(nn.RNNCellBase):
     """What RNNCell, GRUCell and LSTMCell share: torch's own step, which torch.func sees through."""
 
     def forward(self, input: Tensor, hx=None):
-        """As torch.nn's: input [B, D] or [D], hx [B, H] or [H], for an LSTM (h, c); zeros if None."""
+        """As torch.nn's: input [B, D] or [D], hx [B, H] or [H] or (h, c); zeros if None."""
         if is_traced(input, hx):
             return record_call(self, input, *(() if hx is None else (hx,)))
         if torch_must_run() or not reference_wanted() or not self.well_formed(input, hx):

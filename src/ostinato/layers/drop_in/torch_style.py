@@ -1,9 +1,9 @@
 """torch.nn's RNN, GRU and LSTM with the same arguments, parameters and results, and `lengths=`.
 
-Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`, `repr`,
-hooks, copying and `isinstance` are torch's own code. Only `forward` is ours: it calls a kernel where
-one takes the call, and torch's own forward where none does, which also raises the errors about wrong
-shapes.
+Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`,
+`repr`, hooks, copying and `isinstance` are torch's own code. Only `forward` is ours: it calls a
+kernel where one takes the call, and torch's own forward where none does, which also raises the
+errors about wrong shapes.
 
 Letters: B batch, T time, D input, H hidden, R layers x directions."""
 
@@ -86,7 +86,7 @@ def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: b
 
 
 def reference_wanted() -> bool:
-    """Whether the reference loop must run: kernels are disabled, or torch.func transforms the call."""
+    """Whether the reference loop must run: kernels are disabled, or a torch.func transform."""
     return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
 
 
@@ -102,7 +102,7 @@ def torch_must_run() -> bool:
 def reference(
     cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool
 ) -> tuple[Tensor, Parts]:
-    """The cell's steps one after another; with `reverse`, from each row's last real step to its first."""
+    """The cell's steps one by one; with `reverse`, from each row's last real step to its first."""
     if not reverse:
         return scan(cell, x, state, lengths)
     outputs, last = scan(cell, reversed_rows(x, lengths), state, lengths)
@@ -112,7 +112,7 @@ def reference(
 def torch_dropout_mask(x: Tensor, rate: float, batch_sizes: Tensor | None) -> Tensor:
     """The mask [B, T, H] of zeros and 1 / (1 - rate) that torch's layers draw after the same seed.
 
-    torch draws it time first, and for a PackedSequence of these `batch_sizes` without the padding."""
+    torch draws it time first, and for a PackedSequence (`batch_sizes`) without the padding."""
     if rate == 1:
         return torch.zeros_like(x)
     batch, steps, size = x.shape
@@ -124,7 +124,7 @@ def torch_dropout_mask(x: Tensor, rate: float, batch_sizes: Tensor | None) -> Te
 
 
 class Layered(nn.RNNBase):
-    """What RNN, GRU and LSTM share. `kind` is torch's mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+    """What RNN, GRU and LSTM share; `mode` is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
     def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
         """As torch.nn's, and with `lengths`.
@@ -133,8 +133,8 @@ class Layered(nn.RNNBase):
             input: [T, B, D], or [B, T, D] with `batch_first`, [T, D], or a PackedSequence
             hx: h [R, B, H], for an LSTM (h, c); zeros if None
             lengths: [B], how many steps of each row of a padded batch are real. Outputs beyond are
-                zero, the final state is that of the last real step, and the reverse direction starts
-                there
+                zero, the final state is that of the last real step, and the reverse direction
+                starts there
 
         Returns:
             The outputs and the final state, in torch.nn's form.
@@ -213,12 +213,12 @@ class Layered(nn.RNNBase):
         )
 
     def short(self, input: Tensor) -> bool:
-        """Whether it has so few steps that torch's own forward is the fastest, as a stream's have."""
+        """Whether it has so few steps that torch's own forward is the fastest."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
         return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
-        """The function that runs each layer: a kernel, or the reference; None for torch's own forward."""
+        """What runs each layer: a kernel, or the reference; None for torch's own forward."""
         if torch_must_run():
             return None
         if reference_wanted():
@@ -294,7 +294,7 @@ class Layered(nn.RNNBase):
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
 
     def cell(self, row: int) -> Cell:
-        """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
+        """Layer and direction `row` as one of `ostinato.cells`, with this module's weights."""
         each = len(self._flat_weights) // self.rows
         weights = [
             weight
@@ -371,4 +371,5 @@ class GRU(Layered, nn.GRU):
 class LSTM(Layered, nn.LSTM):
     """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
 
-    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
+    lstm = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)
+    output, (h_n, c_n) = lstm(x, lengths=[5, 3])"""
