@@ -219,33 +219,28 @@ def product(
         add: add to the numbers in `out`
         packed: memory from `allocate_packed(b)`, and whether an earlier call has filled it
     """
-    inner = a.shape[0] if form == "aT b" else a.shape[1]
+    (rows, columns), inner = out.shape, a.shape[0 if form == "aT b" else 1]
     workspace, is_packed = packed or (None, False)
     run(
         _native.product,
         "Product",
         threads=torch.get_num_threads(),
         form=FORMS[form],
-        rows=out.shape[0],
+        rows=rows,
         inner=inner,
-        columns=out.shape[1],
+        columns=columns,
         a=a,
-        a_stride=row_stride(a),
+        a_stride=a.stride(0),
         b=b,
-        b_stride=row_stride(b),
+        b_stride=b.stride(0),
         c=out,
-        c_stride=row_stride(out),
+        c_stride=out.stride(0),
         bias=bias,
         add=add,
         packed=is_packed,
         workspace=workspace,
     )
     return out
-
-
-def row_stride(matrix: Tensor) -> int:
-    """Numbers from one row to the next; of a single row, torch may state any."""
-    return matrix.stride(0) if matrix.shape[0] > 1 else matrix.shape[1]
 
 
 def cross_entropies(

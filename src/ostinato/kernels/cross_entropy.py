@@ -52,7 +52,7 @@ def linear_cross_entropy(
             AMX), and of no use elsewhere
 
     Raises:
-        ValueError: an argument whose shape, dtype, device or value does not fit.
+        ValueError: an argument whose shape, dtype or value does not fit.
     """
     check_arguments(hidden, weight, bias, targets)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -70,7 +70,7 @@ def linear_cross_entropy(
 
 
 def check_arguments(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> None:
-    """Shapes, dtypes and devices that fit each other."""
+    """Shapes and dtypes that fit each other; devices are compared by the operations."""
     if hidden.dim() != 2 or weight.dim() != 2 or hidden.shape[1] != weight.shape[1]:
         raise ValueError(
             "hidden must be [N, H] and weight [V, H]; "
@@ -85,9 +85,6 @@ def check_arguments(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets
         raise ValueError(f"targets must be ids of dtype torch.int64; got {targets.dtype}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias must be [V] = [{weight.shape[0]}]; got {tuple(bias.shape)}")
-    for name, tensor in (("weight", weight), ("bias", bias), ("targets", targets)):
-        if tensor is not None and tensor.device != hidden.device:
-            raise ValueError(f"{name} must be on {hidden.device}, as hidden; got {tensor.device}")
 
 
 class LinearCrossEntropy(torch.autograd.Function):

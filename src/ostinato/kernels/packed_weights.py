@@ -18,7 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ostinato.kernels import bindings
 
-Version = tuple[int, int, torch.Size, int, tuple[bytes, ...]]
+Version = tuple[int, int, int, int, tuple[bytes, ...]]
 SAMPLES, SAMPLE_BYTES = 5, 32  # of a tensor, compared at each use: a microsecond a call
 
 
@@ -42,9 +42,9 @@ register_optimizer_step_post_hook(lambda *_: forget())
 
 
 def version_of(weight: Tensor) -> Version:
-    """What changes when the weight does: torch's counter, its address, shape, some bytes."""
-    samples = sample_bytes(weight.data_ptr(), weight.nbytes)
-    return weight._version, weight.data_ptr(), weight.shape, bindings.chosen, samples
+    """What changes when the weight does: torch's counter, its address, size, some bytes."""
+    address, size = weight.data_ptr(), weight.nbytes
+    return weight._version, address, size, bindings.chosen, sample_bytes(address, size)
 
 
 def sample_bytes(address: int, size: int) -> tuple[bytes, ...]:

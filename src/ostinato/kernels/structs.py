@@ -94,21 +94,22 @@ def fill(layout: Layout, fields: Mapping[str, Any]) -> Filled:
         ValueError: a tensor whose numbers lie apart, where they must lie together.
     """
     values, positions = layout.defaults.copy(), layout.positions
-    for field, value in fields.items():
-        if value is None:
-            continue
-        if field not in positions:
-            raise AttributeError(f"the struct has no field {field!r}")
-        at, dtype, width = positions[field]
-        if dtype is not None:
-            if value.dtype is not dtype or not value.is_cpu:
-                raise TypeError(f"{field} must be {dtype} on the CPU; got {kind_of(value)}")
-            values[at] = value.data_ptr()
-            values[at + 1] = value.numel() if value.is_contiguous() else reach(field, value)
-        elif width > 1:
-            values[at : at + width] = value.values
-        else:
-            values[at] = value
+    try:
+        for field, value in fields.items():
+            if value is None:
+                continue
+            at, dtype, width = positions[field]
+            if dtype is not None:
+                if value.dtype is not dtype or not value.is_cpu:
+                    raise TypeError(f"{field} must be {dtype} on the CPU; got {kind_of(value)}")
+                values[at] = value.data_ptr()
+                values[at + 1] = value.numel() if value.is_contiguous() else reach(field, value)
+            elif width == 1:
+                values[at] = value
+            else:
+                values[at : at + width] = value.values
+    except KeyError:
+        raise AttributeError(f"the struct has no field {field!r}") from None
     return Filled(layout.pack(*values), values, fields)
 
 

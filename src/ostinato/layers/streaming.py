@@ -64,6 +64,7 @@ class StreamingStep:
         # aliases: the memory that is written to stays, whatever is done to the tensors themselves
         self._memory = map_state(Tensor.detach, self._state), self._output.detach()
         self._addresses = addresses(self._memory[0], self._memory[0])
+        self._output_address = self._memory[1].data_ptr()
         self.plan = None if recurrent.norms else plan_for(self, self.cells, weights)
         if self.plan is None and weights != "float32":
             raise ValueError(
@@ -121,12 +122,14 @@ class StreamingStep:
         if self.plan is None or not is_plain(x, self.batch, self.input_size) or not in_eager_mode():
             return self.by_reference(x)
         for _ in range(3):  # again if the weights have changed
-            plan = self.current_plan()
+            plan: StepPlan | None = self.plan
+            if plan is None or not plan.current(tensors_of(self.cells)):
+                plan = self.remake_plan()
             if plan is None:
                 return self.by_reference(x)
             if plan.run(
                 x.data_ptr(),
-                self._memory[1].data_ptr(),
+                self._output_address,
                 self._addresses,
                 rows=self.batch,
                 residual=self.recurrent.residual,
@@ -137,10 +140,8 @@ class StreamingStep:
             self.plan = plan_for(self, self.cells, self.weights)
         raise RuntimeError("the weights change while they are read")
 
-    def current_plan(self) -> StepPlan | None:
+    def remake_plan(self) -> StepPlan | None:
         """The plan of the weights as they are now; None if they cannot be packed any more."""
-        if self.plan is not None and self.plan.current(tensors_of(self.cells)):
-            return self.plan
         self.plan = plan_for(self, self.cells, self.weights)
         if self.plan is not None and self.plan.sizes != self.sizes:
             raise ValueError(

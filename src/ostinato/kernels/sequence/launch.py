@@ -109,11 +109,12 @@ def run_all(
             )
             for cell, one in zip(cells, requests, strict=True)
         )
-        tensors = [
-            tensor.clone() if tensor is not None and tensor.is_inference() else tensor
-            for one in requests
-            for tensor in flatten(one.x, one.state, one.weights)
-        ]  # autograd cannot save tensors made in inference mode
+        tensors = [tensor for one in requests for tensor in flatten(one.x, one.state, one.weights)]
+        if x.is_inference():  # autograd cannot save tensors made in inference mode
+            tensors = [
+                tensor.clone() if tensor is not None and tensor.is_inference() else tensor
+                for tensor in tensors
+            ]
         outputs, *last = Run.apply(plans, *tensors)
         return outputs, [tuple(state) for state in split_evenly(last, len(cells))]
     plain = all(one.dropout.mask is None and one.dropout.rates is None for one in requests)

@@ -149,17 +149,18 @@ class StepPlan:
         raise TypeError("a StepPlan holds addresses and cannot be copied or pickled")
 
 
-Version = tuple[int, int, int] | None
+Version = tuple[int, int] | None
 
 
 def versions_of(tensors: Sequence[Tensor | None]) -> list[Version]:
-    """What changes when a weight does: torch's counter, its address and its size.
+    """What changes when a weight does: torch's counter, and its address.
+
+    A weight that is exchanged has another address, since a plan holds the memory of the old one.
 
     An inference tensor, which has no counter, equals nothing that was packed."""
     try:
         return [
-            None if tensor is None else (tensor._version, tensor.data_ptr(), tensor.numel())
-            for tensor in tensors
+            None if tensor is None else (tensor._version, tensor.data_ptr()) for tensor in tensors
         ]
     except RuntimeError:
         return []

@@ -69,7 +69,6 @@ def is_plain(tensor: Tensor, rows: int, size: int) -> bool:
         and tensor.dtype is torch.float32
         and tensor.is_cpu
         and tensor.is_contiguous()
-        and not tensor.is_neg()
     )
 
 
