@@ -17,6 +17,7 @@ from ostinato.kernels.sequence.forward import (
     contiguous,
     dropout_fields,
     joint_parameters,
+    order_fields,
     restore_padding,
 )
 from ostinato.kernels.structs import Filled
@@ -124,20 +125,15 @@ class DirectionBackward:
     def call(self, incoming: Incoming) -> Filled:
         """The call of the compiled loop, which fills the workspace."""
         formula, direction, saved = self.formula, self.direction, self.saved
-        weights, arrangement = direction.weights, direction.arrangement
-        (batch, steps, input_size), output = direction.x.shape, weights.from_hidden.shape[1]
+        weights = direction.weights
+        input_size, output = direction.x.shape[2], weights.from_hidden.shape[1]
         to_output = weights.to_output
         return bindings.recurrence_call(
             kind=formula.kind,
             training=True,
-            steps=arrangement.steps,
-            rows=batch,
-            padded_rows=batch * steps,
             hidden=self.hidden,
             output=output,
-            offsets=arrangement.offsets,
-            padded_index=arrangement.padded_index,
-            sorted_indices=arrangement.sorted_indices,
+            **order_fields(direction.x, direction.arrangement),
             weight=weights.from_hidden.contiguous(),
             packed=bindings.allocate_packed_weight(formula.kind, self.hidden, output),
             to_output=contiguous(to_output),

@@ -6,7 +6,7 @@ real steps of all sequences together."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -188,7 +188,7 @@ def forward_call(
         last: the last state, filled by the call
     """
     x, state, weights, arrangement, dropout = direction
-    batch, steps, input_size = x.shape
+    batch, _, input_size = x.shape
     output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
     given = formula.projected_inputs
     inputs = remove_padding(x, arrangement) if training and not given else x.contiguous()
@@ -204,26 +204,13 @@ def forward_call(
         kind=formula.kind,
         training=training,
         packed_before=is_packed,
-        steps=arrangement.steps,
-        rows=batch,
-        padded_rows=batch * steps,
         hidden=hidden,
         output=output,
-        offsets=arrangement.offsets,
-        padded_index=arrangement.padded_index,
-        sorted_indices=arrangement.sorted_indices,
-        weight=weights.from_hidden.contiguous(),
-        bias=inner_bias(formula, weights),
-        packed=packed[0],
-        to_output=contiguous(weights.to_output),
-        packed_output=packed[2],
-        cell_parameters=joint_parameters(weights),
+        **order_fields(x, arrangement),
+        **weight_fields(formula, weights, packed),
         inputs=inputs,
         gathered=None if training or given else x.new_empty(chunk, input_size),
         input_size=input_size,
-        input_weight=contiguous(weights.from_input),
-        input_bias=None if given else joint_input_bias(formula, weights),
-        packed_input=packed[1],
         gates=gates,
         gates_width=width,
         h_previous=h_previous,
@@ -244,6 +231,34 @@ def forward_call(
         c_previous,
         h_previous if h_masked is None else h_masked,
     )
+
+
+def weight_fields(formula: Formula, weights: Weights, packed: Packed) -> dict[str, Tensor | None]:
+    """The fields of a call for the weights, and for the memory that they are packed in."""
+    given = formula.projected_inputs
+    return {
+        "weight": weights.from_hidden.contiguous(),
+        "bias": inner_bias(formula, weights),
+        "packed": packed[0],
+        "input_weight": contiguous(weights.from_input),
+        "input_bias": None if given else joint_input_bias(formula, weights),
+        "packed_input": packed[1],
+        "to_output": contiguous(weights.to_output),
+        "packed_output": packed[2],
+        "cell_parameters": joint_parameters(weights),
+    }
+
+
+def order_fields(x: Tensor, arrangement: Arrangement) -> dict[str, Any]:
+    """The fields of a call for the order of the steps of x [B, T, D]."""
+    return {
+        "steps": arrangement.steps,
+        "rows": x.shape[0],
+        "padded_rows": x.shape[0] * x.shape[1],
+        "offsets": arrangement.offsets,
+        "padded_index": arrangement.padded_index,
+        "sorted_indices": arrangement.sorted_indices,
+    }
 
 
 def dropout_fields(dropout: RecurrentDropout) -> dict[str, Tensor | None]:

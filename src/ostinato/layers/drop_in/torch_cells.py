@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ostinato.layers.drop_in.cell_views import cell_around, reference_wanted, torch_must_run
 from ostinato.layers.drop_in.symbolic_trace import is_traced, record_call
-from ostinato.layers.drop_in.torch_style import cell_around, reference_wanted, torch_must_run
 
 
 class OneStep(nn.RNNCellBase):
