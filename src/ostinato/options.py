@@ -155,8 +155,8 @@ def check_one(field: Field, value: Any, name: str) -> Any:
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-# where an option names no maximum: what 32 bits can count, and what float32 can square
-LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e18
+# where an option names no maximum: what 32 bits can count, and what float32 can hold
+LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e38
 
 
 def check_range(field: Field, value: Any, name: str) -> None:

@@ -63,6 +63,7 @@ def evaluate(
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     other = None if against is None else load_other(against, trained, changes, device)
+    baseline = load_baseline(trained.folder, task)
     files = list(files) or tested_files(trained, FILES_NEEDED)
     with collect_notices() as notes, hold_notices():
         records = task.reader.read(files)
@@ -75,7 +76,6 @@ def evaluate(
         **result,
         "notes": notes,
     }
-    baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
     if other is not None and against is not None:
