@@ -79,9 +79,13 @@ class Field(NamedTuple):
         return as_flag(self.name)
 
 
-@functools.cache
 def fields(options: type) -> dict[str, Field]:
     """The options of a dataclass by name, in the order of their definition."""
+    return _read_fields(options)
+
+
+@functools.cache
+def _read_fields(options: type) -> dict[str, Field]:
     hints = typing.get_type_hints(options)
     return {
         field.name: parse_annotation(
