@@ -29,7 +29,7 @@ import ostinato
 from ostinato.commands.evaluate import measure
 from ostinato.commands.tables import number
 from ostinato.data.audio.audio_files import read_audio
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.tasks.transcription import RECORDING
 from ostinato.tasks.transcription.tuning import tune_fusion
 from setting import flags, tell
@@ -144,7 +144,7 @@ def prepare(
     folder = Path(arguments.runs) / "files" / name
     folder.mkdir(parents=True, exist_ok=True)
     if name == "sample":
-        return {part: [str(path)] for part, path in sample("transcription").items()}, {}
+        return {part: [str(path)] for part, path in sample_files("transcription").items()}, {}
     data = Path(arguments.data)
     if name == "an4":
         return write_an4(data / "speech_an4_mfcc", folder), {}
@@ -158,7 +158,7 @@ def prepare(
 
 def write_an4(data: Path, folder: Path) -> dict[str, list[str]]:
     """AN4 at full precision; the dev set is that of the packaged sample, by speaker."""
-    with np.load(sample("transcription")["dev"]) as arrays:
+    with np.load(sample_files("transcription")["dev"]) as arrays:
         held = set(arrays["speaker"].tolist())
     files = {}
     for part, source in (("train", "train"), ("dev", "train"), ("test", "test")):

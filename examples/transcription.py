@@ -9,7 +9,7 @@ import sys
 
 import ostinato
 from ostinato.data.audio.audio_files import read_audio
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.tasks.transcription import RECORDING
 from ostinato.tasks.transcription.tuning import tune_fusion
 
@@ -24,11 +24,11 @@ def main(run: str = "runs/example-transcription") -> None:
         print(f"  {word.start:5.2f} {word.end:5.2f} {word.text} ({word.confidence:.0%})")
 
     # with the words of the training transcripts as a language model, weighed on the dev set
-    dev = str(sample("transcription")["dev"])
+    dev = str(sample_files("transcription")["dev"])
     tuned = tune_fusion(ostinato.load(run, lm="transcripts"), [dev])
     chosen = {"lm_weight": tuned.weight, "word_bonus": tuned.bonus}
     fused = ostinato.load(run, lm="transcripts", **chosen)
-    scores = fused.evaluate([str(sample("transcription")["test"])])["metrics"]
+    scores = fused.evaluate([str(sample_files("transcription")["test"])])["metrics"]
     print(f"with a language model: word error rate {scores['wer']:.1f} %")
 
     # a model of one direction hears chunks of any size

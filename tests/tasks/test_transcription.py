@@ -14,7 +14,7 @@ import torch
 import ostinato
 from ostinato.data.audio.audio_files import read_audio
 from ostinato.data.audio.recordings import Recording, read_recordings
-from ostinato.data.files.samples import FOLDER, sample
+from ostinato.data.files.samples import FOLDER, sample_files
 from ostinato.decoding.ctc import prefix_beam
 from ostinato.errors import InputError
 from ostinato.tasks import TASKS
@@ -86,7 +86,7 @@ def tones(tmp_path_factory):
 def few(tmp_path_factory):
     """Thirty recordings of the sample's test set, as features."""
     path = tmp_path_factory.mktemp("few") / "few.npz"
-    records = read_recordings([str(sample("transcription")["test"])])[::4][:30]
+    records = read_recordings([str(sample_files("transcription")["test"])])[::4][:30]
     np.savez(
         path,
         X=np.concatenate([record.audio for record in records]),

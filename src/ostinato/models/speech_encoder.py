@@ -102,6 +102,7 @@ class SpeechEncoder(nn.Module):
         stacking: For each layer, how many frames below are stacked into one of its inputs:
             (4, 1, 1) stacks at the input, (1, 2, 2) is a pyramid (Chan et al. 2016).
         convolution: Stride of a convolution before the first layer; 0 for none.
+        merge: How both directions become one; see `Recurrent`.
         lookahead: Frames of future, after subsampling; one direction only.
     """
 
@@ -114,6 +115,7 @@ class SpeechEncoder(nn.Module):
         stacking: Sequence[int],
         convolution: int = 0,
         bidirectional: bool = True,
+        merge: str = "concat",
         lookahead: int = 0,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -127,7 +129,7 @@ class SpeechEncoder(nn.Module):
         if convolution:
             self.front = StridedConvolution(size, hidden_size, stride=convolution, reach=2)
             size = hidden_size
-        own = hidden_size // 2 if bidirectional else hidden_size
+        own = hidden_size // 2 if bidirectional and merge == "concat" else hidden_size
         layers: list[nn.Module] = []
         for factor in self.stacking:
             layers.append(
@@ -136,13 +138,14 @@ class SpeechEncoder(nn.Module):
                     size * factor,
                     own,
                     bidirectional=bidirectional,
+                    merge=merge,
                     recurrent_dropout=recurrent_dropout,
                 )
             )
-            size = layers[-1].output_size
+            size = own * (2 if bidirectional and merge == "concat" else 1)
         self.layers = nn.ModuleList(layers)
         # of each layer's outputs: deep stacks begin to learn sooner
-        self.norms = nn.ModuleList(nn.LayerNorm(layer.output_size) for layer in layers)
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in layers)
         self.lookahead = Lookahead(size, lookahead) if lookahead else None
         self.output_size = size
 
@@ -183,11 +186,12 @@ class EncoderStream:
         if encoder.bidirectional:
             raise ValueError("an encoder of both directions cannot stream")
         self.encoder = encoder
+        self.recurrent: list[Any] = list(encoder.layers)
         # each stage as (frames that it waits for, function); a frame walks through all of them
         self.buffers: list[list[Tensor]] = [[] for _ in encoder.layers]
         self.front: list[Tensor] = []
         self.ahead: list[Tensor] = []
-        self.states: list[State] = [layer.start(1) for layer in encoder.layers]
+        self.states: list[State] = [layer.initial_state(1) for layer in self.recurrent]
         self.seen = 0  # frames pushed so far
 
     @torch.inference_mode()
@@ -203,8 +207,8 @@ class EncoderStream:
 
     def convolve(self) -> list[Tensor]:
         """The outputs of the convolution whose windows are complete, through all layers."""
-        front, found = self.encoder.front, []
-        while len(self.front) >= front.width:
+        front, found = self.encoder.front, list[Tensor]()
+        while front is not None and len(self.front) >= front.width:
             found += self.through(0, front.at(torch.stack(self.front[: front.width])))
             del self.front[: front.stride]
         return found

@@ -5,6 +5,8 @@ of a target."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -49,6 +51,7 @@ class Transcriber(nn.Module):
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there, too)."""
         targets, target_lengths = require_targets(batch), batch.target_lengths
+        assert target_lengths is not None  # padded targets have lengths
         found, lengths = self.log_probabilities_by_frame(batch)
         possible = needed_frames(targets) <= lengths.to(targets.device)  # [B]
         losses = functional.ctc_loss(
@@ -108,15 +111,20 @@ class TranscriberEnsemble(nn.Module):
         self.models = nn.ModuleList(models)
 
     @property
+    def members(self) -> list[Any]:
+        """The models, typed for calls of their own methods."""
+        return list(self.models)
+
+    @property
     def encoder(self) -> SpeechEncoder:
-        return self.models[0].encoder
+        return self.members[0].encoder
 
     def log_probabilities_by_frame(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        found = [model.log_probabilities_by_frame(batch) for model in self.models]
+        found = [model.log_probabilities_by_frame(batch) for model in self.members]
         stacked = torch.stack([each for each, _ in found])
         return stacked.logsumexp(0) - torch.tensor(len(found)).log(), found[0][1]
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """The log of the mean of the members' P(target | frames) [B]."""
-        each = torch.stack([model.log_probabilities(batch) for model in self.models])
+        each = torch.stack([model.log_probabilities(batch) for model in self.members])
         return each.logsumexp(0) - torch.tensor(len(self.models)).log()

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.audio.audio_files import audio_info, is_audio, missing_bytes, read_blocks
-from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.npz import load_arrays, split_series
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import Row, is_table, read_table
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series import cut, load_arrays
 from ostinato.errors import InputError
 
 CONTENTS = ("X", "features", "frames")
@@ -178,17 +179,17 @@ def read_features(file: FilePath) -> Iterator[Recording]:
             f"{list(values.shape)}"
         )
     lengths = arrays.get("lengths")
-    if lengths is None and values.ndim == 2:
-        lengths = np.array([len(values)])
-    if values.ndim == 2 and (lengths.ndim != 1 or int(lengths.sum()) != len(values)):
+    if values.ndim == 2:
+        lengths = np.array([len(values)]) if lengths is None else lengths.ravel()
+    if values.ndim == 2 and lengths is not None and int(lengths.sum()) != len(values):
         raise InputError(
             f"{name}: lengths add up to {int(lengths.sum()):,}, but {held[0]} has "
             f"{len(values):,} frames"
         )
     parts = (
         np.split(values, np.cumsum(lengths)[:-1])
-        if values.ndim == 2
-        else cut(values, lengths, file, name=held[0])
+        if values.ndim == 2 and lengths is not None
+        else split_series(values, lengths, file, name=held[0])
     )
     columns = [strings(arrays, keys, len(parts), name) for keys in (TEXTS, SPEAKERS, IDS)]
     front_end = str(arrays["front_end"]) if "front_end" in arrays else ""

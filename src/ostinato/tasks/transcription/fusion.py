@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ostinato.errors import InputError
 from ostinato.tasks.transcription.options import TranscriptionOptions
 
 END, UNKNOWN = 0, 1  # ids of the line's end and of unknown words
+WordState = tuple[tuple[int, ...], str]  # the words before, and the letters of the one begun
 SPELLING = math.log(1 / 30)  # log P of a letter of an unknown word
 
 
@@ -78,11 +80,11 @@ class WordScorer:
         self.weight, self.bonus, self.open = weight, bonus, open_vocabulary
         self.prefixes = {word[:end] for word in model.ids for end in range(1, len(word) + 1)}
 
-    def start(self) -> Hashable:
+    def start(self) -> WordState:
         return (self.model.start(), "")
 
-    def extend(self, state: Hashable, label: int) -> tuple[Hashable, float]:
-        history, partial = state  # type: ignore[misc]
+    def extend(self, state: Any, label: int) -> tuple[WordState, float]:
+        history, partial = state
         token = self.tokens[label]
         if not self.characters:
             after, score = self.complete(history, token)
@@ -107,8 +109,8 @@ class WordScorer:
             value += SPELLING * len(word)
         return self.model.extend(history, number), self.weight * value + self.bonus
 
-    def finish(self, state: Hashable) -> float:
-        history, partial = state  # type: ignore[misc]
+    def finish(self, state: Any) -> float:
+        history, partial = state
         score = 0.0
         if partial:
             history, score = self.complete(history, partial)

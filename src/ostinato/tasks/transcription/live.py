@@ -126,10 +126,10 @@ class LiveTranscription:
 
     def finish(self) -> Transcript:
         """The recording has ended: the final transcript (since the last `end_line`)."""
-        if self.resampler is not None:
-            rest = self.resampler(np.zeros(0, np.float32), last=True)
-            self.accept_features(self.front_end.accept(rest))
         if self.front_end is not None:
+            if self.resampler is not None:
+                rest = self.resampler(np.zeros(0, np.float32), last=True)
+                self.accept_features(self.front_end.accept(rest))
             self.accept_features(self.front_end.finish())
         ready = self.features.finish()
         if len(ready):

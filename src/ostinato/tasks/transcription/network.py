@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.models.speech_encoder import SpeechEncoder
 from ostinato.models.transcriber import Transcriber
 from ostinato.tasks.transcription.options import TranscriptionOptions
@@ -22,12 +21,13 @@ def build_network(
         for layer in range(1, options.subsampling.bit_length()):
             stacking[layer] = 2
     encoder = SpeechEncoder(
-        CELLS[options.cell],
+        options.cell_type,
         preprocessing.size,
         options.hidden_size,
         stacking=stacking,
         convolution=options.subsampling if options.subsampling_by == "convolution" else 0,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         lookahead=options.lookahead,
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,

@@ -62,7 +62,6 @@ class TranscriptionOptions(BidirectionalOptions):
         group="data",
     )
     # the model
-    cell: str = redefine(BidirectionalOptions, "cell", "lstm")
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 320)
     layers: int = redefine(BidirectionalOptions, "layers", 3)
     subsampling: int = option(
@@ -143,7 +142,7 @@ class TranscriptionOptions(BidirectionalOptions):
     phrases: str | None = option(
         None, "a text file with all transcripts that are possible, one a line", when_predicting=True
     )
-    format: Literal[FORMATS] = option(
+    format: Literal[FORMATS] = option(  # type: ignore[valid-type]
         "text", "what predict prints: text, or words with their times", when_predicting=True
     )
     rate: int | None = option(

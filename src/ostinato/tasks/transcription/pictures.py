@@ -51,7 +51,7 @@ def draw_posteriors(
         above.text((word.start + word.end) / 2, 0.5, word.text, color="white", ha="center")
     times = (np.arange(len(posteriors)) + 0.5) * step
     below.plot(times, posteriors[:, BLANK], color="0.7", linestyle="--", label="blank")
-    for number in np.flatnonzero(posteriors.max(0) >= SHOWN):
+    for number in np.flatnonzero(posteriors.max(0) >= SHOWN).tolist():
         if number != BLANK:
             name = "space" if labels[number].isspace() else labels[number]
             below.plot(times, posteriors[:, number], label=name)

@@ -103,7 +103,7 @@ class TranscriptionPredictor(Predictor):
             starts = [start for start, _ in segments]
             yield parts[0] if len(parts) == 1 else join_transcripts(parts, starts)
 
-    def answer(self, network: nn.Module, examples: Sequence[Example]) -> list[np.ndarray]:
+    def answer(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
         """log p by frame [T', C] for every example."""
 
         def rows(batch: Batch) -> list[np.ndarray]:
@@ -150,7 +150,7 @@ class TranscriptionPredictor(Predictor):
         if last.text or not lines:
             yield last
 
-    def log_probabilities(self, network: nn.Module, records: Sequence[Recording]) -> list[float]:
+    def log_probabilities(self, network: Any, records: Sequence[Recording]) -> list[float]:
         """log P(transcript | recording); -inf for a transcript that the model cannot write."""
         values: list[float] = []
         for record in records:

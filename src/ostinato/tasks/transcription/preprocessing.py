@@ -64,8 +64,8 @@ class TranscriptionPreprocessing(Preprocessing):
         if front_end is not None:
             options = replace(
                 options,
-                front_end=front_end.kind,
-                sample_rate=front_end.rate,  # type: ignore[arg-type]
+                front_end=front_end.kind,  # type: ignore[arg-type]
+                sample_rate=front_end.rate,
             )
         cache: dict[str, np.ndarray] = {}
         size = whole_features(records[0], front_end, cache).shape[1]
@@ -249,7 +249,8 @@ def decide_front_end(
     kinds = {record.front_end for record in given if record.front_end}
     if len(kinds) > 1:
         raise InputError(f"features of different kinds: {' and '.join(sorted(kinds))}")
-    kind = options.front_end or next(iter(kinds), None) or (None if given else "log-mel")
+    named: str | None = next(iter(kinds), None)
+    kind = options.front_end or named or (None if given else "log-mel")
     if kinds and kind not in kinds:
         raise InputError(f"the features were made by {kinds.pop()}, not by {kind}")
     if kind not in ("log-mel", "mfcc"):
