@@ -31,7 +31,7 @@ from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 from ostinato.tasks.transcription.transcript import Transcript, Word
 
-LEAST = -12.0  # labels less probable than exp(LEAST) at a frame are not tried there
+LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are not tried there
 PICTURED = 3000  # frames up to which a transcript keeps its posteriors
 
 

@@ -15,8 +15,8 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.transcription.decoder import Decoder
 
-WEIGHTS = (0.2, 0.5, 0.8, 1.2, 1.8)
-BONUSES = (0.0, 1.0, 2.0)
+WEIGHTS = (0.3, 0.7, 1.5)
+BONUSES = (0.0, 1.5)
 
 
 class Tuned(NamedTuple):
