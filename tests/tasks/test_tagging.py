@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import ostinato as package
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.tagging import TASK

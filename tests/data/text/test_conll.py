@@ -4,8 +4,9 @@ import gzip
 
 import pytest
 
-from ostinato.data.text.conll import Sentence, fill_tags, read_blocks, read_sentences
-from ostinato.data.text.conll_layout import count_columns
+from ostinato.data.text.columns_or_sentences import Trained
+from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.sentence import Sentence, fill_tags
 from ostinato.errors import InputError
 
 COLUMNS = "West NNP I-NP I-MISC\nIndian NNP I-NP I-MISC\n\nLONDON NNP I-NP I-LOC\n"
@@ -58,7 +59,8 @@ def test_columns_between_spaces_or_tabs(file):
         ["I-NP", "I-NP"],
         ["I-NP"],
     ]
-    assert count_columns(file(COLUMNS)) == 4 and count_columns(file("")) == 0
+    assert next(read_sentences(file(COLUMNS))).file_columns == 4
+    assert not list(read_sentences(file("")))
 
 
 def test_conllu_with_ranges_empty_nodes_and_comments(file):
@@ -203,7 +205,7 @@ KINDS = [  # text, what training had, whether it is read as columns
 
 @pytest.mark.parametrize(("text", "columns", "tags", "expected"), KINDS)
 def test_columns_are_told_from_sentences(file, text, columns, tags, expected):
-    found = list(read_blocks(file(text), trained_columns=columns, known_tags=frozenset(tags)))
+    found = list(read_blocks(file(text), trained=Trained(columns, frozenset(tags))))
     assert (found[0].block is not None) == expected
     assert next(read_blocks(file(text), columns=False)).block is None
 

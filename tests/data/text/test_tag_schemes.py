@@ -9,7 +9,7 @@ from ostinato.data.text.tag_schemes import (
     Span,
     allowed_transitions,
     convert_tags,
-    detect_scheme,
+    detect_format,
     is_allowed,
     is_span_tag,
     read_spans,
@@ -42,7 +42,6 @@ SCHEME_OF = [
     ("bilou", ["B-PER L-PER O", "U-LOC"]),
     (None, ["NOUN VERB", "O"]),
     (None, ["O O"]),
-    (None, ["B I O"]),
 ]
 
 
@@ -53,7 +52,8 @@ def test_spans_are_read_as_conlleval_reads_them(tags):
 
 @pytest.mark.parametrize(("scheme", "sentences"), SCHEME_OF)
 def test_schemes_are_told_apart(scheme, sentences):
-    assert detect_scheme([sentence.split() for sentence in sentences]) == scheme
+    found = detect_format([sentence.split() for sentence in sentences])
+    assert (found and found.scheme) == scheme
 
 
 def test_a_sentence_in_every_scheme():
