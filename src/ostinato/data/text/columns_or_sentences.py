@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ostinato.data.files.streams import FilePath
 from ostinato.data.text.conll_layout import Layout, is_boundary, split_words
-from ostinato.notices import notify
+from ostinato.errors import option_name
 
 ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
 NO_TAG = "_"  # in place of a tag that is not given
@@ -39,29 +39,33 @@ def has_column_ending(file: FilePath) -> bool:
     return str(file).removesuffix(".gz").lower().endswith(ENDINGS)
 
 
-def has_columns(file: FilePath, head: Sequence[str], layout: Layout, trained: Trained) -> bool:
-    """Whether the first lines of a file are tokens rather than sentences; it is said where in doubt.
+def has_columns(
+    file: FilePath, head: Sequence[str], layout: Layout, trained: Trained
+) -> tuple[bool, str]:
+    """Whether the first lines of a file are tokens rather than sentences.
 
-    The file's name or a tab says so. Otherwise spaces separate columns or words: see `look_alike`.
+    The file's name or a tab says so. Otherwise spaces separate columns or words: see `are_tokens`.
+
+    Returns:
+        Whether it has columns, and what is to be said of it; "" where there is no doubt.
     """
     if has_column_ending(file):
-        return True
+        return True, ""
     rows = [
         split_words(line)
         for line in head
         if line.strip(" \t") and not line.startswith("#") and not is_boundary(line)
     ]
     blank = any(not line.strip(" \t") for line in head)
-    columns = layout.tabs or layout.odd_spaces or are_tokens(rows, blank, trained)
-    doubtful = len(rows) > 1 and len(set(map(len, rows))) == 1
-    if columns:
+    option = option_name("layout")
+    if layout.tabs or layout.odd_spaces or are_tokens(rows, blank, trained):
         many = f"{layout.columns} columns" if layout.columns > 1 else "one column"
-        notify(
-            f"{layout.file}: read as {many}, a token a line (--layout sentences: a sentence a line)"
-        )
-    elif doubtful:
-        notify(f"{layout.file}: read as a sentence a line (--layout columns: a token a line)")
-    return columns
+        said = f"read as {many}, a token a line ({option} sentences: a sentence a line)"
+        return True, f"{layout.file}: {said}"
+    if len(rows) > 1 and len(set(map(len, rows))) == 1:
+        said = f"read as a sentence a line ({option} columns: a token a line)"
+        return False, f"{layout.file}: {said}"
+    return False, ""
 
 
 def are_tokens(rows: Sequence[Sequence[str]], blank: bool, trained: Trained) -> bool:

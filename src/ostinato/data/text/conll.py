@@ -35,6 +35,7 @@ from ostinato.data.text.conll_layout import (
 from ostinato.data.text.sentence import Block, Sentence
 from ostinato.data.text.token_table import TableColumns, find_table, read_token_table
 from ostinato.errors import InputError, option_name
+from ostinato.notices import notify
 
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # characters of no width
 
@@ -178,26 +179,29 @@ def read_blocks(
         yield from read_token_table(file, kind, chain(head, lines), choice, tagged=False)
         return
     layout = read_layout(file, head)
-    everything = chain(head, lines)
+    everything, said = chain(head, lines), ""
     if layout is None:
         columns = (columns or has_column_ending(file)) and any(
             line.startswith("#") or is_boundary(line) for line in head
         )
-        if columns:
-            yield Sentence([], (), Block(list(everything), [], [], None, "\t"))
-            return
-    elif columns or has_columns(file, head, layout, trained):
-        known = trained.tags if layout.columns == trained.columns else frozenset()
+    elif columns is None:
+        columns, said = has_columns(file, head, layout, trained)
+    if columns and layout is None:
+        found = iter([Sentence([], (), Block(list(everything), [], [], None, "\t"))])
+    elif columns:
+        known = trained.tags if layout.columns == trained.columns else ()
         comments = Comments(
             layout.columns, layout.columns - 1, layout.fields, read_again(file, head), known
         )
-        yield from split_blocks(
-            layout, everything, comments, word_column, tag_column, feature_columns
-        )
-        return
-    elif feature_columns:
+        found = split_blocks(layout, everything, comments, word_column, tag_column, feature_columns)
+    elif feature_columns and layout is not None:
         raise InputError(needs_columns(f"{layout.file}:{layout.line}", feature_columns))
-    yield from (Sentence(split_words(line)) for line in everything)
+    else:
+        found = (Sentence(split_words(line)) for line in everything)
+    for number, sentence in enumerate(found):
+        if said and not number:  # only now: a fault in the first sentence is said alone
+            notify(said)
+        yield sentence
 
 
 def needs_columns(where: str, feature_columns: Sequence[str]) -> str:
