@@ -1,4 +1,4 @@
-"""Does a file have a token a line, in columns, or a sentence a line? Decided by all that is at hand."""
+"""Has a file a token a line, in columns, or a sentence a line? Decided by all that is at hand."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
+from ostinato.data.text.tag_forms import OUTSIDE
+
 KEY_AND_VALUE = re.compile(r"#\s*\S+\s+=(\s|$)")  # "# sent_id = 17", as CoNLL-U has it
 MOST_LINES = 100_000  # read to see which values a column has
 
@@ -53,7 +55,8 @@ class Comments:
         return (
             value == "#"
             or value in self.values
-            or any(map(self.kinds.__contains__, kinds_of(value)))
+            or (value == OUTSIDE and bool(self.kinds))
+            or any(kind in self.kinds for kind in kinds_of(value))
         )
 
     def read_values(self) -> Iterator[str]:

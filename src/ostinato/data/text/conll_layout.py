@@ -172,8 +172,9 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     number, line = found
     tabs = "\t" in line
     fields = line.split("\t") if tabs else split_words(line)
-    odd = not tabs and len(fields) == 1 and has_odd_spaces([each for _, each in tokens])
-    fields = line.split() if odd else fields
+    others = [each for _, each in tokens if not each.startswith("#")]
+    odd = not tabs and has_odd_spaces(len(fields), others)
+    fields = line.split() if odd else drop_empty_columns(fields, others) if tabs else fields
     conllu = (
         tabs
         and len(fields) == len(CONLLU)
@@ -189,12 +190,28 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     return Layout(display_path(file), number, len(fields), tabs, conllu, names, odd)
 
 
-def has_odd_spaces(tokens: Sequence[str]) -> bool:
-    """Whether U+00A0 and the like separate the columns of these lines, and no ordinary spaces."""
-    if len(tokens) < 2 or any(" " in line.strip() for line in tokens):
+def has_odd_spaces(columns: int, tokens: Sequence[str]) -> bool:
+    """Whether U+00A0 and the like separate columns, at least in the first of these lines.
+
+    All lines then have equally many parts between spaces of any kind, more than the `columns` that
+    the first has between ordinary ones; and ordinary spaces separate as many in another line, or
+    stand nowhere."""
+    counts = {len(line.split()) for line in tokens}
+    if len(tokens) < 2 or len(counts) > 1 or columns >= min(counts):
         return False
-    counts = {len(line.split()) for line in tokens if not line.startswith("#")}
-    return len(counts) == 1 and counts.pop() > 1
+    ordinary = {len(split_words(line)) for line in tokens}
+    return ordinary == {1} or counts <= ordinary
+
+
+def drop_empty_columns(fields: list[str], tokens: Sequence[str]) -> list[str]:
+    """The first line's fields without the last ones, where these are empty in all lines."""
+    columns = len(fields)
+    while columns > 1 and all(
+        len(row) < columns or not row[columns - 1].strip()
+        for row in (line.split("\t") for line in tokens)
+    ):
+        columns -= 1
+    return fields[:columns]
 
 
 def parse_token(

@@ -125,7 +125,11 @@ def look_like_spans(tags: Collection[str]) -> list[str]:
     for form in FORMS.values():
         parsed = [form.parse(tag) for tag in others]
         letters = {parts[0] for parts in parsed if parts is not None}
-        several = {"B", "I"} <= letters if not form.separator else len(letters & {*"BIE"}) > 1
+        several = (
+            {"B", "I"} <= letters and "O" in tags
+            if not form.separator
+            else len(letters & {*"BIE"}) > 1
+        )
         if several and len(parsed) - parsed.count(None) > len(others) / 2:
             unlike = [tag for tag, parts in zip(others, parsed, strict=True) if parts is None]
             return unlike or others

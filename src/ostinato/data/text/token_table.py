@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ostinato.data.files.csv import csv_rows, guess_delimiter, tsv_rows
 from ostinato.data.files.json_lines import json_rows
-from ostinato.data.files.streams import FilePath
+from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.table import ALIASES, Columns, Row, kind_by_name, parquet_objects
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.text.sentence import Sentence
@@ -107,9 +107,12 @@ def read_token_table(
             f"{display_path(file)}: a table; its columns have names: "
             f"{option_name(number[0])} {number[1]} is a number"
         )
+    if kind == "parquet" and tagged and not columns.tag_names:
+        columns = columns._replace(tag_names=read_class_names(file, columns.tag))
     needed = ("word", *(("tag",) if tagged else ()), *columns.features)
     names = {"word": columns.word, "tag": columns.tag, "sentence": columns.sentence}
-    wanted = Columns(file, needed, ("sentence",), names)
+    # a tag that is there, though not needed, helps to tell words from sentences
+    wanted = Columns(file, needed, ("sentence",) if tagged else ("sentence", "tag"), names)
     if kind == "parquet":
         rows = wanted.rows_of_objects(enumerate(parquet_objects(file), start=1), keep_blank=True)
     elif kind == "json":
@@ -120,10 +123,31 @@ def read_token_table(
     head = list(islice(rows, LOOKED_AT))
     check_distinct(file, head, needed)
     rows = chain(head, rows)
-    if any(is_sentence(row) for row in head):
+    blank = any(is_blank(row) for row in head)  # between sentences of a word a row
+    if any(is_sentence(row, blank=blank) for row in head):
         yield from read_sentence_rows(rows, columns, tagged=tagged)
     else:
         yield from group_words(file, rows, columns, tagged=tagged)
+
+
+def read_class_names(file: FilePath, tag: str | None) -> list[str]:
+    """The names of the tags of a Parquet table that Hugging Face's `datasets` has written, if any.
+
+    Its schema has them: {"info": {"features": {"ner_tags": {"feature": {"names": [...]}}}}}."""
+    try:
+        from pyarrow import parquet
+    except ImportError:  # the reader of the rows says what to install
+        return []
+    with open_binary(file) as stream:
+        try:
+            metadata = parquet.read_schema(stream).metadata or {}
+            features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+            column = tag or next(name for name in ALIASES["tag"] if name in features)
+            feature = features[column]
+            names = (feature.get("feature") or feature)["names"]
+        except Exception:  # no such names; a damaged file is refused by the one that reads its rows
+            return []
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def read_fields(file: FilePath, kind: str, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
@@ -145,23 +169,29 @@ def numbered(columns: TableColumns) -> tuple[str, str] | None:
 def check_distinct(file: FilePath, rows: Sequence[Row], needed: Sequence[str]) -> None:
     """InputError where one column of the table is asked for twice."""
     for row in rows[:1]:
-        missing = next((name for name in needed if name not in row.values), None)
-        if missing is not None:
+        if any(name not in row.values for name in needed):
             raise InputError(
-                f"{display_path(file)}:{row.line}: the column {quote(missing)} is asked for "
-                f"twice; name another {option_name('word_column')}, {option_name('tag_column')} "
-                f"or {option_name('feature_columns')}"
+                f"{display_path(file)}:{row.line}: one column is asked for twice; name "
+                f"another {option_name('word_column')}, {option_name('tag_column')} or {option_name('feature_columns')}"
             )
 
 
-def is_sentence(row: Row) -> bool:
-    """Whether a row is a sentence: it has a list, or as many words as tags, more than one."""
+def is_blank(row: Row) -> bool:
+    """Whether a row has no values."""
+    return not any(map(has_value, row.values.values()))
+
+
+def is_sentence(row: Row, *, blank: bool) -> bool:
+    """Whether a row is a sentence: it has a list, or as many words as tags, more than one.
+
+    Without tags, several words will do, unless `blank` rows separate sentences."""
     word, tag = row.values["word"], row.values.get("tag")
-    if isinstance(word, list):
+    if isinstance(word, list) or isinstance(tag, list):
         return True
     if "sentence" in row.values or not isinstance(word, str):
         return False
-    return len(word.split()) > 1 and (tag is None or len(word.split()) == len(str(tag).split()))
+    words = len(word.split())
+    return words > 1 and (not blank if tag is None else words == len(str(tag).split()))
 
 
 def read_sentence_rows(
@@ -169,10 +199,14 @@ def read_sentence_rows(
 ) -> Iterator[Sentence]:
     """A sentence from each row."""
     for row in rows:
-        words = as_texts(row, "word", columns.word or "tokens")
-        tags = as_texts(row, "tag", columns.tag or "ner_tags") if tagged else []
+        words = as_texts(row, "word", quote(columns.word) if columns.word else "the words")
+        tags = (
+            as_texts(row, "tag", quote(columns.tag) if columns.tag else "the tags")
+            if tagged
+            else []
+        )
         tags = [name_tag(row, tag, columns) for tag in tags]
-        features = [as_texts(row, name, name) for name in columns.features]
+        features = [as_texts(row, name, quote(name)) for name in columns.features]
         beside = list(zip(features, columns.features, strict=True))
         beside += [(tags, columns.tag or "tags")] if tagged else []
         for values, name in beside:
@@ -200,7 +234,7 @@ def as_texts(row: Row, column: str, name: str) -> list[str]:
         return [str(each) for each in value]
     null = isinstance(value, list) and None in value
     what = "; one is null" if null else "" if isinstance(value, list) else f", not {quote(value)}"
-    raise InputError(f"{display_path(row.file)}:{row.line}: {name!r} must be a list of texts{what}")
+    raise InputError(f"{display_path(row.file)}:{row.line}: {name} must be a list of texts{what}")
 
 
 def is_text(value: Any) -> bool:
@@ -242,7 +276,7 @@ def group_words(
     features: list[tuple[str, ...]] = []
     current, separated, left_out = "", False, 0
     for row in rows:
-        blank = not any(map(has_value, row.values.values()))
+        blank = is_blank(row)
         name = row.text("sentence").strip() if has_value(row.values.get("sentence")) else ""
         separated = separated or blank or bool(name)
         if (blank or (name and name != current)) and words:

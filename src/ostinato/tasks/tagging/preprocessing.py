@@ -11,25 +11,16 @@ from typing import Any, Self
 import torch
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.files.wording import quote
 from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.sentence import Sentence
-from ostinato.data.text.tag_forms import (
-    FORMS,
-    LETTERS,
-    OUTSIDE,
-    STANDARD,
-    TagForm,
-    look_like_spans,
-    split_tag,
-)
-from ostinato.data.text.tag_schemes import SCHEMES, SpanFormat, convert_tags, detect_format
+from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagForm, split_tag
+from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
-from ostinato.errors import InputError, option_name
-from ostinato.notices import notify
+from ostinato.errors import InputError
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS
+from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.task import Preprocessing
 
@@ -246,29 +237,6 @@ def build_vocabulary(counts: Counter[str], minimum_count: int) -> Vocabulary:
     )
 
 
-def detect_tags(options: TaggingOptions, records: Sequence[Sentence]) -> tuple[str | None, TagForm]:
-    """The scheme and the form of the files' tags, which are said; "binary" with --binary."""
-    if options.binary:
-        return "binary", STANDARD
-    found = detect_format(record.tags for record in records)
-    if found is not None:
-        notify_format(found, options.scheme, records)
-        return found
-    tags = {tag for record in records for tag in record.tags}
-    if odd := look_like_spans(tags):
-        notify(
-            f"the tags look like spans, in no known scheme ({', '.join(map(quote, odd[:3]))}): "
-            f"learned as plain classes, without F1; known are {', '.join(SCHEMES)}, "
-            "written B-PER, B_PER, PER-B, PER_B or B"
-        )
-    elif all(tag.isdecimal() for tag in tags):
-        notify(
-            "the tags are numbers, learned as plain classes, without F1 of spans; "
-            f"name them with {option_name('tag_names')} O,B-PER,I-PER,..."
-        )
-    return None, STANDARD
-
-
 def fit_tags(
     options: TaggingOptions, scheme: str | None, form: TagForm, records: Sequence[Sentence]
 ) -> tuple[TaggingOptions, Vocabulary]:
@@ -289,27 +257,3 @@ def fit_tags(
         )
     default = "accuracy" if scheme is None else "f1"
     return replace(options, dev_metric=options.dev_metric or default), tags
-
-
-def convert_for_network(
-    options: TaggingOptions, file_scheme: str | None, form: TagForm, tags: Sequence[str]
-) -> Sequence[str]:
-    """Tags of a file as the network learns them: spans in --scheme, other tags unchanged."""
-    if file_scheme not in SCHEMES:
-        return tags
-    return convert_tags(tags if form == STANDARD else form.to_standard(tags), options.scheme)
-
-
-def notify_format(found: SpanFormat, scheme: str, records: Sequence[Sentence]) -> None:
-    """Tells which scheme the files have, and how many of their tags break its rules."""
-    broken = sum(
-        tag != right
-        for tags in (found.form.to_standard(record.tags) for record in records)
-        for tag, right in zip(tags, convert_tags(tags, found.scheme), strict=True)
-    )
-    repairs = ""
-    if broken:
-        repairs = f"; {broken:,} tags broke its rules and were put right as conlleval reads them"
-    form = "" if found.form == STANDARD else f", written {found.form.name}"
-    form += "" if found.form.separator else " (one unnamed type)"
-    notify(f"tags: spans in scheme {found.scheme}{form}, learned as {scheme}{repairs}")
