@@ -25,8 +25,6 @@ from ostinato.notices import LOGGER
 from ostinato.terminal import format_message
 from ostinato.training.loop import Progress as Step
 
-Item = TypeVar("Item")
-
 CONSOLE = Console(stderr=True)
 Item = TypeVar("Item")
 
