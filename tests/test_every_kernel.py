@@ -13,7 +13,7 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.recurrent_dropout import regularised
+from ostinato.cells.recurrent_dropout import regularise
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings, dispatch, packed_weights
 from ostinato.kernels.cell_table import FORMULAS
@@ -110,7 +110,7 @@ def example(case, B, T, D, H, seed=0):
     torch.manual_seed(seed)
     zoneout = case.zoneout[: cell.parts]
     return (
-        regularised(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout),
+        regularise(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout),
         x,
         state,
         scales,
@@ -426,7 +426,8 @@ def test_packed_weights_follow_the_weights():
     with torch.inference_mode():
         cell = LSTM(3, 4)
         torch.testing.assert_close(
-            by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0]
+            by_kernel(cell, x, cell.initial_state(2, x), None)[0],
+            scan(cell, x, cell.initial_state(2, x))[0],
         )
 
 

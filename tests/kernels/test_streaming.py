@@ -142,13 +142,13 @@ def test_streaming_equals_the_whole_sequence(name, format):
     assert not any(part.any() for layer in step.state for part in layer)
 
 
-def test_residual_and_learned_start():
-    recurrent, x, _ = example(LSTM, 1, 24, 24, 3, residual=True, learned_start=True)
+def test_residual_and_learned_initial_state():
+    recurrent, x, _ = example(LSTM, 1, 24, 24, 3, residual=True, learned_initial_state=True)
     with torch.no_grad():
         for first in recurrent.first:
             first.normal_()
     step = StreamingStep(recurrent)
-    expected = reference(recurrent, x, recurrent.start(1))
+    expected = reference(recurrent, x, recurrent.initial_state(1))
     torch.testing.assert_close(step(x), expected[0])
     torch.testing.assert_close([part for layer in step.state for part in layer], expected[1:])
 
@@ -206,7 +206,7 @@ def test_what_the_step_leaves_to_others():
             (LSTM, {"zoneout": 0.5}),
         ]:
             recurrent, x, _ = example(make, 2, 4, 6, 1, **options)
-            state = recurrent.start(2)
+            state = recurrent.initial_state(2)
             outputs, _ = recurrent(x[:, None], None, state)
             with kernels.disabled():
                 torch.testing.assert_close(outputs, recurrent(x[:, None], None, state)[0])
@@ -270,7 +270,7 @@ def test_not_a_number(instruction_set, format, bad):
             "state must be a tuple of 1, one for each layer; got 0",
         ),
         (
-            lambda r: StreamingStep(r).reset(r.start(2)),
+            lambda r: StreamingStep(r).reset(r.initial_state(2)),
             r"state must have parts of \(1, 4\); got \(2, 4\)",
         ),
     ],

@@ -8,7 +8,7 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.data.text.tag_schemes import follows, legal
-from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
 from ostinato.training.distributed import rows_of
@@ -22,7 +22,7 @@ def tagger(*, characters="convolution", crf=True, words=True, seed=0, **more):
     speller = (
         None
         if characters is None
-        else Speller(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+        else CharacterEncoder(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
     )
     embedding = Embedding(20, 8) if words else None
     return Tagger(
@@ -155,7 +155,7 @@ def test_spellings_are_collated_once_each_and_shared_out():
 @pytest.mark.parametrize("kind", ["convolution", "recurrent"])
 def test_padding_a_word_changes_nothing(kind):
     torch.manual_seed(0)
-    speller = Speller(kind, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+    speller = CharacterEncoder(kind, 9, 6, embedding_size=4, cell=CELLS["lstm"])
     characters = torch.tensor([[3, 4, 5, 7, 7, 7], [8, 0, 0, 0, 0, 0]])
     found = speller.read(characters, torch.tensor([3, 1]))
     torch.testing.assert_close(
@@ -181,7 +181,7 @@ def padded(words):
 
 def test_affixes_are_those_at_both_ends():
     affixes = Affixes(4, folded=range(9), longest=3)
-    numbers = affixes.numbers(*padded(WORDS))
+    numbers = affixes.compute_ids(*padded(WORDS))
     assert numbers.shape == (4, 6) and numbers.min() > 0
     first, second = numbers[0].tolist(), numbers[1].tolist()
     assert first[3:] == second[3:] and not set(first[:3]) & set(
@@ -204,7 +204,7 @@ def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
 def test_the_convolution_is_that_of_torch():
     """Value and gradients of the lookup are those of filters slid over each word by itself."""
     torch.manual_seed(0)
-    speller = Speller("convolution", 9, 6, embedding_size=4)
+    speller = CharacterEncoder("convolution", 9, 6, embedding_size=4)
     characters, lengths = padded(WORDS)
     kernel = speller.filters.weight.view(6, 4, 3)
     expected = torch.cat(
@@ -229,7 +229,9 @@ def test_the_convolution_is_that_of_torch():
 
 
 def test_a_speller_joins_affixes_to_what_it_reads():
-    speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9)))
+    speller = CharacterEncoder(
+        "convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9))
+    )
     characters, lengths = padded(WORDS)
     found = speller.read(characters, lengths)
     assert speller.output_size == 11 and found.shape == (4, 11)
@@ -237,16 +239,16 @@ def test_a_speller_joins_affixes_to_what_it_reads():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="words and speller are both None"):
+    with pytest.raises(ValueError, match="words and character_encoder are both None"):
         tagger(characters=None, words=False)
     with pytest.raises(
         ValueError, match="hidden_size must be even, half of it for each direction; got 5"
     ):
         Tagger(Embedding(5, 4), None, CELLS["lstm"], 5, 2)
     with pytest.raises(ValueError, match="kind must be one of recurrent, convolution; got 'cnn'"):
-        Speller("cnn", 9, 6)
+        CharacterEncoder("cnn", 9, 6)
     with pytest.raises(
         ValueError, match="output_size must be even, half of it for each direction; got 5"
     ):
-        Speller("recurrent", 9, 5, cell=CELLS["lstm"])
+        CharacterEncoder("recurrent", 9, 5, cell=CELLS["lstm"])
     assert isinstance(collate(examples()), Batch)

@@ -44,7 +44,7 @@ def beam_search(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
-    """beam_search(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
+    """beam_search(model.step, model.initial_state(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
     As greedy(), and: `width` hypotheses are kept, `n_best` of them returned (fewer where the whole space has fewer).
     A sentence is done when no live hypothesis can still come among its n_best, or, with a length penalty, when

@@ -22,7 +22,7 @@ def greedy(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[Hypothesis]:
-    """greedy(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
+    """greedy(model.step, model.initial_state(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
 
     rows             how many rows `state` has
     bos              the token that each row begins with, one for all or a tensor [rows]

@@ -1,6 +1,7 @@
-"""Embedding, recurrent layers and output layer as one step, fed by what it has made: for making texts token by token.
+"""Embedding, recurrent layers and output layer as one compiled step that generates token by token.
 
-Letters: N rows, K steps, V vocabulary, H hidden."""
+Letters: N rows, K steps, V vocabulary, H hidden.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +22,28 @@ LEAST = 1e-30  # temperatures below this are 0
 
 
 class TokenStep:
-    """(tokens [N], state) -> (logits [N, V], state), and as many steps in a row with what is drawn from each.
+    """(tokens [N], state) -> (logits [N, V], state), and several sampled steps in one call.
 
         step = TokenStep(embedding, recurrent, [output])
-        logits, state = step(tokens, recurrent.start(2))
-        drawn, state = step.draw(tokens, state, chances, temperature=0.8)    # chances [K, N] in 0..1 -> tokens [K, N]
+        logits, state = step(tokens, recurrent.initial_state(2))
+        # chances [K, N] in 0..1 -> tokens [K, N]
+        drawn, state = step.draw(tokens, state, chances, temperature=0.8)
 
-    The state that is given back is changed in place by the next call that is given it, and so are the logits: clone what is
-    to be kept. Any other state is copied. A row's numbers do not depend on the rows beside it.
+    A returned state, like the logits, is changed in place by the next call that is given it: clone
+    what is to be kept. Any other state is copied. A row's values do not depend on the other rows.
+    Layers run as in evaluation. After weights have changed, make a new step; one for the same
+    weights costs next to nothing.
 
-    dense     linear layers, one after the other, from the recurrent layers' output to the logits
-    weights   float32, bfloat16 (half the memory to read) or int8 (a quarter: see `kernels.weights_as`)
+    Args:
+        embedding: The token embedding.
+        recurrent: One direction, without zoneout and layer norms.
+        dense: Linear layers, one after the other, from the recurrent layers' output to the logits.
+        weights: float32, bfloat16 (half the memory traffic) or int8 (a quarter; see
+            `kernels.weights_as`).
 
-    Dropout rests, as in evaluation. After weights have changed, make a new step: one for the same weights costs next to nothing.
-    `TokenStep.usable` tells whether there is one for such layers; ValueError if there is none."""
+    Raises:
+        ValueError: There is no such step for these layers; see `TokenStep.usable`.
+    """
 
     def __init__(
         self,
@@ -45,15 +54,17 @@ class TokenStep:
         weights: str = "float32",
     ):
         check_format(weights)
-        if not recurrent.formulas_alone:
+        if not recurrent.has_plain_steps:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
-        self.plan = plan_for(embedding, recurrent, list(recurrent.cells), dense, weights)
-        if self.plan is None:
+        plan = plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights)
+        if plan is None:
             raise ValueError(
-                "a token step needs the compiled kernels, float32 parameters on the CPU, and a cell that is an RNN "
+                "a token step needs the compiled kernels, float32 parameters on the CPU, and a "
+                "cell that is an RNN "
                 f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
             )
-        self.residual, self.size = recurrent.residual, self.plan.vocabulary
+        self.plan = plan
+        self.residual, self.size = recurrent.residual, plan.vocabulary
         self.state: State = None
         self.cut: Cut | None = None
 
@@ -65,15 +76,15 @@ class TokenStep:
         *,
         weights: str = "float32",
     ) -> bool:
-        """Whether there is one for such layers."""
+        """Whether there is a TokenStep for these layers."""
         return (
-            recurrent.formulas_alone
-            and plan_for(embedding, recurrent, list(recurrent.cells), dense, weights) is not None
+            recurrent.has_plain_steps
+            and plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights) is not None
         )
 
     @property
     def together(self) -> int:
-        """How many steps of `draw` are over before anybody has waited."""
+        """The number of steps of `draw` in one call that keep its duration unnoticeable."""
         return (
             max(1, AT_ONCE // (len(self.tokens) * self.plan.multiplications))
             if self.state is not None
@@ -81,6 +92,7 @@ class TokenStep:
         )
 
     def __call__(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """tokens [N] -> logits [N, V] of the next token, and the new state."""
         self.begin(tokens, state, self.cut or Cut())
         self.plan.run(self.address, rows=len(self.tokens))
         return self.logits, self.state
@@ -96,15 +108,25 @@ class TokenStep:
         top_p: float = 1.0,
         forbidden: Sequence[int] = (),
     ) -> tuple[np.ndarray | None, State]:
-        """K steps, each begun with the tokens drawn in the one before: (tokens [K, N], state); None if the logits are broken.
+        """Samples K steps, each from the logits after the token sampled before it.
 
-        temperature, top_k, top_p, forbidden   as decoding.sample's"""
+        Args:
+            tokens: The tokens before the first step [N].
+            state: The state before them.
+            chances: Uniform random numbers in [0, 1), one for each step and row [K, N].
+            temperature, top_k, top_p, forbidden: As those of decoding.sample.
+
+        Returns:
+            The sampled tokens [K, N] and the new state; None for the tokens if logits are NaN or
+            infinite.
+        """
         cut = Cut(temperature if temperature >= LEAST else 0.0, top_k, top_p, tuple(forbidden))
         self.begin(tokens, state, cut)
         chances = np.ascontiguousarray(chances, np.float64)
         if chances.ndim != 2 or chances.shape[1] != len(self.tokens):
             raise ValueError(
-                f"chances must be [K, {len(self.tokens)}], one for each row; got {list(chances.shape)}"
+                f"chances must be [K, {len(self.tokens)}], one for each row; got "
+                f"{list(chances.shape)}"
             )
         drawn = np.empty(chances.shape, np.int64)
         fine = self.plan.run(
@@ -117,7 +139,7 @@ class TokenStep:
         return (drawn if fine else None), self.state
 
     def begin(self, tokens: Tensor, state: State, cut: Cut) -> None:
-        """Makes ready for a call: tokens are checked, since what stands beside the table must not be read."""
+        """Prepares a call; tokens are checked, as the compiled step would read beyond the table."""
         numbers = tokens.numpy()
         if state is not self.state or cut != self.cut or len(numbers) != len(self.tokens):
             self.adopt(len(numbers), state, cut)
@@ -128,18 +150,20 @@ class TokenStep:
         self.tokens[:] = numbers
 
     def adopt(self, rows: int, state: State, cut: Cut) -> None:
-        """Takes a state, and a way of drawing, for so many rows."""
+        """Takes over a state, and settings of sampling, for `rows` rows."""
         wrong = [token for token in cut.forbidden if not 0 <= token < self.size]
         if wrong:
             raise ValueError(
-                f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to {self.size - 1}"
+                f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to "
+                f"{self.size - 1}"
             )
         sizes = [size for _, size in self.plan.layers.sizes]
         if [[tuple(part.shape) for part in layer] for layer in state] != [
             [(rows, size)] * self.plan.layers.parts for size in sizes
         ]:
             raise ValueError(
-                f"state must be {self.plan.layers.parts} parts of {rows} rows for each of {len(sizes)} layers"
+                f"state must be {self.plan.layers.parts} parts of {rows} rows for each of "
+                f"{len(sizes)} layers"
             )
         if state is not self.state:
             self.state = map_state(

@@ -10,12 +10,15 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ostinato.training.gradients_over_time import TimeProfiles
+
 
 def gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """The gradient of each parameter that has one, as dense tensors to be changed in place.
 
-    A sparse gradient may list a row several times; it is coalesced first, so that a row's contributions are added
-    before anything is measured, and stands in the list as the values of its rows."""
+    A sparse gradient may list a row several times; it is coalesced first, so that a row's
+    contributions are added before anything is measured, and stands in the list as the values of its
+    rows."""
     found = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -77,9 +80,11 @@ class GradientWatch:
             for warning in watch(progress.gradient_norm):
                 print(warning)
 
-    They explode when a norm is `factor` times the median of the last `window` ones; they vanish when the part of some
-    parameter is, at `window` looks in a row, less than 1 / `floor` of the largest part (each as a norm per component).
-    The parts are looked at every `every` steps only, so that watching costs next to nothing."""
+    They explode when a norm is `factor` times the median of the last `window` ones. They vanish between layers when the
+    part of some parameter is, at `window` looks in a row, less than 1 / `floor` of the largest part (each as a norm per
+    component); and through time when the gradient of a recurrent layer's inputs is, at some step of each of the longest
+    sequences, less than 1 / `floor` of its largest (see TimeProfiles). Both are looked at every `every` steps only, so
+    that watching costs next to nothing."""
 
     def __init__(
         self,
@@ -99,16 +104,25 @@ class GradientWatch:
         )
         self.norms: deque[float] = deque(maxlen=window)
         self.small: dict[str, int] = {}
+        self.short: dict[str, int] = {}
         self.said: set[str] = set()
         self.steps = 0
+        self.profiles = TimeProfiles(model)
+        self._prepare()
 
     def __call__(self, norm: float) -> list[str]:
         """The warnings that this step gives cause for: most often none."""
         self.steps += 1
         warnings = self._exploding(norm)
         if self.steps % self.every == 0:
-            warnings += self._vanishing()
+            warnings += self._vanishing() + self._vanishing_through_time()
+        self._prepare()
         return warnings
+
+    def _prepare(self) -> None:
+        """Has the next step recorded if it is one to look at."""
+        if (self.steps + 1) % self.every == 0:
+            self.profiles.record()
 
     def _exploding(self, norm: float) -> list[str]:
         usual = median(self.norms) if len(self.norms) == self.window else math.inf
@@ -117,7 +131,8 @@ class GradientWatch:
             return []
         self.said.add("exploding")
         return [
-            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; limit it with --clip-norm, "
+            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; limit it "
+            "with --clip-norm, "
             "or lower --learning-rate"
         ]
 
@@ -142,6 +157,22 @@ class GradientWatch:
         self.said.add("vanishing")
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
         return [
-            f"the gradient vanishes before it reaches {worst[0]}{more}: it stayed under {1 / self.floor:.0e} of the "
+            f"the gradient vanishes before it reaches {worst[0]}{more}: it stayed under "
+            f"{1 / self.floor:.0e} of the "
             "largest; a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
         ]
+
+    def _vanishing_through_time(self) -> list[str]:
+        for name, profile in self.profiles.collect().items():
+            vanishes = profile.ratio * self.floor < 1
+            self.short[name] = self.short.get(name, 0) + 1 if vanishes else 0
+            if self.short[name] == self.window and "through time" not in self.said:
+                self.said.add("through time")
+                return [
+                    f"the gradient vanishes through time before it reaches every input of {name}: "
+                    "over the "
+                    f"{profile.steps} steps of a sequence it fell under {1 / self.floor:.0e} of "
+                    "its largest; a gated "
+                    "cell (--cell lstm or gru) or shorter sequences help"
+                ]
+        return []

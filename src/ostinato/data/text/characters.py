@@ -1,4 +1,4 @@
-"""Words as the numbers of their characters: what a Speller reads, so that words never seen say something, too."""
+"""Words as the numbers of their characters: what a CharacterEncoder reads, so that words never seen say something, too."""
 
 from __future__ import annotations
 

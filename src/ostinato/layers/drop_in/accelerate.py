@@ -1,4 +1,11 @@
-"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made equal and faster in one line."""
+"""`accelerate`: equal, faster layers for every torch.nn.RNN, GRU and LSTM inside a module.
+
+Why modules keep their identity and only their class is exchanged (`module.__class__ = ...`): a new
+module in their place would break whatever refers to the old one: optimizers by its parameters,
+hooks, weights shared between modules, parametrizations, the user's own attributes. Our classes are
+subclasses of torch's with the same fields, so that nothing but `forward` changes, and `undo` is the
+same exchange in the other direction.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +29,14 @@ RECURRENT = (*FASTER, nn.RNNBase, nn.RNNCellBase)
 
 @dataclass(frozen=True)
 class Row:
-    """One recurrent module: where it is, what it was, whether it was replaced, and what to know or why not."""
+    """One recurrent module.
+
+    Attributes:
+        path: Where it is in the user's module.
+        kind: Its class.
+        replaced: Whether it was replaced.
+        note: What to know about it, or why it was not replaced.
+    """
 
     path: str
     kind: str
@@ -32,7 +46,13 @@ class Row:
 
 @dataclass
 class Report:
-    """What `accelerate` did: `print(report)` is a table, `report.module` the result, `report.undo()` the way back."""
+    """What `accelerate` did; `print(report)` is a table.
+
+    Attributes:
+        module: The result.
+        rows: One for each path to a recurrent module.
+        changed: The replaced modules.
+    """
 
     module: nn.Module
     rows: list[Row]
@@ -40,14 +60,14 @@ class Report:
 
     @property
     def replaced(self) -> int:
-        """How many paths lead to a replaced module."""
+        """The number of paths that lead to a replaced module."""
         return sum(row.replaced for row in self.rows)
 
     def undo(self) -> nn.Module:
-        """Gives every replaced module its torch class back; what was trained in between stays. Returns the module."""
+        """Gives every replaced module its torch class back; returns the module."""
         back = {ours: theirs for theirs, ours in FASTER.items()}
         for module in self.changed:
-            module.__class__ = with_base(type(module), back)
+            module.__class__ = exchange_base(type(module), back)
         self.changed.clear()
         return self.module
 
@@ -68,48 +88,58 @@ class Report:
 
 
 def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
-    """Replaces every torch.nn.RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell in `module` by an equal, faster one
-    (the cells, which run one step a call, gain torch.func and keep torch's speed).
+    """Replaces torch.nn's RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell by equal, faster ones.
 
-        print(ostinato.accelerate(model))              # in place: the very same Parameters, so optimizers go on
+        print(ostinato.accelerate(model))              # in place: the very same Parameters
         faster = ostinato.accelerate(model, copy=True).module
 
-    A replaced module stays the same object with the same parameters, buffers, hooks, name and training flag; only its
-    class changes, to the class of the same name in `ostinato.nn`, a subclass of torch's. `module` may itself be a
-    recurrent layer. Anything whose `forward` may not be torch's is left alone, and the report says why."""
+    A replaced module stays the same object with the same parameters, buffers, hooks, name and
+    training flag; its class becomes the one of the same name in `ostinato.nn`, a subclass of
+    torch's. Cells, which run one step a call, gain torch.func and keep torch's speed. Anything
+    whose `forward` may not be torch's is left alone, and the report says why.
+
+    Args:
+        module: Any module; it may itself be a recurrent layer.
+        copy: Whether to change a copy.
+
+    Raises:
+        ValueError: `module` is not a torch.nn.Module.
+    """
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module; got {type(module).__name__}")
     if copy:
         module = copying.deepcopy(module)
-    rows, changed, first = [], [], {}
+    rows: list[Row] = []
+    changed: list[nn.Module] = []
+    first: dict[nn.Module, Row | None] = {}
     for path, child in module.named_modules(remove_duplicate=False):
         path = path or "(the module itself)"
         if child in first:
-            if first[child] is not None:
-                row = first[child]
+            if (row := first[child]) is not None:
                 rows.append(Row(path, row.kind, row.replaced, f"the same module as {row.path}"))
             continue
-        first[child] = row = consider(path, child)
+        first[child] = row = examine(path, child)
         if row is None:
             continue
         rows.append(row)
         if row.replaced:
             changed.append(child)
-            child.__class__ = with_base(type(child), FASTER)
+            child.__class__ = exchange_base(type(child), FASTER)
     return Report(module, rows, changed)
 
 
-def consider(path: str, module: nn.Module) -> Row | None:
-    """The row of one module before anything is changed, or None if it is not recurrent."""
+def examine(path: str, module: nn.Module) -> Row | None:
+    """The row of a module before anything is changed; None if it is not recurrent."""
     kind = f"{type(module).__module__.removesuffix('.modules.rnn')}.{type(module).__qualname__}"
-    refusal = why_not(module)
+    refusal = explain_refusal(module)
     if refusal is not None:
         return Row(path, kind, False, refusal)
     if not isinstance(module, RECURRENT):
         return None
     notes = []
+    parametrizations = getattr(module, "parametrizations", {})
     if is_parametrized(module):
-        notes.append("parametrizations kept: " + ", ".join(module.parametrizations))
+        notes.append("parametrizations kept: " + ", ".join(dict(parametrizations)))
     hooks = (
         len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
     )
@@ -119,15 +149,18 @@ def consider(path: str, module: nn.Module) -> Row | None:
     return Row(path, kind, True, "; ".join(notes))
 
 
-def why_not(module: nn.Module) -> str | None:
-    """Why a recurrent module is left as it is; None if it can be replaced, or is not recurrent at all."""
+def explain_refusal(module: nn.Module) -> str | None:
+    """Why a recurrent module is not replaced; None if it can be, or is not recurrent."""
     cls = type(module)
     base = cls.__bases__[0] if is_parametrized(module) else cls
     if (
         base.__module__.startswith(("torch.ao.nn.", "torch.nn.quant"))
         and base.__name__ in QUANTIZED
     ):
-        return "quantized: its weights are not floating point; accelerate before quantizing, or not at all"
+        return (
+            "quantized: its weights are not floating point; "
+            "accelerate before quantizing, or not at all"
+        )
     if getattr(module, "original_name", None) in QUANTIZED and base.__module__.startswith(
         "torch.jit"
     ):
@@ -137,7 +170,10 @@ def why_not(module: nn.Module) -> str | None:
     if base in FASTER.values():
         return "already ours"
     if base not in FASTER:
-        return f"a subclass, {base.__qualname__}, that may compute something else; derive it from ostinato.nn"
+        return (
+            f"a subclass, {base.__qualname__}, that may compute something else; "
+            "derive it from ostinato.nn"
+        )
     if "forward" in vars(module):
         return "its forward was replaced by another one"
     return None
@@ -153,8 +189,8 @@ def is_parametrized(module: nn.Module) -> bool:
     )
 
 
-def with_base(cls: type, table: dict[type, type]) -> type:
-    """`cls` exchanged for its counterpart, under the parametrized class that stands on it, if one does."""
+def exchange_base(cls: type, table: dict[type, type]) -> type:
+    """The counterpart of `cls` in `table`; of a parametrized class, with its base exchanged."""
     if cls in table:
         return table[cls]
     namespace = {

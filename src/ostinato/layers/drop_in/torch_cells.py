@@ -1,26 +1,28 @@
-"""torch.nn's RNNCell, GRUCell and LSTMCell with the same arguments, parameters and numbers: subclasses of torch's."""
+"""torch.nn's RNNCell, GRUCell and LSTMCell, as subclasses that torch.func can transform."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
-from ostinato.layers.drop_in.torch_style import cell_around, recorded, reference_wanted
+from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, wants_reference
 
 
-class OneStep:
-    """What RNNCell, GRUCell and LSTMCell share: torch's own step, which torch.func sees through."""
+class OneStep(nn.RNNCellBase):
+    """What the cells share: torch's own step, or the reference under torch.func."""
 
-    def forward(self, input: Tensor, hx=None):
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
         """As torch.nn's."""
-        if recorded() or not reference_wanted() or not self.well_formed(input, hx):
+        if is_recorded() or not wants_reference() or not self.is_well_formed(input, hx):
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input if batched else input[None]
         weights = [self.weight_ih, self.weight_hh] + (
             [self.bias_ih, self.bias_hh] if self.bias else []
         )
-        cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
-        state = cell.start(x.shape[0], x)
+        cell = build_cell_around(self.mode(), weights, bias=self.bias, training=self.training)
+        state = cell.initial_state(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)
             state = state if batched else tuple(part[None] for part in state)
@@ -29,13 +31,13 @@ class OneStep:
         return last if cell.parts > 1 else last[0]
 
     def mode(self) -> str:
-        """torch's name for the formula."""
+        """torch's name of the formula."""
         if isinstance(self, nn.RNNCell):
             return f"RNN_{self.nonlinearity.upper()}"
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
-    def well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+    def is_well_formed(self, input: Any, hx: Any) -> bool:
+        """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         weight = self.weight_ih
         if (
             not isinstance(input, Tensor)
@@ -58,12 +60,12 @@ class OneStep:
 
 
 class RNNCell(OneStep, nn.RNNCell):
-    """torch.nn.RNNCell, with per-example gradients by torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
+    """torch.nn.RNNCell for torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
 
 
 class GRUCell(OneStep, nn.GRUCell):
-    """torch.nn.GRUCell, with per-example gradients by torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
+    """torch.nn.GRUCell for torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
 
 
 class LSTMCell(OneStep, nn.LSTMCell):
-    """torch.nn.LSTMCell, with per-example gradients by torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
+    """torch.nn.LSTMCell for torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""

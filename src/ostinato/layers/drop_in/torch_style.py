@@ -1,14 +1,23 @@
 """torch.nn's RNN, GRU and LSTM with the same arguments, parameters and numbers, and `lengths=`.
 
-Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`, `repr`, hooks, copying and
-`isinstance` are torch's own code. Only `forward` is ours: it hands the work to a kernel where one takes it, and to
-torch's own forward where none does, which also words every complaint about a wrong shape.
+Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`,
+`repr`, hooks, copying and `isinstance` are torch's own code. Only `forward` is ours: it runs a
+kernel where one is usable, and otherwise torch's own forward, which also raises every error about
+shapes.
 
-Letters: B batch, T time, D input, H hidden, R layers x directions."""
+Why PATTERNS: a kernel is given one of `ostinato.cells`, while here the parameters must stay where
+torch keeps them, under torch's names. So for each call a cell is put together around these very
+tensors: a copy of a pattern, which has everything but weights (it is on the meta device). To build
+a cell anew for each call would allocate and initialise weights that are thrown away; to keep one
+would leave two modules that must agree after `.to()`, `load_state_dict` and parametrizations.
+
+Letters: B batch, T time, D input, H hidden, R layers x directions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +34,7 @@ from ostinato.padding import padding_mask
 from ostinato.padding import reverse as reversed_rows
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
+M = TypeVar("M", bound=nn.Module)
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
@@ -40,27 +50,34 @@ with torch.device(
     }
 
 
-def around(
-    module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
-) -> nn.Module:
-    """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
-    new = object.__new__(type(module))
+def copy_around(module: M, children: Mapping[str, nn.Module | None], **tensors: Tensor | None) -> M:
+    """A copy of `module` around other tensors, without running its constructor."""
+    new: M = object.__new__(type(module))
     vars(new).update(vars(module), _parameters=tensors, _modules=children)
     return new
 
 
-def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
-    """The cell of torch's `mode` with the tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr."""
+def build_cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
+    """The cell of torch's `mode` around the tensors of one layer and direction.
+
+    Args:
+        mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+        weights: W_ih, W_hh, with `bias` b_ih and b_hh, and with a projection W_hr.
+        bias: Whether there are biases.
+        training: Whether the module is in training mode.
+    """
     biases = (weights[2], weights[3]) if bias else (None, None)
     projected = len(weights) > (4 if bias else 2)
     pattern = PATTERNS[f"{mode} projected" if projected else mode]
     children = pattern._modules | {
-        "from_input": around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
-        "from_hidden": around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
+        "from_input": copy_around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
+        "from_hidden": copy_around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
     }
     if projected:
-        children["to_output"] = around(pattern.to_output, {}, weight=weights[-1], bias=None)
-    cell = around(pattern, children)
+        children["to_output"] = copy_around(
+            pattern.get_submodule("to_output"), {}, weight=weights[-1], bias=None
+        )
+    cell = copy_around(pattern, children)
     rows, input_size = weights[0].shape
     sizes = {
         "input_size": input_size,
@@ -71,13 +88,13 @@ def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: b
     return cell
 
 
-def reference_wanted() -> bool:
-    """Whether the reference loop is asked for: kernels are disabled, or torch.func (vmap, ...) must see through."""
+def wants_reference() -> bool:
+    """Whether the reference must run: kernels are disabled, or torch.func transforms the call."""
     return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
 
 
-def recorded() -> bool:
-    """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
+def is_recorded() -> bool:
+    """Whether torch's own code must run: the call is compiled, traced or under autocast."""
     return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
@@ -88,28 +105,36 @@ def recorded() -> bool:
 def reference(
     cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool
 ) -> tuple[Tensor, Parts]:
-    """The cell's steps one after another, from each row's last real step to its first if `reverse`."""
+    """The reference loop over one layer and direction; backwards from each row's last real step."""
     if not reverse:
         return scan(cell, x, state, lengths)
     outputs, last = scan(cell, reversed_rows(x, lengths), state, lengths)
     return reversed_rows(outputs, lengths), last
 
 
-class Layered:
-    """What RNN, GRU and LSTM share. `kind` is torch's mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+class Layered(nn.RNNBase):
+    """What RNN, GRU and LSTM share. `mode` is torch's: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
-    def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
-        """As torch.nn's; `lengths` [B] says how many steps of each row of a padded batch are real: outputs beyond
-        are zero, the final state is that of the last real step, and the reverse direction starts there."""
+    def forward(
+        self, input: Any, hx: Any = None, *, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Any, Any]:
+        """As torch.nn's, with `lengths` for padded batches.
+
+        Args:
+            input: As torch.nn's.
+            hx: As torch.nn's.
+            lengths: The number of real steps of each row [B]. Outputs beyond are zero, the final
+                state is that of the last real step, and the reverse direction starts there.
+        """
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
-        if not packed and (recorded() or self.short(input)):
+        if not packed and (is_recorded() or self.is_short(input)):
             return super().forward(input, hx)
-        if not self.well_formed(input, hx):
+        if not self.is_well_formed(input, hx):
             if packed:  # where torch's LSTM checks nothing and reads beyond its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
-                self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
+                self.check_forward_args(input.data, self.join_parts(parts), input.batch_sizes)
             return super().forward(input, hx)
         if packed:
             return self.forward_packed(input, hx)
@@ -123,12 +148,12 @@ class Layered:
             return super().forward(input, hx)
         outputs, last = self.run_layers(run, x, parts, None)
         if not batched:
-            return outputs[0], self.joined([part[:, 0] for part in last])
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
-            last
-        )
+            return outputs[0], self.join_parts([part[:, 0] for part in last])
+        return outputs if self.batch_first else outputs.transpose(
+            0, 1
+        ).contiguous(), self.join_parts(last)
 
-    def forward_packed(self, input: PackedSequence, hx):
+    def forward_packed(self, input: PackedSequence, hx: Any) -> tuple[Any, Any]:
         """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
         parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
         run = self.runner(
@@ -136,10 +161,10 @@ class Layered:
         )
         if run is None:
             return super().forward(input, hx)
-        x, lengths = pad_packed_sequence(
+        x, counts = pad_packed_sequence(
             PackedSequence(input.data, input.batch_sizes), batch_first=True
         )
-        lengths = check_lengths(lengths, x)
+        lengths = check_lengths(counts, x)
         if hx is not None and input.sorted_indices is not None:
             parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
         outputs, last = self.run_layers(run, x, parts, lengths)
@@ -147,9 +172,11 @@ class Layered:
         data = pack_padded_sequence(outputs, full, batch_first=True).data
         if input.unsorted_indices is not None:
             last = tuple(part.index_select(1, input.unsorted_indices) for part in last)
-        return PackedSequence(data, *input[1:]), self.joined(last)
+        return PackedSequence(data, *input[1:]), self.join_parts(last)
 
-    def forward_padded(self, input: Tensor, hx, lengths: Tensor | Sequence[int]):
+    def forward_padded(
+        self, input: Tensor, hx: Any, lengths: Tensor | Sequence[int]
+    ) -> tuple[Tensor, Any]:
         """A padded batch with `lengths`: [B, T, D], or [T, B, D] unless `batch_first`."""
         if isinstance(input, PackedSequence):
             raise ValueError("lengths must not be given with a PackedSequence, which has its own")
@@ -158,29 +185,29 @@ class Layered:
                 f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}"
             )
         x = input if self.batch_first else input.transpose(0, 1)
-        lengths = check_lengths(lengths, x)
+        counts = check_lengths(lengths, x)
         parts = self.parts(hx, x, x.shape[0])
-        self.check_forward_args(input, self.joined(parts), None)
-        if lengths is not None:  # whatever stands in the padding, NaN too, stays there
-            x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
+        self.check_forward_args(input, self.join_parts(parts), None)
+        if counts is not None:  # so that NaN in the padding stays there
+            x = x.masked_fill(~padding_mask(counts, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
         outputs, last = (
-            self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
+            self.run_layers(run, x, parts, counts) if run else self.run_packed(x, parts, counts)
         )
-        return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
-            last
-        )
+        return outputs if self.batch_first else outputs.transpose(
+            0, 1
+        ).contiguous(), self.join_parts(last)
 
-    def short(self, input: Tensor) -> bool:
-        """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
+    def is_short(self, input: Tensor) -> bool:
+        """Whether there are so few steps, as in streaming, that torch's own forward is faster."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
-        return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
+        return input.dim() > time and input.shape[time] < FEWEST_STEPS and not wants_reference()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
-        """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
-        if recorded():
+        """What runs the layers: a kernel or the reference; None: torch's own forward."""
+        if is_recorded():
             return None
-        if reference_wanted():
+        if wants_reference():
             self._update_flat_weights()
             return reference
         if (x.shape[1] if steps is None else steps) < FEWEST_STEPS or bindings.missing:
@@ -203,7 +230,7 @@ class Layered:
         packed = pack_padded_sequence(
             x[rows], full[full > 0], batch_first=True, enforce_sorted=False
         )
-        outputs, last = super().forward(packed, self.joined([part[:, rows] for part in parts]))
+        outputs, last = super().forward(packed, self.join_parts([part[:, rows] for part in parts]))
         outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
         last = last if isinstance(last, tuple) else (last,)
         if len(rows) == len(full):
@@ -219,7 +246,7 @@ class Layered:
     def run_layers(
         self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None
     ) -> tuple[Tensor, Parts]:
-        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
+        """Every layer and direction, by `run(cell, x, state, lengths, reverse=...)`."""
         directions = 2 if self.bidirectional else 1
         last = []
         for layer in range(self.num_layers):
@@ -234,7 +261,7 @@ class Layered:
                 x, states = run_both(layer_cells, x, states, lengths)
                 last += states
                 continue
-            outputs = []
+            outputs: list[Tensor] = []
             for cell, state in zip(layer_cells, states, strict=True):
                 output, state = run(cell, x, state, lengths, reverse=bool(outputs))
                 outputs.append(output)
@@ -243,10 +270,11 @@ class Layered:
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
 
     def cell(self, row: int) -> Cell:
-        """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
+        """Layer and direction `row` as one of `ostinato.cells`, around the module's weights."""
         each = len(self._flat_weights) // self.rows
-        weights = self._flat_weights[row * each : (row + 1) * each]
-        return cell_around(self.mode, weights, bias=self.bias, training=self.training)
+        # torch allows None here for modules that are being built
+        weights = cast(list[Tensor], self._flat_weights[row * each : (row + 1) * each])
+        return build_cell_around(self.mode, weights, bias=self.bias, training=self.training)
 
     @property
     def rows(self) -> int:
@@ -259,20 +287,20 @@ class Layered:
         output = self.proj_size or self.hidden_size
         return (output, self.hidden_size) if self.mode == "LSTM" else (output,)
 
-    def parts(self, hx, x: Tensor, batch: int) -> Parts:
-        """hx as (h,) or (h, c); zeros for `batch` rows if None."""
+    def parts(self, hx: Any, x: Tensor, batch: int) -> Parts:
+        """hx as (h,) or (h, c), each [R, B, size]; zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
 
-    def joined(self, parts: Sequence[Tensor]):
+    def join_parts(self, parts: Sequence[Tensor]) -> Any:
         """(h,) -> h, (h, c) -> (h, c): torch's form of the state."""
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
-    def well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+    def is_well_formed(self, input: Any, hx: Any) -> bool:
+        """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
         packed = isinstance(input, PackedSequence)
-        data, weight = (input.data if packed else input), self._flat_weights[0]
+        data, weight = (input.data if packed else input), cast(Tensor, self._flat_weights[0])
         if (
             not isinstance(data, Tensor)
             or data.dtype != weight.dtype
@@ -315,4 +343,5 @@ class GRU(Layered, nn.GRU):
 class LSTM(Layered, nn.LSTM):
     """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
 
-    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
+    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5,
+    3])"""
