@@ -8,7 +8,7 @@ from torch import nn
 
 from ostinato.cells import CELLS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import start_uniform
+from ostinato.layers.initialisation import initialise_uniform
 from ostinato.models.continuous_cache import ContinuousCache, add_cache
 from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.language_model import DropoutRates, LanguageModel
@@ -76,7 +76,7 @@ def initialise(
         # assigned, not copied: the n-grams of a large text take gigabytes
         network.load_state_dict(dict(preprocessing.fitted), assign=True)
     elif options.initial_range is not None:
-        start_uniform(network, options.initial_range)
+        initialise_uniform(network, options.initial_range)
 
 
 def with_cache(options: LanguageOptions, network: nn.Module) -> LanguageNetwork:
