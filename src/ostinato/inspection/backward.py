@@ -89,6 +89,28 @@ def pull_back(cell: Cell, projected: Tensor, state: Tensor, rows: Tensor) -> Ten
     return found
 
 
+def pull_to_part(run: LayerRun, row: int, k: int, part: int, rows: Tensor) -> Tensor:
+    """Rows [R, O] times dh_k/dP_k, where P_k is another part of the same state: [R, size of P].
+
+    An LSTM's h_k = o_k tanh(c_k) is made of c_k; the initial state's parts are given apart.
+    """
+    output, other = run.states[k][0], run.states[k][part]
+    if k == 0 or not output.requires_grad:
+        return rows.new_zeros(len(rows), other.shape[-1])
+    given = rows.new_zeros(len(rows), *output.shape)
+    given[:, row] = rows
+    (found,) = torch.autograd.grad(
+        output,
+        other,
+        given,
+        retain_graph=True,
+        is_grads_batched=True,
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    return found[:, row]
+
+
 def walk_back(
     run: LayerRun, row: int, step: int, parts: Sequence[int] = (0,)
 ) -> Iterator[tuple[int, Tensor]]:

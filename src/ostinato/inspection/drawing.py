@@ -23,6 +23,7 @@ from ostinato.inspection.view import View
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 LABELLED = 60  # steps up to which each has its label
 WIDTH = 9.0  # inches
+LEFT, RIGHT, TITLE = 0.9, 0.9, 0.35  # inches around and above a panel
 MOST_ROWS = 30  # of a table in a picture
 NODE_COLOURS = {
     "plain": "#ffffff",
@@ -35,25 +36,41 @@ NODE_COLOURS = {
 
 
 def draw_views(views: Sequence[View], file: IO[bytes], kind: str) -> None:
-    """Writes the views to a file of this kind: png, svg or pdf."""
+    """Writes the views to a file of this kind: png, svg or pdf.
+
+    Panels are placed by hand: matplotlib's layout engines take seconds for a dozen of them.
+    """
     from matplotlib.figure import Figure
 
-    panels = [(view, panel) for view in views for panel in view.panels]
-    heights = [find_height(panel) for _, panel in panels]
-    width = max(WIDTH, *(find_width(panel) for _, panel in panels))
-    figure = Figure(figsize=(width, sum(heights) + 1.2), layout="constrained")
-    notes = [line for view in views for note in view.notes for line in textwrap.wrap(note, 120)]
+    panels = [panel for view in views for panel in view.panels]
+    width = max(WIDTH, *(find_width(panel) for panel in panels))
     first = views[0]
     heading = f"{first.title}: {first.text}" if first.text else first.title
-    figure.suptitle(
-        "\n".join([*textwrap.wrap(plain(heading), 90)[:2], *map(plain, notes[:6])]), fontsize=10
-    )
-    grid = figure.add_gridspec(len(panels), 1, height_ratios=heights)
-    for row, (_, panel) in enumerate(panels):
-        axes = figure.add_subplot(grid[row, 0])
+    notes = [line for view in views for note in view.notes for line in textwrap.wrap(note, 110)]
+    lines = [*textwrap.wrap(heading, 80)[:2], *notes[:8]]
+    top = 0.3 + 0.19 * len(lines)
+    spaces = [(find_height(panel), find_space_below(panel)) for panel in panels]
+    height = top + sum(TITLE + high + below for high, below in spaces)
+    figure = Figure(figsize=(width, height))
+    figure.text(0.02, 1 - 0.12 / height, plain("\n".join(lines)), fontsize=9, va="top")
+    y = height - top
+    for panel, (high, below) in zip(panels, spaces, strict=True):
+        y -= TITLE + high
+        inside = (LEFT / width, y / height, (width - LEFT - RIGHT) / width, high / height)
+        axes = figure.add_axes(inside)
         axes.set_title(plain(panel.title), fontsize=9, loc="left")
         DRAW[type(panel)](panel, axes)
+        y -= below
     figure.savefig(file, format=kind, dpi=130)
+
+
+def find_space_below(panel: Panel) -> float:
+    """The space for labels below a panel, in inches."""
+    if isinstance(panel, Heatmap | Lines):
+        if len(panel.columns) > LABELLED:
+            return 0.5
+        return 0.25 + 0.075 * max((len(str(name)) for name in panel.columns), default=0)
+    return 0.5 if isinstance(panel, Graph) else 0.2
 
 
 def plain(text: str) -> str:
@@ -64,14 +81,14 @@ def plain(text: str) -> str:
 def find_height(panel: Panel) -> float:
     """The height of a panel in inches."""
     if isinstance(panel, Heatmap):
-        return min(6.0, max(1.3, 0.9 + 0.14 * len(panel.rows)))
+        return min(5.0, max(0.5, 0.13 * len(panel.rows)))
     if isinstance(panel, Table):
-        return 0.6 + 0.22 * min(len(panel.rows), MOST_ROWS)
+        return 0.4 + 0.2 * min(len(panel.rows), MOST_ROWS)
     if isinstance(panel, Graph):
-        return 1.0 + 0.75 * (1 + max((node.y for node in panel.nodes), default=0))
+        return 0.3 + 0.65 * (1 + max((node.y for node in panel.nodes), default=0))
     if isinstance(panel, ColouredText):
         return 0.8 + 0.3 * len(break_lines(panel.tokens))
-    return 5.0 if isinstance(panel, Scatter) else 2.6
+    return 5.0 if isinstance(panel, Scatter) else 1.8
 
 
 def find_width(panel: Panel) -> float:
@@ -93,7 +110,8 @@ def draw_heatmap(panel: Heatmap, axes: Any) -> None:
         vmin=low,
         vmax=high,
     )
-    axes.figure.colorbar(image, ax=axes, pad=0.01)
+    beside = axes.inset_axes((1.01, 0, 0.012, 1))
+    axes.figure.colorbar(image, cax=beside).ax.tick_params(labelsize=7)
     label_steps(axes, panel.columns)
     axes.set_ylabel(panel.row_name)
     if len(panel.rows) <= 40:

@@ -32,7 +32,7 @@ def build_page(views: Sequence[View]) -> str:
     room = LARGEST - len(encode_json(content).encode()) - len(css) - len(script) - 6000
     packing = choose_packing(heatmaps, room)
     data = encode_json([describe(view, packing) for view in views])
-    title = html.escape(", ".join(dict.fromkeys(view.title for view in views)))
+    title = html.escape(views[0].title if len(views) == 1 else "Inside the model")
     return (
         read("page.html")
         .replace("TITLE", title)

@@ -62,7 +62,7 @@ function heatmap(panel, box) {
     pixels.data.set([table[at], table[at + 1], table[at + 2], 255], 4 * i);
   }
   image.getContext("2d").putImageData(pixels, 0, 0);
-  const wide = columns > 400 ? 4 : Math.max(9, Math.min(26, Math.floor(1100 / columns))), high = Math.max(1, Math.min(16, Math.floor(380 / rows)));
+  const wide = columns > 400 ? 4 : Math.max(9, Math.min(26, Math.floor((columns <= 30 ? 360 : 1100) / columns))), high = Math.max(1, Math.min(16, Math.floor(380 / rows)));
   const longest = Math.max(...panel.columns.slice(0, 2000).map(name => name.length));
   const below = wide >= 9 ? Math.min(90, 10 + 6 * Math.min(longest, 14)) : 16;
   const left = rows <= 40 && high >= 9 ? Math.min(120, 8 + 6.2 * Math.max(...panel.rows.map(name => Math.min(name.length, 18)))) : 0;
@@ -151,7 +151,7 @@ function lines(panel, box) {
   const readout = make("output", { "aria-live": "polite" }), legend = make("div", { class: "legend" });
   let cursor = null;
   function draw() {
-    const width = Math.max(240, frame.clientWidth), height = 220, left = 62, right = 12, top = 10, bottom = count <= 60 ? 62 : 28;
+    const width = Math.max(240, frame.clientWidth), height = 220, left = 62, right = 12, top = 10, bottom = count <= 60 ? 16 + 6.2 * Math.min(9, Math.max(...panel.columns.map(name => String(name).length))) : 28;
     const all = names.flatMap(name => panel.series[name]).filter(value => value !== null && (!panel.log || value > 0));
     const scale = value => panel.log ? Math.log10(value) : value;
     let low = Infinity, high = -Infinity;
@@ -319,11 +319,14 @@ function build() {
     if (view.answer) section.append(make("p", { class: "answer" }, make("span", { class: "label", text: "Answer: " }), view.answer));
     if (view.notes.length) section.append(make("ul", { class: "notes" }, ...view.notes.map(note => make("li", { text: note, class: /VANISHES|EXPLODES/.test(note) ? "warn" : "" }))));
     main.append(section);
+    const grid = make("div", { class: "panels" });
+    section.append(grid);
     for (const panel of view.panels) {
-      const box = make("section", { class: "panel", "data-kind": panel.kind });
+      const narrow = panel.kind === "heatmap" && panel.columns.length <= 30;
+      const box = make("section", { class: narrow ? "panel narrow" : "panel", "data-kind": panel.kind });
       box.append(make(views.length > 1 ? "h3" : "h2", { text: panel.title }));
       panel.number = number++;
-      section.append(box);
+      grid.append(box);
       DRAW[panel.kind](panel, box);
     }
   });

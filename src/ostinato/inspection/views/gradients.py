@@ -7,7 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ostinato.inspection.backward import StateGradients, differentiate, walk_back
+from ostinato.inspection.backward import (
+    StateGradients,
+    differentiate,
+    pull_to_part,
+    walk_back,
+)
 from ostinato.inspection.panels import Heatmap, Lines, Panel, Table
 from ostinato.inspection.recording import LayerRun, PartRun
 from ostinato.inspection.selection import Selection, name_run
@@ -91,7 +96,9 @@ def measure_jacobians(run: LayerRun, row: int, step: int) -> dict[str, Any]:
             singular[k] = torch.linalg.svdvals(of_output).tolist()
         if has_memory:
             before = sum(sizes[:memory])
-            of_memory = rows[width:, before : before + sizes[memory]]  # dc_t/dc_k
+            # c_k acts on c_t through the memory cell, and through h_k, which is made of it
+            of_memory = rows[width:, before : before + sizes[memory]]
+            of_memory = of_memory + pull_to_part(run, row, k, memory, rows[width:, :width])
             if forget is not None and k < step:
                 forget = forget * run.gates[k]["forget"][row].detach()
             exact[k], product[k] = float(mean_diagonal(of_memory)), float(forget.mean())
@@ -110,7 +117,11 @@ def show(name: str, layer: dict[str, Any], steps: list[str]) -> list[Panel]:
     """The panels of one layer and direction."""
     step = layer["step"]
     before = ["start", *steps]
-    series = {f"|dL/d{name}|": values for name, values in layer["loss_gradient"].items()}
+    letters = {"hidden": "h", "cell": "c"}
+    series = {
+        f"|dL/d{letters.get(part, part)}_t|": values
+        for part, values in layer["loss_gradient"].items()
+    }
     panels: list[Panel] = [
         Lines(f"{name}: norm of the loss's gradient", steps, series, value_name="norm", log=True),
         Lines(

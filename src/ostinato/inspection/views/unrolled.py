@@ -58,7 +58,9 @@ def draw(part: PartRun, labels: list[str], first: int, subject: Subject) -> Grap
             for t in steps:
                 boxes[t] = len(nodes)
                 y = rows - 1 - (layer * part.directions + direction)
-                nodes.append(Node(t - first, y, f"h{arrow}_{t + 1}", describe_values(states[t])))
+                # the backward direction stands half a step aside: arrows pass between the boxes
+                x = t - first + 0.5 * direction
+                nodes.append(Node(x, y, f"h{arrow}_{t + 1}", describe_values(states[t])))
                 edges += [
                     Edge(start, boxes[t], f"W_x layer {layer}{arrow} {shape_of(run, 'from_input')}")
                     for start in below[t]
