@@ -40,7 +40,7 @@ ALLOWED = {
     "cells": {"kernels"},
     "decoding": {"cells"},
     "training": {"cells", "layers", "data"},
-    "inspection": {"cells", "layers", "data", "kernels"},
+    "inspection": {"cells", "layers", "data", "kernels", "decoding", "models"},
     "serving": set(),
     "data": set(),
     "metrics": set(),

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.progress import hold_notices, show_working
-from ostinato.commands.run.subject import build_subject, read_corpus, read_records
+from ostinato.commands.run.subject import build_subject, names_file, read_corpus, read_records
 from ostinato.commands.tables import as_json, table
 from ostinato.errors import InputError, nearest
 from ostinato.inspection import view as views_of
-from ostinato.inspection.panels import Table
+from ostinato.inspection.panels import Table, to_plain
 from ostinato.inspection.recording import Clamp
 from ostinato.inspection.selection import Selection
 from ostinato.inspection.subject import Subject, describe_module
-from ostinato.inspection.view import View, place_side_by_side, to_plain
+from ostinato.inspection.view import View, place_side_by_side
 from ostinato.inspection.views import VIEWS, build_view, list_views
+from ostinato.inspection.views.words import look_up
 from ostinato.tasks.folder import Trained, load
 
 ALL = "all"
@@ -122,7 +122,17 @@ def choose_views(
                 raise InputError(f"no view {name!r}{nearest(name, [*VIEWS, ALL])}")
         return names
     subject = next(iter(subjects("gates", trained, inputs, corpus, example)))
-    return [name for name in list_views(subject) if name != "states" or corpus]
+    tokens = subject.vocabularies.get("inputs") or subject.vocabularies.get("targets", ())
+    unsuited = {"states"} if not corpus else set()
+    text = join_texts(inputs)
+    if text and not look_up(text, tokens):
+        unsuited.add("words")
+    return [name for name in list_views(subject) if name not in unsuited]
+
+
+def join_texts(inputs: list[str]) -> str:
+    """The inputs that are texts, for the views of words."""
+    return " ".join(each for each in inputs if each != "-" and not names_file(each))
 
 
 def view_inputs(
@@ -146,7 +156,7 @@ def subjects(
     """The model with each of the inputs; the view `encoding` looks at all of them as one batch."""
     steps = MOST_STEPS.get(name, STEPS)
     if name in WITHOUT_INPUT:
-        yield build_subject(trained, [], steps=steps, text=" ".join(inputs))
+        yield build_subject(trained, [], steps=steps, text=join_texts(inputs))
         return
 
     def read() -> Sequence[Any]:
@@ -154,9 +164,9 @@ def subjects(
         return read_corpus(trained.task, files)
 
     if inputs:
-        records, _ = read_records(trained.task, inputs, example)
+        records = read_records(trained.task, inputs, example)
         groups = [records]
-        if name != "encoding" and not any(Path(each).is_file() or each == "-" for each in inputs):
+        if name != "encoding" and not any(each == "-" or names_file(each) for each in inputs):
             groups = [[record] for record in records]
     else:
         with hold_notices():

@@ -15,9 +15,9 @@ from ostinato.inspection.panels import (
     Lines,
     Panel,
     Scatter,
+    Sheet,
     Table,
 )
-from ostinato.inspection.view import View
 
 # Okabe and Ito's colours, which colour-blind people tell apart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -35,7 +35,7 @@ NODE_COLOURS = {
 }
 
 
-def draw_views(views: Sequence[View], file: IO[bytes], kind: str) -> None:
+def draw_views(views: Sequence[Sheet], file: IO[bytes], kind: str) -> None:
     """Writes the views to a file of this kind: png, svg or pdf.
 
     Panels are placed by hand: matplotlib's layout engines take seconds for a dozen of them.

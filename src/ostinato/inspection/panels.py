@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,41 @@ class Scatter:
 
 
 Panel = Heatmap | Lines | Table | ColouredText | Graph | Scatter
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Panels with what they are about.
+
+    Attributes:
+        name: Of the view, such as "gates".
+        title: For people.
+        data: The numbers, by name: arrays, lists and dictionaries.
+        panels: The pictures.
+        text: The input that was looked at.
+        answer: The model's answer to it.
+        notes: What to know about the numbers, warnings included.
+    """
+
+    name: str
+    title: str
+    data: Mapping[str, Any]
+    panels: Sequence[Panel]
+    text: str = ""
+    answer: str = ""
+    notes: Sequence[str] = ()
+
+
+def to_plain(value: Any) -> Any:
+    """Arrays as lists and what is not finite as None, all the way down, for JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(each) for key, each in value.items()}
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray | np.generic):
+        return to_plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [to_plain(each) for each in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

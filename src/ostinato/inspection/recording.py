@@ -22,6 +22,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from ostinato.cells.cell import Cell, advance
 from ostinato.cells.state import State
+from ostinato.errors import InputError
 from ostinato.layers.attention import Attention
 from ostinato.layers.drop_in.torch_style import build_cell_around
 from ostinato.layers.recurrent import Recurrent
@@ -150,6 +151,7 @@ def record(
     """
     recording, calls = Recording(), {part.name: [] for part in parts}
     edits = edits or Edits()
+    check_clamps(parts, edits.clamps)
     hooks = [] if network is None else watch_attention(network, recording)
     try:
         for part in parts:
@@ -166,6 +168,23 @@ def record(
             directions = 2 if part.module.bidirectional else 1
             runs = join_calls(calls[part.name])
             recording.parts[part.name] = PartRun(part.name, part.reads, directions, runs)
+
+
+def check_clamps(parts: Sequence[RecurrentPart], clamps: Sequence[Clamp]) -> None:
+    """Raises InputError for a clamp of a layer or a unit that no part has."""
+    sizes: dict[int, int] = {}
+    for part in parts:
+        own = part.module if isinstance(part.module, Recurrent) else share_weights(part.module)
+        for row, cell in enumerate(own.typed_cells):
+            layer = row // own.directions
+            sizes[layer] = min(cell.sizes[0], sizes.get(layer, cell.sizes[0]))
+    for clamp in clamps:
+        if clamp.layer not in sizes:
+            raise InputError(f"clamp: layer must be from 0 to {max(sizes)}; got {clamp.layer}")
+        if not 0 <= clamp.unit < sizes[clamp.layer]:
+            raise InputError(
+                f"clamp: unit must be from 0 to {sizes[clamp.layer] - 1}; got {clamp.unit}"
+            )
 
 
 def watch_attention(network: nn.Module, recording: Recording) -> list[Any]:

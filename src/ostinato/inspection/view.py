@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from torch import Tensor
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
-from ostinato.inspection.panels import Panel
+from ostinato.inspection.panels import Sheet, to_plain
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html", ".json")
 
 
-@dataclass(frozen=True)
-class View:
-    """What `ostinato.inspect` returns.
-
-    Attributes:
-        name: Of the view, such as "gates".
-        title: For people.
-        data: The numbers, by name: arrays, lists and dictionaries.
-        panels: The pictures.
-        text: The input that was looked at.
-        answer: The model's answer to it.
-        notes: What to know about the numbers, warnings included.
-    """
-
-    name: str
-    title: str
-    data: Mapping[str, Any]
-    panels: Sequence[Panel]
-    text: str = ""
-    answer: str = ""
-    notes: Sequence[str] = field(default_factory=tuple)
+class View(Sheet):
+    """What `ostinato.inspect` returns: a Sheet with what one does with it."""
 
     def json(self) -> str:
         """The view as one JSON object: view, title, input, answer, notes and data."""
@@ -123,18 +100,3 @@ def place_side_by_side(views: Sequence[View], names: Sequence[str]) -> View:
             for note in view.notes
         ],
     )
-
-
-def to_plain(value: Any) -> Any:
-    """Arrays as lists and what is not finite as None, all the way down, for JSON."""
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(each) for key, each in value.items()}
-    if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray | np.generic):
-        return to_plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [to_plain(each) for each in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -28,6 +28,7 @@ from ostinato.tasks.task import Record, Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus
+LONGEST_NAME = 256  # of a file, in bytes
 MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
 OWN_ANSWER = "-log p of the model's own answer"
 TRUE_TARGET = "-log p of the targets that were given"
@@ -110,12 +111,11 @@ def add_records(
         notes = (*notes, f"The first {steps:,} of {steps + cut:,} steps are looked at.")
     batch = prepare(example)
     given = batch.targets is not None
+    answer = trained.task.predictor.predict(own, [records[0]])[0].text if subject.parts else ""
     if not given and subject.parts:
-        with torch.no_grad():
-            batch = replace(batch, targets=network.own_targets(batch))
+        batch = replace(batch, targets=find_own_targets(task, network, records[0], batch, answer))
     labels = label_steps(task, records[0], batch)
     text = subject.text or describe_record(task, records[0])
-    answer = trained.task.predictor.predict(own, [records[0]])[0].text if subject.parts else ""
     everything = [cut_example(each, steps)[0]._replace(targets=None) for each in examples]
     alone = [each._replace(spellings=None) for each in everything]
     return replace(
@@ -132,6 +132,15 @@ def add_records(
         answer=answer,
         notes=notes,
     )
+
+
+@torch.no_grad()
+def find_own_targets(task: Task, network: Any, record: Record, batch: Batch, answer: str) -> Tensor:
+    """The model's own answer as targets: a translation is the one that its beam search found."""
+    if hasattr(record, "target") and answer:
+        found = task.preprocessing.encode(task.reader.with_target(record, answer)).targets
+        return found[None]
+    return network.own_targets(batch)
 
 
 def encode(task: Task, record: Record) -> Example:
@@ -296,8 +305,13 @@ def read_corpus(task: Task, files: Sequence[str]) -> Sequence[Record]:
         return [record for file in files for record in read_whole(task, file)]
 
 
-def read_records(task: Task, inputs: Sequence[str], example: int) -> tuple[list[Record], str]:
-    """The records of texts and files from the command line, and what to call them.
+def names_file(given: str) -> bool:
+    """Whether a text is the name of a file."""
+    return len(given.encode()) < LONGEST_NAME and "\n" not in given and Path(given).is_file()
+
+
+def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record]:
+    """The records of texts and files from the command line.
 
     A tab separates an input from its target: "Ein Hund.\\tA dog.".
 
@@ -306,7 +320,7 @@ def read_records(task: Task, inputs: Sequence[str], example: int) -> tuple[list[
     """
     records: list[Record] = []
     for given in inputs:
-        if given == "-" or Path(given).is_file():
+        if given == "-" or names_file(given):
             records += read_file(task, given, example)
         elif "\t" in given:
             source, target = given.split("\t", 1)
@@ -315,7 +329,7 @@ def read_records(task: Task, inputs: Sequence[str], example: int) -> tuple[list[
             records.append(task.reader.as_record(pair))
         else:
             records.append(task.reader.as_record(given))
-    return records, ""
+    return records
 
 
 def read_file(task: Task, name: str, example: int) -> list[Record]:

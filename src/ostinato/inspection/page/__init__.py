@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.inspection.panels import Heatmap, Panel
-from ostinato.inspection.view import View, to_plain
+from ostinato.inspection.panels import Heatmap, Panel, Sheet, to_plain
 
 LARGEST = 1_000_000  # bytes of a page
 DIGITS = 10  # significant ones of every number but those of heat maps, which are float32
 PARTS = ("page.css", "page.js")
 
 
-def build_page(views: Sequence[View]) -> str:
+def build_page(views: Sequence[Sheet]) -> str:
     """The page of one or several views.
 
     Heat maps hold float32 values where they fit into the page's million bytes; else 8 bits a value,
@@ -64,7 +63,7 @@ def choose_packing(heatmaps: Sequence[Heatmap], room: int) -> dict[int, tuple[st
     return {id(panel): ("u1", max(1, int(len(panel.values) * share))) for panel in heatmaps}
 
 
-def describe(view: View, packing: dict[int, tuple[str, int]]) -> dict[str, Any]:
+def describe(view: Sheet, packing: dict[int, tuple[str, int]]) -> dict[str, Any]:
     """A view as the page's script reads it; without packing its heat maps are left empty."""
     return {
         "name": view.name,

@@ -62,12 +62,12 @@ function heatmap(panel, box) {
     pixels.data.set([table[at], table[at + 1], table[at + 2], 255], 4 * i);
   }
   image.getContext("2d").putImageData(pixels, 0, 0);
-  const wide = columns > 400 ? 4 : Math.max(9, Math.min(26, Math.floor((columns <= 30 ? 360 : 1100) / columns))), high = Math.max(1, Math.min(16, Math.floor(380 / rows)));
+  const wide = columns > 400 ? 4 : Math.max(9, Math.min(columns <= 30 ? 34 : 26, Math.floor((columns <= 30 ? 340 : 1100) / columns))), high = Math.max(1, Math.min(16, Math.floor(380 / rows)));
   const longest = Math.max(...panel.columns.slice(0, 2000).map(name => name.length));
   const below = wide >= 9 ? Math.min(90, 10 + 6 * Math.min(longest, 14)) : 16;
   const left = rows <= 40 && high >= 9 ? Math.min(120, 8 + 6.2 * Math.max(...panel.rows.map(name => Math.min(name.length, 18)))) : 0;
   const frame = make("div", { class: "heat", tabindex: "0", role: "application", "aria-roledescription": "heat map",
-    "aria-label": `${panel.title}: ${rows} ${panel.row_name}s by ${columns} ${panel.column_name}s. Arrow keys read the values.` });
+    "aria-label": `${panel.title}: down ${rows} (${panel.row_name}), across ${columns} (${panel.column_name}). Arrow keys read the values.` });
   const canvas = make("canvas", { "aria-hidden": "true" }), space = make("div"), readout = make("output", { "aria-live": "polite" });
   space.style.width = `${left + columns * wide + 4}px`; space.style.height = `${rows * high + below}px`;
   space.append(canvas); frame.append(space);
@@ -131,8 +131,8 @@ function heatmap(panel, box) {
   const legend = make("div", { class: "legend" }), bar = make("canvas", { width: 120, height: 10, "aria-hidden": "true" }), ink = bar.getContext("2d");
   for (let i = 0; i < 120; i++) { const at = 3 * Math.round(i / 119 * 255); ink.fillStyle = `rgb(${table[at]},${table[at + 1]},${table[at + 2]})`; ink.fillRect(i, 0, 1, 10); }
   const [low, top] = panel.limits;
-  legend.append(make("span", {}, `${Number(low.toPrecision(3))} `, bar, ` ${Number(top.toPrecision(3))}`), make("span", { text: `${panel.row_name}s down, ${panel.column_name}s across` }));
-  if (panel.left_out) legend.append(make("span", { text: `the ${rows} ${panel.row_name}s that vary the most; ${panel.left_out} left out` }));
+  legend.append(make("span", {}, `${Number(low.toPrecision(3))} `, bar, ` ${Number(top.toPrecision(3))}`), make("span", { text: `down: ${panel.row_name}; across: ${panel.column_name}` }));
+  if (panel.left_out) legend.append(make("span", { text: `the ${rows} that vary the most; ${panel.left_out} left out` }));
   box.append(frame, readout, legend);
   redraws.push(draw);
 }
@@ -175,7 +175,7 @@ function lines(panel, box) {
     names.forEach((name, at) => {
       let path = "", pen = "M";
       panel.series[name].forEach((value, step) => {
-        if (value === null || (panel.log && value <= 0)) { if (names.length && !sparse(panel.series[name])) pen = "M"; return; }
+        if (value === null || (panel.log && value <= 0)) return;
         path += `${pen}${x(step).toFixed(1)},${y(value).toFixed(1)}`; pen = "L";
       });
       svg.append(shape("path", { d: path || "M0,0", fill: "none", stroke: colourOf(at), "stroke-width": 2, "stroke-dasharray": DASHES[Math.floor(at / LINES.length + at) % DASHES.length] }));
@@ -203,7 +203,6 @@ function lines(panel, box) {
   box.append(numbers([panel.column_name, ...names], () => panel.columns.map((name, step) => [name, ...names.map(each => panel.series[each][step])]), panel.title));
   redraws.push(draw);
 }
-function sparse(values) { return values.filter(value => value === null).length > values.length / 3; }
 
 function table(panel, box) {
   const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title }), grid = make("table");

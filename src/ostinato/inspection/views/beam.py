@@ -67,13 +67,16 @@ def view_beam(subject: Subject, selection: Selection) -> View:
         "length_penalty": start.length_penalty,
         "forced": [name(vocabulary, token) for token in forced.ids],
         "nodes": nodes,
-        "ranking": [tell(kept, vocabulary, forced, *each) for each in ranked],
+        "ranking": [tell(kept, vocabulary, forced, start.eos, *each) for each in ranked],
     }
     panels: list[Panel] = [
         Table(
             "The ranking, best first",
             ["hypothesis", "sum of log p", "tokens", "penalty", "score", "ended"],
-            [list(row.values()) for row in data["ranking"][:20]],
+            [
+                [*list(row.values())[:-1], "yes" if row["finished"] else "no"]
+                for row in data["ranking"][:20]
+            ],
         ),
         draw_tree(nodes, start.width),
     ]
@@ -97,7 +100,7 @@ def force(start: SearchStart, text: str, vocabulary: Sequence[str]) -> Forced:
         if found is None:
             raise InputError(f"{word!r}: no token of the model's vocabulary; force another word")
         logits, state = start.step(torch.tensor([token]), state)
-        total += float(logits.double().log_softmax(-1)[0, found])
+        total += float(logits.detach().double().log_softmax(-1)[0, found])
         token = found
         ids.append(found)
     return Forced(ids, state, token, total)
@@ -156,6 +159,7 @@ def tell(
     kept: list[Kept],
     vocabulary: Sequence[str],
     forced: Forced,
+    eos: int | None,
     number: int,
     divisor: float,
     score: float,
@@ -163,8 +167,11 @@ def tell(
     """A hypothesis of the ranking."""
     path = sorted(trace(kept, number), key=lambda each: kept[each].step)
     ids = [*forced.ids, *(kept[each].token for each in path)]
-    text = "".join(vocabulary[token] for token in ids) if vocabulary else " ".join(map(str, ids))
-    spaced = text if SPACE in text or not vocabulary else " ".join(vocabulary[t] for t in ids)
+    shown = [token for token in ids if token != eos]
+    text = (
+        "".join(vocabulary[token] for token in shown) if vocabulary else " ".join(map(str, shown))
+    )
+    spaced = text if SPACE in text or not vocabulary else " ".join(vocabulary[t] for t in shown)
     return {
         "hypothesis": spaced.replace(SPACE, " ").strip(),
         "log_probability": kept[number].log_probability + forced.log_probability,

@@ -95,7 +95,7 @@ def view_states(subject: Subject, selection: Selection) -> View:
 def join(tokens: Sequence[str]) -> str:
     """Tokens as text."""
     text = "".join(tokens)
-    if "▁" in text:
+    if any(token[:1] in ("▁", " ") and len(token) > 1 for token in tokens):
         return text.replace("▁", " ").strip()
     return text if all(len(token) == 1 for token in tokens) else " ".join(tokens)
 

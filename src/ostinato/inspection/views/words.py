@@ -91,22 +91,28 @@ def find_words(text: str, tokens: Sequence[str], selection: Selection) -> list[i
     Raises:
         InputError: None of them is in the vocabulary.
     """
-    numbers: dict[str, int] = {}
-    for number, token in enumerate(tokens):
-        if number >= SPECIALS:
-            numbers.setdefault(token.removeprefix(SPACE), number)
-    found, missing = [], []
-    for word in dict.fromkeys(text.split()):
-        number = numbers.get(word, numbers.get(word.lower(), numbers.get(word.strip(".,;:!?\"'"))))
-        if number is None:
-            missing.append(word)
-        elif number not in found:
-            found.append(number)
+    found = look_up(text, tokens)
     if text.strip() and not found:
-        raise InputError(
-            f"{missing[0]!r}: not in the model's vocabulary{nearest(missing[0], list(numbers)[:20])}"
-        )
+        first = text.split()[0]
+        known = [token.removeprefix(SPACE) for token in tokens[SPECIALS:]]
+        raise InputError(f"{first!r}: not in the model's vocabulary{nearest(first, known[:5000])}")
     return found or list(range(SPECIALS, min(len(tokens), SPECIALS + selection.count)))
+
+
+def look_up(text: str, tokens: Sequence[str]) -> list[int]:
+    """The ids of the words of a text that the vocabulary has; of characters, where it has those."""
+    ids: dict[str, int] = {}
+    for id, token in enumerate(tokens):
+        if id >= SPECIALS:
+            ids.setdefault(token.removeprefix(SPACE), id)
+    words = text.split() if any(len(token) > 1 for token in ids) else text.replace(" ", "")
+    found = []
+    for word in dict.fromkeys(words):
+        spellings = (word, word.lower(), word.strip(".,;:!?\"'"))
+        id = next((ids[each] for each in spellings if each in ids), None)
+        if id is not None and id not in found:
+            found.append(id)
+    return found
 
 
 def find_nearest(values: Tensor, word: int, count: int) -> list[int]:
