@@ -116,11 +116,11 @@ def test_gradients_of_every_cell_equal_autograds(name):
         torch.testing.assert_close(found.total[0][2], last[0][1], **TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("name", make_cells())
 @pytest.mark.parametrize("direction", [0, 1])
 def test_walking_back_gives_the_jacobians(name, direction):
     torch.manual_seed(5)
-    recurrent = Recurrent(CELLS[name], 3, 4, bidirectional=True).double().eval()
+    recurrent = Recurrent(make_cells()[name][0], 3, 4, bidirectional=True).double().eval()
     x = double(1, 6, 3)
     with record(name_parts(recurrent)) as recording:
         recurrent(x)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from ostinato.errors import InputError, nearest
@@ -112,6 +114,20 @@ VIEWS = {
 }
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread in the block: a step of a single sequence is too small to be shared.
+
+    On two cores that were busy with other work, two threads took eight times as long.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def list_views(subject: Subject) -> list[str]:
     """The names of the views that a model has."""
     return [name for name, definition in VIEWS.items() if definition.suits(subject)]
@@ -130,7 +146,8 @@ def build_view(subject: Subject, name: str, selection: Selection) -> View:
         raise InputError(
             f"this model has no view {name!r}: it has {', '.join(list_views(subject))}"
         )
-    view = VIEWS[name].view(subject, selection)
+    with one_thread():
+        view = VIEWS[name].view(subject, selection)
     return replace(
         view,
         text=subject.text,
