@@ -26,7 +26,7 @@ function format(value) {
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(7)));
 }
-function visible(token) { return token.replace(/\n/g, "⏎").replace(/^\s+$/, "␣"); }
+function visible(token) { return token.replace(/\n/g, "⏎").replace(/^\s+$/, "␣").replace(/^ /, ""); }
 function rgb(hex) { return [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16)); }
 function palette(stops) {
   const table = new Uint8Array(256 * 3), colours = stops.map(rgb);
