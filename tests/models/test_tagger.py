@@ -7,11 +7,11 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.data.text.tag_schemes import follows, legal
+from ostinato.data.text.tag_schemes import allowed_transitions, is_allowed
 from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
-from ostinato.training.distributed import rows_of
+from ostinato.training.distributed import shard_batch
 
 TAGS = ["O", "B-X", "I-X", "E-X", "S-X"]
 GOLD = [[0, 1, 3, 4], [4], [1, 2, 2, 3, 0, 0]]
@@ -26,7 +26,14 @@ def tagger(*, characters="convolution", crf=True, words=True, seed=0, **more):
     )
     embedding = Embedding(20, 8) if words else None
     return Tagger(
-        embedding, speller, CELLS["gru"], 12, len(TAGS), crf=crf, legal=legal(TAGS, "iobes"), **more
+        embedding,
+        speller,
+        CELLS["gru"],
+        12,
+        len(TAGS),
+        crf=crf,
+        legal=allowed_transitions(TAGS, "iobes"),
+        **more,
     )
 
 
@@ -77,7 +84,7 @@ def test_answers_are_legal_and_those_of_each_alone(characters, crf):
         )
         for path in paths:
             tags = ["O", *(TAGS[label] for label in path.labels), "O"]
-            assert all(follows(one, other, "iobes") for one, other in itertools.pairwise(tags))
+            assert all(is_allowed(one, other, "iobes") for one, other in itertools.pairwise(tags))
 
 
 def test_the_probability_of_the_best_is_that_of_its_labels():
@@ -143,12 +150,12 @@ def test_spellings_are_collated_once_each_and_shared_out():
     ] and batch.spellings.lengths.tolist() == [2, 1]
     assert batch.spellings.places.tolist() == [[0, 1], [0, 0]]
     assert batch.to("cpu").spellings.places.tolist() == [[0, 1], [0, 0]]
-    mine, _ = rows_of(batch, 1, 2)
+    mine, _ = shard_batch(batch, 1, 2)
     assert mine.spellings.places.tolist() == [[0]] and len(mine) == 1
     model = tagger().eval()
     whole = model.emissions(collate(examples()))
     torch.testing.assert_close(
-        model.emissions(rows_of(collate(examples()), 1, 2)[0]), whole[1:2, :1]
+        model.emissions(shard_batch(collate(examples()), 1, 2)[0]), whole[1:2, :1]
     )
 
 

@@ -1,11 +1,13 @@
 """--activation and --merge: what they build and refuse; models saved without them load."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 import ostinato
+from ostinato import tasks
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
 from ostinato.layers.recurrent import Recurrent
@@ -105,3 +107,19 @@ def test_a_model_trained_with_both_is_loaded_and_one_without_either_has_the_defa
         del description["options"][name]
     path.write_text(json.dumps(description))
     assert ostinato.load(tmp_path / "plain").predict(texts) == before
+
+
+SHARED = ("RecurrentOptions", "MergeOptions", "BidirectionalOptions")
+FOLDERS = [path.parent for path in Path(tasks.__file__).parent.glob("*/options.py")]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_task_ignores_the_options_that_it_inherits(folder):
+    inherited = [name for name in SHARED if name in (folder / "options.py").read_text()]
+    if not inherited:
+        pytest.skip("the task has no options of tasks.shared.recurrent_options")
+    code = "\n".join(path.read_text() for path in folder.glob("*.py"))
+    assert "CELLS[options.cell]" not in code, "options.cell_type is the cell with --activation"
+    assert "cell_type" in code
+    if inherited != ["RecurrentOptions"]:
+        assert "merge=options.merge" in code, "--merge is not given to the network"

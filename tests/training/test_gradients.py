@@ -9,7 +9,12 @@ from toy import batches, toy
 
 from ostinato.cells import GRU, LSTM, RNN
 from ostinato.layers.recurrent import Recurrent
-from ostinato.training.gradients import GradientWatch, clip_gradients, gradient_norm, gradients
+from ostinato.training.gradients import (
+    GradientWatch,
+    clip_gradients,
+    collect_gradients,
+    gradient_norm,
+)
 from ostinato.training.gradients_over_time import TimeProfiles
 
 
@@ -52,7 +57,7 @@ def test_a_gradient_that_is_no_number_is_left_as_it_is(value):
 def test_repeated_rows_of_a_sparse_gradient_are_added_before_they_are_measured():
     table = nn.Parameter(torch.zeros(4, 2))
     table.grad = torch.sparse_coo_tensor([[1, 1, 3]], [[1.0, 0.0], [2.0, 0.0], [0.0, 4.0]], (4, 2))
-    assert gradient_norm(gradients([table])) == 5.0
+    assert gradient_norm(collect_gradients([table])) == 5.0
     assert clip_gradients([table], norm=2.5) == 5.0
     assert table.grad.to_dense().tolist() == [[0, 0], [1.5, 0], [0, 0], [0, 2.0]]
     clip_gradients([table], value=1.0)

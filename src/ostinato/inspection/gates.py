@@ -52,7 +52,7 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
         A Summary for each gate and state of each layer and direction.
     """
     rows = []
-    for place, named in enumerate(trace.steps):
+    for index, named in enumerate(trace.steps):
         for name, values in named.items():
             if lengths is not None:
                 values = values[
@@ -62,10 +62,12 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
             if not len(values):
                 continue
             shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
-            numbers = (values.mean(), values.std(correction=0), shut, wide)
+            statistics = (values.mean(), values.std(correction=0), shut, wide)
             rows.append(
                 Summary(
-                    *divmod(place, trace.directions), name, *(float(number) for number in numbers)
+                    *divmod(index, trace.directions),
+                    name,
+                    *(float(number) for number in statistics),
                 )
             )
     return rows

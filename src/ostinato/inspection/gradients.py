@@ -141,7 +141,7 @@ def bptt_terms(
         upstream = found[: len(before)]
         terms.append(found[len(before) :])
     terms.reverse()
-    return {name: torch.stack([term[place] for term in terms]) for place, name in enumerate(names)}
+    return {name: torch.stack([term[index] for term in terms]) for index, name in enumerate(names)}
 
 
 def gradient_norms(
@@ -271,13 +271,13 @@ def draw(norms: list[dict[str, Tensor]], path: str | Path, *, row: int = 0) -> N
 
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
-    for place, parts in enumerate(norms):
+    for index, parts in enumerate(norms):
         for name, values in parts.items():
             values = values[row].detach().double().cpu()
             axes.plot(
                 range(1, len(values) + 1),
                 values.clamp(min=1e-300).numpy(),
-                label=f"{place}: {name}",
+                label=f"{index}: {name}",
             )
     axes.set_yscale("log")
     axes.set_xlabel("step")

@@ -15,7 +15,7 @@ from ostinato.cells.cell import CellType
 from ostinato.data.batching.batch import PAD, Spellings
 from ostinato.kernels import char_features
 from ostinato.layers.dropout import Dropout
-from ostinato.layers.embedding import Embedding
+from ostinato.layers.embedding import Embedding, EmbeddingSum
 from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.padding import padding_mask
 
@@ -147,14 +147,14 @@ class Affixes(nn.Module):
     ):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
-        self.table = Embedding(1 + buckets, output_size, by_rows=True)
+        self.table = EmbeddingSum(1 + buckets, output_size, lazy=True)
         with torch.no_grad():
             self.table.weight.mul_((2 * longest) ** -0.5)
         self.register_buffer("folded", torch.as_tensor(folded))
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """Words [W, C] of characters between <bos> and <eos>, lengths [W] -> [W, output_size]"""
-        return self.table.sums(self.compute_ids(characters, lengths))
+        return self.table(self.compute_ids(characters, lengths))
 
     def compute_ids(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
@@ -162,19 +162,18 @@ class Affixes(nn.Module):
             return char_features.affix_ids(
                 characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
             )
-        place = torch.arange(self.longest, device=characters.device)
-        last = (
-            (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)
-        )  # <bos> stands before the word, <eos> after it
-        letters = self.folded[characters]
+        offset = torch.arange(self.longest, device=characters.device)
+        # the word is between <bos> and <eos>
+        last = (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)  # [W, 1]
+        folded = self.folded[characters]
         found = []
-        for side, index in enumerate((1 + place.expand(len(characters), -1), last - place)):
+        for side, index in enumerate((1 + offset.expand(len(characters), -1), last - offset)):
             inside = (index >= 1) & (index <= last)
-            letter = letters.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
+            character = folded.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
                 ~inside, 0
             )
             code = torch.full_like(last, side + 1)
-            for one in letter.split(1, 1):
+            for one in character.split(1, 1):
                 code = (code * 1_000_003 + one) % 2_147_483_647
                 found.append(1 + (code ^ (code >> 13)) % self.buckets)
         return torch.cat(found, 1)

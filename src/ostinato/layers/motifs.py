@@ -24,9 +24,9 @@ class OneHot(nn.Module):
         super().__init__()
         self.register_buffer("table", table, persistent=False)
 
-    def forward(self, numbers: Tensor) -> Tensor:
+    def forward(self, ids: Tensor) -> Tensor:
         """[B, T] -> [B, T, D]"""
-        return self.table[numbers]
+        return self.table[ids]
 
 
 class Motifs(nn.Module):
@@ -82,8 +82,10 @@ class Motifs(nn.Module):
                 x.new_zeros(x.shape[0], self.width - 1, x.shape[2]) if before is None else before
             )
             padded = torch.cat([before, x], 1)
-            places = lengths.to(x.device)[:, None] + torch.arange(self.width - 1, device=x.device)
-            tail = padded.take_along_dim(places.unsqueeze(-1), 1)
+            positions = lengths.to(x.device)[:, None] + torch.arange(
+                self.width - 1, device=x.device
+            )
+            tail = padded.take_along_dim(positions.unsqueeze(-1), 1)
         else:
             padded, tail = functional.pad(x, (0, 0, self.width // 2, self.width // 2)), None
         found = self.layer(padded.transpose(1, 2)).relu().transpose(1, 2).masked_fill(~mask, 0)

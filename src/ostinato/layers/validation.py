@@ -83,8 +83,8 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
             raise ValueError(
                 f"state[{number}] must be a tuple of tensors of shapes {expected}; got {got}"
             )
-        for place, tensor in enumerate(part):
-            check_kind(f"state[{number}][{place}]", tensor, x)
+        for index, tensor in enumerate(part):
+            check_kind(f"state[{number}][{index}]", tensor, x)
     return tuple(state)
 
 

@@ -115,7 +115,7 @@ def split_activations(kind: str, activations: Sequence[str] | None, directions: 
     usual = USUAL[kind]
     given = [name.lower() for name in activations] if activations else list(usual) * directions
     known = ("tanh", "relu", "sigmoid") if kind == "rnn" else ("tanh",)
-    parts = [given[place : place + len(usual)] for place in range(0, len(given), len(usual))]
+    parts = [given[first : first + len(usual)] for first in range(0, len(given), len(usual))]
     for part in parts:
         if part[-1] not in known or (kind != "rnn" and tuple(part) != usual):
             raise InputError(f"activations must be the usual ones, {list(usual)}; got {given}")

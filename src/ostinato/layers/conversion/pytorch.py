@@ -68,8 +68,8 @@ def to_torch(stack: Stack) -> dict[str, Tensor]:
     arrays = [write_weights("torch", weights, projection=True) for weights in every]
     biased = any(biases for _, _, biases in arrays)
     found: dict[str, Tensor] = {}
-    for place, (weights, (w, u, biases)) in enumerate(zip(every, arrays, strict=True)):
-        number, backward = divmod(place, len(stack[0]))
+    for index, (weights, (w, u, biases)) in enumerate(zip(every, arrays, strict=True)):
+        number, backward = divmod(index, len(stack[0]))
         suffix = f"l{number}" + "_reverse" * backward
         tensors = {"weight_ih": w, "weight_hh": u}
         if biased:

@@ -43,7 +43,7 @@ class Weights:
         input: Gate -> [H, D].
         hidden: Gate -> [H, O].
         input_bias: Gate -> [H], or None.
-        hidden_bias: Gate -> [H], or None. A GRU's hidden candidate bias stands inside r * (...).
+        hidden_bias: Gate -> [H], or None. A GRU's hidden candidate bias is inside r * (...).
         peepholes: input, forget, output -> [H], or None.
         projection: [O, H], or None.
         activation: The RNN's: "tanh", "relu" or "sigmoid".
@@ -179,7 +179,7 @@ def add_biases(weights: Weights, target: str) -> dict[str, Tensor] | None:
     """Both biases as one, for a `target` with one bias a gate; None if there is none.
 
     Raises:
-        InputError: The second one stands inside a reset-after GRU's brackets and is not zero.
+        InputError: The second one is inside a reset-after GRU's brackets and not zero.
     """
     first, second = weights.input_bias, weights.hidden_bias
     if weights.kind == "gru" and second is not None and second["candidate"].any():

@@ -80,7 +80,7 @@ def build_character_encoder(
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=encoder.letters.folded())
+        affixes = Affixes(options.affix_size, folded=encoder.letters.fold_case())
     return CharacterEncoder(
         options.characters,
         len(encoder.letters),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ostinato.data.text.tag_schemes import legal
+from ostinato.data.text.tag_schemes import allowed_transitions
 from ostinato.errors import InputError
 from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
@@ -25,7 +25,7 @@ def build_network(
         len(preprocessing.words),
         options.embedding_size,
         word_dropout=options.word_dropout,
-        by_rows=True,
+        lazy=True,
     )
     character_encoder = build_character_encoder(options, preprocessing)
     features = [Embedding(len(each), options.feature_size) for each in preprocessing.features]
@@ -38,7 +38,7 @@ def build_network(
         layers=options.layers,
         merge=options.merge,
         crf=options.crf,
-        legal=legal(preprocessing.tags.tokens, preprocessing.span_scheme),
+        legal=allowed_transitions(preprocessing.tags.tokens, preprocessing.span_scheme),
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,
         locked=options.locked_dropout,
@@ -54,7 +54,7 @@ def build_character_encoder(
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=preprocessing.letters.folded())
+        affixes = Affixes(options.affix_size, folded=preprocessing.letters.fold_case())
     return CharacterEncoder(
         options.characters,
         len(preprocessing.letters),
