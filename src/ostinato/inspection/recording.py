@@ -24,7 +24,7 @@ from ostinato.cells.cell import Cell, advance
 from ostinato.cells.state import State
 from ostinato.errors import InputError
 from ostinato.layers.attention import Attention
-from ostinato.layers.drop_in.torch_style import build_cell_around
+from ostinato.layers.drop_in.cell_views import cell_around
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.validation import check_lengths
 from ostinato.models.classifier import AttentionPooling
@@ -149,7 +149,8 @@ def record(
         network: Whose attention is recorded; None: none.
         edits: What is changed on the way.
     """
-    recording, calls = Recording(), {part.name: [] for part in parts}
+    recording = Recording()
+    calls: dict[str, list[list[LayerRun]]] = {part.name: [] for part in parts}
     edits = edits or Edits()
     check_clamps(parts, edits.clamps)
     hooks = [] if network is None else watch_attention(network, recording)
@@ -311,13 +312,13 @@ def join_calls(calls: list[list[LayerRun]]) -> list[LayerRun]:
     return joined
 
 
-def share_weights(module: nn.RNNBase) -> Recurrent:
+def share_weights(module: Any) -> Recurrent:
     """torch.nn's RNN, GRU or LSTM as a Recurrent around the same parameters."""
     weights = [getattr(module, name) for name in module._flat_weights_names]
     rows = module.num_layers * (2 if module.bidirectional else 1)
     each = len(weights) // rows
     made = iter(
-        build_cell_around(
+        cell_around(
             module.mode,
             weights[row * each : (row + 1) * each],
             bias=module.bias,

@@ -95,13 +95,14 @@ def first_network(network: nn.Module) -> nn.Module:
 def add_records(
     subject: Subject,
     trained: Trained,
-    own: nn.Module,
+    own: Any,
     records: Sequence[Record],
     steps: int,
     corpus: Callable[[], Sequence[Record]] | None,
 ) -> Subject:
     """The subject with its input, the loss on it, and what goes on from it."""
-    task, network = trained.task, subject.network
+    task = trained.task
+    network: Any = subject.network
     examples = [encode(task, record) for record in records]
     if any(not len(example.inputs) for example in examples):
         raise InputError("the input is empty: there is nothing to look at")

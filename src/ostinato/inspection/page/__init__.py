@@ -79,7 +79,7 @@ def describe_panel(panel: Panel, packing: dict[int, tuple[str, int]]) -> dict[st
     """A panel as the page's script reads it."""
     if not isinstance(panel, Heatmap):
         return {"kind": panel.kind, **shorten(to_plain(asdict(panel)))}
-    described = {
+    described: dict[str, Any] = {
         "kind": panel.kind,
         "title": panel.title,
         "rows": list(panel.rows),

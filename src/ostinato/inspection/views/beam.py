@@ -62,7 +62,7 @@ def view_beam(subject: Subject, selection: Selection) -> View:
     ranked = rank(kept, forced, start)
     winner = trace(kept, ranked[0][0])
     nodes = describe(kept, texts, winner, forced.log_probability)
-    data = {
+    data: dict[str, Any] = {
         "width": start.width,
         "length_penalty": start.length_penalty,
         "forced": [name(vocabulary, token) for token in forced.ids],

@@ -86,9 +86,7 @@ def measure_jacobians(run: LayerRun, row: int, step: int) -> dict[str, Any]:
     chosen, width = choose_decomposed(step), sizes[0]
     frobenius, singular = [0.0] * (step + 1), {}
     exact, product = [0.0] * (step + 1), [0.0] * (step + 1)
-    forget = None
-    if has_memory:
-        forget = torch.ones(sizes[memory], dtype=torch.float64)
+    forget = torch.ones(sizes[memory], dtype=torch.float64)
     for k, rows in walk_back(run, row, step, (0, memory) if has_memory else (0,)):
         of_output = rows[:width, :width]  # dh_t/dh_k
         frobenius[k] = float(of_output.norm())
@@ -99,7 +97,7 @@ def measure_jacobians(run: LayerRun, row: int, step: int) -> dict[str, Any]:
             # c_k acts on c_t through the memory cell, and through h_k, which is made of it
             of_memory = rows[width:, before : before + sizes[memory]]
             of_memory = of_memory + pull_to_part(run, row, k, memory, rows[width:, :width])
-            if forget is not None and k < step:
+            if k < step:
                 forget = forget * run.gates[k]["forget"][row].detach()
             exact[k], product[k] = float(mean_diagonal(of_memory)), float(forget.mean())
     found: dict[str, Any] = {"jacobian_norm": frobenius, "singular_values": singular}

@@ -109,9 +109,9 @@ def look_up(text: str, tokens: Sequence[str]) -> list[int]:
     found = []
     for word in dict.fromkeys(words):
         spellings = (word, word.lower(), word.strip(".,;:!?\"'"))
-        id = next((ids[each] for each in spellings if each in ids), None)
-        if id is not None and id not in found:
-            found.append(id)
+        known = [ids[each] for each in spellings if each in ids]
+        if known and known[0] not in found:
+            found.append(known[0])
     return found
 
 

@@ -103,7 +103,7 @@ class CaptioningPreprocessing(Preprocessing):
         )
 
     def vocabulary(self, side: str) -> Sequence[str]:
-        return self.tokenizer.all_tokens if side == "targets" else ()
+        return self.tokenizer.id_to_token if side == "targets" else ()
 
     @cached_property
     def loader(self) -> ImageLoader:

@@ -112,7 +112,7 @@ class ClassificationPreprocessing(Preprocessing):
     def vocabulary(self, side: str) -> Sequence[str]:
         if side == "targets":
             return self.labels.tokens
-        return self.encoder.units.all_tokens if isinstance(self.encoder, TextEncoder) else ()
+        return self.encoder.units.id_to_token if isinstance(self.encoder, TextEncoder) else ()
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -115,7 +115,7 @@ class LanguagePreprocessing(Preprocessing):
         return self.line_end if self.options.unit == "character" else None
 
     def vocabulary(self, side: str) -> Sequence[str]:
-        return self.tokenizer.all_tokens
+        return self.tokenizer.id_to_token
 
     def to_dict(self) -> dict[str, Any]:
         return {"units": self.tokenizer.to_dict(), "counted": self.counted}

@@ -74,7 +74,7 @@ class TranslationPreprocessing(Preprocessing):
         return options, cls(options, source, target, source_vectors, target_vectors)
 
     def vocabulary(self, side: str) -> Sequence[str]:
-        return (self.source if side == "inputs" else self.target).all_tokens
+        return (self.source if side == "inputs" else self.target).id_to_token
 
     def to_dict(self) -> dict[str, Any]:
         state = {"source": self.source.to_dict()}
