@@ -29,12 +29,12 @@ INPUTS = {
     "melody": str(GOLDEN / "melody/input.abc"),
 }
 FURTHER = {
-    "translation": ("words", "attention", "beam"),
-    "dialogue": ("words", "attention", "beam"),
+    "translation": ("words", "attention", "beam", "forcing"),
+    "dialogue": ("words", "attention", "beam", "forcing"),
     "language": ("words", "beam", "suggestions"),
     "classification": ("words",),
     "tagging": ("words",),
-    "captioning": ("words", "attention", "beam"),
+    "captioning": ("words", "attention", "beam", "forcing"),
 }
 
 
@@ -214,3 +214,24 @@ def test_without_an_input_and_without_the_test_set(place, ostinato):
     assert outcome.status == 2
     assert "give a text or a file after the run: the files that it was tested on" in outcome.err
     assert ostinato("inspect", "parameters", "run").status == 0
+
+
+def test_teacher_forcing_against_free_running(ostinato):
+    text, target = "I need a doctor.", "J'ai besoin d'un médecin."
+    model = package.load(run_of("translation"))
+    data = package.inspect(model, (text, target), "forcing").data
+    example = model.task.preprocessing.encode(model.task.reader.as_record((text, target)))
+    forced = data["by_position"]["teacher_forcing"]
+    assert len(forced) == len(example.targets)
+    assert -sum(forced) == pytest.approx(model.score([(text, target)])[0], rel=1e-5)
+    assert data["by_position"]["free_running"][0] == pytest.approx(forced[0])
+    assert data["by_position"]["prefix_right"][0] == 1.0
+    assert data["gap"] == pytest.approx(data["free_running"] - data["teacher_forcing"])
+    # where the target is the model's own greedy answer, both prefixes are the same
+    own = package.load(run_of("translation"), beam=1).predict([text])[0]
+    data = package.inspect(model, (text, own), "forcing").data
+    assert data["gap"] == pytest.approx(0.0, abs=1e-9)
+    many = json.loads(ostinato("inspect", "forcing", run_of("translation"), "--json").out)["data"]
+    assert many["examples"] == 100
+    with pytest.raises(ValueError, match="this model has no view 'forcing'"):
+        package.inspect(package.load(run_of("tagging")), "a b", "forcing")

@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.inspected_records import names_file, read_corpus, read_records
 from ostinato.commands.run.progress import hold_notices, show_working
-from ostinato.commands.run.subject import build_subject, names_file, read_corpus, read_records
+from ostinato.commands.run.subject import MOST_PAIRS, build_subject
 from ostinato.commands.tables import as_json, table
 from ostinato.errors import InputError, nearest
 from ostinato.inspection import view as views_of
@@ -86,25 +87,33 @@ def inspect(
     changes = {name: value for name, value in changes.items() if value is not None}
     selection = Selection(part, layer, direction, unit, step, count, parse_clamps(clamp), force)
     models = [load(name, changes) for name in [run, *([against] if against else [])]]
-    names = [part.folder.name for part in models]
-    if len(set(names)) < len(names):
-        names = [str(model.folder) for model in models]
-    views = []
     with show_working("looking inside"):
-        for name in choose_views(view, models[0], inputs, corpus, example):
-            found = [
-                found
-                for model in models
-                for found in view_inputs(name, model, inputs, selection, corpus, example)
-            ]
-            each = len(found) // len(models)
-            titles = [
-                " ".join([model] * (len(models) > 1) + [found[at].text] * (each > 1))
-                for model, start in zip(names, range(0, len(found), each), strict=True)
-                for at in range(start, start + each)
-            ]
-            views.append(place_side_by_side(found, titles) if len(found) > 1 else found[0])
-    return views
+        return [
+            compare_models(name, models, inputs, selection, corpus, example)
+            for name in choose_views(view, models[0], inputs, corpus, example)
+        ]
+
+
+def compare_models(
+    name: str,
+    models: list[Trained],
+    inputs: list[str],
+    selection: Selection,
+    corpus: list[str],
+    example: int,
+) -> View:
+    """A view of every model on every input; of several, side by side."""
+    found, titles = [], []
+    folders = [model.folder.name for model in models]
+    if len(set(folders)) < len(folders):
+        folders = [str(model.folder) for model in models]
+    for model, folder in zip(models, folders, strict=True):
+        views = view_inputs(name, model, inputs, selection, corpus, example)
+        found += views
+        for view in views:
+            parts = [folder] * (len(models) > 1) + [view.text] * (len(views) > 1)
+            titles.append(" ".join(parts))
+    return place_side_by_side(found, titles) if len(found) > 1 else found[0]
 
 
 def choose_views(
@@ -171,7 +180,8 @@ def subjects(
     else:
         with hold_notices():
             found = trained.task.reader.read(tested_files(trained, FILES_GONE, any_examples=True))
-        groups = [list(found[example - 1 : example + 7])]
+        number = MOST_PAIRS if name == "forcing" else 8
+        groups = [list(found[example - 1 : example - 1 + number])]
         if not groups[0]:
             raise InputError(f"--example {example}: the test set has {len(found)} examples")
     for records in groups:

@@ -50,6 +50,7 @@ class Subject:
         batch: The encoded examples; None for a module.
         rows: What to call each example of the batch.
         search: -> where a beam search begins, for a model that has one.
+        pairs: -> for each of some examples where decoding begins, and the target's ids.
         next_words: (text, number) -> the likeliest next words with their probabilities.
         corpus: -> (a label for each place, its hidden state), for the view `states`.
         log: The records of the run's training log.
@@ -70,6 +71,7 @@ class Subject:
     batch: Batch | None = None
     rows: Sequence[Mapping[str, Any]] = ()
     search: Callable[[], SearchStart] | None = None
+    pairs: Callable[[], list[tuple[SearchStart, list[int]]]] | None = None
     next_words: Callable[[str, int], list[tuple[str, float]]] | None = None
     corpus: Callable[[], Any] | None = None
     log: Sequence[Mapping[str, Any]] = ()

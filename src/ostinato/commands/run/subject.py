@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,7 +27,7 @@ from ostinato.tasks.task import Record, Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus
-LONGEST_NAME = 256  # of a file, in bytes
+MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
 MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
 OWN_ANSWER = "-log p of the model's own answer"
 TRUE_TARGET = "-log p of the targets that were given"
@@ -64,6 +63,7 @@ def build_subject(
         run=refuse_run,
         step_scores=refuse_run,
         search=refuse_search if searches(trained.task, network) else None,
+        pairs=refuse_run if hasattr(network, "bos") else None,  # type: ignore[arg-type]
         next_words=find_next_words(trained.task, own),
         corpus=corpus if corpus is None else refuse_run,
         vocabularies={side: preprocessing.vocabulary(side) for side in ("inputs", "targets")},
@@ -128,6 +128,9 @@ def add_records(
         batch=collate(alone),
         rows=[{"name": describe_record(task, record)[:40]} for record in records],
         search=None if subject.search is None else lambda: find_search(task, network, batch, text),
+        pairs=None
+        if subject.pairs is None
+        else lambda: collect_pairs(task, network, records if given or corpus is None else corpus()),
         corpus=None if corpus is None else lambda: collect_states(task, own, corpus(), records[0]),
         text=text,
         answer=answer,
@@ -239,6 +242,19 @@ def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStar
     )
 
 
+def collect_pairs(
+    task: Task, network: Any, records: Sequence[Record]
+) -> list[tuple[SearchStart, list[int]]]:
+    """Where decoding begins and the target's ids, for the first records that have a target."""
+    examples = (encode(task, record) for record in records)
+    usable = (each for each in examples if each.targets is not None and len(each.inputs))
+    found = []
+    for example in islice(usable, MOST_PAIRS):
+        start = find_search(task, network, prepare(example), "")
+        found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+    return found
+
+
 def find_next_words(task: Task, network: Any) -> Callable | None:
     """A function that suggests next words, for a language model."""
     if not hasattr(task.preprocessing, "prompt_ids") or not hasattr(network, "read"):
@@ -296,56 +312,3 @@ def run_part(network: Any, part: RecurrentPart, examples: list[Example]) -> tupl
     outputs = found[0].float()
     lengths = batch.lengths if outputs.shape[1] == batch.inputs.shape[1] else None
     return outputs, torch.full((len(outputs),), outputs.shape[1]) if lengths is None else lengths
-
-
-def read_corpus(task: Task, files: Sequence[str]) -> Sequence[Record]:
-    """The records of a corpus: labelled ones where the files have labels, else inputs."""
-    try:
-        return task.reader.read(files)
-    except InputError:
-        return [record for file in files for record in read_whole(task, file)]
-
-
-def names_file(given: str) -> bool:
-    """Whether a text is the name of a file."""
-    return len(given.encode()) < LONGEST_NAME and "\n" not in given and Path(given).is_file()
-
-
-def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record]:
-    """The records of texts and files from the command line.
-
-    A tab separates an input from its target: "Ein Hund.\\tA dog.".
-
-    Raises:
-        InputError: A file without that many examples.
-    """
-    records: list[Record] = []
-    for given in inputs:
-        if given == "-" or names_file(given):
-            records += read_file(task, given, example)
-        elif "\t" in given:
-            source, target = given.split("\t", 1)
-            tagged = task.name == "tagging"
-            pair = (source.split(), target.split()) if tagged else (source, target)
-            records.append(task.reader.as_record(pair))
-        else:
-            records.append(task.reader.as_record(given))
-    return records
-
-
-def read_file(task: Task, name: str, example: int) -> list[Record]:
-    """The examples of a file from number `example` on, a few; of a language model all lines."""
-    found = list(islice(read_whole(task, name), example - 1, example + 7))
-    if not found:
-        raise InputError(f"{name}: no example number {example}")
-    if hasattr(task.preprocessing, "prompt_ids"):
-        lines = list(islice(read_whole(task, name), 5000)) if name != "-" else found
-        return [task.reader.as_record("\n".join(line.text for line in lines))]
-    return found
-
-
-def read_whole(task: Task, name: str) -> Iterator[Record]:
-    """The inputs of a file; sequences that are streamed are read to their ends."""
-    for record in task.reader.read_inputs([name]):
-        pieces = getattr(record, "pieces", None)
-        yield record if pieces is None else task.reader.as_record("".join(pieces))

@@ -18,6 +18,7 @@ from ostinato.inspection.views.attention import view_attention
 from ostinato.inspection.views.beam import view_beam
 from ostinato.inspection.views.connectivity import view_connectivity
 from ostinato.inspection.views.encoding import view_encoding
+from ostinato.inspection.views.forcing import view_forcing
 from ostinato.inspection.views.gates import view_gates
 from ostinato.inspection.views.gradients import view_gradients
 from ostinato.inspection.views.lags import view_lags
@@ -95,6 +96,11 @@ VIEWS = {
         view_beam,
         "the beam search as a tree, and why the winner won",
         lambda subject: subject.search is not None,
+    ),
+    "forcing": Definition(
+        view_forcing,
+        "teacher forcing against free running: the loss on gold and on own prefixes",
+        lambda subject: subject.pairs is not None,
     ),
     "suggestions": Definition(
         view_suggestions,

@@ -60,9 +60,8 @@ def view_neurons(subject: Subject, selection: Selection) -> View:
             [list(each) for each in ranked[: max(selection.count, 1)]],
         ),
     ]
-    notes = []
-    if len(tokens) < FEW_STEPS:
-        notes.append(f"{len(tokens)} steps are few: among many units some correlate by chance.")
+    few = f"{len(tokens)} steps are few: among many units some correlate by chance."
+    notes = [few] if len(tokens) < FEW_STEPS else []
     data = {
         "part": part.name,
         "layer": run.layer,

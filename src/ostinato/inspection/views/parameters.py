@@ -9,9 +9,9 @@ from torch import nn
 
 from ostinato.cells.cell import Cell
 from ostinato.inspection.panels import Table
-from ostinato.inspection.recording import share_weights
 from ostinato.inspection.selection import Selection
 from ostinato.inspection.subject import Subject
+from ostinato.inspection.torch_layers import share_weights
 from ostinato.inspection.view import View
 from ostinato.layers.recurrent import Recurrent
 

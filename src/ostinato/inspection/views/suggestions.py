@@ -20,11 +20,8 @@ def view_suggestions(subject: Subject, selection: Selection) -> View:
     if subject.next_words is None:
         raise InputError("this model suggests no next words")
     words = subject.text.split()
-    notes = []
-    first = 0
-    if len(words) > MOST_WORDS:
-        first = len(words) - MOST_WORDS
-        notes.append(f"The last {MOST_WORDS} of {len(words)} words are shown.")
+    first = max(0, len(words) - MOST_WORDS)
+    notes = [f"The last {MOST_WORDS} of {len(words)} words are shown."] if first else []
     typed: list[dict[str, Any]] = []
     for count in range(first, len(words) + 1):
         before = " ".join(words[:count])
