@@ -14,6 +14,8 @@ from torch import nn
 import ostinato
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
+from ostinato.inspection.panels import Lines, Table
+from ostinato.inspection.view import View, place_side_by_side
 from ostinato.inspection.views.neurons import describe_tokens
 from ostinato.inspection.views.parameters import name_blocks
 from ostinato.inspection.views.states import search
@@ -250,3 +252,21 @@ def test_large_inputs_take_seconds():
     view = ostinato.inspect(nn.LSTM(32, 512), torch.randn(1000, 1, 32), "gates", unit=0)
     assert view.data["layers"][0]["values"]["forget"].shape == (1000, 512)
     assert math.isfinite(view.data["layers"][0]["summary"]["forget"]["mean"])
+
+
+def test_lines_of_several_models_come_together():
+    def make(columns, **series):
+        lines = Lines("loss", columns, series)
+        return View("x", "X", {}, [lines, Table("t", ["a"], [[1]])])
+
+    both = place_side_by_side(
+        [make(["1", "3"], a=[1.0, 2.0]), make(["2", "3"], a=[5.0, 6.0])], ["p", "q"]
+    )
+    joined, first, second = both.panels
+    assert joined.columns == ["1", "2", "3"]
+    assert joined.series == {"p: a": [1.0, None, 2.0], "q: a": [None, 5.0, 6.0]}
+    assert (first.title, second.title) == ("p: t", "q: t")
+    same = place_side_by_side([make(["x", "x"], a=[1, 2]), make(["x", "x"], a=[3, 4])], ["p", "q"])
+    assert same.panels[0].series == {"p: a": [1, 2], "q: a": [3, 4]}
+    other = place_side_by_side([make(["x"], a=[1]), make(["y"], a=[3])], ["p", "q"])
+    assert [panel.title for panel in other.panels] == ["p: loss", "p: t", "q: loss", "q: t"]

@@ -53,7 +53,7 @@ def inspect(
     count: int = 10,
     example: int = 1,
     clamp: list[str] = [],  # noqa: B006
-    against: str | None = None,
+    against: list[str] = [],  # noqa: B006
     beam: int | None = None,
     length_penalty: float | None = None,
     force: str = "",
@@ -74,7 +74,7 @@ def inspect(
         count: number of whatever is ranked
         example: number of the example in a file, from 1
         clamp: what if a unit were held at a value: LAYER.UNIT=VALUE, such as 0.17=0
-        against: another run on the same input, side by side
+        against: other runs on the same input, side by side
         beam: width of the beam
         length_penalty: of the beam search
         force: words that the beam search must begin with
@@ -86,7 +86,7 @@ def inspect(
     changes: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty}
     changes = {name: value for name, value in changes.items() if value is not None}
     selection = Selection(part, layer, direction, unit, step, count, parse_clamps(clamp), force)
-    models = [load(name, changes) for name in [run, *([against] if against else [])]]
+    models = [load(name, changes) for name in [run, *against]]
     with show_working("looking inside"):
         return [
             compare_models(name, models, inputs, selection, corpus, example)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
-from ostinato.inspection.panels import Sheet, to_plain
+from ostinato.inspection.panels import Lines, Panel, Sheet, to_plain
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html", ".json")
 
@@ -81,17 +81,48 @@ def to_json(views: Sequence[View]) -> str:
     return '{"views": [' + ", ".join(view.json() for view in views) + "]}"
 
 
+def join_panels(views: Sequence[View], names: Sequence[str]) -> list[Panel]:
+    """The panels of several views; lines that all of them have come together in one panel."""
+    lines = [
+        {panel.title: panel for panel in view.panels if isinstance(panel, Lines)} for view in views
+    ]
+    shared = {}
+    for title in lines[0]:
+        if all(title in each for each in lines):
+            joined = join_lines([each[title] for each in lines], names)
+            shared.update({} if joined is None else {title: joined})
+    return list(shared.values()) + [
+        replace(panel, title=f"{name}: {panel.title}")
+        for name, view in zip(names, views, strict=True)
+        for panel in view.panels
+        if panel.title not in shared
+    ]
+
+
+def join_lines(panels: Sequence[Lines], names: Sequence[str]) -> Lines | None:
+    """Lines of several models as one panel, where their positions are the same or are numbers."""
+    columns = list(dict.fromkeys(column for panel in panels for column in panel.columns))
+    if all(column.isdigit() for column in columns):
+        columns.sort(key=int)
+    elif any(list(panel.columns) != list(panels[0].columns) for panel in panels):
+        return None
+    elif len(columns) < len(panels[0].columns):  # the same token twice: keep both
+        columns = []
+    series: dict[str, Sequence[float | None]] = {}
+    for panel, name in zip(panels, names, strict=True):
+        for line, values in panel.series.items():
+            at = dict(zip(panel.columns, values, strict=True))
+            series[f"{name}: {line}"] = [at.get(each) for each in columns] if columns else values
+    return replace(panels[0], columns=columns or panels[0].columns, series=series)
+
+
 def place_side_by_side(views: Sequence[View], names: Sequence[str]) -> View:
     """Views of one kind as one: the panels of each under its name, the data by name."""
     first = views[0]
     return replace(
         first,
         data={name: view.data for name, view in zip(names, views, strict=True)},
-        panels=[
-            replace(panel, title=f"{name}: {panel.title}")
-            for name, view in zip(names, views, strict=True)
-            for panel in view.panels
-        ],
+        panels=join_panels(views, names),
         text=" | ".join(dict.fromkeys(view.text for view in views)),
         answer=" | ".join(view.answer for view in views),
         notes=[
