@@ -262,11 +262,11 @@ def test_lines_of_several_models_come_together():
     both = place_side_by_side(
         [make(["1", "3"], a=[1.0, 2.0]), make(["2", "3"], a=[5.0, 6.0])], ["p", "q"]
     )
-    joined, first, second = both.panels
+    joined, table = both.panels
     assert joined.columns == ["1", "2", "3"]
     assert joined.series == {"p: a": [1.0, None, 2.0], "q: a": [None, 5.0, 6.0]}
-    assert (first.title, second.title) == ("p: t", "q: t")
+    assert (table.columns, table.rows) == (["of", "a"], [["p", 1], ["q", 1]])
     same = place_side_by_side([make(["x", "x"], a=[1, 2]), make(["x", "x"], a=[3, 4])], ["p", "q"])
     assert same.panels[0].series == {"p: a": [1, 2], "q: a": [3, 4]}
     other = place_side_by_side([make(["x"], a=[1]), make(["y"], a=[3])], ["p", "q"])
-    assert [panel.title for panel in other.panels] == ["p: loss", "p: t", "q: loss", "q: t"]
+    assert [panel.title for panel in other.panels] == ["t", "p: loss", "q: loss"]

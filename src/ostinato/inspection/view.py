@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
-from ostinato.inspection.panels import Lines, Panel, Sheet, to_plain
+from ostinato.inspection.panels import Lines, Panel, Sheet, Table, to_plain
 
 SUFFIXES = (".png", ".svg", ".pdf", ".html", ".json")
 
@@ -82,21 +82,37 @@ def to_json(views: Sequence[View]) -> str:
 
 
 def join_panels(views: Sequence[View], names: Sequence[str]) -> list[Panel]:
-    """The panels of several views; lines that all of them have come together in one panel."""
-    lines = [
-        {panel.title: panel for panel in view.panels if isinstance(panel, Lines)} for view in views
+    """The panels of several views; lines and tables that all of them have come together."""
+    by_title: list[dict[str, Panel]] = [
+        {panel.title: panel for panel in view.panels} for view in views
     ]
-    shared = {}
-    for title in lines[0]:
-        if all(title in each for each in lines):
-            joined = join_lines([each[title] for each in lines], names)
-            shared.update({} if joined is None else {title: joined})
+    shared: dict[str, Panel] = {}
+    for title in by_title[0]:
+        same = [each[title] for each in by_title if title in each]
+        lines = [panel for panel in same if isinstance(panel, Lines)]
+        tables = [panel for panel in same if isinstance(panel, Table)]
+        joined: Panel | None = None
+        if len(lines) == len(views):
+            joined = join_lines(lines, names)
+        elif len(tables) == len(views):
+            joined = join_tables(tables, names)
+        if joined is not None:
+            shared[title] = joined
     return list(shared.values()) + [
         replace(panel, title=f"{name}: {panel.title}")
         for name, view in zip(names, views, strict=True)
         for panel in view.panels
         if panel.title not in shared
     ]
+
+
+def join_tables(panels: Sequence[Table], names: Sequence[str]) -> Table | None:
+    """Tables of several models as one, where their columns are the same."""
+    first = panels[0]
+    if any(list(panel.columns) != list(first.columns) for panel in panels):
+        return None
+    rows = [[name, *row] for panel, name in zip(panels, names, strict=True) for row in panel.rows]
+    return Table(first.title, ["of", *first.columns], rows)
 
 
 def join_lines(panels: Sequence[Lines], names: Sequence[str]) -> Lines | None:
@@ -124,7 +140,7 @@ def place_side_by_side(views: Sequence[View], names: Sequence[str]) -> View:
         data={name: view.data for name, view in zip(names, views, strict=True)},
         panels=join_panels(views, names),
         text=" | ".join(dict.fromkeys(view.text for view in views)),
-        answer=" | ".join(view.answer for view in views),
+        answer=" | ".join(view.answer for view in views if view.answer),
         notes=[
             f"{name}: {note}"
             for name, view in zip(names, views, strict=True)

@@ -174,8 +174,10 @@ function lines(panel, box) {
     }
     names.forEach((name, at) => {
       let path = "", pen = "M";
+      const dots = panel.series[name].filter(value => value !== null).length <= 60;
       panel.series[name].forEach((value, step) => {
         if (value === null || (panel.log && value <= 0)) return;
+        if (dots) svg.append(shape("circle", { cx: x(step), cy: y(value), r: 2.5, fill: colourOf(at) }));
         path += `${pen}${x(step).toFixed(1)},${y(value).toFixed(1)}`; pen = "L";
       });
       svg.append(shape("path", { d: path || "M0,0", fill: "none", stroke: colourOf(at), "stroke-width": 2, "stroke-dasharray": DASHES[Math.floor(at / LINES.length + at) % DASHES.length] }));
