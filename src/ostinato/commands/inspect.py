@@ -36,7 +36,7 @@ EXAMPLES = (
     "ostinato inspect gradients runs/language book.txt --against runs/gru --output page.html",
     'ostinato inspect words runs/sentiment "good bad great" --json',
     "ostinato inspect learning runs/language --output learning.png",
-    "views: " + ", ".join(VIEWS) + ", all (suffixes: .png .svg .pdf .html .json)",
+    "ostinato inspect --help          # the views: all, " + ", ".join(VIEWS),
 )
 
 
