@@ -50,7 +50,7 @@ ALLOWED = {
     "cells": {"kernels"},
     "decoding": {"cells"},
     "training": {"cells", "layers", "kernels", "data"},
-    "inspection": {"cells", "layers", "data", "kernels"},
+    "inspection": {"cells", "layers", "data", "kernels", "decoding", "models"},
     "serving": set(),
     "data": set(),
     "metrics": set(),

@@ -30,6 +30,8 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: "
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "inspect": "what happens inside, as a picture or a page: "
+    'ostinato inspect gates runs/language "To be or not" --output gates.html',
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "the kernels' speed on this machine: ostinato benchmark",
     "tasks": "the tasks, what each reads and an example command: ostinato tasks",

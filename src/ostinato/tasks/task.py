@@ -210,6 +210,14 @@ class Preprocessing(ABC):
         """The tokens or steps of an input that `encode` leaves out, as it is longer than the maximum."""
         return 0
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        """The tokens or labels by id of the "inputs" or the "targets"; empty where there are none."""
+        return ()
+
+    def input_labels(self, record: Record) -> Sequence[str]:
+        """What to call each step of a record's input; empty: its tokens, or the steps' numbers."""
+        return ()
+
     @property
     def varies(self) -> bool:
         """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
