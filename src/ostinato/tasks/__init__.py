@@ -4,6 +4,7 @@ from ostinato.errors import InputError, nearest
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
+from ostinato.tasks.forecasting import TASK as FORECASTING
 from ostinato.tasks.genome import TASK as GENOME
 from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.melody import TASK as MELODY
@@ -24,6 +25,7 @@ TASKS: dict[str, TaskDefinition] = {
         CAPTIONING,
         VIDEO,
         MELODY,
+        FORECASTING,
     )
 }
 

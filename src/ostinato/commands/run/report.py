@@ -21,6 +21,8 @@ def finish(session: Session) -> Trained:
     task, network = session.task, session.network
     weights = choose_weights(session)
     network.eval()
+    task.predictor.calibrate(network, session.data.dev)
+    run_folder.save_network(session.folder, network)
     result, counts, predictions = measure(
         task, network, session.data.test or session.data.dev, seed=session.plan.seed
     )
@@ -101,6 +103,7 @@ def build_report(
         "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
         "seed": session.plan.seed,
         "notes": list(session.notices),
+        "verdict": task.predictor.verdict(result, beside),
         "options": options.to_dict(task.options),
         "training": options.to_dict(session.options),
         "examples": task.predictor.examples(session.network, tested, predictions),
