@@ -31,6 +31,7 @@ from ostinato.errors import InputError, nearest
 from ostinato.notices import notify
 
 BLOCK = 20_000  # rows converted at a time
+MOST_GAPPED = 5  # a series of fewer stamps may be a frequency's with gaps
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "?", "-", "<na>"})
 ALIASES = {
     "unique_id": ("unique_id", "series_id", "item_id", "series", "id"),
@@ -431,7 +432,8 @@ def align(
     own = find_frequency(times, dated=table.form.dated) if len(times) > 2 else frequency
     own = own or find_frequency(times, dated=table.form.dated)
     if own is not None and frequency is not None and own != frequency:
-        own = frequency if regular_at(frequency, times) else own
+        finer = regular_at(frequency, times) and len(times) < MOST_GAPPED
+        own = frequency if finer else own
     if own is None or not regular_at(own, times):
         usual = own or Frequency("second", max(1, int(np.median(np.diff(times)))))
         row = rows[first_irregular(usual, times)]

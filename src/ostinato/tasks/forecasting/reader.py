@@ -78,7 +78,7 @@ class ForecastingReader(Reader):
             for each in series
         ]
         if options.windows == "all" and self.preprocessing is not None:  # not before a whole window
-            longest = self.preprocessing.options.look_back
+            longest = int(self.preprocessing.options.look_back or 1)
             cuts = [skip_short(each, longest) for each in cuts]
         return Windows(series, cuts, self.horizon)
 
