@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = True
 bounds = (0.0, 1.0)
 
@@ -27,9 +29,7 @@ def count(
             f"coverage needs bounds for each value; got {len(lows)} and {len(highs)} "
             f"for {len(reference)}"
         )
-    inside = sum(
-        low <= true <= high for low, high, true in zip(lows, highs, reference, strict=True)
-    )
+    inside = (np.less_equal(lows, reference) & np.less_equal(reference, highs)).sum()
     return float(inside), float(len(reference))
 
 

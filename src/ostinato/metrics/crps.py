@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 
@@ -40,9 +42,8 @@ def count(
                 "crps needs a quantile for each value; "
                 f"got {len(prediction[level])} for {len(reference)}"
             )
-        for given, true in zip(prediction[level], reference, strict=True):
-            error = true - given
-            total += 2 * weight * (level * error if error >= 0 else (level - 1) * error)
+        errors = np.subtract(reference, prediction[level])
+        total += 2 * weight * np.maximum(level * errors, (level - 1) * errors).sum()
     return float(total), float(len(reference))
 
 

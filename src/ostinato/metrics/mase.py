@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 
@@ -29,7 +31,7 @@ def count(
         )
     if scale <= 0:
         return 0.0, 0.0
-    errors = sum(abs(given - true) for given, true in zip(prediction, reference, strict=True))
+    errors = np.abs(np.subtract(prediction, reference)).sum()
     return float(errors) / scale, float(len(reference))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 
@@ -19,7 +21,7 @@ def count(prediction: Sequence[float], reference: Sequence[float]) -> tuple[floa
         raise ValueError(
             f"mse needs a forecast for each value; got {len(prediction)} for {len(reference)}"
         )
-    errors = sum((given - true) ** 2 for given, true in zip(prediction, reference, strict=True))
+    errors = np.square(np.subtract(prediction, reference, dtype=np.float64)).sum()
     return float(errors), float(len(reference))
 
 

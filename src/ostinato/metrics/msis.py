@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 PENALTY = 2 / 0.05
@@ -35,10 +37,9 @@ def count(
         )
     if scale <= 0:
         return 0.0, 0.0
-    total = sum(
-        high - low + PENALTY * (max(0.0, low - true) + max(0.0, true - high))
-        for low, high, true in zip(lows, highs, reference, strict=True)
-    )
+    below = np.maximum(np.subtract(lows, reference), 0)
+    above = np.maximum(np.subtract(reference, highs), 0)
+    total = (np.subtract(highs, lows) + PENALTY * (below + above)).sum()
     return float(total) / scale, float(len(reference))
 
 

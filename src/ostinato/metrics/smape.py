@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, 200.0)
 
@@ -20,11 +22,9 @@ def count(prediction: Sequence[float], reference: Sequence[float]) -> tuple[floa
         raise ValueError(
             f"smape needs a forecast for each value; got {len(prediction)} for {len(reference)}"
         )
-    errors = 0.0
-    for given, true in zip(prediction, reference, strict=True):
-        size = abs(given) + abs(true)
-        errors += 200.0 * abs(given - true) / size if size else 0.0
-    return float(errors), float(len(reference))
+    sizes = np.abs(prediction) + np.abs(reference)
+    errors = 200.0 * np.abs(np.subtract(prediction, reference)) / np.where(sizes > 0, sizes, 1.0)
+    return float(errors.sum()), float(len(reference))
 
 
 def score(total: Sequence[float]) -> float:

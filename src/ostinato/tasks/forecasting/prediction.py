@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -143,8 +143,9 @@ class ForecastingPredictor(Predictor):
     def format_lines(
         self, predictions: Iterator[Forecast], output: str | None = None
     ) -> Iterator[str]:
+        first = next(predictions, None)  # what is wrong with the input is said before the header
         yield header(self.options.levels)
-        for prediction in predictions:
+        for prediction in chain([] if first is None else [first], predictions):
             if len(prediction.quantiles):
                 yield prediction.text
 

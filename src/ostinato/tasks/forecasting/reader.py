@@ -48,6 +48,11 @@ class ForecastingReader(Reader):
         """The series of the files, missing values filled as --fill says."""
         frequency = None if self.preprocessing is None else self.preprocessing.frequency
         found = read_series(files, self.columns, frequency=frequency)
+        for each in found:
+            if frequency is not None and np.isnan(each.values).all():
+                raise InputError(
+                    f"{each.where}: series {each.name!r} has no value; remove it or give one"
+                )
         if frequency is not None:
             check_frequency(found, frequency, files)
         missing = sum(int(np.isnan(series.values).sum()) for series in found)
@@ -111,16 +116,8 @@ class ForecastingReader(Reader):
         if self.options.future is not None:
             series = self.join_future(series, self.options.future)
         for each in series:
-            self.check_history(each)
             self.check_future(each)
             yield Window.at(each, len(each), self.horizon)
-
-    def check_history(self, series: TimeSeries) -> None:
-        """Raises InputError for a series without any value; says which are new."""
-        if np.isnan(series.values).all():
-            raise InputError(
-                f"{series.where}: series {series.name!r} has no value; remove it or give one"
-            )
 
     def check_future(self, series: TimeSeries) -> None:
         """Raises InputError where a future covariate of a step to predict is missing."""

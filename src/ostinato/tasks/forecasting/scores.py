@@ -21,11 +21,13 @@ def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, C
     """What the metrics of point forecasts count of one window; missing values count nothing."""
     truth = record.future
     seen = ~np.isnan(truth)
-    given, true = points[: len(truth)][seen].tolist(), truth[seen].tolist()
+    given, true = points[: len(truth)][seen], truth[seen]
     scale = record.series.seasonal_error(record.cut, season)
     return {
         "mase": METRICS["mase"].count(given, true, scale),  # type: ignore[call-arg]
-        **{name: METRICS[name].count(given, true) for name in POINT_METRICS[1:]},
+        "smape": METRICS["smape"].count(given, true),
+        "mae": METRICS["mae"].count(given.tolist(), true.tolist()),
+        "mse": METRICS["mse"].count(given, true),
     }
 
 
@@ -33,14 +35,10 @@ def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str,
     """What every metric counts of one window."""
     truth = record.future
     seen = np.flatnonzero(~np.isnan(truth))
-    true = truth[seen].tolist()
-    quantiles = {
-        level: forecast.quantiles[seen, place].tolist() for place, level in enumerate(LEVELS)
-    }
+    true = truth[seen]
+    quantiles = {level: forecast.quantiles[seen, place] for place, level in enumerate(LEVELS)}
     scale = record.series.seasonal_error(record.cut, season)
-    bounds = {
-        level: tuple(each[seen].tolist() for each in forecast.interval(level)) for level in (80, 95)
-    }
+    bounds = {level: tuple(each[seen] for each in forecast.interval(level)) for level in (80, 95)}
     return {
         **count_points(record, forecast.point, season),
         "crps": METRICS["crps"].count(quantiles, true),
