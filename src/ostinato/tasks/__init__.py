@@ -1,6 +1,7 @@
 """The tasks by name. To add one: a folder that defines TASK, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.anomaly import TASK as ANOMALY
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
@@ -26,6 +27,7 @@ TASKS: dict[str, TaskDefinition] = {
         VIDEO,
         MELODY,
         FORECASTING,
+        ANOMALY,
     )
 }
 

@@ -54,6 +54,7 @@ class SeriesColumns:
         static: Covariates that do not change within a series.
         labelled: Whether a column `anomaly` holds labels.
         regular: Whether time stamps must be regular; otherwise rows are steps.
+        named_by_file: Whether a series without a name is named after its file, not its column.
     """
 
     series: str | None = None
@@ -64,6 +65,7 @@ class SeriesColumns:
     static: tuple[str, ...] = ()
     labelled: bool = False
     regular: bool = True
+    named_by_file: bool = False
 
     def find(self, role: str, header: Sequence[str], where: str) -> str | None:
         """The name of the column with this role, or None."""
@@ -158,7 +160,8 @@ def read_file(
     label = columns.find("anomaly", header, where) if columns.labelled else None
     numeric = [target, *columns.past, *columns.future, *([label] if label else [])]
     table = convert(file, blocks, time, name, numeric, columns.static)
-    default = Path(str(file).removesuffix(".gz")).stem if several else target
+    by_file = several or columns.named_by_file
+    default = Path(str(file).removesuffix(".gz")).stem if by_file else target
     roles = replace(columns, target=target)
     return split_series(file, table, roles, label, default if name is None else None, frequency)
 
@@ -496,9 +499,10 @@ def lay_out(
     if columns.future:
         seen = np.flatnonzero(~np.isnan(values))
         end = int(seen[-1]) + 1 if len(seen) else 0
+    times = None if columns.regular else table.times[rows][:end]
     labels = None if label is None else np.nan_to_num(spread(label)[:end]) > 0
     return TimeSeries(
-        name, values[:end], axis, matrix(columns.past)[:end], known, (), labels, where
+        name, values[:end], axis, matrix(columns.past)[:end], known, (), labels, times, where
     )
 
 

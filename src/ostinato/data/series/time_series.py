@@ -28,6 +28,7 @@ class TimeSeries:
         known: Covariates known in the future, too [T or more, K].
         static: Covariates that do not change, as text.
         labels: Whether each point is an anomaly [T], where the file says.
+        times: The time stamps themselves [T], where they need not be regular.
         where: File and line of its first row, for messages.
     """
 
@@ -38,11 +39,19 @@ class TimeSeries:
     known: np.ndarray = field(default_factory=nothing)
     static: tuple[str, ...] = ()
     labels: np.ndarray | None = None
+    times: np.ndarray | None = None
     where: str = ""
     cached: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def stamps(self) -> list[str]:
+        """The time stamps of all steps as text."""
+        if self.times is not None:
+            return self.axis.form.write_all(self.times)
+        return self.axis.stamps(0, len(self))
 
     def until(self, end: int) -> TimeSeries:
         """The first `end` steps; covariates known in the future stay."""
@@ -51,6 +60,7 @@ class TimeSeries:
             values=self.values[:end],
             past=self.past[:end],
             labels=None if self.labels is None else self.labels[:end],
+            times=None if self.times is None else self.times[:end],
             cached={},
         )
 
