@@ -99,7 +99,7 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
         settings["horizon"] = files.pop("horizon")
         windows = files.pop("windows")
         if windows != "1":
-            settings |= {"windows": "60", "stride": max(1, int(windows) // 60)}
+            settings |= {"windows": "40", "stride": files.pop("stride")}
         began = time.perf_counter()
         trained = ostinato.train(
             "forecasting", out=f"{arguments.runs}/{name}-{model}-{seed}", overwrite=True, seed=seed,
@@ -196,7 +196,8 @@ def write_long_range(data: str, family: str, horizon: int, folder: Path) -> dict
             writer.writerow(["ds", *names])
             writer.writerows([step, *row] for step, row in enumerate(scaled[:end].tolist(), 1))
     return {**{part: [str(folder / f"{part}.csv")] for part in ("train", "dev", "test")},
-            "horizon": horizon, "windows": str(ends[2] - ends[1] - horizon + 1)}  # fmt: skip
+            "horizon": horizon, "windows": str(ends[2] - ends[1] - horizon + 1),
+            "stride": max(1, (ends[1] - ends[0] - horizon) // 40)}  # fmt: skip
 
 
 def read_channels(data: str, family: str) -> tuple[Sequence[str], np.ndarray]:

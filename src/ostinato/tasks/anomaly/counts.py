@@ -13,7 +13,7 @@ from ostinato.metrics.nab import find_windows
 from ostinato.tasks.anomaly.reader import LabelledSeries
 from ostinato.tasks.task import Counts
 
-METRIC_NAMES = ("nab", "f1", "precision", "recall", "nll_per_step")
+METRIC_NAMES = ("nab", "f1", "precision", "recall", "mae")
 ALARM_METRICS = METRIC_NAMES[:4]
 PROBATION_SHARE, MOST_PROBATION = 0.15, 750  # NAB's: what a detector may learn from
 DAY = 86_400

@@ -42,8 +42,8 @@ class AnomalyOptions(RecurrentOptions):
     cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 48)
     dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
-    dev_metric: Literal["nll_per_step", "nab", "f1"] = option(
-        "nll_per_step", "the dev score that chooses the best weights"
+    dev_metric: Literal["mae", "nab", "f1"] = option(
+        "mae", "the dev score that chooses the best weights"
     )
     false_alarms: float = option(
         0.001,

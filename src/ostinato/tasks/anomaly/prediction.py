@@ -13,7 +13,7 @@ from torch import nn
 
 from ostinato.metrics import METRICS
 from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms, summarise_alarms
-from ostinato.tasks.anomaly.features import SeriesFeatures
+from ostinato.tasks.anomaly.features import CLIP, SeriesFeatures
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.picture import draw_alarms
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
@@ -23,6 +23,7 @@ from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Counts, Prediction, Predictor
 
 HEADER = "unique_id,ds,y,expected,score,anomaly"
+LEAST_THRESHOLD = 0.632  # three deviations: what few held-back steps show is no lower bound
 PIECE = 2000  # steps of a series that go through the network at a time, with the state carried
 SHOWN = 6
 
@@ -38,6 +39,7 @@ class Alarms(Prediction):
         expected: What was expected of each step [T].
         scores: From 0 to 1 [T].
         alarms: Whether there is an alarm [T].
+        scale: The deviation of the steps before each [T].
         log_probabilities: Of each step's value, NaN where it has none [T].
     """
 
@@ -47,6 +49,7 @@ class Alarms(Prediction):
     expected: np.ndarray
     scores: np.ndarray
     alarms: np.ndarray
+    scale: np.ndarray
     log_probabilities: np.ndarray
 
     @property
@@ -127,6 +130,7 @@ class AnomalyPredictor(Predictor):
                     expected,
                     scores,
                     alarms,
+                    features.scale,
                     -losses - np.log(features.scale),
                 )
             )
@@ -136,7 +140,7 @@ class AnomalyPredictor(Predictor):
         """The threshold that gives --false-alarms a step on held-back series."""
         scores = [self.score(network, record) for record in records]
         chosen = choose_threshold(scores, self.options.false_alarms, self.options.hold_off)
-        network.threshold.fill_(chosen)
+        network.threshold.fill_(max(chosen, LEAST_THRESHOLD))
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Alarms]
@@ -144,11 +148,10 @@ class AnomalyPredictor(Predictor):
         counts: dict[str, list[Counts]] = {}
         for record, prediction in zip(records, predictions, strict=True):
             each = count_alarms(record, prediction.alarms)
-            logs = prediction.log_probabilities
-            seen = ~np.isnan(logs)
-            each["nll_per_step"] = METRICS["nll_per_step"].count(
-                float(logs[seen].sum()), max(1, int(seen.sum()))
-            )
+            seen = ~np.isnan(prediction.log_probabilities)
+            errors = (prediction.values - prediction.expected) / prediction.scale
+            found = errors[seen].clip(-CLIP, CLIP).tolist()
+            each["mae"] = METRICS["mae"].count(found, [0.0] * len(found))
             for name, one in each.items():
                 counts.setdefault(name, []).append(one)
         return counts
