@@ -108,7 +108,7 @@ def score_windowed_gaussian(values: np.ndarray, size: int = 6400, step: int = 10
                 continue
             window, waiting = window[step:] + waiting, []
         mean, deviation = float(np.mean(window)), float(np.std(window)) or 1e-6
-    return np.array(found)
+    return np.round(found, 12)  # as NAB's result files have them
 
 
 def sweep(series: list[Series], scores: list[np.ndarray]) -> float:
