@@ -8,7 +8,7 @@ Expect a MASE of about 0.75 for forecasts of two weeks (Theta: 0.87, last value:
 import sys
 
 import ostinato
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 
 
 def main(run: str = "runs/example-forecasting") -> None:
@@ -19,7 +19,7 @@ def main(run: str = "runs/example-forecasting") -> None:
         f"80 % intervals hold {report['metrics']['coverage_80']:.0%}; pictures: {run}/forecast.png"
     )
 
-    test = str(sample("forecasting")["test"])
+    test = str(sample_files("forecasting")["test"])
     rolling = ostinato.load(run, windows="all", stride=7).evaluate([test])
     errors = rolling["by_step"]["mae"]
     print(f"mean absolute error {errors[0]:.2f} one day ahead, {errors[-1]:.2f} two weeks ahead")

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.csv import csv_rows, delimiter_of, tsv_rows
-from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.csv import csv_rows, guess_delimiter, tsv_rows
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import kind_by_name
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.series.time_axis import (
@@ -174,7 +175,7 @@ def open_table(file: FilePath) -> tuple[list[str], Iterator[Block]]:
     first = next(lines, None)
     if first is None or not first.strip():
         return [], iter(())
-    delimiter = delimiter_of(first)
+    delimiter = guess_delimiter(first)
     lines = chain([first], lines)
     rows = tsv_rows(lines) if delimiter == "\t" else csv_rows(lines, file, delimiter)
     header = [column.strip() for column in next(rows)[1]]
