@@ -189,6 +189,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         )
     if "verdict" in result:
         yield result["verdict"]
+    if "alarms" in result:
+        yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
     if "by_step" in result:
         yield from tabulate_steps(result["by_step"])
     if "against" in result:
