@@ -78,7 +78,7 @@ def test_the_road_in_python(trained):
     records = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[:6]
     inputs = [record[0] for record in records]
     answers = model.predict(inputs)
-    assert len(answers) == 6
+    assert len(answers) == len(records) > 1
     assert all(isinstance(answer, str) for answer in answers)
     loaded = ostinato.load(model.folder)
     assert loaded.predict(inputs) == answers

@@ -34,6 +34,8 @@ CALLS = [
     ("captioning", "predict", "predict captioning/run captioning/input.tsv --json"),
     ("video", "predict", "predict video/run video/input.npz --json"),
     ("melody", "predict", "predict melody/run melody/input.abc --json --bars 2"),
+    ("anomaly", "predict", "predict anomaly/run anomaly/input.csv --json"),
+    ("forecasting", "predict", "predict forecasting/run forecasting/input.csv --json"),
     ("melody", "generate", "generate melody/run --length 30 --samples 2 --json"),
 ]
 

@@ -35,6 +35,7 @@ GROUP_OF = {name: group for group, names in GROUPS.items() for name in names.spl
 # what people set first: about a dozen options of any task
 COMMON = frozenset(
     {
+        *("horizon", "season", "look_back", "decoder"),
         *("unit", "vocabulary_size", "label_separator", "window", "voices"),
         *("model", "cell", "hidden_size", "layers", "bidirectional", "attention", "crf", "motifs"),
         *("dropout", "chunk", "epochs", "batch_size", "learning_rate", "patience", "beam"),

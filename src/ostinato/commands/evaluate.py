@@ -78,6 +78,8 @@ def evaluate(
     }
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
+        if verdict := task.predictor.verdict(result, result["baseline"]):
+            result["verdict"] = verdict
     if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
@@ -146,6 +148,7 @@ def measure(
             if name == "bleu" and (remark := bleu.remark(add_up(each), **settings)):
                 notify(remark)
     result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
+    result |= task.predictor.tables(records, predictions)
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions
@@ -185,6 +188,12 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield f"{metric}: " + ", ".join(
             f"{name} {format_detail(value)}" for name, value in details.items()
         )
+    if "verdict" in result:
+        yield result["verdict"]
+    if "alarms" in result:
+        yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
+    if "by_step" in result:
+        yield from tabulate_steps(result["by_step"])
     if "against" in result:
         against = result["against"]
         rows = [
@@ -192,6 +201,14 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
             for name, value in against["metrics"].items()
         ]
         yield from table(["metric", "this run", against["run"], "p"], rows)
+
+
+def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:
+    """The scores of a dozen steps ahead as a table."""
+    steps = len(next(iter(by_step.values())))
+    shown = sorted({round(place * (steps - 1) / 11) for place in range(12)}) if steps else []
+    rows = [[step + 1, *(float(each[step]) for each in by_step.values())] for step in shown]
+    yield from table(["step ahead", *by_step], rows)
 
 
 def format_detail(value: Any) -> str:

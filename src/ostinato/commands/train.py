@@ -75,6 +75,10 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
         f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", [])
     )
     yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
+    if "alarms" in report:
+        yield "alarms: " + ", ".join(f"{name} {value}" for name, value in report["alarms"].items())
+    if report.get("verdict"):
+        yield report["verdict"]
     for example in report["examples"]:
         yield ""
         for name, text in example.items():

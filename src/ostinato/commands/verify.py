@@ -112,6 +112,9 @@ def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str,
             0.0,
         ),
     ]
+    checks += [
+        Check(name, broken, 0.0) for name, broken in task.predictor.laws(network, records).items()
+    ]
     return [
         {"part": f"{len(records)} examples", **vars(check), "passed": check.passed}
         for check in checks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,7 @@ class RecurrentPart(NamedTuple):
     reads: str = INPUTS
 
 
+@runtime_checkable
 class Inspectable(Protocol):
     """A model that can be inspected; its network finds the way from a batch to the layers' inputs.
 

@@ -1,9 +1,11 @@
 """The tasks by name. To add one: a folder that defines TASK, and its name here."""
 
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.anomaly import TASK as ANOMALY
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
+from ostinato.tasks.forecasting import TASK as FORECASTING
 from ostinato.tasks.genome import TASK as GENOME
 from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.melody import TASK as MELODY
@@ -26,6 +28,8 @@ TASKS: dict[str, TaskDefinition] = {
         VIDEO,
         MELODY,
         TRANSCRIPTION,
+        FORECASTING,
+        ANOMALY,
     )
 }
 

@@ -281,6 +281,21 @@ class Predictor(ABC):
         """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
         return {}
 
+    def calibrate(self, network: nn.Module, records: Any) -> None:  # noqa: B027 (optional)
+        """After training, on the dev set: what the network keeps in buffers about its own errors."""
+
+    def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
+        """Further results of an evaluation, by name."""
+        return {}
+
+    def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+        """In words, how the scores compare with the baselines'; "" where the table says it all."""
+        return ""
+
+    def laws(self, network: nn.Module, records: Sequence[Record]) -> dict[str, float]:
+        """For `verify`, laws of this task: how many of the records break each."""
+        return {}
+
     def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
         """The score that chooses the best weights while training."""
         return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))

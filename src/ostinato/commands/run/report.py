@@ -22,6 +22,8 @@ def finish(run: TrainingRun) -> Trained:
     task, network = run.task, run.network
     weights = choose_weights(run)
     network.eval()
+    task.predictor.calibrate(network, run.splits.dev)
+    run_folder.save_network(run.folder, network)
     tested = run.splits.test or run.splits.dev
     result, counts, predictions = measure(task, network, tested, seed=run.config.seed)
     report = build_report(run, result, predictions, weights)
@@ -103,6 +105,7 @@ def build_report(
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "seed": run.config.seed,
         "notes": list(run.notices),
+        "verdict": task.predictor.verdict(result, baseline),
         "options": options.to_dict(task.options),
         "training": options.to_dict(run.options),
         "examples": task.predictor.examples(run.network, tested, predictions),

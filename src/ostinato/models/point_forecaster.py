@@ -1,0 +1,103 @@
+"""The next value of a series given all before it, as a Student t distribution: what is unlikely is an anomaly.
+
+Letters: B batch, T time, D features.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ostinato.cells.cell import CellType
+from ostinato.cells.state import State
+from ostinato.data.batching.batch import IGNORE, Batch
+from ostinato.layers.recurrent import Recurrent
+from ostinato.models.loss import Loss, require_targets
+
+LEAST_SCALE = 0.05  # of a standardised value: nothing is forecast more surely
+MOST_SURPRISE = 1e6
+
+
+class PointForecaster(nn.Module):
+    """A recurrent network that reads features of the past of each step, and predicts its value.
+
+    Args:
+        cell: The recurrent cell.
+        input_size: D.
+        hidden_size: Units of each layer.
+        layers: Recurrent layers.
+        dropout: Between layers and before the output layer.
+
+    Buffers:
+        threshold: The score from which on there is an alarm, measured on held-back series.
+    """
+
+    threshold: Tensor
+
+    def __init__(
+        self,
+        cell: CellType,
+        input_size: int,
+        hidden_size: int,
+        *,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.recurrent.output_size, 2)
+        # degrees of freedom are 2 + exp(this): heavy tails, lest one outlier spoil the rest
+        self.log_freedom = nn.Parameter(torch.tensor(math.log(3.0)))
+        self.register_buffer("threshold", torch.tensor(torch.inf))
+
+    def distributions(self, inputs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """Features [B, T, D] -> location and scale of each step's value [B, T], and the state."""
+        hidden, state = self.recurrent(inputs, state=state)
+        location, raw = self.output(self.dropout(hidden)).unbind(-1)
+        return location, functional.softplus(raw) + LEAST_SCALE, state
+
+    def surprise(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """-log p of each value."""
+        freedom = 2 + self.log_freedom.clamp(-3, 5).exp()
+        z = ((values - location) / scale).clamp(-MOST_SURPRISE, MOST_SURPRISE)
+        constant = torch.lgamma(freedom / 2) - torch.lgamma((freedom + 1) / 2)
+        constant = constant + 0.5 * (freedom * math.pi).log()
+        return scale.log() + constant + (freedom + 1) / 2 * torch.log1p(z * z / freedom)
+
+    def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The surprise of every value that is there."""
+        targets = require_targets(batch)
+        seen = (targets != IGNORE) & ~targets.isnan()
+        location, scale, _ = self.distributions(batch.inputs)
+        losses = self.surprise(torch.where(seen, targets, 0.0), location, scale)
+        return Loss((losses * seen).sum(), int(seen.sum()))
+
+
+class PointForecasterEnsemble(nn.Module):
+    """Point forecasters whose surprise is averaged; the alarm is at the mean of their thresholds."""
+
+    def __init__(self, models: list[PointForecaster]):
+        super().__init__()
+        self.models = nn.ModuleList(models)
+        self.register_buffer("threshold", torch.stack([each.threshold for each in models]).mean())
+
+    @property
+    def members(self) -> list[PointForecaster]:
+        """The models, typed."""
+        return list(self.models)  # type: ignore[arg-type]
+
+    def distributions(self, inputs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """The mean of the locations and scales."""
+        found = [model.distributions(inputs) for model in self.members]
+        locations, scales, _ = zip(*found, strict=True)
+        return torch.stack(locations).mean(0), torch.stack(scales).mean(0), None
+
+    def surprise(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """The mean of the surprises at the averaged distribution."""
+        return torch.stack(
+            [model.surprise(values, location, scale) for model in self.members]
+        ).mean(0)

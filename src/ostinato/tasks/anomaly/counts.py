@@ -1,0 +1,85 @@
+"""What the metrics count of the alarms in a series, and what a report says beside the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ostinato.metrics import METRICS
+from ostinato.metrics.f1 import count_labels
+from ostinato.metrics.nab import find_windows
+from ostinato.tasks.anomaly.reader import LabelledSeries
+from ostinato.tasks.task import Counts
+
+METRIC_NAMES = ("nab", "f1", "precision", "recall", "mae")
+ALARM_METRICS = METRIC_NAMES[:4]
+PROBATION_SHARE, MOST_PROBATION = 0.15, 750  # NAB's: what a detector may learn from
+DAY = 86_400
+
+
+def probation_of(length: int) -> int:
+    """Steps at the beginning of a series that NAB does not score: probation_of(1000) -> 150"""
+    return int(min(PROBATION_SHARE * length, MOST_PROBATION))
+
+
+def count_alarms(record: LabelledSeries, alarms: np.ndarray) -> dict[str, Counts]:
+    """What NAB's score, and F1, precision and recall count of one series, after its probation.
+
+    F1 is of the single points, never point-adjusted. Precision and recall are of events: an alarm is
+    right inside a window, a window is found if it has an alarm.
+    """
+    labels, start = record.labels, probation_of(len(record.values))
+    windows = [pair for pair in find_windows(labels.tolist()) if pair[1] >= start]
+    found, false = set(), []
+    for step in np.flatnonzero(alarms[start:]) + start:
+        inside = [pair for pair in windows if pair[0] <= step <= pair[1]]
+        found.update(inside)
+        if not inside:
+            false.append(("false", int(step)))
+    events = [*found, *false]
+    return {
+        "nab": METRICS["nab"].count(alarms.tolist(), labels.tolist(), start),  # type: ignore[call-arg]
+        "f1": count_labels(alarms[start:].astype(int), labels[start:].astype(int), [1]),
+        "precision": METRICS["precision"].count(events, windows),
+        "recall": METRICS["recall"].count(events, windows),
+    }
+
+
+def summarise_alarms(
+    records: Sequence[LabelledSeries], alarms: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """{"windows": 116, "found": 80, "false_alarms": 31, "false_alarms_a_day": 0.1, "delay": 0.2}
+
+    The delay is from the begin of a window to its first alarm, as a share of the window, the mean of
+    those found; false alarms a day only where the time stamps are dates.
+    """
+    windows_in_all, found, false, delays, days = 0, 0, 0, [], 0.0
+    for record, alarm in zip(records, alarms, strict=True):
+        start = probation_of(len(record.values))
+        windows = [pair for pair in find_windows(record.labels.tolist()) if pair[1] >= start]
+        windows_in_all += len(windows)
+        steps = np.flatnonzero(alarm[start:]) + start
+        for first, last in windows:
+            inside = steps[(steps >= first) & (steps <= last)]
+            if len(inside):
+                found += 1
+                delays.append((int(inside[0]) - first) / (last - first + 1))
+        false += sum(not any(a <= step <= b for a, b in windows) for step in steps)
+        days += span_in_days(record, start)
+    result = {"windows": windows_in_all, "found": found, "false_alarms": int(false)}
+    if days:
+        result["false_alarms_a_day"] = round(false / days, 4)
+    if delays:
+        result["delay"] = round(float(np.mean(delays)), 4)
+    return {"alarms": result}
+
+
+def span_in_days(record: LabelledSeries, start: int) -> float:
+    """How long a series is from a step on, in days; 0 where its time stamps are no dates."""
+    series = record.series
+    if not series.axis.form.dated or len(series) <= start + 1:
+        return 0.0
+    times = series.times if series.times is not None else series.axis.times(0, len(series))
+    return float(times[-1] - times[start]) / DAY

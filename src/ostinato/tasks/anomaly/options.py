@@ -1,0 +1,64 @@
+"""Options of anomaly detection: its flags and recipe keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ostinato.cells import CELLS
+from ostinato.options import option, redefine
+from ostinato.tasks.shared.recurrent_options import RecurrentOptions
+
+
+@dataclass(frozen=True)
+class AnomalyOptions(RecurrentOptions):
+    # the data
+    id_column: str | None = option(
+        None,
+        "column of the series' names (default: unique_id, series_id, item_id, id)",
+        group="data",
+    )
+    time_column: str | None = option(
+        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
+    )
+    target_column: str | None = option(
+        None, "column of the values of a long table (default: y, value, target)", group="data"
+    )
+    labels: str | None = option(
+        None,
+        "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of 0 and 1",
+        when_predicting=True,
+        group="data",
+    )
+    season: int | None = option(
+        None, "steps of a season, 1 for none (default: of the frequency, such as a day)", minimum=1,
+        group="data",
+    )  # fmt: skip
+    memory: int = option(
+        1000, "steps of the past that give mean and deviation", minimum=10, group="data"
+    )
+    chunk: int = option(256, "steps of a training example", minimum=16, group="training")
+    # the model
+    cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
+    hidden_size: int = redefine(RecurrentOptions, "hidden_size", 48)
+    dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
+    dev_metric: Literal["mae", "nab", "f1"] = option(
+        "mae", "the dev score that chooses the best weights"
+    )
+    false_alarms: float = option(
+        0.001,
+        "the threshold gives so many alarms a step on held-back series, taken to be without anomalies",
+        above=0,
+        maximum=0.5,
+    )
+    # predicting
+    threshold: float | None = option(
+        None, "score from which on there is an alarm (default: by --false-alarms)", minimum=0,
+        when_predicting=True,
+    )  # fmt: skip
+    hold_off: int = option(
+        100, "steps after an alarm without another", minimum=0, when_predicting=True
+    )
+    smooth: int = option(
+        5, "steps whose surprise is averaged for a score", minimum=1, when_predicting=True
+    )

@@ -1,0 +1,63 @@
+"""Series as examples: nothing is fitted, as every step is standardised by its own past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+
+from ostinato.data.batching.batch import Example
+from ostinato.notices import notify
+from ostinato.tasks.anomaly.features import SeriesFeatures, make_features
+from ostinato.tasks.anomaly.options import AnomalyOptions
+from ostinato.tasks.anomaly.reader import LabelledSeries
+from ostinato.tasks.task import Preprocessing
+
+
+@dataclass(frozen=True)
+class AnomalyPreprocessing(Preprocessing):
+    """The way from a series to tensors."""
+
+    options: AnomalyOptions
+
+    @classmethod
+    def fit(
+        cls, options: AnomalyOptions, records: Sequence[LabelledSeries]
+    ) -> tuple[AnomalyOptions, Self]:
+        steps = sum(len(record.values) for record in records)
+        marked = sum(int(record.labels.sum()) for record in records)
+        notify(
+            f"{len(records):,} series of {steps:,} steps"
+            + f", {marked:,} of them labelled as anomalies (training does not look at labels)" * (marked > 0)
+        )  # fmt: skip
+        return options, cls(options)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_dict(cls, options: AnomalyOptions, state: dict[str, Any]) -> Self:
+        return cls(options)
+
+    def features(self, record: LabelledSeries) -> SeriesFeatures:
+        """The features of all steps of a record's series."""
+        return make_features(self.options, record.series)
+
+    def encode(self, record: LabelledSeries, *, draw: int | None = None) -> Example:
+        found = self.features(record)
+        part = slice(record.start, record.stop)
+        return Example(
+            torch.from_numpy(found.inputs[part].copy()),
+            torch.from_numpy(found.targets[part].copy()),
+        )
+
+    def trainable_records(self, records: Any) -> list[LabelledSeries]:
+        """The series in chunks."""
+        chunk = self.options.chunk
+        return [
+            record._replace(start=start, stop=start + chunk)
+            for record in records
+            for start in range(0, len(record.values), chunk)
+        ]

@@ -1,0 +1,174 @@
+"""Series with or without labels, from tables and from NAB's files of windows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ostinato.data.files.lines import read_lines
+from ostinato.data.files.wording import display_path
+from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.time_axis import find_format, parse_times
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.anomaly.options import AnomalyOptions
+from ostinato.tasks.task import Reader
+
+SHORTEST = 20  # steps of a series to learn from
+DEV_SHARE = 0.2
+
+
+class LabelledSeries(NamedTuple):
+    """A series, or its steps from `start` to `stop`, whose features see the steps before, too.
+
+    Attributes:
+        values: [T]
+        series: With its time stamps and labels.
+        start, stop: The part that an example is made of; all of it where stop is None.
+    """
+
+    values: np.ndarray
+    series: TimeSeries
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Whether each step is in a window of true anomalies [T]; nowhere, for a series without labels."""
+        if self.series.labels is None:
+            return np.zeros(len(self.values), dtype=bool)
+        return self.series.labels
+
+
+def as_labelled(series: TimeSeries) -> LabelledSeries:
+    """The record of a series."""
+    return LabelledSeries(series.values, series)
+
+
+class AnomalyReader(Reader):
+    options: AnomalyOptions
+
+    def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
+        """The series of the files with their labels."""
+        options = self.options
+        columns = SeriesColumns(
+            options.id_column,
+            options.time_column,
+            options.target_column,
+            labelled=True,
+            regular=False,
+            named_by_file=True,
+        )
+        found = read_series(files, columns)
+        if options.labels is not None:
+            found = join_windows(found, options.labels)
+        return found
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[LabelledSeries]:
+        series = self.read_tables(files)
+        if training:
+            short = [each for each in series if (~np.isnan(each.values)).sum() < SHORTEST]
+            if len(short) == len(series):
+                raise InputError(
+                    f"{' '.join(map(display_path, files))}: no series has {SHORTEST} values; "
+                    "give longer ones"
+                )
+            if short:
+                notify(f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
+                       + f" and {len(short) - 1:,} others" * (len(short) > 1))  # fmt: skip
+            series = [each for each in series if (~np.isnan(each.values)).sum() >= SHORTEST]
+        return [as_labelled(each) for each in series]
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[LabelledSeries]:
+        yield from map(as_labelled, self.read_tables(files))
+
+    def as_record(self, value: Any) -> LabelledSeries:
+        """A list or an array of values, a TimeSeries, or a LabelledSeries."""
+        if isinstance(value, LabelledSeries):
+            return value
+        if isinstance(value, TimeSeries):
+            return as_labelled(value)
+        if isinstance(value, str) and not value.strip():
+            value = []
+        try:
+            values = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
+        if values.ndim != 1 or np.isinf(values).any():
+            raise InputError(f"expected finite numbers [T]; got shape {list(values.shape)}")
+        return as_labelled(TimeSeries("series", values))
+
+    def key(self, record: LabelledSeries) -> Hashable:
+        return record.series.name, record.values.tobytes()
+
+    def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[list, list]:
+        """The end of each series is held back."""
+        trained, held = [], []
+        for record in records:
+            series, cut = record.series, int(len(record.values) * (1 - DEV_SHARE))
+            trained.append(as_labelled(series.until(cut)))
+            times = series.times
+            held.append(
+                as_labelled(
+                    replace(
+                        series,
+                        values=series.values[cut:],
+                        labels=None if series.labels is None else series.labels[cut:],
+                        times=None if times is None else times[cut:],
+                        cached={},
+                    )
+                )
+            )
+        return trained, held
+
+
+def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
+    """The series with the labels of a file of windows: {"folder/name.csv": [[first, last], ...]}.
+
+    A series has the windows of the file whose name, without folder and ending, is its own.
+
+    Raises:
+        InputError: Not such a file, or a window that is not in its series.
+    """
+    where = display_path(file)
+    try:
+        content = json.loads("\n".join(read_lines(file)))
+        windows = {
+            Path(name.removesuffix(".gz")).stem: [(str(first), str(last)) for first, last in pairs]
+            for name, pairs in content.items()
+        }
+    except (json.JSONDecodeError, RecursionError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f'{where}: not a file of windows, such as {{"cpu.csv": [["2014-04-10 07:00", '
+            '"2014-04-11 16:00"]]}'
+        ) from None
+    if not any(each.name in windows for each in series):
+        raise InputError(
+            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the series "
+            f"({', '.join(each.name for each in series[:3])})"
+        )
+    return [label_series(each, windows.get(each.name, []), where) for each in series]
+
+
+def label_series(series: TimeSeries, windows: Sequence[tuple[str, str]], where: str) -> TimeSeries:
+    """A series with these windows as labels."""
+    times = series.times if series.times is not None else series.axis.times(0, len(series))
+    labels = np.zeros(len(series), dtype=bool)
+    for pair in windows:
+        form = find_format(pair[0])
+        if form is None:
+            raise InputError(f"{where}: {pair[0]!r} is no time stamp")
+        (first, last), _ = parse_times(pair, form, lambda row: where)
+        inside = (times >= first) & (times <= last)
+        if not inside.any():
+            raise InputError(f"{where}: the window from {pair[0]} is not in series {series.name!r}")
+        labels |= inside
+    return replace(series, labels=labels)

@@ -1,0 +1,77 @@
+"""The networks that forecast."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ostinato.cells import CELLS
+from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
+from ostinato.models.forecaster import (
+    DirectForecaster,
+    Forecaster,
+    ForecasterEnsemble,
+    LinearForecaster,
+    SegmentForecaster,
+)
+from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
+from ostinato.tasks.forecasting.statistical import StatisticalForecaster
+
+
+def build_network(
+    options: ForecastingOptions, preprocessing: ForecastingPreprocessing
+) -> Forecaster:
+    """A fresh network, or several that answer together (--members)."""
+    if options.members > 1 and not options.closed_form:
+        members = [build_member(options, preprocessing) for _ in range(options.members)]
+        return ForecasterEnsemble(members)
+    return build_member(options, preprocessing)
+
+
+def build_member(
+    options: ForecastingOptions, preprocessing: ForecastingPreprocessing
+) -> Forecaster:
+    """One forecaster."""
+    look_back, horizon = int(options.look_back or 1), int(options.horizon or 1)
+    season = int(options.season or 1)
+    if options.statistical:
+        return StatisticalForecaster(options.model, look_back, horizon, season)
+    if options.model == "linear":
+        return LinearForecaster(look_back, horizon)
+    sizes = {
+        "hidden_size": options.hidden_size,
+        "layers": options.layers,
+        "dropout": options.dropout,
+    }
+    cell, features = CELLS[options.cell], preprocessing.features
+    if options.decoder == "segments":
+        return SegmentForecaster(
+            cell,
+            look_back,
+            horizon,
+            features,
+            segment=int(options.segment or 1),
+            skip=options.skip,
+            **sizes,
+        )
+    if options.decoder == "autoregressive":
+        return AutoregressiveForecaster(
+            cell,
+            look_back,
+            horizon,
+            features,
+            season=season,
+            likelihood=options.likelihood,
+            paths=options.paths,
+            **sizes,
+        )
+    return DirectForecaster(cell, look_back, horizon, features, skip=options.skip, **sizes)
+
+
+def initialise(
+    network: nn.Module, options: ForecastingOptions, preprocessing: ForecastingPreprocessing
+) -> None:
+    """The weights of the linear map, which are fitted in closed form."""
+    if isinstance(network, LinearForecaster) and preprocessing.model_tensors is not None:
+        network.weight.copy_(preprocessing.model_tensors["weight"])
+        network.bias.copy_(preprocessing.model_tensors["bias"])

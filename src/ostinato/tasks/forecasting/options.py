@@ -1,0 +1,174 @@
+"""Options of forecasting: its flags and recipe keys."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from ostinato.cells import CELLS
+from ostinato.errors import InputError
+from ostinato.models.autoregressive_forecaster import LIKELIHOODS
+from ostinato.options import option, redefine
+from ostinato.tasks.shared.model_choice import ModelChoice
+from ostinato.tasks.shared.recurrent_options import RecurrentOptions
+
+STATISTICAL = ("naive", "seasonal-naive", "drift", "theta")
+CLOSED_FORM = (*STATISTICAL, "linear")
+
+
+@dataclass(frozen=True)
+class ForecastingOptions(ModelChoice, RecurrentOptions):
+    closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
+
+    # the data
+    id_column: str | None = option(
+        None,
+        "column of the series' names (default: unique_id, series_id, item_id, id)",
+        group="data",
+    )
+    time_column: str | None = option(
+        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
+    )
+    target_column: str | None = option(
+        None, "column of the values of a long table (default: y, value, target)", group="data"
+    )
+    past_covariates: str | None = option(
+        None, "columns known up to the present only, joined by commas", group="data"
+    )
+    future_covariates: str | None = option(
+        None, "columns known in the future, too, joined by commas", group="data"
+    )
+    static_covariates: str | None = option(
+        None, "columns that do not change within a series, joined by commas", group="data"
+    )
+    fill: Literal["none", "zero", "previous", "linear"] = option(
+        "none", "what missing values of the past become; none: the network reads that they are missing",
+        group="data",
+    )  # fmt: skip
+    horizon: int | None = option(
+        None,
+        "steps to forecast (default: a season, or 12)",
+        minimum=1,
+        maximum=10_000,
+        group="data",
+    )
+    season: int | None = option(
+        None, "steps of a season, 1 for none (default: found)", minimum=1, group="data"
+    )
+    look_back: int | None = option(
+        None, "steps that a forecast reads (default: by horizon, season and length)", minimum=1,
+        group="data",
+    )  # fmt: skip
+    calendar: bool | None = option(
+        None,
+        "read hour, weekday and the like from the time stamps (default: where they are dates)",
+        group="data",
+    )
+    scaling: Literal["mean", "standard", "robust", "log", "none"] = option(
+        "standard",
+        "how values are scaled: by their mean, by mean and deviation, by median and quartiles, as logarithms",
+        group="data",
+    )
+    scale_over: Literal["window", "series"] = option(
+        "window", "what the scale is taken from: each window, or the training part of each series",
+        group="data",
+    )  # fmt: skip
+    anchor: bool = option(
+        True, "subtract the last value from the window and add it to the forecast", group="data"
+    )
+    # the model
+    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
+        "recurrent", "a recurrent network (of --cell), or a baseline"
+    )
+    cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
+    decoder: Literal["segments", "direct", "autoregressive"] | None = option(
+        None,
+        "segments: the network reads and predicts segments (SegRNN); direct: steps, and the last state "
+        "predicts all; autoregressive: a value after the other, drawn from a distribution (DeepAR) "
+        "(default: segments for a look-back of 48 or more, else direct)",
+    )  # fmt: skip
+    hidden_size: int = redefine(RecurrentOptions, "hidden_size", 64)
+    segment: int | None = option(
+        None, "segments: their length in steps (default: a season, or by the look-back)", minimum=1
+    )
+    skip: bool = option(True, "add a linear map of the window to the forecast")
+    likelihood: Literal[LIKELIHOODS] = option(
+        "student-t", "autoregressive: the distribution of a value"
+    )
+    paths: int = option(
+        200, "autoregressive: sample paths that make a forecast", minimum=10, maximum=2000
+    )
+    members: int = option(1, "networks trained together, averaged", minimum=1, maximum=100)
+    dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
+    epoch_windows: int = option(
+        10_000, "windows of an epoch, drawn anew where there are more", minimum=1, group="training"
+    )
+    dev_metric: Literal["mase", "smape", "mae", "mse", "crps"] = option(
+        "mase", "the dev score that chooses the best weights"
+    )
+    # predicting
+    level: str = option(
+        "80,95", "coverage of the intervals in percent, joined by commas", when_predicting=True
+    )
+    windows: str = option(
+        "1",
+        "forecasts of each series that are scored, the last ones, or all: rolling origins",
+        when_predicting=True,
+    )
+    stride: int | None = option(
+        None,
+        "steps between two of them (default: 1 with --windows all, else a horizon)",
+        minimum=1,
+        when_predicting=True,
+    )
+    future: str | None = option(
+        None, "a table with the future covariates of the steps to predict", when_predicting=True
+    )
+    conformal: bool = option(
+        True, "correct the intervals by what held-back windows showed", when_predicting=True
+    )
+    picture: str | None = option(
+        None, "also draw the forecasts into this .png file", when_predicting=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.levels  # noqa: B018 (checks them)
+        if self.windows != "all" and not re.fullmatch(r"[1-9]\d{0,8}", self.windows):
+            raise InputError(f"--windows: expected a number from 1, or all; got '{self.windows}'")
+        if self.decoder == "segments" and self.hidden_size % 2:
+            raise InputError(f"--hidden-size must be even with segments; got {self.hidden_size}")
+        if self.future is not None and not self.covariates("future"):
+            raise InputError("--future: the model was trained without --future-covariates")
+        if self.picture is not None and not self.picture.lower().endswith(".png"):
+            raise InputError(f"--picture: expected a name that ends in .png; got '{self.picture}'")
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The coverages asked for, in percent: "80,95" -> (80.0, 95.0)."""
+        found = []
+        for part in self.level.split(","):
+            try:
+                found.append(float(part))
+            except ValueError:
+                found.append(-1.0)
+            if not 0 < found[-1] < 100:
+                raise InputError(
+                    f"--level: expected percentages between 0 and 100, such as 80,95; got '{part}'"
+                )
+        return tuple(dict.fromkeys(found))
+
+    def covariates(self, kind: str) -> tuple[str, ...]:
+        """The names of the "past", "future" or "static" covariates."""
+        names: str | None = getattr(self, f"{kind}_covariates")
+        return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+
+    @property
+    def statistical(self) -> bool:
+        """Whether the model reads whole histories and nothing is fitted beforehand."""
+        return self.model in STATISTICAL
+
+    @classmethod
+    def as_model(cls, name: str) -> dict[str, Any]:
+        return {"model": name}

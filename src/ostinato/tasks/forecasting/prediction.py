@@ -1,0 +1,255 @@
+"""Forecasts of networks, corrected by what held-back windows showed, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
+from ostinato.tasks.forecasting.calibration import measure_correction, measure_persistence
+from ostinato.tasks.forecasting.forecast import Forecast, header
+from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.picture import draw_errors, draw_forecasts
+from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
+from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
+from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
+from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
+from ostinato.tasks.shared.inference import device_of
+from ostinato.tasks.task import Counts, Piece, Predictor, Request
+
+ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
+ROWS_OF_PATHS = 16
+SHOWN = 9  # series in a picture
+
+
+class ForecastingPredictor(Predictor):
+    options: ForecastingOptions
+    preprocessing: ForecastingPreprocessing
+
+    @torch.inference_mode()
+    def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
+        return self.forecast(network, records, correct=self.options.conformal)
+
+    @torch.inference_mode()
+    def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
+        """Forecasts of some windows, with or without the correction from held-back windows."""
+        rows = ROWS_OF_PATHS if self.options.decoder == "autoregressive" else ROWS
+        device = device_of(network)
+        full = [place for place, record in enumerate(records) if has_values(record.history)]
+        found: dict[int, np.ndarray] = {}
+        for start in range(0, len(full), rows):
+            places = full[start : start + rows]
+            encoded = [self.preprocessing.encode_window(records[place]) for place in places]
+            batch = stack_windows(encoded, rows=rows).to(device)
+            answers = network.quantiles(batch)[: len(places)].double().cpu().numpy()
+            for place, each, raw in zip(places, encoded, answers, strict=True):
+                values = self.preprocessing.inverse(raw * each.scale + each.shift)
+                found[place] = self.correct(network, values, records[place]) if correct else values
+        nothing = np.zeros((0, len(LEVELS)))
+        return [
+            Forecast(
+                record.series.name,
+                record.series.axis,
+                record.cut,
+                found.get(place, nothing),
+                self.options.levels,
+            )
+            for place, record in enumerate(records)
+        ]
+
+    def correct(self, network: Forecaster, values: np.ndarray, record: Window) -> np.ndarray:
+        """Quantiles [H, Q] with the correction added, in order still; the median stays."""
+        correction = network.correction.double().cpu().numpy()
+        moved = values + correction * self.unit_of(record)
+        middle = values[:, MEDIAN : MEDIAN + 1]
+        moved[:, MEDIAN] = middle[:, 0]
+        moved[:, MEDIAN:] = np.maximum.accumulate(moved[:, MEDIAN:], 1)
+        moved[:, : MEDIAN + 1] = np.minimum.accumulate(moved[:, MEDIAN::-1], 1)[:, ::-1]
+        return moved
+
+    def unit_of(self, record: Window) -> float:
+        """The unit of corrections: the in-sample seasonal error of the history, or of its steps."""
+        season = int(self.options.season or 1)
+        return record.series.seasonal_error(record.cut, season)
+
+    def calibrate(self, network: Any, records: Sequence[Window]) -> None:
+        """Measures the correction of the quantiles on held-back windows, and keeps it in the network."""
+        records = list(islice(iter(records), 5000))
+        forecasts = self.forecast(network, records, correct=False)
+        horizon = int(self.options.horizon or 1)
+        errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
+        for place, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
+            unit, truth = self.unit_of(record), record.future
+            if unit > 0 and len(forecast.quantiles):
+                errors[place, : len(truth)] = (
+                    truth[:, None] - forecast.quantiles[: len(truth)]
+                ) / unit
+        network.correction.copy_(torch.from_numpy(measure_correction(errors)))
+        corrected = self.forecast(network, records, correct=True)
+        ranks = np.full((len(records), horizon), np.nan)
+        for place, (record, forecast) in enumerate(zip(records, corrected, strict=True)):
+            if len(forecast.quantiles):
+                ranks[place, : len(record.future)] = forecast.rank(record.future)
+        network.persistence.fill_(measure_persistence(ranks))
+
+    def count(
+        self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
+    ) -> dict[str, list[Counts]]:
+        season = int(self.options.season or 1)
+        counts: dict[str, list[Counts]] = {}
+        for record, prediction in zip(records, predictions, strict=True):
+            for name, each in count_forecast(record, prediction, season).items():
+                counts.setdefault(name, []).append(each)
+        return counts
+
+    def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
+        season, found = int(self.options.season or 1), []
+        for start in range(0, len(records), 512):
+            piece = records[start : start + 512]
+            forecasts = self.forecast(network, piece, correct=False)
+            found += [
+                count_forecast(record, forecast, season)[metric]
+                for record, forecast in zip(piece, forecasts, strict=True)
+            ]
+        return found
+
+    def log_probabilities(self, network: nn.Module, records: Sequence[Window]) -> list[float]:
+        """log of the density of each window's future, all steps added up; of a series without one,
+        of its last steps given those before."""
+        horizon = int(self.options.horizon or 1)
+        scored = [
+            record if len(record.future) else Window.at(record.series, max(0, record.cut - horizon), horizon)
+            for record in records
+        ]  # fmt: skip
+        found = []
+        for record, forecast in zip(scored, self.predict(network, scored), strict=True):
+            truth = record.future
+            seen = ~np.isnan(truth)
+            if not len(forecast.quantiles) or not seen.any():
+                found.append(float("-inf"))
+                continue
+            density = forecast.log_density(np.where(seen, truth, 0))
+            found.append(float(density[seen].sum()))
+        return found
+
+    def format_lines(
+        self, predictions: Iterator[Forecast], output: str | None = None
+    ) -> Iterator[str]:
+        first = next(predictions, None)  # what is wrong with the input is said before the header
+        yield header(self.options.levels)
+        for prediction in chain([] if first is None else [first], predictions):
+            if len(prediction.quantiles):
+                yield prediction.text
+
+    def stream(
+        self, network: nn.Module, inputs: Iterator[Window], *, ahead: int = 1
+    ) -> Iterator[Forecast]:
+        drawn: list[tuple[Window, Forecast]] = []
+        while records := list(islice(inputs, ahead)):
+            for record, forecast in zip(records, self.predict(network, records), strict=True):
+                if self.options.picture is not None and len(drawn) < SHOWN:
+                    drawn.append((record, forecast))
+                yield forecast
+        if drawn and self.options.picture is not None:
+            season = int(self.options.season or 1)
+            records, forecasts = zip(*drawn, strict=True)
+            write_atomically(self.options.picture, draw_forecasts(records, forecasts, season))
+
+    def pictures(
+        self, records: Any, predictions: Sequence[Forecast]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        season = int(self.options.season or 1)
+        chosen = choose_shown(records, SHOWN)
+        return {
+            "forecast.png": draw_forecasts(
+                [records[place] for place in chosen],
+                [predictions[place] for place in chosen],
+                season,
+            ),
+            "errors.png": draw_errors(errors_by_step(records, predictions)),
+        }
+
+    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
+        """Further results of an evaluation: the error of each step ahead."""
+        return {"by_step": errors_by_step(records, predictions)}
+
+    def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+        """In words, whether the model is better than the baselines."""
+        return "" if self.options.statistical else judge(result, baseline)
+
+    def laws(self, network: nn.Module, records: Sequence[Window]) -> dict[str, float]:
+        """How many forecasts change when everything after their cut is changed."""
+        before = self.predict(network, records)
+        after = self.predict(network, [perturb_future(record) for record in records])
+        changed = sum(
+            not np.array_equal(one.quantiles, other.quantiles)
+            for one, other in zip(before, after, strict=True)
+        )
+        return {"nothing after the cut changes a forecast": float(changed)}
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        if request.prompt is None:
+            raise InputError("--prompt is needed: the file of the series whose future is drawn")
+        from ostinato.tasks.forecasting.reader import ForecastingReader
+
+        reader = ForecastingReader(self.options, self.preprocessing, task_name=self.task_name)
+        records = list(reader.read_inputs([request.prompt]))
+        forecasts = self.predict(network, records)
+        persistence = float(network.persistence)  # type: ignore[arg-type]
+        for sample in range(request.samples):
+            scenario = draw_scenarios(
+                forecasts, persistence, length=request.length, seed=request.seed, sample=sample
+            )
+            yield Piece(sample, scenario.text, scenario)
+
+    def save_generated(self, results: Sequence[Scenario], path: Path) -> list[Path]:
+        """One table of all scenarios: unique_id, ds, sample, value."""
+        rows = "\n".join(result.text for result in results)
+        write_atomically(path, f"unique_id,ds,sample,value\n{rows}\n".encode())
+        return [path]
+
+    def show(self, record: Window, prediction: Forecast) -> dict[str, str]:
+        def listed(values: np.ndarray) -> str:
+            return " ".join(f"{value:.4g}" for value in values[:12])
+
+        return {
+            "series": f"{prediction.name} from {(prediction.stamps or ['?'])[0]}",
+            "true": listed(record.future),
+            "forecast": listed(prediction.point),
+        }
+
+
+def has_values(history: np.ndarray) -> bool:
+    """Whether there is any value."""
+    return bool(len(history)) and not bool(np.isnan(history).all())
+
+
+def choose_shown(records: Any, most: int) -> list[int]:
+    """The places of the windows to draw: the last one of each series, evenly spaced."""
+    if isinstance(records, Windows):
+        last = (records.ends - 1).tolist()
+    else:
+        last = list(range(len(records)))
+    return last[:: max(1, -(-len(last) // most))][:most]
+
+
+def perturb_future(record: Window) -> Window:
+    """The window with every value, past covariate and missing mark after its cut changed."""
+    from dataclasses import replace
+
+    series, cut = record.series, record.cut
+    random = np.random.default_rng(0)
+    values, past = series.values.copy(), series.past.copy()
+    later = values[cut:]
+    values[cut:] = np.where(np.isnan(later), 1.0, -3 * later + random.normal(size=len(later)) * 1e3)
+    values[cut::2] = np.nan
+    past[cut:] = 1e4
+    return Window.at(replace(series, values=values, past=past, cached={}), cut, record.horizon)

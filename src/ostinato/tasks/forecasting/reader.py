@@ -1,0 +1,242 @@
+"""Series from tables, as windows: whole to learn from, cut before their last steps to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.time_series import TimeSeries, fill_missing
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
+from ostinato.tasks.task import Reader
+
+DEV_SHARE = 0.2  # of a series that may be held back at its end
+DEV_WINDOWS = 64  # wanted in all, where the series are long enough
+MOST_DEV_SERIES = 2000
+GUESS = 12  # horizon where neither option nor model tells one
+
+
+class ForecastingReader(Reader):
+    options: ForecastingOptions
+
+    @property
+    def columns(self) -> SeriesColumns:
+        """Which columns of a table hold what."""
+        options = self.options
+        return SeriesColumns(
+            options.id_column,
+            options.time_column,
+            options.target_column,
+            past=options.covariates("past"),
+            future=options.covariates("future"),
+            static=options.covariates("static"),
+        )
+
+    @property
+    def horizon(self) -> int:
+        """The steps to forecast: those of the model or, before there is one, what was asked for."""
+        return self.options.horizon or GUESS
+
+    def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
+        """The series of the files, missing values filled as --fill says."""
+        frequency = None if self.preprocessing is None else self.preprocessing.frequency
+        found = read_series(files, self.columns, frequency=frequency)
+        for each in found:
+            if frequency is not None and np.isnan(each.values).all():
+                raise InputError(
+                    f"{each.where}: series {each.name!r} has no value; remove it or give one"
+                )
+        if frequency is not None:
+            check_frequency(found, frequency, files)
+        missing = sum(int(np.isnan(series.values).sum()) for series in found)
+        if missing:
+            how = self.options.fill
+            done = "left missing (--fill zero, previous or linear fills them)"
+            done = done if how == "none" else f"filled: {how}"
+            notify(f"{' '.join(map(display_path, files))}: {missing:,} missing values, {done}")
+        return [
+            replace(each, values=fill_missing(each.values, self.options.fill)) for each in found
+        ]
+
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Window]:
+        series = self.read_tables(files)
+        name = " ".join(map(display_path, files))
+        if training:
+            return self.read_training(series, name)
+        short = [each for each in series if len(each) <= self.horizon]
+        if short:
+            raise InputError(
+                f"{short[0].where}: series {short[0].name!r} has {len(short[0]):,} "
+                f"{pluralise('value', len(short[0]))}; a horizon of {self.horizon} needs more: "
+                "give longer series, or train with a shorter --horizon"
+            )
+        options = self.options
+        cuts = [
+            evaluation_cuts(len(each), self.horizon, options.windows, options.stride)
+            for each in series
+        ]
+        if options.windows == "all" and self.preprocessing is not None:  # not before a whole window
+            longest = int(self.preprocessing.options.look_back or 1)
+            cuts = [skip_short(each, longest) for each in cuts]
+        return Windows(series, cuts, self.horizon)
+
+    def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
+        """Whole series; those without two values that differ in time are left out, and named."""
+        empty = [each for each in series if (~np.isnan(each.values)).sum() < 2]
+        if empty:
+            named = ", ".join(f"{each.name!r} ({each.where})" for each in empty[:3])
+            more = f" and {len(empty) - 3:,} others" if len(empty) > 3 else ""
+            notify(f"{name}: left out, with fewer than two values: series {named}{more}")
+        constant = [each for each in series if each not in empty and is_constant(each.values)]
+        if constant:
+            named = ", ".join(repr(each.name) for each in constant[:3])
+            more = f" and {len(constant) - 3:,} others" if len(constant) > 3 else ""
+            notify(f"{name}: constant: series {named}{more}; they have no MASE")
+        left_out = set(map(id, empty))
+        kept = [each for each in series if id(each) not in left_out]
+        horizon = self.options.horizon or 1
+        if not kept or max(map(len, kept)) <= horizon:
+            longest = max(map(len, series))
+            raise InputError(
+                f"{name}: a horizon of {horizon} is longer than the history: the longest series "
+                f"has {longest:,} {pluralise('value', longest)}; give longer series or a shorter "
+                "--horizon"
+            )
+        return Windows(kept, [range(len(each), len(each) + 1) for each in kept], horizon)
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Window]:
+        series = self.read_tables(files)
+        if self.options.future is not None:
+            series = self.join_future(series, self.options.future)
+        for each in series:
+            self.check_future(each)
+            yield Window.at(each, len(each), self.horizon)
+
+    def check_future(self, series: TimeSeries) -> None:
+        """Raises InputError where a future covariate of a step to predict is missing."""
+        names = self.options.covariates("future")
+        if not names:
+            return
+        known = series.known[len(series) : len(series) + self.horizon]
+        missing = np.isnan(known)
+        if len(known) < self.horizon or missing.any():
+            step = int(missing.any(1).argmax()) if missing.any() else len(known)
+            column = names[int(missing[step].argmax())] if missing.any() else names[0]
+            [stamp] = series.axis.stamps(len(series) + step, 1)
+            raise InputError(
+                f"{series.where}: series {series.name!r}: no {column} for {stamp}, a step to "
+                "predict; give it in further rows, or in a file named by --future"
+            )
+
+    def join_future(self, series: list[TimeSeries], file: str) -> list[TimeSeries]:
+        """The series with the future covariates of another table."""
+        names = self.options.covariates("future")
+        columns = replace(self.columns, past=(), static=(), future=names, target=names[0])
+        frequency = self.preprocessing.frequency
+        by_name = {each.name: each for each in read_series([file], columns, frequency=frequency)}
+        if len(by_name) == 1 and len(series) == 1:
+            by_name = {series[0].name: next(iter(by_name.values()))}
+        return [join_known(each, by_name.get(each.name), self.horizon) for each in series]
+
+    def as_record(self, value: Any) -> Window:
+        """A list or an array of values; a TimeSeries; or a Window."""
+        if isinstance(value, Window):
+            return value
+        if isinstance(value, TimeSeries):
+            return Window.at(value, len(value), self.horizon)
+        if isinstance(value, str) and not value.strip():
+            value = []
+        try:
+            values = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
+        if values.ndim != 1 or np.isinf(values).any():
+            raise InputError(
+                f"expected finite numbers [T]; got shape {list(values.shape)}"
+                + ", with infinite ones" * bool(np.isinf(values).any())
+            )
+        return Window.at(TimeSeries("series", values), len(values), self.horizon)
+
+    def key(self, record: Window) -> Hashable:
+        return record.series.name, record.cut
+
+    def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
+        """The end of each series is held back, several windows of it where it is long enough."""
+        horizon = self.horizon
+        chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
+        wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
+        trained, held, cuts = [], [], []
+        for place, record in enumerate(records):
+            series = record.series
+            most = int((DEV_SHARE * len(series)) // horizon)
+            count = max(1, min(wanted, most))
+            start = len(series) - count * horizon
+            if place not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
+                trained.append(series)
+                continue
+            trained.append(series.until(start))
+            held.append(series)
+            cuts.append(range(start, len(series) - horizon + 1, horizon))
+        if not held:
+            raise InputError(
+                f"no series is long enough to hold back its last {horizon} steps; give longer "
+                "ones, --dev, or a shorter --horizon"
+            )
+        whole = [range(len(each), len(each) + 1) for each in trained]
+        return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
+
+    def overlap(self, records: Sequence[Window], training: Sequence[Window]) -> float:
+        """The share of the windows whose future the training data holds, too."""
+        known = {record.series.name: record for record in training}
+        seen = 0
+        for record in records:
+            other = known.get(record.series.name)
+            if other is None:
+                continue
+            [first] = record.series.axis.times(record.cut, 1)
+            axis = other.series.axis
+            seen += bool(first <= axis.times(other.cut - 1, 1)[0])
+        return seen / max(1, len(records))
+
+
+def skip_short(cuts: range, shortest: int) -> range:
+    """The cuts from `shortest` on; the last one where none is."""
+    first = next((place for place, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
+    return cuts[first:]
+
+
+def is_constant(values: np.ndarray) -> bool:
+    """Whether all values that are there are the same."""
+    return bool(np.nanmax(values) == np.nanmin(values))
+
+
+def check_frequency(series: Sequence[TimeSeries], frequency: Any, files: Sequence[str]) -> None:
+    """Raises InputError for series of another frequency than the model's."""
+    for each in series:
+        if len(each) > 1 and each.axis.frequency != frequency:
+            raise InputError(
+                f"{each.where}: series {each.name!r} is {each.axis.frequency.name}, but the model "
+                f"was trained on {frequency.name}"
+            )
+
+
+def join_known(series: TimeSeries, future: TimeSeries | None, horizon: int) -> TimeSeries:
+    """A series with the known covariates of `future` after its own."""
+    if future is None:
+        return series
+    known = np.full((len(series) + horizon, series.known.shape[1]), np.nan, dtype=np.float32)
+    own = series.known[: len(known)]
+    known[: len(own)] = own
+    # a table of covariates alone: its target is its first covariate, kept in `known` whole
+    start = future.axis.first - series.axis.first
+    for place, row in enumerate(future.known):
+        if 0 <= start + place < len(known):
+            known[start + place] = row
+    return replace(series, known=known)

@@ -1,0 +1,56 @@
+"""Naive, seasonal naive, drift and Theta in a network's place: they read the history of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.baselines.naive_forecasts import extend_line, repeat_last, repeat_season
+from ostinato.baselines.theta import forecast_theta
+from ostinato.data.batching.batch import Batch
+from ostinato.data.series.time_series import fill_missing
+from ostinato.models.forecaster import LEVELS, Forecaster
+from ostinato.tasks.forecasting.windows import Window
+
+FORECASTS: dict[str, Callable[[Sequence[np.ndarray], int, int], np.ndarray]] = {
+    "naive": repeat_last,
+    "seasonal-naive": repeat_season,
+    "drift": extend_line,
+    "theta": forecast_theta,
+}
+MOST_STEPS = 1000  # of a history
+
+
+class StatisticalForecaster(Forecaster):
+    """A method of FORECASTS on windows of raw values; every quantile is the point forecast."""
+
+    def __init__(self, name: str, look_back: int, horizon: int, season: int):
+        super().__init__(look_back, horizon)
+        self.name, self.season = name, season
+
+    def quantiles(self, batch: Batch) -> Tensor:
+        window = batch.inputs[:, : self.look_back]
+        values, seen = window[..., 0].double().numpy(), window[..., 1].numpy() > 0
+        histories = [
+            trim(np.where(there, row, np.nan)) for row, there in zip(values, seen, strict=True)
+        ]
+        points = FORECASTS[self.name](histories, self.horizon, self.season)
+        found = torch.from_numpy(points).to(batch.inputs)
+        return found.unsqueeze(-1).expand(-1, -1, len(LEVELS))
+
+
+def trim(values: np.ndarray) -> np.ndarray:
+    """The last MOST_STEPS values from the first that is there, gaps filled linearly; [0] for none."""
+    seen = np.flatnonzero(~np.isnan(values))
+    if not len(seen):
+        return np.zeros(1)
+    return fill_missing(values[seen[0] :][-MOST_STEPS:], "linear")
+
+
+def forecast_points(name: str, records: Sequence[Window], season: int) -> np.ndarray:
+    """Point forecasts of a method for some windows of one horizon, [N, H]."""
+    histories = [trim(record.history[-MOST_STEPS:]) for record in records]
+    return FORECASTS[name](histories, records[0].horizon, season)

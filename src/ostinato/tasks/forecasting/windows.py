@@ -1,0 +1,159 @@
+"""Windows: a series with a cut, what stands before it and what comes after. Views, never copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.data.batching.batch import Batch
+from ostinato.data.series.time_series import TimeSeries
+
+
+class Window(NamedTuple):
+    """A forecast's past and, where it is known, its future.
+
+    Attributes:
+        history: The values before the cut [T], a view.
+        series: The series, which may go on after the cut.
+        cut: How many of its steps are before the cut.
+        horizon: How many steps after it are to be forecast.
+    """
+
+    history: np.ndarray
+    series: TimeSeries
+    cut: int
+    horizon: int
+
+    @classmethod
+    def at(cls, series: TimeSeries, cut: int, horizon: int) -> Window:
+        """The window of a series at a cut."""
+        return cls(series.values[:cut], series, cut, horizon)
+
+    @property
+    def future(self) -> np.ndarray:
+        """The values after the cut, up to the horizon, as many as there are."""
+        return self.series.values[self.cut : self.cut + self.horizon]
+
+
+class Windows(Sequence):
+    """The windows of some series, made when they are asked for.
+
+    Args:
+        series: The series.
+        cuts: For each series its cuts.
+        horizon: Steps to forecast.
+    """
+
+    def __init__(self, series: Sequence[TimeSeries], cuts: Sequence[range], horizon: int):
+        self.series, self.cuts, self.horizon = series, cuts, horizon
+        self.ends = np.cumsum([len(each) for each in cuts]) if cuts else np.zeros(0, dtype=int)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def __getitem__(self, index):  # type: ignore[override]
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number = int(np.searchsorted(self.ends, index, side="right"))
+        before = int(self.ends[number - 1]) if number else 0
+        return Window.at(self.series[number], self.cuts[number][index - before], self.horizon)
+
+    def __iter__(self) -> Iterator[Window]:
+        for series, cuts in zip(self.series, self.cuts, strict=True):
+            for cut in cuts:
+                yield Window.at(series, cut, self.horizon)
+
+
+def evaluation_cuts(length: int, horizon: int, windows: str, stride: int | None) -> range:
+    """The cuts of the windows that are scored, in ascending order; the last is a horizon before the end.
+
+    evaluation_cuts(100, 10, "3", None) -> 70, 80, 90;  evaluation_cuts(100, 10, "all", 1) -> 1, ..., 90
+    """
+    last = length - horizon
+    step = stride or (1 if windows == "all" else horizon)
+    most = (last - 1) // step + 1
+    number = most if windows == "all" else min(int(windows), most)
+    return range(last - (number - 1) * step, last + 1, step)
+
+
+def training_cuts(length: int, horizon: int, season: int) -> range:
+    """The cuts of the windows to learn from: a season before each, where the series is long enough."""
+    first = max(1, min(season, length - horizon, length // 2))
+    return range(first, max(first + 1, length - horizon + 1)) if length > 1 else range(0)
+
+
+class EncodedWindow(NamedTuple):
+    """A window as a network reads it, and the way back: value = forecast * scale + shift.
+
+    Attributes:
+        inputs: [L + H, D]
+        targets: [H], NaN where there is none.
+        shift, scale: Of the inverse.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    shift: float
+    scale: float
+
+
+def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) -> Batch:
+    """Encoded windows as a batch, filled up with zeros to so many rows.
+
+    Batches of one shape give the same bits for a window whatever else is in them.
+    """
+    inputs = torch.from_numpy(np.stack([each.inputs for each in encoded]))
+    targets: Tensor = torch.from_numpy(np.stack([each.targets for each in encoded]))
+    if rows is not None and rows > len(inputs):
+        inputs = torch.cat([inputs, inputs.new_zeros(rows - len(inputs), *inputs.shape[1:])])
+        targets = torch.cat([targets, targets.new_zeros(rows - len(targets), targets.shape[1])])
+    lengths = torch.full((len(inputs),), inputs.shape[1])
+    return Batch(inputs, lengths, targets)
+
+
+class WindowBatches:
+    """Random windows of the training series, encoded when they are needed.
+
+    Args:
+        windows: What to learn from.
+        encode: A window -> its tensors.
+        batch_size: Windows of a batch.
+        most: Windows of an epoch, drawn anew where there are more.
+        seed: What an epoch holds follows from it and from the epoch's number.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        encode: Callable[[Window], EncodedWindow],
+        *,
+        batch_size: int,
+        most: int,
+        seed: int,
+    ):
+        self.windows, self.encode, self.batch_size, self.seed = windows, encode, batch_size, seed
+        self.most = min(most, len(windows))
+
+    def __len__(self) -> int:
+        return -(-self.most // self.batch_size)
+
+    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from number `start` on."""
+        random = np.random.default_rng([self.seed, number])
+        total = len(self.windows)
+        chosen = (
+            random.permutation(total)[: self.most]
+            if total < 20 * self.most
+            else random.integers(0, total, self.most)
+        )
+        for first in range(start * self.batch_size, self.most, self.batch_size):
+            rows = chosen[first : first + self.batch_size]
+            yield stack_windows([self.encode(self.windows[int(row)]) for row in rows])

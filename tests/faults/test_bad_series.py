@@ -1,0 +1,143 @@
+"""What forecasting says to files and options that it cannot use: exit status 2, one line, nothing left behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TINY = ["--hidden-size", "4", "--epochs", "1", "--least-steps", "0", "--no-tensorboard"]
+
+
+def long_table(count=40, extra=""):
+    rows = [f"a,{step},{step % 5}{extra}" for step in range(1, count + 1)]
+    return "\n".join(rows) + "\n"
+
+
+GOOD = "unique_id,ds,y\n" + long_table()
+PRICED = "unique_id,ds,y,price\n" + long_table(extra=",1")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with good.csv and priced.csv, and a run of each."""
+    from ostinato.cli import main
+
+    folder = tmp_path_factory.mktemp("series")
+    (folder / "good.csv").write_text(GOOD)
+    (folder / "priced.csv").write_text(PRICED)
+    for name, flags in (("good", []), ("priced", ["--future-covariates", "price"])):
+        arguments = ["--train", str(folder / f"{name}.csv"), "--out", str(folder / f"{name}-run")]
+        assert main(["train", "forecasting", *arguments, "--horizon", "4", *flags, *TINY]) == 0
+    return folder
+
+
+TRAIN = "train forecasting --out new --train"
+ROWS = [
+    ("an empty file", "", f"{TRAIN} bad.csv", r"bad.csv: no series \(0 rows\)"),
+    ("a header alone", "unique_id,ds,y\n", f"{TRAIN} bad.csv", r"bad.csv: no series \(0 rows\)"),
+    ("no file", "ds,y\n1,1\n", f"{TRAIN} bad.csv none.csv", "none.csv: no such file"),
+    ("no ds", "unique_id,y\na,1\n", f"{TRAIN} bad.csv", "bad.csv:1: no column 'ds' or 'date' among"),
+    ("no y", "unique_id,ds\na,1\n", f"{TRAIN} bad.csv", "bad.csv:1: no column 'y' among"),
+    ("a column that is not there", GOOD, f"{TRAIN} bad.csv --target-column sold", "no column 'sold'"),
+    ("a covariate that is not there", GOOD, f"{TRAIN} bad.csv --past-covariates rain", "no column 'rain'"),
+    (
+        "a date that does not parse",
+        "unique_id,ds,y\na,2024-01-01,1\na,2024-02-30,1\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:3: '2024-02-30' is no time stamp like the others",
+    ),
+    ("text in a number column", "ds,y\n1,one\n", f"{TRAIN} bad.csv", "bad.csv:2: y is 'one', not a number"),
+    ("an infinite value", "ds,y\n1,1\n2,-inf\n", f"{TRAIN} bad.csv", "bad.csv:3: y is infinite"),
+    (
+        "a time stamp twice",
+        "unique_id,ds,y\na,1,1\na,2,1\na,2,3\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:4: series 'a': the time stamp 2 is there twice",
+    ),
+    (
+        "mixed frequencies",
+        "unique_id,ds,y\n"
+        + "".join(f"a,2024-01-{day:02},1\n" for day in range(1, 20))
+        + "".join(f"b,2024-{month:02}-15,1\n" for month in range(1, 12)),
+        f"{TRAIN} bad.csv",
+        "bad.csv: mixed frequencies",
+    ),
+    (
+        "a horizon longer than the history",
+        "ds,y\n1,1\n2,2\n3,1\n",
+        f"{TRAIN} bad.csv --horizon 5",
+        "a horizon of 5 is longer than the history: the longest series has 3 values",
+    ),
+    (
+        "a test series shorter than the horizon",
+        "unique_id,ds,y\na,1,1\na,2,1\n",
+        "evaluate good-run bad.csv",
+        "bad.csv:2: series 'a' has 2 values; a horizon of 4 needs more",
+    ),
+    (
+        "logarithms of negative values",
+        "ds,y\n" + "".join(f"{step},{step - 9}\n" for step in range(30)),
+        f"{TRAIN} bad.csv --scaling log --horizon 3",
+        "--scaling log needs values of 0 or more; the smallest is -9",
+    ),
+    ("a level that is none", GOOD, f"{TRAIN} bad.csv --level 80,150", "--level: expected percentages"),
+    ("windows that are none", "", "evaluate good-run good.csv --windows some", "--windows: expected a number"),
+    (
+        "a future covariate missing",
+        "",
+        "predict priced-run priced.csv",
+        "priced.csv:2: series 'a': no price for 41, a step to predict",
+    ),
+    (
+        "a future file for a model without covariates",
+        "",
+        "predict good-run good.csv --future good.csv",
+        "--future: the model was trained without --future-covariates",
+    ),
+    (
+        "another frequency than the model's",
+        "unique_id,ds,y\n" + "".join(f"a,2024-01-{day:02},1\n" for day in range(1, 20)),
+        "predict good-run bad.csv",
+        "series 'a' is daily, but the model was trained on whole numbers",
+    ),
+    (
+        "a series without a value",
+        "unique_id,ds,y\na,1,\na,2,\n",
+        "predict good-run bad.csv",
+        "bad.csv:2: series 'a' has no value",
+    ),
+    ("a flag of training", "", "predict good-run good.csv --horizon 9", "cannot be changed on a trained"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "command", "message"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
+def test_one_line_says_what_is_wrong(made, refused, content, command, message):
+    bad = re.search(r"bad\.\w+", command)
+    refused(made, command, re.compile(message), lambda: bad and Path(bad[0]).write_text(content))
+
+
+def test_odd_series_are_named_and_the_rest_is_learned(tmp_path, ostinato, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flat = "".join(f"flat,{step},3\n" for step in range(1, 41))
+    Path("odd.csv").write_text(GOOD + flat + "one,1,5\n")
+    outcome = ostinato("train", "forecasting", "--train", "odd.csv", "--horizon", 4, "--out", "new", *TINY)  # fmt: skip
+    assert outcome.status == 0, outcome.err
+    assert "left out, with fewer than two values: series 'one' (odd.csv:82)" in outcome.err
+    assert "constant: series 'flat'; they have no MASE" in outcome.err
+    Path("unknown.csv").write_text("unique_id,ds,y\n" + long_table().replace("a,", "new,"))
+    outcome = ostinato("predict", "new", "unknown.csv")
+    assert outcome.status == 0 and outcome.out.splitlines()[1].startswith("new,41,")
+
+
+def test_missing_values_are_counted(tmp_path, ostinato, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("gaps.csv").write_text(GOOD.replace("a,7,2\n", "").replace("a,9,4\n", "a,9,NaN\n"))
+    for fill, words in (("none", "left missing"), ("linear", "filled: linear")):
+        flags = ["--horizon", 4, "--out", fill, "--fill", fill, *TINY]
+        outcome = ostinato("train", "forecasting", "--train", "gaps.csv", *flags)
+        assert outcome.status == 0, outcome.err
+        assert f"gaps.csv: 2 missing values, {words}" in outcome.err
