@@ -11,7 +11,7 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import is_npz, load_arrays, name_labels, split_series
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
-from ostinato.data.images.images import to_bytes
+from ostinato.data.images.pixel_range import decide_pixel_maximum
 from ostinato.data.series.series import parse_series
 from ostinato.errors import InputError
 
@@ -24,7 +24,8 @@ class Clip(NamedTuple):
     """A clip of video.
 
     Attributes:
-        frames: uint8 [T, C, H, W], or features float32 [T, D].
+        frames: pixels [T, C, H, W] of the type and range that they come in, or features float32
+            [T, D].
         label: one, or one a frame; "" for none.
         where: its place for messages: "train.npz: clip 3".
     """
@@ -77,11 +78,10 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
         where: its place for messages.
 
     Returns:
-        uint8 [T, C, H, W], or float32 [T, D].
+        pixels [T, C, H, W] of the type that was given, or features float32 [T, D].
 
     Raises:
-        InputError: frames of differing shape, NaN (with frame and index), pixels beyond 0 to 255,
-            other dimensions.
+        InputError: frames of differing shape, NaN (with frame and index), other dimensions.
     """
     try:
         values = np.asarray(values)
@@ -108,10 +108,23 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
             f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], "
             f"C being 1, 3 or 4; got shape {list(values.shape)}"
         )
-    pixels = to_bytes(values, where)
     return np.ascontiguousarray(
-        pixels[:, None] if pixels.ndim == 3 else pixels[..., :3].transpose(0, 3, 1, 2)
+        values[:, None] if values.ndim == 3 else values[..., :3].transpose(0, 3, 1, 2)
     )
+
+
+def find_pixel_maximum(clips: Sequence[Clip]) -> float:
+    """The value of white in clips that belong together, as of `decide_pixel_maximum`.
+
+    Raises:
+        InputError: values outside of every range, with the first clip that has them.
+    """
+    try:
+        return decide_pixel_maximum(clip.frames for clip in clips)
+    except InputError:
+        for clip in clips:
+            decide_pixel_maximum([clip.frames], clip.where)
+        raise
 
 
 def read_labels(
