@@ -142,11 +142,13 @@ def parse_models(known: Sequence[str], models: str | None) -> list[str]:
     A task lists the models worth comparing; its options accept or refuse other names."""
     names = list(
         dict.fromkeys(
-            name.strip() for name in (models or ",".join(known)).split(",") if name.strip()
+            name.strip()
+            for name in (",".join(known) if models is None else models).split(",")
+            if name.strip()
         )
     )
     if not names:
-        raise InputError(f"--models: names none{nearest('', known)}")
+        raise InputError(f"{options.option_name('models')}: names none{nearest('', known)}")
     return names
 
 

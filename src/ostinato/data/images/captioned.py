@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.npz import is_npz, load_arrays, split_series
+from ostinato.data.files.npz import is_npz, list_arrays, load_arrays, split_series, trim_padding
 from ostinato.data.files.streams import FilePath, cannot_open
 from ostinato.data.files.table import Row, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
@@ -298,7 +298,7 @@ def check_arrays(
     if len(held) != 1:
         raise InputError(
             f"{display_path(file)}: expected one array of images, features or frames; "
-            f"got {' and '.join(held) or 'none of them'}"
+            f"got {' and '.join(held) or f'none of them among {list_arrays(file)}'}"
         )
     kind, values = held[0], arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
@@ -311,6 +311,8 @@ def check_arrays(
         if kind != "images"
         else list(values)
     )
+    if "lengths" not in arrays and kind != "images" and values.ndim > 2:
+        rows = trim_padding(rows, file)
     captions = read_captions(arrays, len(rows), file)
     noun = "clip" if kind == "frames" else kind.removesuffix("s")
     for number, (one, texts) in enumerate(zip(rows, captions, strict=True), start=1):

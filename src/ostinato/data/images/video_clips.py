@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.npz import is_npz, load_arrays, name_labels, split_series
+from ostinato.data.files.npz import (
+    is_npz,
+    list_arrays,
+    load_arrays,
+    name_labels,
+    split_series,
+    trim_padding,
+)
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.pixel_range import decide_pixel_maximum
@@ -35,12 +42,15 @@ class Clip(NamedTuple):
     where: str = ""
 
 
-def read_clips(file: FilePath) -> Iterator[Clip]:
+def read_clips(file: FilePath, *, training: bool = False) -> Iterator[Clip]:
     """The clips of an .npz file of plain arrays; pickled objects are refused unread.
+
+    Of X_train and X_test, where there are both, `training` reads the former.
 
         X        (or frames, features) pixels [N, T, H, W] or [N, T, H, W, C] of 0 to 255, or
                  features [N, T, D]; or all clips concatenated, [sum of lengths, ...]
-        lengths  [N], the number of real frames of each (default: all)
+        lengths  [N], the number of real frames of each (default: all but those at the end that
+                 are NaN)
         y        labels [N], or one a frame [N, T] (or [sum of lengths]): text, or numbers, which
                  `labels` [C] may name
 
@@ -48,12 +58,12 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
         InputError: such an array missing or of another shape, a length beyond T, NaN (with clip,
             frame and index).
     """
-    arrays = load_arrays(file, ARRAYS)
+    arrays = load_arrays(file, ARRAYS, training=training)
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
             f"{display_path(file)}: expected one array X (or frames, or features) [N, T, ...]; "
-            f"got {' and '.join(held) or 'none'}"
+            f"got {' and '.join(held) or f'none of these among {list_arrays(file)}'}"
         )
     values = arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
@@ -62,6 +72,8 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
             f"got {values.dtype} of shape {list(values.shape)}"
         )
     clips = split_series(values, arrays.get("lengths"), file, name=held[0])
+    if "lengths" not in arrays:
+        clips = trim_padding(clips, file)
     labels = read_labels(arrays, [len(clip) for clip in clips], file)
     for number, (frames, label) in enumerate(zip(clips, labels, strict=True), start=1):
         where = f"{display_path(file)}: clip {number}"

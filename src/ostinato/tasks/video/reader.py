@@ -25,7 +25,7 @@ from ostinato.tasks.video.labels import labels_of
 class VideoReader(Reader):
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Clip]:
         name = " ".join(map(display_path, files))
-        records = [clip for file in files for clip in read_clips(file)]
+        records = [clip for file in files for clip in read_clips(file, training=training)]
         if not records:
             raise InputError(f"{name}: no examples (0 clips)")
         for record in records:
