@@ -43,9 +43,12 @@ KINDS = {
 MOST_LISTED = 20  # columns that a message lists
 # by these a first line is seen to be a header where columns are given by number
 HEADER_WORDS = frozenset(
-    "category class content date description id index polarity rating review score sentiment "
-    "star stars summary tweet title user".split()
-) | {"class index"}
+    (
+        *("category", "class", "class index", "content", "date", "description", "id", "index"),
+        *("polarity", "rating", "review", "score", "sentiment", "star", "stars", "summary"),
+        *("title", "tweet", "user"),
+    )
+)
 
 
 class Row(NamedTuple):

@@ -98,11 +98,11 @@ def read_captioned(
         if is_npz(file):
             found = list(read_npz(file))
         elif (coco := load_coco(file)) is not None:
-            found = list(
+            found = [
                 Picture(find_image(name, file, where, features, folder), captions, where)
                 for name, captions, where in coco_images(coco, file)
                 if captions
-            )
+            ]
         else:
             found = list(read_rows(file, image_column, caption_column, features, folder))
         if not found:

@@ -170,7 +170,7 @@ def grey_bytes(image: Image) -> np.ndarray:
     values = np.asarray(image, dtype=np.float64)
     low, high = float(values.min()), float(values.max())
     most = 255.0 if image.mode == "F" else WORD
-    if 0 <= low and high <= most:
+    if low >= 0 and high <= most:
         return to_bytes(values, "the picture", None if image.mode == "F" else WORD)
     return ((values - low) / max(1e-9, high - low) * 255).astype(np.uint8)
 

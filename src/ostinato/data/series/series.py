@@ -96,7 +96,7 @@ def read_rows_of_numbers(file: FilePath) -> Iterator[Series]:
             continue
         where = f"{display_path(file)}:{number}"
         label, *words = split_row(line)
-        values = parse_dimension(",".join(words), where, 1)
+        values = parse_dimension(trim_missing([",".join(words)])[0], where, 1)
         if not values:
             raise InputError(f"{where}: a label without a series")
         label = label.strip()
@@ -142,7 +142,10 @@ def read_ts(file: FilePath) -> Iterator[Series]:
                 f"{where}: the label {quote(label)} is not among those of @classLabel"
                 f"{nearest(label, names)}"
             )
-        values = [parse_dimension(part, where, place) for place, part in enumerate(parts, start=1)]
+        values = [
+            parse_dimension(part, where, place)
+            for place, part in enumerate(trim_missing(parts), start=1)
+        ]
         if not any(values):
             raise InputError(f"{where}: a label without a series")
         wanted = wanted or len(values)
@@ -195,21 +198,28 @@ def read_header(lines: Iterator[tuple[int, str]], file: FilePath) -> dict[str, l
     return header
 
 
-def parse_dimension(text: str, where: str, dimension: int) -> list[float]:
-    """parse_dimension("0.5,1,?", ...) -> [0.5, 1.0]; InputError for what float32 cannot hold.
+def trim_missing(dimensions: list[str]) -> list[str]:
+    """Dimensions without the steps at their ends whose values are missing in all of them.
 
-    Missing values at the end are padding."""
+    trim_missing(["1,2,?", "3,4,?"]) -> ["1,2", "3,4"]"""
+    rows = [dimension.split(",") for dimension in dimensions]
+    if len({len(row) for row in rows}) == 1:
+        while rows[0] and all(row[-1].strip().lower() in MISSING for row in rows):
+            for row in rows:
+                row.pop()
+    return [",".join(row) for row in rows]
+
+
+def parse_dimension(text: str, where: str, dimension: int) -> list[float]:
+    """parse_dimension("0.5,1", ...) -> [0.5, 1.0]; InputError for what float32 cannot hold."""
     values = []
-    words = text.split(",")
-    while words and words[-1].strip().lower() in MISSING:
-        words.pop()
-    for step, word in enumerate(words, start=1):
+    for step, word in enumerate(text.split(",") if text else (), start=1):
         try:
             value = float(word)
         except ValueError:
             value = math.nan
         if not abs(value) <= np.finfo(np.float32).max:  # NaN, too
-            what = "a missing value" if word.strip().lower() in MISSING else quote(word.strip(), 40)
+            what = "a missing value" if word.strip() in ("?", "") else quote(word.strip(), 40)
             raise InputError(
                 f"{where}: dimension {dimension}, step {step}: {what} is not a finite number; "
                 "fill it in or remove the series"

@@ -29,6 +29,7 @@ TASK = TaskDefinition(
     ),
     example="ostinato train video --train train.npz --test test.npz --out runs/signs",
     metrics=("accuracy", "f1"),
+    record_columns=("frames", "label"),
     sample="video",
     options=VideoOptions,
     reader=VideoReader,
