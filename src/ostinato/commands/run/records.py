@@ -133,6 +133,8 @@ def write_rows(
     if task.name == "language":
         texts = [read_text(row, columns[0], part, n) for n, row in enumerate(rows, start=1)]
         return write_text(path.with_suffix(".txt"), "".join(f"{text}\n" for text in texts))
+    if task.name == "dialogue" and any(isinstance(row, list) for row in rows):
+        rows = [{"turns": list(row)} if isinstance(row, (list, tuple)) else row for row in rows]
     pairs = [as_row(row, columns, part, number) for number, row in enumerate(rows, start=1)]
     if task.name == "tagging":
         return write_text(path.with_suffix(".conll"), format_sentences(pairs, columns, part))
@@ -162,8 +164,6 @@ def as_row(row: Any, columns: Sequence[str], part: str, number: int) -> dict[str
     -> {"text": "fine", "label": "good"}"""
     if isinstance(row, Mapping):
         return {str(name): plain_value(value) for name, value in row.items()}
-    if columns[0] == "utterance" and isinstance(row, list):
-        return {"turns": row}
     if isinstance(row, (tuple, list)) and len(row) == len(columns):
         return {name: plain_value(value) for name, value in zip(columns, row, strict=True)}
     raise InputError(
