@@ -325,8 +325,10 @@ def test_not_a_number_goes_where_it_would(name, bad):
 @needs_native
 def test_same_bits_again():
     cell, x, state, scales = example(CELLS["lstm"], 20, 30, 8, 70)
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
     runs = [results(by_kernel, cell, x, state, None, scales) for _ in range(3)]
+    torch.set_num_threads(before)
     for run in runs[1:]:
         for a, b in zip(run[: len(runs[0]) - 2], runs[0][: len(runs[0]) - 2], strict=True):
             assert (

@@ -79,9 +79,13 @@ class Field(NamedTuple):
         return as_flag(self.name)
 
 
-@functools.cache
 def fields(options: type) -> dict[str, Field]:
     """The options of a dataclass by name, in the order of their definition."""
+    return _read_fields(options)
+
+
+@functools.cache
+def _read_fields(options: type) -> dict[str, Field]:
     hints = typing.get_type_hints(options)
     return {
         field.name: parse_annotation(
@@ -155,8 +159,8 @@ def check_one(field: Field, value: Any, name: str) -> Any:
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-# where an option names no maximum: what 32 bits can count, and what float32 can square
-LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e18
+# where an option names no maximum: what 32 bits can count, and what float32 can hold
+LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e38
 
 
 def check_range(field: Field, value: Any, name: str) -> None:
@@ -164,7 +168,8 @@ def check_range(field: Field, value: Any, name: str) -> None:
     limits = field.metadata
     if not isinstance(value, bool) and isinstance(value, (int, float)):
         most = LARGEST_WHOLE if field.type is int else LARGEST_NUMBER
-        if limits.get("maximum") is None and math.isfinite(value) and abs(value) > most:
+        unbounded = "maximum" in limits and limits["maximum"] is None
+        if unbounded and math.isfinite(value) and abs(value) > most:
             raise InputError(f"{name} must be at most {most:,}; got {value:,}"[:200])
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be a finite number; got {value}")

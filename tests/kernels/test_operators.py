@@ -13,7 +13,7 @@ from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings
 from ostinato.kernels.cell_table import FORMULAS
 from ostinato.kernels.sequence import forward, launch
-from ostinato.kernels.sequence.autograd import flat
+from ostinato.kernels.sequence.autograd import flatten
 
 pytestmark = pytest.mark.skipif(
     bindings.missing is not None, reason=f"not built: {bindings.missing}"
@@ -45,7 +45,7 @@ def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
     state = cell.initial_state(3, x)
     weights, inputs = launch.weights_of(cell), x.requires_grad_()
-    if FORMULAS[cell.kernel_name].given:
+    if FORMULAS[cell.kernel_name].projected_inputs:
         inputs, weights = (
             cell.project(x).detach().requires_grad_(),
             weights._replace(from_input=None, input_bias=None),
@@ -53,10 +53,10 @@ def test_operator_is_sound(cell, padded):
     arguments = (
         *(
             cell.kernel_name,
-            *flat(inputs, state, weights._replace(own=())),
-            forward.own_of(weights),
+            *flatten(inputs, state, weights._replace(cell_parameters=())),
+            forward.joint_parameters(weights),
         ),
-        *(lengths if padded else None, False, True, *launch.drops_of(cell, x, state)),
+        *(lengths if padded else None, False, True, *launch.dropout_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
     assert set(outcome.values()) == {"SUCCESS"}

@@ -76,7 +76,7 @@ def test_a_sign_that_waits_is_not_forgotten(name):
     cell = layer.cells[0]
     assert (
         dispatch.why_not(cell, torch._neg_view(x), cell.initial_state(3, x), None)
-        == "a minus sign waits to be applied"
+        == "the tensor has its lazy negative bit set"
     )
     for context in (torch.no_grad(), torch.enable_grad()):
         with context:

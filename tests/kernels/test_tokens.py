@@ -16,7 +16,7 @@ from ostinato.cells.rnn import RNN
 from ostinato.cells.state import select
 from ostinato.decoding.sampler import TokenStream, draw
 from ostinato.kernels import bindings
-from ostinato.kernels.steps import streaming, token_step
+from ostinato.kernels.steps import step_plan, streaming, token_step
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
 from ostinato.models.language_model import LanguageModel
@@ -40,9 +40,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=streaming.instruction_sets)
+@pytest.fixture(params=step_plan.instruction_sets)
 def instruction_set(request, monkeypatch):
-    monkeypatch.setattr(streaming, "chosen", streaming.instruction_sets.index(request.param))
+    monkeypatch.setattr(step_plan, "chosen", step_plan.instruction_sets.index(request.param))
 
 
 def parts(make, V, D, H, layers, *, readout=False, **options):
@@ -233,7 +233,7 @@ def test_smaller_weights_by_the_context():
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("format", streaming.FORMATS)
 def test_threads(monkeypatch, threads, format):
-    monkeypatch.setattr(streaming, "SHARED", 0)
+    monkeypatch.setattr(step_plan, "SHARED", 0)
     made = parts(LSTM, 200, 8, 40, 2, residual=True, readout=True)
     chances = np.random.default_rng(1).random((20, 5))
     found, before = [], torch.get_num_threads()

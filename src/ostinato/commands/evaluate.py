@@ -16,7 +16,7 @@ from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.run.records import as_files
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS, bleu
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
@@ -68,6 +68,8 @@ def evaluate(
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
     refuse_text(files)
+    other = None if against is None else load_other(against, trained, changes, device)
+    baseline = load_baseline(trained.folder, task)
     settings = to_dict(task.options)
     with (
         collect_notices() as notes,
@@ -86,16 +88,9 @@ def evaluate(
         **result,
         "notes": notes,
     }
-    baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
-    if against is not None:
-        other = load(against, changes, choose(device))
-        if other.task.name != task.name:
-            raise InputError(
-                f"--against {against}: of task {other.task.name}, "
-                f"{trained.folder} of task {task.name}"
-            )
+    if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
     return result
@@ -105,6 +100,17 @@ def refuse_text(files: Any) -> None:
     """InputError for one text where a list of files belongs: its letters would be the files."""
     if isinstance(files, (str, bytes)):
         raise InputError(f"expected a list of files, not one text: [{files!r:.60}]")
+
+
+def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:
+    """The run to compare with; InputError where it is of another task."""
+    other = load(run, changes, choose(device))
+    if other.task.name != trained.task.name:
+        raise InputError(
+            f"{option_name('against')} {run}: of task {other.task.name}, "
+            f"{trained.folder} of task {trained.task.name}"
+        )
+    return other
 
 
 def predict_all(

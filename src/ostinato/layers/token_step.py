@@ -1,48 +1,48 @@
-"""Embedding, recurrent layers and output layer as one compiled step that generates token by token.
+"""Embedding, recurrent layers and output layer as one step: for generating texts token by token.
 
-Letters: N rows, K steps, V vocabulary, H hidden.
-"""
+Letters: N rows, K steps, V vocabulary, H hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import addressof
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ostinato.cells.cell import Cell
 from ostinato.cells.state import State, map_state
 from ostinato.kernels.steps.streaming import addresses, check_format
-from ostinato.kernels.steps.token_step import AT_ONCE, Cut, plan_for
+from ostinato.kernels.steps.token_step import AT_ONCE, Sampling, plan_for
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 
 LEAST = 1e-30  # temperatures below this are 0
 
 
+def cells_of(recurrent: Recurrent) -> list[Cell]:
+    return [cell for cell in recurrent.cells if isinstance(cell, Cell)]
+
+
 class TokenStep:
-    """(tokens [N], state) -> (logits [N, V], state), and several sampled steps in one call.
+    """(tokens [N], state) -> (logits [N, V], state), or many steps with what is drawn from each.
 
         step = TokenStep(embedding, recurrent, [output])
         logits, state = step(tokens, recurrent.initial_state(2))
-        # chances [K, N] in 0..1 -> tokens [K, N]
-        drawn, state = step.draw(tokens, state, chances, temperature=0.8)
+        drawn, state = step.draw(tokens, state, chances, temperature=0.8)  # tokens [K, N]
 
-    A returned state, like the logits, is changed in place by the next call that is given it: clone
-    what is to be kept. Any other state is copied. A row's values do not depend on the other rows.
-    Layers run as in evaluation. After weights have changed, make a new step; one for the same
-    weights costs next to nothing.
+    The state that is returned is changed in place by the next call that is given it, and so are the
+    logits: clone them to keep them. Any other state is copied. A row's results do not depend on the
+    rows beside it. Dropout is off, as in evaluation. After weights have changed, make a new step:
+    one for the same weights takes no time. It holds addresses: it cannot be copied or pickled.
 
     Args:
-        embedding: The token embedding.
-        recurrent: One direction, without zoneout and layer norms.
-        dense: Linear layers, one after the other, from the recurrent layers' output to the logits.
-        weights: float32, bfloat16 (half the memory traffic) or int8 (a quarter; see
-            `kernels.weights_as`).
+        dense: linear layers, one after the other, from the recurrent layers' output to the logits
+        weights: float32, bfloat16 (half the memory to read) or int8 (a quarter: see
+            `kernels.weights_as`)
 
     Raises:
-        ValueError: There is no such step for these layers; see `TokenStep.usable`.
+        ValueError: there is none for such layers, which `TokenStep.usable` tells beforehand.
     """
 
     def __init__(
@@ -56,17 +56,27 @@ class TokenStep:
         check_format(weights)
         if not recurrent.has_plain_steps:
             raise ValueError("recurrent must be of one direction, without zoneout and layer norm")
-        plan = plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights)
+        plan = plan_for(embedding, recurrent, cells_of(recurrent), dense, weights)
         if plan is None:
             raise ValueError(
-                "a token step needs the compiled kernels, float32 parameters on the CPU, and a "
-                "cell that is an RNN "
+                "a token step needs the compiled kernels, float32 parameters on the CPU whose "
+                "sizes fit one another, as many embeddings as logits, and a cell that is an RNN "
                 f"(tanh, relu), LSTM or GRU; got {type(recurrent.cells[0]).__name__}"
             )
         self.plan = plan
         self.residual, self.size = recurrent.residual, plan.vocabulary
-        self.state: State = None
-        self.cut: Cut | None = None
+        self._state: State = None
+        self.sampling: Sampling | None = None
+
+    def __reduce__(self):
+        raise TypeError(
+            "a TokenStep cannot be copied or pickled: make a new one of the same layers"
+        )
+
+    @property
+    def state(self) -> State:
+        """The state after the last step; None before the first one."""
+        return self._state
 
     @staticmethod
     def usable(
@@ -76,26 +86,22 @@ class TokenStep:
         *,
         weights: str = "float32",
     ) -> bool:
-        """Whether there is a TokenStep for these layers."""
-        return (
-            recurrent.has_plain_steps
-            and plan_for(embedding, recurrent, recurrent.typed_cells, dense, weights) is not None
-        )
+        """Whether there is one for such layers."""
+        if not recurrent.has_plain_steps:
+            return False
+        return plan_for(embedding, recurrent, cells_of(recurrent), dense, weights) is not None
 
     @property
     def together(self) -> int:
-        """The number of steps of `draw` in one call that keep its duration unnoticeable."""
-        return (
-            max(1, AT_ONCE // (len(self.tokens) * self.plan.multiplications))
-            if self.state is not None
-            else 1
-        )
+        """How many steps of `draw` take no longer than a user should wait for the first of them."""
+        if self._state is None:
+            return 1
+        return max(1, AT_ONCE // (len(self.tokens) * self.plan.multiplications))
 
     def __call__(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """tokens [N] -> logits [N, V] of the next token, and the new state."""
-        self.begin(tokens, state, self.cut or Cut())
-        self.plan.run(self.address, rows=len(self.tokens))
-        return self.logits, self.state
+        self.begin(tokens, state, self.sampling or Sampling())
+        self.plan.run(self.call, rows=len(self.tokens))
+        return self.logits, self._state
 
     def draw(
         self,
@@ -108,48 +114,44 @@ class TokenStep:
         top_p: float = 1.0,
         forbidden: Sequence[int] = (),
     ) -> tuple[np.ndarray | None, State]:
-        """Samples K steps, each from the logits after the token sampled before it.
+        """K steps, each begun with the tokens drawn in the one before.
 
         Args:
-            tokens: The tokens before the first step [N].
-            state: The state before them.
-            chances: Uniform random numbers in [0, 1), one for each step and row [K, N].
-            temperature, top_k, top_p, forbidden: As those of decoding.sample.
+            tokens: ids [N]
+            state: of each layer
+            chances: [K, N] in 0..1, which decide what is drawn
+            temperature, top_k, top_p, forbidden: as in `decoding.sampler`
 
         Returns:
-            The sampled tokens [K, N] and the new state; None for the tokens if logits are NaN or
-            infinite.
+            Tokens [K, N] and the state; None in place of the tokens if logits were not finite.
         """
-        cut = Cut(temperature if temperature >= LEAST else 0.0, top_k, top_p, tuple(forbidden))
-        self.begin(tokens, state, cut)
+        sampling = Sampling(
+            temperature if temperature >= LEAST else 0.0, top_k, top_p, tuple(forbidden)
+        )
+        self.begin(tokens, state, sampling)
         chances = np.ascontiguousarray(chances, np.float64)
         if chances.ndim != 2 or chances.shape[1] != len(self.tokens):
             raise ValueError(
-                f"chances must be [K, {len(self.tokens)}], one for each row; got "
-                f"{list(chances.shape)}"
+                f"chances must be [K, {len(self.tokens)}], one for each row; "
+                f"got {list(chances.shape)}"
             )
         drawn = np.empty(chances.shape, np.int64)
-        fine = self.plan.run(
-            self.address,
-            rows=len(self.tokens),
-            steps=len(chances),
-            drawn=drawn.ctypes.data,
-            chances=chances.ctypes.data,
+        finite = self.plan.run(
+            self.call, rows=len(self.tokens), steps=len(chances), drawn=drawn, chances=chances
         )
-        return (drawn if fine else None), self.state
+        return (drawn if finite else None), self._state
 
-    def begin(self, tokens: Tensor, state: State, cut: Cut) -> None:
-        """Prepares a call; tokens are checked, as the compiled step would read beyond the table."""
-        ids = tokens.numpy()
-        if state is not self.state or cut != self.cut or len(ids) != len(self.tokens):
-            self.adopt(len(ids), state, cut)
-        if ids.min() < 0 or ids.max() >= self.size:
-            raise IndexError(f"tokens must lie in 0..{self.size - 1}; got {ids.min()}..{ids.max()}")
-        self.tokens[:] = ids
+    def begin(self, tokens: Tensor, state: State, sampling: Sampling) -> None:
+        """Prepares a call of these tokens; the compiled step refuses ids that have no embedding."""
+        if tokens.dim() != 1 or not len(tokens):
+            raise ValueError(f"tokens must be [N]; got {list(tokens.shape)}")
+        if state is not self._state or sampling != self.sampling or len(tokens) != len(self.tokens):
+            self.adopt(len(tokens), state, sampling)
+        self.tokens.copy_(tokens)
 
-    def adopt(self, rows: int, state: State, cut: Cut) -> None:
-        """Takes over a state, and settings of sampling, for `rows` rows."""
-        wrong = [token for token in cut.forbidden if not 0 <= token < self.size]
+    def adopt(self, rows: int, state: State, sampling: Sampling) -> None:
+        """Takes a state of N rows, and a way of sampling."""
+        wrong = [token for token in sampling.forbidden if not 0 <= token < self.size]
         if wrong:
             raise ValueError(
                 f"forbidden holds token {wrong[0]}, but the model has the tokens 0 to "
@@ -163,22 +165,16 @@ class TokenStep:
                 f"state must be {self.plan.layers.parts} parts of {rows} rows for each of "
                 f"{len(sizes)} layers"
             )
-        if state is not self.state:
-            self.state = map_state(
+        if state is not self._state:
+            self._state = map_state(
                 lambda part: part.detach().to("cpu", torch.float32, copy=True).contiguous(), state
             )
-        self.cut, self.tokens = cut, np.zeros(rows, np.int64)
-        self.logits, self.forbidden = (
-            torch.empty(rows, self.size),
-            np.array(cut.forbidden, np.int64),
-        )
-        self.addresses_of_state = np.array(addresses(self.state, self.state), np.int64)
+            # aliases: the memory that is written to stays, whatever is done to the tensors
+            self._memory = map_state(Tensor.detach, self._state)
+        self.sampling, self.tokens = sampling, torch.zeros(rows, dtype=torch.int64)
+        self.logits = torch.empty(rows, self.size)
+        self._addresses = torch.tensor(addresses(self._memory, self._memory), dtype=torch.int64)
+        forbidden = torch.tensor(sampling.forbidden, dtype=torch.int64)
         self.call = self.plan.call(
-            self.addresses_of_state,
-            self.tokens,
-            self.logits,
-            self.forbidden,
-            cut,
-            residual=self.residual,
+            self._addresses, self.tokens, self.logits, forbidden, sampling, residual=self.residual
         )
-        self.address = addressof(self.call)

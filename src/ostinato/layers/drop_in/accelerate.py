@@ -1,11 +1,4 @@
-"""`accelerate`: equal, faster layers for every torch.nn.RNN, GRU and LSTM inside a module.
-
-Why modules keep their identity and only their class is exchanged (`module.__class__ = ...`): a new
-module in their place would break whatever refers to the old one: optimizers by its parameters,
-hooks, weights shared between modules, parametrizations, the user's own attributes. Our classes are
-subclasses of torch's with the same fields, so that nothing but `forward` changes, and `undo` is the
-same exchange in the other direction.
-"""
+"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made faster in one line."""
 
 from __future__ import annotations
 
@@ -29,14 +22,7 @@ RECURRENT = (*FASTER, nn.RNNBase, nn.RNNCellBase)
 
 @dataclass(frozen=True)
 class Row:
-    """One recurrent module.
-
-    Attributes:
-        path: Where it is in the user's module.
-        kind: Its class.
-        replaced: Whether it was replaced.
-        note: What to know about it, or why it was not replaced.
-    """
+    """One recurrent module: its path and class, whether it was replaced, and a note, or why not."""
 
     path: str
     kind: str
@@ -46,12 +32,12 @@ class Row:
 
 @dataclass
 class Report:
-    """What `accelerate` did; `print(report)` is a table.
+    """What `accelerate` did: `print(report)` is a table, `report.undo()` goes back.
 
     Attributes:
-        module: The result.
-        rows: One for each path to a recurrent module.
-        changed: The replaced modules.
+        module: the result
+        rows: one for each recurrent module
+        changed: the modules whose class was replaced
     """
 
     module: nn.Module
@@ -60,14 +46,18 @@ class Report:
 
     @property
     def replaced(self) -> int:
-        """The number of paths that lead to a replaced module."""
+        """How many paths lead to a replaced module."""
         return sum(row.replaced for row in self.rows)
 
     def undo(self) -> nn.Module:
-        """Gives every replaced module its torch class back; returns the module."""
+        """Gives every replaced module its torch class back, with its weights as they are now.
+
+        Returns:
+            The whole module.
+        """
         back = {ours: theirs for theirs, ours in FASTER.items()}
         for module in self.changed:
-            module.__class__ = exchange_base(type(module), back)
+            module.__class__ = with_base(type(module), back)
         self.changed.clear()
         return self.module
 
@@ -88,19 +78,22 @@ class Report:
 
 
 def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
-    """Replaces torch.nn's RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell by equal, faster ones.
+    """Replaces every torch.nn.RNN, GRU, LSTM and cell in `module` by an equal, faster one.
 
-        print(ostinato.accelerate(model))              # in place: the very same Parameters
+        print(ostinato.accelerate(model))  # in place: the same Parameters, optimizers keep working
         faster = ostinato.accelerate(model, copy=True).module
 
     A replaced module stays the same object with the same parameters, buffers, hooks, name and
-    training flag; its class becomes the one of the same name in `ostinato.nn`, a subclass of
-    torch's. Cells, which run one step a call, gain torch.func and keep torch's speed. Anything
-    whose `forward` may not be torch's is left alone, and the report says why.
+    training flag; only its class changes, to the class of the same name in `ostinato.nn`, a
+    subclass of torch's. The cells, which run one step a call, gain torch.func and keep torch's
+    speed. Modules whose `forward` may not be torch's are not replaced, and the report says why.
 
     Args:
-        module: Any module; it may itself be a recurrent layer.
-        copy: Whether to change a copy.
+        module: any module; it may itself be a recurrent layer
+        copy: replace the layers of a deep copy
+
+    Returns:
+        A `Report` with the result.
 
     Raises:
         ValueError: `module` is not a torch.nn.Module.
@@ -118,28 +111,29 @@ def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
             if (row := first[child]) is not None:
                 rows.append(Row(path, row.kind, row.replaced, f"the same module as {row.path}"))
             continue
-        first[child] = row = examine(path, child)
+        first[child] = row = consider(path, child)
         if row is None:
             continue
         rows.append(row)
         if row.replaced:
             changed.append(child)
-            child.__class__ = exchange_base(type(child), FASTER)
+            child.__class__ = with_base(type(child), FASTER)
     return Report(module, rows, changed)
 
 
-def examine(path: str, module: nn.Module) -> Row | None:
-    """The row of a module before anything is changed; None if it is not recurrent."""
+def consider(path: str, module: nn.Module) -> Row | None:
+    """The row of one module before anything is changed, or None if it is not recurrent."""
     kind = f"{type(module).__module__.removesuffix('.modules.rnn')}.{type(module).__qualname__}"
-    refusal = explain_refusal(module)
+    refusal = why_not(module)
     if refusal is not None:
         return Row(path, kind, False, refusal)
     if not isinstance(module, RECURRENT):
         return None
     notes = []
-    parametrizations = getattr(module, "parametrizations", {})
     if is_parametrized(module):
-        notes.append("parametrizations kept: " + ", ".join(dict(parametrizations)))
+        parametrized = module.parametrizations
+        assert isinstance(parametrized, nn.ModuleDict)
+        notes.append("parametrizations kept: " + ", ".join(parametrized))
     hooks = (
         len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
     )
@@ -149,18 +143,15 @@ def examine(path: str, module: nn.Module) -> Row | None:
     return Row(path, kind, True, "; ".join(notes))
 
 
-def explain_refusal(module: nn.Module) -> str | None:
-    """Why a recurrent module is not replaced; None if it can be, or is not recurrent."""
+def why_not(module: nn.Module) -> str | None:
+    """Why a recurrent module is not replaced; None if it can be, or is not recurrent at all."""
     cls = type(module)
     base = cls.__bases__[0] if is_parametrized(module) else cls
     if (
         base.__module__.startswith(("torch.ao.nn.", "torch.nn.quant"))
         and base.__name__ in QUANTIZED
     ):
-        return (
-            "quantized: its weights are not floating point; "
-            "accelerate before quantizing, or not at all"
-        )
+        return "quantized: its weights are not floating point; accelerate it before, or not at all"
     if getattr(module, "original_name", None) in QUANTIZED and base.__module__.startswith(
         "torch.jit"
     ):
@@ -189,8 +180,8 @@ def is_parametrized(module: nn.Module) -> bool:
     )
 
 
-def exchange_base(cls: type, table: dict[type, type]) -> type:
-    """The counterpart of `cls` in `table`; of a parametrized class, with its base exchanged."""
+def with_base(cls: type, table: dict[type, type]) -> type:
+    """The counterpart of `cls`, or of its base if parametrize has derived `cls` from it."""
     if cls in table:
         return table[cls]
     namespace = {

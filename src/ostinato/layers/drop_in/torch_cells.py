@@ -1,27 +1,28 @@
-"""torch.nn's RNNCell, GRUCell and LSTMCell, as subclasses that torch.func can transform."""
+"""torch.nn's RNNCell, GRUCell and LSTMCell with the same arguments, parameters and results."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
-from ostinato.layers.drop_in.torch_style import build_cell_around, is_recorded, wants_reference
+from ostinato.layers.drop_in.cell_views import cell_around, reference_wanted, torch_must_run
+from ostinato.layers.drop_in.symbolic_trace import is_traced, record_call
 
 
 class OneStep(nn.RNNCellBase):
-    """What the cells share: torch's own step, or the reference under torch.func."""
+    """What RNNCell, GRUCell and LSTMCell share: torch's own step, which torch.func sees through."""
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:
-        """As torch.nn's."""
-        if is_recorded() or not wants_reference() or not self.is_well_formed(input, hx):
+    def forward(self, input: Tensor, hx=None):
+        """As torch.nn's: input [B, D] or [D], hx [B, H] or [H] or (h, c); zeros if None."""
+        if is_traced(input, hx):
+            return record_call(self, input, *(() if hx is None else (hx,)))
+        if torch_must_run() or not reference_wanted() or not self.well_formed(input, hx):
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input if batched else input[None]
         weights = [self.weight_ih, self.weight_hh] + (
             [self.bias_ih, self.bias_hh] if self.bias else []
         )
-        cell = build_cell_around(self.mode(), weights, bias=self.bias, training=self.training)
+        cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
         state = cell.initial_state(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)
@@ -31,13 +32,13 @@ class OneStep(nn.RNNCellBase):
         return last if cell.parts > 1 else last[0]
 
     def mode(self) -> str:
-        """torch's name of the formula."""
+        """torch's name for the formula."""
         if isinstance(self, nn.RNNCell):
             return f"RNN_{self.nonlinearity.upper()}"
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
-    def is_well_formed(self, input: Any, hx: Any) -> bool:
-        """Whether torch.nn would accept the arguments; if not, its forward raises its own error."""
+    def well_formed(self, input, hx) -> bool:
+        """Whether torch.nn takes these arguments; if not, its own forward raises its own error."""
         weight = self.weight_ih
         if (
             not isinstance(input, Tensor)
@@ -60,12 +61,18 @@ class OneStep(nn.RNNCellBase):
 
 
 class RNNCell(OneStep, nn.RNNCell):
-    """torch.nn.RNNCell for torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
+    """torch.nn.RNNCell, with per-example gradients by torch.func.
+
+    h = ostinato.nn.RNNCell(8, 16)(x, h)"""
 
 
 class GRUCell(OneStep, nn.GRUCell):
-    """torch.nn.GRUCell for torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
+    """torch.nn.GRUCell, with per-example gradients by torch.func.
+
+    h = ostinato.nn.GRUCell(8, 16)(x, h)"""
 
 
 class LSTMCell(OneStep, nn.LSTMCell):
-    """torch.nn.LSTMCell for torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
+    """torch.nn.LSTMCell, with per-example gradients by torch.func.
+
+    h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""

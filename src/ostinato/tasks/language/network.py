@@ -6,7 +6,6 @@ from typing import cast
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.initialisation import initialise_uniform
 from ostinato.models.continuous_cache import ContinuousCache, add_cache
@@ -37,7 +36,7 @@ def build_network(
     last_size = options.last_size or options.hidden_size
     return LanguageModel(
         Embedding(size, options.embedding_size, word_dropout=options.word_dropout),
-        CELLS[options.cell],
+        options.cell_type,
         [options.hidden_size] * (options.layers - 1) + [last_size],
         layers=options.layers,
         residual=options.residual,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts, pluralise
@@ -64,7 +64,7 @@ def is_grade(text: str) -> bool:
 
 
 def class_probabilities(
-    network: nn.Module, examples: Sequence[Example], classes: int, *, tokens: int = 8192
+    network: Any, examples: Sequence[Example], classes: int, *, tokens: int = 8192
 ) -> np.ndarray:
     """The probability of each class for each example, [N, C] float64; batches hold at most `tokens` padded tokens."""
     rows = answer_in_batches(
