@@ -29,6 +29,7 @@ ALLOWED = {
     "signature": set(),
     "nn": {"layers"},
     "commands": {
+        "signature",
         "training",
         "serving",
         "inspection",

@@ -37,13 +37,25 @@ class Model(Trained):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
-        return [self.task.reader.as_record(each) for each in inputs]
+        return [self.as_record(each, number) for number, each in enumerate(inputs, start=1)]
 
-    def evaluate(self, files: list[str], **settings: Any) -> dict[str, Any]:
+    def as_record(self, value: Any, number: int) -> Record:
+        """One input as a record; InputError for a value of a kind that the task does not read."""
+        try:
+            return self.task.reader.as_record(value)
+        except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"input {number}: not what a model of task {self.task.name} reads: {value!r:.60}"
+            ) from error
+
+    def evaluate(self, files: Any = (), **settings: Any) -> dict[str, Any]:
         """The scores on a test set, as printed by `ostinato evaluate --json`.
 
         Args:
-            files: The test set.
+            files: The test set: a list of files, or examples as `ostinato.train` takes them; none:
+                the test files of the run.
             settings: As the command's flags.
         """
         from ostinato.commands.evaluate import evaluate
@@ -110,6 +122,12 @@ def train(task: str, **settings: Any) -> Model:
     """Trains a model, as the command `ostinato train` with the same settings.
 
     model = ostinato.train("translation", train=[...], out="runs/x", hidden_size=256)
+
+    Args:
+        task: The task's name.
+        settings: As the command's flags. Each of train, dev and test is a list of files, or of
+            examples: pairs such as (text, label), dicts by the names of columns, a DataFrame, a
+            Hugging Face dataset, or for series and clips a pair of arrays (X, y).
     """
     from ostinato.commands.train import train as run
 

@@ -14,14 +14,19 @@ options of the task."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+import os
 import re
 import textwrap
 import typing
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
-from ostinato.options import Field, parse_annotation
+from ostinato.errors import option_name
+from ostinato.options import Field, check, parse_annotation
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Parameters(NamedTuple):
@@ -72,3 +77,21 @@ def parameters(function: Callable) -> Parameters:
             field
         )
     return found
+
+
+def check_types(function: Command) -> Command:
+    """The function, whose keyword arguments raise an InputError where they are of another type.
+
+    From the command line they are of the right one; a Python program may pass anything. Lists,
+    which may hold files or examples, are looked at where they are used."""
+    flags = {field.name: field for field in parameters(function).flags if not field.many}
+
+    @functools.wraps(function)
+    def checked(*arguments: Any, **values: Any) -> Any:
+        for name, value in values.items():
+            if name in flags and value is not flags[name].default:
+                plain = os.fspath(value) if isinstance(value, os.PathLike) else value
+                values[name] = check(flags[name], plain, option_name)
+        return function(*arguments, **values)
+
+    return cast(Command, checked)

@@ -57,8 +57,23 @@ def test_every_view_of_a_run_of_each_task(task, tmp_path, ostinato):
     assert all(view["data"] for view in views.values())
 
 
+# their networks have no recurrent_parts, own_targets and step_scores yet
+NOT_YET = {"transcription", "forecasting", "anomaly"}
+
+
 def test_every_task_has_an_input_here():
-    assert set(TASKS) <= set(INPUTS), "add an input of the new task"
+    assert set(TASKS) - NOT_YET <= set(INPUTS), "add an input of the new task"
+
+
+def test_a_task_that_cannot_be_looked_at_says_so(tmp_path, ostinato):
+    package.train(
+        "forecasting", out=tmp_path / "run", epochs=0.01, hidden_size=4, tensorboard=False
+    )
+    file = tmp_path / "one.csv"
+    file.write_text("ds,y\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29)))
+    outcome = ostinato("inspect", "gates", tmp_path / "run", file, "--json")
+    assert outcome.status == 2 and "Traceback" not in outcome.err
+    assert ostinato("inspect", "parameters", tmp_path / "run", "--json").status == 0
 
 
 def test_the_winner_of_the_beam_is_the_answer_and_attention_sums_to_one(ostinato):

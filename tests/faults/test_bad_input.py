@@ -91,12 +91,6 @@ FILES = [
         r"^a:3:2: byte 0xfc is not UTF-8; conv",
     ),
     Row(
-        "UTF-16",
-        write("a", LINES.decode().encode("utf-16")),
-        f"{TRAIN} a train.tgt",
-        r"^a: looks like UTF-16",
-    ),
-    Row(
         "UTF-16 without a mark",
         write("a", LINES.decode().encode("utf-16-le")),
         f"{TRAIN} a train.tgt",

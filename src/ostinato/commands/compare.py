@@ -9,6 +9,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.progress import say
+from ostinato.commands.run.records import as_files
 from ostinato.commands.run.run_files import refuse_used
 from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.commands.train import train as train_one
@@ -16,6 +17,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, nearest
 from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired
+from ostinato.signature import check_types
 from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.task import TaskDefinition, Unsuitable
@@ -29,6 +31,7 @@ EXAMPLES = (
 )
 
 
+@check_types
 def compare(
     task: str,
     *,
@@ -64,21 +67,20 @@ def compare(
     chosen = find_task(task)
     folder = Path(out or f"runs/compare-{task}")
     names = parse_models(chosen.compare_models, models)
-    given: dict[str, Any] = {
-        "train": train,
-        "dev": dev,
-        "test": test,
-        "recipe": recipe,
-        "time_limit": time_limit,
-        "seed": seed,
-        "device": device,
-    }
-    for name in names:  # an error in any of them is raised before hours go into the others
-        check_model(chosen, name, given, settings)
-        refuse_used(folder / name, overwrite, resumable=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    arguments = {**given, **settings, "overwrite": overwrite}
-    trained = train_models(chosen, names, folder, arguments, skip_unsuitable=not models)
+    with as_files(task, settings, train=train, dev=dev, test=test) as files:
+        given: dict[str, Any] = {
+            **files,
+            "recipe": recipe,
+            "time_limit": time_limit,
+            "seed": seed,
+            "device": device,
+        }
+        for name in names:  # an error in any of them is raised before hours go into the others
+            check_model(chosen, name, given, settings)
+            refuse_used(folder / name, overwrite, resumable=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = {**given, **settings, "overwrite": overwrite}
+        trained = train_models(chosen, names, folder, arguments, skip_unsuitable=models is None)
     metric = next(iter(next(iter(trained.values())).report["metrics"]))
     result = rank_models(task, metric, trained, seed)
     result["picture"] = str(folder / "compare.png")
@@ -142,11 +144,13 @@ def parse_models(known: Sequence[str], models: str | None) -> list[str]:
     A task lists the models worth comparing; its options accept or refuse other names."""
     names = list(
         dict.fromkeys(
-            name.strip() for name in (models or ",".join(known)).split(",") if name.strip()
+            name.strip()
+            for name in (",".join(known) if models is None else models).split(",")
+            if name.strip()
         )
     )
     if not names:
-        raise InputError(f"--models: names none{nearest('', known)}")
+        raise InputError(f"{options.option_name('models')}: names none{nearest('', known)}")
     return names
 
 

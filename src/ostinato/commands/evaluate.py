@@ -13,7 +13,9 @@ from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.records import as_files
 from ostinato.commands.tables import as_json, number, scores, table
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS, bleu
 from ostinato.metrics.corpus import add_up, corpus_score
@@ -21,6 +23,8 @@ from ostinato.metrics.interval import interval
 from ostinato.metrics.metric import DetailedMetric
 from ostinato.metrics.significance import paired
 from ostinato.notices import collect_notices, notify
+from ostinato.options import to_dict
+from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
@@ -40,6 +44,7 @@ EXAMPLES = (
 )
 
 
+@check_types
 def evaluate(
     run: str | Trained,
     files: list[str] = [],  # noqa: B006
@@ -53,8 +58,8 @@ def evaluate(
 
     Args:
         run: the folder that `ostinato train` made; several, joined by commas, decode together
-        files: the test set, in the format that the task reads; without any, the test files of the
-            run
+        files: the test set, in the format that the task reads, or in Python its examples; without
+            any, the test files of the run
         against: another run: is the difference from it significant? (paired test)
         device: cpu, cuda, or auto
         seed: of the resampling for intervals and tests
@@ -62,17 +67,24 @@ def evaluate(
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
+    refuse_text(files)
     other = None if against is None else load_other(against, trained, changes, device)
     baseline = load_baseline(trained.folder, task)
-    files = list(files) or tested_files(trained, FILES_NEEDED)
-    with collect_notices() as notes, hold_notices():
-        records = task.reader.read(files)
+    settings = to_dict(task.options)
+    with (
+        collect_notices() as notes,
+        hold_notices(),
+        as_files(task.name, settings, test=files) as given,
+    ):
+        chosen = given["test"] or tested_files(trained, FILES_NEEDED)
+        records = task.reader.read(chosen)
+        names = [display_path(file) for file in chosen]
         notify_cut(count_cuts(task, records))
         result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {
         "task": task.name,
         "run": str(trained.folder),
-        "files": [str(file) for file in files],
+        "files": names,
         **result,
         "notes": notes,
     }
@@ -84,6 +96,12 @@ def evaluate(
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
     return result
+
+
+def refuse_text(files: Any) -> None:
+    """InputError for one text where a list of files belongs: its letters would be the files."""
+    if isinstance(files, (str, bytes)):
+        raise InputError(f"expected a list of files, not one text: [{files!r:.60}]")
 
 
 def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:

@@ -11,6 +11,7 @@ from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import count_along, say
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError, option_name
+from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Piece, Request, Task
 
@@ -37,6 +38,7 @@ class Generation:
         yield from self.generated
 
 
+@check_types
 def generate(
     run: str | Trained,
     *,

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from ostinato.commands.evaluate import refuse_text
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.progress import count_along
 from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
+from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.shared.cut_inputs import notify_cut
 from ostinato.tasks.task import Prediction, Task
@@ -68,6 +70,7 @@ class Predictions:
             }
 
 
+@check_types
 def predict(
     run: str | Trained,
     files: list[str] = ["-"],  # noqa: B006
@@ -90,6 +93,7 @@ def predict(
     from ostinato.commands.run.device import choose
 
     check_seed(seed)
+    refuse_text(files)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     cuts: list[int] = []
     predictions = predict_files(trained, files or ["-"], moses, seed, cuts)

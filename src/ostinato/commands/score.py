@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ostinato.commands.evaluate import refuse_text
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.tables import as_json
+from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
 from ostinato.tasks.task import Record
@@ -19,6 +21,7 @@ EXAMPLES = (
 )
 
 
+@check_types
 def score(run: str | Trained, files: list[str], *, device: str = "cpu", **changes) -> list[float]:
     """The log-probability (natural logarithm) of each target given its source, one per line.
 
@@ -27,6 +30,7 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
         files: as for evaluate
         device: cpu, cuda, or auto
     """
+    refuse_text(files)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     with hold_notices():
         records = trained.task.reader.read(files)

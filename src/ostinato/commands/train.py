@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.commands.tables import as_json, format_interval, number, table
+from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (
@@ -18,6 +19,7 @@ EXAMPLES = (
 )
 
 
+@check_types
 def train(
     task: str,
     *,
@@ -37,7 +39,7 @@ def train(
 
     Args:
         task: what to learn; `ostinato tasks` lists them
-        train: files to learn from; without any, the small sample that the package carries
+        train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without any, the small sample that the package carries
         dev: files to choose the best weights by; without any, part of the training data is held
             out
         test: files to report on; without any, the dev set
@@ -51,14 +53,25 @@ def train(
     """
     from ostinato.commands.run.config import RunRequest
     from ostinato.commands.run.prepare import open_run
+    from ostinato.commands.run.records import as_files
     from ostinato.commands.run.report import finish
 
     folder = Path(out or f"runs/{task}")
-    request = RunRequest(task, train, dev, test, recipe, time_limit, seed, device, settings)
-    with open_run(folder, request, resume=resume, overwrite=overwrite) as run:
-        run.train()
-        run.interrupt.exit_at_once(f"trained, but not reported on; for that: {run.resume_command}")
-        return finish(run)
+    with as_files(task, settings, train=train, dev=dev, test=test) as files:
+        request = RunRequest(
+            task,
+            **files,
+            recipe=recipe,
+            time_limit=time_limit,
+            seed=seed,
+            device=device,
+            settings=settings,
+        )
+        with open_run(folder, request, resume=resume, overwrite=overwrite) as run:
+            run.train()
+            message = f"trained, but not reported on; for that: {run.resume_command}"
+            run.interrupt.exit_at_once(message)
+            return finish(run)
 
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:

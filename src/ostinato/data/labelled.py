@@ -13,7 +13,7 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import Row, is_table, read_table
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series import is_series, read_series
+from ostinato.data.series.series import has_rows_of_numbers, is_series, read_series
 from ostinato.errors import InputError
 
 MOST_LABELS = 20  # different labels of a table without a header, to be seen as its first column
@@ -41,6 +41,8 @@ def read_labelled(
     known: Sequence[str] = (),
     unlabelled: bool = False,
     notices: list[str] | None = None,
+    training: bool = False,
+    time_axis: int = 1,
 ) -> list[Labelled]:
     """The labelled texts or series of the files, each of which may be
 
@@ -49,15 +51,17 @@ def read_labelled(
         a folder                            of one folder a class with a text a file, or of one
                                             file a class with a text a line
         several text files without tabs     one a class, a text a line; the file's name is the label
-        .ts or .npz                         series of numbers
+        .ts, .npz, UCR's NAME_TRAIN.tsv     series of numbers
 
     Args:
         files: as above.
-        text_column: the name of a table's column of texts, if not a usual one.
-        label_column: the name of a table's column of labels, if not a usual one.
+        text_column: the name or number of a table's column of texts, if not a usual one.
+        label_column: the name or number of a table's column of labels, if not a usual one.
         known: labels of a trained model: they tell which column is which where no header does.
         unlabelled: whether a row may have no label, where several are allowed.
         notices: what the reader should know is appended to this list, a line each.
+        training: which of X_train and X_test is read of an .npz that has both.
+        time_axis: of X in an .npz: 1 for [N, T, D], 2 for [N, D, T].
 
     Raises:
         InputError: with file and line: a row without a label, no such column, nothing to read,
@@ -71,7 +75,14 @@ def read_labelled(
     notices = [] if notices is None else notices
     records: list[Labelled] = []
     for file in files:
-        found = list(read_one(file, len(files), text_column, label_column, known, notices))
+        named = text_column or label_column
+        if is_series(file) or (not named and has_rows_of_numbers(file)):
+            found = [
+                Labelled(series.values, series.label, series.where)
+                for series in read_series(file, training=training, time_axis=time_axis)
+            ]
+        else:
+            found = list(read_one(file, len(files), text_column, label_column, known, notices))
         if not found:
             raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
@@ -94,9 +105,7 @@ def read_one(
     known: Sequence[str],
     notices: list[str],
 ) -> Iterator[Labelled]:
-    """The records of one file of `count`; other arguments as of `read_labelled`."""
-    if is_series(file):
-        return (Labelled(series.values, series.label, series.where) for series in read_series(file))
+    """The texts of one file of `count`; other arguments as of `read_labelled`."""
     if Path(file).is_dir():
         return read_folder(Path(file))
     # standard input can be read only once, so that its first line cannot tell
@@ -208,14 +217,25 @@ def read_folder(folder: Path) -> Iterator[Labelled]:
 
 
 def read_unlabelled(
-    files: Sequence[FilePath], *, text_column: str | None = None
+    files: Sequence[FilePath],
+    *,
+    text_column: str | None = None,
+    rows_of_numbers: bool = False,
+    time_axis: int = 1,
 ) -> Iterator[Labelled]:
     """What is to be labelled: a text a line, the text column of a table, or series.
 
-    One record for each line, blank ones, too."""
+    One record for each line, blank ones, too.
+
+    Args:
+        files: as of `read_labelled`.
+        text_column: the name or number of a table's column of texts, if not a usual one.
+        rows_of_numbers: whether lines of a label and numbers are series, as UCR's; else texts.
+        time_axis: of X in an .npz, as of `read_labelled`.
+    """
     for file in files:
-        if is_series(file):
-            for series in read_series(file):
+        if is_series(file) or (rows_of_numbers and has_rows_of_numbers(file)):
+            for series in read_series(file, time_axis=time_axis):
                 yield Labelled(series.values, series.label, series.where)
         elif is_table(file):
             for row in read_table(

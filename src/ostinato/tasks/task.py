@@ -383,6 +383,7 @@ class TaskDefinition:
             chance, such as pretrained vectors. Called before training only.
         training: Defaults of training options that differ from the general ones.
         sample_training: Options that make a good run of a few minutes on the packaged sample.
+        record_columns: The names of the two parts of an example that is given in Python.
         throughput_unit: The tokens that are counted as tokens per second.
         compare_models: The models that `compare` trains by default.
         per_network_state: Keys of the preprocessing's state that may differ between runs of an ensemble.
@@ -406,6 +407,7 @@ class TaskDefinition:
     initialise: Callable[[nn.Module, Any, Any], None] = lambda network, options, preprocessing: None
     training: Mapping[str, Any] = field(default_factory=dict)
     sample_training: Mapping[str, Any] = field(default_factory=dict)
+    record_columns: tuple[str, ...] = ("text", "label")
     throughput_unit: Literal["targets", "inputs"] = "targets"
     compare_models: tuple[str, ...] = ("rnn", "gru", "lstm")
     per_network_state: tuple[str, ...] = ()

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from ostinato.data.images.video_clips import as_frames, read_clips, read_unlabelled
+from ostinato.data.images.video_clips import (
+    as_frames,
+    find_pixel_maximum,
+    read_clips,
+    read_unlabelled,
+)
 from ostinato.errors import InputError
 
 
@@ -27,9 +32,6 @@ def test_pixels_and_features(tmp_path):
     )
     assert (first.label, second.label, second.where) == ("yes", "no", f"{tmp_path}/a.npz: clip 2")
     assert clips(tmp_path, frames=np.ones((2, 5, 8, 6)))[0].frames.shape == (5, 1, 8, 6)
-    assert (
-        clips(tmp_path, frames=np.ones((2, 5, 8, 6)))[0].frames.max() == 255
-    )  # fractions of 0 to 1
     assert clips(tmp_path, features=np.ones((2, 5, 7)))[1].frames.shape == (5, 7)
     assert [
         len(clip.frames) for clip in clips(tmp_path, X=np.ones((6, 4, 4), np.uint8), lengths=[2, 4])
@@ -111,7 +113,6 @@ ROWS = [
         {"X": np.ones((1, 2, 3, 3, 5))},
         r"expected features \[T, D\] or pixels .* got shape \[2, 3, 3, 5\]",
     ),
-    ("large pixels", {"X": np.full((1, 2, 3, 3), 300)}, "pixels must be 0 to 255"),
 ]
 
 
@@ -119,6 +120,24 @@ ROWS = [
 def test_refused(tmp_path, name, arrays, message):
     with pytest.raises(InputError, match=message):
         clips(tmp_path, **arrays)
+
+
+def test_one_range_of_pixels_for_all_clips(tmp_path):
+    """A clip as dark as 1 does not make the file one of fractions."""
+    x = np.zeros((3, 2, 4, 4))
+    x[0], x[1], x[2] = 200, 1, 255
+    assert find_pixel_maximum(clips(tmp_path, X=x)) == 255
+    assert find_pixel_maximum(clips(tmp_path, X=x / 255)) == 1
+    assert find_pixel_maximum(clips(tmp_path, X=x > 100)) == 1
+    assert find_pixel_maximum(clips(tmp_path, X=(x > 100).astype(np.uint8))) == 1
+    assert find_pixel_maximum(clips(tmp_path, X=(x * 257).astype(np.uint16))) == 65535
+    x[1] = 300
+    with pytest.raises(
+        InputError,
+        match="a.npz: clip 2: pixels must be 0 to 255, or fractions of 0 to 1; got 0 to 300; "
+        "for another range name the value of white with pixel_maximum",
+    ):
+        find_pixel_maximum(clips(tmp_path, X=x))
 
 
 def test_frames_of_differing_shape():

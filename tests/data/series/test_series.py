@@ -97,7 +97,7 @@ HOLE = np.where(np.arange(12).reshape(2, 3, 2) == 9, np.nan, 1.0)
 @pytest.mark.parametrize(
     "arrays, message",
     [
-        ({"Y": GOOD}, r"a\.npz: no array 'X' among none; expected X \[N, T, D\]"),
+        ({"Y": GOOD}, r"a\.npz: no array 'X' among Y; expected X \[N, T, D\]"),
         (
             {"X": np.array([[1, 2], [3]], dtype=object)},
             r"a\.npz: refused: 'X' holds Python objects.*X \[N, T, D\], with lengths",

@@ -105,7 +105,7 @@ def test_aligned_texts(tmp_path):
             '{"turns": ["a"]}\n{"turns": []}\n',
             "a.jsonl:2: 'turns' must be a list of texts; it is empty",
         ),
-        ('{"turns": ["a", 5]}\n', "a.jsonl:1: 'turns' must be a list of texts; one of them is 5"),
+        ('{"turns": ["a", 5]}\n', "a.jsonl:1: 'turns' must be a list of texts; one is '5'"),
         (
             '{"utterance": "a", "context": [["b"]], "reply": "c"}\n',
             "a.jsonl:1: 'context' must be a list of texts",

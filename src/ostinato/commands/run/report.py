@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
+from ostinato.commands.run.config import relative_path
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import load_unique_state, load_weights
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
@@ -90,7 +93,6 @@ def build_report(
         }
         for name, value in result["metrics"].items()
     ]
-    inputs = next(iter(run.config.test or run.config.dev or run.config.train), None)
     return {
         "task": task.name,
         "run": str(run.folder),
@@ -109,5 +111,23 @@ def build_report(
         "options": options.to_dict(task.options),
         "training": options.to_dict(run.options),
         "examples": task.predictor.examples(run.network, tested, predictions),
-        "next": task.next_commands(str(run.folder), inputs),
+        "next": suggest_commands(run),
     }
+
+
+def suggest_commands(run: TrainingRun) -> list[str]:
+    """What to try next, on the run's own files where it has any."""
+    config = run.config
+    parts = {
+        part: [relative_path(file) for file in files if display_path(file) == file]
+        for part, files in (("train", config.train), ("dev", config.dev), ("test", config.test))
+    }
+    tested = parts["test"] or parts["dev"]
+    files = shlex.join(tested or parts["train"]) or None
+    flags = "".join(f" --{part} {shlex.join(given)}" for part, given in parts.items() if given)
+    compare = f"ostinato compare {run.task.name}"
+    return [
+        command.replace(compare, compare + flags)
+        for command in run.task.next_commands(str(run.folder), files)
+        if tested or not config.train or not command.startswith("ostinato evaluate")
+    ]

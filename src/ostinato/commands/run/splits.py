@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ostinato.commands.run.config import RunConfig, relative_path
 from ostinato.data.files.samples import sample_files
-from ostinato.data.files.wording import pluralise
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.task import Record, Task
@@ -50,7 +50,7 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
         seed = config.seed if config.held_out_seed is None else config.held_out_seed
         held_out = hold_out_dev_set(splits, task, seed, train)
         notify(f"no --dev: {held_out} held back (seed {seed}, whatever --seed is)")
-    splits.tested_on = " ".join(test or dev) or f"{held_out} held back"
+    splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held back"
     for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
         share = task.reader.overlap(records, splits.train)
         if share > OVERLAP_SHARE:
@@ -68,7 +68,7 @@ def hold_out_dev_set(splits: Splits, task: Task, seed: int, files: Sequence[str]
     try:
         splits.train, splits.dev = task.reader.hold_out(splits.train, number=number, seed=seed)
     except InputError as error:
-        raise InputError(f"{' '.join(files)}: {error}") from None
+        raise InputError(f"{' '.join(map(display_path, files))}: {error}") from None
     count = f"{len(splits.dev):,} training {pluralise('example', len(splits.dev))}"
     if len(splits.train) + len(splits.dev) > before:
         return f"the end of each of {count}"

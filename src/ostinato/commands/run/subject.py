@@ -20,7 +20,7 @@ from ostinato.inspection.subject import (
     to_float64,
 )
 from ostinato.inspection.views.states import Corpus
-from ostinato.models.inspectable import RecurrentPart
+from ostinato.models.inspectable import Inspectable, RecurrentPart
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.task import Record, Task
@@ -103,6 +103,11 @@ def add_records(
     """The subject with its input, the loss on it, and what goes on from it."""
     task = trained.task
     network: Any = subject.network
+    if subject.parts and not isinstance(network, Inspectable):
+        raise InputError(
+            f"a model of task {task.name} cannot be looked at with an input yet; "
+            "the views parameters and learning need none: leave the input out"
+        )
     examples = [encode(task, record) for record in records]
     if any(not len(example.inputs) for example in examples):
         raise InputError("the input is empty: there is nothing to look at")

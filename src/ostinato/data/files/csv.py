@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 
 from ostinato.data.files.streams import LONGEST_LINE, FilePath
@@ -29,9 +30,11 @@ def unquote(field: str) -> str:
 
 
 def csv_rows(
-    lines: Iterable[str], file: FilePath, delimiter: str
+    lines: Iterable[str], file: FilePath, delimiter: str, *, before: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line on which each begins; a quoted field may hold delimiters and line ends.
+
+    `before` is the number of lines of the file before these.
 
     Raises:
         InputError: a quote that is not closed, or closed inside a field; a lone carriage return
@@ -41,7 +44,7 @@ def csv_rows(
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
     while True:
-        begin = reader.line_num + 1
+        begin = before + reader.line_num + 1
         try:
             fields = next(reader)
         except StopIteration:
@@ -58,5 +61,14 @@ def csv_rows(
 
 
 def guess_delimiter(header: str) -> str:
-    """Which of , ; tab and | separates the names: guess_delimiter("source;target") -> ";" """
-    return max(",;\t|", key=header.count)
+    """Which of , ; tab and | separates the fields: guess_delimiter("source;target") -> ";"
+
+    What stands in quotes does not count: guess_delimiter('"a, b, c";"d"') -> ";" """
+    outside = re.sub(r'"[^"]*"', "", header)
+    return max(",;\t|", key=outside.count)
+
+
+def stated_delimiter(line: str) -> str | None:
+    """The delimiter that a first line for Excel states: stated_delimiter("sep=;") -> ";" """
+    match = re.fullmatch(r'"?sep=([,;|\t])"?', line, re.IGNORECASE)
+    return None if match is None else match[1]

@@ -12,12 +12,14 @@ from typing import IO
 
 import numpy as np
 
+from ostinato.data.files.array_names import match_names
 from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.wording import display_path, first_line
 from ostinato.errors import InputError
+from ostinato.notices import notify
 
 LARGEST = 8 << 30  # bytes of one array; a header that claims more is damaged or hostile
-LABELS = ("y", "labels", "label_names")
+LABELS = ("y", "labels", "label_names", "y_train", "y_test")
 
 
 def is_npz(file: FilePath) -> bool:
@@ -25,8 +27,17 @@ def is_npz(file: FilePath) -> bool:
     return str(file).lower().removesuffix(".gz").endswith(".npz")
 
 
-def load_arrays(file: FilePath, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+def load_arrays(
+    file: FilePath, wanted: Sequence[str], *, training: bool = False
+) -> dict[str, np.ndarray]:
     """The `wanted` arrays of an .npz by name, as far as it has them.
+
+    Other usual names are understood, too (x, data, X_train, y_test), and said.
+
+    Args:
+        file: the .npz, gzipped or not.
+        wanted: names such as X and y.
+        training: which of X_train and X_test is meant, where there are both.
 
     Raises:
         InputError: no such file, no or a damaged .npz, Python objects, an array of more than
@@ -36,14 +47,12 @@ def load_arrays(file: FilePath, wanted: Sequence[str]) -> dict[str, np.ndarray]:
     with open_binary(file) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                members = {
-                    info.filename.removesuffix(".npy"): info
-                    for info in archive.infolist()
-                    if info.filename.removesuffix(".npy") in wanted
-                }
-                for name, info in members.items():
+                members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                names = match_names(list(members), wanted, training=training)
+                for name, given in names.items():
+                    info = members[given]
                     with archive.open(info) as member:
-                        check_header(member, name, file)
+                        check_header(member, given, file)
                     with archive.open(info) as member:
                         arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
         except InputError:
@@ -53,9 +62,35 @@ def load_arrays(file: FilePath, wanted: Sequence[str]) -> dict[str, np.ndarray]:
                 f"{display_path(file)}: not a readable .npz file ({first_line(error)}); "
                 "copy it again"
             ) from error
+    if others := [given for name, given in names.items() if given != name]:
+        notify(f"{display_path(file)}: read are its arrays {', '.join(others)}")
     if "y" in arrays:
         check_labels(arrays["y"], file)
     return arrays
+
+
+def list_arrays(file: FilePath) -> str:
+    """The names of all arrays of an .npz, for messages."""
+    try:
+        with open_binary(file) as stream, zipfile.ZipFile(stream) as archive:
+            names = [name.removesuffix(".npy")[:40] for name in archive.namelist()]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        names = []
+    return ", ".join(names[:20]) or "none"
+
+
+def trim_padding(rows: Sequence[np.ndarray], file: FilePath) -> list[np.ndarray]:
+    """Series [T, ...] without the steps at their ends that are all NaN: these are padding."""
+    trimmed = []
+    for row in rows:
+        if row.dtype.kind == "f" and len(row):
+            known = ~np.isnan(row.reshape(len(row), -1)).all(1)  # [T]
+            row = row[: len(row) - int(known[::-1].argmax()) if known.any() else 0]
+        trimmed.append(row)
+    padded = sum(len(row) < len(before) for row, before in zip(trimmed, rows, strict=True))
+    if padded:
+        notify(f"{display_path(file)}: {padded:,} series end in NaN, which is read as padding")
+    return trimmed
 
 
 def check_header(member: IO[bytes], name: str, file: FilePath) -> None:

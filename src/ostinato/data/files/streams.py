@@ -6,9 +6,11 @@ read_bytes    all of a file that must fit in memory"""
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import errno
 import gzip
+import io
 import os
 import sys
 import tempfile
@@ -16,7 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
@@ -24,19 +26,20 @@ from ostinato.errors import InputError
 FilePath = str | os.PathLike
 GZIP = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # with which Excel's Unicode text begins
 LONGEST_LINE = 1 << 28  # bytes; the longest human chromosome on one line has 249 million
 LARGEST_WHOLE = 1 << 28  # bytes of a file that is read as a whole
 LARGEST_UNPACKED = 8 << 30  # bytes of a gzipped archive, unpacked to a temporary file
 IN_MEMORY = 1 << 26  # bytes of it that are kept in memory
 BLOCK = 1 << 20  # bytes copied at a time
+UTF16_BLOCK = 1 << 16  # bytes decoded at a time
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive; unpack it first",
     b"\xfd7zXZ\x00": "xz data; unpack it first, or compress it with gzip",
     b"BZh91AY&SY": "bzip2 data; unpack it first, or compress it with gzip",
     b"\x28\xb5\x2f\xfd": "zstandard data; unpack it first, or compress it with gzip",
     b"PAR1": "a Parquet table, not text; name it .parquet",
-    b"\xff\xfe": "UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8",
-    b"\xfe\xff": "UTF-16 text; convert it: iconv -f UTF-16 -t UTF-8",
+    b"\xff\xfe\x00\x00": "UTF-32 text; convert it: iconv -f UTF-32 -t UTF-8",
 }
 DAMAGED_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,7 +61,7 @@ def open_bytes(path: FilePath, *, text: bool = True) -> Iterator[ByteStream]:
 
     Args:
         path: the file; "-" is standard input.
-        text: whether bytes that look like UTF-16 are refused.
+        text: whether UTF-16 is given as UTF-8, or refused where it has no mark.
 
     Raises:
         InputError: no such file, a folder, unreadable, or another kind of archive.
@@ -150,9 +153,40 @@ def decompress(stream: ByteStream, path: FilePath, text: bool) -> ByteStream:
     except OSError as error:
         raise InputError(f"{display_path(path)}: cannot be read: {error.strerror}") from None
     refuse_archives(head, path)
+    if text and head.startswith(UTF16_MARKS):
+        # a BufferedReader has peek() and readline() on top of the raw stream's readinto()
+        return cast(ByteStream, io.BufferedReader(Utf16AsUtf8(stream, path)))
     if text:
         refuse_utf16(head, path)
     return stream
+
+
+class Utf16AsUtf8(io.RawIOBase):
+    """A stream of UTF-16 that begins with its mark, as UTF-8 without one."""
+
+    def __init__(self, stream: ByteStream, path: FilePath):
+        super().__init__()
+        self.stream, self.path, self.rest = stream, path, b""
+        self.decoder = codecs.getincrementaldecoder("utf-16")()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        ended = False
+        while not (self.rest or ended):
+            block = self.stream.read(UTF16_BLOCK)
+            ended = not block
+            try:
+                self.rest = self.decoder.decode(block, final=ended).encode()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{display_path(self.path)}: begins as UTF-16 text does, but has bytes that "
+                    f"are none ({error.reason}); copy it again, or save it as UTF-8"
+                ) from None
+        size = min(len(buffer), len(self.rest))
+        buffer[:size], self.rest = self.rest[:size], self.rest[size:]
+        return size
 
 
 def refuse_archives(head: bytes, path: FilePath) -> None:

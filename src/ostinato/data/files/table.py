@@ -7,12 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ostinato.data.files.csv import csv_rows, guess_delimiter, tsv_rows
+from ostinato.data.files.csv import csv_rows, guess_delimiter, stated_delimiter, tsv_rows
 from ostinato.data.files.json_lines import json_rows
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.wording import display_path, first_line, quote
 from ostinato.errors import InputError, nearest, option_name
+from ostinato.notices import notify
 
 ALIASES = {
     "source": ("src",),
@@ -22,7 +23,8 @@ ALIASES = {
     "text": ("sentence", "transcription", "transcript"),
     "label": ("tag",),
     "audio": ("audio_filepath", "audio_file", "file_name", "path"),
-    "image": ("file_name",),
+    "image": ("file_name", "image_path", "filename"),
+    "caption": ("captions",),
     "sequence": ("seq",),
     "labels": ("classes",),
     "name": ("id",),
@@ -48,6 +50,14 @@ KINDS = {
     ".parquet": "parquet",
 }
 MOST_LISTED = 20  # columns that a message lists
+# by these a first line is seen to be a header where columns are given by number
+HEADER_WORDS = frozenset(
+    (
+        *("category", "class", "class index", "content", "date", "description", "id", "index"),
+        *("polarity", "rating", "review", "score", "sentiment", "star", "stars", "summary"),
+        *("title", "tweet", "user"),
+    )
+)
 
 
 class Row(NamedTuple):
@@ -103,13 +113,14 @@ def read_table(
     row.values["source"] -> "Go."
 
     The kind of table is that of the file's ending, or else seen from its first line. A TSV of two
-    columns needs no header. Further columns keep their own names.
+    columns needs no header; it is said when it is read without one. Nor does a table whose columns
+    `names` gives by number, from 1. Further columns keep their own names.
 
     Args:
         file: the table; "-" is standard input.
         columns: the columns that there must be.
         optional: columns that are found in the same way, if there are any.
-        names: what the table calls them, where that is not the usual name.
+        names: what the table calls them, where that is not the usual name; or their numbers.
         keep_blank: whether blank lines give rows of empty texts rather than none.
 
     Raises:
@@ -129,7 +140,13 @@ def read_table(
         kind = "json" if first.lstrip().startswith("{") else "tsv" if "\t" in first else "csv"
     if kind == "json":
         return wanted.rows_of_objects(json_rows(lines, file), keep_blank)
-    rows = tsv_rows(lines) if kind == "tsv" else csv_rows(lines, file, guess_delimiter(first))
+    if kind == "tsv":
+        rows = tsv_rows(lines)
+    elif (delimiter := stated_delimiter(first)) is not None:
+        next(lines)
+        rows = csv_rows(lines, file, delimiter, before=1)
+    else:
+        rows = csv_rows(lines, file, guess_delimiter(first))
     return wanted.rows_of_fields(rows, keep_blank, header_optional=kind == "tsv")
 
 
@@ -150,6 +167,11 @@ class Columns:
             for column, name in names.items()
             if name is not None and column in self.all
         }
+        self.numbers = {
+            column: int(name)
+            for column, name in self.named.items()
+            if name.isascii() and name.isdigit() and 0 < len(name) < 6
+        }
 
     def rows_of_fields(
         self, rows: Iterator[tuple[int, list[str]]], keep_blank: bool, header_optional: bool
@@ -167,6 +189,11 @@ class Columns:
         elif header_optional and self.is_data(first[1]):
             header = list(self.all)
             rows = chain(blank, [first], rows)
+            notify(self.read_as_data(first[1]))
+        elif self.numbers:
+            has_header = self.is_header(first[1])
+            header = self.number_header(first[1], first[0], has_header)
+            rows = rows if has_header else chain(blank, [first], rows)
         else:
             header = self.rename_header(first[1], first[0])
         for line, fields in rows:
@@ -197,6 +224,60 @@ class Columns:
             and len(fields) == len(self.all) == 2
             and not any(field.strip().lower() in known for field in fields)
         )
+
+    def read_as_data(self, fields: list[str]) -> str:
+        """The notice that a table of two columns is read without a header."""
+        one, two = (quote(field.strip(), 30) for field in fields)
+        options = " and ".join(
+            option_name(f"{OPTIONS.get(column, column)}_column") for column in self.all
+        )
+        return (
+            f"{self.file}: read without a header, as {' and '.join(self.all)}: its first line, "
+            f"{one} and {two}, is data; if that is its header, name the columns with {options}"
+        )
+
+    def is_header(self, fields: list[str]) -> bool:
+        """Whether the first row is a header where columns are given by number: a column is to be
+        found by its name, or there is a known name at a given number."""
+        if any(column not in self.numbers for column in self.columns):
+            return True
+        known = {name for column in self.all for name in (column, *ALIASES.get(column, ()))}
+        given = [
+            fields[number - 1].strip().lower()
+            for number in self.numbers.values()
+            if 0 < number <= len(fields)
+        ]
+        return any(field in known or field in HEADER_WORDS for field in given)
+
+    def number_header(self, fields: list[str], line: int, has_header: bool) -> list[str]:
+        """The header of a table of which some columns are given by number."""
+        found: dict[int, str] = {}
+        for column in self.all:
+            place = self.place(column, fields, has_header)
+            if place is None and column in self.columns:
+                if column not in self.numbers:
+                    raise InputError(self.no_such_column(column, fields, line))
+                among = ", ".join(quote(field.strip(), 30) for field in fields[:MOST_LISTED])
+                raise InputError(
+                    f"{self.file}:{line}: no column {self.numbers[column]}: it has {len(fields)} "
+                    f"({among})"
+                )
+            if place is not None:
+                found[place] = column
+        notify(
+            f"{self.file}: columns by number; line {line} is "
+            f"{'its header' if has_header else 'data, not a header'}"
+        )
+        return [found.get(place, f"column {place}") for place in range(1, len(fields) + 1)]
+
+    def place(self, column: str, fields: list[str], has_header: bool) -> int | None:
+        """The number of a column, given as such or found in the header; None if it is not there."""
+        if column in self.numbers:
+            number = self.numbers[column]
+            return number if 0 < number <= len(fields) else None
+        header = [field.strip() for field in fields]
+        name = self.find(column, header) if has_header else None
+        return None if name is None else header.index(name) + 1
 
     def rename_header(self, header: list[str], line: int) -> list[str]:
         """The header with the asked-for columns under their own names."""
@@ -238,7 +319,10 @@ class Columns:
         names = " or ".join(map(repr, (column, *ALIASES.get(column, ()))))
         among = ", ".join(quote(name, 40) for name in header[:MOST_LISTED]) or "none"
         option = option_name(f"{OPTIONS.get(column, column)}_column")
-        return f"{self.file}:{line}: no column {names} among {among}; name it with {option}"
+        return (
+            f"{self.file}:{line}: no column {names} among {among}; name it with {option}, or give "
+            "its number, from 1, if there is no header"
+        )
 
     def rows_of_objects(
         self, rows: Iterator[tuple[int, dict | None]], keep_blank: bool

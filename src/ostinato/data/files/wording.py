@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 
 LONGEST_QUOTE = 60  # characters
+
+_path_names: ContextVar[Mapping[str, str]] = ContextVar("path_names", default={})  # noqa: B039
 
 
 def display_path(path: str | os.PathLike) -> str:
     """The path as messages name it: "-" -> "standard input"."""
-    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
+    path = os.fspath(path)
+    if path == "-":
+        return "standard input"
+    names = _path_names.get()
+    return names.get(str(Path(path).absolute()), path) if names else path
+
+
+@contextmanager
+def name_paths(names: Mapping[str, str]) -> Iterator[None]:
+    """Messages name these absolute paths otherwise inside the `with` block."""
+    token = _path_names.set({**_path_names.get(), **names})
+    try:
+        yield
+    finally:
+        _path_names.reset(token)
 
 
 def pluralise(noun: str, count: int) -> str:

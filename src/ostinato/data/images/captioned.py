@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.npz import is_npz, load_arrays, split_series
+from ostinato.data.files.npz import is_npz, list_arrays, load_arrays, split_series, trim_padding
 from ostinato.data.files.streams import FilePath, cannot_open
 from ostinato.data.files.table import Row, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
+from ostinato.data.images.coco import coco_images, load_coco
 from ostinato.data.images.images import is_image, split_part
+from ostinato.data.images.pixel_range import decide_pixel_maximum
 from ostinato.errors import InputError, option_name
 
 CONTENTS = ("images", "features", "frames")  # what an .npz may hold, one of these
@@ -25,9 +27,9 @@ class Picture(NamedTuple):
     """Picture("photos/cat.jpg", ("a cat", "a sleeping cat"), "train.tsv:7")
 
     Attributes:
-        image: a file (or a part of one), or an array: pixels [H, W, 3] of uint8, features of
-            regions [R, D], or in their order frames [T, H, W, C] of uint8 or features of frames
-            [T, D].
+        image: a file (or a part of one), or an array: pixels [H, W, C] of any type, features of
+            regions [R, D], or in their order frames [T, H, W, C] of pixels or features of frames
+            [T, D]; features are float32.
         captions: of the image.
         where: its place for messages.
         ordered: whether the first dimension of `image` is time.
@@ -38,6 +40,26 @@ class Picture(NamedTuple):
     where: str = ""
     ordered: bool = False
 
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the image is an array of pixels, not a file and not features."""
+        image = self.image
+        return not isinstance(image, str) and (image.ndim > 2 or image.dtype.kind != "f")
+
+
+def find_pixel_maximum(records: Sequence[Picture]) -> float | None:
+    """The value of white in the arrays of records that belong together, as of
+    `decide_pixel_maximum`; None where there are no arrays of pixels."""
+    arrays = [record for record in records if record.has_pixels]
+    if not arrays:
+        return None
+    try:
+        return decide_pixel_maximum(record.image for record in arrays)
+    except InputError:
+        for record in arrays:
+            decide_pixel_maximum([record.image], record.where or "the image")
+        raise
+
 
 def read_captioned(
     files: Sequence[FilePath],
@@ -45,11 +67,13 @@ def read_captioned(
     image_column: str | None = None,
     caption_column: str | None = None,
     features: Features | None = None,
+    folder: str | None = None,
 ) -> list[Picture]:
     """The captioned images of the files, one record an image with all of its captions.
 
     They come in the order of their first captions. A table has columns image (a path from the
-    table's own folder, or a name among `features`) and caption; an .npz one of the arrays
+    table's own folder, or a name among `features`) and caption, or captions, a list; COCO's JSON
+    has images and annotations; an .npz has one of the arrays
 
         images    [N, H, W, 3], [N, H, W] of 0 to 255
         features  [N, D], or of regions [N, R, D]
@@ -63,6 +87,7 @@ def read_captioned(
         image_column: the name of the tables' column of images, if not a usual one.
         caption_column: the name of the tables' column of captions, if not a usual one.
         features: of the images that the tables name.
+        folder: of the images that the tables name; default: the table's own.
 
     Raises:
         InputError: with file and line: a caption without its image, an image without a caption, no
@@ -70,11 +95,16 @@ def read_captioned(
     """
     records: list[Picture] = []
     for file in files:
-        found = list(
-            read_npz(file)
-            if is_npz(file)
-            else read_rows(file, image_column, caption_column, features)
-        )
+        if is_npz(file):
+            found = list(read_npz(file))
+        elif (coco := load_coco(file)) is not None:
+            found = [
+                Picture(find_image(name, file, where, features, folder), captions, where)
+                for name, captions, where in coco_images(coco, file)
+                if captions
+            ]
+        else:
+            found = list(read_rows(file, image_column, caption_column, features, folder))
         if not found:
             raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
@@ -103,36 +133,58 @@ def merge_captions(records: Sequence[Picture]) -> list[Picture]:
 
 
 def read_rows(
-    file: FilePath, image_column: str | None, caption_column: str | None, features: Features | None
+    file: FilePath,
+    image_column: str | None,
+    caption_column: str | None,
+    features: Features | None,
+    folder: str | None,
 ) -> Iterator[Picture]:
-    """The rows of a table, one caption each; arguments as of `read_captioned`."""
+    """The rows of a table, a caption or a list of them each; arguments as of `read_captioned`."""
     for row in read_table(
         file, ("image", "caption"), names={"image": image_column, "caption": caption_column}
     ):
-        caption = " ".join(row.text("caption").split())
-        image = find_image(row, features)
+        captions = row_captions(row)
         where = f"{display_path(file)}:{row.line}"
+        image = find_image(row.text("image").strip(), file, where, features, folder)
         if isinstance(image, str) and not image:
             raise InputError(f"{where}: a caption without its image; complete the row or remove it")
-        yield Picture(image, (caption,) if caption else (), where)
+        yield Picture(image, captions, where)
 
 
-def find_image(row: Row, features: Features | None) -> str | np.ndarray:
-    """The image that a row names: a path from the table's folder, or its features."""
-    name = row.text("image").strip()
+def row_captions(row: Row) -> tuple[str, ...]:
+    """The captions of a row: a text, or a list of texts, those that are not blank."""
+    value = row.values["caption"]
+    if isinstance(value, list):
+        wrong = next((each for each in value if not isinstance(each, str)), "")
+        if wrong != "":
+            what = "null" if wrong is None else quote(wrong, 40)
+            raise InputError(
+                f"{display_path(row.file)}:{row.line}: 'captions' must be a list of texts; "
+                f"one is {what}"
+            )
+        texts = value
+    else:
+        texts = [row.text("caption")]
+    return tuple(" ".join(text.split()) for text in texts if text.strip())
+
+
+def find_image(
+    name: str, file: FilePath, where: str, features: Features | None, folder: str | None
+) -> str | np.ndarray:
+    """The image that a file names: a path from `folder` or the file's own, or its features."""
     if not name:
         return ""
-    where = f"{display_path(row.file)}:{row.line}"
     if features is not None:
         return find_features(name, features, where)
-    found = resolve_path(name, row.file)
-    file = split_part(found)[0]
+    found = resolve_path(name, file, folder)
+    path = split_part(found)[0]
     try:
-        missing = not Path(file).is_file()
+        missing = not Path(path).is_file()
     except (OSError, ValueError) as error:  # a name of thousands of characters, or with a zero
-        raise InputError(f"{where}: {cannot_open(file[:200], error)}") from None
+        raise InputError(f"{where}: {cannot_open(path[:200], error)}") from None
     if missing:
-        raise InputError(f"{where}: {cannot_open(file, FileNotFoundError())}")
+        remedy = "" if folder else f"; another folder of images: {option_name('image_folder')}"
+        raise InputError(f"{where}: {cannot_open(path, FileNotFoundError())}{remedy}")
     return found
 
 
@@ -147,15 +199,21 @@ def find_features(name: str, features: Features, where: str) -> np.ndarray:
     )
 
 
-def resolve_path(name: str, table: FilePath) -> str:
-    """A path seen from the folder of the file that names it.
+def resolve_path(name: str, table: FilePath, folder: str | None = None) -> str:
+    """A path seen from `folder`, or from the folder of the file that names it.
 
     resolve_path("a.png", "data/train.tsv") -> "data/a.png" """
+    if folder is not None and not Path(name).is_absolute():
+        return str(Path(folder) / name)
     return name if str(table) == "-" or Path(name).is_absolute() else str(Path(table).parent / name)
 
 
 def read_images(
-    files: Sequence[FilePath], *, image_column: str | None = None, features: Features | None = None
+    files: Sequence[FilePath],
+    *,
+    image_column: str | None = None,
+    features: Features | None = None,
+    folder: str | None = None,
 ) -> Iterator[Picture]:
     """What is to be captioned: images themselves, tables, .npz files, or lists of paths.
 
@@ -165,29 +223,34 @@ def read_images(
             yield Picture(str(file), where=str(file))
         elif is_npz(file):
             yield from read_npz(file)
+        elif (coco := load_coco(file)) is not None:
+            for name, captions, where in coco_images(coco, file):
+                yield Picture(find_image(name, file, where, features, folder), captions, where)
         elif is_table(file):
             names = {"image": image_column}
             for row in read_table(
                 file, ("image",), optional=("caption",), names=names, keep_blank=True
             ):
-                caption = row.text("caption").strip() if row.values.get("caption") else ""
+                captions = row_captions(row) if row.values.get("caption") else ()
                 where = f"{display_path(file)}:{row.line}"
-                yield Picture(find_image(row, features), (caption,) if caption else (), where)
+                image = find_image(row.text("image").strip(), file, where, features, folder)
+                yield Picture(image, captions, where)
         else:
             for number, line in enumerate(iterate_lines(file), start=1):
                 where = f"{display_path(file)}:{number}"
-                yield Picture(find_listed(line.strip(), file, features, where), where=where)
+                image = find_listed(line.strip(), file, features, where, folder)
+                yield Picture(image, where=where)
 
 
 def find_listed(
-    name: str, file: FilePath, features: Features | None, where: str
+    name: str, file: FilePath, features: Features | None, where: str, folder: str | None
 ) -> str | np.ndarray:
     """An image on a line of a list: a name among the features, or a path.
 
-    Paths are seen from the list's folder or from the working directory."""
+    Paths are seen from `folder` or the list's own, or from the working directory."""
     if features is not None and name:
         return find_features(name, features, where)
-    other = resolve_path(name, file) if name else ""
+    other = resolve_path(name, file, folder) if name else ""
     try:
         return other if name and Path(split_part(other)[0]).is_file() else name
     except (OSError, ValueError) as error:
@@ -235,7 +298,7 @@ def check_arrays(
     if len(held) != 1:
         raise InputError(
             f"{display_path(file)}: expected one array of images, features or frames; "
-            f"got {' and '.join(held) or 'none of them'}"
+            f"got {' and '.join(held) or f'none of them among {list_arrays(file)}'}"
         )
     kind, values = held[0], arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
@@ -248,6 +311,8 @@ def check_arrays(
         if kind != "images"
         else list(values)
     )
+    if "lengths" not in arrays and kind != "images" and values.ndim > 2:
+        rows = trim_padding(rows, file)
     captions = read_captions(arrays, len(rows), file)
     noun = "clip" if kind == "frames" else kind.removesuffix("s")
     for number, (one, texts) in enumerate(zip(rows, captions, strict=True), start=1):
@@ -272,7 +337,7 @@ def check_image(values: np.ndarray, kind: str, where: str) -> np.ndarray:
             )
         shape = (1, -1) if kind == "features" and values.ndim == 1 else (len(values), -1)
         return np.asarray(values, dtype=np.float32).reshape(shape)
-    return values
+    return values[..., None] if kind == "images" and values.ndim == 2 else values
 
 
 def read_captions(

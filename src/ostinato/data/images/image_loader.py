@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from ostinato.data.images.captioned import Picture
@@ -12,26 +14,58 @@ from ostinato.errors import InputError
 CACHE_SIZE = 1 << 30  # bytes; an image that does not fit is read again whenever it is needed
 
 
+@dataclass
+class ImageCache:
+    """Decoded images by their names and pixel maxima, as many as fit."""
+
+    images: dict[tuple[str, float | None], np.ndarray] = field(default_factory=dict)
+    free_bytes: int = CACHE_SIZE
+
+    def add(self, key: tuple[str, float | None], values: np.ndarray) -> None:
+        if values.nbytes <= self.free_bytes:
+            self.free_bytes -= values.nbytes
+            self.images[key] = values
+
+
 class ImageLoader:
     """loader(Picture("cat.jpg")) -> uint8 [1, 3, size, size]: frames, here of one picture.
 
     Pixels become uint8 [T, 3, size, size], or with an `encoder` features [R, D] (of frames
-    [T, D]); features stay what they are."""
+    [T, D]); features stay what they are.
 
-    def __init__(self, size: int, encoder: OnnxEncoder | None = None):
-        self.size, self.encoder = size, encoder
-        self.cache: dict[str, np.ndarray] = {}
-        self.free_bytes = CACHE_SIZE
+    Args:
+        size: of a side, in pixels.
+        encoder: computes features of pixels.
+        pixel_maximum: the value of white in arrays; None decides array by array.
+        cache: of the images decoded before; default: a new one.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        encoder: OnnxEncoder | None = None,
+        *,
+        pixel_maximum: float | None = None,
+        cache: ImageCache | None = None,
+    ):
+        self.size, self.encoder, self.pixel_maximum = size, encoder, pixel_maximum
+        self.cache = ImageCache() if cache is None else cache
+
+    def with_pixel_maximum(self, maximum: float | None) -> ImageLoader:
+        """A loader with the same cache and another value of white."""
+        return ImageLoader(self.size, self.encoder, pixel_maximum=maximum, cache=self.cache)
 
     def __call__(self, picture: Picture) -> np.ndarray:
-        key = picture.image if isinstance(picture.image, str) else picture.where
-        if key and key in self.cache:
-            return self.cache[key]
+        if isinstance(picture.image, str):
+            key = (picture.image, None)
+        else:
+            key = (picture.where, self.pixel_maximum)
+        if key[0] and key in self.cache.images:
+            return self.cache.images[key]
         values = self.load(picture)
         # an image without captions is only to be captioned, and so read once
-        if key and picture.captions and values.nbytes <= self.free_bytes:
-            self.free_bytes -= values.nbytes
-            self.cache[key] = values
+        if key[0] and picture.captions:
+            self.cache.add(key, values)
         return values
 
     def load(self, picture: Picture) -> np.ndarray:
@@ -43,11 +77,12 @@ class ImageLoader:
                 if picture.where in ("", picture.image):
                     raise
                 raise InputError(f"{picture.where}: {error}") from None
-        elif picture.image.ndim == 2 and picture.image.dtype != np.uint8:
+        elif not picture.has_pixels:
             return picture.image
         else:
+            where = picture.where or "the picture"
             frames = [
-                as_pixels(from_array(each, picture.where or "the picture"), self.size)
+                as_pixels(from_array(each, where, self.pixel_maximum), self.size)
                 for each in (picture.image if picture.ordered else picture.image[None])
             ]
         if self.encoder is None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.wording import first_line
+from ostinato.data.images.pixel_range import WORD, to_bytes
 from ostinato.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,12 +156,23 @@ def to_rgb(image: Image) -> Image:
         white.alpha_composite(image)
         image = white
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        # sixteen bits a pixel, or measurements: scaled to eight bits
-        values = np.asarray(image, dtype=np.float64)
-        low, high = values.min(), values.max()
-        pixels = ((values - low) / max(1e-9, high - low) * 255).astype(np.uint8)
-        return import_pillow().fromarray(pixels).convert("RGB")
+        return import_pillow().fromarray(grey_bytes(image)).convert("RGB")
     return image.convert("RGB")
+
+
+def grey_bytes(image: Image) -> np.ndarray:
+    """Greys of more than eight bits a pixel as uint8 [H, W].
+
+    Integers are scaled by the range of sixteen bits, whatever the picture's own darkest and
+    brightest value, so that a dark picture stays dark; floats of 0 to 1 or 0 to 255 likewise.
+    Measurements beyond these ranges have no white, and are stretched from their least to their
+    greatest value."""
+    values = np.asarray(image, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
+    most = 255.0 if image.mode == "F" else WORD
+    if low >= 0 and high <= most:
+        return to_bytes(values, "the picture", None if image.mode == "F" else WORD)
+    return ((values - low) / max(1e-9, high - low) * 255).astype(np.uint8)
 
 
 def as_pixels(image: Image, size: int) -> np.ndarray:
@@ -177,12 +189,15 @@ def as_pixels(image: Image, size: int) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
 
 
-def from_array(values: np.ndarray, where: str = "the picture") -> Image:
+def from_array(
+    values: np.ndarray, where: str = "the picture", maximum: float | None = None
+) -> Image:
     """Pixels as an image.
 
     Args:
-        values: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of 0 to 255, or floats of 0 to 1.
+        values: [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of 0 to `maximum`.
         where: its place for messages.
+        maximum: the value of white, as of `to_bytes`.
 
     Raises:
         InputError: anything else.
@@ -196,30 +211,9 @@ def from_array(values: np.ndarray, where: str = "the picture") -> Image:
         raise InputError(
             f"{where}: expected pixels [H, W, 3] or [H, W]; got shape {list(values.shape)}"
         )
-    values = to_bytes(values, where)
+    values = to_bytes(values, where, maximum)
     grey = values.ndim == 3 and values.shape[2] == 1
     return to_rgb(import_pillow().fromarray(values[..., 0] if grey else values))
-
-
-def to_bytes(values: np.ndarray, where: str) -> np.ndarray:
-    """Pixels of any type as uint8: whole numbers of 0 to 255, or fractions of 0 to 1.
-
-    Raises:
-        InputError: NaN, or other numbers.
-    """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"{where}: pixels must be numbers; got {values.dtype}")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(f"{where}: a pixel is not a finite number")
-    fractions = values.dtype.kind == "f" and (not values.size or values.max() <= 1)
-    if values.size and (values.min() < 0 or values.max() > 255):
-        raise InputError(
-            f"{where}: pixels must be 0 to 255, or fractions of 0 to 1; "
-            f"got {values.min():g} to {values.max():g}"
-        )
-    return np.round(values * 255 if fractions else values).astype(np.uint8)
 
 
 def data_uri(image: Image, *, most: int = 240) -> str:

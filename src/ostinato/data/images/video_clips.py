@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.npz import is_npz, load_arrays, name_labels, split_series
+from ostinato.data.files.npz import (
+    is_npz,
+    list_arrays,
+    load_arrays,
+    name_labels,
+    split_series,
+    trim_padding,
+)
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
-from ostinato.data.images.images import to_bytes
+from ostinato.data.images.pixel_range import decide_pixel_maximum
 from ostinato.data.series.series import parse_series
 from ostinato.errors import InputError
 
@@ -24,7 +31,8 @@ class Clip(NamedTuple):
     """A clip of video.
 
     Attributes:
-        frames: uint8 [T, C, H, W], or features float32 [T, D].
+        frames: pixels [T, C, H, W] of the type and range that they come in, or features float32
+            [T, D].
         label: one, or one a frame; "" for none.
         where: its place for messages: "train.npz: clip 3".
     """
@@ -34,12 +42,15 @@ class Clip(NamedTuple):
     where: str = ""
 
 
-def read_clips(file: FilePath) -> Iterator[Clip]:
+def read_clips(file: FilePath, *, training: bool = False) -> Iterator[Clip]:
     """The clips of an .npz file of plain arrays; pickled objects are refused unread.
+
+    Of X_train and X_test, where there are both, `training` reads the former.
 
         X        (or frames, features) pixels [N, T, H, W] or [N, T, H, W, C] of 0 to 255, or
                  features [N, T, D]; or all clips concatenated, [sum of lengths, ...]
-        lengths  [N], the number of real frames of each (default: all)
+        lengths  [N], the number of real frames of each (default: all but those at the end that
+                 are NaN)
         y        labels [N], or one a frame [N, T] (or [sum of lengths]): text, or numbers, which
                  `labels` [C] may name
 
@@ -47,12 +58,12 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
         InputError: such an array missing or of another shape, a length beyond T, NaN (with clip,
             frame and index).
     """
-    arrays = load_arrays(file, ARRAYS)
+    arrays = load_arrays(file, ARRAYS, training=training)
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
             f"{display_path(file)}: expected one array X (or frames, or features) [N, T, ...]; "
-            f"got {' and '.join(held) or 'none'}"
+            f"got {' and '.join(held) or f'none of these among {list_arrays(file)}'}"
         )
     values = arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
@@ -61,6 +72,8 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
             f"got {values.dtype} of shape {list(values.shape)}"
         )
     clips = split_series(values, arrays.get("lengths"), file, name=held[0])
+    if "lengths" not in arrays:
+        clips = trim_padding(clips, file)
     labels = read_labels(arrays, [len(clip) for clip in clips], file)
     for number, (frames, label) in enumerate(zip(clips, labels, strict=True), start=1):
         where = f"{display_path(file)}: clip {number}"
@@ -77,11 +90,10 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
         where: its place for messages.
 
     Returns:
-        uint8 [T, C, H, W], or float32 [T, D].
+        pixels [T, C, H, W] of the type that was given, or features float32 [T, D].
 
     Raises:
-        InputError: frames of differing shape, NaN (with frame and index), pixels beyond 0 to 255,
-            other dimensions.
+        InputError: frames of differing shape, NaN (with frame and index), other dimensions.
     """
     try:
         values = np.asarray(values)
@@ -108,10 +120,23 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
             f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], "
             f"C being 1, 3 or 4; got shape {list(values.shape)}"
         )
-    pixels = to_bytes(values, where)
     return np.ascontiguousarray(
-        pixels[:, None] if pixels.ndim == 3 else pixels[..., :3].transpose(0, 3, 1, 2)
+        values[:, None] if values.ndim == 3 else values[..., :3].transpose(0, 3, 1, 2)
     )
+
+
+def find_pixel_maximum(clips: Sequence[Clip]) -> float:
+    """The value of white in clips that belong together, as of `decide_pixel_maximum`.
+
+    Raises:
+        InputError: values outside of every range, with the first clip that has them.
+    """
+    try:
+        return decide_pixel_maximum(clip.frames for clip in clips)
+    except InputError:
+        for clip in clips:
+            decide_pixel_maximum([clip.frames], clip.where)
+        raise
 
 
 def read_labels(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +14,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.npz import is_npz, load_arrays, name_labels, split_series
+from ostinato.data.files.npz import (
+    format_label,
+    is_npz,
+    list_arrays,
+    load_arrays,
+    name_labels,
+    split_series,
+    trim_padding,
+)
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path, pluralise, quote
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
+from ostinato.notices import notify
 
 ARRAYS = ("X", "y", "lengths", "labels")
+MISSING = ("?", "", "nan")  # what archives pad shorter series with
+ROW_ENDINGS = (".tsv", ".txt", ".csv", ".data", ".tab")
+FEWEST_NUMBERS = 4  # on a line, to be seen as a label and its series
+FEW_STEPS, MANY_TIMES = 64, 2  # of so few steps, so many times more numbers look like time
 
 
 class Series(NamedTuple):
@@ -40,9 +54,67 @@ def is_series(file: FilePath) -> bool:
     return is_npz(file) or Path(str(file).removesuffix(".gz")).suffix.lower() == ".ts"
 
 
-def read_series(file: FilePath) -> Iterator[Series]:
-    """The series of a .ts or .npz file, all of as many dimensions, of finite numbers only."""
-    return read_npz(file) if is_npz(file) else read_ts(file)
+def has_rows_of_numbers(file: FilePath) -> bool:
+    """Whether a file is like UCR's NAME_TRAIN.tsv: a label and a series of numbers on each line."""
+    path = Path(str(file).removesuffix(".gz"))
+    if path.suffix.lower() not in ROW_ENDINGS or not Path(file).is_file():
+        return False
+    first = next((line for line in iterate_lines(file) if line.strip()), "")
+    spaces = re.search(r"_(TRAIN|TEST)$", path.stem) is not None
+    words = split_row(first, spaces=spaces)
+    return len(words) >= FEWEST_NUMBERS and all(is_value(word) for word in words)
+
+
+def split_row(line: str, *, spaces: bool = True) -> list[str]:
+    """The fields of a row of numbers, between tabs or commas, or else, if allowed, spaces."""
+    for separator in ("\t", ","):
+        if separator in line:
+            return line.rstrip("\r\n").split(separator)
+    return line.split() if spaces else [line]
+
+
+def is_value(word: str) -> bool:
+    """Whether a word is a number, or stands for a missing one."""
+    if word.strip().lower() in MISSING:
+        return True
+    try:
+        return math.isfinite(float(word)) and len(word) < 100
+    except ValueError:
+        return False
+
+
+def read_rows_of_numbers(file: FilePath) -> Iterator[Series]:
+    """The series of a file with a label and then the values of one dimension on each line.
+
+    Missing values at the end of a line are padding.
+
+    Raises:
+        InputError: with the line: a value that is no finite number, a label without a series.
+    """
+    for number, line in enumerate(iterate_lines(file), start=1):
+        if not line.strip():
+            continue
+        where = f"{display_path(file)}:{number}"
+        label, *words = split_row(line)
+        values = parse_dimension(trim_missing([",".join(words)])[0], where, 1)
+        if not values:
+            raise InputError(f"{where}: a label without a series")
+        label = label.strip()
+        label = format_label(float(label)) if label and is_value(label) else format_label(label)
+        yield Series(np.array(values, dtype=np.float32)[:, None], label, where)
+
+
+def read_series(file: FilePath, *, training: bool = False, time_axis: int = 1) -> Iterator[Series]:
+    """The series of a .ts, .npz or UCR file, all of as many dimensions, of finite numbers only.
+
+    Args:
+        file: as its name says, or else rows of numbers.
+        training: which of X_train and X_test is read of an .npz that has both.
+        time_axis: of X in an .npz: 1 for [N, T, D], 2 for [N, D, T].
+    """
+    if is_npz(file):
+        return read_npz(file, training=training, time_axis=time_axis)
+    return read_ts(file) if is_series(file) else read_rows_of_numbers(file)
 
 
 def read_ts(file: FilePath) -> Iterator[Series]:
@@ -70,8 +142,11 @@ def read_ts(file: FilePath) -> Iterator[Series]:
                 f"{where}: the label {quote(label)} is not among those of @classLabel"
                 f"{nearest(label, names)}"
             )
-        values = [parse_dimension(part, where, place) for place, part in enumerate(parts, start=1)]
-        if not values:
+        values = [
+            parse_dimension(part, where, place)
+            for place, part in enumerate(trim_missing(parts), start=1)
+        ]
+        if not any(values):
             raise InputError(f"{where}: a label without a series")
         wanted = wanted or len(values)
         if len(values) != wanted:
@@ -123,10 +198,22 @@ def read_header(lines: Iterator[tuple[int, str]], file: FilePath) -> dict[str, l
     return header
 
 
+def trim_missing(dimensions: list[str]) -> list[str]:
+    """Dimensions without the steps at their ends whose values are missing in all of them.
+
+    trim_missing(["1,2,?", "3,4,?"]) -> ["1,2", "3,4"]"""
+    rows = [dimension.split(",") for dimension in dimensions]
+    if len({len(row) for row in rows}) == 1:
+        while rows[0] and all(row[-1].strip().lower() in MISSING for row in rows):
+            for row in rows:
+                row.pop()
+    return [",".join(row) for row in rows]
+
+
 def parse_dimension(text: str, where: str, dimension: int) -> list[float]:
     """parse_dimension("0.5,1", ...) -> [0.5, 1.0]; InputError for what float32 cannot hold."""
     values = []
-    for step, word in enumerate(text.split(","), start=1):
+    for step, word in enumerate(text.split(",") if text else (), start=1):
         try:
             value = float(word)
         except ValueError:
@@ -141,21 +228,23 @@ def parse_dimension(text: str, where: str, dimension: int) -> list[float]:
     return values
 
 
-def read_npz(file: FilePath) -> Iterator[Series]:
+def read_npz(file: FilePath, *, training: bool = False, time_axis: int = 1) -> Iterator[Series]:
     """The series of an `.npz` file of plain arrays; pickled objects are refused unread.
 
-        X        [N, T, D] or [N, T]; or all series concatenated, [sum of lengths, D]
-        lengths  [N], the number of real steps of each (default: all)
+        X        [N, T, D] or [N, T], or with `time_axis` 2 [N, D, T]; or all series concatenated,
+                 [sum of lengths, D]
+        lengths  [N], the number of real steps of each (default: all but those at the end that are
+                 NaN)
         y        [N], labels: text, or numbers, which `labels` [C] may name
 
     Raises:
         InputError: such an array missing or of another shape, NaN or infinite (with series, step
             and dimension).
     """
-    arrays = load_arrays(file, ARRAYS)
+    arrays = load_arrays(file, ARRAYS, training=training)
     if "X" not in arrays:
         raise InputError(
-            f"{display_path(file)}: no array 'X' among {', '.join(arrays) or 'none'}; "
+            f"{display_path(file)}: no array 'X' among {list_arrays(file)}; "
             "expected X [N, T, D], y [N], perhaps lengths [N]"
         )
     values, lengths = arrays["X"], arrays.get("lengths")
@@ -164,7 +253,18 @@ def read_npz(file: FilePath) -> Iterator[Series]:
             f"{display_path(file)}: X must be numbers [N, T, D]; "
             f"got {values.dtype} of shape {values.shape}"
         )
+    if time_axis == 2:
+        if values.ndim != 3:
+            raise InputError(
+                f"{display_path(file)}: {option_name('time_axis')} 2 needs X [N, D, T]; "
+                f"got shape {list(values.shape)}"
+            )
+        values = values.swapaxes(1, 2)
+    elif values.ndim == 3 and lengths is None:
+        ask_for_time_axis(values.shape, file)
     series = split_series(values, lengths, file)
+    if lengths is None:
+        series = trim_padding(series, file)
     labels = read_labels(arrays, len(series), file)
     for number, (one, label) in enumerate(zip(series, labels, strict=True), start=1):
         where = f"{display_path(file)}: series {number}"
@@ -179,6 +279,16 @@ def read_npz(file: FilePath) -> Iterator[Series]:
                 "is not a finite number; fill it in or remove the series"
             )
         yield Series(one, label, where)
+
+
+def ask_for_time_axis(shape: tuple[int, ...], file: FilePath) -> None:
+    """Says it where series have far more numbers than steps: the axes may be the other way round."""
+    number, steps, size = shape
+    if steps <= FEW_STEPS and size >= MANY_TIMES * steps and size > 1:
+        notify(
+            f"{display_path(file)}: {number:,} series of {steps} steps of {size} numbers: other "
+            f"way round? then {option_name('time_axis')} 2"
+        )
 
 
 def read_labels(arrays: dict[str, np.ndarray], number: int, file: FilePath) -> list[str]:

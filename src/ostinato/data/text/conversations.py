@@ -9,12 +9,13 @@ from typing import Any
 
 from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import Row, is_table, kind_by_name, read_table
-from ostinato.data.files.wording import display_path, first_line
+from ostinato.data.files.wording import display_path, first_line, quote
 from ostinato.data.text.parallel import join_lines, read_pairs, report_notices
 from ostinato.errors import InputError
 
 Turns = list[str]  # a conversation: ["Hello.", "Hi, how are you?", "Fine."]
 YAML_ENDINGS = (".yml", ".yaml")
+NULLS = ("~", "null", "Null", "NULL")  # without quotes, what YAML means by nothing
 
 
 def read_conversations(
@@ -43,14 +44,17 @@ def read_conversations(
     files = [each for file in files for each in list_folder(file)]
     if files and all(is_yaml(file) or is_table(file) for file in files):
         found: list[Turns] = []
+        left_out: list[str] = []
         for file in files:
             found += (
-                yaml_conversations(file, notices)
+                yaml_conversations(file, left_out)
                 if is_yaml(file)
                 else table_conversations(file, names)
             )
         if not found:
-            raise InputError(f"{' '.join(map(display_path, files))}: no conversations")
+            reason = f": {left_out[0]}" if left_out else ""
+            raise InputError(f"{' '.join(map(display_path, files))}: no conversations{reason}")
+        report_notices(left_out, notices)
         return found
     return [list(pair) for pair in read_pairs(files, keep_blank=keep_blank, notices=notices)]
 
@@ -97,9 +101,11 @@ def read_turns(row: Row, column: str) -> Turns:
     """A list of texts; one text is a list of one."""
     value = row.values[column]
     turns = value if isinstance(value, list) else [value]
-    wrong = next((turn for turn in turns if not isinstance(turn, str)), None)
-    if wrong is not None or not turns:
-        what = "it is empty" if not turns else f"one of them is {wrong!r:.40}"
+    wrong = [turn for turn in turns if not isinstance(turn, str)]
+    if wrong or not turns:
+        what = "it is empty"
+        if turns:
+            what = f"one is {'null' if wrong[0] is None else quote(wrong[0], 40)}"
         raise InputError(
             f"{display_path(row.file)}:{row.line}: {column!r} must be a list of texts; {what}"
         )
@@ -109,8 +115,9 @@ def read_turns(row: Row, column: str) -> Turns:
 def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iterator[Turns]:
     """ChatterBot's corpus format: `conversations:` is a list of lists of turns.
 
-    Nothing is constructed but text. An entry that is no list of texts (the corpus itself has one,
-    where a dash was forgotten) is left out, and reported in `notices`."""
+    Nothing is constructed but text; a turn that is null is blank. An entry that is no list of texts
+    (the corpus itself has one, where a dash was forgotten) is left out, and reported in
+    `notices`."""
     yaml = import_yaml()
     entries = compose_yaml(file, yaml).get("conversations")
     if not isinstance(entries, yaml.SequenceNode):
@@ -120,11 +127,25 @@ def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iter
     for entry in entries.value:
         turns = entry.value if isinstance(entry, yaml.SequenceNode) else None
         if not turns or not all(isinstance(turn, yaml.ScalarNode) for turn in turns):
-            where = f"{display_path(file)}:{entry.start_mark.line + 1}"
-            notice = f"{where}: no conversation (a list of turns of text); left out"
-            report_notices([notice], notices)
+            report_notices([describe_no_turns(entry, turns or [], file, yaml)], notices)
             continue
-        yield [" ".join(turn.value.split()) for turn in turns]
+        yield [
+            "" if turn.style is None and turn.value in NULLS else " ".join(turn.value.split())
+            for turn in turns
+        ]
+
+
+def describe_no_turns(entry: Any, turns: list[Any], file: FilePath, yaml: Any) -> str:
+    """The notice for an entry that is no list of texts."""
+    mapping = next((turn for turn in turns if isinstance(turn, yaml.MappingNode)), None)
+    line = (entry if mapping is None else mapping).start_mark.line + 1
+    where = f"{display_path(file)}:{line}"
+    if mapping is None:
+        return f"{where}: no conversation (a list of turns of text); left out"
+    return (
+        f"{where}: a turn with a colon and a space in it is no text in YAML; "
+        "left out; put it in quotes"
+    )
 
 
 def compose_yaml(file: FilePath, yaml: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     test = file or sample_files("captioning")["test"]
     return [
-        f"ostinato predict {run} PICTURE.png",
+        f"ostinato predict {run} {test}",
         f"ostinato predict {run} {test} --output page.html",
         f"ostinato evaluate {run} {test} --beam 10",
     ]
@@ -53,6 +53,7 @@ TASK = TaskDefinition(
         "--out runs/captions"
     ),
     metrics=("bleu", "exact_match", "perplexity"),
+    record_columns=("image", "caption"),
     sample="captioning",
     options=CaptioningOptions,
     reader=CaptioningReader,

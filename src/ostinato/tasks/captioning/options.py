@@ -29,6 +29,20 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         minimum=8,
         maximum=1024,
     )
+    image_folder: str | None = option(
+        None,
+        "the folder of the images that a table or COCO's JSON names (default: that of the table)",
+        when_predicting=True,
+        group="data",
+    )
+    pixel_maximum: float | None = option(
+        None,
+        "the value of a white pixel in an .npz or array (default: 1, 255 or 65535, by the type and the "
+        "greatest value of all training data)",
+        above=0,
+        when_predicting=True,
+        group="data",
+    )
     features: str | None = option(
         None,
         "an .npz of features [N, D] or [N, R, D] with names [N], for the images that a table names",
@@ -151,11 +165,12 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         One loader for each options object, so that reading and fitting share its cache and an
         image is decoded, or encoded, only once."""
         if self.encoder is None:
-            return ImageLoader(self.image_size)
+            return ImageLoader(self.image_size, pixel_maximum=self.pixel_maximum)
         encoder = OnnxEncoder(
             self.encoder,
             normalise=self.normalise_pixels,
             cache=self.feature_cache,
             output=self.encoder_output,
         )
-        return ImageLoader(encoder.size or self.image_size, encoder)
+        size = encoder.size or self.image_size
+        return ImageLoader(size, encoder, pixel_maximum=self.pixel_maximum)

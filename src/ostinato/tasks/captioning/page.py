@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-import numpy as np
-
 from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import data_uri, from_array, open_image
 from ostinato.tasks.captioning.image_kinds import name_of
@@ -24,36 +22,40 @@ small { display: block; font-weight: normal; color: #666; overflow-wrap: anywher
 </style></head><body><main>"""
 
 
-def caption_page(captions: Iterable[tuple[Picture, str]]) -> Iterator[str]:
+def caption_page(
+    captions: Iterable[tuple[Picture, str]], maximum: float | None = None
+) -> Iterator[str]:
     """The lines of a page that shows each image with its predicted caption.
+
+    `maximum` is the value of white in images that are arrays.
 
     A caption that is word for word one of its references is green; the references of others are
     shown below them."""
     yield HEAD
     for record, caption in captions:
-        yield format_figure(record, caption)
+        yield format_figure(record, caption, maximum)
     yield "</main></body></html>"
 
 
-def format_figure(record: Picture, caption: str) -> str:
+def format_figure(record: Picture, caption: str, maximum: float | None) -> str:
     right = caption in record.captions
     references = ""
     if record.captions and not right:
         references = f"<small>{escape(' / '.join(record.captions))}</small>"
     return (
-        f'<figure>{format_image(record)}<figcaption class="{"right" if right else "other"}">'
+        f'<figure>{format_image(record, maximum)}<figcaption class="{"right" if right else "other"}">'
         f"{escape(caption)}<small>{escape(name_of(record))}</small>{references}"
         "</figcaption></figure>"
     )
 
 
-def format_image(record: Picture) -> str:
+def format_image(record: Picture, maximum: float | None) -> str:
     """The picture, or the middle frame of a film; "" for features."""
     image = record.image
     if isinstance(image, str):
         return f'<img src="{data_uri(open_image(image))}" alt="">' if image.strip() else ""
-    if record.ordered and image.ndim >= 3:
-        image = image[len(image) // 2]
-    if image.ndim < 2 or (image.ndim == 2 and image.dtype != np.uint8):
+    if not record.has_pixels:
         return ""
-    return f'<img src="{data_uri(from_array(image))}" alt="">'
+    if record.ordered:
+        image = image[len(image) // 2]
+    return f'<img src="{data_uri(from_array(image, record.where, maximum))}" alt="">'

@@ -199,7 +199,8 @@ class CaptioningPredictor(Predictor):
     ) -> Iterator[str]:
         """A caption a line; for a file named .html, a page of the images and their captions."""
         if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
-            return caption_page((each.record, each.text) for each in predictions)
+            pairs = ((each.record, each.text) for each in predictions)
+            return caption_page(pairs, self.options.pixel_maximum)
         return super().format_lines(predictions, output)
 
     def show(self, record: Picture, prediction: Caption) -> dict[str, str]:

@@ -12,9 +12,10 @@ import torch
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.captioned import Picture, find_pixel_maximum
 from ostinato.data.images.image_loader import ImageLoader
 from ostinato.data.images.images import augment
+from ostinato.data.images.pixel_range import BYTE
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
@@ -57,7 +58,11 @@ class CaptioningPreprocessing(Preprocessing):
     def fit(
         cls, options: CaptioningOptions, records: Sequence[Picture]
     ) -> tuple[CaptioningOptions, Self]:
-        loader = options.loader
+        maximum, loader = options.pixel_maximum, options.loader
+        if maximum is None:
+            maximum = find_pixel_maximum(records)
+            options = replace(options, pixel_maximum=maximum)
+            loader = loader.with_pixel_maximum(maximum)
         kind = kind_of(loader(records[0]), ordered=records[0].ordered)
         captions = [caption for record in records for caption in record.captions]
         tokenizer = train_tokenizer(
@@ -76,8 +81,9 @@ class CaptioningPreprocessing(Preprocessing):
             short = too_short_for_bleu(captions, options.bleu_tokenizer)
             options = replace(options, dev_metric="perplexity" if short else "bleu")
         several = f", {len(captions):,} captions" if len(captions) > len(records) else ""
+        pixel_range = "" if maximum is None else f" of pixels of 0 to {maximum:g}"
         notify(
-            f"{len(records):,} {DESCRIPTIONS[kind.name]}{several}, "
+            f"{len(records):,} {DESCRIPTIONS[kind.name]}{pixel_range}{several}, "
             f"{len(tokenizer):,} {options.unit}s"
         )
         digest = None if loader.encoder is None else loader.encoder.digest
@@ -111,6 +117,8 @@ class CaptioningPreprocessing(Preprocessing):
         if self.opened is not None:
             return self.opened
         loader = self.options.loader
+        if loader.pixel_maximum is None:  # trained on files, or by a version of before
+            loader = loader.with_pixel_maximum(BYTE)
         if loader.encoder is not None and self.encoder_digest not in (None, loader.encoder.digest):
             raise InputError(
                 f"{self.options.encoder}: not the network that the model was trained with; "

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.files.npz import is_npz
 from ostinato.data.images.captioned import (
     Features,
     Picture,
+    find_pixel_maximum,
     read_captioned,
     read_features,
     read_images,
 )
+from ostinato.data.images.pixel_range import check_scale
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
 from ostinato.tasks.task import Reader
@@ -27,11 +30,14 @@ class CaptioningReader(Reader):
             image_column=self.options.image_column,
             caption_column=self.options.caption_column,
             features=self.named_features,
+            folder=self.options.image_folder,
         )
         if self.preprocessing is not None:
             self.check_compatible(records)
         else:  # all images are decoded first: a damaged one is reported before training begins
             load, first = self.options.loader, records[0]
+            if load.pixel_maximum is None:
+                load = load.with_pixel_maximum(find_pixel_maximum(records))
             for record in records:
                 kind = kind_of(load(record), ordered=record.ordered)
                 wanted = kind_of(load(first), ordered=first.ordered)
@@ -40,7 +46,17 @@ class CaptioningReader(Reader):
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Picture]:
         column = self.options.image_column
-        yield from read_images(files, image_column=column, features=self.named_features)
+        for file in files:
+            records = read_images(
+                [file],
+                image_column=column,
+                features=self.named_features,
+                folder=self.options.image_folder,
+            )
+            if is_npz(file):  # in memory as a whole already
+                records = list(records)
+                self.check_scale(records)
+            yield from records
 
     @cached_property
     def named_features(self) -> Features | None:
@@ -48,13 +64,22 @@ class CaptioningReader(Reader):
         return None if self.options.features is None else read_features(self.options.features)
 
     def check_compatible(self, records: Sequence[Picture]) -> None:
+        self.check_scale(records)
         for record in records:
             self.preprocessing.load(record)
+
+    def check_scale(self, records: Sequence[Picture]) -> None:
+        """Raises InputError for arrays of fractions where white is more in the model's data."""
+        arrays = [record for record in records if record.has_pixels]
+        if arrays and self.options.pixel_maximum is not None:
+            name = arrays[0].where.rpartition(":")[0] or "the pictures"
+            images = [record.image for record in arrays]
+            check_scale(images, name, self.options.pixel_maximum)
 
     def as_record(self, value: Any) -> Picture:
         """An image, or a pair of an image and its caption or captions.
 
-        An image is a file, a Pillow image, or an array: pixels [H, W, 3] of uint8, features [D] or
+        An image is a file, a Pillow image, or an array: pixels [H, W, 3], features [D] or
         [R, D], or frames [T, H, W, C]."""
         captions: tuple[str, ...] = ()
         if isinstance(value, Picture):
@@ -65,7 +90,7 @@ class CaptioningReader(Reader):
         if isinstance(value, str) or hasattr(value, "__fspath__"):
             return Picture(str(value), captions)
         values = np.asarray(value)
-        if values.dtype.kind not in "uif":
+        if values.dtype.kind not in "uifb":
             raise InputError(
                 "expected a file, a Pillow image or an array of numbers; "
                 f"got {type(value).__name__}"

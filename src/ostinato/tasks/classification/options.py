@@ -34,8 +34,15 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data
-    text_column: str | None = option(None, "the column of the text (default: text, sentence)")
-    label_column: str | None = option(None, "the column of the label (default: label, tag)")
+    text_column: str | None = option(
+        None, "the column of the text, by name or number (default: text, sentence)"
+    )
+    label_column: str | None = option(
+        None, "the column of the label, by name or number (default: label, tag)"
+    )
+    time_axis: Literal[1, 2] = option(
+        1, "which axis of X in an .npz is time: 1 for [N, T, D], 2 for [N, D, T]", group="data"
+    )
     label_separator: str | None = option(
         None, "an example may have several labels, separated by this, or none"
     )

@@ -30,7 +30,7 @@ class Classified(Prediction):
     """The answer to one text or series.
 
     Args:
-        labels: The predicted label, or labels.
+        labels: The predicted label, or labels; none for a series without steps.
         probabilities: The probability of every label.
         separator: Separates several labels; None where an example has one.
         unknown: Share of the text's tokens that are <unk>.
@@ -43,11 +43,13 @@ class Classified(Prediction):
 
     @property
     def text(self) -> str:
-        return self.labels[0] if self.separator is None else self.separator.join(self.labels)
+        return (self.separator or "").join(self.labels)
 
     @property
     def log_probability(self) -> float:
         several = self.separator is not None
+        if not self.probabilities:
+            return 0.0
         return log_probability(self.probabilities, self.labels, several=several)
 
     @property
@@ -81,7 +83,9 @@ class ClassificationPredictor(Predictor):
         return [self.choose(*each) for each in zip(records, found, strict=True)]
 
     def choose(self, record: Labelled, probabilities: dict[str, float]) -> Classified:
-        """The most probable label; of several labels, all above the threshold."""
+        """The most probable label; of several labels, all above the threshold; of none, none."""
+        if not isinstance(record.inputs, str) and not len(record.inputs):
+            return Classified([], {}, self.options.label_separator)
         if self.options.several_labels:
             threshold = self.options.threshold
             labels = [label for label, value in probabilities.items() if value >= threshold]

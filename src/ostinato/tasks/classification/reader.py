@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
-from ostinato.data.series.series import as_series, is_series, parse_series
+from ostinato.data.series.series import as_series, parse_series
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
@@ -26,6 +28,8 @@ class ClassificationReader(Reader):
             known=() if self.preprocessing is None else self.preprocessing.labels.tokens,
             unlabelled=self.options.several_labels,
             notices=NoticeList(),
+            training=training,
+            time_axis=self.options.time_axis,
         )
         self.check_kind(records)
         if training:
@@ -79,21 +83,40 @@ class ClassificationReader(Reader):
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Labelled]:
         for file in files:
-            for record in read_unlabelled([file], text_column=self.options.text_column):
-                written = isinstance(record.inputs, str) and not is_series(file)
-                if written and not self.preprocessing.reads_text:
-                    record = record._replace(inputs=parse_series(record.inputs, record.where))
+            for record in read_unlabelled(
+                [file],
+                text_column=self.options.text_column,
+                rows_of_numbers=not self.preprocessing.reads_text,
+                time_axis=self.options.time_axis,
+            ):
+                if isinstance(record.inputs, str) and not self.preprocessing.reads_text:
+                    record = record._replace(inputs=self.parse_line(record.inputs, record.where))
                 self.check_input(record)
                 yield record
 
+    def parse_line(self, line: str, where: str) -> np.ndarray:
+        """The series on a line of JSON; a blank line is one without steps."""
+        if not line.strip():
+            return np.zeros((0, self.preprocessing.dimensions), dtype=np.float32)
+        return parse_series(line, where)
+
     def as_record(self, value: Any) -> Labelled:
-        """A text, a series [T, D] as lists or array, or a pair of one of these and its label."""
+        """A text, a series [T, D] as lists or array ([D, T] if time is the second axis of files,
+        too), or a pair of one of these and its label."""
         if isinstance(value, Labelled):
             return value
         label = ""
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
             value, label = value
-        record = Labelled(value if isinstance(value, str) else as_series(value), label)
+        if not isinstance(value, str):
+            inputs = as_series(value)
+            if self.options.time_axis == 2:
+                inputs = np.ascontiguousarray(inputs.T)
+        elif self.preprocessing is None or self.preprocessing.reads_text:
+            inputs = value
+        else:
+            inputs = self.parse_line(value, "the input")
+        record = Labelled(inputs, label)
         self.check_input(record)
         return record
 

@@ -30,6 +30,7 @@ TASK = TaskDefinition(
     ),
     example="ostinato train dialogue --train conversations.jsonl --turns 3 --out runs/dialogue",
     metrics=("perplexity", "bleu"),
+    record_columns=("utterance", "reply"),
     sample="dialogue",
     options=DialogueOptions,
     reader=DialogueReader,

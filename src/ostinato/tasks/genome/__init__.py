@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from ostinato.tasks.genome.baseline import GenomeBaseline, fit_baseline
 from ostinato.tasks.genome.network import build_network, combine, initialise
 from ostinato.tasks.genome.options import GenomeOptions
@@ -14,9 +16,10 @@ from ostinato.tasks.task import Task, TaskDefinition
 def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     per_base = task.preprocessing.per_base
+    new = "new.fa" if file is None else shlex.split(file)[0]  # the sequences, not the segments
     return [
-        f"ostinato predict {run} new.fa --output {'segments' if per_base else 'labels'}.bed",
-        f"ostinato predict {run} new.fa {'--output page.html' if per_base else '--json'}",
+        f"ostinato predict {run} {new} --output {'segments' if per_base else 'labels'}.bed",
+        f"ostinato predict {run} {new} {'--output page.html' if per_base else '--json'}",
         "ostinato compare genome --time-limit 1m",
     ]
 
@@ -31,6 +34,7 @@ TASK = TaskDefinition(
         "ostinato train genome --train genome.fa exons.bed --dev dev.fa dev.bed --out runs/exons"
     ),
     metrics=("accuracy", "f1", "auroc", "auprc"),
+    record_columns=("sequence", "label"),
     sample="genome",
     options=GenomeOptions,
     reader=GenomeReader,

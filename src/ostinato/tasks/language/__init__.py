@@ -28,6 +28,7 @@ TASK = TaskDefinition(
     reads="plain text, any number of files, also larger than memory",
     example="ostinato train language --train book.txt --unit character --out runs/book",
     metrics=("perplexity", "bits_per_character"),
+    record_columns=("text",),
     sample="language",
     options=LanguageOptions,
     reader=LanguageReader,

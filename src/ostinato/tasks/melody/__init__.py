@@ -34,6 +34,7 @@ TASK = TaskDefinition(
     ),
     example="ostinato train melody --train tunes/ --condition genre --out runs/tunes",
     metrics=METRIC_NAMES,
+    record_columns=("pitches",),
     sample="melody",
     options=MelodyOptions,
     reader=MelodyReader,

@@ -33,6 +33,7 @@ TASK = TaskDefinition(
         "--out runs/pos"
     ),
     metrics=("accuracy", "f1", "precision", "recall"),
+    record_columns=("tokens", "tags"),
     sample="tagging",
     options=TaggingOptions,
     reader=TaggingReader,

@@ -14,7 +14,7 @@ from ostinato.tasks.translation.reader import TranslationReader
 
 def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
-    files = "" if file is None else " SOURCE TARGET"
+    files = "" if file is None else f" {file}"
     return [
         f'echo "..." | ostinato predict {run}',
         f"ostinato evaluate {run}{files} --beam 10",
@@ -32,6 +32,7 @@ TASK = TaskDefinition(
         "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en"
     ),
     metrics=("bleu", "chrf", "perplexity"),
+    record_columns=("source", "target"),
     sample="translation",
     options=TranslationOptions,
     reader=TranslationReader,

@@ -24,11 +24,12 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 TASK = TaskDefinition(
     name="video",
     reads=(
-        ".npz with X [N, T, H, W, C] (pixels of 0 to 255) or [N, T, D] (features of frames), "
+        ".npz with X [N, T, H, W, C] (pixels) or [N, T, D] (features of frames), "
         "lengths [N], and y: a label a clip [N], or one a frame [N, T]"
     ),
     example="ostinato train video --train train.npz --test test.npz --out runs/signs",
     metrics=("accuracy", "f1"),
+    record_columns=("frames", "label"),
     sample="video",
     options=VideoOptions,
     reader=VideoReader,

@@ -14,7 +14,8 @@ from torch import Tensor
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
 from ostinato.data.images.images import augment
-from ostinato.data.images.video_clips import Clip
+from ostinato.data.images.pixel_range import BYTE, to_bytes
+from ostinato.data.images.video_clips import Clip, find_pixel_maximum
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
@@ -65,8 +66,13 @@ class VideoPreprocessing(Preprocessing):
         if options.fixed_length is None:
             lengths = [len(record.frames) for record in records]
             options = replace(options, fixed_length=max(1, int(np.quantile(lengths, 0.95))))
+        pixel_range = ""
+        if len(shape) == 3:
+            if options.pixel_maximum is None:
+                options = replace(options, pixel_maximum=find_pixel_maximum(records))
+            pixel_range = f" of 0 to {options.pixel_maximum:g}"
         notify(
-            f"{len(records):,} clips of {describe_shape(shape)}; {len(labels)} labels"
+            f"{len(records):,} clips of {describe_shape(shape)}{pixel_range}; {len(labels)} labels"
             f"{' of frames' if per_frame else ''}: {format_counts(names)}"
         )
         scaler = Scaler.fit([clip.frames for clip in records]) if len(shape) == 1 else None
@@ -95,11 +101,14 @@ class VideoPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: VideoOptions, state: dict[str, Any]) -> Self:
+        shape = tuple(state["shape"])
+        if len(shape) == 3 and options.pixel_maximum is None:  # a run of before
+            options = replace(options, pixel_maximum=BYTE)
         return cls(
             options,
             Vocabulary.from_dict(state["labels"]),
             bool(state["per_frame"]),
-            tuple(state["shape"]),
+            shape,
             state["weights"],
             None if state["scaler"] is None else Scaler.from_dict(state["scaler"]),
         )
@@ -126,9 +135,10 @@ class VideoPreprocessing(Preprocessing):
         return self.moves or self.crops
 
     def values(self, clip: Clip) -> np.ndarray:
-        """Pixels [T, C, H, W], or standardised features [T, D], clipped."""
+        """Pixels as uint8 [T, C, H, W], or standardised features [T, D], clipped."""
         if self.scaler is None:
-            return clip.frames
+            where = clip.where or "the input"
+            return to_bytes(clip.frames, where, self.options.pixel_maximum)
         return self.scaler(clip.frames).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS)
 
     def encode(self, record: Clip, *, draw: int | None = None) -> Example:

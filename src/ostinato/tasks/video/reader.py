@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.files.npz import is_npz
 from ostinato.data.files.wording import display_path
+from ostinato.data.images.pixel_range import check_numbers, check_range, check_scale
 from ostinato.data.images.video_clips import (
     Clip,
     as_frames,
@@ -23,11 +25,12 @@ from ostinato.tasks.video.labels import labels_of
 class VideoReader(Reader):
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Clip]:
         name = " ".join(map(display_path, files))
-        records = [clip for file in files for clip in read_clips(file)]
+        records = [clip for file in files for clip in read_clips(file, training=training)]
         if not records:
             raise InputError(f"{name}: no examples (0 clips)")
         for record in records:
             self.check(record, records[0])
+        self.check_pixels(records, name)
         if training and len({label for record in records for label in labels_of(record)}) < 2:
             raise InputError(
                 f"{name}: all {len(records):,} clips have the label {labels_of(records[0])[0]!r}; "
@@ -55,6 +58,17 @@ class VideoReader(Reader):
     def check_compatible(self, records: Sequence[Clip]) -> None:
         for record in records:
             self.check(record, record)
+        if records:
+            self.check_pixels(records, records[0].where.rpartition(":")[0])
+
+    def check_pixels(self, records: Sequence[Clip], name: str) -> None:
+        """Raises InputError for pixels, of the file or files `name`, of another range than the
+        model's."""
+        maximum = None if self.preprocessing is None else self.options.pixel_maximum
+        if maximum is not None and len(self.preprocessing.shape) == 3:
+            for record in records:
+                check_range(record.frames, record.where, maximum)
+            check_scale([record.frames for record in records], name, maximum)
 
     def check_frames(self, record: Clip, first: tuple[int, ...]) -> None:
         """Raises InputError for frames of another shape than the model's, or than the first clip's."""
@@ -68,10 +82,15 @@ class VideoReader(Reader):
             )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Clip]:
-        for record in read_unlabelled(files):
-            if len(record.frames):
-                self.check_frames(record, self.preprocessing.shape)
-            yield record
+        for file in files:
+            records = read_unlabelled([file])
+            if is_npz(file):  # in memory as a whole already
+                records = list(records)
+                self.check_pixels(records, display_path(file))
+            for record in records:
+                if len(record.frames):
+                    self.check_frames(record, self.preprocessing.shape)
+                yield record
 
     def as_record(self, value: Any) -> Clip:
         """Frames as an array or lists, [T, D], [T, H, W] or [T, H, W, C]; or a pair (frames, label or labels)."""
@@ -84,12 +103,15 @@ class VideoReader(Reader):
         if isinstance(value, str) and not value.strip():
             return Clip(empty_clip(), label)
         shape = self.preprocessing.shape
-        if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.shape[1:] == shape:
+        if isinstance(value, np.ndarray) and value.ndim == 4 and value.shape[1:] == shape:
             frames = value  # in the layout of Clip.frames already
         else:
             frames = as_frames(value)
         record = Clip(frames, label)
         self.check_frames(record, shape)
+        if len(shape) == 3:
+            check_numbers(frames, "the input")
+            check_range(frames, "the input", self.options.pixel_maximum)
         return record
 
     def key(self, record: Clip) -> bytes:
