@@ -25,8 +25,8 @@ from ostinato.metrics import (
     perplexity,
     precision,
     recall,
-    wer,
     smape,
+    wer,
 )
 from ostinato.metrics.metric import Metric
 
