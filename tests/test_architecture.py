@@ -16,7 +16,7 @@ ALLOWED = {
     "parser": {"signature"},
     "task_flags": {"commands", "option_groups", "tasks", "training"},
     "option_groups": set(),
-    "model": {"commands", "tasks"},
+    "model": {"commands", "tasks", "data"},
     "signature": set(),
     "nn": {"layers"},
     "commands": {

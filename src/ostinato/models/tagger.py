@@ -35,6 +35,7 @@ class Tagger(nn.Module):
         hidden_size: Units of a layer, of both directions together; even.
         labels: K.
         layers: Stacked layers.
+        bidirectional: Whether to read in both directions; in one, words can be tagged as they come.
         legal: (start, transitions, end): masks of the allowed labels and label pairs; without a CRF
             they only constrain decoding.
         crf: Whether label transitions are scored (CRF); otherwise each label is independent
@@ -59,6 +60,7 @@ class Tagger(nn.Module):
         labels: int,
         *,
         layers: int = 1,
+        bidirectional: bool = True,
         legal: Sequence[Sequence | None] = (None, None, None),
         crf: bool = True,
         dropout: float = 0.0,
@@ -70,7 +72,7 @@ class Tagger(nn.Module):
         super().__init__()
         if words is None and speller is None:
             raise ValueError("words and speller are both None; at least one must be given")
-        if hidden_size % 2:
+        if bidirectional and hidden_size % 2:
             raise ValueError(
                 f"hidden_size must be even, half of it for each direction; got {hidden_size}"
             )
@@ -84,9 +86,9 @@ class Tagger(nn.Module):
         self.recurrent = Recurrent(
             cell,
             size,
-            hidden_size // 2,
+            hidden_size // (1 + bidirectional),
             layers=layers,
-            bidirectional=True,
+            bidirectional=bidirectional,
             dropout=dropout,
             locked=locked,
             recurrent_dropout=recurrent_dropout,
@@ -107,13 +109,18 @@ class Tagger(nn.Module):
 
     def emissions(self, batch: Batch) -> Tensor:
         """The score of each label at each step, [B, T, K]."""
+        return self.emissions_from(batch, None)[0]
+
+    def emissions_from(self, batch: Batch, state: State) -> tuple[Tensor, State]:
+        """The score of each label at each step, [B, T, K], after a state; and the state after."""
         words, *further = batch.inputs.unbind(2) if batch.inputs.dim() == 3 else [batch.inputs]
         parts = [] if self.words is None else [self.words(self.replace_by_unknown(words))]
         if self.speller is not None:
             parts.append(self.speller(batch.spellings))
         parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
-        outputs, _ = self.recurrent(self.dropout(torch.cat(parts, -1)), batch.lengths)
-        return self.output(self.dropout(outputs))
+        x = self.dropout(torch.cat(parts, -1))
+        outputs, state = self.recurrent(x, batch.lengths, state)
+        return self.output(self.dropout(outputs)), state
 
     def replace_by_unknown(self, words: Tensor) -> Tensor:
         """Words [B, T] with some replaced by the unknown word in training, see `unknown_rate`."""

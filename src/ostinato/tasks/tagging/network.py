@@ -37,6 +37,7 @@ def build_network(
         options.hidden_size,
         len(preprocessing.tags),
         layers=options.layers,
+        bidirectional=options.bidirectional,
         crf=options.crf,
         legal=legal(preprocessing.tags.tokens, preprocessing.span_scheme),
         dropout=options.dropout,

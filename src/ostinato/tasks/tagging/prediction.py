@@ -21,6 +21,7 @@ from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
+from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
 from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SPAN_METRICS = ("f1", "precision", "recall")
@@ -81,6 +82,17 @@ class Tagged(Prediction):
 class TaggingPredictor(Predictor):
     options: TaggingOptions
     preprocessing: TaggingPreprocessing
+    one_pass = True
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> TaggingStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        return TaggingStreamer(self.preprocessing, as_record, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        return why_not_step_by_step(network)
 
     def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Tagged]:
         found = self.search(network, records, k=self.options.k_best)
