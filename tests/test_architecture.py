@@ -20,6 +20,7 @@ ALLOWED = {
     "signature": set(),
     "nn": {"layers"},
     "commands": {
+        "model",
         "training",
         "serving",
         "inspection",

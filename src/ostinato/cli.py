@@ -26,6 +26,7 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: "
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "serve": "a model over HTTP, with sessions that keep its state: ostinato serve runs/de-en",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "the kernels' speed on this machine: ostinato benchmark",
     "tasks": "the tasks, what each reads and an example command: ostinato tasks",
