@@ -110,7 +110,9 @@ class Gateway:
             return
         given = headers.get("authorization", "")
         kind, _, value = given.partition(" ")
-        if kind.lower() != "bearer" and scope["type"] == "websocket":
+        if kind.lower() != "bearer":
+            value = ""
+        if not value and scope["type"] == "websocket":
             # pages cannot set headers of a WebSocket: `Sec-WebSocket-Protocol: bearer, TOKEN`
             offered = headers.get("sec-websocket-protocol", "").split(",")
             value = offered[1].strip() if len(offered) == 2 else ""

@@ -15,7 +15,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -97,14 +97,15 @@ def load_sheet(path: str, changed: int) -> Image:
     return load(path)
 
 
-def load(path: str, size: int | None = None) -> Image:
-    module = pillow()
+def load(source: str | BinaryIO, size: int | None = None, *, name: str | None = None) -> Image:
+    """A picture, decoded from a file or from an open one; `name` stands for it in messages."""
+    module, path = pillow(), name or str(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
             )  # sizes are judged here, and what Pillow puts up with is no concern of the user's
-            with module.open(path) as opened:
+            with module.open(source) as opened:
                 width, height = opened.size
                 if width * height > MOST_PIXELS:
                     raise InputError(enormous(path, width, height))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ostinato.data.images.captioned import (
     read_features,
     read_images,
 )
+from ostinato.data.images.images import load
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
 from ostinato.tasks.task import Reader
@@ -76,6 +78,13 @@ class CaptioningReader(Reader):
             values = np.atleast_2d(values).astype(np.float32)
         in_time = self.preprocessing is not None and self.preprocessing.kind.name == "steps"
         return Picture(values, captions, ordered=values.ndim == 4 or in_time)
+
+    def decode(self, content: bytes, media_type: str) -> Picture:
+        """The content of an image file, which Pillow decodes."""
+        if not media_type.startswith("image/"):
+            return super().decode(content, media_type)
+        image = load(BytesIO(content), name="the image")
+        return self.as_record(np.asarray(image))
 
     def key(self, record: Picture) -> str | bytes:
         return record.image if isinstance(record.image, str) else record.image.tobytes()

@@ -40,5 +40,6 @@ class VideoStreamer(ClassifierStreamer):
             single = values.ndim == 1 or (len(shape) == 3 and (values.ndim == 2 or colour))
             item = [item] if single and isinstance(item, list) else item
             item = item[None] if single and isinstance(item, np.ndarray) else item
-        example = self.preprocessing.encode(self.as_record(item))
+        nothing = isinstance(item, list) and not item
+        example = self.preprocessing.encode(self.as_record("" if nothing else item))
         return example if len(example.inputs) else None
