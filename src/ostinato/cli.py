@@ -26,6 +26,8 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: "
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "export": "a model for ONNX Runtime, a browser or NumPy: "
+    "ostinato export runs/language --format html --output model.html",
     "serve": "a model over HTTP, with sessions that keep its state: ostinato serve runs/de-en",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "the kernels' speed on this machine: ostinato benchmark",
@@ -41,7 +43,11 @@ def run(name: str, arguments: list[str]) -> None:
     command = cast(Command, importlib.import_module(f"ostinato.commands.{name}"))
     function = getattr(command, name)
     values = parse(name, command, arguments)
-    as_json, output = values.pop("json", False), values.pop("output", None)
+    as_json = values.pop("json", False)
+    writes_itself = "output" in {field.name for field in parameters(function).flags}
+    output = None if writes_itself else values.pop("output", None)
+    if writes_itself:
+        check_folder(values["output"])
     if output is not None:
         check_output(output)
     positional = [values.pop(field.name) for field in parameters(function).positional]
@@ -82,6 +88,8 @@ def parse(name: str, command: Any, arguments: list[str]) -> dict[str, Any]:
             {"help": "write the result to this file instead of the terminal"},
         ),
     ]
+    own = {field.name for field in parameters(function).flags}
+    output_flags = [field for field in output_flags if field.name not in own]
     everything = name not in task_flags.TAKING_TASKS or parser.FULL_HELP in arguments
     built = parser.build_parser(
         name,
@@ -138,11 +146,16 @@ def discard_output() -> None:
 
 def check_output(output: str) -> None:
     """InputError, before the work begins, if the output file cannot be created."""
-    path = Path(output)
-    if path.is_dir():
+    if Path(output).is_dir():
         raise InputError(f"{output}: a folder; name a file")
-    if not path.parent.is_dir():
-        raise InputError(f"{output}: there is no folder {path.parent}; create it first")
+    check_folder(output)
+
+
+def check_folder(output: str) -> None:
+    """InputError if the folder in which the output is to be does not exist."""
+    parent = Path(output).parent
+    if not parent.is_dir():
+        raise InputError(f"{output}: there is no folder {parent}; create it first")
 
 
 def print_help() -> None:
