@@ -6,6 +6,7 @@ of ours; 130 and 143 after an interrupt."""
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Iterable
@@ -38,6 +39,7 @@ COMMANDS = {
 def run(name: str, arguments: list[str]) -> None:
     """Calls a command with the arguments from the command line, and prints or writes its result."""
     from ostinato.commands.command import Command, StreamingCommand
+    from ostinato.options import as_flag
     from ostinato.signature import parameters
 
     command = cast(Command, importlib.import_module(f"ostinato.commands.{name}"))
@@ -46,6 +48,11 @@ def run(name: str, arguments: list[str]) -> None:
     as_json = values.pop("json", False)
     writes_itself = "output" in {field.name for field in parameters(function).flags}
     output = None if writes_itself else values.pop("output", None)
+    for field in parameters(function).flags:
+        if field.default is inspect.Parameter.empty and field.name not in values:
+            raise InputError(
+                f"ostinato {name}: {as_flag(field.name)} is missing; see ostinato {name} --help"
+            )
     if writes_itself:
         check_folder(values["output"])
     if output is not None:

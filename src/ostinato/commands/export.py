@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json as json_format
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from ostinato.commands.run.default_files import tested_files
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.notices import notify
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (
@@ -47,31 +50,62 @@ def export(
     if not 0 <= tolerance <= 1:
         raise InputError(f"--tolerance must be between 0 and 1; got {tolerance}")
     model = as_model(run) if isinstance(run, Trained) else load(run)
-    program = build_program(model)
-    small = int8 or format == "html"
+    if format == "onnx" and model.task.name in ("translation", "dialogue"):
+        build: Callable[[], dict[Path, bytes]] = partial(sequence_files, model, Path(output), int8)
+    else:
+        program = build_program(model)  # what cannot be exported is refused before it is scored
+        build = partial(program_files, program, format, Path(output), int8 or format == "html")
+    files = build()
     result: dict[str, Any] = {"task": model.task.name, "format": format}
-    if small:
-        result |= check_small(model, program, list(dev), tolerance)
-    result["files"] = [str(path) for path in write(program, format, output, small=small)]
-    result["bytes"] = sum(Path(path).stat().st_size for path in result["files"])
+    if int8 or format == "html":
+        scored = list(dev) or files_to_score(model, needed=int8)
+        result |= check_small(model, scored, tolerance) if scored else {}
+    for path, content in files.items():
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, content)
+    result["files"] = [str(path) for path in files]
+    result["bytes"] = sum(map(len, files.values()))
     return result
 
 
-def write(program: Any, format: str, output: str, *, small: bool) -> list[Path]:
-    """Writes the program; the files written."""
-    from ostinato.exporting.folder_format import write_folder
+def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
+    """The files of an encoder-decoder: x.encoder.onnx and x.decoder.onnx for x.onnx."""
+    from ostinato.exporting.sequence_graphs import write_encoder_decoder
+
+    stem = output.name.removesuffix(".onnx")
+    found = write_encoder_decoder(model, small=small)
+    return {output.with_name(f"{stem}.{part}.onnx"): data for part, data in found.items()}
+
+
+def program_files(program: Any, format: str, output: Path, small: bool) -> dict[Path, bytes]:
+    """The files of a program, by their names."""
+    from ostinato.exporting.folder_format import build_folder
     from ostinato.exporting.html_format import build_page
     from ostinato.exporting.onnx_graph import write_program
 
-    path = Path(output)
     if format == "folder":
-        return write_folder(program, path, small=small)
+        return build_folder(program, output, small=small)
     content = build_page(program) if format == "html" else write_program(program, small=small)
-    write_atomically(path, content)
-    return [path]
+    return {output: content}
 
 
-def check_small(model: Any, program: Any, files: list[str], tolerance: float) -> dict[str, Any]:
+def files_to_score(model: Any, *, needed: bool) -> list[str]:
+    """The run's test set, or its dev set, where they are still there.
+
+    Raises:
+        InputError: They are not, and `needed`.
+    """
+    missing = "--int8 is scored: give --dev FILE, as the files that the run was tested on are gone"
+    try:
+        return tested_files(model, missing)
+    except InputError:
+        if needed:
+            raise
+    notify("8 bits a weight were not scored; --dev FILE does")
+    return []
+
+
+def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any]:
     """The score with the weights as they are and in 8 bits.
 
     Raises:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.tokenizers import WORD
 from ostinato.errors import InputError
 from ostinato.exporting.program import Program, quantise
@@ -16,8 +15,8 @@ from ostinato.exporting.program import Program, quantise
 RUNNER = Path(__file__).with_name("runner.py")
 
 
-def write_folder(program: Program, output: Path, *, small: bool = False) -> list[Path]:
-    """Writes program.json, weights.npz and runner.py.
+def build_folder(program: Program, output: Path, *, small: bool = False) -> dict[Path, bytes]:
+    """program.json, weights.npz and runner.py.
 
     Args:
         program: What to write.
@@ -25,12 +24,11 @@ def write_folder(program: Program, output: Path, *, small: bool = False) -> list
         small: Whether matrices are stored as int8.
 
     Returns:
-        The files written.
+        The contents of the files by their names.
     """
     check_units(program, "folder")
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise InputError(f"{output}: exists already and is no empty folder; name another")
-    output.mkdir(parents=True, exist_ok=True)
     content = describe(program)
     weights = program.weights
     if small:
@@ -43,9 +41,7 @@ def write_folder(program: Program, output: Path, *, small: bool = False) -> list
         "weights.npz": buffer.getvalue(),
         "runner.py": RUNNER.read_bytes(),
     }
-    for name, data in files.items():
-        write_atomically(output / name, data)
-    return [output / name for name in files]
+    return {output / name: data for name, data in files.items()}
 
 
 def describe(program: Program) -> dict:

@@ -113,10 +113,7 @@ def add_words(program: Program, embedding: nn.Embedding | None, encoder: Any) ->
         program.inputs["characters"] = "characters"
         weights: dict[str, Any] = {
             "table": encoder.embedding.weight,
-            # [out, E * width] -> [width, out, E]
-            "filters": encoder.filters.weight.view(
-                encoder.filters.out_features, -1, encoder.width
-            ).permute(2, 0, 1),
+            "filters": encoder.filters.weight,  # [out, E * width]
             "bias": encoder.filters.bias,
         }
         parts.append(program.add("spell", "characters", weights=weights, width=encoder.width))

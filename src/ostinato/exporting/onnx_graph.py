@@ -117,9 +117,21 @@ class ProgramGraph:
     def __init__(self, program: Program, *, small: bool = False):
         self.program, self.graph = program, Graph(small=small)
         self.values: dict[str, str] = {}
-        self.last = ""
+        self.ends: list[list[str]] = []  # the last states of each layer, [batch, directions H]
 
     def build(self) -> bytes:
+        """The file of the whole program."""
+        graph, program = self.graph, self.program
+        self.write_steps()
+        shape = ["batch", "time", None] if program.per_step else ["batch", None]
+        graph.add_output(self.values[program.output], "output", shape)
+        extra = {
+            name: value.tolist() for name, value in program.weights.items() if name[:4] == "crf."
+        }
+        return graph.finish(program.about["task"], {**program.to_dict(), **extra})
+
+    def write_steps(self) -> None:
+        """Inputs and operations."""
         graph, program = self.graph, self.program
         shapes: dict[str, tuple[str, list[Any]]] = {
             "ids": ("INT64", ["batch", "time"]),
@@ -138,12 +150,6 @@ class ProgramGraph:
         for step in program.steps:
             inputs = [self.values[name] for name in step.inputs]
             self.values[step.output] = getattr(self, f"write_{step.op}")(step, *inputs)
-        shape = ["batch", "time", None] if program.per_step else ["batch", None]
-        graph.add_output(self.values[program.output], "output", shape)
-        extra = {
-            name: value.tolist() for name, value in program.weights.items() if name[:4] == "crf."
-        }
-        return graph.finish(program.about["task"], {**program.to_dict(), **extra})
 
     def prepare_lengths(self, first: str) -> None:
         """Lengths as the recurrent operators take them, and the mask [batch, time, 1]."""
@@ -185,12 +191,14 @@ class ProgramGraph:
         rows = graph.node("Where", inside, rows, graph.constant(0, np.float32))
         pads = graph.constant([0, 0, margin, 0, 0, 0, width - 1 - margin, 0])
         padded = graph.node("Pad", rows, pads)
-        filters, total = self.weight(step, "filters"), self.weight(step, "bias")
+        shape = graph.constant([0, -1, width])  # [out, E * width] -> [out, E, width]
+        filters = graph.node("Reshape", self.weight(step, "filters"), shape)
+        total = self.weight(step, "bias")
         for place in range(width):
             end = graph.node("Add", graph.node("Unsqueeze", count, graph.constant([0])),
                              graph.constant([place]))  # fmt: skip
             part = graph.node("Slice", padded, graph.constant([place]), end, graph.constant([2]))
-            table = graph.node("Gather", filters, graph.constant(place))
+            table = graph.node("Gather", filters, graph.constant(place), axis=2)
             product = graph.node("MatMul", part, graph.node("Transpose", table, perm=[1, 0]))
             total = graph.node("Add", product, total)
         total = graph.node("Where", inside, total, graph.constant(NEGATIVE, np.float32))
@@ -250,7 +258,7 @@ class ProgramGraph:
         for name, value in zip(names, found[1:], strict=False):
             shape = ["batch", settings["hidden"]]
             graph.add_output(graph.node("Squeeze", value, axis), f"{name}_out", shape)
-        self.last = self.merge(found[1], [1, 0, 2], [0, -1])
+        self.ends.append([self.merge(end, [1, 0, 2], [0, -1]) for end in found[1:]])
         return self.merge(found[0], [2, 0, 1, 3], [0, 0, -1])
 
     def merge(self, value: str, order: list[int], shape: list[int]) -> str:
@@ -261,7 +269,7 @@ class ProgramGraph:
     def write_pool(self, step: Step, x: str) -> str:
         graph, kind = self.graph, step.settings["kind"]
         if kind == "last":
-            return self.last
+            return self.ends[-1][0]
         if kind == "max":
             x = graph.node("Where", self.mask, x, graph.constant(NEGATIVE, np.float32))
             return graph.node("ReduceMax", x, axes=[1], keepdims=0)

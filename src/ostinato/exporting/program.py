@@ -4,7 +4,7 @@ The same few operations are carried out by ONNX Runtime (`onnx_graph.py` writes 
 NumPy (`runner.py`) and by JavaScript (`page/runner.js`). T steps, D dimensions, H units, g gates.
 
     embed       ids [T] -> [T, D]: rows of `table`
-    spell       characters [T, C] -> [T, D]: convolution over a word's characters, its maximum
+    spell       characters [T, C] -> [T, D]: the maximum of a convolution over a word's characters
     affixes     ids [T, N] -> [T, D]: sums of rows of `table`
     scale       [T, D] -> (x - mean) / scale, clipped at `clip` if there is one
     concat      [T, D1], [T, D2] -> [T, D1 + D2]

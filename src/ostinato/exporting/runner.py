@@ -132,7 +132,9 @@ class Runner:
 
     def run(self, inputs, state=None):
         """Named inputs -> the program's output, and the state after it."""
-        values, state = dict(inputs), dict(state or {})
+        sizes = self.program["states"].items()
+        state = {**{name: np.zeros(size, np.float32) for name, size in sizes}, **(state or {})}
+        values = dict(inputs)
         for step in self.program["steps"]:
             w = {role: self.weights[name] for role, name in step["weights"].items()}
             given = [values[name] for name in step["inputs"]]
@@ -147,7 +149,8 @@ class Runner:
 
     def op_spell(self, step, w, state, rows):
         width, margin, found = step["width"], step["width"] // 2, []
-        tables = [w["table"] @ each.T for each in w["filters"]]
+        filters = w["filters"].reshape(len(w["filters"]), -1, width)
+        tables = [w["table"] @ filters[:, :, place].T for place in range(width)]
         for row in rows:
             padded = [0] * margin + list(row) + [0] * (width - 1 - margin)
             total = w["bias"]
@@ -177,8 +180,7 @@ class Runner:
         return np.diff(np.concatenate([ends, below, ends + 1], -1))
 
     def op_recurrent(self, step, w, state, x):
-        outputs, last = [], []
-        names = step.get("states")
+        outputs, last, names = [], [], step.get("states")
         for number in range(step["directions"]):
             begin = [state[name] for name in names] if names else None
             rows = x if number == 0 else x[::-1]
@@ -244,8 +246,7 @@ class Runner:
             inputs = {"tokens": [self.about["bases"][base] for base in value[start : start + most]]}
         else:
             inputs = {"series": value}
-        start = {name: np.zeros(size, np.float32) for name, size in self.program["states"].items()}
-        rows, labels = self.run(inputs, start)[0], self.about["labels"]
+        rows, labels = self.run(inputs)[0], self.about["labels"]
         if self.program["per_step"]:
             found = [labels[place] for place in rows.argmax(-1)]
             return {"prediction": " ".join(found), "labels": found}
@@ -272,8 +273,7 @@ class Runner:
 
     def start(self):
         """The state before a text of a language model begins."""
-        zeros = {name: np.zeros(size, np.float32) for name, size in self.program["states"].items()}
-        logits, state = self.run({"tokens": [self.about["line_end"]]}, zeros)
+        logits, state = self.run({"tokens": [self.about["line_end"]]})
         return {**state, "logits": logits[-1]}
 
     def feed(self, text, state):

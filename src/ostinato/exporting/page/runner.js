@@ -188,7 +188,9 @@ function createModel(program, weights) {
     embed: (step, w, state, ids) => gather(w.table, w.table.shape[1], ids.map((id) => [id])),
     affixes: (step, w, state, lists) => gather(w.table, w.table.shape[1], lists),
     spell(step, w, state, lists) {
-      const [width, size, E] = w.filters.shape;
+      const width = step.width;
+      const size = w.filters.shape[0];
+      const E = w.filters.shape[1] / width;
       const margin = Math.floor(width / 2);
       const out = matrix(lists.length, size);
       lists.forEach((list, t) => {
@@ -198,8 +200,8 @@ function createModel(program, weights) {
             let sum = w.bias.data[n];
             for (let place = 0; place < width; place++) {
               const letter = list[at + place - margin] ?? 0;
-              const from = (place * size + n) * E;
-              for (let e = 0; e < E; e++) sum += w.table.data[letter * E + e] * w.filters.data[from + e];
+              const from = n * E * width + place;
+              for (let e = 0; e < E; e++) sum += w.table.data[letter * E + e] * w.filters.data[from + e * width];
             }
             most = Math.max(most, sum);
           }
@@ -274,7 +276,7 @@ function createModel(program, weights) {
 
   function run(inputs, state) {
     const values = { ...inputs };
-    state = { ...state };
+    state = { ...zeros(), ...state };
     for (const step of program.steps) {
       const w = {};
       for (const [role, name] of Object.entries(step.weights)) w[role] = weights[name];
