@@ -19,8 +19,8 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.tables import number, table
-from ostinato.data.files.samples import sample
-from ostinato.data.images.images import picture
+from ostinato.data.files.samples import sample_files
+from ostinato.data.images.images import open_image
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.folder import load_baseline
@@ -112,7 +112,7 @@ def as_row(model: ostinato.Model, attention: str, seed: int) -> dict[str, Any]:
 def by_group(model: ostinato.Model) -> list[list[Any]]:
     """[group, emoji, exact match, BLEU, the nearest neighbour's BLEU] of each group of the test set."""
     task, network = model.task, model.network
-    file = str(sample("captioning")["test"])
+    file = str(sample_files("captioning")["test"])
     with gzip.open(file, "rt", encoding="utf-8") as stream:
         group = {
             row["caption"]: row["group"]
@@ -162,14 +162,14 @@ def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8)
     from matplotlib.figure import Figure
     from PIL import Image
 
-    records = model.task.reader.read([str(sample("captioning")["test"])])
+    records = model.task.reader.read([str(sample_files("captioning")["test"])])
     shown = records[:: len(records) // (columns * rows)][: columns * rows]
     figure = Figure(figsize=(2.6 * columns, 0.62 * rows), layout="constrained")
     panels = figure.subplots(rows, columns).ravel()
     for panel, record, prediction in zip(
         panels, shown, model.task.predictor.predict(model.network, shown), strict=False
     ):
-        panel.imshow(picture(record.image), extent=(0, 1, 0, 1), interpolation="lanczos")
+        panel.imshow(open_image(record.image), extent=(0, 1, 0, 1), interpolation="lanczos")
         right = prediction.text in record.captions
         panel.text(
             1.12,

@@ -68,7 +68,7 @@ def ours(cell: str, given: dict, mode: str, variable: bool):
             made.from_hidden.bias.copy_(torch.from_numpy(given["c"]))
     x = torch.from_numpy(given["x"])
     lengths = torch.from_numpy(given["lengths"]) if variable else None
-    state = made.start(len(x), x)
+    state = made.initial_state(len(x), x)
     return in_torch(lambda x: made.run(x, state, lengths)[0], x, list(made.parameters()), mode)
 
 

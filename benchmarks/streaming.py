@@ -61,7 +61,7 @@ def contenders(cell: str, ours, theirs, batch: int) -> Iterator[tuple[str, Step]
         yield f"step {weights}", step
     yield (
         "Recurrent",
-        carried(lambda x, state: ours(x.unsqueeze(1), None, state), ours.start(batch)),
+        carried(lambda x, state: ours(x.unsqueeze(1), None, state), ours.initial_state(batch)),
     )
     yield "torch.nn", carried(lambda x, state: theirs(x.unsqueeze(0), state), None)
     for make in (onnx_runtime, openvino):

@@ -59,7 +59,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     import torch
     from ostinato.tasks.translation.task import Pair
 
-    from ostinato.commands.run.config import make_plan
+    from ostinato.commands.run.config import RunRequest, make_config
     from ostinato.data.batching.buckets import BucketedBatches
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
@@ -74,18 +74,10 @@ def measure(arguments: argparse.Namespace) -> dict:
         began = time.perf_counter()
 
     torch.manual_seed(arguments.seed)
-    plan = make_plan(
-        "translation",
-        train=["-"],
-        dev=[],
-        test=[],
-        recipe="sutskever2014",
-        time_limit=None,
-        seed=arguments.seed,
-        device="cpu",
-        settings={},
+    config = make_config(
+        RunRequest("translation", train=["-"], recipe="sutskever2014", seed=arguments.seed)
     )
-    task, options = plan.build_task(), plan.build_options()
+    task, options = config.build_task(), config.build_options()
     task.source, task.target = (
         made_up_words("s", task.source_vocabulary_size),
         made_up_words("t", task.target_vocabulary_size),

@@ -25,7 +25,7 @@ import numpy as np
 
 import ostinato
 from ostinato.commands.tables import number
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
@@ -101,7 +101,7 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
                 "video", **files, out=out, overwrite=True, model=model, seed=seed, **settings
             )
             records = trained.task.reader.read(
-                files["test"] if files else [str(sample("video")["test"])]
+                files["test"] if files else [str(sample_files("video")["test"])]
             )
             for metric, each in trained.task.predictor.count(
                 trained.network, records, trained.task.predictor.predict(trained.network, records)

@@ -10,7 +10,7 @@ import sys
 
 import ostinato
 from ostinato.commands.predict import predict, save
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 
 
 def main(run: str = "runs/example-captioning") -> None:
@@ -21,7 +21,7 @@ def main(run: str = "runs/example-captioning") -> None:
         f"{beside['name']}: BLEU {beside['metrics']['bleu']:.1f}, exact match {beside['metrics']['exact_match']:.1%}"
     )
 
-    test = str(sample("captioning")["test"])
+    test = str(sample_files("captioning")["test"])
     for record in model.task.reader.read([test])[::60]:
         [answer] = model.predictions([record.image])
         print(

@@ -1,4 +1,4 @@
-"""What many tests share: a toy language, a model trained on it once, and the command line called in this process."""
+"""Shared by many tests: a toy language, a model trained on it, the command line in this process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how long an example takes depends on what else runs on the machine
+settings.register_profile("ostinato", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ostinato")
 
 WORDS = ["one", "two", "three", "four", "five", "six"]
 TINY = [
@@ -36,7 +41,7 @@ class Outcome(NamedTuple):
 def write_toy(
     folder: Path, count: int = 20, *, seed: int = 0, stem: str = "train", longest: int = 5
 ) -> list[str]:
-    """folder/train.src and train.tgt: "two five" and, upside down, "FIVE TWO"; gives their names."""
+    """Writes folder/train.src and train.tgt, "two five" and "FIVE TWO"; gives their names."""
     chance = random.Random(seed)
     sources = [chance.choices(WORDS, k=chance.randint(1, longest)) for _ in range(count)]
     files = [folder / f"{stem}.src", folder / f"{stem}.tgt"]
@@ -60,7 +65,7 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A run that is to be read only: 20 pairs, 8 units, an epoch. Beside it train.src and train.tgt."""
+    """A run that tests only read: 20 pairs, 8 units, an epoch; beside it train.src and train.tgt."""
     from ostinato.cli import main
 
     folder = tmp_path_factory.mktemp("trained")
@@ -73,7 +78,7 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch) -> Path:
-    """The working directory of a test: a copy of the run as `run`, train.src and train.tgt beside it."""
+    """The working directory of a test: a copy of the run as `run`, beside train.src and train.tgt."""
     shutil.copytree(trained.parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -81,7 +86,7 @@ def place(trained, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def ostinato(capsys) -> Callable[..., Outcome]:
-    """ostinato("predict", "run", "new.src") -> what the command line would have done, without another process."""
+    """ostinato("predict", "run", "new.src") -> the command's Outcome, without another process."""
     from ostinato.cli import main
 
     def call(*arguments) -> Outcome:
@@ -94,8 +99,12 @@ def ostinato(capsys) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, ostinato) -> Callable[..., None]:
-    """refused(made, "train ... --out new", "bad.tsv:3: no label", make): in a folder that has all that the folder `made` has, and what
-    make() adds, the command is refused with a line that has these words, or that this pattern matches."""
+    """A check that a command is refused in one line and writes nothing.
+
+    refused(made, "train ... --out new", "bad.tsv:3: no label", make)
+
+    It runs in a folder with the files of the folder `made` and those that make() adds; the line
+    has these words, or matches this pattern."""
 
     def check(
         made: Path,

@@ -41,7 +41,7 @@ def a_layer(cell, **options) -> Recurrent:
 
 
 def a_state(layer: Recurrent, rows: int = 4):
-    return map_state(torch.randn_like, layer.start(rows))
+    return map_state(torch.randn_like, layer.initial_state(rows))
 
 
 def leaves(state) -> list:
@@ -173,7 +173,7 @@ def test_backward_direction_is_the_forward_one_reversed(cell):
 
 @every
 def test_gradcheck(cell):
-    layer = Recurrent(cell, 2, 3, bidirectional=True, learned_start=True).double()
+    layer = Recurrent(cell, 2, 3, bidirectional=True, learned_initial_state=True).double()
     x = torch.randn(2, 3, 2, requires_grad=True, **DOUBLE)
     names, values = zip(*layer.named_parameters(), strict=True)
 

@@ -13,7 +13,7 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.recurrent_dropout import regularised
+from ostinato.cells.recurrent_dropout import regularise
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings, dispatch, packed_weights
 from ostinato.kernels.cell_table import FORMULAS
@@ -110,7 +110,7 @@ def example(case, B, T, D, H, seed=0):
     torch.manual_seed(seed)
     zoneout = case.zoneout[: cell.parts]
     return (
-        regularised(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout),
+        regularise(cell, B, recurrent_dropout=case.recurrent_dropout, zoneout=zoneout),
         x,
         state,
         scales,
@@ -325,8 +325,10 @@ def test_not_a_number_goes_where_it_would(name, bad):
 @needs_native
 def test_same_bits_again():
     cell, x, state, scales = example(CELLS["lstm"], 20, 30, 8, 70)
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
     runs = [results(by_kernel, cell, x, state, None, scales) for _ in range(3)]
+    torch.set_num_threads(before)
     for run in runs[1:]:
         for a, b in zip(run[: len(runs[0]) - 2], runs[0][: len(runs[0]) - 2], strict=True):
             assert (
@@ -426,7 +428,8 @@ def test_packed_weights_follow_the_weights():
     with torch.inference_mode():
         cell = LSTM(3, 4)
         torch.testing.assert_close(
-            by_kernel(cell, x, cell.start(2, x), None)[0], scan(cell, x, cell.start(2, x))[0]
+            by_kernel(cell, x, cell.initial_state(2, x), None)[0],
+            scan(cell, x, cell.initial_state(2, x))[0],
         )
 
 

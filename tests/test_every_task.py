@@ -8,7 +8,7 @@ import pytest
 
 import ostinato
 from ostinato import options
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, find_task
@@ -49,7 +49,7 @@ def test_every_option_has_help_and_no_training_option_shares_its_name(name):
 
 @every_task
 def test_has_a_sample_with_its_licence(name):
-    files = sample(TASKS[name].sample)
+    files = sample_files(TASKS[name].sample)
     assert {"train", "dev", "test"} <= set(files)
     assert "licen" in (files["train"].parent / "LICENSE.txt").read_text().lower()
     assert sum(path.stat().st_size for path in files.values()) < 1_000_000
@@ -73,7 +73,7 @@ def trained(request, tmp_path_factory):
 def test_the_road_in_python(trained):
     """train, load, predict, evaluate, score, stream."""
     name, model = trained
-    records = TASKS[name].create({}).reader.read([str(sample(name)["test"])])[:6]
+    records = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[:6]
     inputs = [record[0] for record in records]
     answers = model.predict(inputs)
     assert len(answers) == 6
@@ -120,7 +120,7 @@ def calls(name, model, records, folder, *, prompt=None, output=None):
 def test_a_call_leaves_nothing_to_the_next(trained, tmp_path):
     """A call gives what it gives on a model newly loaded, whatever calls came before it."""
     name, model = trained
-    records = TASKS[name].create({}).reader.read([str(sample(name)["test"])])[:5]
+    records = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[:5]
     used, before, after = ostinato.load(model.folder), records[:2], records[2:]
     settings = {"prompt": PROMPTS.get(name), "output": "page.html"}
     for call in calls(name, used, before, tmp_path, **settings).values():
@@ -138,7 +138,5 @@ def test_an_unknown_task():
 
 
 def test_an_unknown_setting():
-    with pytest.raises(
-        InputError, match="--hiden-size: no such option; did you mean 'hidden_size'"
-    ):
+    with pytest.raises(InputError, match="hiden_size: no such option; did you mean 'hidden_size'"):
         ostinato.train("translation", hiden_size=3)

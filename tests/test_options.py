@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostinato import options
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, as_flag, name_options_as_flags, nearest, option_name
 from ostinato.options import build, option
 
 
@@ -75,7 +75,9 @@ def test_build(values, expected):
     ],
 )
 def test_refused(values, message):
-    with pytest.raises(InputError, match=message):
+    with name_options_as_flags(), pytest.raises(InputError, match=message):
+        build(Model, values)
+    with pytest.raises(InputError, match=f"^{message.removeprefix('--')}"):  # in Python
         build(Model, values)
 
 
@@ -86,7 +88,10 @@ def test_the_option_is_called_as_the_user_knows_it():
 
 def test_split():
     assert options.split({"size": 3, "epochs": 2}, Model, Other) == [{"size": 3}, {"epochs": 2}]
-    with pytest.raises(InputError, match="--epoch: no such option; did you mean 'epochs'"):
+    message = "epoch: no such option; did you mean 'epochs'"
+    with name_options_as_flags(), pytest.raises(InputError, match=f"^--{message}"):
+        options.split({"epoch": 3}, Model, Other)
+    with pytest.raises(InputError, match=f"^{message}"):
         options.split({"epoch": 3}, Model, Other)
 
 
@@ -102,7 +107,14 @@ def test_fields():
     assert fields["cell"].choices == ("lstm", "gru")
     assert fields["column"].metadata["when_predicting"]
     assert fields["size"].flag == "--size"
-    assert options.as_flag("hidden_size") == "--hidden-size"
+    assert as_flag("hidden_size") == "--hidden-size"
+
+
+def test_messages_name_options_as_flags_on_the_command_line_alone():
+    assert option_name("hidden_size") == "hidden_size"
+    with name_options_as_flags():
+        assert option_name("hidden_size") == "--hidden-size"
+    assert option_name("hidden_size") == "hidden_size"
 
 
 def test_nearest():

@@ -5,9 +5,13 @@
     ostinato.load("runs/en-fr").evaluate(["test.en", "test.fr"])
     ostinato.accelerate(my_module)          # torch.nn.RNN, GRU and LSTM inside it, replaced by equal, faster ones
 
-Names are imported when they are first used, so that `import ostinato` and `ostinato --help` are quick."""
+Names are imported when they are first used, so that `import ostinato` and `ostinato --help` are quick.
+"""
 
 import importlib
+from typing import Any
+
+from ostinato.submodules import import_submodule
 
 __version__ = "0.1.0"
 
@@ -21,27 +25,17 @@ _WHERE = {
     "StreamingStep": "ostinato.layers.streaming",
     "Cell": "ostinato.cells.cell",
     "CELLS": "ostinato.cells",
-    "nn": None,
-    "cells": None,
-    "layers": None,
-    "kernels": None,
-    "models": None,
-    "decoding": None,
-    "inspection": None,
     "InputError": "ostinato.errors",
 }
-__all__ = [*_WHERE, "__version__"]
+_PACKAGES = ("nn", "cells", "layers", "kernels", "models", "decoding", "inspection", "training")
+__all__ = [*_WHERE, *_PACKAGES, "__version__"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
+    """Public names and submodules, imported when they are first used."""
     if name not in _WHERE:
-        raise AttributeError(f"module 'ostinato' has no attribute {name!r}")
-    where = _WHERE[name]
-    value = (
-        importlib.import_module(f"ostinato.{name}")
-        if where is None
-        else getattr(importlib.import_module(where), name)
-    )
+        return import_submodule(__name__, name)
+    value = getattr(importlib.import_module(_WHERE[name]), name)
     globals()[name] = value
     return value
 

@@ -14,7 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
-from ostinato.errors import InputError, Interrupted, nearest
+from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
+from ostinato.terminal import escape_controls, format_message
 
 COMMANDS = {
     "train": "a model from files: "
@@ -126,17 +127,18 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
-    """Prints text to stdout, piece by piece on a terminal.
+    """Prints text to stdout; on a terminal piece by piece, with control characters escaped.
 
     Raises:
         InputError: stdout cannot be written (disk full).
     """
+    terminal = sys.stdout.isatty()
     for piece in chain(pieces, [None]):
         try:
             if piece is None:
                 sys.stdout.flush()
             else:
-                print(piece, end="", flush=sys.stdout.isatty())
+                print(escape_controls(piece) if terminal else piece, end="", flush=terminal)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -194,10 +196,11 @@ def main(arguments: list[str] | None = None) -> int:
         command = arguments[0]
         if command not in COMMANDS:
             raise InputError(f"ostinato: unknown command '{command}'{nearest(command, COMMANDS)}")
-        run(command, arguments[1:])
+        with name_options_as_flags():
+            run(command, arguments[1:])
         return 0
     except InputError as error:
-        print(" ".join(str(error).split("\n")), file=sys.stderr)
+        print(format_message(error), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output, such as head, has closed it
         discard_output()
@@ -206,10 +209,10 @@ def main(arguments: list[str] | None = None) -> int:
         if error.filename is None:
             raise
         # a file name that is too long, a folder without permission
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        print(format_message(f"{error.filename}: {error.strerror}"), file=sys.stderr)
         return 2
     except Interrupted as interrupted:
-        print(interrupted, file=sys.stderr)
+        print(format_message(interrupted), file=sys.stderr)
         return interrupted.status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

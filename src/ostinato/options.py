@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, as_flag, nearest, option_name
 
 
 def option(
@@ -76,12 +76,16 @@ class Field(NamedTuple):
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return as_flag(self.name)
+
+
+def fields(options: type) -> dict[str, Field]:
+    """The options of a dataclass by name, in the order of their definition."""
+    return _read_fields(options)
 
 
 @functools.cache
-def fields(options: type) -> dict[str, Field]:
-    """The options of a dataclass by name, in the order of their definition."""
+def _read_fields(options: type) -> dict[str, Field]:
     hints = typing.get_type_hints(options)
     return {
         field.name: parse_annotation(
@@ -155,8 +159,8 @@ def check_one(field: Field, value: Any, name: str) -> Any:
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-# where an option names no maximum: what 32 bits can count, and what float32 can square
-LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e18
+# where an option names no maximum: what 32 bits can count, and what float32 can hold
+LARGEST_WHOLE, LARGEST_NUMBER = 2**31 - 1, 1e38
 
 
 def check_range(field: Field, value: Any, name: str) -> None:
@@ -164,7 +168,8 @@ def check_range(field: Field, value: Any, name: str) -> None:
     limits = field.metadata
     if not isinstance(value, bool) and isinstance(value, (int, float)):
         most = LARGEST_WHOLE if field.type is int else LARGEST_NUMBER
-        if limits.get("maximum") is None and math.isfinite(value) and abs(value) > most:
+        unbounded = "maximum" in limits and limits["maximum"] is None
+        if unbounded and math.isfinite(value) and abs(value) > most:
             raise InputError(f"{name} must be at most {most:,}; got {value:,}"[:200])
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{name} must be a finite number; got {value}")
@@ -176,12 +181,9 @@ def check_range(field: Field, value: Any, name: str) -> None:
         raise InputError(f"{name} must be at most {limits['maximum']}; got {value}")
 
 
-def as_flag(name: str) -> str:
-    """as_flag("hidden_size") -> "--hidden-size" """
-    return "--" + name.replace("_", "-")
-
-
-def build(options: type, values: Mapping[str, Any], where: Callable[[str], str] = as_flag) -> Any:
+def build(
+    options: type, values: Mapping[str, Any], where: Callable[[str], str] = option_name
+) -> Any:
     """A dataclass from a mapping.
 
     Args:
@@ -206,7 +208,7 @@ def to_dict(options: Any) -> dict[str, Any]:
 
 
 def split(
-    values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = as_flag
+    values: Mapping[str, Any], *classes: type, where: Callable[[str], str] = option_name
 ) -> list[dict[str, Any]]:
     """Distributes keyword arguments among dataclasses by their fields.
 

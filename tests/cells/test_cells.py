@@ -119,7 +119,7 @@ def test_an_own_cell_linear_in_its_state_is_scanned():
 
     layer = Recurrent(Average, 3, 4)
     x = torch.randn(2, 30, 3)
-    cell, state = layer.cells[0], layer.start(2)[0]
+    cell, state = layer.cells[0], layer.initial_state(2)[0]
     assert kernels.find(cell, x, state, None) is linear_scan.run
     outputs, _ = layer(x)
     with kernels.disabled():

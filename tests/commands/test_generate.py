@@ -31,6 +31,9 @@ from ostinato.tasks.task import Piece, Request
         ({"beam": 2, "top_k": 5}, "--beam searches for the likeliest"),
         ({"beam": 2, "top_p": 0.9}, "--beam searches for the likeliest"),
         ({"stop": ""}, "--stop must not be empty"),
+        ({"samples": 10**12}, "samples must be at most 1,000,000"),
+        ({"length": 10**12}, "length must be at most 1,000,000,000"),
+        ({"beam": 10**9}, "beam must be at most 1,000"),
     ],
 )
 def test_refuses(values, message):

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import tomllib
 from importlib.resources import files
 
 import pytest
 
-from ostinato.commands.run.config import make_plan, nearby, seconds
+from ostinato.commands.run.config import (
+    RunRequest,
+    make_config,
+    parse_duration,
+    relative_path,
+)
 from ostinato.commands.run.recipe import names, read_recipe
 from ostinato.errors import InputError
 
 
 def plan(recipe: str, task: str = "translation", **settings):
-    made = make_plan(
-        task,
-        train=["a", "b"],
-        dev=[],
-        test=[],
-        recipe=recipe,
-        time_limit=None,
-        seed=1,
-        device="cpu",
-        settings=settings,
-    )
+    made = make_config(RunRequest(task, train=["a", "b"], recipe=recipe, settings=settings))
     return vars(made.build_task().options) | vars(made.build_options())
 
 
@@ -94,17 +90,7 @@ def test_a_flag_overrides():
     ],
 )
 def test_one_batch_option_given_switches_the_other_off(recipe, train, settings, batches):
-    made = make_plan(
-        "translation",
-        train=train,
-        dev=[],
-        test=[],
-        recipe=recipe,
-        time_limit=None,
-        seed=1,
-        device="cpu",
-        settings=settings,
-    )
+    made = make_config(RunRequest("translation", train=train, recipe=recipe, settings=settings))
     training = made.build_options()
     assert (training.batch_size, training.batch_tokens) == batches
 
@@ -120,36 +106,27 @@ def test_every_recipe_makes_a_plan(name):
     ("text", "expected"),
     [("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("5", 5), ("0.5m", 30)],
 )
-def test_seconds(text, expected):
-    assert seconds(text) == expected
+def test_parse_duration(text, expected):
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "0", "-5s", "10 m", "soon", "1e9", "5d", "m5"])
 def test_no_time(text):
     with pytest.raises(InputError, match="--time-limit: expected a time such as 90s, 10m or 2h"):
-        seconds(text)
+        parse_duration(text)
 
 
-def test_nearby(tmp_path, monkeypatch):
+def test_relative_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert nearby(str(tmp_path / "a/b")) == "a/b"
-    assert nearby("/elsewhere/b") == "/elsewhere/b"
-    assert nearby("-") == "-"
+    assert relative_path(str(tmp_path / "a/b")) == "a/b"
+    assert relative_path("/elsewhere/b") == "/elsewhere/b"
+    assert relative_path("-") == "-"
 
 
 def test_another_optimizer_does_not_take_over_what_suited_the_one_before():
     def made(**settings):
-        return make_plan(
-            "translation",
-            train=["a", "b"],
-            dev=[],
-            test=[],
-            recipe=None,
-            time_limit=None,
-            seed=1,
-            device="cpu",
-            settings=settings,
-        ).build_options()
+        request = RunRequest("translation", train=["a", "b"], settings=settings)
+        return make_config(request).build_options()
 
     for optimizer, expected in {
         "sgd": (0.7, 0.0),
@@ -159,3 +136,15 @@ def test_another_optimizer_does_not_take_over_what_suited_the_one_before():
         training = made(optimizer=optimizer)
         assert (training.initial_rate, training.decay) == expected
     assert made(optimizer="sgd", learning_rate=0.1).initial_rate == 0.1
+
+
+def test_a_recipe_gzipped_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "mine.toml.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfhidden_size = 8\r\n"))
+    assert read_recipe(str(path), "translation") == {"hidden_size": 8}
+    path.write_text("a = " + "[" * 10_000)
+    with pytest.raises(InputError, match=r"mine\.toml\.gz: not TOML: "):
+        read_recipe(str(path), "translation")
+    path.write_text('task = "' + "x" * 100_000 + '"')
+    with pytest.raises(InputError, match=r"a recipe for x{60}, not for translation"):
+        read_recipe(str(path), "translation")

@@ -129,10 +129,10 @@ def test_labels_before_texts_are_seen_where_that_is_sure(tmp_path):
     )
     assert pairs(read_labelled([path], notices=notices))[0] == ("message number 0", "spam")
     assert notices == [f"{path}: read as label, text: its first column has the labels"]
-    assert labels_come_first([Labelled("ham", "hello there")], known=["ham", "spam"])
-    assert not labels_come_first([Labelled("hello there", "ham")], known=["ham", "spam"])
-    assert not labels_come_first([Labelled("yes", "no"), Labelled("no", "yes")] * 9, known=[])
-    assert not labels_come_first([Labelled(f"a text {n}", "good") for n in range(20)], known=[])
+    assert labels_come_first(["ham"], ["hello there"], known=["ham", "spam"])
+    assert not labels_come_first(["hello there"], ["ham"], known=["ham", "spam"])
+    assert not labels_come_first(["yes", "no"] * 9, ["no", "yes"] * 9, known=[])
+    assert not labels_come_first([f"a text {n}" for n in range(20)], ["good"] * 20, known=[])
 
 
 def test_a_line_out_for_each_line_in(tmp_path):
@@ -163,13 +163,13 @@ def test_counted():
             "text\tgenre\tyear\nx\ty\tz\n",
             r"a\.tsv:1: no column 'label' or 'tag' among 'text', 'genre', 'year'",
         ),
-        ("a.csv", "text,text,label\na,b,c\n", r"a\.csv:1: the column 'text' stands twice"),
+        ("a.csv", "text,text,label\na,b,c\n", r"a\.csv:1: the column 'text' appears twice"),
         ("a.csv", 'text,label\n"open,x\n', r"a\.csv:2: a quote opened here is not closed"),
         ("a.jsonl", '{"text": "a", "label": NaN}\n', r"a\.jsonl:1: NaN is not a finite number"),
         (
             "a.jsonl",
             '{"text": "a", "text": "b", "label": "c"}\n',
-            r"a\.jsonl:1: the key 'text' stands twice",
+            r"a\.jsonl:1: the key 'text' appears twice",
         ),
         ("a.txt", "no labels here\n", r"a\.txt: texts without labels; expected a table"),
     ],

@@ -9,7 +9,6 @@ from markov import BOS, EOS, enumerate_all, last_token, ranked, start, step, tab
 
 from ostinato.decoding.beam import beam_search, search
 from ostinato.decoding.greedy import greedy
-from ostinato.decoding.tree import search_tree
 
 seeds = st.integers(0, 10**6)
 
@@ -302,22 +301,6 @@ def test_a_token_that_is_impossible_is_not_produced():
     tables = table(8)
     tables[:, :, 2] = -math.inf
     assert all(2 not in hypothesis.tokens for hypothesis in run(tables, width=60, n_best=60)[0])
-
-
-@settings(max_examples=20, deadline=None)
-@given(seeds, st.integers(1, 4))
-def test_the_tree_holds_what_was_found(seed, width):
-    tables = table(seed, rows=2)
-    options = {"rows": 2, "bos": BOS, "eos": EOS, "maximum_length": 4, "width": width}
-    for sentence in range(2):
-        nodes = search_tree(search(step, start(tables), **options), sentence, eos=EOS)
-        paths = []
-        for node in nodes:
-            assert (node.parent is None) == (node.step == 0)
-            assert node.parent is None or nodes[node.parent].step == node.step - 1
-            paths.append(([] if node.parent is None else paths[node.parent]) + [node.token])
-        best = beam_search(step, start(tables), **options)[sentence][0]
-        assert best.tokens + [EOS] * best.finished in paths
 
 
 class Shared:

@@ -67,7 +67,7 @@ def test_layers_in_onnx_runtime(cell, both, small):
     feeds = {"series": x.numpy(), "lengths": lengths.numpy()}
     state = None
     if not both:
-        parts = [[torch.randn(4, 6) for _ in each] for each in layer.start(4)]
+        parts = [[torch.randn(4, 6) for _ in each] for each in layer.initial_state(4)]
         state = tuple(map(tuple, parts))
         flat = [part for each in state for part in each]
         feeds |= {name: part.numpy() for name, part in zip(program.states, flat, strict=True)}

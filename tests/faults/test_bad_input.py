@@ -148,7 +148,7 @@ FILES = [
         "column twice",
         write("a.csv", b"source,source,target\na,b,c\n"),
         f"{TRAIN} a.csv",
-        r"^a\.csv:1: the column 'source' stands twice",
+        r"^a\.csv:1: the column 'source' appears twice",
     ),
     Row(
         "bad JSON",

@@ -41,7 +41,8 @@ def test_one_line_out_for_each_line_in(name, place, ostinato):
     lines = ODD[name].count(b"\n") + (ODD[name][-1:] not in (b"", b"\n"))
     for flags in ([], ["--json", "--align", "--n-best", "2"], ["--copy-unknown"], ["--sampling"]):
         outcome = ostinato("predict", "run", "odd", *flags)
-        assert (outcome.status, outcome.err) == (0, "")
+        cut = "note: 1 of 1 input longer than the model reads: 3,880 tokens were left out\n"
+        assert (outcome.status, outcome.err) == (0, cut if name == "many words" else "")
         assert outcome.out.count("\n") == lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,67 @@ def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(
     )
     assert not (place / "new/report.json").exists()
     resumed(ostinato, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_where_nothing_can_be_saved_it_does_not_say_saved(number, place):
+    """As on a full disk, a file of more than `limit` bytes cannot be written: no checkpoint can."""
+    limit = 10_000
+    process = start(
+        *[*ENDLESS, "--evaluate-every", "4000", "--hidden-size", "64"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    wait_for_steps(process, place / "new", 2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    last = err.splitlines()[-1]
+    assert re.match(
+        r"stopped at step \d+, which is not saved: no checkpoint of step \d+ \(there is none before "
+        r"it\): .*no space left",
+        last,
+    ), err
+    assert process.returncode == 2
+    assert "saved at" not in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("removed", ["new", "new/training", "new/model.json"])
+def test_stopped_without_its_folder_it_does_not_say_saved(removed, number, place):
+    process = start(*ENDLESS, "--evaluate-every", "4000")
+    wait_for_steps(process, place / "new", 2)
+    if (place / removed).is_dir():
+        shutil.rmtree(place / removed)
+    else:
+        (place / removed).unlink()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert re.match(
+        r"stopped at step \d+, which is not saved: new: was removed or replaced while training",
+        err.splitlines()[-1],
+    ), err
+    assert process.returncode == 2
+    assert "saved at" not in err and "Traceback" not in err
+    assert not (place / removed).exists()
+
+
+def test_a_deleted_lock_file_does_no_harm(place, ostinato, uninterrupted):
+    process = start(*ENDLESS)
+    wait_for_steps(process, place / "new", 12)
+    (place / "new/lock").unlink()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    resumed(ostinato, uninterrupted)
+
+
+def test_a_run_without_its_folder_ends_at_the_next_evaluation(place):
+    process = start(*ENDLESS, "--evaluate-every", "50")
+    wait_for_steps(process, place / "new", 2)
+    shutil.rmtree(place / "new")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.splitlines()[-1].startswith("new: was removed or replaced while training")
+    assert not (place / "new").exists()
 
 
 def test_killed_and_resumed_as_if_never_killed(place, ostinato, uninterrupted):

@@ -9,7 +9,6 @@ from ostinato.cells import CELLS, GRU, LSTM, RNN
 from ostinato.cells.cell import scan
 from ostinato.inspection.gradients import (
     bptt_terms,
-    calls,
     draw,
     gradient_norms,
     jacobian,
@@ -17,6 +16,7 @@ from ostinato.inspection.gradients import (
     scalar_growth,
     step_jacobians,
 )
+from ostinato.inspection.recorded_calls import record_calls
 from ostinato.layers.recurrent import Recurrent
 
 every = pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -38,7 +38,7 @@ def a_sequence(steps=7):
 def by_autograd(layer, x, step, earlier, of, by):
     """d(part `of` after `step`)/d(part `by` after `earlier`), by running on from there."""
     (cell,) = layer.cells
-    _, (call,) = calls(layer, x[None])
+    _, (call,) = record_calls(layer, x[None])
     state = tuple(part.detach() for part in call.states[earlier])
 
     def run(part):

@@ -61,7 +61,7 @@ def test_second_derivatives():
         (torch.zeros(LEAST - 1, 3), "there are few rows"),
         (torch.zeros(LEAST, 3).double(), "not float32"),
         (torch.zeros(0, 3), "few rows"),
-        (torch._neg_view(torch.zeros(LEAST, 3)), "a minus sign waits"),
+        (torch._neg_view(torch.zeros(LEAST, 3)), "lazy negative bit"),
     ],
 )
 def test_calls_that_torch_takes(x, reason):
@@ -95,7 +95,7 @@ def test_packed_weights_are_kept_and_follow_the_weight():
             change()
             found = linear(x, weight, keep_packed=True)
             torch.testing.assert_close(found, functional.linear(x, weight))
-            assert packed_weights.kept(weight, "linear") is not None
+            assert packed_weights.find_packed(weight, "linear") is not None
     assert torch.equal(linear(x, weight), found)  # the same bits, with gradients and without
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ostinato.cells.minimal import MinGRU, MinLSTM
 from ostinato.kernels.sequence.linear_scan import linear_scan
 
 
@@ -48,3 +49,20 @@ def test_bfloat16_is_summed_in_float32():
     last = linear_scan(a, b, torch.zeros(1, 1).bfloat16())[0, -1]
     assert last.dtype == torch.bfloat16
     torch.testing.assert_close(last.float(), torch.tensor([10.0]), rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("cell", [MinGRU, MinLSTM])
+def test_outputs_may_be_changed_in_place(cell):
+    """As torch.nn's: neither the state nor the gradients notice."""
+    cell, x = cell(3, 4), torch.randn(2, 5, 3)
+    gradients = []
+    for in_place in (True, False):
+        cell.zero_grad()
+        outputs, (last,) = cell.run(x, cell.initial_state(2, x))
+        kept = last.clone()
+        outputs = outputs.mul_(2) if in_place else outputs * 2
+        assert torch.equal(last, kept)
+        outputs.square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in cell.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert torch.equal(one, other)

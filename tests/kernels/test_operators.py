@@ -8,12 +8,12 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.recurrent_dropout import regularised
+from ostinato.cells.recurrent_dropout import regularise
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings
 from ostinato.kernels.cell_table import FORMULAS
 from ostinato.kernels.sequence import forward, launch
-from ostinato.kernels.sequence.autograd import flat
+from ostinato.kernels.sequence.autograd import flatten
 
 pytestmark = pytest.mark.skipif(
     bindings.missing is not None, reason=f"not built: {bindings.missing}"
@@ -26,7 +26,7 @@ def projected(input_size, hidden_size):
 
 def dropped(input_size, hidden_size):
     """A mask that hides units from the product with the output before."""
-    return regularised(LSTM(input_size, hidden_size), 3, recurrent_dropout=0.5)
+    return regularise(LSTM(input_size, hidden_size), 3, recurrent_dropout=0.5)
 
 
 CELLS = [LSTM, GRU, RNN, GRUResetBefore, LayerNormGRU, LayerNormLSTM, projected, dropped]
@@ -43,9 +43,9 @@ def example(cell):
 @pytest.mark.parametrize("padded", [False, True])
 def test_operator_is_sound(cell, padded):
     cell, x, lengths = example(cell)
-    state = cell.start(3, x)
+    state = cell.initial_state(3, x)
     weights, inputs = launch.weights_of(cell), x.requires_grad_()
-    if FORMULAS[cell.kernel_name].given:
+    if FORMULAS[cell.kernel_name].projected_inputs:
         inputs, weights = (
             cell.project(x).detach().requires_grad_(),
             weights._replace(from_input=None, input_bias=None),
@@ -53,10 +53,10 @@ def test_operator_is_sound(cell, padded):
     arguments = (
         *(
             cell.kernel_name,
-            *flat(inputs, state, weights._replace(own=())),
-            forward.own_of(weights),
+            *flatten(inputs, state, weights._replace(cell_parameters=())),
+            forward.joint_parameters(weights),
         ),
-        *(lengths if padded else None, False, True, *launch.drops_of(cell, x, state)),
+        *(lengths if padded else None, False, True, *launch.dropout_of(cell, x, state)),
     )
     outcome = torch.library.opcheck(torch.ops.ostinato.recurrence.default, arguments)
     assert set(outcome.values()) == {"SUCCESS"}
@@ -67,7 +67,7 @@ def test_compiled_without_a_break(cell):
     cell, x, lengths = example(cell)
 
     def run(x, lengths):
-        outputs, state = cell.run(x, cell.start(3, x), lengths)
+        outputs, state = cell.run(x, cell.initial_state(3, x), lengths)
         return outputs, *state
 
     compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
@@ -92,7 +92,7 @@ def test_exported(cell):
             self.cell = cell
 
         def forward(self, x, lengths):
-            return self.cell.run(x, self.cell.start(3, x), lengths)[0]
+            return self.cell.run(x, self.cell.initial_state(3, x), lengths)[0]
 
     program = torch.export.export(Model(), (x, lengths))
     assert any("ostinato.recurrence" in str(node.target) for node in program.graph.nodes)
@@ -102,9 +102,11 @@ def test_exported(cell):
 @pytest.mark.parametrize("cell", CELLS[:-1])
 def test_function_transforms_run_the_reference(cell):
     cell, x, _ = example(cell)
-    rows = torch.func.vmap(lambda row: cell.run(row[None], cell.start(1, row), None)[0][0])(x)
-    torch.testing.assert_close(rows, scan(cell, x, cell.start(3, x))[0])
-    jacobian = torch.func.jacrev(lambda x: cell.run(x, cell.start(3, x), None)[0].sum(0))(x)
+    rows = torch.func.vmap(lambda row: cell.run(row[None], cell.initial_state(1, row), None)[0][0])(
+        x
+    )
+    torch.testing.assert_close(rows, scan(cell, x, cell.initial_state(3, x))[0])
+    jacobian = torch.func.jacrev(lambda x: cell.run(x, cell.initial_state(3, x), None)[0].sum(0))(x)
     assert jacobian.shape == (4, cell.output_size, 3, 4, 5)
 
 
@@ -112,8 +114,8 @@ def test_function_transforms_run_the_reference(cell):
 def test_autocast_is_the_references(cell):
     cell, x, _ = example(cell)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not kernels.usable(cell, x, cell.start(3, x))
-        outputs, _ = cell.run(x, cell.start(3, x), None)
+        assert not kernels.usable(cell, x, cell.initial_state(3, x))
+        outputs, _ = cell.run(x, cell.initial_state(3, x), None)
     torch.testing.assert_close(
-        outputs.float(), scan(cell, x, cell.start(3, x))[0], rtol=0.05, atol=0.05
+        outputs.float(), scan(cell, x, cell.initial_state(3, x))[0], rtol=0.05, atol=0.05
     )

@@ -47,7 +47,7 @@ def test_a_subclass_without_memory_takes_the_reference(name):
     layer, x = example(name)
     cell = layer.cells[0]
     assert "a Wrapper may keep its numbers elsewhere" in dispatch.why_not(
-        cell, Wrapper(x), cell.start(3, x), None
+        cell, Wrapper(x), cell.initial_state(3, x), None
     )
     with torch.no_grad():
         found = layer(Wrapper(x), torch.tensor([70, 3, 0]))[0]
@@ -64,7 +64,7 @@ class Named(torch.Tensor):
 def test_a_subclass_with_memory_is_read():
     layer, x = example("gru")
     cell = layer.cells[0]
-    assert kernels.usable(cell, x.as_subclass(Named), cell.start(3, x))
+    assert kernels.usable(cell, x.as_subclass(Named), cell.initial_state(3, x))
     torch.testing.assert_close(
         layer(x.as_subclass(Named))[0].as_subclass(torch.Tensor), layer(x)[0]
     )
@@ -75,8 +75,8 @@ def test_a_sign_that_waits_is_not_forgotten(name):
     layer, x = example(name)
     cell = layer.cells[0]
     assert (
-        dispatch.why_not(cell, torch._neg_view(x), cell.start(3, x), None)
-        == "a minus sign waits to be applied"
+        dispatch.why_not(cell, torch._neg_view(x), cell.initial_state(3, x), None)
+        == "the tensor has its lazy negative bit set"
     )
     for context in (torch.no_grad(), torch.enable_grad()):
         with context:

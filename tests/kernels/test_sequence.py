@@ -5,7 +5,7 @@ import torch
 
 from ostinato import kernels
 from ostinato.kernels import bindings
-from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.crf import CRF, log_partition
 from ostinato.layers.dropout import dropout
 
@@ -80,7 +80,7 @@ def test_labels_that_are_none_are_refused():
 @pytest.mark.parametrize("filters", [4, 21])
 def test_spelling_is_the_reference(width, filters):
     torch.manual_seed(width)
-    speller = Speller(
+    speller = CharacterEncoder(
         "convolution",
         20,
         filters,
@@ -93,7 +93,7 @@ def test_spelling_is_the_reference(width, filters):
 
 
 def test_a_letter_many_times_in_a_word():
-    speller = Speller("convolution", 5, 8)
+    speller = CharacterEncoder("convolution", 5, 8)
     same(
         lambda: speller.read(torch.full((2, 6), 3), torch.tensor([6, 4])),
         list(speller.parameters()),
@@ -105,15 +105,15 @@ def test_affixes_are_the_reference():
     lengths = torch.tensor([2, 3, 9, 12, 1])
     characters = torch.randint(1, 40, (5, 12))
     with kernels.disabled():
-        expected = affixes.numbers(characters, lengths)
-    assert affixes.numbers(characters, lengths).tolist() == expected.tolist()
+        expected = affixes.compute_ids(characters, lengths)
+    assert affixes.compute_ids(characters, lengths).tolist() == expected.tolist()
 
 
 def test_characters_that_are_none_are_refused():
     with pytest.raises(IndexError, match=r"characters must lie in 0\.\.4"):
-        Speller("convolution", 5, 8).read(torch.tensor([[1, 5]]), torch.tensor([2]))
+        CharacterEncoder("convolution", 5, 8).read(torch.tensor([[1, 5]]), torch.tensor([2]))
     with pytest.raises(IndexError, match=r"characters must lie in 0\.\.4"):
-        Affixes(6, folded=range(5)).numbers(torch.tensor([[1, -1]]), torch.tensor([2]))
+        Affixes(6, folded=range(5)).compute_ids(torch.tensor([[1, -1]]), torch.tensor([2]))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

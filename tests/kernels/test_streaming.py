@@ -10,7 +10,7 @@ from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings
-from ostinato.kernels.steps import streaming
+from ostinato.kernels.steps import step_plan, streaming
 
 MADE = {
     "rnn-tanh": RNN,
@@ -35,9 +35,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=streaming.instruction_sets)
+@pytest.fixture(params=step_plan.instruction_sets)
 def instruction_set(request, monkeypatch):
-    monkeypatch.setattr(streaming, "chosen", streaming.instruction_sets.index(request.param))
+    monkeypatch.setattr(step_plan, "chosen", step_plan.instruction_sets.index(request.param))
 
 
 def example(make, B, D, H, layers, **options):
@@ -56,7 +56,7 @@ def reference(recurrent, x, state):
 def stepped(recurrent, x, state):
     with torch.no_grad():
         output, state = kernels.one_step(
-            recurrent, list(recurrent.cells), x, state, residual=recurrent.residual
+            recurrent, recurrent.typed_cells, x, state, residual=recurrent.residual
         )
     return [output, *(part for layer in state for part in layer)]
 
@@ -104,8 +104,8 @@ def test_int8_is_the_same_on_every_processor(monkeypatch):
     """What is added up is whole numbers: only the gates' last bits may differ."""
     recurrent, x, state = example(LSTM, 4, 100, 70, 1)
     found = []
-    for number in range(len(streaming.instruction_sets)):
-        monkeypatch.setattr(streaming, "chosen", number)
+    for number in range(len(step_plan.instruction_sets)):
+        monkeypatch.setattr(step_plan, "chosen", number)
         with kernels.weights_as("int8"):
             found.append(stepped(recurrent, x, state)[0])
     for other in found[1:]:
@@ -115,7 +115,7 @@ def test_int8_is_the_same_on_every_processor(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("format", streaming.FORMATS)
 def test_threads(monkeypatch, threads, format):
-    monkeypatch.setattr(streaming, "SHARED", 0)
+    monkeypatch.setattr(step_plan, "SHARED", 0)
     recurrent, x, state = example(GRU, 5, 40, 90, 2)
     with kernels.weights_as(format):
         alone = stepped(recurrent, x, state)
@@ -142,13 +142,13 @@ def test_streaming_equals_the_whole_sequence(name, format):
     assert not any(part.any() for layer in step.state for part in layer)
 
 
-def test_residual_and_learned_start():
-    recurrent, x, _ = example(LSTM, 1, 24, 24, 3, residual=True, learned_start=True)
+def test_residual_and_learned_initial_state():
+    recurrent, x, _ = example(LSTM, 1, 24, 24, 3, residual=True, learned_initial_state=True)
     with torch.no_grad():
         for first in recurrent.first:
             first.normal_()
     step = StreamingStep(recurrent)
-    expected = reference(recurrent, x, recurrent.start(1))
+    expected = reference(recurrent, x, recurrent.initial_state(1))
     torch.testing.assert_close(step(x), expected[0])
     torch.testing.assert_close([part for layer in step.state for part in layer], expected[1:])
 
@@ -206,20 +206,20 @@ def test_what_the_step_leaves_to_others():
             (LSTM, {"zoneout": 0.5}),
         ]:
             recurrent, x, _ = example(make, 2, 4, 6, 1, **options)
-            state = recurrent.start(2)
+            state = recurrent.initial_state(2)
             outputs, _ = recurrent(x[:, None], None, state)
             with kernels.disabled():
                 torch.testing.assert_close(outputs, recurrent(x[:, None], None, state)[0])
         recurrent, x, state = example(LSTM, 2, 4, 6, 1)
         with kernels.disabled():
-            assert kernels.one_step(recurrent, list(recurrent.cells), x, state) is None
+            assert kernels.one_step(recurrent, recurrent.typed_cells, x, state) is None
         for bad in (x[:0], x.double(), x[:, :3], x.t()):
-            assert kernels.one_step(recurrent, list(recurrent.cells), bad, state) is None
+            assert kernels.one_step(recurrent, recurrent.typed_cells, bad, state) is None
         wrong = tuple(tuple(part[:1] for part in layer) for layer in state)
         with pytest.raises(ValueError, match="state"):
             recurrent(x[:, None], None, wrong)
         with torch.autocast("cpu", torch.bfloat16):
-            assert kernels.one_step(recurrent, list(recurrent.cells), x, state) is None
+            assert kernels.one_step(recurrent, recurrent.typed_cells, x, state) is None
 
 
 def test_a_peephole_steps_by_the_reference():
@@ -270,7 +270,7 @@ def test_not_a_number(instruction_set, format, bad):
             "state must be a tuple of 1, one for each layer; got 0",
         ),
         (
-            lambda r: StreamingStep(r).reset(r.start(2)),
+            lambda r: StreamingStep(r).reset(r.initial_state(2)),
             r"state must have parts of \(1, 4\); got \(2, 4\)",
         ),
     ],

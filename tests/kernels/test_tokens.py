@@ -16,7 +16,7 @@ from ostinato.cells.rnn import RNN
 from ostinato.cells.state import select
 from ostinato.decoding.sampler import TokenStream, draw
 from ostinato.kernels import bindings
-from ostinato.kernels.steps import streaming, token_step
+from ostinato.kernels.steps import step_plan, streaming, token_step
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.token_step import TokenStep
 from ostinato.models.language_model import LanguageModel
@@ -40,9 +40,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=streaming.instruction_sets)
+@pytest.fixture(params=step_plan.instruction_sets)
 def instruction_set(request, monkeypatch):
-    monkeypatch.setattr(streaming, "chosen", streaming.instruction_sets.index(request.param))
+    monkeypatch.setattr(step_plan, "chosen", step_plan.instruction_sets.index(request.param))
 
 
 def parts(make, V, D, H, layers, *, readout=False, **options):
@@ -148,7 +148,7 @@ def test_draws_as_the_reference(instruction_set, way):
         made = constant(bias)
         chances = np.concatenate([np.linspace(0, 1, 500, endpoint=False), [1 - 2**-53]])[:, None]
         drawn, _ = TokenStep(*made).draw(
-            torch.zeros(1, dtype=torch.int64), made[1].start(1), chances, **way_
+            torch.zeros(1, dtype=torch.int64), made[1].initial_state(1), chances, **way_
         )
         scores = bias.double()
         scores[list(way_["forbidden"])] = -torch.inf
@@ -177,7 +177,7 @@ def test_a_stream_is_the_same_by_either_step(way):
     made = parts(LSTM, 300, 6, 20, 2)
     with torch.no_grad():
         made[2][0].weight.mul_(10)
-    state = made[1].start(3)
+    state = made[1].initial_state(3)
     logits = torch.randn(3, 300)
     quick, slow = (
         TokenStream(step, logits, state, seeds=[1, 2, 3], **way)
@@ -194,7 +194,8 @@ def test_rows_that_end_are_left_behind():
     made = parts(GRU, 30, 6, 20, 2)
     logits = torch.randn(4, 30)
     whole, cut = (
-        TokenStream(TokenStep(*made), logits, made[1].start(4), seeds=range(4)) for _ in range(2)
+        TokenStream(TokenStep(*made), logits, made[1].initial_state(4), seeds=range(4))
+        for _ in range(2)
     )
     wanted = np.concatenate([whole.take(1) for _ in range(60)])
     kept = [cut.take(10) for _ in range(3)]
@@ -207,7 +208,9 @@ def test_rows_that_end_are_left_behind():
 
 def test_memory_does_not_grow():
     made = parts(LSTM, 30, 6, 20, 1)
-    drawn = TokenStream(TokenStep(*made), torch.randn(3, 30), made[1].start(3), seeds=range(3))
+    drawn = TokenStream(
+        TokenStep(*made), torch.randn(3, 30), made[1].initial_state(3), seeds=range(3)
+    )
     tracemalloc.start()
     while drawn.steps < 3000:
         drawn.take(100)
@@ -230,14 +233,14 @@ def test_smaller_weights_by_the_context():
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("format", streaming.FORMATS)
 def test_threads(monkeypatch, threads, format):
-    monkeypatch.setattr(streaming, "SHARED", 0)
+    monkeypatch.setattr(step_plan, "SHARED", 0)
     made = parts(LSTM, 200, 8, 40, 2, residual=True, readout=True)
     chances = np.random.default_rng(1).random((20, 5))
     found, before = [], torch.get_num_threads()
     for count in (1, threads):
         torch.set_num_threads(count)
         drawn, state = TokenStep(*made, weights=format).draw(
-            torch.arange(5), made[1].start(5), chances
+            torch.arange(5), made[1].initial_state(5), chances
         )
         found.append([torch.from_numpy(drawn), *flat(state)])
     torch.set_num_threads(before)
@@ -246,7 +249,7 @@ def test_threads(monkeypatch, threads, format):
 
 def test_weights_that_have_changed_are_packed_anew():
     made = parts(LSTM, 20, 5, 6, 1)
-    given, state = torch.tensor([3]), made[1].start(1)
+    given, state = torch.tensor([3]), made[1].initial_state(1)
     changes = [
         lambda: made[0].weight.data.mul_(2),  # not counted by PyTorch
         lambda: made[1].cells[0].from_input.bias.data.add_(1),
@@ -266,7 +269,7 @@ def test_weights_that_have_changed_are_packed_anew():
 
 def test_outlives_the_layers():
     made = parts(LSTM, 20, 5, 6, 1)
-    given, state = torch.tensor([3]), made[1].start(1)
+    given, state = torch.tensor([3]), made[1].initial_state(1)
     step, wanted = TokenStep(*made), reference(*made)(given, state)[0]
     del made
     gc.collect()
@@ -281,8 +284,8 @@ def test_broken_logits_are_said():
         bias[33] = bad
         made = constant(bias)
         step = TokenStep(*made)
-        assert step.draw(torch.tensor([1]), made[1].start(1), np.zeros((3, 1)))[0] is None
-        stream = TokenStream(step, torch.zeros(1, 40), made[1].start(1), seeds=[1])
+        assert step.draw(torch.tensor([1]), made[1].initial_state(1), np.zeros((3, 1)))[0] is None
+        stream = TokenStream(step, torch.zeros(1, 40), made[1].initial_state(1), seeds=[1])
         next(stream)
         with pytest.raises(ValueError, match="at step 1 the model gave logits that are NaN"):
             next(stream)
@@ -306,16 +309,18 @@ def test_broken_logits_are_said():
         (lambda e, r, d: TokenStep(e, Recurrent(PeepholeLSTM, 3, 4), d), "got PeepholeLSTM"),
         (lambda e, r, d: TokenStep(e.double(), r, d), "float32 parameters on the CPU"),
         (
-            lambda e, r, d: TokenStep(e, r, d)(torch.tensor([1]), r.start(2)),
+            lambda e, r, d: TokenStep(e, r, d)(torch.tensor([1]), r.initial_state(2)),
             "state must be 2 parts of 1 rows for each of 1 layers",
         ),
         (
-            lambda e, r, d: TokenStep(e, r, d).draw(torch.tensor([1]), r.start(1), np.zeros(3)),
+            lambda e, r, d: TokenStep(e, r, d).draw(
+                torch.tensor([1]), r.initial_state(1), np.zeros(3)
+            ),
             r"chances must be \[K, 1\]",
         ),
         (
             lambda e, r, d: TokenStep(e, r, d).draw(
-                torch.tensor([1]), r.start(1), np.zeros((1, 1)), forbidden=[10]
+                torch.tensor([1]), r.initial_state(1), np.zeros((1, 1)), forbidden=[10]
             ),
             "forbidden holds token 10, but the model has the tokens 0 to 9",
         ),
@@ -330,7 +335,7 @@ def test_wrong_arguments(make, message):
 def test_a_token_there_is_not(token):
     made = parts(LSTM, 10, 3, 4, 1)
     with pytest.raises(IndexError, match=r"tokens must lie in 0\.\.9"):
-        TokenStep(*made)(torch.tensor([token]), made[1].start(1))
+        TokenStep(*made)(torch.tensor([token]), made[1].initial_state(1))
 
 
 def test_there_is_none_for_others():

@@ -1,4 +1,4 @@
-"""Weights between libraries: against ONNX's and Keras's own answers, the kernels' formulas, and there and back."""
+"""Weights between libraries: against others' own answers and formulas, and there and back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from keras_cases import CASES, REFERENCE, build
 from torch import nn
 
 from ostinato import cells
+from ostinato.errors import InputError
 from ostinato.layers.conversion import conventions as c
 from ostinato.layers.recurrent import Recurrent
 
@@ -196,7 +197,7 @@ def flashrnn_step(kind, w, x, h, state):
 
 
 def cudnn_step(kind, w, x, h, state):
-    """One step of cuDNN's formulas, written out: linLayerID 0.. for the input, then as many for the recurrent side."""
+    """One step of cuDNN's formulas: linLayerID 0.. for the input, then the recurrent side."""
     matrices, biases = w
     half = len(matrices) // 2
     wx = [x @ m.T + b for m, b in zip(matrices[:half], biases[:half], strict=True)]
@@ -311,7 +312,6 @@ def there_and_back(name: str, w: c.Weights) -> c.Weights:
         )[0]
     if name == "onnx":
         inputs, attributes = c.to_onnx((w,))
-        del attributes["hidden_size"], attributes["direction"]
         kind = w.kind.removesuffix("-reset-before")
         return c.from_onnx(kind, *(inputs.get(key) for key in "WRBP"), **attributes)[0]
     if name == "cudnn":
@@ -343,12 +343,8 @@ def test_there_and_back(kind, name, inputs, hidden, biases, seed):
 def test_both_directions_there_and_back(kind):
     layer = tuple(random_weights(kind, seed=seed) for seed in range(2))
     inputs, attributes = c.to_onnx(layer)
-    before = attributes.pop("linear_before_reset", 0)
     by_onnx = c.from_onnx(
-        kind.removesuffix("-reset-before"),
-        *(inputs.get(key) for key in "WRB"),
-        linear_before_reset=before,
-        activations=attributes.get("activations"),
+        kind.removesuffix("-reset-before"), *(inputs.get(key) for key in "WRB"), **attributes
     )
     reset_after = {"gru": True, "gru-reset-before": False}.get(kind)
     by_keras = c.from_keras(
@@ -403,14 +399,110 @@ def test_torch_cells():
     torch.testing.assert_close(c.to_nn(c.from_torch(gru))(x[:, None])[0][:, 0], gru(x))
 
 
+# Activations, mixed directions and merges
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("name", [*c.CONVENTIONS, "textbook"])
+def test_activations_there_and_back_or_refused(name, activation):
+    weights = replace(random_weights("rnn"), activation=activation)
+    if name == "haste" or (
+        name in c.CONVENTIONS and activation not in c.CONVENTIONS[name].activations
+    ):
+        with pytest.raises(InputError, match="has no"):
+            there_and_back(name, weights)
+        return
+    if name == "textbook":
+        back = c.from_textbook("rnn", *c.to_textbook(weights), activation=activation)
+    elif name == "keras":
+        (back,) = c.from_keras(c.to_keras((weights,)), kind="rnn", activation=activation)
+    elif name == "cudnn":
+        back = c.from_cudnn("rnn", *c.to_cudnn(weights), activation=activation)
+    else:
+        back = there_and_back(name, weights)
+    assert back.activation == activation
+    same_function(weights, back)
+
+
+def test_onnx_directions_may_have_different_activations_biases_and_peepholes():
+    rnns = (random_weights("rnn"), replace(random_weights("rnn", biases=0), activation="relu"))
+    lstms = random_weights("lstm", peepholes=True), random_weights("lstm", biases=1)
+    for kind, layer in (("rnn", rnns), ("lstm", lstms)):
+        inputs, attributes = c.to_onnx(layer)
+        back = c.from_onnx(kind, *(inputs.get(key) for key in "WRBP"), **attributes)
+        for one, other in zip(layer, back, strict=True):
+            same_function(one, other)
+
+
+def test_a_missing_bias_of_one_direction_or_layer_becomes_zeros():
+    layer = random_weights("lstm"), random_weights("lstm", biases=0)
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    expected = outputs(layer, x)
+    torch.testing.assert_close(outputs(c.from_keras(c.to_keras(layer), kind="lstm"), x), expected)
+    torch.testing.assert_close(c.to_nn([layer])(x)[0], expected)
+    stack = [(random_weights("gru", biases=0),), (random_weights("gru", inputs=4),)]
+    torch.testing.assert_close(c.to_nn(stack)(x)[0], c.to_recurrent(stack)(x)[0])
+
+
+@pytest.mark.parametrize("merge", ["sum", "mean", "product"])
+def test_merges_are_read_by_those_who_name_them(merge):
+    layer = Recurrent(cells.GRU, 3, 4, layers=2, bidirectional=True, merge=merge)
+    x = torch.randn(2, 5, 3)
+    back = c.to_recurrent(c.from_recurrent(layer, merge=merge), merge=merge)
+    assert torch.equal(back(x)[0], layer(x)[0])
+
+
+class FakeBidirectional:
+    """What a Keras Bidirectional of an LSTM looks like from outside."""
+
+    def __init__(self, mode, *, backward=None):
+        arrays = c.to_keras((random_weights("lstm"), random_weights("lstm", seed=1)))
+        self.mode = mode
+        self.forward_layer = named_lstm(weights=arrays[:3])
+        self.backward_layer = backward or named_lstm(weights=arrays[3:], go_backwards=True)
+
+    def get_config(self):
+        return {"merge_mode": self.mode, "layer": {"config": self.forward_layer.get_config()}}
+
+
+Bidirectional = type("Bidirectional", (FakeBidirectional,), {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "merge"), [("concat", "concat"), ("sum", "sum"), ("ave", "mean"), ("mul", "product")]
+)
+def test_keras_merge_modes(mode, merge):
+    layer = c.from_keras_layer(Bidirectional(mode), merge=merge)
+    same_function(layer[0], random_weights("lstm"))
+    same_function(layer[1], random_weights("lstm", seed=1))
+    assert c.to_recurrent([layer], merge=merge).merge == merge
+    if merge != "concat":
+        with pytest.raises(InputError, match=f"merge_mode is '{mode}'.*merge='{merge}'"):
+            c.from_keras_layer(Bidirectional(mode))
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum", "ave", "mul"])
+def test_keras_merge_modes_live(mode):
+    keras = pytest.importorskip("keras")
+    layer = keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), merge_mode=mode)
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    y = torch.from_numpy(np.array(keras.ops.convert_to_numpy(layer(x))))
+    merge = {"ave": "mean", "mul": "product"}.get(mode, mode)
+    ours = c.to_recurrent([c.from_keras_layer(layer, merge=merge)], merge=merge)
+    torch.testing.assert_close(ours(torch.from_numpy(x))[0], y)
+
+
 # Refusals
 
 
 class Fake:
     """What a Keras layer looks like from outside."""
 
-    def __init__(self, **config):
-        self.config = {"activation": "tanh", **config}
+    def __init__(self, weights=(), **config):
+        self.weights, self.config = weights, {"activation": "tanh", **config}
+
+    def get_weights(self):
+        return self.weights
 
     def get_config(self):
         return self.config
@@ -418,6 +510,16 @@ class Fake:
 
 LSTM, GRU, BEFORE = (random_weights(kind) for kind in ("lstm", "gru", "gru-reset-before"))
 PEEPHOLES, PROJECTED = random_weights("lstm", peepholes=True), random_weights("lstm", projection=2)
+RNN = random_weights("rnn")
+RELU = replace(RNN, activation="relu")
+
+
+def by_onnx(**changes):
+    """An LSTM written for ONNX and read again with some attributes changed."""
+    inputs, attributes = c.to_onnx((LSTM,))
+    return c.from_onnx("lstm", inputs["W"], inputs["R"], inputs["B"], **attributes | changes)
+
+
 named_lstm = type("LSTM", (Fake,), {})
 REFUSALS = [
     (
@@ -469,6 +571,63 @@ REFUSALS = [
     (lambda: c.from_keras_layer(named_lstm(activation="relu")), "LSTM's activations must be tanh"),
     (lambda: c.from_keras_layer(named_lstm(go_backwards=True)), "goes backwards"),
     (
+        lambda: c.from_keras_layer(Bidirectional(None)),
+        "merge_mode is None; only concat, sum, ave, mul",
+    ),
+    (
+        lambda: c.from_keras_layer(Bidirectional("concat", backward=named_lstm(weights=()))),
+        "goes forwards as the second direction",
+    ),
+    (
+        lambda: c.from_keras_layer(Bidirectional("concat", backward=named_lstm(activation="elu"))),
+        "LSTM's activations must be tanh",
+    ),
+    (
+        lambda: c.from_keras([np.ones((1, 4))] * 2, kind="lstm", activation="relu"),
+        "must be tanh; got 'relu'",
+    ),
+    (
+        lambda: c.to_keras((LSTM, GRU)),
+        "Keras has one kind for all directions and layers; got lstm, gru",
+    ),
+    (
+        lambda: c.to_keras((RNN, RELU)),
+        "one activation for all directions and layers; got tanh, relu",
+    ),
+    (
+        lambda: c.to_nn([(RNN,), (replace(random_weights("rnn", inputs=4), activation="relu"),)]),
+        "torch.nn has one act",
+    ),
+    (
+        lambda: c.to_nn([(LSTM,), (random_weights("lstm", inputs=4, hidden=5),)]),
+        "one hidden_size .* got 4, 5",
+    ),
+    (
+        lambda: c.to_torch([(LSTM,), (LSTM,)]),
+        "layer 1 must read 4 values a step, as layer 0 gives; it reads 3",
+    ),
+    (lambda: c.to_torch([]), "a stack must be layers of one direction or layers of two"),
+    (lambda: c.to_recurrent([(LSTM,), (LSTM, LSTM)]), r"layers of two; got \[1, 2\]"),
+    (lambda: c.from_torch(c.to_torch([(LSTM,)])), "or a cell of these; got dict"),
+    (lambda: c.to_onnx((GRU, BEFORE)), "ONNX has one kind"),
+    (lambda: by_onnx(direction="reverse"), "direction 'reverse' reads a sequence from its end"),
+    (
+        lambda: by_onnx(direction="bidirectional"),
+        "or bidirectional, with two; got 'bidirectional' and 1",
+    ),
+    (lambda: by_onnx(direction="back"), "got 'back' and 1"),
+    (lambda: by_onnx(hidden_size=5), "hidden_size must be 4, as R has it; got 5"),
+    (lambda: by_onnx(activations=["Sigmoid", "Tanh", "Tanh"] * 2), "3 for each of 1 directions"),
+    (
+        lambda: c.from_recurrent(Recurrent(cells.RNN, 2, 3, zoneout=0.1)),
+        "learned_initial_state and zoneout exist nowhere else",
+    ),
+    (
+        lambda: c.from_recurrent(Recurrent(cells.RNN, 2, 3, learned_initial_state=True)),
+        "learned_initial_state and zoneout exist nowhere else",
+    ),
+    (lambda: replace(LSTM, activation="relu"), "activation of a lstm must be tanh; got 'relu'"),
+    (
         lambda: c.from_cudnn("gru", [torch.ones(1, 1)] * 8),
         "a gru of cuDNN has 6 matrices .* got 8 and 0",
     ),
@@ -518,7 +677,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("call", "message"), REFUSALS)
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         call()
 
 

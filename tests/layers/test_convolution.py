@@ -8,10 +8,10 @@ from ostinato.layers.convolution import (
     FeatureProjection,
     FlatFrames,
     FrameNetwork,
-    Glance,
-    Grid,
-    PictureNetwork,
-    norm,
+    GridPooling,
+    ImageNetwork,
+    ThumbnailNetwork,
+    build_norm,
 )
 
 
@@ -26,7 +26,7 @@ def pictures(count=3, channels=3, height=16, width=24):
 
 
 def test_regions_row_by_row():
-    network = PictureNetwork(3, widths=(4, 8))
+    network = ImageNetwork(3, widths=(4, 8))
     regions = network(pictures())
     assert regions.shape == (3, 4 * 6, 8) and network.output_size == 8
     changed = pictures()
@@ -43,7 +43,7 @@ def test_regions_row_by_row():
 
 @pytest.mark.parametrize("training, batch_norm", [(False, False), (True, False), (False, True)])
 def test_batch_is_one_by_one(training, batch_norm):
-    network = PictureNetwork(1, widths=(16, 32), batch_norm=batch_norm)
+    network = ImageNetwork(1, widths=(16, 32), batch_norm=batch_norm)
     network(pictures(4, 1))  # a training step, so that there is something to normalise by
     network.train(training)
     x = pictures(4, 1)
@@ -67,7 +67,7 @@ def test_normalising_is_torchs_but_one_value_has_no_deviation(shape):
 
 
 def test_a_glance_sees_the_whole_picture():
-    glance = Glance(3, 4, 8)
+    glance = ThumbnailNetwork(3, 4, 8)
     glance(pictures(5))
     answers = glance.eval()(pictures())
     assert answers.shape == (3, 8) and glance.output_size == 8
@@ -90,7 +90,7 @@ def test_frames():
 
 
 def test_one_vector_keeps_where_things_are():
-    grid = Grid((2, 8), 3)
+    grid = GridPooling((2, 8), 3)
     regions = torch.randn(5, 16, 3)
     assert grid(regions).shape == (5, 2 * 4 * 3) and grid.output_size == 24
     torch.testing.assert_close(
@@ -101,5 +101,5 @@ def test_one_vector_keeps_where_things_are():
 def test_refused():
     for widths in ((), (4, 0)):
         with pytest.raises(ValueError, match="widths must be at least one number above 0"):
-            PictureNetwork(3, widths=widths)
-    assert [norm(channels, False).num_groups for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]
+            ImageNetwork(3, widths=widths)
+    assert [build_norm(channels, False).num_groups for channels in (8, 16, 24, 64)] == [1, 1, 1, 4]

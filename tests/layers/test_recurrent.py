@@ -1,4 +1,4 @@
-"""The layer over time: the order of layers and directions, merging, its options, and what it says of bad input."""
+"""The recurrent layer: order of layers and directions, merging, options, and bad input."""
 
 import re
 from functools import partial
@@ -6,11 +6,13 @@ from functools import partial
 import pytest
 import torch
 
+from ostinato import kernels
 from ostinato.cells import CELLS, GRU, LSTM, RNN, Cell, MinGRU
 from ostinato.cells.state import detach
 from ostinato.layers.dropout import dropout
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.layers.truncated_bptt import chunks, restart
+from ostinato.padding import reverse
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,9 @@ def test_equals_torch(name):
         torch.testing.assert_close(torch.stack([cell[part] for cell in state]), tensor)
 
 
-@pytest.mark.parametrize(("merge", "width"), [("concat", 10), ("sum", 5), ("mean", 5)])
+@pytest.mark.parametrize(
+    ("merge", "width"), [("concat", 10), ("sum", 5), ("mean", 5), ("product", 5)]
+)
 def test_merging_directions(merge, width):
     layer = Recurrent(GRU, 3, 5, bidirectional=True, merge=merge)
     concat = Recurrent(GRU, 3, 5, bidirectional=True)
@@ -54,7 +58,12 @@ def test_merging_directions(merge, width):
     x = torch.randn(2, 4, 3)
     outputs, both = layer(x)[0], concat(x)[0]
     forward, backward = both.chunk(2, dim=-1)
-    expected = {"concat": both, "sum": forward + backward, "mean": (forward + backward) / 2}[merge]
+    expected = {
+        "concat": both,
+        "sum": forward + backward,
+        "mean": (forward + backward) / 2,
+        "product": forward * backward,
+    }[merge]
     assert outputs.shape[2] == layer.output_size == width
     torch.testing.assert_close(outputs, expected)
 
@@ -94,8 +103,8 @@ def test_pre_norm_stands_before_layers_and_at_the_end(bidirectional):
     torch.testing.assert_close(layer.trace(x, lengths).outputs, outputs)
 
 
-def test_learned_start():
-    layer = Recurrent(LSTM, 3, 4, learned_start=True)
+def test_learned_initial_state():
+    layer = Recurrent(LSTM, 3, 4, learned_initial_state=True)
     assert len(layer.first) == 2
     with torch.no_grad():
         layer.first[1].fill_(0.5)
@@ -153,7 +162,7 @@ def test_truncated_gradients_are_full_ones_cut_at_the_chunk(cell):
 
     def of_chunks(cut):
         layer.zero_grad()
-        state, total = layer.start(3), 0
+        state, total = layer.initial_state(3), 0
         for part, here in chunks(x, lengths, 3):
             outputs, state = layer(part, here, cut(state))
             total = total + outputs.square().sum()
@@ -179,7 +188,7 @@ def test_restart_begins_some_rows_anew():
     layer = Recurrent(LSTM, 3, 4)
     x = torch.randn(2, 4, 3)
     _, state = layer(x)
-    state = restart(state, torch.tensor([False, True]), layer.start(2))
+    state = restart(state, torch.tensor([False, True]), layer.initial_state(2))
     outputs, _ = layer(x, None, state)
     torch.testing.assert_close(outputs[1], layer(x)[0][1])
     assert not torch.allclose(outputs[0], layer(x)[0][0])
@@ -269,7 +278,14 @@ BAD_OPTIONS = {
     "hidden_size must be a positive whole number; got 4.0": {"hidden_size": [4.0]},
     "input_size must be a positive whole number; got -1": {"input_size": -1},
     "output_size must be a positive whole number; got 0": {"cell": partial(LSTM, output_size=0)},
-    "merge must be one of concat, sum, mean; got 'add'": {"merge": "add"},
+    "activation is for cells that have one, such as RNN; LSTM has none; got 'relu'": {
+        "activation": "relu"
+    },
+    "activation must be callable or one of tanh, relu, sigmoid; got 'elu'": {
+        "cell": RNN,
+        "activation": "elu",
+    },
+    "merge must be one of concat, sum, mean, product; got 'add'": {"merge": "add"},
     "dropout must be at least 0 and below 1; got 1.5": {"dropout": 1.5},
     "zoneout must be at least 0 and below 1; got -0.1": {"zoneout": -0.1},
     "zoneout must be one number or one for each of ('hidden', 'cell'); got (0.1,)": {
@@ -340,3 +356,61 @@ def test_what_is_no_cell(cell, got):
 def test_a_cell_without_a_formula_says_so():
     with pytest.raises(TypeError, match=r"Cell has no step\(projected, state\)"):
         Recurrent(Cell, 3, 4)(INPUTS)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_activations(activation, bidirectional):
+    layer = Recurrent(RNN, 3, 4, layers=2, activation=activation, bidirectional=bidirectional)
+    same = Recurrent(
+        partial(RNN, activation=activation), 3, 4, layers=2, bidirectional=bidirectional
+    )
+    same.load_state_dict(layer.state_dict())
+    x, lengths = torch.randn(3, 12, 3), torch.tensor([12, 5, 0])
+    outputs, _ = layer(x, lengths)
+    torch.testing.assert_close(same(x, lengths)[0], outputs)
+    with kernels.disabled():
+        torch.testing.assert_close(layer(x, lengths)[0], outputs)
+    cell, h = layer.cells[0], torch.zeros(3, 4)
+    first = getattr(torch, activation)(cell.from_input(x[:, 0]) + cell.from_hidden(h))
+    torch.testing.assert_close(layer.trace(x).get("hidden")[:, 0], first)
+
+
+@pytest.mark.parametrize("merge", ["sum", "mean", "product"])
+def test_a_merged_layer_is_made_of_its_halves(merge):
+    """Both directions by a kernel, and each by itself: outputs and gradients."""
+    layer = Recurrent(LSTM, 3, 5, bidirectional=True, merge=merge)
+    forward, backward = Recurrent(LSTM, 3, 5), Recurrent(LSTM, 3, 5)
+    forward.cells, backward.cells = layer.cells[:1], layer.cells[1:]
+    x, lengths = torch.randn(4, 20, 3, requires_grad=True), torch.tensor([20, 3, 11, 0])
+    a, b = forward(x, lengths)[0], reverse(backward(reverse(x, lengths), lengths)[0], lengths)
+    expected = {"sum": a + b, "mean": (a + b) / 2, "product": a * b}[merge]
+    outputs, state = layer(x, lengths)
+    torch.testing.assert_close(outputs, expected)
+    found, wanted = (
+        torch.autograd.grad(each.square().sum(), [x, *layer.parameters()], retain_graph=True)
+        for each in (outputs, expected)
+    )
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+    assert len(state) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, 4),
+        ({"bidirectional": False}, 8),
+        ({"merge": "sum"}, 8),
+        ({"merge": "mean", "bidirectional": False}, 8),
+    ],
+)
+def test_the_hidden_size_of_a_direction(arguments, expected):
+    assert bidirectional_hidden_size(8, **arguments) == expected
+
+
+def test_an_odd_hidden_size_is_not_halved():
+    assert bidirectional_hidden_size(7, merge="sum") == 7
+    message = "hidden_size must be even, half of it for each direction; got 7"
+    with pytest.raises(ValueError, match=message):
+        bidirectional_hidden_size(7)

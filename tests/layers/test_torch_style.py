@@ -641,3 +641,45 @@ def test_distributed_data_parallel(tmp_path):
             close([p.grad for p in layer.parameters()], [p.grad for p in alone.parameters()], 1e-6)
     finally:
         torch.distributed.destroy_process_group()
+
+
+@EACH_KIND
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_dropout_between_layers_draws_torchs_masks(kind, bidirectional):
+    theirs, mine = pair(kind, 3, 4, 3, dropout=0.4, bidirectional=bidirectional)
+    sequences = [torch.randn(steps, 3) for steps in (9, 12, 3)]
+    packed = packing.pack_sequence(sequences, enforce_sorted=False)
+    for x in (torch.randn(12, 5, 3), packed):
+        answers = []
+        for layer in (theirs, mine):
+            torch.manual_seed(9)
+            answers.append(layer(x)[0])
+        close(answers[1], answers[0], 1e-6)
+    everything = pair(kind, 3, 4, 2, dropout=1.0)
+    close(*(layer(torch.ones(9, 2, 3))[0] for layer in everything), 1e-6)
+
+
+class Holder(nn.Module):
+    """A layer and a cell inside a module that torch.fx can trace."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.layer = getattr(ours, kind)(3, 4, 2)
+        self.cell = getattr(ours, f"{kind}Cell")(4, 4)
+
+    def forward(self, x):
+        outputs, state = self.layer(x)
+        again, _ = self.layer(x, state)
+        hidden = self.cell(again[-1])
+        return outputs, again, self.cell(again[0], hidden)
+
+
+@EACH_KIND
+def test_symbolic_trace_takes_a_layer_as_one_node(kind):
+    holder, x = Holder(kind), torch.randn(9, 2, 3)
+    program = torch.fx.symbolic_trace(holder)
+    called = [node.target for node in program.graph.nodes if node.op == "call_module"]
+    assert called == ["layer", "layer", "cell", "cell"]
+    close(program(x), holder(x), 0)
+    with pytest.raises(torch.fx.proxy.TraceError, match="trace a module that holds the"):
+        torch.fx.symbolic_trace(holder.layer)

@@ -5,9 +5,9 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.layers.convolution import Glance, PictureNetwork
+from ostinato.layers.convolution import ImageNetwork, ThumbnailNetwork
 from ostinato.layers.embedding import Embedding
-from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
+from ostinato.models.captioner import Captioner, ImageEncoder, RegionEncoder
 from ostinato.models.encoder_decoder import Decoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import search_targets
@@ -20,9 +20,9 @@ def captioner(
 ):
     torch.manual_seed(seed)
     if kind == "pictures":
-        seen = Glance(3, 4, 5) if glance else None
-        encoder = PictureEncoder(
-            PictureNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers, glance=seen
+        seen = ThumbnailNetwork(3, 4, 5) if glance else None
+        encoder = ImageEncoder(
+            ImageNetwork(3, widths=(4, 8)), 8, CELLS[cell], H, layers=layers, glance=seen
         )
     else:
         encoder = RegionEncoder(5, CELLS[cell], H, layers=layers)

@@ -7,7 +7,7 @@ from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.cells import CELLS, GRU, LSTM
 from ostinato.data.batching.batch import Example, collate
-from ostinato.layers.character_encoder import Speller
+from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import POOLINGS, Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
@@ -163,7 +163,9 @@ def test_wrong_arguments():
         ValueError, match="pooling must be one of last, both-ends, .*; got 'median'"
     ):
         RecurrentBody(GRU, 4, 6, pooling="median")
-    with pytest.raises(ValueError, match="hidden_size must be even with bidirectional; got 5"):
+    with pytest.raises(
+        ValueError, match="hidden_size must be even, half of it for each direction; got 5"
+    ):
         RecurrentBody(GRU, 4, 5)
     with pytest.raises(ValueError, match="widths must be at least one number above 0"):
         Convolution(4, widths=())
@@ -190,9 +192,9 @@ def test_members_learn_each_for_itself():
 
 def test_spellings_are_read_beside_the_tokens():
     torch.manual_seed(4)
-    speller = Speller("convolution", 9, 5, embedding_size=3)
+    speller = CharacterEncoder("convolution", 9, 5, embedding_size=3)
     model = Classifier(
-        Embedding(12, 4), RecurrentBody(GRU, 9, 6), SoftmaxHead(6, 3), speller=speller
+        Embedding(12, 4), RecurrentBody(GRU, 9, 6), SoftmaxHead(6, 3), character_encoder=speller
     ).eval()
     one, other = (
         collate([Example(torch.tensor([1, 5]), torch.tensor(0), [word, (2, 4, 3)])])

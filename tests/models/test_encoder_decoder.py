@@ -318,7 +318,9 @@ def test_shift():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="hidden_size must be even with bidirectional; got 7"):
+    with pytest.raises(
+        ValueError, match="hidden_size must be even, half of it for each direction; got 7"
+    ):
         Encoder(Embedding(SOURCE, SIZE), CELLS["lstm"], 7)
     with pytest.raises(ValueError, match="input_feeding needs an attention"):
         Decoder(

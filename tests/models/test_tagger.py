@@ -7,11 +7,11 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.data.text.tag_schemes import follows, legal
-from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.data.text.tag_schemes import allowed_transitions, is_allowed
+from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble, best_labels
-from ostinato.training.distributed import rows_of
+from ostinato.training.distributed import shard_batch
 
 TAGS = ["O", "B-X", "I-X", "E-X", "S-X"]
 GOLD = [[0, 1, 3, 4], [4], [1, 2, 2, 3, 0, 0]]
@@ -22,11 +22,18 @@ def tagger(*, characters="convolution", crf=True, words=True, seed=0, **more):
     speller = (
         None
         if characters is None
-        else Speller(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+        else CharacterEncoder(characters, 9, 6, embedding_size=4, cell=CELLS["lstm"])
     )
     embedding = Embedding(20, 8) if words else None
     return Tagger(
-        embedding, speller, CELLS["gru"], 12, len(TAGS), crf=crf, legal=legal(TAGS, "iobes"), **more
+        embedding,
+        speller,
+        CELLS["gru"],
+        12,
+        len(TAGS),
+        crf=crf,
+        legal=allowed_transitions(TAGS, "iobes"),
+        **more,
     )
 
 
@@ -77,7 +84,7 @@ def test_answers_are_legal_and_those_of_each_alone(characters, crf):
         )
         for path in paths:
             tags = ["O", *(TAGS[label] for label in path.labels), "O"]
-            assert all(follows(one, other, "iobes") for one, other in itertools.pairwise(tags))
+            assert all(is_allowed(one, other, "iobes") for one, other in itertools.pairwise(tags))
 
 
 def test_the_probability_of_the_best_is_that_of_its_labels():
@@ -143,19 +150,19 @@ def test_spellings_are_collated_once_each_and_shared_out():
     ] and batch.spellings.lengths.tolist() == [2, 1]
     assert batch.spellings.places.tolist() == [[0, 1], [0, 0]]
     assert batch.to("cpu").spellings.places.tolist() == [[0, 1], [0, 0]]
-    mine, _ = rows_of(batch, 1, 2)
+    mine, _ = shard_batch(batch, 1, 2)
     assert mine.spellings.places.tolist() == [[0]] and len(mine) == 1
     model = tagger().eval()
     whole = model.emissions(collate(examples()))
     torch.testing.assert_close(
-        model.emissions(rows_of(collate(examples()), 1, 2)[0]), whole[1:2, :1]
+        model.emissions(shard_batch(collate(examples()), 1, 2)[0]), whole[1:2, :1]
     )
 
 
 @pytest.mark.parametrize("kind", ["convolution", "recurrent"])
 def test_padding_a_word_changes_nothing(kind):
     torch.manual_seed(0)
-    speller = Speller(kind, 9, 6, embedding_size=4, cell=CELLS["lstm"])
+    speller = CharacterEncoder(kind, 9, 6, embedding_size=4, cell=CELLS["lstm"])
     characters = torch.tensor([[3, 4, 5, 7, 7, 7], [8, 0, 0, 0, 0, 0]])
     found = speller.read(characters, torch.tensor([3, 1]))
     torch.testing.assert_close(
@@ -181,7 +188,7 @@ def padded(words):
 
 def test_affixes_are_those_at_both_ends():
     affixes = Affixes(4, folded=range(9), longest=3)
-    numbers = affixes.numbers(*padded(WORDS))
+    numbers = affixes.compute_ids(*padded(WORDS))
     assert numbers.shape == (4, 6) and numbers.min() > 0
     first, second = numbers[0].tolist(), numbers[1].tolist()
     assert first[3:] == second[3:] and not set(first[:3]) & set(
@@ -204,7 +211,7 @@ def test_affixes_do_not_depend_on_the_other_words_and_fold_case():
 def test_the_convolution_is_that_of_torch():
     """Value and gradients of the lookup are those of filters slid over each word by itself."""
     torch.manual_seed(0)
-    speller = Speller("convolution", 9, 6, embedding_size=4)
+    speller = CharacterEncoder("convolution", 9, 6, embedding_size=4)
     characters, lengths = padded(WORDS)
     kernel = speller.filters.weight.view(6, 4, 3)
     expected = torch.cat(
@@ -229,7 +236,9 @@ def test_the_convolution_is_that_of_torch():
 
 
 def test_a_speller_joins_affixes_to_what_it_reads():
-    speller = Speller("convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9)))
+    speller = CharacterEncoder(
+        "convolution", 9, 6, embedding_size=4, affixes=Affixes(5, folded=range(9))
+    )
     characters, lengths = padded(WORDS)
     found = speller.read(characters, lengths)
     assert speller.output_size == 11 and found.shape == (4, 11)
@@ -237,16 +246,16 @@ def test_a_speller_joins_affixes_to_what_it_reads():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="words and speller are both None"):
+    with pytest.raises(ValueError, match="words and character_encoder are both None"):
         tagger(characters=None, words=False)
     with pytest.raises(
         ValueError, match="hidden_size must be even, half of it for each direction; got 5"
     ):
         Tagger(Embedding(5, 4), None, CELLS["lstm"], 5, 2)
     with pytest.raises(ValueError, match="kind must be one of recurrent, convolution; got 'cnn'"):
-        Speller("cnn", 9, 6)
+        CharacterEncoder("cnn", 9, 6)
     with pytest.raises(
         ValueError, match="output_size must be even, half of it for each direction; got 5"
     ):
-        Speller("recurrent", 9, 5, cell=CELLS["lstm"])
+        CharacterEncoder("recurrent", 9, 5, cell=CELLS["lstm"])
     assert isinstance(collate(examples()), Batch)

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 import ostinato
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 
 pytest.importorskip("starlette", reason="the server's tests need pip install 'ostinato[serve]'")
 pytest.importorskip("uvicorn", reason="the server's tests need pip install 'ostinato[serve]'")
@@ -16,9 +16,9 @@ pytest.importorskip("uvicorn", reason="the server's tests need pip install 'osti
 
 def train(task, folder, lines, **settings):
     """A model of nothing, trained on the first lines of the packaged sample."""
-    with gzip.open(sample(task)["train"], "rt", encoding="utf-8") as file:
+    with gzip.open(sample_files(task)["train"], "rt", encoding="utf-8") as file:
         text = "".join(islice(file, lines))
-    path = folder / sample(task)["train"].name.removesuffix(".gz")
+    path = folder / sample_files(task)["train"].name.removesuffix(".gz")
     path.write_text(text, encoding="utf-8")
     settings = {"epochs": 0.1, "tensorboard": False, **settings}
     return ostinato.train(task, train=[path], out=folder / task, **settings)

@@ -226,8 +226,8 @@ def test_an_enormous_set_is_read_again_rather_than_remembered(place):
     records = task.reader.read([place[1]])
     loader = task.fit(records).preprocessing.loader
     record = records[0]
-    loader.room, loader.remembered = 0, {}
-    assert (loader(record) == loader(record)).all() and not loader.remembered
+    loader.free_bytes, loader.cache = 0, {}
+    assert (loader(record) == loader(record)).all() and not loader.cache
 
 
 def test_what_the_baseline_compares():

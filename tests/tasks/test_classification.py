@@ -10,7 +10,7 @@ import pytest
 import ostinato as package
 from ostinato.baselines import bag_of_words
 from ostinato.cli import main
-from ostinato.commands.run.config import make_plan
+from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
@@ -323,7 +323,7 @@ def test_class_weights():
         fitted = TASK.create({"class_weights": kind, "minimum_count": 1}).fit(records).preprocessing
         weights[kind] = fitted.class_weights
         assert np.mean(
-            [fitted.class_weights[fitted.labels.number(label)] for label in labels]
+            [fitted.class_weights[fitted.labels.token_to_id(label)] for label in labels]
         ) == pytest.approx(1)
     assert weights["none"] == [1, 1]
     assert weights["balanced"][1] / weights["balanced"][0] == pytest.approx(9)
@@ -485,17 +485,7 @@ def test_texts_may_be_learned_in_parts_too(files, unit):
 
 def test_defaults_suit_the_unit():
     def made(**settings):
-        plan = make_plan(
-            "classification",
-            train=["a"],
-            dev=[],
-            test=[],
-            recipe=None,
-            time_limit=None,
-            seed=1,
-            device="cpu",
-            settings=settings,
-        )
+        plan = make_config(RunRequest("classification", train=["a"], settings=settings))
         task, training = plan.build_task(), plan.build_options()
         return (
             task.options.embedding_size,

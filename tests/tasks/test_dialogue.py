@@ -6,7 +6,7 @@ import pytest
 
 import ostinato
 from ostinato.data.text.parallel import Pair
-from ostinato.data.text.tokenizers import units_from_dict
+from ostinato.data.text.tokenizers import tokenizer_from_dict
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.dialogue.baseline import Retrieval
@@ -104,7 +104,9 @@ def test_the_nearest_utterance(model):
     assert baseline.answer("the time, please") == "Late."
     assert baseline.answer("zzz") == "A robot."
     again = Retrieval.restore(
-        baseline.state(), units_from_dict(model.task.preprocessing.target.to_dict())
+        baseline.state(),
+        tokenizer_from_dict(model.task.preprocessing.target.to_dict()),
+        model.task.options,
     )
     assert again.answer("what love") == "Chemistry."
     assert again.measure(pairs) == baseline.measure(pairs)

@@ -17,7 +17,7 @@ import torch
 import ostinato as package
 from ostinato import kernels
 from ostinato.commands.run.recipe import names
-from ostinato.data.batching.bptt_stream import store
+from ostinato.data.batching.bptt_stream import store_ids
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
@@ -53,7 +53,7 @@ def write(path: Path, lines: list[str]) -> str:
 def task(unit: str = "character", **settings) -> Task:
     small = {"vocabulary_size": 60} if unit == "subword" else {}
     made = TASK.create({"unit": unit, "hidden_size": 12, "embedding_size": 6, **small, **settings})
-    return made.fit(Corpus.of(verses(200)))
+    return made.fit(Corpus.from_lines(verses(200)))
 
 
 def change(made: Task, **options) -> Task:
@@ -78,7 +78,7 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
     """Any chunk length, and token by token from its beginning: every token once, the state carried."""
     made = task(unit, model=model)
     network_ = network(made)
-    corpus = Corpus.of(verses(60, seed=1))
+    corpus = Corpus.from_lines(verses(60, seed=1))
     numbers = made.preprocessing.encode_text(corpus).ids
     losses = {}
     for steps in (1, 7, 10_000):
@@ -108,7 +108,7 @@ def test_a_text_has_one_score_however_it_is_read(unit, model):
 def test_parts_that_are_read_side_by_side_hardly_differ():
     made = task()
     model = network(made)
-    numbers = made.preprocessing.encode_text(Corpus.of(verses(100))).ids
+    numbers = made.preprocessing.encode_text(Corpus.from_lines(verses(100))).ids
     one = sum(
         each.sum() for _, each in score_text(model, numbers, first=made.preprocessing.line_end)
     )
@@ -142,7 +142,7 @@ def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
     settings = {**SMALL, "unit": unit, "epochs": 1.0, "batch_size": 4, "chunk": 10, **size}
     whole = package.train("language", train=train, dev=dev, out=tmp_path / "memory", **settings)
     monkeypatch.setitem(Corpus.read.__func__.__kwdefaults__, "in_memory", 256)
-    monkeypatch.setitem(store.__kwdefaults__, "in_memory", 256)
+    monkeypatch.setitem(store_ids.__kwdefaults__, "in_memory", 256)
     assert isinstance(task(unit).preprocessing.encode_text(Corpus.read([train])).ids, np.memmap)
     streamed = package.train(
         "language", train=f"{train}.gz", dev=dev, out=tmp_path / "streamed", **settings
@@ -159,10 +159,10 @@ def test_a_line_is_scored_by_itself():
     lines = ["the king", "", "the fool loves the queen,", "the"]
     scores = made.predictor.log_probabilities(model, [Line(line) for line in lines])
     for line, score in zip(lines, scores, strict=True):
-        counts = made.predictor.count_text(model, Corpus.of([line]))["perplexity"]
+        counts = made.predictor.count_text(model, Corpus.from_lines([line]))["perplexity"]
         assert -sum(total for total, _ in counts) == pytest.approx(score, abs=1e-3)
     assert made.predictor.log_probabilities(
-        model, Corpus.of([Line("the ", ended=False), Line("king")])
+        model, Corpus.from_lines([Line("the ", ended=False), Line("king")])
     ) == pytest.approx(scores[:1], abs=1e-4)
 
 
@@ -182,7 +182,7 @@ def test_lines_and_what_ends_them():
     [(["well , is it ?"] * 5, True), (["Well, is it?"] * 5, False), (["no marks"], True)],
 )
 def test_whether_words_stand_apart_from_marks(lines, tokenized):
-    assert is_tokenized(Corpus.of(lines)) == tokenized
+    assert is_tokenized(Corpus.from_lines(lines)) == tokenized
 
 
 # training
@@ -246,7 +246,9 @@ def test_a_small_language_is_learned_and_beats_the_baseline_only_where_it_can(tm
     assert set(loaded.predict(["the k"])[0].split("\t")) == {"king", "knight"}
     assert loaded.evaluate([test])["metrics"] == model.report["metrics"]
     assert (
-        loaded.task.reader.overlap(Corpus.of(["x" * 50, "y" * 50]), Corpus.of(["y" * 50, "short"]))
+        loaded.task.reader.overlap(
+            Corpus.from_lines(["x" * 50, "y" * 50]), Corpus.from_lines(["y" * 50, "short"])
+        )
         == 0.5
     )
 
@@ -461,7 +463,7 @@ def test_smaller_weights_where_there_are_any():
 def test_a_cache_takes_part_in_every_answer():
     plain, made = task(), task(cache=50, cache_weight=0.5, cache_sharpness=20.0)
     model = network(plain)
-    text = Corpus.of(verses(40, seed=3))
+    text = Corpus.from_lines(verses(40, seed=3))
     without, remembered = (
         each.predictor.count_text(model, text)["perplexity"] for each in (plain, made)
     )
@@ -486,7 +488,7 @@ def test_a_cache_takes_part_in_every_answer():
 
 
 def test_counted_models_have_no_cache():
-    made, text = task(model="kneser-ney", cache=10), Corpus.of(verses(20, seed=3))
+    made, text = task(model="kneser-ney", cache=10), Corpus.from_lines(verses(20, seed=3))
     plain = task(model="kneser-ney")
     with collect_notices() as notices:
         counts = made.predictor.count(network(made), text, [])
@@ -499,7 +501,7 @@ def test_counted_models_have_no_cache():
 def test_what_the_cache_is_like_is_said():
     made = task(cache=1000)
     with collect_notices() as notices:
-        made.predictor.count(network(made), Corpus.of(verses(20)), [])
+        made.predictor.count(network(made), Corpus.from_lines(verses(20)), [])
     assert notices[-1] == "with a cache: size 1,000, weight 0.2, sharpness 15.0"
 
 
@@ -517,10 +519,10 @@ def test_a_range_leaves_layer_norms_alone():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"cache": -1}, "--cache must be at least 0; got -1"),
-        ({"cache": 100_001}, "--cache must be at most 100000; got 100001"),
-        ({"cache_weight": 1.0}, "--cache-weight must be at most 0.99; got 1.0"),
-        ({"cache_sharpness": 1e39}, r"--cache-sharpness must be at most 1000; got 1e\+39"),
+        ({"cache": -1}, "cache must be at least 0; got -1"),
+        ({"cache": 100_001}, "cache must be at most 100000; got 100001"),
+        ({"cache_weight": 1.0}, "cache_weight must be at most 0.99; got 1.0"),
+        ({"cache_sharpness": 1e39}, r"cache_sharpness must be at most 1000; got 1e\+39"),
     ],
 )
 def test_limits_of_the_cache(settings, message):

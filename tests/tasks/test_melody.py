@@ -11,7 +11,7 @@ import torch
 
 import ostinato
 from ostinato.data.batching.batch import collate
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.data.music.tunes import END, Note, Tune, chords_of, events_of, sharps_of
 from ostinato.errors import InputError
 from ostinato.tasks.melody import TASK
@@ -140,7 +140,7 @@ def test_a_normalised_key():
 @pytest.mark.parametrize("which", ["tunes", "chords"])
 def test_cut_into_chunks_is_whole(which, request):
     model = request.getfixturevalue(which)
-    records = model.task.reader.read([str(sample("melody")["test"])])[:5]
+    records = model.task.reader.read([str(sample_files("melody")["test"])])[:5]
     whole = model.score(records)
     in_chunks = with_maximum_steps(model.task, 7).predictor
     assert in_chunks.log_probabilities(model.network, records) == pytest.approx(whole, abs=1e-3)
@@ -248,7 +248,7 @@ def test_predict_continues_each_tune(tunes):
 
 def test_together(tunes):
     both = tunes.task.combine([tunes.network, tunes.network])
-    records = tunes.task.reader.read([str(sample("melody")["test"])])[:4]
+    records = tunes.task.reader.read([str(sample_files("melody")["test"])])[:4]
     predictor = tunes.task.predictor
     assert predictor.log_probabilities(both, records) == pytest.approx(
         predictor.log_probabilities(tunes.network, records), abs=1e-3
@@ -411,5 +411,5 @@ def test_a_model_without_kinds_refuses_them(chords):
 
 
 def test_events_and_chords_agree():
-    for tune in TASK.create({}).reader.read([str(sample("melody")["train"])]):
+    for tune in TASK.create({}).reader.read([str(sample_files("melody")["train"])]):
         assert ((chords_of(tune).sum(1) > 0) == (events_of(tune) != 129)).all()

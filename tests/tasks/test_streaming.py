@@ -11,7 +11,7 @@ import torch
 
 import ostinato
 from ostinato.cells.lstm import LSTM
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.data.text.conll import Sentence
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
@@ -24,9 +24,9 @@ LINES = {"language": 60, "classification": 41, "tagging": 500, "translation": 40
 
 def train(task, out, **settings):
     """A model of nothing, trained on the first lines of the packaged sample."""
-    with gzip.open(sample(task)["train"], "rt", encoding="utf-8") as file:
+    with gzip.open(sample_files(task)["train"], "rt", encoding="utf-8") as file:
         lines = list(itertools.islice(file, LINES[task]))
-    path = out.parent / sample(task)["train"].name.removesuffix(".gz")
+    path = out.parent / sample_files(task)["train"].name.removesuffix(".gz")
     path.write_text("".join(lines), encoding="utf-8")
     return ostinato.train(task, train=[path], out=out, **settings, **QUICK)
 
@@ -187,7 +187,7 @@ def test_a_film_frame_by_frame(folder):
     model = ostinato.train(
         "video", out=folder / "video", bidirectional=False, pooling="mean", hidden_size=8, **QUICK
     )
-    clip = model.task.reader.read([str(sample("video")["test"])])[0]
+    clip = model.task.reader.read([str(sample_files("video")["test"])])[0]
     stream = model.stream()
     for frame in clip.frames:
         answer = stream.feed(frame[None])

@@ -189,7 +189,7 @@ def test_sampling_follows_the_seed():
     ("settings", "message"),
     [
         ({"hidden_size": 9}, "--hidden-size must be even with --bidirectional; got 9"),
-        ({"freeze_embeddings": True}, "--freeze-embeddings needs --embeddings FILE"),
+        ({"freeze_embeddings": True}, "freeze_embeddings needs embeddings FILE"),
         (
             {"attention": "none", "input_feeding": True},
             "--input-feeding needs an --attention other than none",
@@ -241,7 +241,7 @@ def test_a_toy_language_is_learned(settings, tmp_path):
     assert saved.predict(sources) == model.predict(sources)
     assert saved.predictions(sources) == model.predictions(sources)
     assert ostinato.load(tmp_path / "run", beam=1).task.options.beam == 1
-    with pytest.raises(InputError, match="--hidden-size cannot be changed on a trained model"):
+    with pytest.raises(InputError, match="hidden_size cannot be changed on a trained model"):
         ostinato.load(tmp_path / "run", hidden_size=3)
     for wrong, message in [
         ("one two", "expected a list of inputs, not one text"),

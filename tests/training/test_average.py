@@ -6,7 +6,13 @@ from toy import same, toy
 
 from ostinato.data.files.safetensors_io import save_weights
 from ostinato.errors import InputError
-from ostinato.training.checkpoint_averaging import average, best, chosen, keep, kept
+from ostinato.training.checkpoint_averaging import (
+    average_weights,
+    best_candidate,
+    list_candidates,
+    save_candidate,
+    select_candidates,
+)
 
 
 def filled(value: float):
@@ -19,7 +25,7 @@ def filled(value: float):
 
 def keep_all(folder, scores, *, count, which):
     for step, score in enumerate(scores, 1):
-        keep(folder, filled(step), step=step, score=score, count=count, which=which)
+        save_candidate(folder, filled(step), step=step, score=score, count=count, which=which)
 
 
 @pytest.mark.parametrize(
@@ -35,29 +41,32 @@ def keep_all(folder, scores, *, count, which):
 )
 def test_what_is_kept(which, count, scores, steps, tmp_path):
     keep_all(tmp_path, scores, count=count, which=which)
-    assert [one.step for one in kept(tmp_path)] == steps
+    assert [one.step for one in list_candidates(tmp_path)] == steps
     written = sorted(path.name for path in tmp_path.glob("*.safetensors"))
     assert written == [f"average-{step:08}.safetensors" for step in steps]
     assert (
-        best(tmp_path).step == max(range(len(scores)), key=lambda place: (scores[place], place)) + 1
+        best_candidate(tmp_path).step
+        == max(range(len(scores)), key=lambda place: (scores[place], place)) + 1
     )
 
 
 def test_chosen_in_order(tmp_path):
     keep_all(tmp_path, [5, 1, 2, 3], count=4, which="last")
-    assert [one.step for one in chosen(tmp_path, 2, "best")] == [1, 4]
-    assert [one.step for one in chosen(tmp_path, 2, "last")] == [4, 3]
+    assert [one.step for one in select_candidates(tmp_path, 2, "best")] == [1, 4]
+    assert [one.step for one in select_candidates(tmp_path, 2, "last")] == [4, 3]
 
 
 def test_the_average_is_exact(tmp_path):
     keep_all(tmp_path, [1, 2, 4], count=3, which="last")
-    weights = average([one.path for one in kept(tmp_path)])
+    weights = average_weights([one.path for one in list_candidates(tmp_path)])
     assert all((tensor == 2.0).all() for tensor in weights.values())
     models = [toy(seed) for seed in range(3)]
     for number, model in enumerate(models):
-        keep(tmp_path / "random", model, step=number, score=0, count=3, which="last")
+        save_candidate(tmp_path / "random", model, step=number, score=0, count=3, which="last")
     mean = toy(9)
-    mean.load_state_dict(average([one.path for one in kept(tmp_path / "random")]), strict=False)
+    mean.load_state_dict(
+        average_weights([one.path for one in list_candidates(tmp_path / "random")]), strict=False
+    )
     for wanted, *parts in zip(
         mean.parameters(), *(model.parameters() for model in models), strict=True
     ):
@@ -66,20 +75,24 @@ def test_the_average_is_exact(tmp_path):
 
 def test_the_average_of_one_is_itself(tmp_path):
     model, other = toy(1), toy(2)
-    keep(tmp_path, model, step=1, score=1.0, count=1, which="best")
-    other.load_state_dict(average([best(tmp_path).path]), strict=False)
+    save_candidate(tmp_path, model, step=1, score=1.0, count=1, which="best")
+    other.load_state_dict(average_weights([best_candidate(tmp_path).path]), strict=False)
     assert same(model, other)
 
 
 def test_a_resumed_run_forgets_what_lay_beyond(tmp_path):
     keep_all(tmp_path, [1, 2, 9, 8], count=3, which="best")
-    keep(tmp_path, filled(3), step=3, score=1.5, count=3, which="best")
-    assert [(one.step, one.score) for one in kept(tmp_path)] == [(2, 2.0), (3, 1.5)]
-    assert best(tmp_path).step == 2
+    save_candidate(tmp_path, filled(3), step=3, score=1.5, count=3, which="best")
+    assert [(one.step, one.score) for one in list_candidates(tmp_path)] == [(2, 2.0), (3, 1.5)]
+    assert best_candidate(tmp_path).step == 2
 
 
 def test_nothing_kept(tmp_path):
-    assert kept(tmp_path) == [] and best(tmp_path) is None and chosen(tmp_path, 3, "last") == []
+    assert (
+        list_candidates(tmp_path) == []
+        and best_candidate(tmp_path) is None
+        and select_candidates(tmp_path, 3, "last") == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,12 +101,12 @@ def test_nothing_kept(tmp_path):
 def test_a_damaged_index(content, tmp_path):
     (tmp_path / "averages.json").write_bytes(content)
     with pytest.raises(InputError, match="averages.json: damaged; train anew, or remove it"):
-        kept(tmp_path)
+        list_candidates(tmp_path)
 
 
 def test_an_index_does_not_lead_out_of_its_folder(tmp_path):
     (tmp_path / "averages.json").write_text('[{"file": "../../secret", "step": 1, "score": 1}]')
-    assert kept(tmp_path)[0].path == tmp_path / "secret"
+    assert list_candidates(tmp_path)[0].path == tmp_path / "secret"
 
 
 def test_weights_of_another_model_are_refused(tmp_path):
@@ -101,12 +114,12 @@ def test_weights_of_another_model_are_refused(tmp_path):
     save_weights(tmp_path / "same", {"a": torch.ones(2), "count": torch.tensor(5)})
     save_weights(tmp_path / "shape", {"a": torch.zeros(3), "count": torch.tensor(3)})
     save_weights(tmp_path / "name", {"b": torch.zeros(2), "count": torch.tensor(3)})
-    mean = average([tmp_path / "one", tmp_path / "same"])
+    mean = average_weights([tmp_path / "one", tmp_path / "same"])
     assert mean["a"].tolist() == [0.5, 0.5] and mean["count"] == 3
     for other in ("shape", "name"):
         with pytest.raises(
             InputError, match=f"{other}: cannot be averaged with .*one: 'a' differs; another model"
         ):
-            average([tmp_path / "one", tmp_path / other])
+            average_weights([tmp_path / "one", tmp_path / other])
     with pytest.raises(ValueError, match="paths: at least one file is needed"):
-        average([])
+        average_weights([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ostinato.training import checkpoint
-from ostinato.training.averaged_sgd import AveragedSGD, averaged, stalled
+from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
 from ostinato.training.loop import Position
 
 
@@ -27,16 +27,16 @@ def test_the_mean_of_all_weights_since_it_began():
     model = torch.nn.Linear(3, 2)
     optimizer = AveragedSGD(model.parameters(), lr=0.05)
     steps(model, optimizer, 3, seed=1)
-    assert not optimizer.averaging
+    assert not optimizer.is_averaging
     begun = model.weight.detach().clone()
-    optimizer.begin()
+    optimizer.start_averaging()
     seen = steps(model, optimizer, 4, seed=2)
     last = model.weight.detach().clone()
-    with averaged(optimizer):
+    with averaged_weights(optimizer):
         assert torch.allclose(model.weight, torch.stack([begun, *seen]).mean(0), atol=1e-6)
     assert torch.equal(model.weight, last)
-    optimizer.begin()  # a second time changes nothing
-    with averaged(optimizer):
+    optimizer.start_averaging()  # a second time changes nothing
+    with averaged_weights(optimizer):
         assert torch.allclose(model.weight, torch.stack([begun, *seen]).mean(0), atol=1e-6)
 
 
@@ -48,7 +48,7 @@ def test_nothing_happens_before_it_began_or_with_another_optimizer():
         torch.optim.SGD(model.parameters(), lr=0.1),
         None,
     ):
-        with averaged(optimizer):
+        with averaged_weights(optimizer):
             assert torch.equal(model.weight, before)
 
 
@@ -56,7 +56,7 @@ def test_saved_and_resumed_is_never_stopped(tmp_path):
     torch.manual_seed(0)
     model = torch.nn.Linear(3, 2)
     optimizer = AveragedSGD(model.parameters(), lr=0.05)
-    optimizer.begin()
+    optimizer.start_averaging()
     steps(model, optimizer, 3, seed=1)
     checkpoint.save(tmp_path, model, optimizer, checkpoint.Checkpoint(Position(3)))
     other = torch.nn.Linear(3, 2)
@@ -65,14 +65,14 @@ def test_saved_and_resumed_is_never_stopped(tmp_path):
     for each, own in ((model, optimizer), (other, resumed)):
         steps(each, own, 3, seed=5)
     assert torch.equal(model.weight, other.weight)
-    with averaged(optimizer), averaged(resumed):
+    with averaged_weights(optimizer), averaged_weights(resumed):
         assert torch.equal(model.weight, other.weight)
 
 
 def test_when_scores_stall():
-    assert not stalled([5], 2)
-    assert not stalled([5, 4, 3], 2)
-    assert stalled([5, 4, 3, 4], 2)
-    assert not stalled([1, 2, 3, 4, 5], 2)
-    assert stalled([5, 1, 2, 3], 2)
-    assert not stalled([1, 5, 2, 3], 2)
+    assert not has_stalled([5], 2)
+    assert not has_stalled([5, 4, 3], 2)
+    assert has_stalled([5, 4, 3, 4], 2)
+    assert not has_stalled([1, 2, 3, 4, 5], 2)
+    assert has_stalled([5, 1, 2, 3], 2)
+    assert not has_stalled([1, 5, 2, 3], 2)

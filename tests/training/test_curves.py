@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ostinato.errors import InputError
-from ostinato.training.curves import Curves, draw, read_curves
+from ostinato.training.curves import Curves, draw_curves, read_curves
 from ostinato.training.loop import Position, Progress
 
 
@@ -18,9 +18,9 @@ def progress(step: int) -> Progress:
 def write(folder, steps, **settings):
     with Curves(folder, **settings) as curves:
         for step in steps:
-            curves.step(progress(step))
+            curves.record_step(progress(step))
             if step % 5 == 0:
-                curves.evaluated(step, step / 10, {"bleu": float(step), "loss": 1.0})
+                curves.record_scores(step, step / 10, {"bleu": float(step), "loss": 1.0})
 
 
 def test_a_line_for_each_step_and_each_score(tmp_path):
@@ -58,7 +58,7 @@ def test_a_new_run_begins_anew(tmp_path):
 @pytest.mark.parametrize("steps", [0, 1, 3, 2000])
 def test_they_are_drawn(tmp_path, steps):
     write(tmp_path, range(1, steps + 1))
-    draw(read_curves(tmp_path / "log.jsonl"), tmp_path / "curves.png")
+    draw_curves(read_curves(tmp_path / "log.jsonl"), tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path):
     curves.file.close()
     curves.file = Full()
     with pytest.raises(InputError) as refused:
-        curves.step(progress(1))
+        curves.record_step(progress(1))
     assert str(refused.value) == (
         f"{tmp_path / 'log.jsonl'}: cannot be written: No space left on device; make room and --resume"
     )

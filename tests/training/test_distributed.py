@@ -4,11 +4,16 @@ import multiprocessing
 
 import pytest
 import torch
-from toy import batches, examples, stream, toy
+from toy import batches, examples, stream, sum_losses, toy
 
 from ostinato.data.batching.batch import collate
-from ostinato.training.distributed import Split, add_gradients, joined, rows_of
-from ostinato.training.loop import evaluate_loss, train
+from ostinato.training.distributed import (
+    DistributedModel,
+    process_group,
+    shard_batch,
+    sum_gradients,
+)
+from ostinato.training.loop import train
 
 SETTINGS = {"epochs": 2, "clip_norm": 0.5}
 DATA = {
@@ -22,18 +27,18 @@ DATA = {
 def run(kind, sparse, **more):
     model = toy(sparse=sparse, dropout=0.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    trained = Split(model) if more else model
+    trained = DistributedModel(model) if more else model
     accumulate = 2 if kind == "accumulated" else 1
     steps = train(trained, DATA[kind](), optimizer, accumulate=accumulate, **SETTINGS, **more)
     seen = [(p.loss, p.tokens, p.sequences, p.gradient_norm) for p in steps]
-    return seen, evaluate_loss(trained, DATA[kind]()), [p.detach() for p in model.parameters()]
+    return seen, sum_losses(trained, DATA[kind]()), [p.detach() for p in model.parameters()]
 
 
 def process(rank, size, store, results):
     torch.set_num_threads(1)
-    with joined(rank, size, store):
+    with process_group(rank, size, store):
         found = [
-            run(kind, sparse, reduce=add_gradients) for kind in DATA for sparse in (False, True)
+            run(kind, sparse, reduce=sum_gradients) for kind in DATA for sparse in (False, True)
         ]
     results.put(
         (
@@ -75,7 +80,7 @@ def test_two_processes_are_one_with_the_whole_batch(tmp_path):
 
 def test_rows_are_shared_out_and_trimmed():
     batch = collate(examples(5))
-    shares = [rows_of(batch, rank, 2)[0] for rank in range(2)]
+    shares = [shard_batch(batch, rank, 2)[0] for rank in range(2)]
     assert [len(share) for share in shares] == [3, 2]
     for rank, share in enumerate(shares):
         assert (
@@ -83,12 +88,12 @@ def test_rows_are_shared_out_and_trimmed():
             and share.inputs.shape[1] == share.lengths.max()
         )
         assert torch.equal(share.targets, batch.targets[rank::2, : share.inputs.shape[1]])
-    assert rows_of(batch, 5, 6)[1] is False and len(rows_of(batch, 5, 6)[0]) == 1
+    assert shard_batch(batch, 5, 6)[1] is False and len(shard_batch(batch, 5, 6)[0]) == 1
 
 
 def test_a_rank_that_cannot_be(tmp_path):
     with (
         pytest.raises(ValueError, match="rank: must be from 0 to 1, with size 2; got 2"),
-        joined(2, 2, tmp_path / "x"),
+        process_group(2, 2, tmp_path / "x"),
     ):
         pass

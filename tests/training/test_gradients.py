@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 from toy import batches, toy
 
-from ostinato.training.gradients import GradientWatch, clip_gradients, gradient_norm, gradients
+from ostinato.cells import GRU, LSTM, RNN
+from ostinato.layers.recurrent import Recurrent
+from ostinato.training.gradients import (
+    GradientWatch,
+    clip_gradients,
+    collect_gradients,
+    gradient_norm,
+)
+from ostinato.training.gradients_over_time import TimeProfiles
 
 
 def parameters(*values: list[float]) -> list[nn.Parameter]:
@@ -47,7 +57,7 @@ def test_a_gradient_that_is_no_number_is_left_as_it_is(value):
 def test_repeated_rows_of_a_sparse_gradient_are_added_before_they_are_measured():
     table = nn.Parameter(torch.zeros(4, 2))
     table.grad = torch.sparse_coo_tensor([[1, 1, 3]], [[1.0, 0.0], [2.0, 0.0], [0.0, 4.0]], (4, 2))
-    assert gradient_norm(gradients([table])) == 5.0
+    assert gradient_norm(collect_gradients([table])) == 5.0
     assert clip_gradients([table], norm=2.5) == 5.0
     assert table.grad.to_dense().tolist() == [[0, 0], [1.5, 0], [0, 0], [0, 2.0]]
     clip_gradients([table], value=1.0)
@@ -76,7 +86,8 @@ def test_an_explosion_is_told_once():
     norms = [1.0] * 5 + [99.0] + [1.0] * 3 + [150.0, 200.0]
     told = [warning for norm in norms for warning in watch(norm)]
     assert told == [
-        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or lower --learning-rate"
+        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or "
+        "lower --learning-rate"
     ]
 
 
@@ -90,7 +101,8 @@ def test_a_gradient_that_vanishes_before_it_reaches_a_layer_is_told_once():
         model.recurrent.weight_hh_l0.grad *= 1e-9
         told += watch(1.0)
     assert told == [
-        "the gradient vanishes before it reaches recurrent.weight_hh_l0: it stayed under 1e-07 of the largest; "
+        "the gradient vanishes before it reaches recurrent.weight_hh_l0: it stayed under 1e-07 of "
+        "the largest; "
         "a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
     ]
 
@@ -102,3 +114,83 @@ def test_ordinary_training_gives_no_warning():
     watch = GradientWatch(model, every=1)
     run = train(model, batches(5), torch.optim.SGD(model.parameters(), lr=0.1), epochs=8)
     assert [warning for progress in run for warning in watch(progress.gradient_norm)] == []
+
+
+class LastStep(nn.Module):
+    """A recurrent layer whose last output alone is judged."""
+
+    def __init__(self, recurrent):
+        super().__init__()
+        self.recurrent = recurrent
+
+    def forward(self, x, lengths=None):
+        outputs = self.recurrent(x, lengths)[0] if lengths is not None else self.recurrent(x)[0]
+        last = outputs.shape[1] - 1 if lengths is None else (lengths - 1)
+        return outputs[torch.arange(len(x)), last].square().sum()
+
+
+def told_over_time(model, x, lengths=None, *, looks=3):
+    """The warnings of a few steps of training, two steps for each look."""
+    watch = GradientWatch(model, window=looks, every=2)
+    told = []
+    for _ in range(4 * looks):
+        model.zero_grad()
+        model(x, lengths).backward()
+        told += watch(1.0)
+    return told
+
+
+@pytest.mark.parametrize("kind", ["ours", "torch", "torch, time first"])
+def test_a_gradient_that_vanishes_through_time_is_told_once(kind):
+    torch.manual_seed(1)
+    steps = 300
+    if kind == "ours":
+        model = LastStep(Recurrent(RNN, 3, 8))
+    else:
+        model = LastStep(nn.RNN(3, 8, batch_first=kind == "torch"))
+    if kind == "torch, time first":
+        model.forward = lambda x, lengths=None: model.recurrent(x.transpose(0, 1))[0][-1].sum()
+    told = told_over_time(model, torch.randn(2, steps, 3))
+    assert told == [
+        "the gradient vanishes through time before it reaches every input of recurrent: over the "
+        "300 steps of a "
+        "sequence it fell under 1e-07 of its largest; a gated cell (--cell lstm or gru) or shorter "
+        "sequences help"
+    ]
+
+
+def test_short_sequences_and_losses_at_each_step_give_no_warning():
+    torch.manual_seed(1)
+    assert told_over_time(LastStep(Recurrent(RNN, 3, 8)), torch.randn(2, 5, 3)) == []
+    model = LastStep(Recurrent(RNN, 3, 8))
+    model.forward = lambda x, lengths=None: model.recurrent(x)[0].square().sum()
+    assert told_over_time(model, torch.randn(2, 300, 3)) == []
+
+
+def test_an_open_forget_gate_gives_no_warning():
+    torch.manual_seed(1)
+    layer = Recurrent(partial(LSTM, forget_bias=10.0), 3, 8)
+    assert told_over_time(LastStep(layer), torch.randn(2, 300, 3)) == []
+
+
+def test_padding_has_no_gradient_and_does_not_count():
+    torch.manual_seed(1)
+    model, x = LastStep(Recurrent(GRU, 3, 8)), torch.randn(2, 300, 3)
+    assert told_over_time(model, x, torch.tensor([4, 6])) == []
+    assert len(told_over_time(model, x, torch.tensor([4, 300]))) == 1
+
+
+def test_recording_changes_no_gradient():
+    torch.manual_seed(1)
+    model, x = LastStep(Recurrent(LSTM, 3, 8, layers=2, bidirectional=True)), torch.randn(2, 9, 3)
+    found = []
+    for recording in (False, True):
+        profiles = TimeProfiles(model)
+        if recording:
+            profiles.record()
+        model.zero_grad()
+        model(x).backward()
+        found.append([parameter.grad.clone() for parameter in model.parameters()])
+        assert list(profiles.collect()) == ["recurrent"] * recording
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert not any(module._forward_pre_hooks for module in model.modules())

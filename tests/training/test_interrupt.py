@@ -60,7 +60,7 @@ def test_where_nothing_is_to_be_saved_the_first_signal_ends_it(early):
     ):
         if early:
             os.kill(os.getpid(), signal.SIGTERM)
-        interrupt.at_once("go on with --resume")
+        interrupt.exit_at_once("go on with --resume")
         assert not early
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("the signal was to end it")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +51,28 @@ def test_it_is_given_back_after_an_error(tmp_path):
     with locked(tmp_path):
         pass
     assert (tmp_path / "lock").read_text() == ""
+
+
+def test_a_folder_that_is_removed_or_replaced_is_no_longer_held(tmp_path):
+    folder = tmp_path / "run"
+    with locked(folder) as lock:
+        assert lock.is_held()
+        (folder / "lock").unlink()
+        assert lock.is_held()
+        (folder / "lock").write_text("123")
+        assert not lock.is_held()
+    with locked(folder) as lock:
+        shutil.rmtree(folder)
+        assert not lock.is_held()
+        folder.mkdir()
+        assert not lock.is_held()
+
+
+def test_somebodys_file_of_that_name_is_not_written_to(tmp_path):
+    (tmp_path / "lock").write_text("a poem")
+    with pytest.raises(InputError, match="lock: not written by ostinato"), locked(tmp_path):
+        pass
+    assert (tmp_path / "lock").read_text() == "a poem"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

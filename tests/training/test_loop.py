@@ -6,12 +6,12 @@ import math
 import pytest
 import torch
 from torch.testing import assert_close
-from toy import Shuffled, batches, examples, same, stream, toy
+from toy import Shuffled, batches, examples, same, stream, sum_losses, toy
 
 from ostinato.data.batching.batch import Batch, collate
 from ostinato.data.batching.buckets import BucketedBatches
 from ostinato.errors import InputError
-from ostinato.training.loop import Position, TrainingDiverged, evaluate_loss, leaves, train
+from ostinato.training.loop import Position, TrainingDiverged, state_tensors, train
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 
@@ -129,7 +129,7 @@ def test_truncated_backpropagation_in_chunks_has_the_loss_of_the_whole():
         pieces[0].lengths * 4,
         torch.cat([b.targets for b in pieces], 1),
     )
-    in_pieces, one = evaluate_loss(model, pieces), evaluate_loss(model, [whole])
+    in_pieces, one = sum_losses(model, pieces), sum_losses(model, [whole])
     assert in_pieces[0] == pytest.approx(one[0], rel=1e-6) and in_pieces[1] == one[1]
 
 
@@ -140,10 +140,10 @@ def test_evaluating_changes_nothing():
         pass
     torch.manual_seed(5)
     for _ in train(watched, data, sgd(watched)):
-        evaluate_loss(watched, data)
+        sum_losses(watched, data)
         assert watched.training
     torch.manual_seed(0)
-    assert evaluate_loss(model.eval(), data) == evaluate_loss(model, data)
+    assert sum_losses(model.eval(), data) == sum_losses(model, data)
     assert not model.training
 
 
@@ -154,7 +154,7 @@ def test_evaluating_between_steps_leaves_the_run_as_it_was():
     list(train(plain, data, sgd(plain)))
     torch.manual_seed(1)
     for _ in train(watched, data, sgd(watched)):
-        evaluate_loss(watched, data)
+        sum_losses(watched, data)
     assert same(plain, watched)
 
 
@@ -233,7 +233,7 @@ def test_started_in_the_middle_it_goes_on_as_if_never_stopped(stop, kind):
             sgd(other),
             epochs=3,
             start=progress.position,
-            carried=leaves(progress.state),
+            carried_state=state_tensors(progress.state),
         )
     )
     assert rest[0].step == stop + 1 and rest[-1].epoch == 3.0
@@ -245,8 +245,8 @@ def test_batches_are_moved_to_the_models_device_only():
     optimizer = build_optimizer(model, Options())
     [progress] = train(model, batches(1), optimizer)
     assert (
-        all(part.device.type == "cpu" for part in leaves(progress.state))
-        and len(leaves(progress.state)) == 2
+        all(part.device.type == "cpu" for part in state_tensors(progress.state))
+        and len(state_tensors(progress.state)) == 2
     )
 
 

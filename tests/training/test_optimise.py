@@ -10,7 +10,7 @@ from toy import batches, toy
 from ostinato import options as flags
 from ostinato.errors import InputError
 from ostinato.training.loop import train
-from ostinato.training.optimise import Together, build_optimizer
+from ostinato.training.optimise import OptimizerGroup, build_optimizer
 from ostinato.training.options import LEARNING_RATES, Options
 
 NAMES = sorted(LEARNING_RATES)
@@ -89,9 +89,9 @@ def test_sparse_embeddings_train_like_dense_ones(name):
 def test_adam_for_most_and_sparse_adam_for_the_embeddings_have_one_learning_rate():
     model = toy(sparse=True)
     optimizer = build_optimizer(model, Options(optimizer="sparse-adam"))
-    assert isinstance(optimizer, Together)
+    assert isinstance(optimizer, OptimizerGroup)
     list(train(model, batches(2), optimizer, schedule=lambda step, epoch: 0.5))
-    assert {group["lr"] for part in optimizer.parts for group in part.param_groups} == {0.5}
+    assert {group["lr"] for part in optimizer.members for group in part.param_groups} == {0.5}
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_frozen_parameters_are_left_out():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"epochs": 0}, "--epochs must be above 0; got 0.0"),
+        ({"epochs": 0}, "epochs must be above 0; got 0.0"),
         ({"optimizer": "adma"}, "did you mean 'adam'?"),
-        ({"learning_rate": -1}, "--learning-rate must be above 0; got -1.0"),
-        ({"accumulate": 0}, "--accumulate must be at least 1; got 0"),
+        ({"learning_rate": -1}, "learning_rate must be above 0; got -1.0"),
+        ({"accumulate": 0}, "accumulate must be at least 1; got 0"),
         ({"schedule": "halves"}, "did you mean 'halve'?"),
-        ({"clip_norm": 0.0}, "--clip-norm must be above 0"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"momentum": 0.9}, "--momentum goes with --optimizer sgd or rmsprop; got adam"),
     ],
 )
@@ -170,24 +170,24 @@ def test_options_and_schedules_need_no_torch():
 
 def test_small_data_is_gone_through_more_often():
     options = Options(epochs=10, least_steps=800, evaluate_every=0.5)
-    stretched = options.stretched(8)
-    assert (stretched.epochs, stretched.evaluate_every) == (100, 5)
-    assert options.stretched(80) == options.stretched(1000) == options
-    assert Options(epochs=10).stretched(1) == Options(epochs=10)
-    assert Options(epochs=10, least_steps=800, accumulate=2).stretched(8).epochs == 200
+    adapted = options.with_minimum_steps(8)
+    assert (adapted.epochs, adapted.evaluate_every) == (100, 5)
+    assert options.with_minimum_steps(80) == options.with_minimum_steps(1000) == options
+    assert Options(epochs=10).with_minimum_steps(1) == Options(epochs=10)
+    assert Options(epochs=10, least_steps=800, accumulate=2).with_minimum_steps(8).epochs == 200
 
 
 def test_a_warm_up_ends_with_the_first_epoch():
-    assert Options(warmup=200).warmed_up_in_an_epoch(50).warmup == 50
-    assert Options(warmup=200).warmed_up_in_an_epoch(500).warmup == 200
-    assert Options(warmup=200, accumulate=2).warmed_up_in_an_epoch(51).warmup == 26
-    assert Options().warmed_up_in_an_epoch(3).warmup == 0
+    assert Options(warmup=200).with_warmup_capped(50).warmup == 50
+    assert Options(warmup=200).with_warmup_capped(500).warmup == 200
+    assert Options(warmup=200, accumulate=2).with_warmup_capped(51).warmup == 26
+    assert Options().with_warmup_capped(3).warmup == 0
 
 
 def test_small_data_has_smaller_batches():
     options = Options(batch_tokens=1200, least_batches=20)
-    assert options.tokens_of(2000, longest=9) == 100
-    assert options.tokens_of(2000, longest=50) == 200
-    assert options.tokens_of(1_000_000, longest=50) == 1200
-    assert Options(batch_tokens=1200).tokens_of(10, longest=1) == 1200
-    assert Options(batch_size=8, least_batches=20).tokens_of(10, longest=1) is None
+    assert options.limit_batch_tokens(2000, longest=9) == 100
+    assert options.limit_batch_tokens(2000, longest=50) == 200
+    assert options.limit_batch_tokens(1_000_000, longest=50) == 1200
+    assert Options(batch_tokens=1200).limit_batch_tokens(10, longest=1) == 1200
+    assert Options(batch_size=8, least_batches=20).limit_batch_tokens(10, longest=1) is None

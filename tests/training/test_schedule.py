@@ -7,11 +7,10 @@ import pytest
 from ostinato.training.options import Options
 from ostinato.training.schedule import (
     Schedule,
-    crossed,
-    halvings,
+    count_halvings,
+    count_plateaus,
+    is_due,
     learning_rate,
-    plateaus,
-    since_best,
 )
 
 PAPER = Options(optimizer="sgd", learning_rate=0.7, schedule="halve", epochs=7.5)
@@ -38,7 +37,7 @@ def test_the_seq2seq_papers_halving(epoch, rate):
 
 def test_halving_survives_epochs_added_up_from_fractions():
     options = Options(schedule="halve", halve_from=1, halve_every=0.1)
-    assert [halvings(options, 1 + k / 10) for k in range(11)] == list(range(1, 12))
+    assert [count_halvings(options, 1 + k / 10) for k in range(11)] == list(range(1, 12))
 
 
 @pytest.mark.parametrize(
@@ -96,20 +95,13 @@ def test_inverse_square_root(warmup, step, share):
     ],
 )
 def test_plateaus(scores, patience, lowered):
-    assert plateaus(scores, patience) == lowered
+    assert count_plateaus(scores, patience) == lowered
     options = Options(
         learning_rate=1.0, schedule="plateau", plateau_patience=patience, decay_factor=0.1
     )
     assert learning_rate(
         options, step=1, epoch=1, fraction_done=0.5, scores=scores
     ) == pytest.approx(0.1**lowered)
-
-
-@pytest.mark.parametrize(
-    ("scores", "waited"), [([], 0), ([1], 0), ([1, 3, 2, 3], 2), ([3, 2, 1], 2), ([1, 2], 0)]
-)
-def test_since_best(scores, waited):
-    assert since_best(scores) == waited
 
 
 @pytest.mark.parametrize(
@@ -123,34 +115,36 @@ def test_since_best(scores, waited):
         (0.25, 0.1, 0.9, True),
     ],
 )
-def test_crossed(every, before, after, due):
-    assert crossed(every, before, after) == due
+def test_is_due(every, before, after, due):
+    assert is_due(every, before, after) == due
 
 
 def test_every_evaluation_of_an_epoch_is_due_once():
     for steps in range(1, 40):
         epochs = [k / steps for k in range(2 * steps + 1)]
-        due = [crossed(0.5, a, b) for a, b in zip(epochs, epochs[1:], strict=False)]
+        due = [is_due(0.5, a, b) for a, b in zip(epochs, epochs[1:], strict=False)]
         assert sum(due) == (4 if steps > 1 else 2)
 
 
 def test_a_time_limit_ends_the_schedule_before_the_epochs_do():
     schedule = Schedule(
-        Options(learning_rate=1.0, schedule="linear", epochs=10), time_limit=100.0, spent=75.0
+        Options(learning_rate=1.0, schedule="linear", epochs=10),
+        time_limit=100.0,
+        seconds_before=75.0,
     )
     assert schedule.fraction_done(1.0) == pytest.approx(0.75, abs=0.01)
     assert schedule(1, 1.0) == pytest.approx(0.25, abs=0.01)
     assert schedule.fraction_done(9.0) == 0.9 and schedule(1, 9.0) == pytest.approx(0.1)
-    assert not schedule.finished(1.0)
-    schedule.spent = 100.0
-    assert schedule.finished(1.0)
+    assert not schedule.is_finished(1.0)
+    schedule.seconds_before = 100.0
+    assert schedule.is_finished(1.0)
 
 
 def test_a_run_ends_with_its_epochs_or_its_patience():
     schedule = Schedule(Options(epochs=2.5, patience=2))
-    assert not schedule.finished(2.4) and schedule.finished(2.5)
+    assert not schedule.is_finished(2.4) and schedule.is_finished(2.5)
     schedule.scores += [5.0, 4.0]
-    assert not schedule.finished(1.0)
+    assert not schedule.is_finished(1.0)
     schedule.scores.append(3.0)
-    assert schedule.finished(1.0)
-    assert not Schedule(Options(), scores=[3.0, 2.0, 1.0, 0.0]).finished(1.0)
+    assert schedule.is_finished(1.0)
+    assert not Schedule(Options(), scores=[3.0, 2.0, 1.0, 0.0]).is_finished(1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
@@ -32,6 +32,21 @@ class Toy(nn.Module):
             logits.flatten(0, 1), batch.targets.flatten(), reduction="sum"
         )
         return Loss(total, int((batch.targets >= 0).sum()), state)
+
+
+def sum_losses(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]:
+    """(sum of the losses, number of tokens) without dropout; the state is carried where batches continue."""
+    was_training = model.training
+    total, count, state = 0.0, 0, None
+    model.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                loss, tokens, state = model.loss(batch, state if batch.continues else None)
+                total, count = total + loss.item(), count + int(tokens)
+    finally:
+        model.train(was_training)
+    return total, count
 
 
 def toy(seed: int = 0, **options) -> Toy:

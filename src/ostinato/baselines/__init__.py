@@ -1,0 +1,9 @@
+"""Simple models that recurrent networks are measured against."""
+
+from types import ModuleType
+
+from ostinato.submodules import import_submodule
+
+
+def __getattr__(name: str) -> ModuleType:
+    return import_submodule(__name__, name)

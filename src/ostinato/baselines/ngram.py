@@ -287,7 +287,7 @@ def count_beginnings(levels: Sequence[Level], size: int, line_end: int) -> list[
 
 def level_contexts(level: Level) -> np.ndarray:
     """The index of each n-gram's context [M]."""
-    return np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts.astype(np.int64)))
+    return np.repeat(np.arange(len(level.starts) - 1), np.diff(level.starts).astype(np.int64))
 
 
 def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

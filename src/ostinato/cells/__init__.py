@@ -1,6 +1,7 @@
-"""One time step at a time: every cell is a small file whose `step` is its formula.
+"""Cells: one time step each, a small file whose `step` is its formula.
 
-A cell is added by one file here and one name in `CELLS`; `tests/test_every_cell.py` then tests it."""
+A cell is added by one file here and one name in `CELLS`; `tests/test_every_cell.py` then tests it.
+"""
 
 from ostinato.cells.cell import Cell, CellType, scan
 from ostinato.cells.gru import GRU, GRUResetBefore

@@ -1,10 +1,13 @@
-"""One time step, and the loop over steps that every faster path is measured against.
+"""Recurrent cells, one time step each, and the reference loop over steps.
 
-Letters: B batch, T time, D input, H hidden, O output (the width of state[0]; H unless a cell projects)."""
+Letters: B batch, T time, D input, H hidden, O output (the width of state[0]; H unless a cell
+projects).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +18,7 @@ from ostinato.padding import padding_mask
 
 
 class Cell(nn.Module):
-    """What happens in one time step: `step` is the formula, everything else is inherited.
+    """One time step: `step` is the formula, everything else is inherited.
 
         class Leaky(Cell):
             gates = 1
@@ -25,22 +28,34 @@ class Cell(nn.Module):
 
         Recurrent(Leaky, 8, 16)
 
-    gates        how many blocks of H rows `from_input` and `from_hidden` have
-    parts        how many tensors the state has, and `part_names`, what they are called; the first is the output
-    from_input   Linear [gates * H, D], applied to all time steps at once
-    from_hidden  Linear [gates * H, O], applied to the previous output, step by step
+    Weights are initialised uniformly in +-1/sqrt(H), as in torch.nn.
 
-    Weights start uniform in +-1/sqrt(H), as in torch.nn."""
+    Attributes:
+        gates: The number of blocks of H rows that `from_input` and `from_hidden` have.
+        parts: The number of tensors of the state; the first is the output.
+        part_names: What they are called in traces.
+        from_input: Linear [gates * H, D], applied to all time steps at once.
+        from_hidden: Linear [gates * H, O], applied to the previous output, step by step; None for a
+            cell that does not read it.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        output_size: O; H unless given.
+        bias: Whether the linear layers have biases.
+
+    Raises:
+        ValueError: A size that is not a positive whole number.
+    """
 
     gates: int = 1
     parts: int = 1
     part_names: tuple[str, ...] = ("hidden",)
-    hidden_bias: bool = False  # whether the product with the hidden state needs a bias of its own
-    kernel: str | None = None  # the name under which `kernels` knows this formula
-    gate_log: list[dict[str, Tensor]] | None = None  # set on a copy while a run is traced
-    zoneout: tuple[
-        float, ...
-    ] = ()  # set on a copy: for each part of the state, how likely it stays as it was
+    hidden_bias: bool = False  # whether `from_hidden` has a bias of its own
+    kernel: str | None = None  # see kernel_name
+    # set on copies: by a trace, the gates of each step; by `regularise`, a rate for each part
+    gate_log: list[dict[str, Tensor]] | None = None
+    zoneout: tuple[float, ...] = ()
 
     def __init__(
         self,
@@ -51,24 +66,22 @@ class Cell(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        for name, size in [
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("output_size", output_size),
-        ]:
-            if not (size is None and name == "output_size") and (
-                not isinstance(size, int) or size < 1
-            ):
+        sizes = {"input_size": input_size, "hidden_size": hidden_size}
+        if output_size is not None:
+            sizes["output_size"] = output_size
+        for name, size in sizes.items():
+            if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be a positive whole number; got {size!r}")
         self.input_size, self.hidden_size = input_size, hidden_size
         self.output_size = hidden_size if output_size is None else output_size
         rows = self.gates * hidden_size
         self.from_input = nn.Linear(input_size, rows, bias=bias)
-        self.from_hidden = nn.Linear(self.output_size, rows, bias=bias and self.hidden_bias)
+        # Any: a Linear here, a Diagonal in an IndRNN, None in a LinearCell
+        self.from_hidden: Any = nn.Linear(self.output_size, rows, bias=bias and self.hidden_bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Uniform in +-1/sqrt(H), torch.nn's; a cell with its own initialisation adds to this."""
+        """Uniform in +-1/sqrt(H), as in torch.nn; cells with their own initialisation extend it."""
         bound = self.hidden_size**-0.5
         for module in self.modules():
             if isinstance(module, nn.LayerNorm):
@@ -82,26 +95,43 @@ class Cell(nn.Module):
         """The width of each part of the state."""
         return (self.output_size,) + (self.hidden_size,) * (self.parts - 1)
 
-    def start(self, batch_size: int, like: Tensor) -> tuple[Tensor, ...]:
+    def initial_state(self, batch_size: int, like: Tensor) -> tuple[Tensor, ...]:
         """The zero state of `batch_size` rows, of the dtype and device of `like`."""
         return tuple(like.new_zeros(batch_size, size) for size in self.sizes)
 
-    def project(self, x: Tensor) -> Tensor:  # [..., D] -> [..., gates * H]
-        """The part of the step that does not wait for the state: done for all time steps in one product."""
+    def project(self, x: Tensor) -> Tensor:
+        """The part of the step that does not depend on the state, for all steps at once.
+
+        x [..., D] -> [..., gates * H]
+        """
         return self.from_input(x)
 
-    def step(self, projected: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """One time step: (projected [B, gates * H], state) -> state; its first part is the output."""
+    def step(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
+        """One time step: the formula.
+
+        Args:
+            projected: What `project` made of this step's input [B, gates * H].
+            state: The previous state, one tensor [B, size] for each part.
+
+        Returns:
+            The new state; its first part is the output [B, O].
+        """
         raise TypeError(f"{type(self).__name__} has no step(projected, state)")
 
     def record(self, **gates: Tensor) -> None:
-        """Called by `step` to show its gates by name to a trace; otherwise does nothing."""
+        """Called by `step` to give its gates by name to a trace; does nothing otherwise."""
         if self.gate_log is not None:
             self.gate_log.append(gates)
 
     @property
     def kernel_name(self) -> str | None:
-        """The name under which `kernels` knows this `step`: not inherited, as a subclass may have another one."""
+        """The name under which `kernels` knows this `step`; None: the reference loop runs it.
+
+        Why not an ordinary attribute: a subclass inherits attributes, and one that defines another
+        `step` would then be computed by its parent's kernel, silently wrong. So `kernel` counts
+        only where it is set on the instance (its constructor knows the options) or in the very
+        class.
+        """
         if self.gate_log is not None:
             return None
         return vars(self).get("kernel", vars(type(self)).get("kernel"))
@@ -109,15 +139,29 @@ class Cell(nn.Module):
     def run(
         self, x: Tensor, state: tuple[Tensor, ...], lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """All steps: (x [B, T, D], state, lengths [B]) -> (outputs [B, T, O], state at each row's last step)."""
+        """All steps, by a kernel where there is one.
+
+        Args:
+            x: [B, T, D].
+            state: The state before the first step.
+            lengths: The number of real steps of each row [B]; None if all are full.
+
+        Returns:
+            The outputs [B, T, O], zero beyond each length, and the state at each row's last real
+            step.
+        """
         return (kernels.find(self, x, state, lengths) or scan)(self, x, state, lengths)
 
     def extra_repr(self) -> str:
+        """For `print(cell)`."""
         return f"{self.input_size}, {self.hidden_size}"
 
 
 def zone_out(cell: Cell, new: State, old: State) -> State:
-    """Each unit stays as it was with its part's probability; without training, the expected mixture."""
+    """Zoneout: each unit keeps its old value with its part's probability (Krueger et al. 2017).
+
+    In evaluation, the expected mixture of both values.
+    """
     if cell.training:
         stays = [torch.rand_like(part) < rate for part, rate in zip(old, cell.zoneout, strict=True)]
         return tuple(torch.where(*three) for three in zip(stays, old, new, strict=True))
@@ -130,13 +174,13 @@ CellType = Callable[[int, int], Cell]  # a Cell class, or functools.partial(LSTM
 
 
 def advance(cell: Cell, projected: Tensor, state: State) -> State:
-    """One step as it is taken in a run: the formula, and zoneout where there is any."""
+    """One step of a run: the formula, and zoneout if the cell has any."""
     new = cell.step(projected, state)
     return zone_out(cell, new, state) if cell.zoneout else new
 
 
 def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) -> Iterator[State]:
-    """The state after each step, one `step` after another; beyond its length a row's state stands still."""
+    """The state after each step; beyond its length a row's state is constant."""
     projected = cell.project(x)
     alive = None if lengths is None else padding_mask(lengths, x.shape[1], x.device)
     for t in range(x.shape[1]):
@@ -152,13 +196,13 @@ def steps(cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None) ->
 def scan(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    """The reference that every faster path is measured against. Beyond a row's length its output is zero."""
+    """The reference loop. Arguments and results are those of `Cell.run`."""
     if x.shape[1] == 0:
         return x.new_zeros(x.shape[0], 0, cell.output_size), state
-    outputs = []
-    for now in steps(cell, x, state, lengths):
-        outputs.append(now[0])
-    outputs = torch.stack(outputs, dim=1)
+    found = []
+    for last in steps(cell, x, state, lengths):
+        found.append(last[0])
+    outputs = torch.stack(found, dim=1)  # [B, T, O]
     if lengths is not None:
         outputs = outputs * padding_mask(lengths, x.shape[1], x.device)[..., None]
-    return outputs, now
+    return outputs, last

@@ -6,12 +6,19 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.cell import Cell
-from ostinato.cells.chrono import gate_biases, long_memory
+from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
 from ostinato.cells.recurrent_dropout import FromHidden
 
 
 class ChronoGRU(Cell):
-    """What both forms share: three gates, and an update gate that may start out ready for long memories."""
+    """What both forms share: three gates, and chrono initialisation of the update gate.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        chrono: The longest dependency expected, in steps; see `cells.chrono`.
+        bias: Whether there are biases.
+    """
 
     gates = 3
 
@@ -22,23 +29,26 @@ class ChronoGRU(Cell):
         super().__init__(input_size, hidden_size, bias=bias)
 
     def reset_parameters(self) -> None:
+        """As torch.nn's, but for the update gate's bias with `chrono`."""
         super().reset_parameters()
         if self.chrono is not None:
             with torch.no_grad():
-                gate_biases(self)[1].copy_(long_memory(self.hidden_size, self.chrono))
+                split_gate_biases(self)[1].copy_(draw_chrono_biases(self.hidden_size, self.chrono))
 
 
 class GRU(ChronoGRU):
-    """Two gates and no memory cell; the reset gate acts after the product: PyTorch's, cuDNN's and Keras's default.
+    """The GRU whose reset gate acts after the product: the default of PyTorch, cuDNN and Keras.
 
         r, z = sigmoid(W [x_t, h_{t-1}] + b)
         n = tanh(W_n x_t + b_n + r * (U_n h_{t-1} + b_u))
         h_t = z * h_{t-1} + (1 - z) * n
 
-    z is how much of the old state is kept; texts that write u = 1 - z mean how much of the new one is let in.
-    Gate order r, z, n (torch.nn's); biases in `from_input` and in `from_hidden` (b_u stands inside the brackets).
+    z is how much of the old state is kept; texts that write u = 1 - z mean how much of the new one
+    is let in. Gate order r, z, n (torch.nn's); biases in `from_input` and in `from_hidden`, as b_u
+    is multiplied by r.
 
-    Source: Cho et al., 2014, v1 of arXiv:1406.1078 as implemented by cuDNN."""
+    Source: Cho et al., 2014, v1 of arXiv:1406.1078 as implemented by cuDNN.
+    """
 
     hidden_bias = True
     kernel = "gru"
@@ -60,9 +70,11 @@ class GRUResetBefore(ChronoGRU):
         n = tanh(W_n x_t + U_n (r * h_{t-1}) + b_n)
         h_t = z * h_{t-1} + (1 - z) * n
 
-    Gate order r, z, n; one bias, in `from_input`. No weights make it equal to `GRU`: the forms are different functions.
+    Gate order r, z, n; one bias, in `from_input`. No weights make it equal to `GRU`: the forms are
+    different functions.
 
-    Source: Cho et al., 2014, arXiv:1406.1078v3, equations 5 to 8."""
+    Source: Cho et al., 2014, arXiv:1406.1078v3, equations 5 to 8.
+    """
 
     kernel = "gru-reset-before"
 

@@ -1,4 +1,4 @@
-"""LSTM and GRU whose sums are normalised over the units before each gate."""
+"""LSTM and GRU with layer normalisation of the sums before each gate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ class LayerNormLSTM(LSTM):
         i, f, g, o = LN(W_x x_t) + LN(W_h h_{t-1}) + b
         c_t = sigmoid(f) * c_{t-1} + sigmoid(i) * tanh(g)      h_t = sigmoid(o) * tanh(LN(c_t))
 
-    Source: Ba, Kiros and Hinton, Layer normalization, 2016, equations 20 to 22."""
+    Source: Ba, Kiros and Hinton, Layer normalization, 2016, equations 20 to 22.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        forget_bias: The initial value of the forget gate's bias.
+        chrono: The longest dependency expected, in steps; see `cells.chrono`.
+    """
 
     kernel = "lstm-layer-norm"
 
@@ -51,12 +58,20 @@ class LayerNormLSTM(LSTM):
 
 
 class LayerNormGRU(GRU):
-    """The GRU (reset after) with both products normalised over the units: gates together, candidate by itself.
+    """The GRU (reset after) with both products normalised over the units.
+
+    The two gates are normalised together, the candidate by itself:
 
         r, z = sigmoid(LN(W x_t) + LN(U h_{t-1}) + b)
         n = tanh(LN(W_n x_t) + b_n + r * LN(U_n h_{t-1}))      h_t = z * h_{t-1} + (1 - z) * n
 
-    Source: Ba, Kiros and Hinton, Layer normalization, 2016, supplement, equations 29 to 31."""
+    Source: Ba, Kiros and Hinton, Layer normalization, 2016, supplement, equations 29 to 31.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+        chrono: The longest dependency expected, in steps; see `cells.chrono`.
+    """
 
     hidden_bias = False  # the normalisation has one of its own
     kernel = "gru-layer-norm"

@@ -1,8 +1,14 @@
-"""Dropout inside the recurrence: made once for a whole sequence, on a copy that shares the cell's parameters."""
+"""Dropout inside the recurrence: one mask per sequence, on a copy of the cell.
+
+Why a copy, and not an argument of `step`: the formula stays free of regularisation, and the
+reference loop, the kernels and traces all see the same cell with other weights or a mask. The copy
+is made for each batch, because masks belong to the batch and no module keeps state between calls.
+"""
 
 from __future__ import annotations
 
 import copy
+from typing import TypedDict
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,21 +16,31 @@ from torch.nn import functional
 from ostinato.cells.cell import Cell
 
 
-class FromHidden(nn.Linear):
-    """The product with the previous output: a Linear that can mask its input and give only some of its rows.
+class Regularisation(TypedDict):
+    """The arguments of `regularise` by which it changes a cell."""
 
-    FromHidden(4, 12)(h, slice(0, 8)) -> the first eight of the twelve"""
+    recurrent_dropout: float
+    weight_drop: float
+    zoneout: tuple[float, ...]
+
+
+class FromHidden(nn.Linear):
+    """A Linear that can mask its input and compute some of its rows: the product with h_{t-1}.
+
+    FromHidden(4, 12)(h, slice(0, 8)) -> the first eight of the twelve
+    """
 
     mask: Tensor | None = None  # [B, O], set on a copy: the same at each step (variational dropout)
 
     def forward(self, h: Tensor, rows: slice = slice(None)) -> Tensor:
+        """h [B, O] -> [B, number of `rows`]"""
         h = h if self.mask is None else h * self.mask
         return functional.linear(
             h, self.weight[rows], None if self.bias is None else self.bias[rows]
         )
 
 
-def regularised(
+def regularise(
     cell: Cell,
     rows: int,
     *,
@@ -32,12 +48,22 @@ def regularised(
     weight_drop: float = 0.0,
     zoneout: tuple[float, ...] = (),
 ) -> Cell:
-    """The cell as it runs over one batch of `rows` sequences; the cell itself if nothing is to be dropped.
+    """The cell as it runs over one batch: a copy that shares its parameters, or the cell itself.
 
-    recurrent_dropout  the same units of h_{t-1} are hidden from every step's product (Gal and Ghahramani, 2016)
-    weight_drop        the same entries of the recurrent weights are zero at every step (Merity et al., 2017)
-    zoneout            for each part of the state, how likely a unit keeps its old value (Krueger et al., 2017);
-                       without training the two values are mixed in that proportion"""
+    Where a mask is needed, the copy of a plain nn.Linear becomes a FromHidden by exchanging its
+    class. A new module would register the parameters a second time; this is the same module with
+    another `forward`, and the original is not touched.
+
+    Args:
+        cell: The cell.
+        rows: The number of sequences B.
+        recurrent_dropout: Variational dropout: the probability with which a unit of h_{t-1} is
+            hidden from the product, the same units at every step (Gal and Ghahramani, 2016).
+        weight_drop: DropConnect: the probability with which an entry of the recurrent weights is
+            zero, the same entries at every step (Merity et al., 2017).
+        zoneout: For each part of the state, the probability with which a unit keeps its old value
+            (Krueger et al., 2017); in evaluation the two values are mixed in that proportion.
+    """
     if not cell.training:
         recurrent_dropout = weight_drop = 0.0
     if not (recurrent_dropout or weight_drop or any(zoneout)):

@@ -1,7 +1,8 @@
-"""The state that goes in and comes out: nested tuples of tensors whose first dimension is the batch.
+"""The state of recurrent models: nested tuples of tensors whose first dimension is the batch.
 
-A leaf that is not a tensor (a shared attention memory, say) says itself how it is mapped and selected,
-by methods `map(function)` and `select(index)`."""
+A leaf that is not a tensor, such as the memory of attention, which several rows share, has methods
+`map(function)` and `select(index)`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ State = Any  # a Tensor, an object with `map` and `select`, or a (named) tuple o
 
 
 def rebuild(state: tuple, parts: list) -> tuple:
-    """The same kind of tuple with other contents: a NamedTuple stays one."""
+    """A tuple of the same type with other contents: a NamedTuple stays one."""
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
@@ -30,7 +31,7 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
 
 
 def select(state: State, index: Tensor) -> State:
-    """The state of rows `index` [N'] of a state of N rows: what a beam search does when hypotheses change places."""
+    """The state of the rows `index` [N'] of N rows, as beam search reorders its hypotheses."""
     if state is None:
         return None
     if isinstance(state, Tensor):
@@ -41,5 +42,5 @@ def select(state: State, index: Tensor) -> State:
 
 
 def detach(state: State) -> State:
-    """The state without its history: where truncated backpropagation through time is cut."""
+    """The state without its graph: truncated BPTT stops gradients here."""
     return map_state(Tensor.detach, state)

@@ -63,7 +63,7 @@ def time_cell(name: str, steps: int, batch: int, size: int, seconds: float) -> l
     cell = CELLS[name](size, size)
     layer = getattr(torch.nn, name.upper())(size, size, batch_first=True)
     x = torch.randn(batch, steps, size)
-    state = cell.start(batch, x)
+    state = cell.initial_state(batch, x)
     runs = [by_mode(lambda x: cell.run(x, state)[0], x), by_mode(lambda x: layer(x)[0], x)]
     rows = []
     for mode in ("inference", "training"):

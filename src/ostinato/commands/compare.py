@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
-from ostinato.commands.run.config import make_plan
+from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.progress import say
-from ostinato.commands.run.training_run import refuse_used
+from ostinato.commands.run.run_files import refuse_used
 from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.commands.train import train as train_one
 from ostinato.data.files.atomic import write_atomically
@@ -77,24 +77,10 @@ def compare(
         check_model(chosen, name, given, settings)
         refuse_used(folder / name, overwrite, resumable=False)
     folder.mkdir(parents=True, exist_ok=True)
-    trained: dict[str, Trained] = {}
-    # models fitted in closed form come first: they are quick, and the data may not suit them
-    for name in sorted(names, key=lambda name: name not in chosen.options.closed_form_models):
-        say(f"{name}:")
-        changes = {**given, **settings, **chosen.options.as_model(name)}
-        try:
-            trained[name] = train_one(task, out=str(folder / name), overwrite=overwrite, **changes)
-        except (Unsuitable, TrainingDiverged) as error:
-            if models and isinstance(error, Unsuitable):
-                raise
-            say(f"note: {name} left out: {error}")
-    if not trained:
-        raise InputError(
-            f"none of {', '.join(names)} can be trained here; name others with --models"
-        )
-    result = rank_models(
-        task, next(iter(next(iter(trained.values())).report["metrics"])), trained, seed
-    )
+    arguments = {**given, **settings, "overwrite": overwrite}
+    trained = train_models(chosen, names, folder, arguments, skip_unsuitable=not models)
+    metric = next(iter(next(iter(trained.values())).report["metrics"]))
+    result = rank_models(task, metric, trained, seed)
     result["picture"] = str(folder / "compare.png")
     draw_scores(result, folder / "compare.png")
     write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
@@ -109,7 +95,45 @@ def check_model(
     doubled = [options.as_flag(option) for option in compared if option in settings]
     if doubled:
         raise InputError(f"{', '.join(doubled)} is what is compared: name the models with --models")
-    make_plan(task.name, **given, settings={**settings, **compared})
+    make_config(RunRequest(task.name, **given, settings={**settings, **compared}))
+
+
+def train_models(
+    task: TaskDefinition,
+    names: Sequence[str],
+    folder: Path,
+    arguments: dict[str, Any],
+    *,
+    skip_unsuitable: bool,
+) -> dict[str, Trained]:
+    """Trains each model in a run folder of its name.
+
+    Args:
+        task: what is learned
+        names: of the models
+        folder: of the runs
+        arguments: of `train`, the same for all models
+        skip_unsuitable: whether a model that does not suit the data is left out
+
+    Raises:
+        InputError: no model can be trained.
+    """
+    trained: dict[str, Trained] = {}
+    # models fitted in closed form come first: they are quick, and the data may not suit them
+    for name in sorted(names, key=lambda name: name not in task.options.closed_form_models):
+        say(f"{name}:")
+        changes = {**arguments, **task.options.as_model(name)}
+        try:
+            trained[name] = train_one(task.name, out=str(folder / name), **changes)
+        except (Unsuitable, TrainingDiverged) as error:
+            if isinstance(error, Unsuitable) and not skip_unsuitable:
+                raise
+            say(f"note: {name} left out: {error}")
+    if not trained:
+        raise InputError(
+            f"none of {', '.join(names)} can be trained here; name others with --models"
+        )
+    return trained
 
 
 def parse_models(known: Sequence[str], models: str | None) -> list[str]:

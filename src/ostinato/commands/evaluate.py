@@ -14,7 +14,7 @@ from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.tables import as_json, number, scores, table
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS, bleu
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
@@ -62,6 +62,8 @@ def evaluate(
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     task = trained.task
+    other = None if against is None else load_other(against, trained, changes, device)
+    baseline = load_baseline(trained.folder, task)
     files = list(files) or tested_files(trained, FILES_NEEDED)
     with collect_notices() as notes, hold_notices():
         records = task.reader.read(files)
@@ -74,19 +76,23 @@ def evaluate(
         **result,
         "notes": notes,
     }
-    baseline = load_baseline(trained.folder, task)
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
-    if against is not None:
-        other = load(against, changes, choose(device))
-        if other.task.name != task.name:
-            raise InputError(
-                f"--against {against}: of task {other.task.name}, "
-                f"{trained.folder} of task {task.name}"
-            )
+    if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
     return result
+
+
+def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:
+    """The run to compare with; InputError where it is of another task."""
+    other = load(run, changes, choose(device))
+    if other.task.name != trained.task.name:
+        raise InputError(
+            f"{option_name('against')} {run}: of task {other.task.name}, "
+            f"{trained.folder} of task {trained.task.name}"
+        )
+    return other
 
 
 def predict_all(

@@ -10,7 +10,7 @@ from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import count_along, say
 from ostinato.commands.tables import as_json
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Piece, Request, Task
 
@@ -19,6 +19,10 @@ EXAMPLES = (
     "ostinato generate runs/language --samples 3 --temperature 0.7 --output samples.txt",
     "ostinato generate runs/language --beam 5 --json",
 )
+
+
+# more would take all memory, or a year
+MOST = {"samples": 1_000_000, "length": 1_000_000_000, "beam": 1000, "top_k": 2**31 - 1}
 
 
 @dataclass
@@ -78,6 +82,9 @@ def generate(
 
 def check_request(request: Request) -> None:
     """Raises InputError for what no model can do."""
+    for name, most in MOST.items():
+        if (getattr(request, name) or 0) > most:
+            raise InputError(f"{option_name(name)} must be at most {most:,}")
     if request.length is not None and request.length < 0:
         raise InputError(f"--length must be 0 or more; got {request.length}")
     if request.samples < 1:

@@ -13,8 +13,7 @@ from ostinato.commands.tables import as_json
 from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
-from ostinato.metrics import METRICS
-from ostinato.metrics.bleu import choose_tokenizer
+from ostinato.metrics import bleu
 from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.task import Record
 
@@ -120,11 +119,10 @@ def choose_weight(trained: Trained, tune: Sequence[str]) -> float:
             "they must belong together"
         )
     model = log_probabilities(trained, candidates, sources, nbest)
-    bleu, references = METRICS["bleu"], [trained.task.reader.text_of(each) for each in targets]
-    tokenizer = choose_tokenizer(references)
+    texts = [trained.task.reader.text_of(each) for each in targets]
+    tokenizer = bleu.choose_tokenizer(texts)
     counts = [
-        bleu.count(candidate.text, references[candidate.number], tokenizer)
-        for candidate in candidates
+        bleu.count(candidate.text, texts[candidate.number], tokenizer) for candidate in candidates
     ]
     return tune_weight(
         [candidate.number for candidate in candidates],

@@ -151,6 +151,13 @@ def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[s
     return models
 
 
+def read_state(streamer: Any, fingerprint: str, content: bytes) -> Any:
+    """A state from the bytes of a file. Raises InputError for what is no state of the model."""
+    from ostinato.model import state_from_bytes
+
+    return state_from_bytes(content, streamer.start(), fingerprint)
+
+
 def build_application(
     models: dict[str, Any],
     settings: Any,
@@ -169,7 +176,7 @@ def build_application(
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
-    from ostinato.model import state_from_bytes, state_to_bytes
+    from ostinato.model import state_to_bytes
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
     from ostinato.serving.endpoints import Endpoints
@@ -189,15 +196,12 @@ def build_application(
             together=independent_rows,
             views=views(model),
         )
-        start = served.streamer.start
         endpoints[name] = Endpoints(
             served,
             thread,
             counters,
             state_to_bytes=partial(state_to_bytes, fingerprint=model.fingerprint),
-            state_from_bytes=lambda content, start=start, mark=model.fingerprint: state_from_bytes(
-                content, start(), mark
-            ),
+            state_from_bytes=partial(read_state, served.streamer, model.fingerprint),
         )
     paths = {
         name: Path(model.folder) / SNAPSHOT

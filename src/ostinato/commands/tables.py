@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ostinato.terminal import escape_controls
+
 
 def as_json(value: Any) -> str:
     """One line of JSON. NaN and infinities become null, which is all that JSON has for them."""
@@ -29,6 +31,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(
         *columns, title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
@@ -38,7 +41,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
             "right" if all(isinstance(cell, (int, float)) for cell in cells) else "left"
         )
     for row in rows:
-        grid.add_row(*(number(cell) for cell in row))
+        grid.add_row(*(Text(number(cell)) for cell in row))  # plain: a label may hold [markup]
     console = Console(width=200, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(grid)
@@ -46,10 +49,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
 
 
 def number(value: Any) -> str:
-    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text is returned unchanged."""
+    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text gets its controls escaped."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 10 else f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else escape_controls(str(value))
 
 
 def scores(result: dict[str, Any]) -> Iterator[str]:

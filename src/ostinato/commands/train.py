@@ -10,11 +10,11 @@ from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.tasks.folder import Trained
 
 EXAMPLES = (
-    "ostinato train translation          # on the sample that the package carries; `ostinato tasks` lists the tasks",
+    "ostinato train translation     # on the packaged sample; `ostinato tasks` lists the tasks",
     "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en",
-    "ostinato train translation --recipe multi30k --train train.de train.en --time-limit 15m --out runs/de-en",
-    "ostinato train translation --out runs/de-en --resume          # what was stopped goes on",
-    "ostinato train translation --help          # with all options of the task",
+    "ostinato train translation --recipe multi30k --train train.de train.en --time-limit 15m",
+    "ostinato train translation --out runs/de-en --resume     # continues a run that was stopped",
+    "ostinato train translation --help     # common options of the task; --help-all lists them all",
 )
 
 
@@ -38,36 +38,27 @@ def train(
     Args:
         task: what to learn; `ostinato tasks` lists them
         train: files to learn from; without any, the small sample that the package carries
-        dev: files to choose the best weights by; without any, a part of the training data is held back
+        dev: files to choose the best weights by; without any, part of the training data is held
+            out
         test: files to report on; without any, the dev set
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
         time_limit: stop after this long: 90s, 10m, 2h
         seed: same seed, same data, same machine: same run
         device: cpu, cuda, or auto
-        resume: go on where the run in --out stopped, to the same bits as if it had not
+        resume: continue the run in --out, to the same weights as if it had never stopped
         overwrite: replace the run that --out holds
     """
+    from ostinato.commands.run.config import RunRequest
+    from ostinato.commands.run.prepare import open_run
     from ostinato.commands.run.report import finish
-    from ostinato.commands.run.training_run import open_session, run
 
     folder = Path(out or f"runs/{task}")
-    given = {
-        "train": train,
-        "dev": dev,
-        "test": test,
-        "recipe": recipe,
-        "time_limit": time_limit,
-        "seed": seed,
-        "device": device,
-        "settings": settings,
-    }
-    with open_session(folder, task, given, resume=resume, overwrite=overwrite) as session:
-        run(session)
-        session.interrupt.at_once(
-            f"trained, but not reported on; for that: ostinato train {task} --out {folder} --resume"
-        )
-        return finish(session)
+    request = RunRequest(task, train, dev, test, recipe, time_limit, seed, device, settings)
+    with open_run(folder, request, resume=resume, overwrite=overwrite) as run:
+        run.train()
+        run.interrupt.exit_at_once(f"trained, but not reported on; for that: {run.resume_command}")
+        return finish(run)
 
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:

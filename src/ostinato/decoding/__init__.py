@@ -1,0 +1,9 @@
+"""From scores to sequences: search and sampling, which know no model."""
+
+from types import ModuleType
+
+from ostinato.submodules import import_submodule
+
+
+def __getattr__(name: str) -> ModuleType:
+    return import_submodule(__name__, name)

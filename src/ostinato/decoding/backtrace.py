@@ -1,4 +1,4 @@
-"""From the steps of a beam search back to whole hypotheses: follow each one's parents to the start."""
+"""From the steps of a beam search back to whole hypotheses, by following backpointers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ from ostinato.decoding.step import Expansion, Hypothesis, penalty
 
 
 class Endings(NamedTuple):
-    """Where M hypotheses end, in columns [M]: their `sentence`, the `step` (from 0), the `place` among its candidates,
-    their `log_probability`, whether <eos> `finished` them, and the `score` that ranks them."""
+    """Where M hypotheses end, each attribute [M].
+
+    Attributes:
+        sentence: the index of the sentence.
+        step: from 0.
+        place: the index among the step's candidates.
+        log_probability: of the whole hypothesis.
+        finished: whether it ends in <eos>.
+        score: by which hypotheses are ranked.
+    """
 
     sentence: np.ndarray
     step: np.ndarray
@@ -33,7 +41,7 @@ def read_hypotheses(
     eos: int | None,
     n_best: int,
 ) -> list[list[Hypothesis]]:
-    """The n_best hypotheses of each sentence, best first: finished before unfinished, then by their scores."""
+    """The n_best hypotheses of each sentence, finished ones first, then by their scores."""
     found = choose(find_endings(expansions, length_penalty, eos), n_best)
     tokens, watched = trace_back(expansions, found)
     answers: list[list[Hypothesis]] = [[] for _ in range(rows)]
@@ -90,7 +98,9 @@ def choose(endings: Endings, n_best: int) -> Endings:
 
 
 def trace_back(expansions: Sequence[Expansion], found: Endings) -> tuple[np.ndarray, Tensor | None]:
-    """The tokens [M, T] of M hypotheses, and what was watched [M, T, ...]; beyond the ends they mean nothing."""
+    """The tokens [M, T] of M hypotheses, and what was watched [M, T, ...].
+
+    Both are undefined beyond a hypothesis' end."""
     tokens = np.zeros((len(found.step), len(expansions)), dtype=np.int64)
     watched, place = None, found.place.copy()
     for step in reversed(range(len(expansions))):
@@ -105,7 +115,9 @@ def trace_back(expansions: Sequence[Expansion], found: Endings) -> tuple[np.ndar
 
 
 def without_steps(sentence: int, expansions: Sequence[Expansion]) -> Hypothesis:
-    """What to say of a sentence without endings: its maximum length is 0, or else the model left it nothing to say."""
+    """The empty hypothesis of a sentence whose maximum length is 0.
+
+    ValueError for one of which the search has lost every hypothesis."""
     steps = sum(sentence in expansion.sentences.tolist() for expansion in expansions)
     if steps:
         raise impossible(sentence, steps)

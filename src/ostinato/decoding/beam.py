@@ -1,19 +1,21 @@
-"""Beam search: the best few hypotheses of every sentence are continued, all sentences at once.
+"""Beam search over all sentences of a batch at once.
 
-    s(y_1..t) = sum_i log p(y_i | y_<i);  of all continuations of the live hypotheses the `width` best are kept;
-    those that end in <eos> leave the beam and are complete (Sutskever, Vinyals and Le 2014, section 3.2)
+    s(y_1..t) = sum_i log p(y_i | y_<i)
 
-Complete hypotheses of n tokens, <eos> counted, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et al. 2016,
-equation 14).
+Of all continuations of the live hypotheses the `width` best are kept; those that end in <eos> leave
+the beam and are complete (Sutskever, Vinyals and Le 2014, section 3.2). Complete hypotheses of n
+tokens, <eos> included, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et al. 2016, equation
+14).
 
 No width answers worse than greedy decoding by this score. Two rules make it so:
 
-1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width` best, it takes the
-   place of the last of them. Without this rule it can be crowded out by hypotheses that turn out worse.
-2. A sentence is not done because `width` hypotheses are complete, if a live one would still be among the n best
-   were it to end now, or if the greedy one can still become the best. Stopping at `width` complete ones alone answers
-   with improbable short sentences where the model is sure of a long one (Meister, Vieira and Cotterell 2020,
-   "Best-First Beam Search", on stopping rules)."""
+1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width`
+   best, it takes the place of the last of them. Without this rule it can be crowded out by
+   hypotheses that turn out worse.
+2. A sentence is not done because `width` hypotheses are complete, if a live one would still be among
+   the n best were it to end now, or if the greedy one can still become the best. Stopping at `width`
+   complete ones alone answers with improbable short sentences where the model is sure of a long one
+   (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam Search")."""
 
 from __future__ import annotations
 
@@ -44,12 +46,25 @@ def beam_search(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[list[Hypothesis]]:
-    """beam_search(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
+    """The best hypotheses of each row.
 
-    As greedy(), and: `width` hypotheses are kept, `n_best` of them returned (fewer where the whole space has fewer).
-    A sentence is done when no live hypothesis can still come among its n_best, or, with a length penalty, when
-    `width` are complete and neither a live one that ended now nor the greedy one would improve on them.
-    Hypotheses that <eos> did not end within the maximum length come last, and only where finished ones are lacking."""
+    beam_search(model.step, state, rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
+
+    A sentence is done when no live hypothesis can still be among its n_best, or, with a length
+    penalty, when `width` are complete and neither a live one that ended now nor the greedy one would
+    improve on them.
+
+    Args:
+        step, state, rows, bos, eos, maximum_length, watch, forbidden: as of `greedy`.
+        width: hypotheses kept of each sentence at each step.
+        length_penalty: the exponent above; 0 ranks by the sum alone.
+        n_best: hypotheses returned of each sentence, at most `width`.
+
+    Returns:
+        For each row up to `n_best` hypotheses (fewer where the whole space has fewer), best first.
+        Those that reached the maximum length without <eos> come last, and only where there are too
+        few complete ones.
+    """
     expansions = list(
         search(
             step,
@@ -85,8 +100,8 @@ def search(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> Iterator[Expansion]:
-    """The search itself, step by step."""
-    refuse_bad(width, n_best, length_penalty)
+    """The steps of `beam_search`, one after another."""
+    check_settings(width, n_best, length_penalty)
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     device = tokens.device
     sentences = torch.arange(rows, device=device)  # [S], those still searched
@@ -100,7 +115,7 @@ def search(
     parent_rows = indices = sentences.unsqueeze(1)  # [S, W] each
     alive, length = (limits > 0).nonzero()[:, 0], 0  # [S'] which of the S sentences continue
     while len(alive):
-        # one selection both drops the finished sentences and gives each hypothesis its parent's state
+        # one selection drops the finished sentences and gives each hypothesis its parent's state
         if length or len(alive) < rows:
             state = select(state, parent_rows[alive].flatten())  # S' * W rows
         sentences, limits, remaining = sentences[alive], limits[alive], remaining[alive]  # [S]
@@ -140,7 +155,8 @@ def search(
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
 
 
-def refuse_bad(width: int, n_best: int, length_penalty: float) -> None:
+def check_settings(width: int, n_best: int, length_penalty: float) -> None:
+    """ValueError for a setting out of range."""
     if width < 1:
         raise ValueError(f"width must be at least 1; got {width}")
     if not 1 <= n_best <= width:

@@ -1,8 +1,8 @@
 """The best few continuations of each sentence's hypotheses: what a beam search spends its time on.
 
-Among W hypotheses times V tokens a beam needs a handful. So the V scores of a row are read once, in blocks of which
-only the greatest is kept; the best blocks hold the best tokens, and only those are looked at one by one. Nothing of
-size V is sorted."""
+Among W hypotheses times V tokens a beam needs a handful. So the V scores of a row are read once, in
+blocks of which only the maximum is kept; the best blocks hold the best tokens, and only their
+scores are compared one by one. Nothing of size V is sorted."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ BLOCK = 64  # about the square root of a usual V: as many blocks as tokens in a 
 
 
 class Candidates(NamedTuple):
-    """The K best continuations of each of B sentences, best first; of equal ones that of the lower parent, then token.
+    """The K best continuations of each of B sentences, best first.
 
-    log_probabilities  [B, K] float64, the hypothesis' sum with the new token's; -inf: there is no such candidate
-    parents            [B, K] which of the sentence's W hypotheses goes on
-    tokens             [B, K] with which token
+    Of equal ones that of the lower parent comes first, then of the lower token.
+
+    Attributes:
+        log_probabilities: [B, K] float64, of the hypothesis with the new token; -inf where there
+            is no such candidate.
+        parents: [B, K] the index of the hypothesis that is continued, among the sentence's W.
+        tokens: [B, K] the token that continues it.
     """
 
     log_probabilities: Tensor
@@ -33,8 +37,15 @@ class Candidates(NamedTuple):
 def best_candidates(
     scores: Tensor, so_far: Tensor, *, count: int, forbidden: Sequence[int] = (), step: int = 1
 ) -> Candidates:
-    """scores [B * W, V], log-probabilities of the next token; so_far [B, W] float64, those of the hypotheses, -inf for
-    one that is not there -> the `count` best (all, if there are fewer than that); `step` is for the error message."""
+    """The `count` best continuations of each sentence; all, if there are fewer.
+
+    Args:
+        scores: [B * W, V] log-probabilities of the next token.
+        so_far: [B, W] float64, those of the hypotheses; -inf where there is none.
+        count: K.
+        forbidden: tokens that are never produced.
+        step: from 1, for the error message.
+    """
     sentences, width = so_far.shape
     vocabulary = scores.shape[1]
     blocks = -(-vocabulary // BLOCK)
@@ -43,15 +54,13 @@ def best_candidates(
     refuse_broken((maxima.isnan().any(1) & (so_far.flatten() > -torch.inf)).any(), step)
 
     reach = drop_nan(so_far.reshape(-1, 1) + maxima).view(sentences, width * blocks)
-    chosen = (
-        top(reach, count).indices.sort(dim=1).values
-    )  # in order again: of equal candidates the first shall win
+    # in order again, so that the first of equal candidates wins
+    chosen = top(reach, count).indices.sort(dim=1).values
     parents, block = chosen // blocks, chosen % blocks
     tokens = block.unsqueeze(-1) * BLOCK + torch.arange(BLOCK, device=scores.device)
     rows = parents + torch.arange(sentences, device=scores.device).unsqueeze(1) * width
-    within = tokens.clamp(
-        max=vocabulary - 1
-    )  # the last block may reach beyond V: the forbidden_mask takes care of that
+    # the last block may reach beyond V, where `added` is -inf
+    within = tokens.clamp(max=vocabulary - 1)
     values = scores.reshape(-1)[rows.unsqueeze(-1) * vocabulary + within] + added[tokens]
     values = drop_nan(values + so_far.gather(1, parents).unsqueeze(-1)).flatten(1)
 
@@ -64,7 +73,7 @@ def best_candidates(
 
 
 def block_maxima(scores: Tensor, added: Tensor, forbidden: Sequence[int]) -> Tensor:
-    """[N, V] -> [N, ceil(V / BLOCK)], the greatest score of each block that may be produced."""
+    """[N, V] -> [N, ceil(V / BLOCK)], the greatest score in each block of a token not forbidden."""
     whole = scores.shape[1] // BLOCK
     parts = [scores[:, : whole * BLOCK].unflatten(1, (whole, BLOCK)).amax(-1)] if whole else []
     if scores.shape[1] % BLOCK:
@@ -77,21 +86,23 @@ def block_maxima(scores: Tensor, added: Tensor, forbidden: Sequence[int]) -> Ten
 
 
 def drop_nan(values: Tensor) -> Tensor:
-    """Only hypotheses that are not there can still be NaN: they stay away."""
+    """-inf in place of NaN, which only hypotheses that do not exist can still have."""
     return torch.where(values.isnan(), -torch.inf, values)
 
 
 class Top(NamedTuple):
+    """Values and their indices along dimension 1."""
+
     values: Tensor
     indices: Tensor
 
 
 def top(values: Tensor, count: int) -> Top:
-    """torch.topk along dimension 1, of equal values the first (topk leaves it open); all, if fewer than `count`."""
+    """torch.topk along dimension 1, of equal values the first; all, if fewer than `count`."""
     if count >= values.shape[1]:
         return Top(*values.sort(dim=1, descending=True, stable=True))
-    cut = values.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
-    above, level = values > cut, values == cut
+    threshold = values.topk(count, dim=1, sorted=False).values.amin(1, keepdim=True)
+    above, level = values > threshold, values == threshold
     wanted = above | (level & (level.cumsum(1) <= count - above.sum(1, keepdim=True)))
     indices = wanted.nonzero()[:, 1].view(-1, count)
     best, order = values.gather(1, indices).sort(dim=1, descending=True, stable=True)

@@ -14,7 +14,9 @@ from ostinato.decoding.step import StepFunction
 
 
 def ensemble(steps: Sequence[StepFunction]) -> StepFunction:
-    """ensemble([one.step, other.step]) -> a step whose state is the tuple of theirs, log p = log(1/M sum_m p_m)."""
+    """ensemble([one.step, other.step]) -> a step whose state is the tuple of theirs.
+
+    log p = log(1/M sum_m p_m) over the M models."""
     steps = list(steps)
     if not steps:
         raise ValueError("an ensemble needs at least one step function; got none")

@@ -22,17 +22,27 @@ def greedy(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[Hypothesis]:
-    """greedy(model.step, model.start(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
+    """The hypothesis of the likeliest tokens of each row; of equal tokens the lowest.
 
-    rows             how many rows `state` has
-    bos              the token that each row begins with, one for all or a tensor [rows]
-    eos              the token that ends a hypothesis; None if nothing does
-    maximum_length   the greatest number of steps, that of <eos> counted: an int, or a tensor [rows]
-    watch            called with the state after each step; its rows [N, ...] go with the hypotheses, one for each token
-    forbidden        tokens that are never produced; the others' log-probabilities stay the model's
+    greedy(model.step, model.initial_state(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
 
-    Of equal tokens the lowest wins. ValueError if the model gives NaN, or if nothing is left to produce."""
+    Args:
+        step: the model's step function.
+        state: its initial state.
+        rows: of `state`.
+        bos: the token that each row begins with, one for all or a tensor [rows].
+        eos: the token that ends a hypothesis; None if nothing does.
+        maximum_length: of steps, that of <eos> included: an int, or a tensor [rows].
+        watch: called with the state after each step; gives [N, ...], of which the hypotheses get
+            one row for each token.
+        forbidden: tokens that are never produced; the others' log-probabilities stay the model's.
 
+    Returns:
+        One hypothesis for each row.
+
+    Raises:
+        ValueError: the model gives NaN, or no token may be produced.
+    """
     return decode(
         step,
         state,

@@ -1,4 +1,4 @@
-"""Where decoding starts: one row a sentence, a first token each, and how far each may go."""
+"""What every decoder needs: first tokens, maximum lengths, the mask of forbidden tokens."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ostinato.cells.state import State, map_state
 
 
 def device_of(state: State) -> torch.device:
-    """Where a state's tensors lie; the CPU if it has none."""
+    """The device of a state's tensors; the CPU if it has none."""
     devices = []
 
-    def look(leaf: Tensor) -> Tensor:
+    def look(leaf: Tensor) -> Tensor:  # map_state needs a result
         devices.append(leaf.device)
         return leaf
 
@@ -24,7 +24,9 @@ def device_of(state: State) -> torch.device:
 
 
 def per_row(value: int | Tensor, name: str, *, rows: int, device: torch.device) -> Tensor:
-    """per_row(7, "bos", rows=2) -> [7, 7]; a tensor [rows] stays what it is. ValueError if it is anything else."""
+    """per_row(7, "bos", rows=2) -> [7, 7]; a tensor [rows] is returned unchanged.
+
+    ValueError for anything else."""
     if isinstance(value, Tensor):
         if value.shape != (rows,) or value.is_floating_point():
             raise ValueError(
@@ -49,7 +51,7 @@ def first_tokens(
 
 
 def forbidden_mask(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Tensor:
-    """forbidden_mask((0,), scores [N, 3], size=4) -> [-inf, 0, 0, -inf]: added to scores, it leaves what may be produced."""
+    """forbidden_mask((0,), scores [N, 3], size=4) -> [-inf, 0, 0, -inf], to be added to scores."""
     return build_forbidden_mask(
         tuple(forbidden), scores.shape[1], size, scores.dtype, scores.device
     )
@@ -59,6 +61,7 @@ def forbidden_mask(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Te
 def build_forbidden_mask(
     forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
+    """The mask [size] for a vocabulary; see `forbidden_mask`."""
     wrong = [token for token in forbidden if not 0 <= token < vocabulary]
     if wrong:
         raise ValueError(
@@ -77,7 +80,7 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 
 def refuse_broken(broken: bool | Tensor, step: int) -> None:
-    """Raises if a model's answer at this step is none: NaN would spread to every score."""
+    """Raises if the logits are NaN, +inf or all -inf: NaN would spread to every score."""
     if bool(broken):
         raise ValueError(
             f"at step {step} the model gave logits that are NaN, +inf or nothing but -inf: "
@@ -86,7 +89,7 @@ def refuse_broken(broken: bool | Tensor, step: int) -> None:
 
 
 def impossible(row: int, step: int) -> ValueError:
-    """What to raise where a row cannot go on."""
+    """The error for a row that no token may continue."""
     return ValueError(
         f"row {row}, step {step}: every token that may be produced has probability 0; "
         "check `forbidden` and the -inf among the model's logits"

@@ -18,14 +18,21 @@ from ostinato.decoding.inputs import (
 )
 from ostinato.decoding.step import Hypothesis, StepFunction
 
-# (log-probabilities [N, V], -inf where forbidden; which of the B rows they are of [N]) -> the tokens to go on with [N]
+# (log-probabilities [N, V], -inf where forbidden; the indices of their rows [N]) -> tokens [N]
 Choose = Callable[[Tensor, Tensor], Tensor]
 
-SPARSE = 0.75  # below this share of unfinished rows the finished ones are dropped; to select a state costs time, too
+# below this share of unfinished rows the finished ones are dropped; selecting costs time, too
+SPARSE = 0.75
 
 
 class Column(NamedTuple):
-    """One step of the rows still going: which of the B [n], their `tokens` [n], and what was `watched` [n, ...]."""
+    """One step of the n unfinished rows.
+
+    Attributes:
+        rows: [n] their indices among the B.
+        tokens: [n].
+        watched: [n, ...], or None.
+    """
 
     rows: Tensor
     tokens: Tensor
@@ -45,11 +52,14 @@ def decode(
     watch: Callable[[State], Tensor | None] | None = None,
     forbidden: Sequence[int] = (),
 ) -> list[Hypothesis]:
-    """Steps all rows until <eos> or their maximum length, taking what `choose` picks."""
+    """Steps all rows until <eos> or their maximum length; arguments as of `greedy`.
+
+    `choose` picks the tokens."""
     tokens, limits = first_tokens(state, rows=rows, bos=bos, maximum_length=maximum_length)
     total = torch.zeros(rows, dtype=torch.float64, device=tokens.device)
     finished = torch.zeros(rows, dtype=torch.bool, device=tokens.device)
-    present, going, columns = torch.arange(rows, device=tokens.device), limits > 0, []
+    present, going = torch.arange(rows, device=tokens.device), limits > 0  # [N] each
+    columns: list[Column] = []
     while bool(going.any()):
         if float(going.float().mean()) < SPARSE:
             kept = going.nonzero()[:, 0]
@@ -75,6 +85,7 @@ def decode(
 
 
 def check(gained: Tensor, rows: Tensor, step: int) -> None:
+    """ValueError where the log-probability of a chosen token is NaN or infinite."""
     refuse_broken(gained.isnan().any(), step)
     if bool(gained.isinf().any()):
         raise impossible(int(rows[gained.isinf()][0]), step)
@@ -100,7 +111,7 @@ def gather(columns: list[Column], total: list[float], finished: list[bool]) -> l
 
 
 def stack(seen: list[Tensor], columns: list[Column]) -> Tensor | None:
-    """What was watched, [U, ...]; a tensor of no rows for a hypothesis of no tokens; None if nobody watched."""
+    """What was watched, [U, ...], with U = 0 for no tokens; None without `watch`."""
     if seen:
         return torch.stack(seen)
     like = columns[0].watched if columns else None

@@ -54,7 +54,7 @@ def sample(
     device = "cpu" if generator is None else generator.device
 
     def choose(scores: Tensor, present: Tensor) -> Tensor:
-        # one number for every row, ended or not: results do not depend on when ended rows are dropped
+        # for every row, ended or not: results do not depend on when ended rows are dropped
         uniform = torch.rand(rows, dtype=torch.float64, generator=generator, device=device)  # [B]
         return sampler.choose(scores, uniform.to(scores.device)[present])
 

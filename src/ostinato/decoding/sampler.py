@@ -1,7 +1,7 @@
-"""Sampling from logits with temperature, top-k and top-p: one rule, whoever supplies the random numbers.
+"""Sampling from logits with temperature, top-k and top-p.
 
-`Sampler` turns logits and uniform random numbers into tokens. `RowSampler` adds a generator for each
-row, for outputs of several parts such as chords. `TokenStream` steps a model without end."""
+`Sampler` turns logits and uniform random numbers into tokens. `RowSampler` adds a generator for
+each row, for outputs of several parts such as chords. `TokenStream` steps a model without end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Sampler:
         return self.temperature < COLDEST or self.top_p == 0
 
     def choose(self, logits: Tensor, uniform: Tensor) -> Tensor:
-        """Draws one token [N] for each row of logits [N, V], given uniform numbers [N] in [0, 1)."""
+        """Draws a token [N] for each row of logits [N, V], given uniform numbers [N] in [0, 1)."""
         if self.greedy:
             return logits.argmax(-1)
         scores = logits.double() / self.temperature  # [N, V]
@@ -86,7 +86,7 @@ class RowSampler:
         return self.sampler.choose(logits, self.draw_uniform(rows, (), logits.device))
 
     def flip(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """Draws P independent binary outputs for each row: logits [n, P] of rows [n] -> bool [n, P].
+        """Draws P independent binary outputs for each row: logits [n, P], rows [n] -> bool [n, P].
 
         With top_k at most the k likeliest are on. With top_p = 0.9 none is on whose probability is
         below 0.1."""
@@ -198,7 +198,9 @@ def seed_of(seed: int, row: int) -> int:
 
 
 def draw(scores: Tensor, uniform: Tensor, *, top_k: int, top_p: float) -> Tensor:
-    """One token for each row of unnormalised log-probabilities [N, V], given uniform random numbers [N] in [0, 1)."""
+    """One token [N] for each row of unnormalised log-probabilities [N, V].
+
+    `uniform` [N] are random numbers in [0, 1)."""
     if not top_k and top_p == 1:
         return invert(scores.softmax(-1), uniform)
     kept, tokens = scores.topk(min(top_k or scores.shape[1], scores.shape[1]), dim=-1)
@@ -212,11 +214,12 @@ def draw(scores: Tensor, uniform: Tensor, *, top_k: int, top_p: float) -> Tensor
 
 
 def invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """The inverse of the cumulative distribution: invert([[0.2, 0.8]], [0.1]) -> [0]. Probability 0 is never drawn."""
+    """The inverse of the cumulative distribution: invert([[0.2, 0.8]], [0.1]) -> [0].
+
+    Probability 0 is never drawn."""
     cumulative = probabilities.cumsum(-1)
     total = cumulative[:, -1:]
     found = torch.searchsorted(cumulative, uniform.unsqueeze(1) * total, right=True)
-    last = (cumulative < total).sum(
-        -1, keepdim=True
-    )  # rounding may carry uniform * total up to the total itself
+    # rounding may carry uniform * total up to the total itself
+    last = (cumulative < total).sum(-1, keepdim=True)
     return torch.minimum(found, last).squeeze(1)

@@ -1,4 +1,4 @@
-"""What every decoder sees of a model: one function from tokens and state to logits and state."""
+"""What every decoder knows of a model: a function from tokens and state to logits and state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ StepFunction = Callable[[Tensor, State], tuple[Tensor, State]]
 
 @runtime_checkable
 class DrawingStep(Protocol):
-    """A StepFunction that can also take many steps in a row, each from the tokens drawn in the one before.
+    """A StepFunction that can also take many steps in a row, each from the tokens drawn before.
 
-    together   how many steps a call may take without keeping anybody waiting
-    draw       (tokens [N], state, chances [K, N] in 0..1, temperature=, top_k=, top_p=, forbidden=) -> (tokens [K, N], state);
-               None for the tokens where the logits are broken"""
+    Attributes:
+        together: the number of steps that a call may take without a noticeable delay.
+    """
 
     together: int
 
@@ -36,12 +36,31 @@ class DrawingStep(Protocol):
         top_k: int,
         top_p: float,
         forbidden: Sequence[int],
-    ) -> tuple[np.ndarray | None, State]: ...
+    ) -> tuple[np.ndarray | None, State]:
+        """Draws K tokens for each of N rows.
+
+        Args:
+            tokens: [N] the last ones.
+            state: of N rows.
+            chances: [K, N] random numbers in [0, 1).
+            temperature, top_k, top_p: as in `Sampler`.
+            forbidden: tokens that are never drawn.
+
+        Returns:
+            Tokens [K, N], or None where the logits are NaN or infinite; and the state.
+        """
+        ...
 
 
 class Hypothesis(NamedTuple):
-    """One decoded sequence: its tokens without <bos> and <eos>, the sum of their log-probabilities (and of
-    <eos>'s, if it was reached), whether <eos> ended it, and what was watched at each step (attention, say: [U, S])."""
+    """One decoded sequence.
+
+    Attributes:
+        tokens: U of them, without <bos> and <eos>.
+        log_probability: the sum over the tokens, and <eos> if it was reached.
+        finished: whether <eos> ended it.
+        watched: [U, ...] what was watched at each step, such as attention [U, S]; or None.
+    """
 
     tokens: list[int]
     log_probability: float
@@ -50,14 +69,15 @@ class Hypothesis(NamedTuple):
 
 
 class Expansion(NamedTuple):
-    """One step of a search: the K candidates kept of each of the n sentences that are still searched, best first.
+    """One step of a search: the K best candidates of each of the n unfinished sentences.
 
-    sentences          [n] which sentences these are
-    parents            [n, K] backpointers: the index of each one's parent among the n' * K' candidates
-                       of the step before
-    tokens             [n, K]
-    log_probabilities  [n, K] float64; -inf: there is no such candidate
-    watched            [n * K, ...] what was watched while this token was chosen, or None
+    Attributes:
+        sentences: [n] their indices.
+        parents: [n, K] backpointers: the index of each one's parent among the n' * K' candidates of
+            the step before.
+        tokens: [n, K].
+        log_probabilities: [n, K] float64; -inf where there is no such candidate.
+        watched: [n * K, ...] what was watched while this token was chosen, or None.
     """
 
     sentences: Tensor
@@ -68,5 +88,5 @@ class Expansion(NamedTuple):
 
 
 def penalty(length: int | Tensor, strength: float) -> float | Tensor:
-    """penalty(1, 0.6) -> 1.0; longer ones are divided by more, so that their many log-probabilities count less."""
+    """The divisor of a sum of log-probabilities, growing with the length: penalty(1, 0.6) -> 1"""
     return ((5 + length) / 6) ** strength

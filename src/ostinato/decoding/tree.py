@@ -1,4 +1,4 @@
-"""The search itself, to look at: which hypotheses a beam search kept at each step, and from which they came."""
+"""The tree of a beam search, for display: the hypotheses kept at each step and their parents."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from ostinato.decoding.step import Expansion
 
 
 class Node(NamedTuple):
-    """A candidate that the search kept: at which `step` (from 0), after which `parent` (its place in the list of nodes;
-    None for the start), with which `token`, with what log-probability up to here, and whether it ended in <eos>."""
+    """A candidate that the search kept.
+
+    Attributes:
+        step: from 0.
+        parent: its index in the list of nodes; None for the start.
+        token: the last one.
+        log_probability: of the hypothesis up to here.
+        finished: whether it ends in <eos>.
+    """
 
     step: int
     parent: int | None
@@ -22,11 +29,12 @@ class Node(NamedTuple):
 def search_tree(
     expansions: Iterable[Expansion], sentence: int = 0, *, eos: int | None
 ) -> list[Node]:
-    """search_tree(search(step, state, rows=1, ...), eos=3) -> the nodes of one sentence's search, best first"""
+    """The nodes of one sentence's search, at each step best first.
+
+    search_tree(search(step, state, rows=1, ...), eos=3)"""
     nodes: list[Node] = []
-    numbers: dict[
-        int, int
-    ] = {}  # a place among the candidates of the step before -> the number of its node
+    # the index among the candidates of the step before -> that of the node
+    numbers: dict[int, int] = {}
     for step, expansion in enumerate(expansions):
         if sentence not in expansion.sentences.tolist():
             return nodes

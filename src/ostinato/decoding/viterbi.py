@@ -1,9 +1,10 @@
-"""The best paths through a lattice: a label at each step, a score for each label and for each pair of neighbours.
+"""The best label sequences (Viterbi 1967), by dynamic programming over the whole batch at once.
 
-    score(y_1 .. y_T) = start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T]
+    score(y_1 .. y_T) =
+        start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T]
 
-Dynamic programming (Viterbi 1967) over the whole batch at once. Knows no model: the scores may be a CRF's potentials, the
-logarithms of a hidden Markov model's probabilities, or a network's logits with transitions of zero."""
+The scores may be a CRF's potentials, the log-probabilities of a hidden Markov model, or a network's
+logits with transitions of zero."""
 
 from __future__ import annotations
 
@@ -28,10 +29,18 @@ def viterbi(
     start: Tensor | None = None,
     end: Tensor | None = None,
 ) -> list[Path]:
-    """viterbi(emissions [B, T, K], lengths [B], transitions=[K, K]) -> the best path of each row
+    """The best path of each row; of equal ones that with the lowest labels at its end.
 
-    transitions[i, j] is the score of j after i; what is left out is zero, what is -inf is forbidden. Of equal paths the one
-    with the lowest labels at its end wins. A row of length 0 has the empty path. ValueError for shapes that do not fit."""
+    Args:
+        emissions: [B, T, K].
+        lengths: [B]; a row of length 0 has the empty path.
+        transitions: [K, K], [i, j] the score of j after i; default zero, -inf is forbidden.
+        start: [K], of the first label; default zero.
+        end: [K], of the last label; default zero.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
     return [
         paths[0]
         for paths in k_best(emissions, lengths, 1, transitions=transitions, start=start, end=end)
@@ -47,12 +56,14 @@ def k_best(
     start: Tensor | None = None,
     end: Tensor | None = None,
 ) -> list[list[Path]]:
-    """The k best different paths of each row, best first; fewer where there are fewer that are not forbidden, but one always."""
-    transitions, start, end = checked(emissions, lengths, k, transitions, start, end)
+    """The k best different paths of each row, best first; arguments as of `viterbi`.
+
+    Fewer where there are fewer that are not forbidden, but at least one."""
+    transitions, start, end = complete_scores(emissions, lengths, k, transitions, start, end)
     rows, steps, labels = emissions.shape
     if not rows or not steps:
         return [[Path([], 0.0)] for _ in range(rows)]
-    # [B, k, K]: the scores of the k best paths that end in each label, so many as there are
+    # [B, k, K]: the scores of the k best paths that end in each label, -inf where there are fewer
     scores = emissions.new_full((rows, k, labels), -torch.inf)
     scores[:, 0] = start + emissions[:, 0]
     stay = torch.arange(k * labels, device=emissions.device).view(1, k, labels)
@@ -70,7 +81,7 @@ def k_best(
         else (scores + end).view(rows, -1).max(1, keepdim=True)
     )
     return [
-        read_off(row, scores, length)
+        read_paths(row, scores, length)
         for row, scores, length in zip(
             trace_back(back, last, labels), total.tolist(), lengths.tolist(), strict=True
         )
@@ -78,14 +89,15 @@ def k_best(
 
 
 def trace_back(back: list[Tensor], last: Tensor, labels: int) -> list[list[list[int]]]:
-    """The labels of each row's paths, [B, k, T], from where each step [B, k * K] came from."""
+    """The labels of each row's paths, [B, k, T], from the backpointers of each step."""
     places = [last]
     for came in reversed(back):
         places.append(came.flatten(1).gather(1, places[-1]))
     return (torch.stack(places[::-1], 2) % labels).tolist()
 
 
-def read_off(paths: list[list[int]], scores: list[float], length: int) -> list[Path]:
+def read_paths(paths: list[list[int]], scores: list[float], length: int) -> list[Path]:
+    """The paths of a row that are not forbidden; the first, if all are."""
     if not length:
         return [Path([], 0.0)]
     found = [
@@ -96,8 +108,10 @@ def read_off(paths: list[list[int]], scores: list[float], length: int) -> list[P
     return found or [Path(paths[0][:length], -torch.inf)]
 
 
-def checked(emissions: Tensor, lengths: Tensor, k: int, *scores: Tensor | None) -> list[Tensor]:
-    """Zeros for what is left out; ValueError for what does not fit."""
+def complete_scores(
+    emissions: Tensor, lengths: Tensor, k: int, *scores: Tensor | None
+) -> list[Tensor]:
+    """Transitions, start and end, with zeros for None; ValueError for shapes that do not fit."""
     if emissions.dim() != 3:
         raise ValueError(f"emissions must be [B, T, K]; got {list(emissions.shape)}")
     rows, steps, labels = emissions.shape

@@ -1,4 +1,4 @@
-"""The likeliest next words where a word is several tokens: a small beam that ends at the end of a word."""
+"""The likeliest next words where a word is several tokens, by a small beam search."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ostinato.decoding.step import StepFunction
 class Pieces(NamedTuple):
     """What each of V tokens is to a word.
 
-    texts    [V] what it adds to the word
-    starts   [V] whether a word can begin with it
-    inside   [V] whether a word can go on with it
-    ends     [V] whether it says that the word before it is over; with nothing `inside`, every word is one token
+    Attributes:
+        texts: [V] what it adds to the word.
+        starts: [V] whether a word can begin with it.
+        inside: [V] whether it can continue a word; if none can, every word is one token.
+        ends: [V] whether it shows that the word before it is complete.
     """
 
     texts: Sequence[str]
@@ -39,12 +40,27 @@ def likely_words(
     width: int = 0,
     longest: int = 30,
 ) -> list[tuple[str, float]]:
-    """likely_words(model.step, logits [1, V], state, pieces, count=3, prefix="th") -> [("the", 0.41), ("this", 0.1), ("that", 0.08)]
+    """The likeliest next words and their probabilities.
 
-    The probability of a word is that of its tokens, times that of its being over; words spelled in several ways have the sum
-    of those found. `width` words (default: four times `count`, at least 16) are followed at a time, up to `longest` tokens."""
+    likely_words(model.step, logits, state, pieces, count=2, prefix="th")
+    -> [("the", 0.41), ("this", 0.1)]
+
+    The probability of a word is that of its tokens, times that of its end; a word with several
+    tokenisations has the sum of those found.
+
+    Args:
+        step: the model's step function.
+        logits: [1, V] of the next token.
+        state: after the context.
+        pieces: what each token is to a word.
+        count: of words.
+        prefix: with which they begin.
+        width: of the beam; default: four times `count`, at least 16.
+        longest: tokens of a word.
+    """
     width = width or max(16, 4 * count)
-    words, texts, scores = {}, [""], np.zeros(1)
+    words: dict[str, float] = {}
+    texts, scores = [""], np.zeros(1)
     for length in range(longest):
         allowed = pieces.starts if length == 0 else pieces.inside
         spread = logits.double().log_softmax(-1).cpu().numpy()
@@ -56,10 +72,7 @@ def likely_words(
         for row, text in enumerate(texts):
             if len(text) < len(prefix):
                 total[row, [not fits(text + piece, prefix) for piece in pieces.texts]] = -np.inf
-        best = np.argsort(-total, axis=None, kind="stable")[:width]
-        enough = sorted(words.values(), reverse=True)[:count]
-        floor = np.log(enough[-1]) if len(enough) == count else -np.inf
-        best = best[total.flat[best] > floor]  # a longer word can only be less likely
+        best = select_best(total, words, width=width, count=count)
         if not len(best):
             break
         parents, tokens = np.divmod(best, total.shape[1])
@@ -77,8 +90,25 @@ def likely_words(
     return sorted(words.items(), key=lambda item: (-item[1], item[0]))[:count]
 
 
+def select_best(
+    total: np.ndarray, words: dict[str, float], *, width: int, count: int
+) -> np.ndarray:
+    """The indices of the best continuations that can still become one of the `count` best words.
+
+    Args:
+        total: [W, V] log-probabilities of the beam's words with each further token.
+        words: the probabilities of the complete words.
+        width: indices to return at most.
+        count: of words.
+    """
+    best = np.argsort(-total, axis=None, kind="stable")[:width]
+    enough = sorted(words.values(), reverse=True)[:count]
+    floor = np.log(enough[-1]) if len(enough) == count else -np.inf
+    return best[total.flat[best] > floor]  # a longer word can only be less likely
+
+
 def finish(words: dict[str, float], texts: Sequence[str], scores: np.ndarray, prefix: str) -> None:
-    """Adds the words that are over."""
+    """Adds the complete words."""
     for text, score in zip(texts, scores.tolist(), strict=True):
         if text.startswith(prefix):
             words[text] = words.get(text, 0.0) + float(np.exp(score))

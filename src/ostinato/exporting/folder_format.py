@@ -35,7 +35,7 @@ def build_folder(program: Program, output: Path, *, small: bool = False) -> dict
         weights, scales = quantise(weights)
         weights = {**weights, **{f"scale:{name}": value for name, value in scales.items()}}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **weights)
+    np.savez_compressed(buffer, allow_pickle=False, **weights)
     files = {
         "program.json": json.dumps(content, ensure_ascii=False).encode(),
         "weights.npz": buffer.getvalue(),

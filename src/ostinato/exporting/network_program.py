@@ -50,7 +50,7 @@ def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: b
     """All layers; with `stateful` their states are named inputs and outputs of the program."""
     if recurrent.norms:
         raise InputError("--pre-norm is not exported; train without it")
-    if any(recurrent.inside["zoneout"]):
+    if any(recurrent.regularisation["zoneout"]):
         raise InputError("--zoneout is not exported; train without it")
     if recurrent.directions == 2 and recurrent.merge != "concat":
         raise InputError(f"--merge {recurrent.merge} is not exported; train with concat")
@@ -58,7 +58,7 @@ def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: b
         raise InputError("a learned first state is not exported")
     each = recurrent.directions
     for layer in range(recurrent.layers):
-        cells = recurrent.cells[layer * each : (layer + 1) * each]
+        cells = recurrent.typed_cells[layer * each : (layer + 1) * each]
         try:
             arrays, attributes = to_onnx(tuple(map(from_cell, cells)))
         except ValueError as error:
@@ -87,7 +87,7 @@ def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: b
         size = arrays["W"].shape[1]
         bias = arrays.get("B", torch.zeros(each, 2 * size).numpy())
         before = x
-        weights = {"W": arrays["W"], "R": arrays["R"], "B": bias}
+        weights: dict[str, Any] = {"W": arrays["W"], "R": arrays["R"], "B": bias}
         x = program.add("recurrent", x, weights=weights, **settings)
         if recurrent.residual and layer:
             x = program.add("add", x, before)
@@ -136,8 +136,12 @@ def describe_affixes(encoder: Any) -> dict[str, Any]:
 
 def describe_tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
     """What a runner needs to cut a text into tokens; subwords are cut by sentencepiece alone."""
-    found: dict[str, Any] = {"unit": tokenizer.name, "tokens": tokenizer.all_tokens, "unknown": UNK}
-    spelling = tokenizer.spelling
+    found: dict[str, Any] = {
+        "unit": tokenizer.name,
+        "tokens": tokenizer.id_to_token,
+        "unknown": UNK,
+    }
+    spelling = tokenizer.normaliser
     found |= {"lowercase": spelling.lowercase, "nfc": spelling.nfc, "specials": 4}
     found["tokenized"] = bool(getattr(tokenizer, "tokenized", False))
     return found
@@ -243,7 +247,7 @@ def classification_program(model: Any) -> Program:
 
 def character_encoder_of(network: Any) -> Any:
     """The character encoder of a classifier or tagger, or None."""
-    return getattr(network, "character_encoder", None) or getattr(network, "speller", None)
+    return network.speller
 
 
 def tagging_program(model: Any) -> Program:

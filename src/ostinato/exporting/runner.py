@@ -31,7 +31,7 @@ def softmax(x):
     return x / x.sum(-1, keepdims=True)
 
 
-ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
+ACTIVATIONS: dict = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
 
 
 class Runner:
@@ -48,13 +48,12 @@ class Runner:
                 self.weights[name] = value if scale is None else value.astype(np.float32) * scale
         self.about = self.program["about"]
         self.task = self.about["task"]
-        for key in ("words", "letters"):
-            tokens = self.about.get(key, [])
-            setattr(self, key, {token: place for place, token in enumerate(tokens) if place >= 4})
-        tokenizer = self.about.get("tokenizer")
-        if tokenizer:
-            known = enumerate(tokenizer["tokens"])
-            self.tokens = {token: place for place, token in known if place >= tokenizer["specials"]}
+        self.words, self.letters = (
+            {token: place for place, token in enumerate(self.about.get(key, [])) if place >= 4}
+            for key in ("words", "letters")
+        )
+        known = enumerate(self.about.get("tokenizer", {}).get("tokens", []))
+        self.tokens = {token: place for place, token in known if place >= 4}
 
     # texts to ids
 
@@ -184,8 +183,8 @@ class Runner:
         for number in range(step["directions"]):
             begin = [state[name] for name in names] if names else None
             rows = x if number == 0 else x[::-1]
-            weights = [w[role][number] for role in "WRB"]
-            steps, end = self.direction(step, *weights, rows, begin)
+            W, R, B = (w[role][number] for role in "WRB")
+            steps, end = self.direction(step, W, R, B, rows, begin)
             outputs.append(steps if number == 0 else steps[::-1])
             last.append(end[0])
             if names:
@@ -251,7 +250,7 @@ class Runner:
             found = [labels[place] for place in rows.argmax(-1)]
             return {"prediction": " ".join(found), "labels": found}
         shares = dict(zip(labels, rows[0].tolist()))
-        best = [max(shares, key=shares.get)]
+        best = [max(shares, key=lambda label: shares[label])]
         if "threshold" in self.about:
             best = [label for label, value in shares.items() if value >= self.about["threshold"]]
         return {"prediction": ", ".join(best), "probabilities": shares}

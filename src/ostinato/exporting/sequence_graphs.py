@@ -74,8 +74,8 @@ class EncoderGraph(ProgramGraph):
         values = self.values[self.program.output]
         rows = graph.node("Shape", "lengths")
         states = self.ends[-decoder.recurrent.layers :]
-        size = decoder.recurrent.cells[0].hidden_size
-        for layer, cell in enumerate(decoder.recurrent.cells):
+        size = decoder.recurrent.typed_cells[0].hidden_size
+        for layer, cell in enumerate(decoder.recurrent.typed_cells):
             for place, part in enumerate(cell.part_names):
                 if layer < len(states):
                     value = states[layer][place]
@@ -109,7 +109,7 @@ class DecoderGraph(ProgramGraph):
         x = program.add("embed", "tokens", weights={"table": decoder.embedding.weight})
         if decoder.context == "every":
             x = program.add(
-                "beside", x, name="context", size=decoder.recurrent.cells[0].hidden_size
+                "beside", x, name="context", size=decoder.recurrent.typed_cells[0].hidden_size
             )
         if decoder.input_feeding:
             x = program.add("beside", x, name="feed", size=decoder.embedding.embedding_dim)

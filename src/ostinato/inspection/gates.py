@@ -1,4 +1,4 @@
-"""What the gates do: how open they are, and how often they are shut or wide open."""
+"""What gates do: how open they are on average, and how often they are closed or open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ SHUT, OPEN = 0.1, 0.9
 
 
 class Summary(NamedTuple):
-    """One gate or state of one layer, over all real steps and units; shut and open are fractions of them."""
+    """One gate or state of one layer, over all real steps and units.
+
+    Attributes:
+        layer: From 0.
+        direction: 0 forward, 1 backward.
+        name: Of the gate or state.
+        mean: The mean value.
+        deviation: The standard deviation.
+        shut: The fraction of values below 0.1.
+        open: The fraction of values above 0.9.
+    """
 
     layer: int
     direction: int
@@ -27,12 +37,22 @@ class Summary(NamedTuple):
 
 
 def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
-    """How open each gate is: its mean, and how often it is below 0.1 (shut) and above 0.9 (open).
+    """How open each gate is.
 
-    A unit whose forget gate is nearly always open carries something over long distances.
-    Source: Karpathy, Johnson and Fei-Fei, Visualizing and understanding recurrent networks, 2015, section 4.2."""
+    A unit whose forget gate is nearly always open carries information over long distances.
+
+    Source: Karpathy, Johnson and Fei-Fei, Visualizing and understanding recurrent networks, 2015,
+    section 4.2.
+
+    Args:
+        trace: Of a recurrent layer.
+        lengths: The real steps of each row [B]; None if all are full.
+
+    Returns:
+        A Summary for each gate and state of each layer and direction.
+    """
     rows = []
-    for place, named in enumerate(trace.steps):
+    for index, named in enumerate(trace.steps):
         for name, values in named.items():
             if lengths is not None:
                 values = values[
@@ -42,10 +62,12 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
             if not len(values):
                 continue
             shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
-            numbers = (values.mean(), values.std(correction=0), shut, wide)
+            statistics = (values.mean(), values.std(correction=0), shut, wide)
             rows.append(
                 Summary(
-                    *divmod(place, trace.directions), name, *(float(number) for number in numbers)
+                    *divmod(index, trace.directions),
+                    name,
+                    *(float(number) for number in statistics),
                 )
             )
     return rows
@@ -60,7 +82,16 @@ def draw(
     direction: int = 0,
     labels: list[str] | None = None,
 ) -> None:
-    """A picture of one sequence: a panel for each gate and state, units downwards, steps across; `labels` name steps."""
+    """Plots the gates and states of one sequence: a panel each, units downwards, steps across.
+
+    Args:
+        trace: Of a recurrent layer.
+        path: The image file.
+        row: Which sequence of the batch.
+        layer: Which layer.
+        direction: 0 forward, 1 backward.
+        labels: A label for each step; default: all steps, without labels.
+    """
     from matplotlib.figure import Figure
 
     named = trace.layer(layer, direction)

@@ -1,11 +1,14 @@
-"""Does padding change an answer? Does it matter how a batch is cut? Asked of any trained network.
+"""Laws that a recurrent network must obey, checked on any trained one.
 
-print(verify(recurrent, x, lengths))
+print(verify(recurrent, x, lengths)):
 
     check                        deviation   allowed
     batch = one by one             1.2e-07   1.0e-05   yes
     padding on the right           0.0e+00   1.0e-05   yes
-    ..."""
+    ...
+
+B rows, T steps, D inputs.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,15 @@ ALLOWED = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 5e-2, torc
 
 @dataclass(frozen=True)
 class Check:
-    """One law: by how much it was missed at most, relative to the largest value (at least 1); None: does not apply."""
+    """The result of checking one law.
+
+    Attributes:
+        name: Of the law.
+        deviation: The largest difference, relative to the largest value (at least 1); None if the
+            law does not apply.
+        allowed: The largest deviation that passes.
+        reason: Why it does not apply.
+    """
 
     name: str
     deviation: float | None
@@ -37,6 +48,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """Whether the law holds or does not apply."""
         return self.deviation is None or self.deviation <= self.allowed
 
 
@@ -48,9 +60,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether all checks passed."""
         return all(check.passed for check in self.checks)
 
     def rows(self) -> list[dict]:
+        """The checks as dictionaries."""
         return [vars(check) | {"passed": check.passed} for check in self.checks]
 
     def __str__(self) -> str:
@@ -69,13 +83,20 @@ class Report:
 def verify(
     run: Run, x: Tensor, lengths: Tensor | None = None, *, allowed: float | None = None
 ) -> Report:
-    """Check the laws of padding, order, chunks, kernels, saving and loading on these inputs.
+    """Checks the laws of padding, order, chunks, kernels, saving and loading on these inputs.
 
-    run      a `Recurrent`, or any module or function (x, lengths, state) -> (outputs [B, T, ...], state)
-    x        [B, T] of token numbers or [B, T, D]; lengths [B]
-    allowed  the largest deviation that passes; by the outputs' dtype unless given
+    A module is checked in evaluation mode and returned to the mode it was in.
 
-    A module is checked in evaluation mode and left in the mode it came in. Raises ValueError for an empty batch."""
+    Args:
+        run: A Recurrent, or any module or function (x, lengths, state) -> (outputs [B, T, ...],
+            state).
+        x: Token ids [B, T], or vectors [B, T, D].
+        lengths: [B], or None if all rows are full.
+        allowed: The largest deviation that passes; default: by the outputs' dtype.
+
+    Raises:
+        ValueError: An empty batch.
+    """
     if x.dim() < 2 or 0 in x.shape[:2]:
         raise ValueError(
             f"x must be [B, T, ...] of at least one row and one step; got {list(x.shape)}"
@@ -87,7 +108,7 @@ def verify(
         limit = ALLOWED.get(outputs.dtype, 1e-5) if allowed is None else allowed
         checks = []
         for name, check in CHECKS.items():
-            with torch.enable_grad() if check is gradients else torch.no_grad():
+            with torch.enable_grad() if check is check_gradients else torch.no_grad():
                 found = check(run, x, lengths)
             checks.append(
                 Check(name, *((None, limit, found) if isinstance(found, str) else (found, limit)))
@@ -112,17 +133,19 @@ def evaluating(run: Run) -> Iterator[None]:
             module.training = mode
 
 
-def leaves(state: State) -> list[Tensor]:
-    """The tensors of a state, in order; leaves that are no tensors are passed over."""
+def list_tensors(state: State) -> list[Tensor]:
+    """The tensors of a state, in order; other leaves are left out."""
     if isinstance(state, Tensor):
         return [state]
     return (
-        [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple | list) else []
+        [leaf for part in state for leaf in list_tensors(part)]
+        if isinstance(state, tuple | list)
+        else []
     )
 
 
-def apart(first: list[Tensor], second: list[Tensor]) -> float:
-    """The largest difference, relative to the largest value if that is above 1; NaN against a number is infinite."""
+def largest_difference(first: list[Tensor], second: list[Tensor]) -> float:
+    """The largest difference, relative to the largest value if above 1; infinite for NaN in one."""
     worst = 0.0
     for a, b in zip(first, second, strict=True):
         if a.shape != b.shape:
@@ -135,48 +158,53 @@ def apart(first: list[Tensor], second: list[Tensor]) -> float:
     return worst
 
 
-def real_part(outputs: Tensor, lengths: Tensor) -> list[Tensor]:
+def real_steps(outputs: Tensor, lengths: Tensor) -> list[Tensor]:
+    """The outputs [B, T, ...] of each row without its padding."""
     return [row[: int(length)] for row, length in zip(outputs, lengths, strict=True)]
 
 
-def all_of(result: tuple[Tensor, State], lengths: Tensor) -> list[Tensor]:
+def collect(result: tuple[Tensor, State], lengths: Tensor) -> list[Tensor]:
+    """All that a run returned: the outputs of real steps, and the tensors of the state."""
     outputs, state = result
-    return [*real_part(outputs, lengths), *leaves(state)]
+    return [*real_steps(outputs, lengths), *list_tensors(state)]
 
 
-def one_by_one(run: Run, x: Tensor, lengths: Tensor) -> float:
+def check_one_by_one(run: Run, x: Tensor, lengths: Tensor) -> float:
+    """Each row of a batch equals the same row by itself."""
     outputs, state = run(x, lengths, None)
     worst = 0.0
     for row, length in enumerate(lengths.tolist()):
         if length:
             alone, end = run(x[row : row + 1, :length], torch.tensor([length]), None)
             index = torch.tensor([row], device=x.device)
-            together = [outputs[row, :length], *leaves(select(state, index))]
-            worst = max(worst, apart(together, [alone[0], *leaves(end)]))
+            together = [outputs[row, :length], *list_tensors(select(state, index))]
+            worst = max(worst, largest_difference(together, [alone[0], *list_tensors(end)]))
     return worst
 
 
-def padded(x: Tensor, steps: int) -> Tensor:
+def pad_right(x: Tensor, steps: int) -> Tensor:
     """More steps on the right, filled with x's own values: padding that would be noticed."""
     return torch.cat(
         [x, x.flip(1).repeat_interleave(-(-steps // x.shape[1]), dim=1)[:, :steps]], dim=1
     )
 
 
-def on_the_right(run: Run, x: Tensor, lengths: Tensor) -> float:
-    expected = all_of(run(x, lengths, None), lengths)
+def check_right_padding(run: Run, x: Tensor, lengths: Tensor) -> float:
+    """More padding on the right changes nothing."""
+    expected = collect(run(x, lengths, None), lengths)
     return max(
-        apart(all_of(run(padded(x, more), lengths, None), lengths), expected)
+        largest_difference(collect(run(pad_right(x, more), lengths, None), lengths), expected)
         for more in (1, 7, x.shape[1])
     )
 
 
-def on_the_left(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+def check_left_padding(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+    """Padding on the left changes nothing; only Recurrent takes a mask."""
     if not isinstance(run, Recurrent):
         return "lengths say only where padding on the right begins"
     outputs, state = run(x, lengths, None)
     mask = torch.arange(x.shape[1]) < lengths[:, None]
-    more = padded(x, 3)
+    more = pad_right(x, 3)
     moved = torch.stack(
         [
             row.roll(more.shape[1] - int(length), 0)
@@ -186,40 +214,51 @@ def on_the_left(run: Run, x: Tensor, lengths: Tensor) -> float | str:
     mask = torch.cat([mask, torch.zeros(len(x), 3, dtype=torch.bool)], dim=1).flip(1)
     left, last = run(moved, mask, None)
     left = [row[row.shape[0] - int(length) :] for row, length in zip(left, lengths, strict=True)]
-    return apart([*left, *leaves(last)], [*real_part(outputs, lengths), *leaves(state)])
+    return largest_difference(
+        [*left, *list_tensors(last)], [*real_steps(outputs, lengths), *list_tensors(state)]
+    )
 
 
-def in_any_order(run: Run, x: Tensor, lengths: Tensor) -> float:
+def check_order(run: Run, x: Tensor, lengths: Tensor) -> float:
+    """The order of the rows of a batch changes nothing."""
     order = torch.arange(len(x)).flip(0)
     outputs, state = run(x, lengths, None)
     there = order.to(x.device)
-    expected = all_of((outputs[there], select(state, there)), lengths[order])
-    return apart(all_of(run(x[there], lengths[order], None), lengths[order]), expected)
+    expected = collect((outputs[there], select(state, there)), lengths[order])
+    return largest_difference(
+        collect(run(x[there], lengths[order], None), lengths[order]), expected
+    )
 
 
-def in_chunks(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+def check_chunks(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+    """A sequence in chunks, with the state passed on, gives the result of the whole."""
     if isinstance(run, nn.Module) and any(
         getattr(module, "bidirectional", False) for module in run.modules()
     ):
         return "a backward direction needs the whole sequence"
-    expected = all_of(run(x, lengths, None), lengths)
+    expected = collect(run(x, lengths, None), lengths)
     worst = 0.0
     for size in {1, x.shape[1] // 2 + 1}:
         state, outputs = None, []
         for part, here in chunks(x, lengths, size):
             out, state = run(part, here, state)
             outputs.append(out)
-        worst = max(worst, apart(all_of((torch.cat(outputs, dim=1), state), lengths), expected))
+        worst = max(
+            worst,
+            largest_difference(collect((torch.cat(outputs, dim=1), state), lengths), expected),
+        )
     return worst
 
 
-def by_reference(run: Run, x: Tensor, lengths: Tensor) -> float:
-    found = all_of(run(x, lengths, None), lengths)
+def check_kernels(run: Run, x: Tensor, lengths: Tensor) -> float:
+    """Kernels give the result of the reference loop."""
+    found = collect(run(x, lengths, None), lengths)
     with kernels.disabled():
-        return apart(found, all_of(run(x, lengths, None), lengths))
+        return largest_difference(found, collect(run(x, lengths, None), lengths))
 
 
-def gradients(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+def check_gradients(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+    """More padding changes no gradient."""
     weights = (
         [weight for weight in run.parameters() if weight.requires_grad]
         if isinstance(run, nn.Module)
@@ -228,20 +267,21 @@ def gradients(run: Run, x: Tensor, lengths: Tensor) -> float | str:
     if not weights:
         return "nothing here is trained"
 
-    def of(inputs: Tensor) -> list[Tensor]:
+    def compute_gradients(inputs: Tensor) -> list[Tensor]:
         loss = sum(
             row.float().square().mean()
-            for row in real_part(run(inputs, lengths, None)[0], lengths)
+            for row in real_steps(run(inputs, lengths, None)[0], lengths)
             if len(row)
         )
         if not isinstance(loss, Tensor):
             return []
         return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
-    return apart(of(padded(x, 5)), of(x))
+    return largest_difference(compute_gradients(pad_right(x, 5)), compute_gradients(x))
 
 
-def after_loading(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+def check_loading(run: Run, x: Tensor, lengths: Tensor) -> float | str:
+    """Saving and loading changes nothing."""
     if not isinstance(run, nn.Module):
         return "not a module"
     import safetensors.torch
@@ -253,16 +293,18 @@ def after_loading(run: Run, x: Tensor, lengths: Tensor) -> float | str:
     for value in other.state_dict().values():
         value.zero_()
     other.load_state_dict(safetensors.torch.load(stored))
-    return apart(all_of(other(x, lengths, None), lengths), all_of(run(x, lengths, None), lengths))
+    return largest_difference(
+        collect(other(x, lengths, None), lengths), collect(run(x, lengths, None), lengths)
+    )
 
 
 CHECKS: dict[str, Callable[[Run, Tensor, Tensor], float | str]] = {
-    "batch = one by one": one_by_one,
-    "padding on the right": on_the_right,
-    "padding on the left": on_the_left,
-    "any order": in_any_order,
-    "chunks = whole": in_chunks,
-    "kernel = reference": by_reference,
-    "gradients under padding": gradients,
-    "saved and loaded": after_loading,
+    "batch = one by one": check_one_by_one,
+    "padding on the right": check_right_padding,
+    "padding on the left": check_left_padding,
+    "any order": check_order,
+    "chunks = whole": check_chunks,
+    "kernel = reference": check_kernels,
+    "gradients under padding": check_gradients,
+    "saved and loaded": check_loading,
 }

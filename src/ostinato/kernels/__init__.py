@@ -1,4 +1,6 @@
-"""The same as the cells' loops, faster. `usable` says when, `disabled()` switches it off, `status()` tells why not."""
+"""The same as the cells' loops, faster.
+
+`usable` says when, `disabled()` switches it off, and `status()` tells why not."""
 
 import ostinato.kernels.sequence.custom_ops  # noqa: F401  (registers them)
 from ostinato.kernels.availability import disabled

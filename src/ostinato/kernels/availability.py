@@ -1,4 +1,4 @@
-"""Whether compiled code may compute a call: it is wanted, it is there, and the tensors are ordinary float32 on the CPU."""
+"""Whether compiled code may compute a call: switched on, built, given plain float32 CPU tensors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def disabled() -> Iterator[None]:
 
 
 def switched_off() -> str | None:
-    """Why no kernel is wanted just now, or None."""
+    """Why the kernels are switched off, in words, or None if they are not."""
     if _off:
         return "inside kernels.disabled()"
     if os.environ.get("OSTINATO_KERNELS", "").lower() in ("off", "0", "no", "false"):
@@ -35,14 +35,18 @@ def switched_off() -> str | None:
 
 
 def why_not(*tensors: Tensor | None) -> str | None:
-    """Why the compiled part does not take a call of these, in words, or None if it does."""
+    """Why the compiled part does not take a call of these tensors, in words, or None if it does."""
     if switched_off() or bindings.missing:
         return switched_off() or bindings.missing
-    if bindings.watched() or torch.jit.is_tracing() or torch._C._is_any_autocast_enabled():
+    if (
+        bindings.operations_are_recorded()
+        or torch.jit.is_tracing()
+        or torch._C._is_any_autocast_enabled()
+    ):
         return "the call is compiled, traced, or under autocast"
     if torch._C._functorch.peek_interpreter_stack() is not None:
-        return "a transform is at work"
-    return bindings.unreadable(*tensors)
+        return "a torch.func transform is active"
+    return bindings.why_unsupported(*tensors)
 
 
 def usable(*tensors: Tensor | None) -> bool:

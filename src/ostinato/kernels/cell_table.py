@@ -1,53 +1,67 @@
-"""What the loops must know of each formula that has a kernel. A name here is what `Cell.kernel` says."""
+"""What the loops must know of each formula that has a kernel. A name here is `Cell.kernel_name`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ostinato.kernels import bindings
 
 
-class Product(NamedTuple):
-    """The gradient of `count` gates of the recurrent weight, from `gate` on: that of the numbers kept in the place
-    `columns` (in H), times what the weight saw: the output before, or what is kept in the place `seen`."""
+class RecurrentProduct(NamedTuple):
+    """How a part of the recurrent weight's gradient is made, as a product over all steps.
+
+    Attributes:
+        gate, gates: which gates of the weight [gates * H, O]: the first one, and how many
+        columns: the columns (in H) of a step's record that hold these gates' gradients
+        factor: the column (in H) that holds what the weight was multiplied with; None for the
+            previous output
+    """
 
     gate: int
-    count: int
+    gates: int
     columns: int
-    seen: int | None = None
+    factor: int | None = None
 
 
 class Formula(NamedTuple):
-    """gates      blocks of H rows of the weights
-    width       numbers kept of each step for the backward pass, in H (Cell::WIDTH)
-    products    how the recurrent weight's gradient comes from them
-    memory      whether the state has a memory cell
-    inner       GRU: a bias stands inside the candidate's brackets
-    middle      where the numbers to project are kept
-    own         the cell's tensors that only this formula has, by name
-    norms       how many of them, in H, have gradients that are summed up along the way (Cell::NORMS)
-    given       whether the cell projects its inputs itself"""
+    """A cell's formula, as the compiled module describes it.
+
+    Attributes:
+        name: `Cell.kernel_name`
+        kind: its number in the compiled module
+        gates: blocks of H rows of the weights
+        width: numbers recorded of each step for the backward pass, in H (Cell::WIDTH)
+        products: how the recurrent weight's gradient is made from the records
+        memory: whether the state has a memory cell c
+        inner_bias: whether a bias stands inside the candidate's brackets (GRU, reset after)
+        projected_column: which column of the record a projection reads; None without one
+        parameter_names: the cell's parameters that only this formula has
+        norms: how many of those, in H, have gradients that are summed along the steps
+        projected_inputs: whether the cell projects its inputs itself
+    """
 
     name: str
     kind: int
     gates: int
     width: int
-    products: tuple[Product, ...]
+    products: tuple[RecurrentProduct, ...]
     memory: bool = False
-    inner: bool = False
-    middle: int | None = None
-    own: tuple[str, ...] = ()
+    inner_bias: bool = False
+    projected_column: int | None = None
+    parameter_names: tuple[str, ...] = ()
     norms: int = 0
-    given: bool = False
+    projected_inputs: bool = False
 
-    def width_of(self, *, training: bool) -> int:
-        """Of the room for gates, in H: without a backward pass only normalisation needs more than the gates."""
+    def record_width(self, *, training: bool) -> int:
+        """Of a record, in H: without a backward pass only normalisation needs more than gates."""
         return self.width if training or self.norms else self.gates
 
 
 PEEPHOLES = ("peepholes",)
 NORMS = ("norm_hidden.weight", "norm_hidden.bias")
-OWN = {  # the parameters of the Python cell that its kernel reads beside weights and biases, in the kernel's order
+# the parameters of the Python cell that its kernel reads beside weights and biases, in its order
+PARAMETERS = {
     "lstm-peephole": PEEPHOLES,
     "lstm-peephole-projected": PEEPHOLES,
     "lstm-layer-norm": (*NORMS, "norm_cell.weight", "norm_cell.bias"),
@@ -55,9 +69,10 @@ OWN = {  # the parameters of the Python cell that its kernel reads beside weight
 }
 
 
-def read_formula(name: str, described: dict[str, Any]) -> Formula:
-    products = tuple(Product(*each) for each in described["products"])
-    return Formula(name, **{**described, "products": products}, own=OWN.get(name, ()))
+def read_formula(name: str, described: Mapping[str, Any]) -> Formula:
+    products = tuple(RecurrentProduct(*each) for each in described["products"])
+    fields = {**described, "products": products, "parameter_names": PARAMETERS.get(name, ())}
+    return Formula(name, **fields)
 
 
 FORMULAS: dict[str, Formula] = {  # empty if the compiled module is missing

@@ -1,8 +1,9 @@
-"""What characters say of a word, in one call: a convolution with the largest response of each filter, and affixes."""
+"""Features of a word from its characters: a convolution with max-pooling, and affix ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ostinato.kernels.bindings import _native
 
 
 def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
-    """Whether the compiled part takes words [W, C] of so many characters, and these tables."""
+    """Whether the compiled part takes characters [W, C], lengths [W] and these tables."""
     whole = (
         all(part.is_cpu and part.dtype == torch.int64 for part in (characters, lengths))
         and characters.dim() == 2
@@ -29,15 +30,25 @@ def usable(characters: Tensor, lengths: Tensor, *tensors: Tensor) -> bool:
 
 
 def strongest(characters: Tensor, lengths: Tensor, tables: Tensor, bias: Tensor) -> Tensor:
-    """tanh of the largest response of each filter [W, F] over the places of each word.
+    """tanh of the largest response of each filter over the positions of each word.
 
-    tables [width, characters, F]  what each character adds to each filter at each place of the window; bias [F]
+    Args:
+        characters: ids [W, C], int64
+        lengths: [W], int64, from 0 to C
+        tables: [width, characters, F], each character's part of each filter's response, for each
+            position of the window
+        bias: [F]
 
-    IndexError for a character that the tables do not have."""
-    return Strongest.apply(characters.contiguous(), lengths.contiguous(), tables, bias)
+    Returns:
+        [W, F]
+
+    Raises:
+        IndexError: a character that the tables do not have.
+    """
+    return MaxPooled.apply(characters.contiguous(), lengths.contiguous(), tables, bias)
 
 
-class Strongest(torch.autograd.Function):
+class MaxPooled(torch.autograd.Function):
     @staticmethod
     def forward(context, characters, lengths, tables, bias):
         tables, bias = tables.contiguous(), bias.contiguous()
@@ -64,8 +75,8 @@ class Strongest(torch.autograd.Function):
         return None, None, d_tables, d_bias
 
 
-def run(function, call: Sequence[Tensor], **more: Tensor) -> bool:
-    """Fills `CharFeatures` of native/auxiliary_call.h. `call` is what both passes read."""
+def run(function: Any, call: Sequence[Tensor], **more: Tensor) -> bool:
+    """Fills `CharFeatures` of native/auxiliary_call.h; `call`: what both passes read."""
     characters, lengths, tables, bias, vectors, chosen = call
     return bindings.run(
         function,
@@ -89,9 +100,23 @@ def run(function, call: Sequence[Tensor], **more: Tensor) -> bool:
 def affix_ids(
     characters: Tensor, lengths: Tensor, folded: Tensor, *, longest: int, buckets: int
 ) -> Tensor:
-    """The bucket of each affix, [W, 2 * longest]. IndexError for a character beyond `folded`."""
+    """The ids of each word's prefixes and suffixes.
+
+    Args:
+        characters: ids [W, C], int64
+        lengths: [W], int64
+        folded: [characters], the id that stands for each character, int64
+        longest: characters of the longest affix
+        buckets: how many ids there are
+
+    Returns:
+        [W, 2 * longest], each in 1..buckets
+
+    Raises:
+        IndexError: a character that `folded` does not have.
+    """
     found = torch.empty(len(characters), 2 * longest, dtype=torch.int64)
-    fine = bindings.run(
+    all_known = bindings.run(
         _native.affixes,
         "Affixes",
         words=characters.shape[0],
@@ -104,6 +129,6 @@ def affix_ids(
         folded=folded.contiguous(),
         found=found,
     )
-    if not fine:
+    if not all_known:
         raise IndexError(f"characters must lie in 0..{len(folded) - 1}")
     return found

@@ -1,8 +1,9 @@
-"""A linear-chain conditional random field in one call forward and one backward; `layers.crf` has the formulas."""
+"""A linear-chain conditional random field; `layers.crf` has the formulas."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ Potentials = tuple[Tensor, Tensor, Tensor]  # start [K], transitions [K, K], end
 
 
 def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
-    """Whether the compiled part takes these: float32, and of the shapes that the formulas have."""
+    """Whether the compiled part takes emissions [B, T, K], lengths [B] and potentials of K."""
     if (
         not availability.usable(emissions, *potentials)
         or emissions.dim() != 3
@@ -35,35 +36,44 @@ def usable(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> bool:
 def log_likelihood(
     emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials
 ) -> Tensor:
-    """log p(labels | emissions) [B]. IndexError where a label is none."""
+    """log p(labels | emissions) [B].
+
+    Args:
+        emissions: [B, T, K]
+        lengths: [B], int64, from 0 to T
+        labels: [B, T], int64; those beyond a length do not matter
+        potentials: start [K], transitions [K, K], end [K]
+
+    Raises:
+        IndexError: a label is not one of 0..K-1.
+    """
     return Crf.apply(emissions, lengths.contiguous(), labels.contiguous(), *potentials)
 
 
 def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> Tensor:
-    """log Z [B]"""
+    """log Z [B], the log of the sum over all sequences of labels; arguments as `log_likelihood`."""
     return Crf.apply(emissions, lengths.contiguous(), None, *potentials)
 
 
 class Crf(torch.autograd.Function):
     @staticmethod
     def forward(context, emissions, lengths, labels, *potentials):
-        emissions, *potentials = (part.contiguous() for part in (emissions, *potentials))
+        emissions = emissions.contiguous()
+        start, transitions, end = (part.contiguous() for part in potentials)
         before = here = None
         if any(context.needs_input_grad):
             before, here = torch.empty(2, *emissions.shape, dtype=torch.float64).unbind()
         results = emissions.new_empty(len(emissions))
-        call = (emissions, lengths, labels, *potentials, before, here, results)
+        call = (emissions, lengths, labels, start, transitions, end, before, here, results)
         if not run(_native.crf_forward, call):
             raise IndexError(f"labels must lie in 0..{emissions.shape[2] - 1}")
-        context.save_for_backward(*(part for part in call if part is not None))
-        context.given = [part is not None for part in call]
+        context.save_for_backward(*call)
         return results
 
     @staticmethod
     @once_differentiable
     def backward(context, gradient):
-        saved = iter(context.saved_tensors)
-        call = [next(saved) if given else None for given in context.given]
+        call = context.saved_tensors
         emissions, size = call[0], call[0].shape[2]
         d_emissions = torch.zeros_like(emissions)
         sums = torch.zeros(torch.get_num_threads(), size * size + 2 * size, dtype=torch.float64)
@@ -78,9 +88,21 @@ class Crf(torch.autograd.Function):
         return d_emissions, None, None, d_start, d_transitions.view(size, size), d_end
 
 
-def run(function, call: Sequence[Tensor | None], **more: Tensor) -> bool:
-    """Fills `Crf` of native/auxiliary_call.h. `call` is what both passes read, as `Crf.forward` makes it."""
-    names = ("emissions", "lengths", "targets", "start", "transitions", "end", "before", "here")
+NAMES = (
+    "emissions",
+    "lengths",
+    "targets",
+    "start",
+    "transitions",
+    "end",
+    "before",
+    "here",
+    "results",
+)
+
+
+def run(function: Any, call: Sequence[Any], **more: Tensor) -> bool:
+    """Fills `Crf` of native/auxiliary_call.h with what both passes read, in the order of NAMES."""
     rows, steps, labels = call[0].shape
     return bindings.run(
         function,
@@ -89,6 +111,6 @@ def run(function, call: Sequence[Tensor | None], **more: Tensor) -> bool:
         rows=rows,
         steps=steps,
         labels=labels,
-        **dict(zip((*names, "results"), call, strict=True)),
+        **dict(zip(NAMES, call, strict=True)),
         **more,
     )

@@ -1,4 +1,4 @@
-"""The large softmax: a linear layer and its cross-entropy in one, in pieces, so that no [N, V] logits are kept.
+"""The large softmax: a linear layer and its cross-entropy, without all [N, V] logits at once.
 
 Letters: N rows (tokens), H hidden, V vocabulary."""
 
@@ -14,9 +14,11 @@ from torch.nn.functional import linear
 from ostinato.kernels import availability, bindings
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
-TOGETHER = 1 << 21  # logits that exist at a time, in bfloat16 twice as many,
-PIECE = 128  # or so many rows of them, or an eighth of all: the fewer, the oftener the weight and its gradient are passed over
-WORDS = 2048  # whose weights are packed at a time
+# A piece has at most TOGETHER logits (twice as many in bfloat16), but at least PIECE rows or an
+# eighth of all: each piece reads the whole weight and its gradient once more.
+TOGETHER = 1 << 21
+PIECE = 128
+WORDS = 2048  # rows of the weight that are packed at a time
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -29,27 +31,30 @@ def linear_cross_entropy(
     *,
     precision: str = "float32",
 ) -> Tensor:
-    """The sum of the cross-entropies of `linear(hidden, weight, bias)` against `targets`, as one scalar.
+    """The sum of the cross-entropies of `linear(hidden, weight, bias)` against `targets`.
 
         linear_cross_entropy(hidden, softmax.weight, softmax.bias, targets)
-        == cross_entropy(softmax(hidden), targets, reduction="sum")      # but without the [N, V] logits
+        == cross_entropy(softmax(hidden), targets, reduction="sum")  # without the [N, V] logits
 
-    hidden [N, H], weight [V, H], bias [V] or None, targets [N] int64; rows whose target is -100 count for nothing.
-    `label_smoothing` e mixes the target with the uniform distribution, as in torch: (1 - e) one-hot + e / V
-    (Szegedy et al., 2016, section 7). The gradients are computed along with the loss, piece by piece, so that
-    only one piece of the logits ever exists.
+    The gradients are computed along with the loss, piece by piece, so that only one piece of the
+    logits exists at a time.
 
-    With `precision` "bfloat16" the three products are taken of numbers rounded to 8 binary digits, and added up in
-    float32; softmax, loss and gradients stay as they are. Three to five times as fast where the processor has
-    instructions for it (AVX-512 BF16, AMX), and no use elsewhere."""
-    if hidden.dim() != 2 or weight.dim() != 2 or hidden.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"hidden must be [N, H] and weight [V, H]; got {tuple(hidden.shape)} and {tuple(weight.shape)}"
-        )
-    if targets.shape != hidden.shape[:1]:
-        raise ValueError(
-            f"targets must be [N] = [{hidden.shape[0]}], one a row of hidden; got {tuple(targets.shape)}"
-        )
+    Args:
+        hidden: [N, H]
+        weight: [V, H]
+        bias: [V] or None
+        targets: ids [N], int64; rows whose target is -100 are ignored
+        label_smoothing: e, which mixes the target with the uniform distribution, as in torch:
+            (1 - e) one-hot + e / V (Szegedy et al., 2016, section 7)
+        precision: "float32", or "bfloat16": the factors of the three products are rounded to 8
+            binary digits, and added up in float32; softmax, loss and gradients stay as they are.
+            Three to five times as fast where the processor has instructions for it (AVX-512 BF16,
+            AMX), and of no use elsewhere
+
+    Raises:
+        ValueError: an argument whose shape, dtype or value does not fit.
+    """
+    check_arguments(hidden, weight, bias, targets)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing must lie in 0..1; got {label_smoothing}")
     if precision not in PRECISIONS:
@@ -64,9 +69,28 @@ def linear_cross_entropy(
     )
 
 
+def check_arguments(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> None:
+    """Shapes and dtypes that fit each other; devices are compared by the operations."""
+    if hidden.dim() != 2 or weight.dim() != 2 or hidden.shape[1] != weight.shape[1]:
+        raise ValueError(
+            "hidden must be [N, H] and weight [V, H]; "
+            f"got {tuple(hidden.shape)} and {tuple(weight.shape)}"
+        )
+    if targets.shape != hidden.shape[:1]:
+        raise ValueError(
+            f"targets must be [N] = [{hidden.shape[0]}], one for each row of hidden; "
+            f"got {tuple(targets.shape)}"
+        )
+    if targets.dtype != torch.int64:
+        raise ValueError(f"targets must be ids of dtype torch.int64; got {targets.dtype}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias must be [V] = [{weight.shape[0]}]; got {tuple(bias.shape)}")
+
+
 class LinearCrossEntropy(torch.autograd.Function):
-    """The gradients found in the forward pass are handed over in the first backward pass, without a copy of a large
-    vocabulary's; a second one (retain_graph) computes them anew."""
+    """Its gradients are computed in the forward pass and returned by the first backward pass.
+
+    A second backward pass (retain_graph) computes them again."""
 
     @staticmethod
     def forward(ctx, hidden, weight, bias, targets, smoothing, precision):
@@ -94,22 +118,22 @@ class LinearCrossEntropy(torch.autograd.Function):
 
 
 def loss_and_gradients(
-    hidden, weight, bias, targets, smoothing, precision, wanted
+    hidden, weight, bias, targets, smoothing, precision, needed
 ) -> tuple[Tensor, list[Tensor | None]]:
-    """(the loss, its gradients for hidden, weight and bias: None where not `wanted`)"""
-    count, kept = len(targets), (targets != IGNORED).nonzero()[:, 0]
-    some = len(kept) < count  # padding is left out, not multiplied by zero
+    """The loss, and its gradients for hidden, weight and bias; None where they are not needed."""
+    count, real = len(targets), (targets != IGNORED).nonzero()[:, 0]
+    some = len(real) < count  # padding is left out, not multiplied by zero
     if some:
-        hidden, targets = hidden.index_select(0, kept), targets.index_select(0, kept)
+        hidden, targets = hidden.index_select(0, real), targets.index_select(0, real)
     wide = torch.promote_types(hidden.dtype, torch.float32)
     total = torch.zeros((), dtype=wide, device=hidden.device)
     new_weight = (
         weight.new_empty if len(hidden) else weight.new_zeros
     )  # the first piece writes, the others add
     gradients = [
-        hidden.new_empty(hidden.shape) if wanted[0] else None,
-        new_weight(weight.shape, dtype=wide) if wanted[1] else None,
-        torch.zeros(len(weight), dtype=wide, device=weight.device) if wanted[2] else None,
+        hidden.new_empty(hidden.shape) if needed[0] else None,
+        new_weight(weight.shape, dtype=wide) if needed[1] else None,
+        torch.zeros(len(weight), dtype=wide, device=weight.device) if needed[2] else None,
     ]
     one_piece = pieces(hidden, weight, bias, targets, precision)
     most = max(1, TOGETHER * (1 + (precision == "bfloat16")) // max(1, len(weight)))
@@ -121,7 +145,7 @@ def loss_and_gradients(
         total += one_piece(hidden[piece], weight, bias, targets[piece], smoothing, gradients, piece)
     if some and gradients[0] is not None:
         gradients[0] = (
-            gradients[0].new_zeros(count, hidden.shape[1]).index_copy_(0, kept, gradients[0])
+            gradients[0].new_zeros(count, hidden.shape[1]).index_copy_(0, real, gradients[0])
         )
     return total, gradients
 
@@ -129,7 +153,7 @@ def loss_and_gradients(
 def pieces(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, precision: str
 ) -> Callable[..., Tensor]:
-    """What computes a piece, in the way that is quickest for such tensors."""
+    """The function that computes a piece of such tensors the fastest."""
     with_kernels = why_not(hidden, weight, bias, targets) is None
     if precision == "bfloat16" and hidden.dtype == torch.float32:
         return NarrowPieces(weight, native_loss if with_kernels else torch_loss)
@@ -137,7 +161,8 @@ def pieces(
 
 
 def torch_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: bool) -> Tensor:
-    """The loss of a few rows; with `gradient`, their logits become d loss / d logits: softmax - ((1 - e) one-hot + e / V)."""
+    """The loss of a few rows. With `gradient`, their logits are overwritten by d loss / d logits:
+    softmax - ((1 - e) one-hot + e / V)."""
     normaliser = logits.logsumexp(1)
     right = logits.gather(1, targets[:, None])[:, 0]
     loss = (normaliser - (1 - smoothing) * right).sum()
@@ -152,14 +177,14 @@ def torch_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: b
 
 
 def native_loss(logits: Tensor, targets: Tensor, smoothing: float, *, gradient: bool) -> Tensor:
-    """The same by the native kernel, for contiguous float32 on the CPU."""
+    """As `torch_loss`, by the native kernel, for contiguous float32 on the CPU."""
     return bindings.cross_entropies(
         logits, targets.contiguous(), torch.tensor([smoothing]), gradient=gradient
     ).sum()
 
 
 def put(found: Tensor, into: Tensor, *, add: bool) -> None:
-    """Writes `found`, or adds it to what stands there."""
+    """into = found, or into += found."""
     if add:
         into += found
     else:
@@ -167,7 +192,7 @@ def put(found: Tensor, into: Tensor, *, add: bool) -> None:
 
 
 def torch_piece(hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
-    """The loss of a few rows; their gradients are written or added to where they are wanted."""
+    """The loss of a few rows; their gradients are written, or added, where they are needed."""
     logits = linear(hidden, weight, bias)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     for_hidden, for_weight, for_bias = gradients
@@ -198,17 +223,17 @@ def why_not(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
 
 
 class NarrowPieces:
-    """torch_piece for float32, with products of bfloat16. Nothing but the products' factors is rounded, and the logits."""
+    """torch_piece for float32, with products of bfloat16: factors and logits are rounded."""
 
     def __init__(self, weight: Tensor, loss: Callable[..., Tensor]):
         self.weight, self.loss = weight.bfloat16(), loss
-        self.logits = self.wide = self.for_weight = (
-            None  # used again, as fresh memory costs more than what is done in it
-        )
+        # used again: allocating them costs more than the work done in them
+        self.logits = self.for_weight = self.weight.new_empty(0, 0)
+        self.wide = self.logits.float()
 
     def __call__(self, hidden, weight, bias, targets, smoothing, gradients, rows) -> Tensor:
         hidden = hidden.bfloat16()
-        narrow, logits = self.rooms(len(hidden))
+        narrow, logits = self.workspace(len(hidden))
         logits.copy_(torch.mm(hidden, self.weight.t(), out=narrow))
         if bias is not None:
             logits += bias
@@ -225,9 +250,9 @@ class NarrowPieces:
             for_bias += logits.sum(0)
         return loss
 
-    def rooms(self, rows: int) -> tuple[Tensor, Tensor]:
-        """For the logits of so many rows, in bfloat16 and in float32."""
-        if self.wide is None or len(self.wide) < rows:
+    def workspace(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for the logits of some rows, in bfloat16 and in float32."""
+        if len(self.wide) < rows:
             self.logits = self.weight.new_empty(rows, len(self.weight))
             self.wide = torch.empty_like(self.logits, dtype=torch.float32)
             self.for_weight = torch.empty_like(self.weight)
@@ -235,7 +260,7 @@ class NarrowPieces:
 
 
 class NativePieces:
-    """torch_piece by the native products: some words at a time, so that few of their weights stand packed."""
+    """torch_piece by the native products, with the weights of some words packed at a time."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         self.weight = weight.contiguous()

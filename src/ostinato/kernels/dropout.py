@@ -1,4 +1,4 @@
-"""Dropout that keeps no mask: the backward pass draws the same units again."""
+"""Dropout that stores no mask: the backward pass draws the same units again from the same seed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ def usable(x: Tensor) -> bool:
 
 
 def drop_units(x: Tensor, rate: float) -> Tensor:
-    """x with units at zero with probability `rate`, the rest scaled up; one number from torch's generator decides which."""
-    return Dropped.apply(x, rate, torch.randint(-(2**63), 2**63 - 1, ()).item())
+    """x with units set to zero with probability `rate` and the rest scaled by 1 / (1 - rate).
+
+    One number from torch's generator is the seed of all units' draws.
+
+    Args:
+        x: float32 on the CPU, of any shape
+        rate: at least 0, below 1
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must be at least 0 and below 1; got {rate}")
+    return DropUnits.apply(x, rate, torch.randint(-(2**63), 2**63 - 1, ()).item())
 
 
-class Dropped(torch.autograd.Function):
+class DropUnits(torch.autograd.Function):
     @staticmethod
     def forward(context, x, rate, seed):
         context.rate, context.seed = rate, seed
@@ -39,4 +48,4 @@ class Dropped(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient):
-        return Dropped.apply(gradient, context.rate, context.seed), None, None
+        return DropUnits.apply(gradient, context.rate, context.seed), None, None

@@ -1,4 +1,4 @@
-"""Adam over the rows of a table that were read, and over each the steps that it has missed; see `layers.rows`."""
+"""Adam over the rows of a table that were read, with the steps they missed; see `training.lazy_adam`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,27 @@ def adam_rows(
     index: Tensor | None = None,
     gradient: Tensor | None = None,
 ) -> None:
-    """Brings the rows `index` [N] (None: all) up to date, and with `gradient` [N, D] takes the last step with it.
+    """Takes the steps that some rows of a table have missed, and with a gradient the last one, too.
 
-    table     weight, mean of the gradients, mean of their squares [V, D], and the step up to which each row stands [V]
-    rates     [.., 2]: for each step from the first on its rate, and what the root of the squares is multiplied by
-    steps     which step the first of `rates` is, and which one is the last that has been taken or is taken now
-    settings  beta 1, beta 2, epsilon"""
+    Args:
+        table: weight, mean of the gradients, mean of their squares [V, D], and the last step that
+            each row has taken [V]. All four are changed in place
+        rates: [.., 2], for each step from the first one on its rate, and the factor of the root of
+            the squares
+        steps: the step that the first of `rates` belongs to, and the last step
+        settings: beta 1, beta 2, epsilon
+        index: row ids [N]; None for all rows
+        gradient: [N, D], of the last step; None if the rows have none
+
+    Raises:
+        ValueError: sizes that do not fit each other, or a row without rates for its missing steps.
+    """
     weight = table[0]
     rows, size = weight.shape
-    index, gradient = (None if part is None else part.contiguous() for part in (index, gradient))
+    if index is not None:
+        index = index.contiguous()
+    if gradient is not None:
+        gradient = gradient.contiguous()
     beta1, beta2, epsilon = settings
     bindings.run(
         _native.lazy_adam,
@@ -49,7 +61,7 @@ def adam_rows(
         weight=weight,
         mean=table[1],
         square=table[2],
-        stands=table[3],
+        last_step=table[3],
         gradient=gradient,
         rates=rates,
         first=steps[0],

@@ -1,4 +1,4 @@
-"""A linear layer by the native products, which on some processors are twice as fast as torch's own."""
+"""A linear layer by the native products, on some processors twice as fast as torch's own."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from torch import Tensor
 from torch.nn import functional
 
 from ostinato.kernels import availability, bindings
-from ostinato.kernels.packed_weights import keep, kept
+from ostinato.kernels.packed_weights import find_packed, store_packed
 
-LEAST = 64  # rows from which on packing the weight pays
+LEAST = 64  # rows from which on packing the weight is worth its time
 
 
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, keep_packed: bool = False
 ) -> Tensor:
-    """x [..., D], weight [H, D], bias [H] or None -> [..., H], as torch.nn.functional.linear.
+    """As torch.nn.functional.linear.
 
-    keep_packed  native without gradients, too: the packed weight is kept between such calls, as those of cells are"""
+    Args:
+        x: [..., D]
+        weight: [H, D]
+        bias: [H] or None
+        keep_packed: use the native product without gradients, too, and store the packed weight
+            between such calls, as those of cells are
+
+    Returns:
+        [..., H]
+    """
     if why_not(x, weight, bias, keep_packed=keep_packed) is not None:
         return functional.linear(x, weight, bias)
     return (
@@ -30,27 +39,27 @@ def why_not(
 ) -> str | None:
     """Why the native products do not take this call, or None."""
     if not (keep_packed or torch.is_grad_enabled()):
-        return "nothing is learned: packing the weight for one product does not pay"
+        return "nothing is learned: packing the weight for one product takes longer than it gains"
     reason = availability.why_not(x, weight, bias)
     if reason is not None:
         return reason
-    if (
-        weight.dim() != 2
-        or x.shape[-1] != weight.shape[1]
-        or 0 in weight.shape
-        or x.numel() < LEAST * x.shape[-1]
-    ):
+    if weight.dim() != 2 or x.dim() == 0 or x.shape[-1] != weight.shape[1]:
+        return "the shapes do not fit"
+    if bias is not None and (bias.dim() != 1 or len(bias) != len(weight)):
+        return "the bias is not [H]"
+    if 0 in weight.shape or x.numel() < LEAST * x.shape[-1]:
         return "there are few rows"
     return None
 
 
 def infer(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The product with a weight that may stand packed from an earlier call."""
-    room = kept(weight, "linear")
-    packed = (bindings.room_for(weight, form="a bT"), False) if room is None else (room, True)
-    out = product_of(x, weight, bias, packed)
-    if room is None:
-        keep(weight, "linear", packed[0])
+    """The product with a weight that an earlier call may have packed."""
+    found = find_packed(weight, "linear")
+    if found is not None:
+        return product_of(x, weight, bias, (found, True))
+    memory = bindings.allocate_packed(weight, form="a bT")
+    out = product_of(x, weight, bias, (memory, False))
+    store_packed(weight, "linear", memory)
     return out
 
 
@@ -76,14 +85,14 @@ class NativeLinear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         if torch.is_grad_enabled():  # these gradients will be differentiated themselves
             return by_torch(x, weight, d_out, ctx.needs_input_grad)
-        d_rows, wanted = rows_of(d_out), ctx.needs_input_grad
-        d_x = x.new_empty(x.shape) if wanted[0] else None
-        d_weight = weight.new_empty(weight.shape) if wanted[1] else None
+        d_rows, needed = rows_of(d_out), ctx.needs_input_grad
+        d_x = x.new_empty(x.shape) if needed[0] else None
+        d_weight = weight.new_empty(weight.shape) if needed[1] else None
         if d_x is not None:
             bindings.product(d_rows, weight.contiguous(), rows_of(d_x), form="a b")
         if d_weight is not None:
             bindings.product(d_rows, rows_of(x), d_weight, form="aT b")
-        return d_x, d_weight, d_rows.sum(0) if wanted[2] else None
+        return d_x, d_weight, d_rows.sum(0) if needed[2] else None
 
 
 def rows_of(x: Tensor) -> Tensor:
@@ -91,8 +100,9 @@ def rows_of(x: Tensor) -> Tensor:
 
 
 def by_torch(
-    x: Tensor, weight: Tensor, d_out: Tensor, wanted: tuple[bool, ...]
+    x: Tensor, weight: Tensor, d_out: Tensor, needed: tuple[bool, ...]
 ) -> tuple[Tensor | None, ...]:
-    d_x = d_out @ weight if wanted[0] else None
-    d_weight = d_out.flatten(0, -2).t() @ x.flatten(0, -2) if wanted[1] else None
-    return d_x, d_weight, d_out.flatten(0, -2).sum(0) if wanted[2] else None
+    """The gradients of x, weight and bias by operations that can be differentiated again."""
+    d_x = d_out @ weight if needed[0] else None
+    d_weight = d_out.flatten(0, -2).t() @ x.flatten(0, -2) if needed[1] else None
+    return d_x, d_weight, d_out.flatten(0, -2).sum(0) if needed[2] else None

@@ -1,9 +1,14 @@
-"""Attention: where in the source a decoder looks.
+"""Attention: a decoder's weighted mean of the source's vectors.
 
-    scores_us = score(query_u, memory_s);  weights_u = softmax(scores_u);  context_u = sum_s weights_us memory_s
+    scores_us = score(query_u, memory_s);  weights_u = softmax(scores_u)
+    context_u = sum_s weights_us memory_s
 
-score is `dot`: q.m (Luong et al. 2015, eq. 8, first line), `general`: q.(W m) (second line), or
-`additive`: v.tanh(W q + U m) (Bahdanau et al. 2015, appendix A.1.2)."""
+The score is `dot`: q.m (Luong et al. 2015, eq. 8, first line), `general`: q.(W m) (second line), or
+`additive`: v.tanh(W q + U m) (Bahdanau et al. 2015, appendix A.1.2).
+
+B sources, S source steps, N rows of decoding, U target steps, Q query size, M size of the source's
+vectors, K key size.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +23,16 @@ from ostinato.kernels import linear
 
 @dataclass(frozen=True)
 class Memory:
-    """What a decoder may look at, one a source; `width` hypotheses in a row share each, so that a beam never copies it.
+    """The source's vectors and keys, shared by `width` consecutive rows of decoding per source.
 
-    values [B, S, M]; keys [B, S, K] are the values as the score wants them; mask [B, S] is True at real positions."""
+    The hypotheses of a beam search share their source's memory; it is never copied for them.
+
+    Attributes:
+        values: The source's vectors [B, S, M].
+        keys: The values as the score needs them [B, S, K].
+        mask: The padding mask [B, S], True at real positions.
+        width: Rows of decoding for each source.
+    """
 
     values: Tensor
     keys: Tensor
@@ -28,10 +40,11 @@ class Memory:
     width: int = 1
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Memory:
+        """The memory with `function` applied to each tensor."""
         return Memory(function(self.values), function(self.keys), function(self.mask), self.width)
 
     def select(self, index: Tensor) -> Memory:
-        """The memory of rows `index` [N'] among B * width rows, still shared where that is possible."""
+        """The memory of the rows `index` [N'] among B * width rows, shared where possible."""
         sources, counts = torch.unique_consecutive(index // self.width, return_counts=True)
         width = int(counts[0]) if len(counts) else 1
         if not bool((counts == width).all()):
@@ -45,9 +58,17 @@ class Memory:
 
 
 class Attention(nn.Module):
-    """Query [N, U, Q], memory of N / width sources -> (context [N, U, M], weights [N, U, S]).
+    """Attention of one of three kinds.
 
-    A source without a single real position gets the context zero."""
+    Args:
+        kind: `dot`, `general` or `additive`.
+        query_size: Q; for `dot` equal to M.
+        memory_size: M.
+        size: The hidden size of `additive`; Q unless given.
+
+    Raises:
+        ValueError: An unknown kind, or `dot` with unequal sizes.
+    """
 
     def __init__(self, kind: str, query_size: int, memory_size: int, *, size: int | None = None):
         super().__init__()
@@ -55,7 +76,8 @@ class Attention(nn.Module):
             raise ValueError(f"kind must be one of {', '.join(SCORES)}; got {kind!r}")
         if kind == "dot" and query_size != memory_size:
             raise ValueError(
-                f"dot attention needs query_size equal to memory_size; got {query_size} and {memory_size}"
+                f"dot attention needs query_size equal to memory_size; got {query_size} and "
+                f"{memory_size}"
             )
         self.kind = kind
         if kind == "general":
@@ -67,7 +89,12 @@ class Attention(nn.Module):
             self.energy = nn.Linear(size, 1, bias=False)
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """Values [B, S, M] and mask [B, S] -> the memory, its keys computed once for all steps."""
+        """The memory of a source, with keys computed once for all decoding steps.
+
+        Args:
+            values: [B, S, M].
+            mask: The padding mask [B, S].
+        """
         return Memory(
             values,
             values if self.kind == "dot" else linear(values, self.key.weight, self.key.bias),
@@ -75,9 +102,19 @@ class Attention(nn.Module):
         )
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Attends to the memory.
+
+        Args:
+            query: [N, U, Q] with N = B * width.
+            memory: Of B sources.
+
+        Returns:
+            The contexts [N, U, M] and the weights [N, U, S]; both zero for a source without a
+            single real position.
+        """
         rows, steps, size = query.shape
         sources = memory.values.shape[0]
-        # the hypotheses of one source stand in a row: as further steps of the same query they share its memory
+        # a source's hypotheses are consecutive: as further steps of one query they share its memory
         scores = SCORES[self.kind](self, query.reshape(sources, -1, size), memory.keys)
         scores = scores.masked_fill(~memory.mask.unsqueeze(1), torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1) * memory.mask.unsqueeze(1)
@@ -86,10 +123,12 @@ class Attention(nn.Module):
 
 
 def score_dot(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
+    """Query [B, U, Q] and keys [B, S, Q] -> [B, U, S]"""
     return query @ keys.transpose(1, 2)
 
 
 def score_additive(attention: Attention, query: Tensor, keys: Tensor) -> Tensor:
+    """Query [B, U, Q] and keys [B, S, K] -> [B, U, S]"""
     return attention.energy(
         (attention.query(query).unsqueeze(2) + keys.unsqueeze(1)).tanh()
     ).squeeze(-1)

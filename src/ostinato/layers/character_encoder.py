@@ -1,4 +1,7 @@
-"""What a word looks like: a vector for it from its characters, so that words never seen have one, too."""
+"""Character encoders: a word's vector from its characters, so that unknown words have one, too.
+
+W different words of a batch, C characters of the longest.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,35 @@ from ostinato.cells.cell import CellType
 from ostinato.data.batching.batch import PAD, Spellings
 from ostinato.kernels import char_features
 from ostinato.layers.dropout import Dropout
-from ostinato.layers.embedding import Embedding
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.embedding import Embedding, EmbeddingSum
+from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.padding import padding_mask
 
 KINDS = ("recurrent", "convolution")
 
 
-class Speller(nn.Module):
-    """Speller("convolution", 90, 50)(batch.spellings) -> a vector [B, T, 50] for each word of the batch
+class CharacterEncoder(nn.Module):
+    """Vectors of words from their characters.
 
-    recurrent     the last states of both directions over the characters (Ling et al. 2015; Lample et al. 2016)
-    convolution   the largest response of each filter of `width` characters (dos Santos and Zadrozny 2014; Ma and Hovy 2016)
+        CharacterEncoder("convolution", 90, 50)(batch.spellings)      # [B, T, 50]
 
-        affixes: an Affixes, whose vectors are joined to these.
+    A word that occurs several times in a batch is encoded once.
 
-    A word that stands in the batch many times is read once. ValueError for an odd output size of two directions."""
+    Args:
+        kind: `recurrent`: the final states of both directions over the characters (Ling et al.
+            2015; Lample et al. 2016); `convolution`: the maximum over the positions of each filter
+            (dos Santos and Zadrozny 2014; Ma and Hovy 2016).
+        characters: The size of the character vocabulary.
+        output_size: The size of a word's vector; even for `recurrent`.
+        embedding_size: The size of a character's vector.
+        cell: The cell of `recurrent`.
+        width: The characters that a filter of `convolution` sees.
+        dropout: On the characters' vectors.
+        affixes: Prefix and suffix embeddings, concatenated to the vectors; see Affixes.
+
+    Raises:
+        ValueError: An unknown kind, or an odd output size to be halved.
+    """
 
     def __init__(
         self,
@@ -44,10 +60,6 @@ class Speller(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-        if kind == "recurrent" and output_size % 2:
-            raise ValueError(
-                f"output_size must be even, half of it for each direction; got {output_size}"
-            )
         self.embedding = Embedding(characters, embedding_size)
         self.dropout = Dropout(dropout)
         self.affixes = affixes
@@ -55,21 +67,23 @@ class Speller(nn.Module):
             width,
             output_size + (affixes.output_size if affixes is not None else 0),
         )
-        self.recurrent = (
-            Recurrent(cell, embedding_size, output_size // 2, bidirectional=True)
-            if kind == "recurrent"
-            else None
-        )
-        self.filters = (
-            nn.Linear(width * embedding_size, output_size) if kind == "convolution" else None
-        )
+        self.recurrent: Recurrent | None = None
+        self.filters: nn.Linear | None = None
+        if kind == "convolution":
+            self.filters = nn.Linear(width * embedding_size, output_size)
+        elif cell is None:
+            raise ValueError("kind 'recurrent' needs a cell; got None")
+        else:
+            size = bidirectional_hidden_size(output_size, name="output_size")
+            self.recurrent = Recurrent(cell, embedding_size, size, bidirectional=True)
 
     def forward(self, spellings: Spellings) -> Tensor:
+        """The vectors of a batch's words [B, T, output_size]."""
         words = self.read(spellings.characters, spellings.lengths)
         return functional.embedding(spellings.places, words)
 
     def read(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """Words [W, C] -> vectors [W, output_size]"""
+        """Characters of words [W, C] and their lengths [W] -> vectors [W, output_size]"""
         whole = self.read_characters(characters, lengths)
         return (
             whole
@@ -78,76 +92,88 @@ class Speller(nn.Module):
         )
 
     def read_characters(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        if self.recurrent is None:
-            return self.convolve(characters, lengths)
+        """As `read`, without the affixes."""
+        if self.filters is not None:
+            return self.convolve(self.filters, characters, lengths)
+        assert self.recurrent is not None  # one of the two exists
         _, (forward, backward) = self.recurrent(self.dropout(self.embedding(characters)), lengths)
         return torch.cat([forward[0], backward[0]], -1)
 
-    def convolve(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """There are few different characters: what each adds to the filters at each place of their window is looked up from a
-        table, which costs a third of the product over all windows.
+    def convolve(self, filters: nn.Linear, characters: Tensor, lengths: Tensor) -> Tensor:
+        """The convolution: characters [W, C] and lengths [W] -> [W, number of filters].
 
-        Dropout takes a unit of a character's vector away everywhere in the batch."""
-        size = self.filters.out_features
+        Why not nn.Conv1d: there are few different characters, so the product of each character's
+        vector with the filters at each position of their window is looked up in a table [width,
+        characters, filters]. That takes a third of the time of a product over all windows. Dropout
+        then drops a unit of a character's vector everywhere in the batch.
+        """
+        size = filters.out_features
         vectors = self.dropout(self.embedding.weight)
-        weight = self.filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
+        weight = filters.weight.view(size, -1, self.width).permute(2, 1, 0)  # [width, E, out]
         tables = vectors @ weight  # [width, characters, out]
-        if char_features.usable(characters, lengths, tables, self.filters.bias):
-            return char_features.strongest(characters, lengths, tables, self.filters.bias)
+        if char_features.usable(characters, lengths, tables, filters.bias):
+            return char_features.strongest(characters, lengths, tables, filters.bias)
         inside = padding_mask(lengths, characters.shape[1], characters.device)
         margin = self.width // 2
         padded = functional.pad(
             characters.masked_fill(~inside, PAD), (margin, self.width - 1 - margin)
         )
-        responses = self.filters.bias
-        for place, table in enumerate(tables):
-            there = padded[:, place : place + characters.shape[1]]
+        responses: Tensor = filters.bias
+        for position, table in enumerate(tables):
+            there = padded[:, position : position + characters.shape[1]]
             responses = responses + functional.embedding(there, table, padding_idx=PAD)
         # not segment_reduce, which hands each of equal responses the whole of a negative gradient
         return responses.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(1).tanh()
 
 
 class Affixes(nn.Module):
-    """How words begin and end, as vectors: un-, re-; -ing, -tion. [W, C] of characters between <bos> and <eos> -> [W, output_size]
+    """Prefix and suffix embeddings: un-, re-; -ing, -tion.
 
-    The 1, 2, ... `longest` first characters of a word, and as many of its last ones, each have a vector, found by hashing
-    into `buckets` (two that fall into one bucket share it); a word has the sum of its own. What is longer than the word
-    counts as the word.
+    Each of the prefixes of 1, 2, ... `longest` characters of a word, and each of its suffixes, has
+    a vector, found by hashing into `buckets`; two affixes in one bucket share it. A word has the
+    sum of its affixes' vectors. An affix longer than the word is the word.
 
-    folded   a number for each character, the same for those that are to count as one (A and a)"""
+    Args:
+        output_size: The size of the vectors.
+        folded: An id for each character, the same one for characters that count as equal (A and a).
+        longest: The longest affix, in characters.
+        buckets: The size of the table.
+    """
+
+    folded: Tensor
 
     def __init__(
         self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000
     ):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets
-        self.table = Embedding(1 + buckets, output_size, by_rows=True)
+        self.table = EmbeddingSum(1 + buckets, output_size, lazy=True)
         with torch.no_grad():
             self.table.weight.mul_((2 * longest) ** -0.5)
         self.register_buffer("folded", torch.as_tensor(folded))
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        return self.table.sums(self.numbers(characters, lengths))
+        """Words [W, C] of characters between <bos> and <eos>, lengths [W] -> [W, output_size]"""
+        return self.table(self.compute_ids(characters, lengths))
 
-    def numbers(self, characters: Tensor, lengths: Tensor) -> Tensor:
+    def compute_ids(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """The bucket of each affix, [W, 2 * longest]; all of them are above 0."""
         if char_features.usable(characters, lengths):
             return char_features.affix_ids(
                 characters, lengths, self.folded, longest=self.longest, buckets=self.buckets
             )
-        place = torch.arange(self.longest, device=characters.device)
-        last = (
-            (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)
-        )  # <bos> stands before the word, <eos> after it
-        letters = self.folded[characters]
+        offset = torch.arange(self.longest, device=characters.device)
+        # the word is between <bos> and <eos>
+        last = (lengths.to(characters.device) - 2).clamp(min=0).unsqueeze(1)  # [W, 1]
+        folded = self.folded[characters]
         found = []
-        for side, index in enumerate((1 + place.expand(len(characters), -1), last - place)):
+        for side, index in enumerate((1 + offset.expand(len(characters), -1), last - offset)):
             inside = (index >= 1) & (index <= last)
-            letter = letters.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
+            character = folded.gather(1, index.clamp(0, characters.shape[1] - 1)).masked_fill(
                 ~inside, 0
             )
             code = torch.full_like(last, side + 1)
-            for number in letter.split(1, 1):
-                code = (code * 1_000_003 + number) % 2_147_483_647
+            for one in character.split(1, 1):
+                code = (code * 1_000_003 + one) % 2_147_483_647
                 found.append(1 + (code ^ (code >> 13)) % self.buckets)
         return torch.cat(found, 1)

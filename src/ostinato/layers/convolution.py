@@ -1,4 +1,7 @@
-"""What is to be seen in a picture, region by region: a small convolutional network, trained along with whatever reads it."""
+"""Convolutional networks that encode images and frames, trained along with the recurrent network.
+
+N images, C channels, H height, W width, R regions, F features of a region, B batch, T time.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,31 @@ from ostinato.layers.dropout import Dropout
 SIDE = 4  # regions a side that one vector of a picture keeps apart
 
 
-class Stage(nn.Module):
-    """Half the height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)) (after He et al. 2016)."""
+class ResidualStage(nn.Module):
+    """Halves height and width, then a residual block: y = relu(N(W1 x)), relu(y + N(W2 y)).
+
+    N is a normalisation. After He et al. 2016.
+
+    Args:
+        before: Input channels.
+        channels: Output channels.
+        batch_norm: Which normalisation; see build_norm.
+    """
 
     def __init__(self, before: int, channels: int, *, batch_norm: bool = False):
         super().__init__()
         self.shrink = nn.Conv2d(before, channels, 3, stride=2, padding=1, bias=False)
         self.refine = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norms = nn.ModuleList(norm(channels, batch_norm) for _ in range(2))
+        self.norms = nn.ModuleList(build_norm(channels, batch_norm) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, before, H, W] -> [N, channels, ceil(H / 2), ceil(W / 2)]"""
         x = self.norms[0](self.shrink(x)).relu()
         return (x + self.norms[1](self.refine(x))).relu()
 
 
-def norm(channels: int, batch_norm: bool) -> nn.Module:
-    """Over a batch (Ioffe and Szegedy 2015), or over groups of sixteen channels where that is possible (Wu and He 2018)."""
+def build_norm(channels: int, batch_norm: bool) -> nn.Module:
+    """Batch norm (Ioffe and Szegedy 2015), or group norm of 16 channels (Wu and He 2018)."""
     return (
         BatchNorm(channels)
         if batch_norm
@@ -37,9 +49,15 @@ def norm(channels: int, batch_norm: bool) -> nn.Module:
 
 
 class BatchNorm(nn.Module):
-    """x [N, C, ...] with mean 0 and deviation 1 over the batch and all places while training, as it was on average afterwards.
+    """Batch normalisation: mean 0 and deviation 1 over the batch and all positions.
 
-    As nn.BatchNorm1d and 2d, but of a batch with one value a channel, which has no deviation, the averages so far are used."""
+    In evaluation with the running averages (Ioffe and Szegedy 2015). Why not nn.BatchNorm1d and 2d:
+    they refuse a training batch with a single value per channel, which has no deviation; here the
+    running averages are used for it.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int):
         super().__init__()
@@ -51,6 +69,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, ...] -> [N, C, ...]"""
         several = x.numel() > x.shape[1]
         return functional.batch_norm(
             x,
@@ -62,12 +81,18 @@ class BatchNorm(nn.Module):
         )
 
 
-class PictureNetwork(nn.Module):
-    """Pictures [N, C, H, W] of uint8 -> what stands in each region [N, H / 2^S * W / 2^S, F], row by row.
+class ImageNetwork(nn.Module):
+    """A convolutional network: images [N, C, H, W] of uint8 -> vectors of their regions [N, R, F].
 
-    widths      the channels of the S stages; the last is F
-    batch_norm  normalise over the batch while training, which learns faster, rather than each picture by itself; without it
-                a picture's answer never depends on what else is in its batch, not in training either"""
+    Args:
+        channels: C.
+        widths: The output channels of each of the S stages; the last is F.
+        batch_norm: Whether to normalise over the batch, which learns faster, instead of each image
+            by itself, with which an image's output never depends on the others in its batch.
+
+    Raises:
+        ValueError: No stage, or a width below 1.
+    """
 
     def __init__(
         self, channels: int, *, widths: Sequence[int] = (32, 64, 128), batch_norm: bool = False
@@ -77,25 +102,31 @@ class PictureNetwork(nn.Module):
             raise ValueError(f"widths must be at least one number above 0; got {tuple(widths)}")
         self.stages = nn.Sequential(
             *(
-                Stage(before, after, batch_norm=batch_norm)
+                ResidualStage(before, after, batch_norm=batch_norm)
                 for before, after in zip((channels, *widths[:-1]), widths, strict=True)
             )
         )
         self.output_size = widths[-1]
 
     def side(self, size: int) -> int:
-        """How many regions a picture of `size` pixels has in a row: each stage halves it, rounding up."""
+        """The regions in a row of an image of `size` pixels: each stage halves it, rounding up."""
         return -(-size // 2 ** len(self.stages))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x = pictures.to(self.stages[0].shrink.weight.dtype) / 127.5 - 1
+        """[N, C, H, W] of uint8 -> [N, R, F] with R = side(H) * side(W), row by row"""
+        x = pictures.to(next(self.parameters()).dtype) / 127.5 - 1
         return self.stages(x).flatten(2).transpose(1, 2)
 
 
-class Grid(nn.Module):
-    """Regions [N, h * w, F] -> one vector each [N, G], all regions side by side, so that it is kept where things are.
+class GridPooling(nn.Module):
+    """Regions [N, h * w, F] -> one vector each [N, G], the concatenation of all regions.
 
-    size    (h, w); a larger grid than 4 x 4 is averaged down to that"""
+    A concatenation keeps where things are, which a mean does not.
+
+    Args:
+        size: (h, w); a grid larger than 4 x 4 is averaged to 4 x 4.
+        features: F.
+    """
 
     def __init__(self, size: tuple[int, int], features: int):
         super().__init__()
@@ -103,15 +134,24 @@ class Grid(nn.Module):
         self.output_size = self.shape[0] * self.shape[1] * features
 
     def forward(self, regions: Tensor) -> Tensor:
+        """[N, h * w, F] -> [N, G]"""
         return functional.adaptive_avg_pool2d(
             regions.transpose(1, 2).unflatten(2, self.size), self.shape
         ).flatten(1)
 
 
-class Glance(nn.Module):
-    """Pictures [N, C, H, W] of uint8 -> a vector each [N, F]: the whole picture at `side` x `side` pixels, through one layer.
+class ThumbnailNetwork(nn.Module):
+    """One linear layer on images at low resolution: [N, C, H, W] of uint8 -> [N, F].
 
-    It knows from the start what is where, in which colour, which convolutions take thousands of pictures to keep apart."""
+    From the beginning it distinguishes positions and colours, for which convolutions need thousands
+    of images.
+
+    Args:
+        channels: C.
+        side: The image is averaged to `side` x `side` pixels.
+        features: F.
+        dropout: On the pixels and on the features.
+    """
 
     def __init__(self, channels: int, side: int, features: int, *, dropout: float = 0.0):
         super().__init__()
@@ -121,6 +161,7 @@ class Glance(nn.Module):
         self.output_size = features
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """[N, C, H, W] of uint8 -> [N, F]"""
         small = functional.adaptive_avg_pool2d(
             pictures.to(self.look.weight.dtype) / 127.5 - 1, self.side
         ).flatten(1)
@@ -128,9 +169,17 @@ class Glance(nn.Module):
 
 
 class FrameNetwork(nn.Module):
-    """Frames [B, T, C, H, W] of uint8 -> a vector each [B, T, E]: all its regions side by side, projected.
+    """Frames [B, T, C, H, W] of uint8 -> vectors [B, T, E], in place of an embedding.
 
-    In place of an embedding: what a recurrent network reads of each frame. `size` is (H, W)."""
+    All regions of a frame are concatenated and projected.
+
+    Args:
+        channels: C.
+        dimensions: E.
+        size: (H, W).
+        widths: The output channels of each stage.
+        dropout: Before the projection.
+    """
 
     def __init__(
         self,
@@ -142,8 +191,8 @@ class FrameNetwork(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.network = PictureNetwork(channels, widths=widths)
-        self.grid = Grid(
+        self.network = ImageNetwork(channels, widths=widths)
+        self.grid = GridPooling(
             (self.network.side(size[0]), self.network.side(size[1])), self.network.output_size
         )
         self.dropout = Dropout(dropout)
@@ -151,19 +200,21 @@ class FrameNetwork(nn.Module):
         self.embedding_dim = dimensions
 
     def forward(self, frames: Tensor) -> Tensor:
+        """[B, T, C, H, W] of uint8 -> [B, T, E]"""
         seen = self.grid(self.network(frames.flatten(0, 1)))
         return self.project(self.dropout(seen)).unflatten(0, frames.shape[:2])
 
 
 class FlatFrames(nn.Module):
-    """Frames [B, T, C, H, W] of uint8 -> their pixels [B, T, C * H * W] from -1 to 1: nothing is learned."""
+    """Frames of uint8 as vectors of their pixels in [-1, 1]; no parameters."""
 
     def forward(self, frames: Tensor) -> Tensor:
+        """[B, T, C, H, W] of uint8 -> [B, T, C * H * W]"""
         return frames.flatten(2).float() / 127.5 - 1
 
 
 class FeatureProjection(nn.Module):
-    """Features of frames [B, T, D], as given -> vectors [B, T, E]."""
+    """A linear projection of given features of frames: [B, T, D] -> [B, T, E]."""
 
     def __init__(self, features: int, dimensions: int):
         super().__init__()
@@ -171,4 +222,5 @@ class FeatureProjection(nn.Module):
         self.embedding_dim = dimensions
 
     def forward(self, features: Tensor) -> Tensor:
+        """[B, T, D] -> [B, T, E]"""
         return self.project(features)

@@ -1,13 +1,16 @@
-"""Linear-chain conditional random field: how likely each sequence of labels is, neighbours taken into account.
+"""Linear-chain conditional random field: the probability of label sequences, with transitions.
 
-    log p(y | x) = start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T] - log Z(x)
+    log p(y | x) = start[y_1] + sum_t emissions[t, y_t] + sum_t transitions[y_t-1, y_t] + end[y_T]
+                   - log Z(x)
 
-Lafferty, McCallum and Pereira 2001; over a recurrent network: Huang, Xu and Yu 2015, Lample et al. 2016 (section 2.2)."""
+Lafferty, McCallum and Pereira 2001; over a recurrent network: Huang, Xu and Yu 2015, Lample et al.
+2016 (section 2.2). B sequences, T steps, K labels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,16 +19,21 @@ from torch.autograd.function import once_differentiable
 from ostinato.kernels import crf
 from ostinato.padding import padding_mask
 
-FORBIDDEN = (
-    -1e4
-)  # the score of what must not be; finite, so that even labels that break a rule have a gradient
-SMALLEST = 1e-300  # a probability that is added to every one, so that its logarithm exists
+# the score of what is not allowed; finite, so that labels that break a rule still have a gradient
+FORBIDDEN = -1e4
+SMALLEST = 1e-300  # added to every probability, so that its logarithm exists
 
 Mask = Sequence[Sequence[bool]] | Sequence[bool]
 
 
 class Potentials(NamedTuple):
-    """The scores that do not depend on the input: start [K], transitions [K, K] (of j after i), end [K]."""
+    """The scores that do not depend on the input.
+
+    Attributes:
+        start: Of each first label [K].
+        transitions: Of label j after label i [K, K].
+        end: Of each last label [K].
+    """
 
     start: Tensor
     transitions: Tensor
@@ -35,9 +43,15 @@ class Potentials(NamedTuple):
 class CRF(nn.Module):
     """CRF(K)(emissions [B, T, K], lengths [B], labels [B, T]) -> log p(labels | emissions) [B]
 
-    start, transitions, end   True where a label may begin, may follow another, may end; all may, if nothing is said
+    Args:
+        labels: K.
+        start: True where a label may begin a sequence [K]; all may unless given.
+        transitions: True where label j may follow label i [K, K]; likewise.
+        end: True where a label may end a sequence [K]; likewise.
 
-    A row of length 0 has log p = 0. ValueError for masks and labels that do not fit."""
+    Raises:
+        ValueError: Masks or labels of another shape.
+    """
 
     def __init__(
         self,
@@ -69,7 +83,7 @@ class CRF(nn.Module):
         self.end = nn.Parameter(torch.zeros(labels))
 
     def potentials(self, forbidden: float = FORBIDDEN) -> Potentials:
-        """What is learned, and `forbidden` for what must not be."""
+        """The learned scores, with `forbidden` where a mask is False."""
         return Potentials(
             *(
                 getattr(self, name).masked_fill(~getattr(self, f"may_{name}"), forbidden)
@@ -78,6 +92,16 @@ class CRF(nn.Module):
         )
 
     def forward(self, emissions: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
+        """log p(labels | emissions) of each sequence, 0 for one of length 0.
+
+        Args:
+            emissions: [B, T, K].
+            lengths: [B].
+            labels: Label ids [B, T]; those in the padding do not matter.
+
+        Returns:
+            [B]
+        """
         potentials = self.potentials()
         if (
             labels.shape == emissions.shape[:2]
@@ -90,7 +114,7 @@ class CRF(nn.Module):
         )
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
-        """p(y_t = k | x) [B, T, K]; zero beyond each length."""
+        """p(y_t = k | x) [B, T, K] of emissions [B, T, K]; zero beyond each length."""
         with torch.enable_grad():  # the gradient of log Z is the expectation
             emissions = emissions.detach().requires_grad_()
             total = log_partition(
@@ -102,11 +126,12 @@ class CRF(nn.Module):
 def path_scores(
     emissions: Tensor, lengths: Tensor, labels: Tensor, potentials: Potentials
 ) -> Tensor:
-    """The scores [B] of given paths [B, T]; what stands beyond a length does not matter."""
+    """The unnormalised scores [B] of label sequences [B, T]; padding does not matter."""
     start, transitions, end = potentials
     if labels.shape != emissions.shape[:2]:
         raise ValueError(
-            f"labels must be {list(emissions.shape[:2])}, as emissions are; got {list(labels.shape)}"
+            f"labels must be {list(emissions.shape[:2])}, as emissions are; got "
+            f"{list(labels.shape)}"
         )
     rows, steps, size = emissions.shape
     if not rows or not steps:
@@ -121,7 +146,7 @@ def path_scores(
 
 
 def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> Tensor:
-    """log Z [B]: the logarithm of the sum of exp(score) over all paths of each row's length."""
+    """log Z [B]: the log of the sum of exp(score) over all label sequences of a row's length."""
     if not emissions.shape[0] or not emissions.shape[1]:
         return emissions.new_zeros(emissions.shape[0])
     if crf.usable(emissions, lengths, potentials):
@@ -130,15 +155,23 @@ def log_partition(emissions: Tensor, lengths: Tensor, potentials: Potentials) ->
 
 
 class LogPartition(torch.autograd.Function):
-    """The forward algorithm, and as its gradient the expectations that the backward algorithm gives (Rabiner 1989).
+    """The forward algorithm, with expectations as its gradient (Rabiner 1989).
 
-    Logarithms in double precision; a step over all pairs of labels is one matrix product of shifted exponentials, so that
-    nothing of [B, K, K] is ever made."""
+    In log space and double precision. A step over all pairs of labels is one matrix product of
+    exponentials shifted by their maximum. Why not autograd through the steps: it would keep a
+    tensor [B, K, K] for each of them.
+    """
 
     @staticmethod
     def forward(
-        context, emissions: Tensor, lengths: Tensor, start: Tensor, transitions: Tensor, end: Tensor
+        context: Any,
+        emissions: Tensor,
+        lengths: Tensor,
+        start: Tensor,
+        transitions: Tensor,
+        end: Tensor,
     ) -> Tensor:
+        """Emissions [B, T, K], lengths [B] and the potentials -> log Z [B]."""
         rows, steps, labels = emissions.shape
         scores = emissions.double().transpose(0, 1)
         inside = padding_mask(lengths, steps, emissions.device).t().unsqueeze(2)
@@ -156,11 +189,11 @@ class LogPartition(torch.autograd.Function):
                 torch.stack([between, between.t()]),
                 torch.stack([start, end]).double().unsqueeze(1),
             )
-        sums = [first + lattices[0]]
+        steps_sums = [first + lattices[0]]
         lattices = lattices + highest
         for step in range(1, steps):
-            sums.append(move(sums[-1], tables) + lattices[step])
-        sums = torch.stack(sums)
+            steps_sums.append(move(steps_sums[-1], tables) + lattices[step])
+        sums = torch.stack(steps_sums)
         before = sums[:, 0] if learning else sums
         total = (before.gather(0, last)[0] + end.double()).logsumexp(1)
         if learning:
@@ -171,15 +204,21 @@ class LogPartition(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, gradient: Tensor):
-        """before, after: log of the sum over all paths up to, and from, each label at each step, its own score counted."""
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """The expected counts of labels and transitions, times the gradient [B].
+
+        `before` and `after` [T, B, K] are the log sums over all paths up to, and from, each label
+        at each step, both with its own emission.
+        """
         scores, inside, last, between, highest, before, after, total = context.saved_tensors
         weight = (gradient.double() * inside[0, :, 0]).unsqueeze(1)
         log_total = total.unsqueeze(1)
         unary = torch.where(inside, (before + after - scores - log_total).exp() * weight, 0)
         if len(scores) == 1:
             pairs = torch.zeros_like(between)
-        else:  # expected counts of (i, j): exp(before_t-1[i] + transitions[i, j] + after_t[j] - log Z), summed
+        else:
+            # expected counts of (i, j): sum_t exp(before_t-1[i] + transitions[i, j] + after_t[j]
+            # - log Z)
             before, after = before[:-1], torch.where(inside[1:], after[1:], 0)
             high, higher = before.amax(2, keepdim=True), after.amax(2, keepdim=True)
             scale = torch.where(inside[1:], (high + higher + highest - log_total).exp() * weight, 0)

@@ -1,14 +1,17 @@
-"""Backpropagation through very long sequences in little memory: keep some states, compute the rest again.
+"""Gradient checkpointing: backpropagation through long sequences in little memory.
 
-Of T steps, the states after every C-th are kept; the backward pass takes the blocks last to first and runs each once
-more before going through it. Memory grows with T / C + C, least at C = sqrt(T), for one more forward pass.
+Of T steps, the states after every C-th are kept. The backward pass takes the blocks last to first,
+runs each again and then backpropagates through it. Memory grows with T / C + C, least at
+C = sqrt(T), for one more forward pass.
 
-Source: Chen et al., Training deep nets with sublinear memory cost, 2016; Gruslys et al., 2016."""
+Source: Chen et al., Training deep nets with sublinear memory cost, 2016; Gruslys et al., 2016.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +23,18 @@ from ostinato.cells.state import State
 def run_in_blocks(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None, size: int = 0
 ) -> tuple[Tensor, State]:
-    """`cell.run` in blocks of `size` steps (0: sqrt(T)), each computed again when gradients pass through it."""
+    """`cell.run` in blocks that the backward pass computes again.
+
+    Args:
+        cell: The cell.
+        x: [B, T, D].
+        state: The state before the first step.
+        lengths: [B], or None.
+        size: Steps of a block; 0: sqrt(T).
+
+    Returns:
+        As `Cell.run`.
+    """
     if not torch.is_grad_enabled() or x.shape[1] < 2:
         return cell.run(x, state, lengths)
     size = size or math.isqrt(x.shape[1] - 1) + 1
@@ -33,10 +47,17 @@ def run_in_blocks(
 
 
 class Blocks(torch.autograd.Function):
-    """(outputs, *last state) of (x, *state, *weights); see the module."""
+    """(x, *state, *weights) -> (outputs, *last state), block by block; see the module.
+
+    Why not torch.utils.checkpoint: it recomputes one function at a time and would keep the inputs
+    of every block apart; here all blocks share x, and gradients of weights are added up in place.
+    """
 
     @staticmethod
-    def forward(ctx, cell, lengths, size, x, *tensors):
+    def forward(
+        ctx: Any, cell: Cell, lengths: Tensor | None, size: int, x: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Runs the blocks and keeps the state before each."""
         state = tensors[: cell.parts]
         outputs = x.new_empty(*x.shape[:2], cell.output_size)
         ctx.borders, ctx.seed = [], int(torch.randint(2**62, ())) if cell.zoneout else None
@@ -49,7 +70,8 @@ class Blocks(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, d_outputs, *d_state):
+    def backward(ctx: Any, d_outputs: Tensor, *d_state: Tensor) -> tuple[Any, ...]:
+        """Runs the blocks again, last to first, and backpropagates through each."""
         cell, (x, *tensors) = ctx.cell, ctx.saved_tensors
         weights = [tensor for tensor in tensors[cell.parts :] if tensor.requires_grad]
         totals = [torch.zeros_like(weight) for weight in weights]
@@ -92,7 +114,7 @@ def blocks(steps: int, lengths: Tensor | None, size: int) -> Iterator[tuple[slic
 
 def run_block(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None, seed: int | None, part: slice
-):
+) -> tuple[Tensor, State]:
     """One block; where it draws random numbers (zoneout), the same ones each time."""
     if seed is None:
         return cell.run(x, state, lengths)

@@ -1,12 +1,15 @@
-"""What weights are before anything is learned, where the layers' own ranges are not wanted."""
+"""Uniform initialisation of all parameters except those of layer norms."""
 
 from __future__ import annotations
 
 from torch import nn
 
 
-def start_uniform(network: nn.Module, reach: float) -> None:
-    """Every parameter uniform in plus or minus `reach`, but for those of layer norms, whose gain stays one and whose shift zero."""
+def initialise_uniform(network: nn.Module, reach: float) -> None:
+    """Draws every parameter uniformly from [-bound, bound], in place.
+
+    Layer norms keep gain 1 and shift 0.
+    """
     normed = {
         parameter
         for module in network.modules()

@@ -1,4 +1,4 @@
-"""Rows padded on the left, or on both sides: moved to the front, and what comes out moved back."""
+"""Rows padded on the left, or on both sides: shifted to the front, and outputs shifted back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ import torch
 from torch import Tensor
 
 
-def starts_and_lengths(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """starts_and_lengths([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
+def find_starts(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """find_starts([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
 
-    Raises ValueError if the mask is not [B, T] as x is, or if a row's real steps do not lie together."""
+    Args:
+        mask: True at real steps [B, T].
+        shape: Of x, [B, T, D].
+
+    Returns:
+        The first real step of each row [B], and its number of real steps [B].
+
+    Raises:
+        ValueError: A mask of another shape, or with a gap between a row's real steps.
+    """
     if mask.shape != shape[:2]:
         raise ValueError(
             f"lengths given as a mask must be {list(shape[:2])}, as x is; got {list(mask.shape)}"
@@ -30,7 +39,7 @@ def starts_and_lengths(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]
 
 
 def roll_rows(x: Tensor, by: Tensor) -> Tensor:
-    """Each row of x [B, T, D] moved `by` [B] steps to the left, around the end: back again with `-by`."""
+    """Shifts each row of x [B, T, D] by `by` [B] steps to the left, cyclically."""
     steps = x.shape[1]
     index = (torch.arange(steps, device=x.device) + by.to(x.device)[:, None]) % max(1, steps)
     return x.take_along_dim(index[..., None], dim=1)

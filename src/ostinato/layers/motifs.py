@@ -1,7 +1,12 @@
-"""Motif detectors: filters that slide over a sequence in front of the recurrence (Quang and Xie 2016, DanQ: convolution,
-pooling, then a bidirectional LSTM)."""
+"""Motif detectors: a convolution over the sequence before the recurrence.
+
+DanQ (Quang and Xie 2016): convolution, pooling, then a bidirectional LSTM. B batch, T time, D
+input, F filters, P output size of a body.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,25 +16,34 @@ from ostinato.padding import padding_mask
 
 
 class OneHot(nn.Module):
-    """Numbers [B, T] -> vectors [B, T, D]: the rows of a table that is not learned."""
+    """Ids [B, T] -> the rows of a fixed table [B, T, D]."""
+
+    table: Tensor
 
     def __init__(self, table: Tensor):
         super().__init__()
         self.register_buffer("table", table, persistent=False)
 
-    def forward(self, numbers: Tensor) -> Tensor:
-        return self.table[numbers]
+    def forward(self, ids: Tensor) -> Tensor:
+        """[B, T] -> [B, T, D]"""
+        return self.table[ids]
 
 
 class Motifs(nn.Module):
-    """Vectors [B, T, D], lengths [B] -> (relu(filters over `width` steps) [B, T', F], lengths [B], tail).
+    """A convolution over time with relu and optional max pooling.
 
-    pool    of so many neighbouring steps the strongest answer is kept: T' = ceil(T / pool)
-    causal  a step sees itself and the width - 1 steps before it, not those around it; what was before the first step comes in as
-            `before` [B, width - 1, D] (zeros at the beginning of a sequence), and the last ones go out as the tail, so that a
-            sequence read in chunks gets the answers of the whole one
+    Args:
+        input_size: D.
+        filters: F.
+        width: The steps that a filter sees.
+        pool: Steps over which the maximum is taken: T' = ceil(T / pool).
+        causal: Whether a step sees itself and the width - 1 steps before it, instead of those on
+            either side. The inputs before the first step then come in as `before`, and the last
+            ones are returned, so that chunks give the result of the whole sequence.
 
-    ValueError for sizes below 1, an even width that is not causal, pooling where chunks continue."""
+    Raises:
+        ValueError: Sizes below 1, an even width unless causal, or pooling with causal.
+    """
 
     def __init__(
         self, input_size: int, filters: int, width: int, *, pool: int = 1, causal: bool = False
@@ -49,6 +63,18 @@ class Motifs(nn.Module):
     def forward(
         self, x: Tensor, lengths: Tensor, before: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Runs the convolution.
+
+        Args:
+            x: [B, T, D].
+            lengths: [B].
+            before: With `causal`, the width - 1 inputs before the first step [B, width - 1, D];
+                None: zeros, at the beginning of a sequence.
+
+        Returns:
+            The responses [B, T', F], their lengths [B], and with `causal` the last width - 1 inputs
+            [B, width - 1, D], else None.
+        """
         mask = padding_mask(lengths, x.shape[1], x.device).unsqueeze(-1)
         x = x.masked_fill(~mask, 0)
         if self.causal:
@@ -56,8 +82,10 @@ class Motifs(nn.Module):
                 x.new_zeros(x.shape[0], self.width - 1, x.shape[2]) if before is None else before
             )
             padded = torch.cat([before, x], 1)
-            places = lengths.to(x.device)[:, None] + torch.arange(self.width - 1, device=x.device)
-            tail = padded.take_along_dim(places.unsqueeze(-1), 1)
+            positions = lengths.to(x.device)[:, None] + torch.arange(
+                self.width - 1, device=x.device
+            )
+            tail = padded.take_along_dim(positions.unsqueeze(-1), 1)
         else:
             padded, tail = functional.pad(x, (0, 0, self.width // 2, self.width // 2)), None
         found = self.layer(padded.transpose(1, 2)).relu().transpose(1, 2).masked_fill(~mask, 0)
@@ -70,12 +98,18 @@ class Motifs(nn.Module):
 
 
 class WithMotifs(nn.Module):
-    """Motif detectors before the body of a classifier, as a body: (vectors [B, T, D], lengths) -> [B, P + F].
+    """The body of a classifier behind motif detectors, itself a body.
 
-    What the body makes of the motifs' order and places, and beside it the most that each motif was found anywhere: the recurrence
-    need not first learn to pass on what is there. A body that answers for each step, [B, T', P], gets it at each step."""
+    Returns the body's vector, and concatenated to it the maximum of each filter over the sequence,
+    which the recurrence then need not learn to pass on. For a body that returns a vector for each
+    step, this is done at each step.
 
-    def __init__(self, motifs: Motifs, body: nn.Module):
+    Args:
+        motifs: The convolution.
+        body: (responses [B, T', F], lengths [B]) -> [B, P], or [B, T', P].
+    """
+
+    def __init__(self, motifs: Motifs, body: Any):
         super().__init__()
         self.motifs, self.body, self.output_size = (
             motifs,
@@ -84,6 +118,7 @@ class WithMotifs(nn.Module):
         )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Vectors [B, T, D], lengths [B] -> [B, P + F], or [B, T', P + F]"""
         found, lengths, _ = self.motifs(x, lengths)
         states, most = self.body(found, lengths), found.amax(1)
         if states.dim() == 3:

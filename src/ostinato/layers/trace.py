@@ -1,4 +1,4 @@
-"""Every gate and every state of a run, by name."""
+"""Traces: every gate and every state of a run, by name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from ostinato.padding import padding_mask
 
 @dataclass(frozen=True)
 class Trace:
-    """What `recurrent.trace(x, lengths)` saw.
+    """What `recurrent.trace(x, lengths)` recorded.
 
         trace.get("forget", layer=1)            # [B, T, H], zero beyond each length
-        trace.names(layer=1)                    # ("input", "forget", "candidate", "output", "hidden", "cell")
+        trace.names(layer=1)                    # ("input", "forget", "candidate", "output",
+        "hidden", "cell")
 
-    outputs, state  what `recurrent(x, lengths)` returns
-    steps           for each layer and direction, as in the state: {name: [B, T, size]}; a backward direction's
-                    values stand at the step of x they belong to"""
+    Attributes:
+        outputs: What `recurrent(x, lengths)` returns first, [B, T, output_size].
+        state: What it returns second.
+        steps: For each layer and direction, in the order of the state: {name: [B, T, size]}; those
+            of a backward direction are in the order of x, too.
+        directions: 1 or 2.
+    """
 
     outputs: Tensor
     state: State
@@ -34,32 +39,44 @@ class Trace:
         layers = len(self.steps) // self.directions
         if not (-layers <= layer < layers and 0 <= direction < self.directions):
             raise ValueError(
-                f"layer must be below {layers} and direction below {self.directions}; got {layer} and {direction}"
+                f"layer must be below {layers} and direction below {self.directions}; got {layer} "
+                f"and {direction}"
             )
         return self.steps[layer % layers * self.directions + direction]
 
     def names(self, layer: int = 0) -> tuple[str, ...]:
+        """The names of a layer's gates and states."""
         return tuple(self.layer(layer))
 
     def get(self, name: str, *, layer: int = 0, direction: int = 0) -> Tensor:
-        """[B, T, size] of a gate or a state by its name."""
+        """A gate or state by its name, [B, T, size]. Raises ValueError for an unknown one."""
         found = self.layer(layer, direction)
         if name not in found:
             raise ValueError(f"name must be one of {', '.join(found)}; got {name!r}")
         return found[name]
 
 
-def traced_run(
+def run_traced(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None
 ) -> tuple[Tensor, State, dict[str, Tensor]]:
-    """(outputs, state) by the reference, and {name: [B, T, size]} of what it went through."""
-    watched = copy.copy(cell)  # shares the parameters; the gate_log is its own
+    """A run by the reference loop, with everything that it computes.
+
+    Args:
+        cell: The cell.
+        x: [B, T, D].
+        state: The state before the first step.
+        lengths: [B], or None.
+
+    Returns:
+        The outputs [B, T, O], the last state, and {name: [B, T, size]} of gates and states.
+    """
+    watched = copy.copy(cell)  # shares the parameters; its gate_log is its own
     watched.gate_log = []
     states = list(steps(watched, x, state, lengths))
     names = list(watched.gate_log[0]) if watched.gate_log else []
-    seen = {name: [note[name] for note in watched.gate_log] for name in names}
-    seen |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
-    seen = {name: torch.stack(values, dim=1) for name, values in seen.items()}
+    by_step = {name: [gates[name] for gates in watched.gate_log] for name in names}
+    by_step |= {name: [each[part] for each in states] for part, name in enumerate(cell.part_names)}
+    seen = {name: torch.stack(values, dim=1) for name, values in by_step.items()}
     if lengths is not None:
         alive = padding_mask(lengths, x.shape[1], x.device)[..., None]
         seen = {name: torch.where(alive, values, 0) for name, values in seen.items()}

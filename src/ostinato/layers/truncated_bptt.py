@@ -1,10 +1,11 @@
-"""Truncated backpropagation through time: the state is carried from chunk to chunk, the gradient is not.
+"""Truncated backpropagation through time: chunks pass on their state, but no gradient.
 
-    state = recurrent.start(rows)
+    state = recurrent.initial_state(rows)
     for x, lengths in chunks(whole, whole_lengths, 35):
-        outputs, state = recurrent(x, lengths, detach(state))     # cells.state.detach is where gradients are cut
+        outputs, state = recurrent(x, lengths, detach(state))     # cells.state.detach
 
-Source: Williams and Peng, 1990; Mikolov, 2012, appendix A."""
+Source: Williams and Peng, 1990; Mikolov, 2012, appendix A.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,19 @@ from ostinato.cells.state import State, rebuild
 
 
 def chunks(x: Tensor, lengths: Tensor | None, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """chunks(x of 5 steps, tensor([5, 1]), 3) -> (x[:, :3], [3, 1]), (x[:, 3:], [2, 0])"""
+    """chunks(x of 5 steps, tensor([5, 1]), 3) -> (x[:, :3], [3, 1]), (x[:, 3:], [2, 0])
+
+    Args:
+        x: [B, T, ...].
+        lengths: [B], or None.
+        size: Steps of a chunk.
+
+    Yields:
+        The steps of a chunk [B, at most `size`, ...] and how many of them are real in each row [B].
+
+    Raises:
+        ValueError: A size below 1.
+    """
     if size < 1:
         raise ValueError(f"size must be at least one step; got {size}")
     for start in range(0, x.shape[1], size):
@@ -29,9 +42,16 @@ def chunks(x: Tensor, lengths: Tensor | None, size: int) -> Iterator[tuple[Tenso
 
 
 def restart(state: State, rows: Tensor, first: State) -> State:
-    """The state with some rows begun anew: where `rows` [B] is True, a new sequence starts in the next chunk.
+    """The state with the initial state in some rows, where a new sequence starts in the next chunk.
 
-    restart(state, tensor([False, True]), recurrent.start(2)) -> row 0 goes on, row 1 starts"""
+    restart(state, tensor([False, True]), recurrent.initial_state(2)) -> row 0 continues, row 1
+    starts
+
+    Args:
+        state: After the last chunk.
+        rows: True where a new sequence starts [B].
+        first: The initial state of B rows.
+    """
     if state is None:
         return None
     if isinstance(state, Tensor):

@@ -1,19 +1,24 @@
-"""What a recurrent layer is given, checked before anything is computed: each message names the argument, what came
-and what was expected."""
+"""Checks of a recurrent layer's options and inputs, before anything is computed.
+
+Each message names the argument, what was expected and what was given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ostinato.cells.cell import Cell, CellType
+from ostinato.cells.rnn import Activation
 from ostinato.cells.state import State
 
 
 def check_inputs(x: Tensor, input_size: int, weight: Tensor) -> None:
-    """x [B, T, D], of the weights' dtype and device."""
+    """Raises ValueError unless x is [B, T, D], of the weights' dtype and device."""
     if not isinstance(x, Tensor):
         raise ValueError(f"x must be a tensor [B, T, {input_size}]; got {type(x).__name__}")
     if x.dim() != 3 or x.shape[2] != input_size:
@@ -22,7 +27,7 @@ def check_inputs(x: Tensor, input_size: int, weight: Tensor) -> None:
 
 
 def check_kind(name: str, given: Tensor, expected: Tensor) -> None:
-    """The same dtype and device, but under autocast, which chooses dtypes itself."""
+    """Raises ValueError for another device, or another dtype unless autocast is on."""
     if given.dtype != expected.dtype and not torch.is_autocast_enabled(given.device.type):
         raise ValueError(f"{name} must be {expected.dtype}, as the weights are; got {given.dtype}")
     if given.device != expected.device:
@@ -32,7 +37,11 @@ def check_kind(name: str, given: Tensor, expected: Tensor) -> None:
 
 
 def check_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
-    """lengths [B] of whole numbers from 0 to T -> the same as int64 on the CPU; None if every row is full."""
+    """lengths [B] from 0 to T -> the same as int64 on the CPU; None if every row is full.
+
+    Raises:
+        ValueError: No whole numbers, another shape, or outside this range.
+    """
     if lengths is None:
         return None
     lengths = torch.as_tensor(lengths)
@@ -52,7 +61,11 @@ def check_lengths(lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor |
 
 
 def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
-    """A tuple of one cell state for each layer and direction, each part [B, its width]."""
+    """The state as a tuple of one cell state for each layer and direction, checked.
+
+    Raises:
+        ValueError: Another number of parts, another shape, dtype or device.
+    """
     cells = list(cells)
     if not isinstance(state, tuple | list) or len(state) != len(cells):
         what = f"{len(state)} parts" if isinstance(state, tuple | list) else type(state).__name__
@@ -70,34 +83,69 @@ def check_state(state: State, cells: Iterable[Cell], x: Tensor) -> State:
             raise ValueError(
                 f"state[{number}] must be a tuple of tensors of shapes {expected}; got {got}"
             )
-        for place, tensor in enumerate(part):
-            check_kind(f"state[{number}][{place}]", tensor, x)
+        for index, tensor in enumerate(part):
+            check_kind(f"state[{number}][{index}]", tensor, x)
     return tuple(state)
 
 
-def made(cell: CellType, input_size: int, hidden_size: int) -> Cell:
-    """A cell of these sizes; a name, a layer of torch.nn and the like are refused."""
+def build_cell(
+    cell: CellType,
+    input_size: int,
+    hidden_size: int,
+    activation: Activation | None = None,
+) -> Cell:
+    """A cell of these sizes and, unless None, this activation.
+
+    Raises:
+        ValueError: `cell` is a name, a layer of torch.nn or the like, or has no activation where
+            one is given.
+    """
+    if activation is not None and callable(cell):
+        name = getattr(cell, "__name__", type(cell).__name__)
+        if "activation" not in inspect.signature(cell).parameters:
+            raise ValueError(
+                f"activation is for cells that have one, such as RNN; {name} has none; got "
+                f"{activation!r}"
+            )
+        build: Callable[..., Cell] = cell
+        cell = partial(build, activation=activation)
     new = cell(input_size, hidden_size) if callable(cell) else cell
     if not isinstance(new, Cell):
         got = (
             repr(cell) if isinstance(cell, str) else getattr(cell, "__name__", type(cell).__name__)
         )
         raise ValueError(
-            f"cell must be a Cell class, or a function of two sizes that gives a Cell, such as CELLS['lstm']; got {got}"
+            "cell must be a Cell class, or a function of two sizes that gives a Cell, such as "
+            f"CELLS['lstm']; got {got}"
         )
     return new
 
 
-def sizes_of_layers(hidden_size: int | Sequence[int], layers: int) -> list[int]:
-    """sizes_of_layers(8, 2) -> [8, 8]; sizes_of_layers([8, 4], 2) -> [8, 4]"""
+def list_hidden_sizes(hidden_size: int | Sequence[int], layers: int) -> list[int]:
+    """list_hidden_sizes(8, 2) -> [8, 8]; list_hidden_sizes([8, 4], 2) -> [8, 4]"""
     if not isinstance(layers, int) or layers < 1:
         raise ValueError(f"layers must be a positive whole number; got {layers!r}")
     sizes = [hidden_size] * layers if isinstance(hidden_size, int) else list(hidden_size)
     if len(sizes) != layers:
         raise ValueError(
-            f"hidden_size must be one number or one for each of the {layers} layers; got {hidden_size}"
+            f"hidden_size must be one number or one for each of the {layers} layers; got "
+            f"{hidden_size}"
         )
     return sizes
+
+
+def check_widths(widths: Sequence[int], *, residual: bool) -> None:
+    """Raises ValueError where a residual layer would add inputs and outputs of unequal size.
+
+    Args:
+        widths: Of what each layer reads, and of the last outputs.
+        residual: Whether each layer but the first adds its inputs to its outputs.
+    """
+    for before, after in zip(widths[1:], widths[2:], strict=False):
+        if residual and before != after:
+            raise ValueError(
+                f"residual needs layers of equal output size; got {before} before {after}"
+            )
 
 
 def check_options(
@@ -108,7 +156,7 @@ def check_options(
     weight_drop: float,
     zoneout: tuple[float, ...],
 ) -> None:
-    """Rates from 0 up to 1, on something that is there."""
+    """Raises ValueError unless rates are from 0 to below 1, and what they apply to exists."""
     cells = list(cells)
     rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "weight_drop": weight_drop}
     for name, rate in [*rates.items(), *(("zoneout", rate) for rate in zoneout)]:
@@ -121,5 +169,6 @@ def check_options(
     for name in ("recurrent_dropout", "weight_drop"):
         if rates[name] and cells[0].from_hidden is None:
             raise ValueError(
-                f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has none"
+                f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has "
+                "none"
             )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
-from ostinato.layers.convolution import BatchNorm, Glance, Grid, PictureNetwork
+from ostinato.layers.convolution import BatchNorm, GridPooling, ImageNetwork, ThumbnailNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.padding import padding_mask
@@ -63,7 +63,7 @@ class RegionEncoder(nn.Module):
         )
 
 
-class PictureEncoder(nn.Module):
+class ImageEncoder(nn.Module):
     """Images [B, 1, C, H, W] of uint8 -> vectors of their regions [B, R, H], and the initial state.
 
     Each region's vector has a learned position embedding added. The initial state is
@@ -83,19 +83,19 @@ class PictureEncoder(nn.Module):
 
     def __init__(
         self,
-        network: PictureNetwork,
+        network: ImageNetwork,
         size: int,
         cell: CellType,
         hidden_size: int,
         *,
         layers: int = 1,
         dropout: float = 0.0,
-        glance: Glance | None = None,
+        glance: ThumbnailNetwork | None = None,
     ):
         super().__init__()
         self.network, self.dropout = network, Dropout(dropout)
         side = network.side(size)
-        self.grid = Grid((side, side), network.output_size)
+        self.grid = GridPooling((side, side), network.output_size)
         self.project = nn.Linear(network.output_size, hidden_size)
         self.places = nn.Parameter(torch.empty(side**2, hidden_size).normal_().mul_(0.1))
         self.layers, self.sizes = layers, cell(1, hidden_size).sizes
@@ -127,6 +127,6 @@ class Captioner(EncoderDecoder):
     def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:
         """The encoder's outputs [B, R, H], the number of real ones [B], and the initial state."""
         outputs, state = self.encoder(batch.inputs, batch.lengths)
-        if isinstance(self.encoder, PictureEncoder):
+        if isinstance(self.encoder, ImageEncoder):
             return outputs, torch.full_like(batch.lengths, outputs.shape[1]), state
         return outputs, batch.lengths, state

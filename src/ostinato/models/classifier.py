@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
-from ostinato.layers.character_encoder import Speller
+from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.dropout import Dropout
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.models.loss import Loss, require_targets
 from ostinato.padding import padding_mask
@@ -54,6 +54,7 @@ class RecurrentBody(nn.Module):
         hidden_size: Units of a layer, of both directions together.
         layers: Stacked layers.
         bidirectional: Whether to read in both directions.
+        merge: How the outputs, and final states, of the two directions become one; see Recurrent.
         pooling: How a sequence becomes one vector.
             `last`: the final state of each direction of the last layer;
             `both-ends`: the outputs at the first and at the last step;
@@ -74,6 +75,7 @@ class RecurrentBody(nn.Module):
         *,
         layers: int = 1,
         bidirectional: bool = True,
+        merge: str = "concat",
         pooling: str = "max",
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
@@ -81,14 +83,13 @@ class RecurrentBody(nn.Module):
         super().__init__()
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
-        if bidirectional and hidden_size % 2:
-            raise ValueError(f"hidden_size must be even with bidirectional; got {hidden_size}")
         self.recurrent = Recurrent(
             cell,
             input_size,
-            hidden_size // (1 + bidirectional),
+            bidirectional_hidden_size(hidden_size, bidirectional=bidirectional, merge=merge),
             layers=layers,
             bidirectional=bidirectional,
+            merge=merge,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
         )
@@ -102,7 +103,9 @@ class RecurrentBody(nn.Module):
         """Vectors [B, T, E] and lengths [B] -> [B, P], or [B, T, P] with pooling `ensemble`."""
         outputs, state = self.recurrent(x, lengths)
         if self.pooling == "last":
-            return torch.cat([parts[0] for parts in state[-self.recurrent.directions :]], -1)
+            if self.recurrent.directions == 1:
+                return state[-1][0]
+            return MERGES[self.recurrent.merge](state[-2][0], state[-1][0])
         if self.pooling == "ensemble":
             return outputs
         if self.pooling == "mean":
@@ -129,7 +132,7 @@ class Classifier(nn.Module):
         head: Vectors -> probabilities; see `models.heads`.
         dropout: On the body's output.
         input_dropout: On the body's input; default: `dropout`.
-        speller: The batch's characters -> further vectors [B, T, S], concatenated to the embedding.
+        character_encoder: The batch's characters -> further vectors [B, T, S], concatenated to the embedding.
     """
 
     def __init__(
@@ -140,10 +143,11 @@ class Classifier(nn.Module):
         *,
         dropout: float = 0.0,
         input_dropout: float | None = None,
-        speller: Speller | None = None,
+        character_encoder: CharacterEncoder | None = None,
     ):
         super().__init__()
-        self.embedding, self.speller, self.body, self.head = embedding, speller, body, head
+        self.embedding, self.body, self.head = embedding, body, head
+        self.speller = character_encoder  # the name in saved weights
         self.input_dropout = Dropout(dropout if input_dropout is None else input_dropout)
         self.dropout = Dropout(dropout)
 

@@ -23,7 +23,7 @@ from ostinato.kernels import linear, linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
 from ostinato.models.loss import Loss, require_targets, token_losses
 from ostinato.padding import padding_mask
 
@@ -37,6 +37,7 @@ class Encoder(nn.Module):
         hidden_size: Units of a layer, of both directions together.
         layers: Stacked layers.
         bidirectional: Whether to read in both directions.
+        merge: How the outputs, and final states, of the two directions become one; see Recurrent.
         dropout: On the embedding and between layers.
     """
 
@@ -48,35 +49,37 @@ class Encoder(nn.Module):
         *,
         layers: int = 1,
         bidirectional: bool = True,
+        merge: str = "concat",
         dropout: float = 0.0,
     ):
         super().__init__()
-        if bidirectional and hidden_size % 2:
-            raise ValueError(f"hidden_size must be even with bidirectional; got {hidden_size}")
         self.embedding = embedding
         self.dropout = Dropout(dropout)
         self.recurrent = Recurrent(
             cell,
             embedding.embedding_dim,
-            hidden_size // (1 + bidirectional),
+            bidirectional_hidden_size(hidden_size, bidirectional=bidirectional, merge=merge),
             layers=layers,
             bidirectional=bidirectional,
+            merge=merge,
             dropout=dropout,
         )
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """Tokens [B, S] and lengths [B] -> outputs [B, S, H] and the state, one part per layer."""
         outputs, state = self.recurrent(self.dropout(self.embedding(tokens)), lengths)
-        return outputs, join_directions(state) if self.recurrent.directions == 2 else state
+        if self.recurrent.directions == 1:
+            return outputs, state
+        return outputs, merge_directions(state, self.recurrent.merge)
 
 
-def join_directions(state: State) -> State:
-    """Concatenates the states of both directions of each layer.
+def merge_directions(state: State, merge: str) -> State:
+    """Merges the states of both directions of each layer as the outputs are merged.
 
     (layer 1 forward, layer 1 backward, layer 2 forward, ...) -> (layer 1, layer 2, ...)
     """
     return tuple(
-        tuple(torch.cat(parts, -1) for parts in zip(forward, backward, strict=True))
+        tuple(MERGES[merge](*parts) for parts in zip(forward, backward, strict=True))
         for forward, backward in zip(state[::2], state[1::2], strict=True)
     )
 
@@ -331,6 +334,6 @@ def fit_layers(state: State, recurrent: Recurrent, rows: int) -> State:
     A shallower decoder gets the top layers; a deeper one gets zeros for its additional layers.
     """
     layers = recurrent.layers
-    zeros = recurrent.start(rows)
+    zeros = recurrent.initial_state(rows)
     top = state[-layers:]
     return tuple(top) + tuple(zeros[len(top) :])

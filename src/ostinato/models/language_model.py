@@ -121,7 +121,7 @@ class LanguageModel(nn.Module):
 
     def initial_state(self, rows: int) -> State:
         """The state before a text begins, for `rows` rows."""
-        return self.recurrent.start(rows)
+        return self.recurrent.initial_state(rows)
 
     def hidden(self, tokens: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, Tensor], State]:
         """Runs embedding and recurrence.

@@ -69,7 +69,7 @@ class Music(nn.Module):
 
     def initial_state(self, rows: int) -> State:
         """The state before the first step, for `rows` rows."""
-        return self.recurrent.start(rows)
+        return self.recurrent.initial_state(rows)
 
     def hidden(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         """Features [B, T, D] -> the head's input [B, T, H], and the new state."""

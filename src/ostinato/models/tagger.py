@@ -17,11 +17,11 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.viterbi import Path, k_best
-from ostinato.layers.character_encoder import Speller
+from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.models.loss import Loss, require_targets
 
 
@@ -30,12 +30,13 @@ class Tagger(nn.Module):
 
     Args:
         words: The word embedding; None for a model of characters only.
-        speller: The character encoder; None for a model of whole words only.
+        character_encoder: Vectors of words by their characters; None for a model of whole words only.
         cell: The recurrent cell.
-        hidden_size: Units of a layer, of both directions together; even.
+        hidden_size: Units of a layer, of both directions together; see bidirectional_hidden_size.
         labels: K.
         layers: Stacked layers.
         bidirectional: Whether to read in both directions; in one, words can be tagged as they come.
+        merge: How the outputs of the two directions become one; see Recurrent.
         legal: (start, transitions, end): masks of the allowed labels and label pairs; without a CRF
             they only constrain decoding.
         crf: Whether label transitions are scored (CRF); otherwise each label is independent
@@ -54,13 +55,14 @@ class Tagger(nn.Module):
     def __init__(
         self,
         words: Embedding | None,
-        speller: Speller | None,
+        character_encoder: CharacterEncoder | None,
         cell: CellType,
         hidden_size: int,
         labels: int,
         *,
         layers: int = 1,
         bidirectional: bool = True,
+        merge: str = "concat",
         legal: Sequence[Sequence | None] = (None, None, None),
         crf: bool = True,
         dropout: float = 0.0,
@@ -70,25 +72,25 @@ class Tagger(nn.Module):
         features: Sequence[Embedding] = (),
     ):
         super().__init__()
-        if words is None and speller is None:
-            raise ValueError("words and speller are both None; at least one must be given")
-        if bidirectional and hidden_size % 2:
+        if words is None and character_encoder is None:
             raise ValueError(
-                f"hidden_size must be even, half of it for each direction; got {hidden_size}"
+                "words and character_encoder are both None; at least one must be given"
             )
-        self.words, self.speller, self.unknown = words, speller, unknown
+        self.words, self.unknown = words, unknown
+        self.speller = character_encoder  # the name in saved weights
         self.features = nn.ModuleList(features)
         size = (words.embedding_dim if words is not None else 0) + (
-            speller.output_size if speller is not None else 0
+            character_encoder.output_size if character_encoder is not None else 0
         )
         size += sum(each.embedding_dim for each in features)
         self.dropout = Dropout(dropout, locked=locked)
         self.recurrent = Recurrent(
             cell,
             size,
-            hidden_size // (1 + bidirectional),
+            bidirectional_hidden_size(hidden_size, merge=merge) if bidirectional else hidden_size,
             layers=layers,
             bidirectional=bidirectional,
+            merge=merge,
             dropout=dropout,
             locked=locked,
             recurrent_dropout=recurrent_dropout,

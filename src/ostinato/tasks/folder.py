@@ -20,7 +20,7 @@ from ostinato.data.files.safetensors_io import (
     save_weights,
     unique_state,
 )
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.tasks.task import Baseline, Counts, Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
@@ -162,11 +162,11 @@ def task_from(
     for option in given:
         if option not in allowed:
             raise InputError(
-                f"{options.as_flag(option)} cannot be changed on a trained model{nearest(option, allowed)}"
+                f"{option_name(option)} cannot be changed on a trained model{nearest(option, allowed)}"
             )
     task = definition.create(
         {**values, **given},
-        lambda name: options.as_flag(name) if name in given else f"{where}/model.json: {name}",
+        lambda name: option_name(name) if name in given else f"{where}/model.json: {name}",
     )
     try:
         return task.restore(state)

@@ -31,7 +31,7 @@ from ostinato import options as option_fields
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.held_out import hold_out, overlap
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.outline import check_memory, outline
@@ -391,9 +391,7 @@ class TaskDefinition:
     per_network_state: tuple[str, ...] = ()
     needs_predictions: bool = True
 
-    def create(
-        self, values: Mapping[str, Any], where: Callable[[str], str] = option_fields.as_flag
-    ) -> Task:
+    def create(self, values: Mapping[str, Any], where: Callable[[str], str] = option_name) -> Task:
         """The task with these options, checked; not fitted yet."""
         return Task(self, option_fields.build(self.options, values, where))
 

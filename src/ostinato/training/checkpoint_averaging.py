@@ -1,11 +1,13 @@
-"""Averages of checkpoints: the mean of the weights of the last or the best ones generalises better than each of them.
+"""Checkpoint averaging: the mean of the last or the best weights generalises better than each.
 
-keep(folder, model, step=1200, score=31.5, count=5, which="best")     after each dev score
-model.load_state_dict(average([kept.path for kept in chosen(folder, 5, "best")]), strict=False)"""
+save_candidate(folder, model, step=1200, score=31.5, count=5, which="best")   # after an evaluation
+saved = select_candidates(folder, 5, "best")
+model.load_state_dict(average_weights([each.path for each in saved]), strict=False)"""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,63 +18,81 @@ from ostinato.data.files.safetensors_io import load_weights, save_weights, uniqu
 from ostinato.errors import InputError
 
 Which = Literal["best", "last"]
+INDEX = "averages.json"
+WEIGHTS_FILE = re.compile(r"average-\d{8,}\.safetensors")
 
 
-class Kept(NamedTuple):
-    """Weights kept for averaging: where, of which step, with which dev score (larger is better)."""
+class SavedWeights(NamedTuple):
+    """Weights saved for averaging: their file, step and dev score (larger is better)."""
 
     path: Path
     step: int
     score: float
 
 
-def keep(
+def save_candidate(
     folder: Path, model: nn.Module, *, step: int, score: float, count: int, which: Which
 ) -> None:
-    """Write the weights to folder/average-STEP.safetensors; remove those that are among the `count` no longer.
+    """Saves the weights as folder/average-STEP.safetensors, and deletes weights that have fallen
+    out of the top `count`.
 
-    The best one always stays. Those of later steps, left by a run that was killed and resumed before them, go."""
+    The best ones always stay. Weights of later steps, left by a run that was killed and resumed
+    from an earlier checkpoint, are deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"average-{step:08}.safetensors"
     save_weights(path, unique_state(model))
-    before = [one for one in kept(folder) if one.step < step]
-    remaining = _choose([*before, Kept(path, step, score)], count, which)
-    index = [{"file": one.path.name, "step": one.step, "score": one.score} for one in remaining]
-    write_atomically(folder / "averages.json", json.dumps(index, indent=1).encode())
-    for old in folder.glob("average-*.safetensors"):
-        if old not in [one.path for one in remaining]:
+    before = [saved for saved in list_candidates(folder) if saved.step < step]
+    remaining = _choose([*before, SavedWeights(path, step, score)], count, which)
+    index = [
+        {"file": saved.path.name, "step": saved.step, "score": saved.score} for saved in remaining
+    ]
+    write_atomically(folder / INDEX, json.dumps(index, indent=1).encode())
+    names = {saved.path.name for saved in remaining}
+    for old in list(folder.iterdir()):
+        if WEIGHTS_FILE.fullmatch(old.name) and old.name not in names:
             old.unlink()
 
 
-def kept(folder: Path) -> list[Kept]:
-    """All that are kept in `folder`, by step."""
-    index = folder / "averages.json"
+def list_candidates(folder: Path) -> list[SavedWeights]:
+    """All saved weights in `folder`, by step.
+
+    Raises:
+        InputError: the index is damaged.
+    """
+    index = folder / INDEX
     if not index.is_file():
         return []
     try:
         entries = [
-            (str(one["file"]), int(one["step"]), float(one["score"]))
-            for one in json.loads(index.read_bytes())
+            (str(entry["file"]), int(entry["step"]), float(entry["score"]))
+            for entry in json.loads(index.read_bytes())
         ]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(
             f"{index}: damaged; train anew, or remove it to do without the averages so far"
         ) from None
-    return [Kept(folder / Path(name).name, step, score) for name, step, score in entries]
+    return [SavedWeights(folder / Path(name).name, step, score) for name, step, score in entries]
 
 
-def chosen(folder: Path, count: int, which: Which) -> list[Kept]:
-    """The `count` best or last of those kept (fewer, if there are fewer); the best one first or the last one first."""
-    return _ranked(kept(folder), which)[:count]
+def select_candidates(folder: Path, count: int, which: Which) -> list[SavedWeights]:
+    """The `count` best or last saved weights (fewer, if there are fewer), best or last first."""
+    return _rank(list_candidates(folder), which)[:count]
 
 
-def best(folder: Path) -> Kept | None:
-    """The one with the best dev score; of equals the last, which has learned longest (a small dev set has many equals)."""
-    return next(iter(chosen(folder, 1, "best")), None)
+def best_candidate(folder: Path) -> SavedWeights | None:
+    """The saved weights with the best dev score; the last of equal ones, which were trained longest
+    (a small dev set has many equal scores)."""
+    return next(iter(select_candidates(folder, 1, "best")), None)
 
 
-def average(paths: list[Path]) -> dict[str, Tensor]:
-    """The mean of the weights in several files, computed in double precision; counters come from the first file."""
+def average_weights(paths: list[Path]) -> dict[str, Tensor]:
+    """The mean of the weights in several files, computed in double precision.
+
+    Integers, such as counters, come from the first file.
+
+    Raises:
+        InputError: the files are not of one model.
+    """
     if not paths:
         raise ValueError("paths: at least one file is needed; got none")
     first = load_weights(paths[0])
@@ -86,7 +106,8 @@ def average(paths: list[Path]) -> dict[str, Tensor]:
                 or len(weights) != len(first)
             ):
                 raise InputError(
-                    f"{path}: cannot be averaged with {paths[0]}: '{name}' differs; another model made it"
+                    f"{path}: cannot be averaged with {paths[0]}: '{name}' differs; "
+                    "another model made it"
                 )
             if name in total:
                 total[name] += weights[name]
@@ -95,12 +116,14 @@ def average(paths: list[Path]) -> dict[str, Tensor]:
     }
 
 
-def _ranked(candidates: list[Kept], which: Which) -> list[Kept]:
-    return sorted(
-        candidates, key=lambda one: (-one.score, -one.step) if which == "best" else -one.step
-    )
+def _rank(candidates: list[SavedWeights], which: Which) -> list[SavedWeights]:
+    def key(saved: SavedWeights) -> tuple[float, int]:
+        return (-saved.score if which == "best" else 0.0), -saved.step
+
+    return sorted(candidates, key=key)
 
 
-def _choose(candidates: list[Kept], count: int, which: Which) -> list[Kept]:
-    remaining = {*_ranked(candidates, which)[:count], *_ranked(candidates, "best")[:1]}
-    return sorted(remaining, key=lambda one: one.step)
+def _choose(candidates: list[SavedWeights], count: int, which: Which) -> list[SavedWeights]:
+    """Those to keep: the `count` best or last, and the best of all."""
+    remaining = {*_rank(candidates, which)[:count], *_rank(candidates, "best")[:1]}
+    return sorted(remaining, key=lambda saved: saved.step)

@@ -1,4 +1,6 @@
-"""Gradients as a whole: their norm, and what to do when it is too large. Sparse gradients (of embeddings) included."""
+"""Gradients as a whole: their norm, clipping, and warnings when they vanish or explode.
+
+Sparse gradients (of embeddings) included."""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ostinato.training.gradients_over_time import TimeProfiles
 
-def gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+
+def collect_gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     """The gradient of each parameter that has one, as dense tensors to be changed in place.
 
-    A sparse gradient may list a row several times; it is coalesced first, so that a row's contributions are added
-    before anything is measured, and stands in the list as the values of its rows."""
+    A sparse gradient may list a row several times; it is coalesced first, so that the contributions
+    to a row are added before anything is measured, and is in the list as the values of its rows."""
     found = []
     for parameter in parameters:
         if parameter.grad is None:
@@ -28,12 +32,14 @@ def gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     return found
 
 
-def gradient_norm(found: list[Tensor]) -> float:
-    """gradient_norm([tensor([3.0]), tensor([4.0])]) -> 5.0: the Euclidean norm of all of them as one vector."""
-    if not found:
+def gradient_norm(gradients: list[Tensor]) -> float:
+    """The Euclidean norm of all gradients as one vector.
+
+    gradient_norm([tensor([3.0]), tensor([4.0])]) -> 5.0"""
+    if not gradients:
         return 0.0
-    device = found[0].device
-    norms = [norm.to(device) for norm in torch._foreach_norm(found)]
+    device = gradients[0].device
+    norms = [norm.to(device) for norm in torch._foreach_norm(gradients)]
     return torch.linalg.vector_norm(torch.stack(norms)).item()
 
 
@@ -44,42 +50,63 @@ def clip_gradients(
     norm: float | None = None,
     value: float | None = None,
 ) -> float:
-    """Multiply all gradients by `scale`, limit each component to [-value, value], then the norm to `norm`.
+    """Scales all gradients, then clips them by value, then by norm.
 
-    Returns the norm after scaling and before clipping; where it is not finite, the gradients are left as they are.
+    Clipping by norm: g <- g * norm / ||g|| if ||g|| > norm (Pascanu, Mikolov and Bengio 2013,
+    algorithm 1).
 
-    Clipping by norm: g <- g * norm / ||g|| if ||g|| > norm (Pascanu, Mikolov and Bengio 2013, algorithm 1)."""
-    found = gradients(parameters)
-    measured = gradient_norm(found) * scale
+    Args:
+        parameters: whose gradients are changed in place
+        scale: factor on all gradients
+        norm: maximum norm, or None
+        value: each component is limited to [-value, value], or None
+
+    Returns:
+        The norm after scaling and before clipping; where it is not finite, the gradients are left
+        as they are.
+    """
+    gradients = collect_gradients(parameters)
+    measured = gradient_norm(gradients) * scale
     if not math.isfinite(measured):
         return measured
     remaining = measured
     if value is not None:
         if scale != 1.0:
-            torch._foreach_mul_(found, scale)
+            torch._foreach_mul_(gradients, scale)
             scale = 1.0
-        for gradient in found:
+        for gradient in gradients:
             gradient.clamp_(-value, value)
         if norm is not None:
-            remaining = gradient_norm(found)
+            remaining = gradient_norm(gradients)
     if norm is not None and remaining > norm:
         scale *= norm / remaining
-    if scale != 1.0 and found:
-        torch._foreach_mul_(found, scale)
+    if scale != 1.0 and gradients:
+        torch._foreach_mul_(gradients, scale)
     return measured
 
 
 class GradientWatch:
-    """Says, once each, when gradients vanish or explode while training.
+    """Warns, once each, when gradients vanish or explode in training.
 
         watch = GradientWatch(model)
         for progress in train(...):
             for warning in watch(progress.gradient_norm):
                 print(warning)
 
-    They explode when a norm is `factor` times the median of the last `window` ones; they vanish when the part of some
-    parameter is, at `window` looks in a row, less than 1 / `floor` of the largest part (each as a norm per component).
-    The parts are looked at every `every` steps only, so that watching costs next to nothing."""
+    They explode when a norm is `factor` times the median of the last `window` norms. They vanish
+    between layers when the gradient of some parameter is, `window` times in a row, less than
+    1 / `floor` of the largest one (each as a norm per component); and through time when the gradient
+    of a recurrent layer's inputs is, at some step of each of the longest sequences, less than
+    1 / `floor` of its largest (see TimeProfiles).
+
+    Args:
+        model: whose gradients are watched
+        window: norms that are compared, or measurements in a row
+        every: steps between two measurements of every parameter's gradient, so that the cost is
+            negligible
+        factor: how many times the median is an explosion
+        floor: how many times smaller than the largest is vanishing
+    """
 
     def __init__(
         self,
@@ -90,58 +117,78 @@ class GradientWatch:
         factor: float = 100.0,
         floor: float = 1e7,
     ) -> None:
-        self.model, self.window, self.every, self.factor, self.floor = (
-            model,
-            window,
-            every,
-            factor,
-            floor,
-        )
+        self.model, self.window, self.every = model, window, every
+        self.factor, self.floor = factor, floor
         self.norms: deque[float] = deque(maxlen=window)
-        self.small: dict[str, int] = {}
-        self.said: set[str] = set()
+        self.small_in_a_row: dict[str, int] = {}
+        self.warned: set[str] = set()
+        self.short_in_a_row: dict[str, int] = {}
         self.steps = 0
+        self.profiles = TimeProfiles(model)
+        self._prepare()
 
     def __call__(self, norm: float) -> list[str]:
-        """The warnings that this step gives cause for: most often none."""
+        """The warnings after a step with this gradient norm: most often none."""
         self.steps += 1
-        warnings = self._exploding(norm)
+        warnings = self._check_exploding(norm)
         if self.steps % self.every == 0:
-            warnings += self._vanishing()
+            warnings += self._check_vanishing() + self._check_vanishing_through_time()
+        self._prepare()
         return warnings
 
-    def _exploding(self, norm: float) -> list[str]:
+    def _prepare(self) -> None:
+        """Has the next step recorded if it is one that is measured."""
+        if (self.steps + 1) % self.every == 0:
+            self.profiles.record()
+
+    def _check_exploding(self, norm: float) -> list[str]:
         usual = median(self.norms) if len(self.norms) == self.window else math.inf
         self.norms.append(norm)
-        if norm <= self.factor * usual or "exploding" in self.said:
+        if norm <= self.factor * usual or "exploding" in self.warned:
             return []
-        self.said.add("exploding")
+        self.warned.add("exploding")
         return [
-            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; limit it with --clip-norm, "
-            "or lower --learning-rate"
+            f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; "
+            "limit it with --clip-norm, or lower --learning-rate"
         ]
 
-    def _vanishing(self) -> list[str]:
+    def _check_vanishing(self) -> list[str]:
         with_gradient = [
             (name, p)
             for name, p in self.model.named_parameters()
             if p.grad is not None and p.numel()
         ]
-        parts = gradients(p for _, p in with_gradient)
+        parts = collect_gradients(p for _, p in with_gradient)
         norms = torch._foreach_norm(parts) if parts else []
         sizes = [
             norm.item() / max(1, part.numel()) ** 0.5
             for norm, part in zip(norms, parts, strict=True)
         ]
         largest = max(sizes, default=0.0)
+        counts = self.small_in_a_row
         for (name, _), size in zip(with_gradient, sizes, strict=True):
-            self.small[name] = self.small.get(name, 0) + 1 if size * self.floor < largest else 0
-        worst = [name for name, looks in self.small.items() if looks == self.window]
-        if not worst or "vanishing" in self.said:
+            counts[name] = counts.get(name, 0) + 1 if size * self.floor < largest else 0
+        vanished = [name for name, count in counts.items() if count == self.window]
+        if not vanished or "vanishing" in self.warned:
             return []
-        self.said.add("vanishing")
-        more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+        self.warned.add("vanishing")
+        more = f" (and {len(vanished) - 1} more)" if len(vanished) > 1 else ""
         return [
-            f"the gradient vanishes before it reaches {worst[0]}{more}: it stayed under {1 / self.floor:.0e} of the "
-            "largest; a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
+            f"the gradient vanishes before it reaches {vanished[0]}{more}: it stayed under "
+            f"{1 / self.floor:.0e} of the largest; a gated cell (--cell lstm or gru), fewer layers "
+            "or shorter sequences help"
         ]
+
+    def _check_vanishing_through_time(self) -> list[str]:
+        counts = self.short_in_a_row
+        for name, profile in self.profiles.collect().items():
+            counts[name] = counts.get(name, 0) + 1 if profile.ratio * self.floor < 1 else 0
+            if counts[name] == self.window and "through time" not in self.warned:
+                self.warned.add("through time")
+                return [
+                    f"the gradient vanishes through time before it reaches every input of {name}: "
+                    f"over the {profile.steps} steps of a sequence it fell under "
+                    f"{1 / self.floor:.0e} of its largest; a gated cell (--cell lstm or gru) or "
+                    "shorter sequences help"
+                ]
+        return []

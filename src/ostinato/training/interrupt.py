@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin, made into a flag that is looked at after each step, so that the run can be saved first."""
+"""Ctrl-C and other signals as a flag, read after each step, so that the run is saved first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, NoReturn
 
 from ostinato.errors import Interrupted
 
@@ -17,29 +18,31 @@ SIGNALS = tuple(
 
 
 class Interrupt:
-    """True once a signal has come; `exit_status` is then what the shell expects: 130 for Ctrl-C, 143 for SIGTERM."""
+    """True once a signal has come."""
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.last_words: str | None = None
+        self.message: str | None = None
 
     def __bool__(self) -> bool:
         return self.number is not None
 
     @property
     def name(self) -> str:
-        """ "SIGINT", say; empty while no signal has come."""
+        """The signal's name, such as SIGINT; empty while none has come."""
         return "" if self.number is None else signal.Signals(self.number).name
 
     @property
     def exit_status(self) -> int:
+        """What the shell expects: 130 after Ctrl-C, 143 after SIGTERM; 0 without a signal."""
         return 0 if self.number is None else 128 + self.number
 
-    def at_once(self, last_words: str) -> None:
-        """From here on there is nothing to be saved first: a signal, also one that has come, raises Interrupted(last_words)."""
-        self.last_words = last_words
+    def exit_at_once(self, message: str) -> None:
+        """From now on there is nothing to save first: a signal, also one that has come already,
+        raises Interrupted(message)."""
+        self.message = message
         if self:
-            raise Interrupted(last_words, self.exit_status)
+            raise Interrupted(message, self.exit_status)
 
 
 @contextmanager
@@ -52,26 +55,29 @@ def interruptible(announcement: str = "") -> Iterator[Interrupt]:
                     save(...)
                     sys.exit(interrupt.exit_status)
 
-    Signals reach only the main thread; in another one the flag stays False. What was ignored (nohup) stays ignored.
-    The announcement goes to stderr when the first signal comes."""
-    interrupt = Interrupt()
-    before: dict[int, object] = {}
+    Signals reach only the main thread; in another one the flag stays False. A signal that was
+    ignored (nohup) stays ignored.
 
-    def note(number: int, frame: FrameType | None) -> None:
+    Args:
+        announcement: is written to stderr at the first Ctrl-C
+    """
+    interrupt = Interrupt()
+    before: dict[int, Any] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
         if interrupt:
-            _raise(number)
+            _exit_by_signal(number)
         interrupt.number = number
-        if interrupt.last_words is not None:
-            raise Interrupted(interrupt.last_words, interrupt.exit_status)
+        if interrupt.message is not None:
+            raise Interrupted(interrupt.message, interrupt.exit_status)
         if announcement and number == signal.SIGINT:
-            os.write(
-                2, f"\n{announcement}\n".encode()
-            )  # print could be in the middle of a line of its own
+            # print could be in the middle of a line of its own
+            os.write(2, f"\n{announcement}\n".encode())
 
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, note)
+                before[number] = signal.signal(number, handle)
     try:
         yield interrupt
     finally:
@@ -79,7 +85,7 @@ def interruptible(announcement: str = "") -> Iterator[Interrupt]:
             signal.signal(number, handler)
 
 
-def _raise(number: int) -> None:
+def _exit_by_signal(number: int) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)

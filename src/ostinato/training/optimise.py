@@ -1,19 +1,18 @@
-"""From options to an optimizer."""
+"""Building the optimizer that the training options describe."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
-from ostinato.training.adam import Adam
 from ostinato.training.averaged_sgd import AveragedSGD
+from ostinato.training.lazy_adam import LazyAdam, find_tables
 from ostinato.training.options import Options
-
-__all__ = ["Options", "Together", "build_optimizer"]
 
 # 10 million parameters on two cores: Adam 36 -> 6 ms a step, Adagrad 9 -> 4 ms; SGD gains nothing
 FUSED = {
@@ -22,65 +21,69 @@ FUSED = {
 }
 
 
-class Together(torch.optim.Optimizer):
+class OptimizerGroup(torch.optim.Optimizer):
     """Several optimizers that step as one, each with its own parameters."""
 
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
-        super().__init__(
-            [group for part in parts for group in part.param_groups], {}
-        )  # the same groups, not copies
+    def __init__(self, *members: torch.optim.Optimizer) -> None:
+        self.members = members
+        # the members' own groups, not copies: a learning rate set here is theirs
+        super().__init__([group for member in members for group in member.param_groups], {})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
-        for part in self.parts:
-            part.step()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no loss is returned
+        for member in self.members:
+            member.step()
 
 
 def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer:
     """The optimizer of the options over the model's trainable parameters.
 
-    Weights decay, biases (and whatever else has less than two dimensions) do not. Embeddings with sparse gradients
-    work with sgd (without momentum or weight decay), adagrad and sparse-adam (adam for all other parameters).
-    Embeddings that may go by rows do so with adam (training.adam).
+    Weights decay, biases (and whatever else has less than two dimensions) do not. Embeddings with
+    sparse gradients work with sgd (without momentum or weight decay), adagrad and sparse-adam (adam
+    for all other parameters). Large embeddings that allow it are updated lazily by adam
+    (lazy_adam).
 
-    Raises InputError for a combination that torch cannot do, and for a model without trainable parameters."""
-    sparse = {id(module.weight) for module in model.modules() if getattr(module, "sparse", False)}
+    Raises:
+        InputError: a combination that torch does not support, or no trainable parameters.
+    """
+    modules = list(model.modules())
+    sparse_ids = {id(module.weight) for module in modules if getattr(module, "sparse", False)}
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trainable:
         raise InputError("nothing to train: all of the model's parameters are frozen")
-    rows = [parameter for parameter in trainable if id(parameter) in sparse]
-    dense = [parameter for parameter in trainable if id(parameter) not in sparse]
-    if rows:
+    sparse = [parameter for parameter in trainable if id(parameter) in sparse_ids]
+    dense = [parameter for parameter in trainable if id(parameter) not in sparse_ids]
+    if sparse:
         _check_sparse(options)
         if not torch.sparse.check_sparse_tensor_invariants.is_enabled():
-            torch.sparse.check_sparse_tensor_invariants.disable()  # torch's default; said aloud, it warns of it no more
-    if options.optimizer == "sparse-adam" and rows:
-        rows_alone = torch.optim.SparseAdam(
-            rows, lr=options.initial_rate, betas=(options.beta1, options.beta2), eps=options.epsilon
+            # this is torch's default; set explicitly, it no longer warns
+            torch.sparse.check_sparse_tensor_invariants.disable()
+    if options.optimizer == "sparse-adam" and sparse:
+        betas = (options.beta1, options.beta2)
+        embeddings = torch.optim.SparseAdam(
+            sparse, lr=options.initial_rate, betas=betas, eps=options.epsilon
         )
-        return Together(_build(dense, [], options), rows_alone) if dense else rows_alone
+        return OptimizerGroup(_build(dense, [], options), embeddings) if dense else embeddings
     if options.optimizer == "adam" and not options.decay:
-        tables = [
-            module
-            for module in model.modules()
-            if isinstance(module, Embedding) and module.can_go_by_rows()
-        ]
+        tables = find_tables(model)
         if tables:
-            return _by_rows(dense, tables, options)
-    return _build(dense, rows, options)
+            return _build_lazy_adam(dense, tables, options)
+    return _build(dense, sparse, options)
 
 
-def _by_rows(dense: list[nn.Parameter], tables: list[Embedding], options: Options) -> Adam:
+def _build_lazy_adam(
+    dense: list[nn.Parameter], tables: list[Embedding], options: Options
+) -> LazyAdam:
     """One Adam, the tables' group last."""
-    weights = {id(module.weight): module.weight for module in tables}
+    weights = list({module.weight: None for module in tables})
+    ids = {id(weight) for weight in weights}
     groups = _groups(
-        [parameter for parameter in dense if id(parameter) not in weights],
-        list(weights.values()),
+        [parameter for parameter in dense if id(parameter) not in ids],
+        weights,
         options,
         fused=True,
     )
-    return Adam(
+    return LazyAdam(
         groups,
         lr=options.initial_rate,
         tables=tables,
@@ -90,41 +93,41 @@ def _by_rows(dense: list[nn.Parameter], tables: list[Embedding], options: Option
 
 
 def _build(
-    dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options
+    dense: list[nn.Parameter], sparse: list[nn.Parameter], options: Options
 ) -> torch.optim.Optimizer:
-    """One torch optimizer: weights that decay, weights that do not, and those with sparse gradients."""
+    """One torch optimizer: weights that decay, weights that do not, and sparse gradients."""
     kind, arguments = _kind(options)
-    groups = _groups(
-        dense, rows, options, fused=kind in FUSED.get((dense + rows)[0].device.type, ())
-    )
+    device = (dense + sparse)[0].device.type
+    groups = _groups(dense, sparse, options, fused=kind in FUSED.get(device, ()))
     return kind(groups, lr=options.initial_rate, **arguments)
 
 
 def _groups(
-    dense: list[nn.Parameter], rows: list[nn.Parameter], options: Options, *, fused: bool
+    dense: Sequence[Tensor], sparse: Sequence[Tensor], options: Options, *, fused: bool
 ) -> list[dict[str, Any]]:
-    fused = {"fused": True} if fused else {}
-    groups = [
+    """The groups of parameters, without empty ones."""
+    implementation = {"fused": True} if fused else {}
+    groups: list[dict[str, Any]] = [
         {
             "params": [parameter for parameter in dense if parameter.dim() > 1],
             "weight_decay": options.decay,
-            **fused,
+            **implementation,
         },
         {
             "params": [parameter for parameter in dense if parameter.dim() < 2],
             "weight_decay": 0.0,
-            **fused,
+            **implementation,
         },
-        {"params": rows, "weight_decay": 0.0},  # fused kernels take no sparse gradients
+        {"params": sparse, "weight_decay": 0.0},  # fused kernels take no sparse gradients
     ]
     return [group for group in groups if group["params"]]
 
 
-def _kind(options: Options) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
-    """The class, and those of the options that it knows."""
+def _kind(options: Options) -> tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]:
+    """The class, and its arguments besides the learning rate."""
     momentum, epsilon = {"momentum": options.momentum}, {"eps": options.epsilon}
     betas = {"betas": (options.beta1, options.beta2)}
-    return {
+    kinds: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
         "sgd": (torch.optim.SGD, momentum),
         "adam": (torch.optim.Adam, betas | epsilon),
         "adamw": (torch.optim.AdamW, betas | epsilon),
@@ -133,7 +136,8 @@ def _kind(options: Options) -> tuple[type[torch.optim.Optimizer], dict[str, Any]
         "rmsprop": (torch.optim.RMSprop, momentum | epsilon),
         "adadelta": (torch.optim.Adadelta, epsilon),
         "asgd": (AveragedSGD, {}),
-    }[options.optimizer]
+    }
+    return kinds[options.optimizer]
 
 
 def _check_sparse(options: Options) -> None:
@@ -144,5 +148,6 @@ def _check_sparse(options: Options) -> None:
         )
     if options.optimizer == "sgd" and options.momentum:
         raise InputError(
-            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; use 0"
+            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; "
+            "use 0"
         )

@@ -32,84 +32,136 @@ class Options:
     """Options(optimizer="sgd", schedule="halve", epochs=7.5)"""
 
     epochs: float = option(
-        10.0, "how often to go through the training data; may be a fraction", above=0
+        10.0, "passes over the training data, 7.5 for instance; usually 5 to 50", above=0
     )
     least_steps: int = option(
         0,
-        "unless --epochs is given: as many epochs as make so many steps, where the data is small",
+        "train for at least this many steps: more epochs where the data is small; "
+        "no effect if --epochs is given",
         minimum=0,
     )
     least_batches: int = option(
         0,
-        "unless --batch-size or --batch-tokens is given: so many an epoch, smaller ones where the data is small",
+        "at least this many batches an epoch: smaller batches where the data is small; "
+        "no effect if --batch-size or --batch-tokens is given",
         minimum=0,
     )
     batch_size: int | None = option(
-        None, "most examples a batch, however long (default: 64 without --batch-tokens)", minimum=1
+        None,
+        "maximum number of sequences in a batch; usually 16 to 128 (64 unless --batch-tokens is "
+        "given)",
+        minimum=1,
     )
-    batch_tokens: int | None = option(None, "most tokens a batch, padding counted", minimum=1)
-    accumulate: int = option(1, "batches whose gradients make up one step", minimum=1)
+    batch_tokens: int | None = option(
+        None,
+        "maximum number of tokens in a batch, padding included; usually 1,000 to 10,000",
+        minimum=1,
+    )
+    accumulate: int = option(
+        1, "batches whose gradients are summed for one step; usually 1", minimum=1
+    )
 
-    optimizer: OptimizerName = option("adam", "what turns gradients into steps")
-    learning_rate: float | None = option(
-        None, "size of a step (default: 0.7 for sgd, 0.001 for adam, ...)", above=0
+    optimizer: OptimizerName = option(
+        "adam", "algorithm that updates the weights; usually adam, or sgd"
     )
-    momentum: float = option(0.0, "of sgd and rmsprop", minimum=0, maximum=0.9999)
+    learning_rate: float | None = option(
+        None,
+        "size of the updates; usually 0.0003 to 0.003 for adam, 0.1 to 1 for sgd (unless set: "
+        "0.001 and 0.7)",
+        above=0,
+    )
+    momentum: float = option(
+        0.0, "sgd, rmsprop: momentum; usually 0 or 0.9", minimum=0, maximum=0.9999
+    )
     beta1: float = option(
-        0.9, "adam: how long the mean of the gradients remembers", minimum=0, maximum=0.99999
+        0.9,
+        "adam: decay rate of the first-moment estimate; usually 0.9",
+        minimum=0,
+        maximum=0.99999,
     )
     beta2: float = option(
-        0.999, "adam: how long the mean of their squares remembers", minimum=0, maximum=0.9999999
+        0.999,
+        "adam: decay rate of the second-moment estimate; usually 0.98 to 0.999",
+        minimum=0,
+        maximum=0.9999999,
     )
     epsilon: float = option(
-        1e-8, "adam, rmsprop, adagrad, adadelta: keeps from dividing by zero", above=0
+        1e-8,
+        "adam, rmsprop, adagrad, adadelta: added to the denominator for stability; usually 1e-8",
+        above=0,
     )
     weight_decay: float | None = option(
-        None, "pull of weights, not of biases, to 0 (default: 0.01 for adamw)", minimum=0
+        None,
+        "weight decay (L2), not of biases (default: 0, 0.01 for adamw); usually 0 to 0.01",
+        minimum=0,
     )
     clip_norm: float | None = option(
-        5.0, "longest gradient; longer ones are scaled down to it", above=0
+        5.0, "scale the gradient down to this norm if it is larger; usually 1 to 5", above=0
     )
     clip_value: float | None = option(
-        None, "largest component of a gradient; larger ones are cut to it", above=0
+        None, "limit each component of the gradient to this size; usually unset", above=0
     )
     normalise: Literal["tokens", "sequences"] = option(
-        "tokens", "the summed loss of a step is divided by their number"
+        "tokens", "divide the summed loss of a step by the number of tokens, or of sequences"
     )
 
-    schedule: ScheduleName = option("constant", "how the learning rate changes")
+    schedule: ScheduleName = option("constant", "how the learning rate changes in training")
     warmup: int = option(
         0,
-        "steps over which the learning rate grows from zero (unless given: an epoch at most)",
+        "steps over which the learning rate grows linearly from zero; usually 0 to 4,000 (unless "
+        "given, at most one epoch)",
         minimum=0,
     )
-    halve_from: float = option(5.0, "halve: the epoch from which on the rate is lowered", minimum=0)
-    halve_every: float = option(0.5, "halve: lowered again after so many epochs", above=0)
+    halve_from: float = option(
+        5.0, "halve: epoch at which the learning rate is first lowered", minimum=0
+    )
+    halve_every: float = option(0.5, "halve: epochs until it is lowered again", above=0)
     decay_factor: float = option(
-        0.5, "halve, plateau: what the rate is multiplied by", above=0, maximum=1
+        0.5,
+        "halve, plateau: factor by which the learning rate is lowered; usually 0.5",
+        above=0,
+        maximum=1,
     )
     plateau_patience: int = option(
-        1, "plateau: dev scores in a row without a new best before lowering", minimum=1
+        1,
+        "plateau: evaluations without improvement before the learning rate is lowered; usually 1 "
+        "to 3",
+        minimum=1,
     )
     final_rate: float = option(
-        0.0, "cosine, linear: last rate as a share of the first", minimum=0, maximum=1
+        0.0,
+        "cosine, linear: last learning rate as a fraction of the first; usually 0",
+        minimum=0,
+        maximum=1,
     )
 
-    evaluate_every: float = option(1.0, "epochs between dev scores; may be a fraction", above=0)
+    evaluate_every: float = option(
+        1.0, "epochs between evaluations on the dev set, 0.5 for instance; usually 1", above=0
+    )
     patience: int | None = option(
-        None, "stop after so many dev scores in a row without a new best", minimum=1
+        None,
+        "early stopping: end after this many evaluations without improvement; usually 3 to 10",
+        minimum=1,
     )
     average_checkpoints: int = option(
-        1, "the final model is the mean of so many of those scored", minimum=1
+        1,
+        "the final weights are the mean of this many checkpoints, if it scores better; usually 1 "
+        "to 10",
+        minimum=1,
     )
-    average: Literal["best", "last"] = option("best", "which ones of them")
+    average: Literal["best", "last"] = option(
+        "best", "which checkpoints are averaged: those of the best dev scores, or the last ones"
+    )
     average_patience: int = option(
         5,
-        "asgd: weights are averaged once a dev score is below the best of those so many before",
+        "asgd: non-monotone interval n; averaging starts when the dev score is below the best of "
+        "those more than n evaluations ago",
         minimum=0,
     )
-    tensorboard: bool = option(True, "write TensorBoard events beside the learning curves")
-    checkpoint_every: float = option(300.0, "seconds between checkpoints to resume from", above=0)
+    tensorboard: bool = option(True, "write TensorBoard events besides the learning curves")
+    checkpoint_every: float = option(
+        300.0, "seconds between checkpoints to resume from; usually 300", above=0
+    )
 
     def __post_init__(self) -> None:
         if self.batch_size is None and self.batch_tokens is None:
@@ -119,28 +171,43 @@ class Options:
                 f"--momentum goes with --optimizer sgd or rmsprop; got {self.optimizer}"
             )
 
-    def stretched(self, steps: int) -> Options:
-        """The same for data of so few `steps` an epoch that `least_steps` takes more epochs; as many dev scores as before.
+    def with_minimum_steps(self, batches: int) -> Options:
+        """More epochs where the data is so small that training would take fewer than `least_steps`
+        steps; the number of evaluations stays the same.
 
-        Options(epochs=10, least_steps=800).stretched(8) -> Options(epochs=100, evaluate_every=10, ...)"""
-        factor = max(1.0, self.least_steps / max(1.0, self.epochs * steps / self.accumulate))
+            Options(epochs=10, least_steps=800).with_minimum_steps(8)
+            -> Options(epochs=100, evaluate_every=10, ...)
+
+        Args:
+            batches: number of batches in an epoch
+        """
+        factor = max(1.0, self.least_steps / max(1.0, self.epochs * batches / self.accumulate))
         return replace(
             self, epochs=factor * self.epochs, evaluate_every=factor * self.evaluate_every
         )
 
-    def tokens_of(self, places: int, longest: int) -> int | None:
-        """`batch_tokens`, or less where the data has so few places for tokens that there would not be `least_batches`.
+    def with_warmup_capped(self, batches: int) -> Options:
+        """A warm-up of at most one epoch. (Not a share of the run: its end may move on resuming.)
 
-        Options(batch_tokens=1200, least_batches=20).tokens_of(2000, longest=9) -> 100; no less than four of the longest"""
+            Options(warmup=200).with_warmup_capped(50) -> Options(warmup=50, ...)
+
+        Args:
+            batches: number of batches in an epoch
+        """
+        return replace(self, warmup=min(self.warmup, -(-batches // self.accumulate)))
+
+    def limit_batch_tokens(self, tokens: int, longest: int) -> int | None:
+        """`batch_tokens`, or less where the data would not fill `least_batches` batches.
+
+            Options(batch_tokens=1200, least_batches=20).limit_batch_tokens(2000, longest=9) -> 100
+
+        Args:
+            tokens: in the training data
+            longest: tokens of the longest example; a batch has room for at least four of them
+        """
         if self.batch_tokens is None or not self.least_batches:
             return self.batch_tokens
-        return min(self.batch_tokens, max(places // self.least_batches, 4 * longest))
-
-    def warmed_up_in_an_epoch(self, batches: int) -> Options:
-        """The same with a warm-up of an epoch of so many batches at most (and so not of where the run ends, which may move).
-
-        Options(warmup=200).warmed_up_in_an_epoch(50) -> Options(warmup=50, ...)"""
-        return replace(self, warmup=min(self.warmup, -(-batches // self.accumulate)))
+        return min(self.batch_tokens, max(tokens // self.least_batches, 4 * longest))
 
     @property
     def initial_rate(self) -> float:

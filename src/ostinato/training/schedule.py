@@ -1,6 +1,7 @@
-"""Learning rates: a function of where the run stands, and of the dev scores so far. Imports no torch.
+"""Learning rate schedules: the rate as a function of step, epoch, time and dev scores so far.
 
-`scores` are dev scores in the order they came, larger is better: a perplexity is handed in with its sign changed."""
+`scores` are dev scores in the order of evaluation, larger is better: a perplexity comes with its
+sign changed. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,33 +10,44 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ostinato.training.early_stopping import should_stop
 from ostinato.training.options import Options
 
-TINY = 1e-9  # an epoch that a sum of fractions missed by a rounding error
+ROUNDING = 1e-9  # by which an epoch may fall short when fractions of it are added up
 
 
 def learning_rate(
     options: Options, *, step: int, epoch: float, fraction_done: float, scores: Sequence[float] = ()
 ) -> float:
-    """The rate for step number `step` (1, 2, ...), taken `epoch` epochs into the run.
+    """The learning rate of one step.
 
-    learning_rate(Options(optimizer="sgd", schedule="halve"), step=9, epoch=5.5, fraction_done=0.7) -> 0.7 / 4
+        options = Options(optimizer="sgd", schedule="halve")
+        learning_rate(options, step=9, epoch=5.5, fraction_done=0.7)   # 0.7 / 4
 
-    constant      the initial rate
-    halve         halved (or times decay_factor) at epoch `halve_from`, and after each `halve_every` epochs more
-                  (Sutskever et al. 2014, section 3.4)
-    plateau       lowered after each `plateau_patience` scores in a row without a new best
-    cosine        half a cosine from the initial rate to `final_rate` times it (Loshchilov and Hutter 2017, equation 5)
-    linear        a straight line between the same
-    inverse-sqrt  rate * sqrt(warmup / step) after the warm-up (Vaswani et al. 2017, section 5.3)
+    The schedules, each after a linear warm-up from zero over the first `warmup` steps:
 
-    All of them grow linearly from zero during the first `warmup` steps."""
+    - constant: the initial rate
+    - halve: halved (or times decay_factor) at epoch `halve_from`, and after each `halve_every`
+      epochs more (Sutskever et al. 2014, section 3.4)
+    - plateau: lowered after each `plateau_patience` scores in a row without a new best
+    - cosine: half a cosine from the initial rate to `final_rate` times it (Loshchilov and Hutter
+      2017, equation 5)
+    - linear: a straight line between the same two
+    - inverse-sqrt: rate * sqrt(warmup / step) after the warm-up (Vaswani et al. 2017, section 5.3)
+
+    Args:
+        options: rate, schedule and their settings
+        step: number of the step that is about to be taken: 1, 2, ...
+        epoch: epochs completed, with their fraction
+        fraction_done: how much of the run is done, from 0 to 1
+        scores: dev scores so far
+    """
     done = min(1.0, max(0.0, fraction_done))
     rate = options.initial_rate * min(1.0, step / max(1, options.warmup))
     if options.schedule == "halve":
-        return rate * options.decay_factor ** halvings(options, epoch)
+        return rate * options.decay_factor ** count_halvings(options, epoch)
     if options.schedule == "plateau":
-        return rate * options.decay_factor ** plateaus(scores, options.plateau_patience)
+        return rate * options.decay_factor ** count_plateaus(scores, options.plateau_patience)
     if options.schedule == "cosine":
         return rate * (
             options.final_rate + (1 - options.final_rate) * (1 + math.cos(math.pi * done)) / 2
@@ -47,15 +59,17 @@ def learning_rate(
     return rate
 
 
-def halvings(options: Options, epoch: float) -> int:
-    """How often the rate has been lowered: 0 before epoch 5, 1 from 5 on, 2 from 5.5 on, ..., 5 from 7 on."""
-    if epoch < options.halve_from - TINY:
+def count_halvings(options: Options, epoch: float) -> int:
+    """How often the rate was lowered: 0 before epoch 5, 1 from 5 on, 2 from 5.5 on, 5 from 7 on."""
+    if epoch < options.halve_from - ROUNDING:
         return 0
-    return 1 + math.floor((epoch - options.halve_from) / options.halve_every + TINY)
+    return 1 + math.floor((epoch - options.halve_from) / options.halve_every + ROUNDING)
 
 
-def plateaus(scores: Sequence[float], patience: int) -> int:
-    """plateaus([1, 2, 2, 2, 2], patience=2) -> 1: how often `patience` scores in a row brought no new best."""
+def count_plateaus(scores: Sequence[float], patience: int) -> int:
+    """How often `patience` scores in a row brought no new best.
+
+    count_plateaus([1, 2, 2, 2, 2], patience=2) -> 1"""
     best, waited, lowered = None, 0, 0
     for score in scores:
         best, waited = (score, 0) if best is None or score > best else (best, waited + 1)
@@ -64,34 +78,37 @@ def plateaus(scores: Sequence[float], patience: int) -> int:
     return lowered
 
 
-def since_best(scores: Sequence[float]) -> int:
-    """since_best([1, 3, 2, 3]) -> 2: dev scores since the best one, the first of equals."""
-    return len(scores) - 1 - max(range(len(scores)), key=lambda i: (scores[i], -i)) if scores else 0
+def is_due(every: float, before: float, after: float) -> bool:
+    """Whether a multiple of `every` lies between two epochs, or at the later one.
 
-
-def crossed(every: float, before: float, after: float) -> bool:
-    """crossed(0.5, 0.9, 1.1) -> True: a multiple of `every` lies between two epochs, or at the later one."""
-    return math.floor(after / every + TINY) > math.floor(before / every + TINY)
+    is_due(0.5, 0.9, 1.1) -> True"""
+    return math.floor(after / every + ROUNDING) > math.floor(before / every + ROUNDING)
 
 
 @dataclass
 class Schedule:
-    """What `train` takes as its schedule: the options, the dev scores so far, and the clock of a time limit.
+    """What `train` takes as its schedule: options, dev scores so far, and the time limit's clock.
 
         schedule = Schedule(options, time_limit=600)
         for progress in train(..., schedule=schedule):
             ...
             schedule.scores.append(bleu)
-            if schedule.finished(progress.epoch): break
+            if schedule.is_finished(progress.epoch): break
 
-    time_limit  seconds; a cosine or linear schedule ends with it, if it comes before the last epoch
-    spent       seconds that a resumed run had already used"""
+    Attributes:
+        options: rate, schedule, epochs and patience
+        time_limit: seconds; a cosine or linear schedule ends with it if it comes before the last
+            epoch
+        seconds_before: seconds of training before the run was resumed
+        scores: dev scores so far, larger is better
+        start_time: by time.monotonic()
+    """
 
     options: Options
     time_limit: float | None = None
-    spent: float = 0.0
+    seconds_before: float = 0.0
     scores: list[float] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
+    start_time: float = field(default_factory=time.monotonic)
 
     def __call__(self, step: int, epoch: float) -> float:
         done = self.fraction_done(epoch)
@@ -101,17 +118,15 @@ class Schedule:
 
     @property
     def seconds(self) -> float:
-        """Time used so far, by the runs before this one too."""
-        return self.spent + time.monotonic() - self.began
+        """Time used so far, before resuming included."""
+        return self.seconds_before + time.monotonic() - self.start_time
 
     def fraction_done(self, epoch: float) -> float:
-        """How much of the run lies behind: of its epochs, or of its time if that is more."""
+        """How much of the run is done: of its epochs, or of its time if that is more."""
         of_time = self.seconds / self.time_limit if self.time_limit else 0.0
         return max(epoch / self.options.epochs, of_time)
 
-    def finished(self, epoch: float) -> bool:
-        """Whether the epochs, the time, or the patience (early stopping) are used up."""
-        patience = self.options.patience
-        return self.fraction_done(epoch) >= 1 - TINY or (
-            patience is not None and since_best(self.scores) >= patience
-        )
+    def is_finished(self, epoch: float) -> bool:
+        """Whether the epochs or the time are over, or early stopping ends the run."""
+        done = self.fraction_done(epoch) >= 1 - ROUNDING
+        return done or should_stop(self.scores, self.options.patience)

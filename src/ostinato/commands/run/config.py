@@ -1,39 +1,64 @@
-"""What a training run is asked to do: the files, the options and where they come from (defaults, recipe, flags), checked."""
+"""What a training run is asked to do: files, options and where they come from, checked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ostinato import options
 from ostinato.commands.run.recipe import read_recipe
-from ostinato.data.files.samples import sample
-from ostinato.data.files.wording import pluralise
 from ostinato.errors import InputError
-from ostinato.notices import notify
 from ostinato.tasks import find_task
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.task import Task
 from ostinato.training.options import Options
 
-HELD_BACK = 0.05  # the share of the training data that becomes the dev set where none is given
-MOST_HELD_BACK = 2000
-MUCH = 0.25  # more than this share is worth a word
-OF_THE_OPTIMIZER = (
+Files = str | Path | Sequence[str | Path]
+
+# what suits one optimizer does not suit another
+OPTIMIZER_SETTINGS = (
     "learning_rate",
     "weight_decay",
     "momentum",
     "beta1",
     "beta2",
     "epsilon",
-)  # right for one, wrong for another
+)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The arguments of `ostinato train`, as the user gave them.
+
+    Attributes:
+        task: name of the task
+        train: files to learn from; none: the packaged sample
+        dev: files to choose the best weights by
+        test: files to report on
+        recipe: a packaged name, or a TOML file
+        time_limit: 90s, 10m, 2h
+        seed: of all that is random
+        device: cpu, cuda or auto
+        settings: options of the task and of training by name
+    """
+
+    task: str
+    train: Files = ()
+    dev: Files = ()
+    test: Files = ()
+    recipe: str | None = None
+    time_limit: str | None = None
+    seed: int = 1
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
-class Plan:
-    """Everything that decides how a run comes out; saved with it, so that --resume continues the same one."""
+class RunConfig:
+    """Everything that decides how a run comes out; saved in its folder, so that --resume continues
+    the same run."""
 
     task: str
     train: list[str]
@@ -42,67 +67,71 @@ class Plan:
     values: dict[str, Any]  # options that differ from the task's defaults
     seed: int
     device: str
-    time_limit: float | None = None
+    time_limit: float | None = None  # seconds
 
     def build_task(self) -> Task:
+        """The task with these options, not yet fitted to data."""
         chosen = find_task(self.task)
         return chosen.create(options.split(self.values, chosen.options, Options)[0])
 
     def build_options(self) -> Options:
+        """The training options."""
         chosen = find_task(self.task)
-        return options.build(
-            Options, {**chosen.training, **options.split(self.values, chosen.options, Options)[1]}
-        )
+        values = options.split(self.values, chosen.options, Options)[1]
+        return options.build(Options, {**chosen.training, **values})
 
 
-def make_plan(
-    task: str,
-    *,
-    train: list[str],
-    dev: list[str],
-    test: list[str],
-    recipe: str | None,
-    time_limit: str | None,
-    seed: int,
-    device: str,
-    settings: Mapping[str, Any],
-) -> Plan:
-    """Defaults, then the recipe, then what was given; raises InputError for anything that does not make sense."""
-    chosen = find_task(task)
-    written = read_recipe(recipe, task) if recipe else {}
-    options.split(written, chosen.options, Options, where=lambda name: f"recipe {recipe}: {name}")
-    sample_training = {} if train else chosen.sample_training
-    suited = chosen.options.data_defaults({**sample_training, **written, **settings})
-    values = layered(chosen.training, suited, sample_training, written, settings)
-    check_seed(seed)
-    plan = Plan(
-        task,
-        listed(train),
-        listed(dev),
-        listed(test),
-        values,
-        seed,
-        device,
-        None if time_limit is None else seconds(time_limit),
+def make_config(request: RunRequest) -> RunConfig:
+    """Combines the defaults, the recipe and the request; later ones take precedence.
+
+    Raises:
+        InputError: an option that does not exist or does not make sense.
+    """
+    chosen = find_task(request.task)
+    recipe = read_recipe(request.recipe, request.task) if request.recipe else {}
+    options.split(
+        recipe, chosen.options, Options, where=lambda name: f"recipe {request.recipe}: {name}"
     )
-    plan.build_task()
-    plan.build_options()
-    return plan
+    train = absolute_paths(request.train)
+    sample_training = {} if train else chosen.sample_training
+    data_defaults = chosen.options.data_defaults({**sample_training, **recipe, **request.settings})
+    values = merge_settings(
+        chosen.training, data_defaults, sample_training, recipe, request.settings
+    )
+    check_seed(request.seed)
+    config = RunConfig(
+        request.task,
+        train,
+        absolute_paths(request.dev),
+        absolute_paths(request.test),
+        values,
+        request.seed,
+        request.device,
+        None if request.time_limit is None else parse_duration(request.time_limit),
+    )
+    config.build_task()
+    config.build_options()
+    return config
 
 
-def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """What later layers say goes before what earlier ones do; gives what they say, without the defaults.
+def merge_settings(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of all layers, without the defaults; later layers take precedence.
 
-    Who gives one of batch_size and batch_tokens means that one alone, and not a limit on top of an earlier layer's other one:
-    layered({"batch_tokens": 1200}, {"batch_size": 32}) -> {"batch_size": 32, "batch_tokens": None}
-    And who gives another optimizer does not mean the rate or the decay that was chosen for the one before."""
+    A layer with one of batch_size and batch_tokens means that one alone, not a limit on top of an
+    earlier layer's other one:
+
+        merge_settings({"batch_tokens": 1200}, {"batch_size": 32})
+        -> {"batch_size": 32, "batch_tokens": None}
+
+    A layer with another optimizer does not take over the learning rate or the decay of an earlier
+    one."""
     values: dict[str, Any] = {}
     for layer in layers:
         earlier = {"optimizer": options.fields(Options)["optimizer"].default, **defaults, **values}
         if layer.get("optimizer", earlier["optimizer"]) != earlier["optimizer"]:
             values |= {
                 name: options.fields(Options)[name].default
-                for name in OF_THE_OPTIMIZER
+                for name in OPTIMIZER_SETTINGS
                 if name in earlier
             }
         for size, other in (("batch_size", "batch_tokens"), ("batch_tokens", "batch_size")):
@@ -117,80 +146,30 @@ def layered(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str
 
 
 def check_seed(seed: int) -> None:
+    """Raises InputError for a seed that no random generator takes."""
     if not 0 <= seed < 2**63:
         raise InputError(f"--seed must be between 0 and 2**63 - 1; got {seed}")
 
 
-def listed(files: Any) -> list[str]:
-    """A file or several, as absolute paths: a run may be resumed from another folder."""
+def absolute_paths(files: Files) -> list[str]:
+    """One file or several, as absolute paths: a run may be resumed from another folder."""
     files = [files] if isinstance(files, (str, Path)) else list(files)
     return [str(file) if str(file) == "-" else str(Path(file).absolute()) for file in files]
 
 
-def nearby(file: str) -> str:
-    """A file below the working directory without the way to it, as the user most likely wrote it."""
+def relative_path(file: str) -> str:
+    """A file below the working directory relative to it, as the user most likely wrote it."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
-def seconds(text: str) -> float:
-    """seconds("90s") -> 90.0; seconds("10m") -> 600.0; seconds("1h30m") -> 5400.0; a bare number is seconds"""
+def parse_duration(text: str) -> float:
+    """Seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds.
+
+    parse_duration("1h30m") -> 5400.0"""
     units = {"h": 3600, "m": 60, "s": 1, "": 1}
     parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", str(text))
     total = sum(float(number) * units[unit] for number, unit in parts)
     if not total or "".join(number + unit for number, unit in parts) != str(text):
         raise InputError(f"--time-limit: expected a time such as 90s, 10m or 2h; got '{text}'")
     return total
-
-
-@dataclass
-class Data:
-    """The records to learn from, to choose the best weights by, and to report on."""
-
-    train: list[Record]
-    dev: list[Record]
-    test: list[Record]
-    tested_on: str = ""
-
-
-def hold_back(data: Data, task: Task, seed: int, files: Sequence[str]) -> str:
-    """Takes a dev set out of the training data and says how much: "20 training examples"."""
-    before = len(data.train)
-    try:
-        data.train, data.dev = task.reader.hold_out(
-            data.train, number=min(MOST_HELD_BACK, max(1, round(HELD_BACK * before))), seed=seed
-        )
-    except InputError as error:
-        raise InputError(f"{' '.join(files)}: {error}") from None
-    held = f"{len(data.dev):,} training {pluralise('example', len(data.dev))}"
-    if len(data.train) + len(data.dev) > before:
-        return f"the end of each of {held}"
-    return (
-        f"{held}, {len(data.dev) / before:.0%} of all as so few differ,"
-        if len(data.dev) > MUCH * before
-        else held
-    )
-
-
-def read_data(plan: Plan, task: Task) -> Data:
-    """Reads the plan's files, or the packaged sample; holds back a seeded part of the training data where there is no dev set."""
-    train, dev, test = (list(map(nearby, files)) for files in (plan.train, plan.dev, plan.test))
-    if not train:
-        packaged = {part: [str(path)] for part, path in sample(task.definition.sample).items()}
-        train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
-    data = Data(
-        task.reader.read(train, training=True),
-        task.reader.read(dev) if dev else [],
-        task.reader.read(test) if test else [],
-    )
-    if not dev:
-        held = hold_back(data, task, plan.seed, train)
-        notify(f"no --dev: {held} held back (seed {plan.seed})")
-    data.tested_on = " ".join(test or dev) or f"{held} held back"
-    for name, records in [("--dev", data.dev if dev else []), ("--test", data.test)]:
-        share = task.reader.overlap(records, data.train)
-        if share > 0.2:
-            notify(
-                f"{name}: {share:.0%} of it stands in the training data, too; its scores will flatter"
-            )
-    return data

@@ -1,23 +1,33 @@
-"""Which files a run was tested on: what is meant where a command is given none."""
+"""The files that a run was tested on: the default where a command is given none."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained, read_json
 
 
 def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False) -> list[str]:
-    """The run's test set, or its dev set, or those of the packaged sample that it learned from (with `any_examples`, what
-    it was trained on, too); `otherwise` an InputError."""
+    """The files of the run's test set or dev set, or the packaged test set if it was trained on the
+    sample.
+
+    Args:
+        trained: the run
+        otherwise: message of the InputError if there are no such files
+        any_examples: whether the training files will do, too
+    """
     plan = trained.folder / "training" / "plan.json"
     saved = read_json(plan) if plan.is_file() else {}
     files = (
         saved.get("test")
         or saved.get("dev")
-        or ([] if saved.get("train") else [str(sample(trained.task.definition.sample)["test"])])
+        or (
+            []
+            if saved.get("train")
+            else [str(sample_files(trained.task.definition.sample)["test"])]
+        )
     )
     if any_examples and not files:
         files = saved["train"]

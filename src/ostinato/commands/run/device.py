@@ -1,4 +1,4 @@
-"""Which device a command runs on."""
+"""The device that a command runs on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from ostinato.errors import InputError, nearest
 
 
 def choose(name: str) -> str:
-    """choose("auto") -> "cuda" where there is one, else "cpu"; raises InputError where there is no such device."""
+    """The device of that name; "auto" is "cuda" where there is one, else "cpu".
+
+    Raises:
+        InputError: there is no such device.
+    """
     import torch
 
     kind = name.split(":")[0]

@@ -1,4 +1,6 @@
-"""What one sees while a model trains: one bar with loss, gradient norm, speed and dev score. Silent when stderr is no terminal."""
+"""Progress on stderr: a bar with loss, gradient norm, speed and dev score while a model trains.
+
+There is none where stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -20,16 +22,16 @@ from rich.progress import (
 )
 
 from ostinato.notices import LOGGER
+from ostinato.terminal import format_message
 from ostinato.training.loop import Progress as Step
 
-Item = TypeVar("Item")
-
 CONSOLE = Console(stderr=True)
+Item = TypeVar("Item")
 
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr; results alone go to stdout."""
-    print(message, file=sys.stderr, flush=True)
+    print(format_message(message), file=sys.stderr, flush=True)
 
 
 class NoticePrinter(logging.Handler):
@@ -53,11 +55,12 @@ LOGGER.addHandler(PRINTER)
 
 @contextmanager
 def hold_notices() -> Iterator[None]:
-    """Prints the notices at the end of the `with` block, and none where it fails: an error is one line."""
+    """Prints notices at the end of the `with` block, but none if it fails: an error is one line."""
     if PRINTER.held is not None:
         yield
         return
-    PRINTER.held = held = []
+    held: list[str] = []
+    PRINTER.held = held
     try:
         yield
     finally:
@@ -67,9 +70,8 @@ def hold_notices() -> Iterator[None]:
 
 
 class TrainingBar:
-    """A context manager; `step` after each step, `evaluated` after each dev score.
-
-    `done` is how much of the run lies behind it, from 0 to 1: of its epochs or of its time, whichever ends it sooner."""
+    """A bar while the `with` block runs; `update` it after each step, `show_score` after each
+    evaluation on the dev set."""
 
     def __init__(self, metric: str):
         self.metric = metric
@@ -79,7 +81,8 @@ class TrainingBar:
             BarColumn(bar_width=24),
             "{task.percentage:>3.0f} %",
             TextColumn(
-                "loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  {task.fields[speed]:,.0f} tokens/s"
+                "loss {task.fields[loss]:.3f}  gradient {task.fields[gradient]:.2f}  "
+                "{task.fields[speed]:,.0f} tokens/s"
             ),
             TextColumn("{task.fields[dev]}"),
             TimeRemainingColumn(),
@@ -95,10 +98,11 @@ class TrainingBar:
         self.bar.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def step(self, done: float, progress: Step) -> None:
+    def update(self, done: float, progress: Step) -> None:
+        """Shows a step; `done` is the share of the run's epochs or time that is over."""
         self.recent.append((progress.tokens, progress.seconds))
         speed = sum(tokens for tokens, _ in self.recent) / max(
             1e-9, sum(seconds for _, seconds in self.recent)
@@ -112,7 +116,8 @@ class TrainingBar:
             speed=speed,
         )
 
-    def evaluated(self, progress: Step, score: float, best: float) -> None:
+    def show_score(self, progress: Step, score: float, best: float) -> None:
+        """Shows a dev score, and prints a line with it."""
         if self.bar.disable:
             return
         text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
@@ -123,8 +128,8 @@ class TrainingBar:
         )
 
 
-def track(items, description: str, total: int | None = None):
-    """The items, with a bar on stderr while they are gone through (on a terminal only)."""
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
+    """The items, with a bar on stderr while they are iterated over (on a terminal only)."""
     from rich.progress import track as bar
 
     return bar(

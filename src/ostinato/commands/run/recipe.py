@@ -1,4 +1,6 @@
-"""Recipes: published or measured settings as TOML files, each key an option that a flag can override."""
+"""Recipes: published or measured settings as TOML files.
+
+Each key is an option, which a flag can override."""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.files.lines import read_lines
+from ostinato.data.files.wording import first_line
 from ostinato.errors import InputError, nearest
 
 
@@ -29,15 +32,20 @@ def names_for(task: str) -> list[str]:
 
 
 def packaged(name: str) -> Path:
+    """The file of a packaged recipe."""
     return Path(str(files("ostinato") / "recipes" / f"{name}.toml"))
 
 
 def read_recipe(name: str, task: str) -> dict[str, Any]:
-    """The options of a packaged recipe, or of a TOML file; raises InputError for no such recipe, bad TOML, another task."""
+    """The options of a packaged recipe, or of a TOML file.
+
+    Raises:
+        InputError: no such recipe, not TOML, or a recipe for another task.
+    """
     path = Path(name)
     if name in names():
         path = packaged(name)
-    elif not name.endswith(".toml"):
+    elif not name.endswith((".toml", ".toml.gz")):
         raise InputError(
             f"--recipe: no recipe '{name}'{nearest(name, names())}, or name a .toml file"
         )
@@ -46,8 +54,10 @@ def read_recipe(name: str, task: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not TOML: {error}") from None
+        what = "nested too deep" if isinstance(error, RecursionError) else first_line(error)
+        raise InputError(f"{path}: not TOML: {what}") from None
     wanted = values.pop("task", task)
     if wanted != task:
-        raise InputError(f"{path}: a recipe for {wanted}, not for {task}")
+        name = str(wanted)[:60]
+        raise InputError(f"{path}: a recipe for {name}, not for {task}")
     return values

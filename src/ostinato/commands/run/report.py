@@ -1,4 +1,4 @@
-"""The end of a training run: the final weights chosen, measured, and reported."""
+"""The end of a training run: its final weights are chosen, measured and reported."""
 
 from __future__ import annotations
 
@@ -6,71 +6,75 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
-from ostinato.commands.run.training_run import Session
+from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import load_unique_state, load_weights
+from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
 from ostinato.training import checkpoint_averaging
-from ostinato.training.curves import draw, read_curves
+from ostinato.training.curves import LOG, draw_curves, read_curves
 
 
-def finish(session: Session) -> Trained:
-    """The run's folder completed: final weights, report, learning curves."""
-    task, network = session.task, session.network
-    weights = choose_weights(session)
+def finish(run: TrainingRun) -> Trained:
+    """Completes the run folder: final weights, report, learning curves."""
+    task, network = run.task, run.network
+    weights = choose_weights(run)
     network.eval()
-    result, counts, predictions = measure(
-        task, network, session.data.test or session.data.dev, seed=session.plan.seed
-    )
-    report = build_report(session, result, predictions, weights)
-    run_folder.save_report(session.folder, report)
-    for name, write in task.predictor.pictures(
-        session.data.test or session.data.dev, predictions
-    ).items():
-        write_atomically(session.folder / name, write)
-    draw(read_curves(session.training_folder / "log.jsonl"), session.folder / "curves.png")
-    return Trained(task, [network], session.folder, report, counts)
+    tested = run.splits.test or run.splits.dev
+    result, counts, predictions = measure(task, network, tested, seed=run.config.seed)
+    report = build_report(run, result, predictions, weights)
+    run.require_folder()
+    run_folder.save_report(run.folder, report)
+    for name, write in task.predictor.pictures(tested, predictions).items():
+        write_atomically(run.folder / name, write)
+    draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
+    return Trained(task, [network], run.folder, report, counts)
 
 
-def choose_weights(session: Session) -> str:
-    """Puts the best weights into the network: those of the best dev score, or a mean of several if that scores better."""
-    best = checkpoint_averaging.best(session.training_folder)
-    if best is None:  # nothing was left to train
+def choose_weights(run: TrainingRun) -> str:
+    """Loads the final weights into the network: those of the best dev score, or a mean of several
+    checkpoints if it scores better.
+
+    Returns:
+        Which weights they are, for the report.
+    """
+    best = checkpoint_averaging.best_candidate(run.training_folder)
+    if best is None:  # a model that was fitted in closed form
         load_unique_state(
-            session.network, load_weights(session.folder / "model.safetensors"), str(session.folder)
+            run.network, load_weights(run.folder / "model.safetensors"), str(run.folder)
         )
         return "as they were"
-    name = session.task.options.dev_metric
-    several = checkpoint_averaging.chosen(
-        session.training_folder, session.options.average_checkpoints, session.options.average
+    name = run.task.options.dev_metric
+    candidates = checkpoint_averaging.select_candidates(
+        run.training_folder, run.options.average_checkpoints, run.options.average
     )
-    if len(several) > 1:
-        load_unique_state(
-            session.network,
-            checkpoint_averaging.average([each.path for each in several]),
-            "average",
-        )
-        session.network.eval()
-        score = session.task.predictor.dev_score(session.network, session.data.dev, name)
+    if len(candidates) > 1:
+        mean = checkpoint_averaging.average_weights([each.path for each in candidates])
+        load_unique_state(run.network, mean, "average")
+        run.network.eval()
+        score = run.task.predictor.dev_score(run.network, run.splits.dev, name)
         if (score if METRICS[name].higher_is_better else -score) > best.score:
-            run_folder.save_network(session.folder, session.network)
-            return f"mean of {len(several)} checkpoints"
-    load_unique_state(session.network, load_weights(best.path), str(best.path))
-    run_folder.save_network(session.folder, session.network)
+            run_folder.save_network(run.folder, run.network)
+            return f"mean of {len(candidates)} checkpoints"
+    load_unique_state(run.network, load_weights(best.path), str(best.path))
+    run_folder.save_network(run.folder, run.network)
     return f"step {best.step}"
 
 
 def build_report(
-    session: Session, result: dict[str, Any], predictions: list, weights: str
+    run: TrainingRun, result: dict[str, Any], predictions: list, weights: str
 ) -> dict[str, Any]:
-    task, data = session.task, session.data
-    tested = data.test or data.dev
-    baseline = run_folder.load_baseline(session.folder, task)
-    beside = baseline_scores(baseline, tested)
-    speed = round(session.tokens / max(1e-9, session.training_seconds), 1)
-    seconds = round(session.schedule.seconds, 1)
+    """The contents of report.json."""
+    task, splits = run.task, run.splits
+    tested = splits.test or splits.dev
+    saved_baseline = run_folder.load_baseline(run.folder, task)
+    if saved_baseline is None:
+        raise InputError(f"{run.folder / 'baseline.json'}: missing; train anew")
+    baseline = baseline_scores(saved_baseline, tested)
+    tokens_per_second = round(run.tokens / max(1e-9, run.training_seconds), 1)
+    seconds = round(run.schedule.seconds, 1)
     table = [
         {
             "task": task.name,
@@ -78,31 +82,29 @@ def build_report(
             "score": value,
             "low": result["intervals"][name][0],
             "high": result["intervals"][name][1],
-            "baseline": beside["metrics"].get(name),
+            "baseline": baseline["metrics"].get(name),
             "seconds": seconds,
-            "tokens_per_second": speed,
+            "tokens_per_second": tokens_per_second,
         }
         for name, value in result["metrics"].items()
     ]
-    inputs = next(
-        (name for name in (session.plan.test or session.plan.dev or session.plan.train)), None
-    )
+    inputs = next(iter(run.config.test or run.config.dev or run.config.train), None)
     return {
         "task": task.name,
-        "run": str(session.folder),
+        "run": str(run.folder),
         "table": table,
         **result,
-        "baseline": beside,
-        "tested_on": data.tested_on,
+        "baseline": baseline,
+        "tested_on": splits.tested_on,
         "seconds": seconds,
-        "tokens_per_second": speed,
+        "tokens_per_second": tokens_per_second,
         "weights": weights,
-        "parameters": sum(parameter.numel() for parameter in session.network.parameters()),
-        "data": {"train": len(data.train), "dev": len(data.dev), "test": len(data.test)},
-        "seed": session.plan.seed,
-        "notes": list(session.notices),
+        "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
+        "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
+        "seed": run.config.seed,
+        "notes": list(run.notices),
         "options": options.to_dict(task.options),
-        "training": options.to_dict(session.options),
-        "examples": task.predictor.examples(session.network, tested, predictions),
-        "next": task.next_commands(str(session.folder), inputs),
+        "training": options.to_dict(run.options),
+        "examples": task.predictor.examples(run.network, tested, predictions),
+        "next": task.next_commands(str(run.folder), inputs),
     }

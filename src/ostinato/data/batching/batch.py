@@ -12,12 +12,17 @@ import torch
 from torch import Tensor
 
 PAD = 0  # inputs are padded with <pad>
-IGNORE = -100  # targets are padded with this, and the loss passes over it
+IGNORE = -100  # targets are padded with this, and the loss ignores it
 
 
 class Example(NamedTuple):
-    """One encoded record: `inputs` [T] of token numbers or [T, D] of features; `targets` [U], a scalar, or None;
-    `spellings`, where a model reads them, the T inputs' own sequences: each word's character numbers."""
+    """One encoded record.
+
+    Attributes:
+        inputs: [T] token ids, or [T, D] features.
+        targets: [U], a scalar, or None.
+        spellings: the character ids of each of the T words, where a model reads them.
+    """
 
     inputs: Tensor
     targets: Tensor | None = None
@@ -26,10 +31,12 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Spellings:
-    """How the inputs of a batch are spelled, each different word once.
+    """The characters of the words of a batch, each different word once.
 
-    characters  [W, C] int64, zero beyond each length;  lengths [W] int64, on the CPU
-    places      [B, T] int64, which of the W words stands there (0 in the padding)
+    Attributes:
+        characters: [W, C] int64, zero beyond each length.
+        lengths: [W] int64, on the CPU.
+        places: [B, T] int64, the index of the word among the W (0 in the padding).
     """
 
     characters: Tensor
@@ -37,10 +44,11 @@ class Spellings:
     places: Tensor
 
     def to(self, device: torch.device | str) -> Spellings:
+        """The same on `device`; lengths stay on the CPU, where they are read."""
         return replace(self, characters=self.characters.to(device), places=self.places.to(device))
 
     def rows(self, index: slice, steps: int) -> Spellings:
-        """Those of some rows of the batch, cut to so many steps."""
+        """Those of some rows of the batch, truncated to the first `steps` steps."""
         return replace(self, places=self.places[index, :steps])
 
 
@@ -48,12 +56,15 @@ class Spellings:
 class Batch:
     """Padded examples.
 
-    inputs          [B, T] int64 or [B, T, D] float, zero beyond each length
-    lengths         [B] int64, on the CPU
-    targets         [B, U] int64 padded with -100, [B] int64, or [B, U, ...] float; None when predicting
-    target_lengths  [B] int64, on the CPU
-    continues       these rows go on where those of the batch before stopped: carry the state (truncated BPTT)
-    spellings       the inputs' own sequences, a word's characters; None where the model reads none
+    Attributes:
+        inputs: [B, T] int64 or [B, T, D] float, zero beyond each length.
+        lengths: [B] int64, on the CPU.
+        targets: [B, U] int64 padded with -100, [B] int64, or [B, U, ...] float; None when
+            predicting.
+        target_lengths: [B] int64, on the CPU.
+        continues: whether these rows continue those of the batch before, so that the state is
+            carried over (truncated BPTT).
+        spellings: the characters of the inputs' words; None where the model reads none.
     """
 
     inputs: Tensor
@@ -67,7 +78,7 @@ class Batch:
         return self.inputs.shape[0]
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch with inputs and targets on `device`; lengths stay on the CPU, where they are read."""
+        """The same batch with inputs and targets on `device`; lengths stay on the CPU."""
         targets = None if self.targets is None else self.targets.to(device)
         spellings = None if self.spellings is None else self.spellings.to(device)
         return replace(self, inputs=self.inputs.to(device), targets=targets, spellings=spellings)
@@ -80,44 +91,49 @@ def pad(rows: list[Tensor], value: float) -> tuple[Tensor, Tensor]:
 
 
 def collate(examples: list[Example]) -> Batch:
-    """Examples -> one padded Batch, in the same order."""
+    """Examples -> one padded Batch, in the same order.
+
+    All of them have targets, or none; and the same for spellings."""
     inputs, lengths = pad([example.inputs for example in examples], PAD)
+    rows = [example.targets for example in examples if example.targets is not None]
     targets = target_lengths = None
-    if examples[0].targets is not None:
-        rows = [example.targets for example in examples]
-        if rows[0].dim() == 0:
-            targets = torch.stack(rows)
-        else:
-            targets, target_lengths = pad(rows, IGNORE)
-    spellings = (
-        None
-        if examples[0].spellings is None
-        else collate_spellings([example.spellings for example in examples])
-    )
+    if rows and rows[0].dim() == 0:
+        targets = torch.stack(rows)
+    elif rows:
+        targets, target_lengths = pad(rows, IGNORE)
+    words = [example.spellings for example in examples if example.spellings is not None]
+    spellings = collate_spellings(words) if words else None
     return Batch(inputs, lengths, targets, target_lengths, spellings=spellings)
 
 
 def collate_spellings(rows: Sequence[Sequence[tuple[int, ...]]]) -> Spellings:
-    """collate_spellings([[(7, 8), (9,)], [(7, 8)]]) -> characters [[7, 8], [9, 0]], places [[0, 1], [0, 0]]"""
-    numbers: dict[tuple[int, ...], int] = {}
+    """collate_spellings([[(7, 8), (9,)], [(7, 8)]])
+    -> characters [[7, 8], [9, 0]], places [[0, 1], [0, 0]]"""
+    ids: dict[tuple[int, ...], int] = {}
     places = [
-        torch.tensor([numbers.setdefault(word, len(numbers)) for word in row], dtype=torch.int64)
+        torch.tensor([ids.setdefault(word, len(ids)) for word in row], dtype=torch.int64)
         for row in rows
     ]
-    longest = max(map(len, numbers), default=0)
+    longest = max(map(len, ids), default=0)
     characters = torch.tensor(
-        [word + (PAD,) * (longest - len(word)) for word in numbers], dtype=torch.int64
+        [word + (PAD,) * (longest - len(word)) for word in ids], dtype=torch.int64
     )
-    lengths = torch.tensor([len(word) for word in numbers], dtype=torch.int64)
-    return Spellings(characters.view(len(numbers), longest), lengths, pad(places, 0)[0])
+    lengths = torch.tensor([len(word) for word in ids], dtype=torch.int64)
+    return Spellings(characters.view(len(ids), longest), lengths, pad(places, 0)[0])
 
 
 def by_length(
     examples: Sequence[Example], *, tokens: int = 4096, key: Callable[[Example], Any] | None = None
 ) -> Iterator[list[int]]:
-    """Row numbers in batches of similar length, at most `tokens` padded tokens each; examples without inputs are left out.
+    """Indices of examples in batches of similar length, for predicting.
 
-    by_length of lengths [3, 0, 1, 3] -> [[2, 0, 3]]: what predicting uses, and puts its answers back by row."""
+    by_length of lengths [3, 0, 1, 3] -> [[2, 0, 3]]: examples without inputs are left out
+
+    Args:
+        examples: in any order; the indices put the answers back into it.
+        tokens: at most this many padded ones a batch.
+        key: to sort by; default: the length.
+    """
     key = key or (lambda example: len(example.inputs))
     rows = sorted(
         (row for row, example in enumerate(examples) if len(example.inputs)),

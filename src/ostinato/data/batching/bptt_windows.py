@@ -1,7 +1,9 @@
-"""Long sequences for truncated backpropagation through time: cut into stretches, which are read side by side, chunk by chunk.
+"""Long labelled sequences for truncated backpropagation through time.
 
-stretches = BpttWindows([Example(inputs [100_000], targets [100_000])], steps=500, batch_size=8)
-for batch in stretches.epoch(0): ...      # 8 rows of 500 steps; all but the first of a group continue"""
+They are split into windows, which are read side by side, chunk by chunk.
+
+windows = BpttWindows([Example(inputs [100_000], targets [100_000])], steps=500, batch_size=8)
+for batch in windows.epoch(0): ...      # 8 rows of 500 steps; all but a group's first continue"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ import numpy as np
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.data.batching.buckets import example_seed
 
-LEAST_CHUNKS = 4  # stretches are at least so many chunks long, where the sequences are
+LEAST_CHUNKS = 4  # of a window, where the sequences are long enough
 
 
-class Stretch(NamedTuple):
-    """Steps start to end - 1 of an example."""
+class Window(NamedTuple):
+    """Steps `start` to `end` - 1 of an example."""
 
     example: int
     start: int
@@ -26,14 +28,20 @@ class Stretch(NamedTuple):
 
 
 class BpttWindows:
-    """Batches that continue: of a group of stretches the first `steps` steps, then the next ones, until all are read.
+    """Batches that continue: the first `steps` steps of a group of windows, then the next ones.
 
-    examples    inputs and targets [T] each, of whatever lengths
-    steps       how many steps a batch has, after which the gradient is cut off
-    batch_size  stretches side by side
-    vary        (an example, a seed) -> one of the variations that training may see of it, by epoch and stretch
+    Groups are drawn anew for each epoch, from its number alone.
 
-    Groups are drawn anew for each epoch, from its number alone. ValueError: steps or batch_size below 1."""
+    Args:
+        examples: with inputs and targets [T] each, of any lengths.
+        steps: of a batch, after which the gradient is truncated.
+        batch_size: windows side by side.
+        seed: of the random numbers.
+        vary: (an example, a seed) -> a random variation of it for training, by epoch and window.
+
+    Raises:
+        ValueError: steps or batch_size below 1.
+    """
 
     def __init__(
         self,
@@ -47,26 +55,22 @@ class BpttWindows:
         for name, value in (("steps", steps), ("batch_size", batch_size)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {value}")
-        self.examples, self.steps, self.batch_size, self.seed, self.vary = (
-            examples,
-            steps,
-            batch_size,
-            seed,
-            vary,
-        )
+        self.examples, self.steps, self.batch_size = examples, steps, batch_size
+        self.seed, self.vary = seed, vary
         lengths = [len(example.inputs) for example in examples]
         longest = max(steps * LEAST_CHUNKS, -(-sum(lengths) // batch_size))
-        self.stretches = [
-            stretch for row, length in enumerate(lengths) for stretch in cut(row, length, longest)
+        self.windows = [
+            window
+            for row, length in enumerate(lengths)
+            for window in split_evenly(row, length, longest)
         ]
 
     def groups(self, epoch: int) -> list[list[int]]:
-        """Which stretches are read side by side: of similar length, in a random order."""
+        """Which windows are read side by side: of similar length, in a random order."""
         generator = np.random.default_rng([self.seed, epoch])
-        order = generator.permutation(len(self.stretches)).tolist()
-        order.sort(
-            key=lambda place: self.stretches[place].start - self.stretches[place].end
-        )  # stable: equals stay shuffled
+        order = generator.permutation(len(self.windows)).tolist()
+        # longest first; the sort is stable, so that equals stay shuffled
+        order.sort(key=lambda place: self.windows[place].start - self.windows[place].end)
         groups = [
             order[first : first + self.batch_size]
             for first in range(0, len(order), self.batch_size)
@@ -74,45 +78,45 @@ class BpttWindows:
         return [groups[place] for place in generator.permutation(len(groups))]
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from step `start` on."""
+        """The batches of an epoch, from number `start` on."""
         for group in self.groups(number):
-            chunks = -(
-                -max(self.stretches[place].end - self.stretches[place].start for place in group)
-                // self.steps
-            )
+            longest = max(self.windows[place].end - self.windows[place].start for place in group)
+            chunks = -(-longest // self.steps)
             if start >= chunks:
                 start -= chunks
                 continue
-            yield from islice(
-                self.chunks(collate([self.example(place, number) for place in group])), start, None
-            )
+            whole = collate([self.example(place, number) for place in group])
+            yield from islice(self.chunks(whole), start, None)
             start = 0
 
     def example(self, place: int, epoch: int) -> Example:
-        row, start, end = self.stretches[place]
-        whole = self.examples[row]
-        part = Example(whole.inputs[start:end].long(), whole.targets[start:end].long())
+        """A window as an example of its own."""
+        row, start, end = self.windows[place]
+        inputs, targets = self.examples[row].inputs, self.examples[row].targets
+        assert targets is not None  # these are for training
+        part = Example(inputs[start:end].long(), targets[start:end].long())
         return part if self.vary is None else self.vary(part, example_seed(self.seed, epoch, place))
 
     def chunks(self, group: Batch) -> Iterator[Batch]:
+        """A batch of whole windows [B, T] in batches of `steps` steps."""
+        assert group.targets is not None
         for start in range(0, group.inputs.shape[1], self.steps):
-            inputs, targets = (
-                each[:, start : start + self.steps] for each in (group.inputs, group.targets)
-            )
+            inputs = group.inputs[:, start : start + self.steps]
+            targets = group.targets[:, start : start + self.steps]
             lengths = (group.lengths - start).clamp(0, inputs.shape[1])
             yield Batch(inputs, lengths, targets, lengths, continues=start > 0)
 
     def __len__(self) -> int:
-        """Steps in an epoch, the same in each."""
-        sizes = sorted((stretch.end - stretch.start for stretch in self.stretches), reverse=True)
+        """Batches in an epoch, as many in each."""
+        sizes = sorted((window.end - window.start for window in self.windows), reverse=True)
         return sum(-(-longest // self.steps) for longest in sizes[:: self.batch_size])
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
 
 
-def cut(row: int, length: int, longest: int) -> Iterator[Stretch]:
-    """An example in as many parts as are needed, all about as long."""
+def split_evenly(row: int, length: int, longest: int) -> Iterator[Window]:
+    """An example in as few windows of at most `longest` steps as possible, of about one length."""
     parts = -(-length // longest)
     edges = [length * part // parts for part in range(parts + 1)] if parts else [0]
-    yield from (Stretch(row, start, end) for start, end in zip(edges, edges[1:], strict=False))
+    yield from (Window(row, start, end) for start, end in zip(edges, edges[1:], strict=False))

@@ -1,4 +1,4 @@
-"""Batches of examples of similar length, in an order that follows from the seed and the epoch alone."""
+"""Batches of examples of similar length, in an order that follows from seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ from ostinato.data.batching.batch import Batch, Example, collate
 
 
 class BucketedBatches:
-    """Examples cut into padded batches, epoch by epoch.
+    """Examples in padded batches, epoch by epoch.
 
     batches = BucketedBatches(examples, tokens=4000, seed=1)
     for batch in batches.epoch(3): ...              # the same order whenever epoch 3 is asked for
-    for batch in batches.epoch(3, start=120): ...   # and the rest of it after 120 steps, at no cost
+    for batch in batches.epoch(3, start=120): ...   # the rest of it after 120 steps, at no cost
 
-    examples     read many times; their lengths decide the batches
-    batch_size   at most so many examples a batch, and / or
-    tokens       at most so many places a batch, padding counted: rows x the longest input or target in it; an example
-                 that is longer by itself is a batch by itself
-    shuffle      False: the examples as they stand, cut where a batch is full
-    pool         so many shuffled examples are sorted by length at a time: few mix the batches better, many pad less
-    encode       (index, epoch) -> Example, read in place of examples[index], to cut a text differently each epoch;
-                 what it draws must follow from its arguments, or a resumed run differs:
-                 `units.encode(text, sample=example_seed(seed, epoch, index))`
+    Args:
+        examples: read many times; their lengths decide the batches.
+        batch_size: at most this many examples a batch, and / or
+        tokens: at most this many positions a batch, padding included: rows x the longest input or
+            target in it; an example that is longer by itself is a batch by itself.
+        shuffle: False keeps the order of the examples, and ends a batch where it is full.
+        seed: of the random numbers.
+        pool: shuffled examples that are sorted by length at a time: few mix the batches better,
+            many need less padding.
+        encode: (index, epoch) -> Example, instead of examples[index], to segment a text
+            differently each epoch. What it draws must follow from its arguments, or a resumed run
+            differs: `tokenizer.encode(text, sample=example_seed(seed, epoch, index))`.
 
-    ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0."""
+    Raises:
+        ValueError: neither batch_size nor tokens, one of them below 1, or a seed below 0.
+    """
 
     def __init__(
         self,
@@ -62,28 +67,32 @@ class BucketedBatches:
             yield collate([self.example(int(row), number) for row in rows])
 
     def example(self, row: int, epoch: int) -> Example:
+        """One example, as it is in this epoch."""
         return self.examples[row] if self.encode is None else self.encode(row, epoch)
 
     def plan(self, epoch: int) -> list[np.ndarray]:
-        """Which examples stand in each batch of an epoch: every one exactly once."""
+        """The indices of the examples in each batch of an epoch, every one exactly once."""
         if self.planned is None or self.planned[0] != epoch:
             self.planned = (
                 epoch,
-                self.cut_shuffled(epoch) if self.shuffle else self.cut(np.arange(len(self.inputs))),
+                self.draw_batches(epoch)
+                if self.shuffle
+                else self.fill_batches(np.arange(len(self.inputs))),
             )
         return self.planned[1]
 
-    def cut_shuffled(self, epoch: int) -> list[np.ndarray]:
-        """Shuffle, sort each pool by length, cut into batches, shuffle the batches."""
+    def draw_batches(self, epoch: int) -> list[np.ndarray]:
+        """Shuffles, sorts each pool by length, fills batches, shuffles the batches."""
         generator = np.random.default_rng([self.seed, epoch])
         order = generator.permutation(len(self.inputs))
         batches = []
         for first in range(0, len(order), self.pool):
             rows = order[first : first + self.pool]
-            batches += self.cut(rows[np.lexsort((self.targets[rows], self.inputs[rows]))])
+            by_lengths = np.lexsort((self.targets[rows], self.inputs[rows]))
+            batches += self.fill_batches(rows[by_lengths])
         return [batches[place] for place in generator.permutation(len(batches))]
 
-    def cut(self, order: np.ndarray) -> list[np.ndarray]:
+    def fill_batches(self, order: np.ndarray) -> list[np.ndarray]:
         """Rows in order -> batches, each as full as the limits allow."""
         lengths = np.maximum(self.inputs, self.targets)[order].tolist()
         starts, longest, begin = [], 0, 0
@@ -98,7 +107,7 @@ class BucketedBatches:
         return np.split(order, starts) if len(order) else []
 
     def __len__(self) -> int:
-        """Steps in an epoch; with more than one pool, in epoch 0 (others may have a few more or fewer)."""
+        """Steps in an epoch; with several pools, in epoch 0 (others may differ by a few)."""
         return len(self.plan(0)) if self.planned is None else len(self.planned[1])
 
     def __iter__(self) -> Iterator[Batch]:
@@ -106,9 +115,10 @@ class BucketedBatches:
 
 
 def example_seed(seed: int, epoch: int, index: int) -> int:
-    """A seed of its own for each example of each epoch, the same on every machine: what re-encoding draws from."""
+    """A seed of its own for each example of each epoch, the same on every machine."""
     return zlib.crc32(f"{seed} {epoch} {index}".encode())
 
 
 def target_length(example: Example) -> int:
+    """The number of targets of a sequence; 0 where there is one for the whole, or none."""
     return 0 if example.targets is None or example.targets.dim() == 0 else len(example.targets)

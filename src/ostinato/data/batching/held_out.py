@@ -1,4 +1,4 @@
-"""A part of the data held back for judging, and how much of it was seen in training."""
+"""A held-out set from the training data, and how much of a set is in the training data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 Record = TypeVar("Record")
 
@@ -19,12 +19,21 @@ def hold_out(
     seed: int = 0,
     key: Callable[[Record], Hashable] = lambda record: record,
 ) -> tuple[list[Record], list[Record]]:
-    """The records to learn from and those held back, both in their first order; the same for the same seed.
+    """The training records and the held-out ones, both in their first order.
 
-    hold_out(pairs, number=1000, key=lambda pair: pair.source): records of equal key stay together, so that no source
-    sentence is in both parts. About as many as asked for, by whole groups; never all of them.
+    hold_out(pairs, number=1000, key=lambda pair: pair.source)
 
-    ValueError: neither or both of fraction (between 0 and 1) and number (1 or more). InputError: one group only."""
+    Args:
+        records: in any order.
+        fraction: the share to hold out, between 0 and 1; or
+        number: the number to hold out. Whole groups are, so that it is approximate; never all.
+        seed: of the random choice.
+        key: records of equal key stay together, so that no source sentence is in both parts.
+
+    Raises:
+        ValueError: neither or both of fraction and number, or one out of range.
+        InputError: one group only.
+    """
     if (fraction is None) == (number is None):
         raise ValueError("fraction or number: exactly one must be given")
     wanted = round((fraction or 0) * len(records)) if number is None else number
@@ -41,14 +50,15 @@ def hold_out(
         groups[key(record)] = groups.get(key(record), 0) + 1
     if len(groups) < 2:
         raise InputError(
-            f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; give --dev"
+            f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; "
+            f"give {option_name('dev')}"
         )
     keys = list(groups)
     random.Random(seed).shuffle(keys)
     held: set[Hashable] = set()
     count = 0
     wanted = max(1, wanted)
-    # what stands there a thousand times is to be learned, not held back
+    # very frequent examples stay in the training set
     small = [each for each in keys if groups[each] <= 2 * wanted] or [
         min(keys, key=groups.__getitem__)
     ]
@@ -61,6 +71,6 @@ def hold_out(
 
 
 def overlap(part: Sequence[Hashable], whole: Sequence[Hashable]) -> float:
-    """overlap(dev, train): the share of `part` that stands in `whole` too, 0 to 1."""
+    """overlap(dev, train): the share of `part` that is in `whole` too, 0 to 1."""
     seen = set(whole)
     return sum(record in seen for record in part) / max(1, len(part))

@@ -8,12 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ostinato.data.files.lines import FilePath, iterate_lines
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, nearest
+from ostinato.notices import notify
 
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
 HEADER_WORDS = ("track", "browser")  # lines that begin with these are for genome browsers
+SUFFIXES = (".bed", ".narrowpeak", ".broadpeak")  # the latter two have BED's first columns
+MOST_DIGITS = 18  # of a position
+# names of peaks differ from line to line; labels come back
+FEW_NAMES, MOST_DISTINCT = 10, 0.8
 
 
 class Segment(NamedTuple):
@@ -34,7 +40,7 @@ class BedLine(NamedTuple):
 
 def is_bed(file: FilePath) -> bool:
     """Whether a file's name says that it is BED: is_bed("exons.bed.gz") -> True"""
-    return Path(str(file).removesuffix(".gz")).suffix.lower() == ".bed"
+    return Path(str(file).removesuffix(".gz")).suffix.lower() in SUFFIXES
 
 
 def read_bed(file: FilePath) -> list[BedLine]:
@@ -48,17 +54,21 @@ def read_bed(file: FilePath) -> list[BedLine]:
     for number, line in enumerate(iterate_lines(file), start=1):
         fields = line.split("\t") if "\t" in line else line.split()
         fields = [field.strip() for field in fields]
-        if not any(fields) or fields[0].startswith("#") or fields[0].split()[0] in HEADER_WORDS:
-            continue
         where = f"{display_path(file)}:{number}"
+        if not any(fields) or fields[0].startswith("#"):
+            continue
+        if not fields[0]:
+            raise InputError(f"{where}: no sequence name in the first column")
+        if fields[0].split()[0] in HEADER_WORDS:
+            continue
         if len(fields) < 3:
             raise InputError(
                 f"{where}: expected at least 3 columns (name, start, end, perhaps a label), "
                 f"got {len(fields)}"
             )
-        if not (fields[1].isdecimal() and fields[2].isdecimal()):
+        if not all(is_position(field) for field in fields[1:3]):
             raise InputError(
-                f"{where}: start and end must be whole numbers; got {fields[1]!r} and {fields[2]!r}"
+                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and {quote(fields[2])}"
             )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
@@ -66,7 +76,19 @@ def read_bed(file: FilePath) -> list[BedLine]:
         named = len(fields) > 3 and fields[3] not in ("", ".")
         label = fields[3] if named else DEFAULT_LABEL
         found.append(BedLine(fields[0], Segment(start, end, label), where))
+    labels = {line.segment.label for line in found}
+    if len(found) >= FEW_NAMES and len(labels) > MOST_DISTINCT * len(found):
+        notify(
+            f"{display_path(file)}: {len(labels):,} of {len(found):,} names differ: they are taken "
+            f"for names of peaks, and all segments are labelled {DEFAULT_LABEL!r}"
+        )
+        return [line._replace(segment=line.segment._replace(label=DEFAULT_LABEL)) for line in found]
     return found
+
+
+def is_position(text: str) -> bool:
+    """Whether a field is a whole number that a position can be."""
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def group_segments(
@@ -86,7 +108,7 @@ def group_segments(
     for line in lines:
         if line.name not in lengths:
             raise InputError(
-                f"{line.where}: there is no sequence {line.name!r} in the FASTA files"
+                f"{line.where}: there is no sequence {quote(line.name)} in the FASTA files"
                 f"{nearest(line.name, list(lengths)[:20])}"
             )
         if line.segment.end > lengths[line.name]:
@@ -110,7 +132,7 @@ def merge_segments(lines: Sequence[BedLine]) -> tuple[Segment, ...]:
         before = result[-1] if result else None
         if before is not None and segment.start < before.end and segment.label != before.label:
             raise InputError(
-                f"{line.where}: {segment.label!r} overlaps {before.label!r} ({last}); "
+                f"{line.where}: {quote(segment.label)} overlaps {before.label!r} ({last}); "
                 "a base has one label only"
             )
         if before is not None and segment.start <= before.end and segment.label == before.label:

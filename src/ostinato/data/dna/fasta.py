@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ostinato.data.dna.nucleotides import find_invalid_letter
-from ostinato.data.files.lines import FilePath, iterate_lines
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError
 
 SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas")
@@ -84,7 +85,7 @@ def parse_fasta(lines: Iterator[str], file: FilePath) -> Iterator[StreamedSequen
             )
         if name in names:
             raise InputError(
-                f"{display_path(file)}:{number}: the sequence {name!r} stands on line "
+                f"{display_path(file)}:{number}: the sequence {quote(name)} stands on line "
                 f"{names[name]}, too; names must differ"
             )
         names[name] = number

@@ -20,10 +20,11 @@ from ostinato.data.dna.fasta import (
     read_fasta,
     stem,
 )
-from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import Row, is_table, read_table
-from ostinato.data.files.wording import display_path
-from ostinato.errors import InputError
+from ostinato.data.files.wording import display_path, quote
+from ostinato.errors import InputError, option_name
 
 # what a file's name says of the split rather than of the class: train_oct4.fa, oct4_test.fa
 SPLIT_NAMES = re.compile(
@@ -148,7 +149,7 @@ def read_labelled(
         raise InputError(f"{shown}: no examples (no sequence)")
     empty = next((record for record in records if not record.bases), None)
     if empty is not None:
-        raise InputError(f"{empty.where}: the sequence {empty.name!r} is empty; remove it")
+        raise InputError(f"{empty.where}: the sequence {quote(empty.name)} is empty; remove it")
     if len({record.segments is None for record in records}) > 1:
         raise InputError(f"{shown}: labels of sequences and of bases cannot be mixed")
     return records
@@ -173,7 +174,7 @@ def read_segmented(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list
         for entry in read_fasta(file):
             if entry.name in found:
                 raise InputError(
-                    f"{entry.where}: the sequence {entry.name!r} stands in "
+                    f"{entry.where}: the sequence {quote(entry.name)} stands in "
                     f"{found[entry.name].where}, too; names must differ"
                 )
             found[entry.name] = DnaSequence(
@@ -227,7 +228,8 @@ def read_rows(file: FilePath, columns: ColumnNames) -> Iterator[DnaSequence]:
             wanted = "'label', 'class' or 'labels'" if given is None else repr(given)
             raise InputError(
                 f"{display_path(file)}:1: no column {wanted} among "
-                f"{', '.join(map(repr, row.values))}; name it with --label-column"
+                f"{', '.join(quote(name, 40) for name in row.values)}; "
+                f"name it with {option_name('label_column')}"
             )
         label = row.text(column).strip()
         if not label:

@@ -1,8 +1,7 @@
-"""Files that are either the old one or the new one, whole, whenever the power goes or the disk fills."""
+"""Files that are either the old one or the new one, whole, if power fails or the disk fills."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -11,25 +10,32 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from ostinato.data.files.streams import FULL
 from ostinato.errors import InputError
 
 Content = bytes | Callable[[BinaryIO], object]
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(path: str | os.PathLike, content: Content) -> None:
-    """Write `content` (bytes, or a function that writes to an open binary file) under `path`, whole or not at all.
+    """Writes a file whole or not at all.
 
     write_atomically("model.json", b"{}");  write_atomically("curve.png", figure.savefig)
 
-    A temporary file in the same folder is written, synced and renamed, then the folder is synced. On any failure the
-    temporary file goes and the old file stays whole. InputError: a folder, no such folder, not writable, disk full."""
+    A temporary file in the same folder is written, synced and renamed, then the folder is synced.
+    On any failure the temporary file is removed and the old file stays whole.
+
+    Args:
+        path: the file; a link is written through.
+        content: bytes, or a function that writes to an open binary file.
+
+    Raises:
+        InputError: a folder, no such folder, not writable, disk full.
+    """
     target = Path(os.path.realpath(path))  # writes through a link, as open() does
     if target.is_dir():
         raise InputError(f"{path}: a folder; name a file")
-    if (
-        target.exists() and not target.is_file()
-    ):  # /dev/stdout or a pipe: nothing to keep, and nothing to rename
+    # /dev/stdout or a pipe: there is no old file to keep, and none to rename
+    if target.exists() and not target.is_file():
         with target.open("wb") as file:
             write(file, content)
         return
@@ -54,6 +60,7 @@ def write_atomically(path: str | os.PathLike, content: Content) -> None:
 
 
 def write(file: BinaryIO, content: Content) -> None:
+    """Writes bytes, or calls the function that does."""
     if callable(content):
         content(file)
     else:
@@ -61,7 +68,7 @@ def write(file: BinaryIO, content: Content) -> None:
 
 
 def remove(temporary: Path) -> int:
-    """Remove the temporary file, if it is there -> the bytes it had reached."""
+    """Removes the temporary file, if there is one; gives the number of bytes it had reached."""
     try:
         reached = temporary.stat().st_size
         temporary.unlink()
@@ -84,10 +91,12 @@ def sync_folder(folder: Path) -> None:
 def failure(
     path: str | os.PathLike, folder: Path, error: OSError, content: Content, reached: int
 ) -> str:
+    """The message for a file that cannot be written."""
     if error.errno in FULL:
         needed = f"more than {megabytes(reached)}" if callable(content) else megabytes(len(content))
         free = megabytes(shutil.disk_usage(folder).free)
-        return f"{path}: no space left: {needed} needed, {free} free; nothing was replaced. Make room and run again"
+        what = f"no space left: {needed} needed, {free} free; nothing was replaced"
+        return f"{path}: {what}. Make room and run again"
     if not folder.is_dir():
         return f"{path}: there is no folder {folder}; create it first"
     return f"{path}: cannot be written: {error.strerror}"

@@ -5,23 +5,23 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from ostinato.data.files.lines import FilePath
+from ostinato.data.files.streams import LONGEST_LINE, FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 
-LONGEST_FIELD = 1 << 28  # the csv module's own limit of 131,072 is less than a long document
-
 
 def tsv_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    '''A row is a line and quotes are ordinary characters, but for fields that were certainly quoted by a program:
+    '''(line number, fields) of each line; quotes are ordinary characters.
+
+    Fields that were certainly quoted by a program are the exception:
     'a\\t"say ""b"""' -> (1, ["a", 'say "b"'])'''
     for number, line in enumerate(lines, start=1):
         fields = line.split("\t")
-        yield number, [unquoted(field) for field in fields] if '""' in line else fields
+        yield number, [unquote(field) for field in fields] if '""' in line else fields
 
 
-def unquoted(field: str) -> str:
-    '''unquoted('"say ""b"""') -> 'say "b"'; a field with any quote that is not doubled stays as it is.'''
+def unquote(field: str) -> str:
+    '''unquote('"say ""b"""') -> 'say "b"'; with a quote that is not doubled, the field itself.'''
     inside = field[1:-1]
     if len(field) < 4 or not (field[0] == field[-1] == '"') or '""' not in inside:
         return field
@@ -33,10 +33,13 @@ def csv_rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line on which each begins; a quoted field may hold delimiters and line ends.
 
-    InputError: a quote that is not closed, or closed inside a field; a lone carriage return outside quotes."""
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+    Raises:
+        InputError: a quote that is not closed, or closed inside a field; a lone carriage return
+            outside quotes.
+    """
+    # the csv module's own limit of 131,072 is less than a long document
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
-    begin = 1
     while True:
         begin = reader.line_num + 1
         try:
@@ -54,6 +57,6 @@ def csv_rows(
         yield begin, fields
 
 
-def delimiter_of(header: str) -> str:
-    """Which of , ; tab and | separates the names of a header: delimiter_of("source;target") -> ";" """
+def guess_delimiter(header: str) -> str:
+    """Which of , ; tab and | separates the names: guess_delimiter("source;target") -> ";" """
     return max(",;\t|", key=header.count)

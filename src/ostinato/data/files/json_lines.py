@@ -1,4 +1,6 @@
-"""JSON objects, one a line, by JSON's own rules: Python's reader also takes NaN, and of a key given twice the last."""
+"""JSON by its own rules, and JSON objects one a line.
+
+Python's reader also takes NaN, of a key given twice the last, and half of a surrogate pair."""
 
 from __future__ import annotations
 
@@ -7,64 +9,79 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ostinato.data.files.lines import FilePath
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.streams import FilePath
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError
+
+MOST_DIGITS = 400  # of a whole number
 
 
 def json_rows(lines: Iterable[str], file: FilePath) -> Iterator[tuple[int, dict | None]]:
     """(line number, object), or None in place of the object for a blank line.
 
-    InputError, with the line: not JSON, not an object, NaN or infinite, a key twice, too deep, half a character."""
+    Raises:
+        InputError: as of `parse_json`, or a value that is no object.
+    """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             yield number, None
             continue
-        try:
-            value = READER.decode(line)
-            refuse_half_surrogates(line, value)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f"{display_path(file)}:{number}:{error.colno}: not JSON: {error.msg}"
-            ) from None
-        except RecursionError:
-            raise InputError(f"{display_path(file)}:{number}: nested too deep") from None
-        except ValueError as error:
-            raise InputError(f"{display_path(file)}:{number}: {error}") from None
+        value = parse_json(line, f"{display_path(file)}:{number}")
         if not isinstance(value, dict):
+            kind = type(value).__name__
             hint = "; write one object a line: jq -c '.[]'" if isinstance(value, list) else ""
             raise InputError(
-                f"{display_path(file)}:{number}: {type(value).__name__} where an object {{...}} belongs{hint}"
+                f"{display_path(file)}:{number}: {kind} where an object {{...}} belongs{hint}"
             )
         yield number, value
 
 
-def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+def parse_json(text: str, where: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        InputError: not JSON, NaN or infinite, a key twice, nested too deep, half a surrogate pair.
+    """
+    try:
+        value = READER.decode(text)
+        refuse_half_surrogates(text, value)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}:{error.colno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{where}: nested too deep") from None
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    return value
+
+
+def refuse_duplicates(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these items; ValueError for a key given twice."""
     result = dict(items)
     if len(result) != len(items):
         keys = [key for key, _ in items]
-        raise ValueError(
-            f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice"
-        )
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {quote(twice)} appears twice")
     return result
 
 
-def finite(text: str) -> float:
+def parse_finite(text: str) -> float:
+    """The number; ValueError for NaN and for numbers that float64 cannot hold."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is not a finite number")
     return number
 
 
-def integer(text: str) -> int:
-    if len(text) > 400:  # Python refuses 4,300 digits with a message about its own settings
+def parse_integer(text: str) -> int:
+    """The number; Python refuses 4,300 digits with a message about its own settings."""
+    if len(text) > MOST_DIGITS:
         raise ValueError(f"a whole number of {len(text):,} digits")
     return int(text)
 
 
-def refuse_half_surrogates(line: str, value: Any) -> None:
-    """A lone "\\ud800" is read without complaint, and fails later, wherever the text is first written."""
-    if "\\ud" in line.lower():
+def refuse_half_surrogates(text: str, value: Any) -> None:
+    """A lone "\\ud800" is read without complaint, and fails wherever the text is first written."""
+    if "\\ud" in text.lower():
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -74,5 +91,8 @@ def refuse_half_surrogates(line: str, value: Any) -> None:
 
 
 READER = json.JSONDecoder(
-    object_pairs_hook=unique, parse_constant=finite, parse_float=finite, parse_int=integer
+    object_pairs_hook=refuse_duplicates,
+    parse_constant=parse_finite,
+    parse_float=parse_finite,
+    parse_int=parse_integer,
 )

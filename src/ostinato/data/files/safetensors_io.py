@@ -1,4 +1,6 @@
-"""Named tensors in one safetensors file that carries its own checksum: nothing in it can execute, one flipped byte is seen."""
+"""Named tensors in one safetensors file that carries its own checksum.
+
+Nothing in such a file can execute, and one flipped byte is noticed."""
 
 from __future__ import annotations
 
@@ -25,19 +27,24 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Writes the file in one move: a reader finds the old one or the new one, never half of one."""
+    """Writes the file atomically: a reader finds the old one or the new one, never half of one."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.torch.save(tensors, metadata={"sha256": digest(tensors)}))
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """What save_weights wrote. Raises InputError for a file that is missing, truncated, or changed since."""
+    """The tensors that save_weights wrote.
+
+    Raises:
+        InputError: the file is missing, truncated, or changed since.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; the run is not complete")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             wanted = (file.metadata() or {}).get("sha256")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            names = file.keys()  # the file itself is no iterable
+            tensors = {name: file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
         size = path.stat().st_size
         raise InputError(
@@ -45,13 +52,14 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         ) from None
     if wanted is not None and digest(tensors) != wanted:
         raise InputError(
-            f"{path}: damaged (its checksum does not match its contents); copy the run again or train anew"
+            f"{path}: damaged (its checksum does not match its contents); "
+            "copy the run again or train anew"
         )
     return tensors
 
 
 def unique_state(network: nn.Module) -> dict[str, Tensor]:
-    """The network's state with every tensor once: tied weights appear under their first name only."""
+    """The network's state with every tensor once: tied weights appear under their first name."""
     seen: set[int] = set()
     unique = {}
     for name, tensor in network.state_dict(keep_vars=True).items():
@@ -62,18 +70,21 @@ def unique_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Puts unique_state() back; InputError as of check_shapes."""
+    """Loads what unique_state() gave into the network; InputError as of check_shapes."""
     check_shapes(unique_state(network), tensors, where)
     network.load_state_dict(tensors, strict=False)
 
 
 def check_shapes(wanted: dict[str, Tensor], tensors: dict[str, Tensor], where: str) -> None:
-    """Raises InputError naming the first tensor that is missing, too many, or of another shape.
+    """Compares a network's tensors with those of a file.
 
     Args:
-        wanted: A network's tensors by name; those of its outline will do.
-        tensors: Those of a file.
+        wanted: The network's by name; those of its outline will do.
+        tensors: Those of the file.
         where: The file's name.
+
+    Raises:
+        InputError: Names the first tensor that is missing, unknown, or of another shape.
     """
     for name in [*wanted, *tensors]:
         if name not in tensors or name not in wanted:

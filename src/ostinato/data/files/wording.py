@@ -1,10 +1,12 @@
-"""Wording shared by messages: paths, plurals, label counts and truncated text."""
+"""Wording shared by messages: paths, plurals, quotations, label counts and truncated text."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Sequence
+
+LONGEST_QUOTE = 60  # characters
 
 
 def display_path(path: str | os.PathLike) -> str:
@@ -17,8 +19,20 @@ def pluralise(noun: str, count: int) -> str:
     return noun if count == 1 else noun + "s"
 
 
+def quote(text: object, most: int = LONGEST_QUOTE) -> str:
+    """quote("B-PER") -> "'B-PER'"; of a text of more than `most` characters the start and "…"."""
+    text = str(text)
+    return repr(text if len(text) <= most else text[:most] + "…")
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """What a library's exception says, for a message: one line of at most `most` characters."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:most] if lines else type(error).__name__
+
+
 def truncate_text(text: str, maximum: int) -> str:
-    """truncate_text("one two three", 9) -> "one two": truncated at a space in its second half, if any."""
+    """truncate_text("one two three", 9) -> "one two": truncated at a space in its second half."""
     if len(text) <= maximum:
         return text
     head = text[:maximum]
@@ -35,5 +49,5 @@ def format_counts(labels: Sequence[str], most: int = 8) -> str:
     """
     counts = Counter(labels).most_common()
     most += len(counts) == most + 1  # listing one more label is no longer than the summary
-    listed = ", ".join(f"{label!r} {count:,}" for label, count in counts[:most])
+    listed = ", ".join(f"{quote(label)} {count:,}" for label, count in counts[:most])
     return listed if len(counts) <= most else f"{listed}, and {len(counts) - most:,} others"

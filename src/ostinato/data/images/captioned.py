@@ -1,4 +1,4 @@
-"""Pictures and what is said of them: tables that name images, and `.npz` files of images, features or frames."""
+"""Captioned images: tables that name images, and `.npz` files of images, features or frames."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, cannot_open, iterate_lines
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.npz import is_npz, load_arrays, split_series
+from ostinato.data.files.streams import FilePath, cannot_open
 from ostinato.data.files.table import Row, is_table, read_table
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, quote
 from ostinato.data.images.images import is_image, split_part
-from ostinato.data.series.series import cut, load_arrays
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 CONTENTS = ("images", "features", "frames")  # what an .npz may hold, one of these
 ARRAYS = (*CONTENTS, "lengths", "names", "captions")
@@ -23,9 +24,14 @@ Features = Mapping[str, np.ndarray]  # of named images
 class Picture(NamedTuple):
     """Picture("photos/cat.jpg", ("a cat", "a sleeping cat"), "train.tsv:7")
 
-    image     a file (or a part of one), or the numbers themselves: pixels [H, W, 3] of uint8, features of regions [R, D],
-              or in their order frames [T, H, W, C] of uint8 or features of frames [T, D]
-    ordered   the first dimension of `image` is time"""
+    Attributes:
+        image: a file (or a part of one), or an array: pixels [H, W, 3] of uint8, features of
+            regions [R, D], or in their order frames [T, H, W, C] of uint8 or features of frames
+            [T, D].
+        captions: of the image.
+        where: its place for messages.
+        ordered: whether the first dimension of `image` is time.
+    """
 
     image: str | np.ndarray
     captions: tuple[str, ...] = ()
@@ -40,17 +46,28 @@ def read_captioned(
     caption_column: str | None = None,
     features: Features | None = None,
 ) -> list[Picture]:
-    """The captioned images of the files, one record an image with all of its captions, in the order of their first ones.
+    """The captioned images of the files, one record an image with all of its captions.
 
-    A table has columns image (a path from the table's own folder, or a name among `features`) and caption; an .npz one of the arrays
+    They come in the order of their first captions. A table has columns image (a path from the
+    table's own folder, or a name among `features`) and caption; an .npz one of the arrays
 
         images    [N, H, W, 3], [N, H, W] of 0 to 255
         features  [N, D], or of regions [N, R, D]
-        frames    [N, T, H, W, C] or [N, T, D] with `lengths` [N] (default: all T); or all one after another, [sum of lengths, ...]
+        frames    [N, T, H, W, C] or [N, T, D] with `lengths` [N] (default: all T); or all
+                  concatenated, [sum of lengths, ...]
 
-    and captions [N] or [N, K] of text, the empty ones passed over.
+    and captions [N] or [N, K] of text, the empty ones ignored.
 
-    InputError, with file and line: a caption without its image, an image without a caption, no such file or name."""
+    Args:
+        files: tables and .npz files, gzipped or not.
+        image_column: the name of the tables' column of images, if not a usual one.
+        caption_column: the name of the tables' column of captions, if not a usual one.
+        features: of the images that the tables name.
+
+    Raises:
+        InputError: with file and line: a caption without its image, an image without a caption, no
+            such file or name.
+    """
     records: list[Picture] = []
     for file in files:
         found = list(
@@ -68,180 +85,207 @@ def read_captioned(
         raise InputError(
             f"{missing.where}: an image without a caption; complete the row or remove it"
         )
-    return merged(records)
+    return merge_captions(records)
 
 
-def is_npz(file: FilePath) -> bool:
-    return Path(file).suffix.lower() == ".npz"
-
-
-def merged(records: Sequence[Picture]) -> list[Picture]:
-    """Records of one image as one record, its captions in their order; arrays are one image where they are one object."""
-    together: dict[str | int, Picture] = {}
+def merge_captions(records: Sequence[Picture]) -> list[Picture]:
+    """Records of one image as one record; arrays are one image where they are one object."""
+    merged: dict[str | int, Picture] = {}
     for record in records:
         key = record.image if isinstance(record.image, str) else id(record.image)
-        before = together.get(key)
-        together[key] = (
+        before = merged.get(key)
+        merged[key] = (
             record
             if before is None
             else before._replace(captions=(*before.captions, *record.captions))
         )
-    return list(together.values())
+    return list(merged.values())
 
 
 def read_rows(
     file: FilePath, image_column: str | None, caption_column: str | None, features: Features | None
 ) -> Iterator[Picture]:
+    """The rows of a table, one caption each; arguments as of `read_captioned`."""
     for row in read_table(
         file, ("image", "caption"), names={"image": image_column, "caption": caption_column}
     ):
         caption = " ".join(row.text("caption").split())
-        image, ordered = image_of(row, features)
+        image = find_image(row, features)
+        where = f"{display_path(file)}:{row.line}"
         if isinstance(image, str) and not image:
-            raise InputError(
-                f"{display_path(file)}:{row.line}: a caption without its image; complete the row or remove it"
-            )
-        yield Picture(
-            image, (caption,) if caption else (), f"{display_path(file)}:{row.line}", ordered
-        )
+            raise InputError(f"{where}: a caption without its image; complete the row or remove it")
+        yield Picture(image, (caption,) if caption else (), where)
 
 
-def image_of(row: Row, features: Features | None) -> tuple[str | np.ndarray, bool]:
-    """(the image that a row names, found from the table's folder or among the features; whether it is frames)."""
+def find_image(row: Row, features: Features | None) -> str | np.ndarray:
+    """The image that a row names: a path from the table's folder, or its features."""
     name = row.text("image").strip()
     if not name:
-        return "", False
+        return ""
     where = f"{display_path(row.file)}:{row.line}"
     if features is not None:
-        return named(name, features, where), False
-    found = beside(name, row.file)
+        return find_features(name, features, where)
+    found = resolve_path(name, row.file)
     file = split_part(found)[0]
-    if not Path(file).is_file():
+    try:
+        missing = not Path(file).is_file()
+    except (OSError, ValueError) as error:  # a name of thousands of characters, or with a zero
+        raise InputError(f"{where}: {cannot_open(file[:200], error)}") from None
+    if missing:
         raise InputError(f"{where}: {cannot_open(file, FileNotFoundError())}")
-    return found, False
+    return found
 
 
-def named(name: str, features: Features, where: str) -> np.ndarray:
+def find_features(name: str, features: Features, where: str) -> np.ndarray:
     """An image's features by its name, or by the last part of its path."""
     for each in (name, Path(name).name, Path(name).stem):
         if each in features:
             return features[each]
-    raise InputError(f"{where}: no image {name!r} among the {len(features):,} names of --features")
+    raise InputError(
+        f"{where}: no image {quote(name)} among the {len(features):,} names "
+        f"of {option_name('features')}"
+    )
 
 
-def beside(name: str, table: FilePath) -> str:
-    """A path as seen from the folder of the file that names it: beside("a.png", "data/train.tsv") -> "data/a.png" """
+def resolve_path(name: str, table: FilePath) -> str:
+    """A path seen from the folder of the file that names it.
+
+    resolve_path("a.png", "data/train.tsv") -> "data/a.png" """
     return name if str(table) == "-" or Path(name).is_absolute() else str(Path(table).parent / name)
 
 
 def read_images(
     files: Sequence[FilePath], *, image_column: str | None = None, features: Features | None = None
 ) -> Iterator[Picture]:
-    """What is to be captioned: images themselves, tables, .npz files, or lists of paths; a record for each, blank lines, too."""
+    """What is to be captioned: images themselves, tables, .npz files, or lists of paths.
+
+    One record for each, also for blank lines; arguments as of `read_captioned`."""
     for file in files:
         if is_image(file):
             yield Picture(str(file), where=str(file))
         elif is_npz(file):
             yield from read_npz(file)
         elif is_table(file):
+            names = {"image": image_column}
             for row in read_table(
-                file,
-                ("image",),
-                optional=("caption",),
-                names={"image": image_column},
-                keep_blank=True,
+                file, ("image",), optional=("caption",), names=names, keep_blank=True
             ):
                 caption = row.text("caption").strip() if row.values.get("caption") else ""
-                yield Picture(
-                    image_of(row, features)[0],
-                    (caption,) if caption else (),
-                    f"{display_path(file)}:{row.line}",
-                )
+                where = f"{display_path(file)}:{row.line}"
+                yield Picture(find_image(row, features), (caption,) if caption else (), where)
         else:
             for number, line in enumerate(iterate_lines(file), start=1):
                 where = f"{display_path(file)}:{number}"
-                yield Picture(listed(line.strip(), file, features, where), where=where)
+                yield Picture(find_listed(line.strip(), file, features, where), where=where)
 
 
-def listed(name: str, file: FilePath, features: Features | None, where: str) -> str | np.ndarray:
-    """An image on a line of a list: a name among the features, or a path from the list's folder or from here."""
+def find_listed(
+    name: str, file: FilePath, features: Features | None, where: str
+) -> str | np.ndarray:
+    """An image on a line of a list: a name among the features, or a path.
+
+    Paths are seen from the list's folder or from the working directory."""
     if features is not None and name:
-        return named(name, features, where)
-    other = beside(name, file) if name else ""
-    return other if name and Path(split_part(other)[0]).is_file() else name
+        return find_features(name, features, where)
+    other = resolve_path(name, file) if name else ""
+    try:
+        return other if name and Path(split_part(other)[0]).is_file() else name
+    except (OSError, ValueError) as error:
+        raise InputError(f"{where}: {cannot_open(name[:200], error)}") from None
 
 
 def read_features(file: FilePath) -> dict[str, np.ndarray]:
-    """The features of named images: name -> [R, D]. InputError: no names, or a name twice."""
+    """The features of named images: name -> [R, D].
+
+    Raises:
+        InputError: no names, or a name twice.
+    """
     arrays = load_arrays(file, ARRAYS)
-    if "features" not in arrays or "names" not in arrays:
+    if "features" not in arrays or "names" not in arrays or arrays["names"].ndim != 1:
         raise InputError(
             f"{display_path(file)}: expected arrays features [N, D] or [N, R, D] and names [N]; "
             f"got {', '.join(arrays) or 'none'}"
         )
     names = [str(name) for name in arrays["names"].tolist()]
-    found = [record.image for record in read_npz(file)]
+    found = [image for image, *_ in check_arrays(arrays, file)]
     if len(names) != len(found) or len(set(names)) != len(names):
         raise InputError(
-            f"{display_path(file)}: names must be one for each of {len(found):,} images, each once; got {len(names):,}, "
-            f"{len(set(names)):,} different ones"
+            f"{display_path(file)}: names must be one for each of {len(found):,} images, each "
+            f"once; got {len(names):,}, {len(set(names)):,} different ones"
         )
     return dict(zip(names, found, strict=True))
 
 
 def read_npz(file: FilePath) -> Iterator[Picture]:
-    """The images, features or frames of an .npz file. InputError: none or two of these, another shape, NaN, Python objects."""
+    """The images, features or frames of an .npz file.
+
+    Raises:
+        InputError: none or two of these, another shape, NaN, Python objects.
+    """
     arrays = load_arrays(file, ARRAYS)
+    for image, captions, where, ordered in check_arrays(arrays, file):
+        yield Picture(image, captions, where, ordered)
+
+
+def check_arrays(
+    arrays: dict[str, np.ndarray], file: FilePath
+) -> Iterator[tuple[np.ndarray, tuple[str, ...], str, bool]]:
+    """(image, captions, where, ordered) of each image in the arrays of an .npz file."""
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
-            f"{display_path(file)}: expected one array of images, features or frames; got {' and '.join(held) or 'none of them'}"
+            f"{display_path(file)}: expected one array of images, features or frames; "
+            f"got {' and '.join(held) or 'none of them'}"
         )
     kind, values = held[0], arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(
-            f"{display_path(file)}: {kind} must be numbers [N, ...]; got {values.dtype} of shape {list(values.shape)}"
+            f"{display_path(file)}: {kind} must be numbers [N, ...]; "
+            f"got {values.dtype} of shape {list(values.shape)}"
         )
-    rows = cut(values, arrays.get("lengths"), file, name=kind) if kind != "images" else list(values)
-    captions = captions_of(arrays, len(rows), file)
-    for number, (one, said) in enumerate(zip(rows, captions, strict=True), start=1):
-        where = (
-            f"{display_path(file)}: {kind.rstrip('s')} {number}"
-            if kind != "frames"
-            else f"{display_path(file)}: clip {number}"
-        )
-        yield Picture(checked(one, kind, where), said, where, kind == "frames")
+    rows = (
+        split_series(values, arrays.get("lengths"), file, name=kind)
+        if kind != "images"
+        else list(values)
+    )
+    captions = read_captions(arrays, len(rows), file)
+    noun = "clip" if kind == "frames" else kind.removesuffix("s")
+    for number, (one, texts) in enumerate(zip(rows, captions, strict=True), start=1):
+        where = f"{display_path(file)}: {noun} {number}"
+        yield check_image(one, kind, where), texts, where, kind == "frames"
 
 
-def checked(values: np.ndarray, kind: str, where: str) -> np.ndarray:
-    """One image's numbers in the shape that a record has them in."""
+def check_image(values: np.ndarray, kind: str, where: str) -> np.ndarray:
+    """One image's values in the shape that a record has them in."""
     if not values.size:
         raise InputError(f"{where}: has nothing in it; remove it")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        place = ", ".join(str(int(index) + 1) for index in np.argwhere(~np.isfinite(values))[0])
+        index = ", ".join(str(int(index) + 1) for index in np.argwhere(~np.isfinite(values))[0])
         raise InputError(
-            f"{where}: the value at [{place}] is not a finite number; fill it in or remove it"
+            f"{where}: the value at [{index}] is not a finite number; fill it in or remove it"
         )
     if kind == "features" or (kind == "frames" and values.ndim <= 2):
         if values.ndim > 2:
             raise InputError(
-                f"{where}: features must be [D], or of regions [R, D]; got shape {list(values.shape)}"
+                f"{where}: features must be [D], or of regions [R, D]; "
+                f"got shape {list(values.shape)}"
             )
         shape = (1, -1) if kind == "features" and values.ndim == 1 else (len(values), -1)
         return np.asarray(values, dtype=np.float32).reshape(shape)
     return values
 
 
-def captions_of(
+def read_captions(
     arrays: Mapping[str, np.ndarray], number: int, file: FilePath
 ) -> list[tuple[str, ...]]:
+    """The captions of each of `number` images, () where the file has none."""
     if "captions" not in arrays:
         return [()] * number
     given = arrays["captions"]
     if given.ndim not in (1, 2) or len(given) != number or given.dtype.kind not in "US":
         raise InputError(
-            f"{display_path(file)}: captions must be text [N] or [N, K] for {number:,} images; got {given.dtype} of shape "
-            f"{list(given.shape)}"
+            f"{display_path(file)}: captions must be text [N] or [N, K] for {number:,} images; "
+            f"got {given.dtype} of shape {list(given.shape)}"
         )
     rows = [[row] if isinstance(row, str | bytes) else row for row in given.tolist()]
     texts = [

@@ -1,4 +1,4 @@
-"""Films, or features of their frames, with a label each or a label for every frame, from `.npz` files."""
+"""Clips of video, or features of their frames, with a label each or one a frame, from `.npz`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.data.files.lines import FilePath, iterate_lines
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.npz import is_npz, load_arrays, name_labels, split_series
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import to_bytes
-from ostinato.data.series.series import cut, load_arrays, named, series_of_line
+from ostinato.data.series.series import parse_series
 from ostinato.errors import InputError
 
 CONTENTS = ("X", "frames", "features")
@@ -19,7 +21,13 @@ ARRAYS = (*CONTENTS, *NAMES, "y", "lengths")
 
 
 class Clip(NamedTuple):
-    """frames: uint8 [T, C, H, W], or features float32 [T, D]; label: one, or one a frame; "" for none; where: "train.npz: clip 3"."""
+    """A clip of video.
+
+    Attributes:
+        frames: uint8 [T, C, H, W], or features float32 [T, D].
+        label: one, or one a frame; "" for none.
+        where: its place for messages: "train.npz: clip 3".
+    """
 
     frames: np.ndarray
     label: str | tuple[str, ...] = ""
@@ -27,27 +35,33 @@ class Clip(NamedTuple):
 
 
 def read_clips(file: FilePath) -> Iterator[Clip]:
-    """The clips of an .npz file of plain arrays; one that holds pickled objects is refused unread.
+    """The clips of an .npz file of plain arrays; pickled objects are refused unread.
 
-        X        (or frames, features) pixels [N, T, H, W] or [N, T, H, W, C] of 0 to 255, or features [N, T, D];
-                 or all clips one after another, [sum of lengths, ...]
-        lengths  [N], how many frames of each are real (default: all)
-        y        labels [N], or one a frame [N, T] (or [sum of lengths]): text, or numbers, which `labels` [C] may name
+        X        (or frames, features) pixels [N, T, H, W] or [N, T, H, W, C] of 0 to 255, or
+                 features [N, T, D]; or all clips concatenated, [sum of lengths, ...]
+        lengths  [N], the number of real frames of each (default: all)
+        y        labels [N], or one a frame [N, T] (or [sum of lengths]): text, or numbers, which
+                 `labels` [C] may name
 
-    InputError: such an array missing or of another shape, a length beyond T, NaN (with clip, frame and place)."""
+    Raises:
+        InputError: such an array missing or of another shape, a length beyond T, NaN (with clip,
+            frame and index).
+    """
     arrays = load_arrays(file, ARRAYS)
     held = [name for name in CONTENTS if name in arrays]
     if len(held) != 1:
         raise InputError(
-            f"{display_path(file)}: expected one array X (or frames, or features) [N, T, ...]; got {' and '.join(held) or 'none'}"
+            f"{display_path(file)}: expected one array X (or frames, or features) [N, T, ...]; "
+            f"got {' and '.join(held) or 'none'}"
         )
     values = arrays[held[0]]
     if values.dtype.kind not in "fiub" or values.ndim < 2:
         raise InputError(
-            f"{display_path(file)}: {held[0]} must be numbers [N, T, ...]; got {values.dtype} of shape {list(values.shape)}"
+            f"{display_path(file)}: {held[0]} must be numbers [N, T, ...]; "
+            f"got {values.dtype} of shape {list(values.shape)}"
         )
-    clips = cut(values, arrays.get("lengths"), file, name=held[0])
-    labels = labels_of(arrays, [len(clip) for clip in clips], file)
+    clips = split_series(values, arrays.get("lengths"), file, name=held[0])
+    labels = read_labels(arrays, [len(clip) for clip in clips], file)
     for number, (frames, label) in enumerate(zip(clips, labels, strict=True), start=1):
         where = f"{display_path(file)}: clip {number}"
         if not frames.size:
@@ -56,9 +70,19 @@ def read_clips(file: FilePath) -> Iterator[Clip]:
 
 
 def as_frames(values: Any, where: str = "the input") -> np.ndarray:
-    """Pixels [T, H, W], [T, H, W, C] -> uint8 [T, C, H, W]; features [T], [T, D] -> float32 [T, D].
+    """Frames as the arrays of a Clip.
 
-    InputError: frames of differing shape, NaN (with frame and place), pixels beyond 0 to 255, other dimensions."""
+    Args:
+        values: pixels [T, H, W] or [T, H, W, C], or features [T] or [T, D].
+        where: its place for messages.
+
+    Returns:
+        uint8 [T, C, H, W], or float32 [T, D].
+
+    Raises:
+        InputError: frames of differing shape, NaN (with frame and index), pixels beyond 0 to 255,
+            other dimensions.
+    """
     try:
         values = np.asarray(values)
     except ValueError:
@@ -68,9 +92,10 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
             f"{where}: frames of differing shape, or no numbers; expected frames of equal shape"
         )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        frame, *place = (int(index) + 1 for index in np.argwhere(~np.isfinite(values))[0])
+        frame, *index = (int(each) + 1 for each in np.argwhere(~np.isfinite(values))[0])
         raise InputError(
-            f"{where}, frame {frame}: the value at {place} is not a finite number; fill it in or remove the clip"
+            f"{where}, frame {frame}: the value at {index} is not a finite number; "
+            "fill it in or remove the clip"
         )
     if values.ndim in (1, 2) and values.size:
         return values.astype(np.float32).reshape(len(values), -1)
@@ -80,8 +105,8 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
         or (values.ndim == 4 and values.shape[3] not in (1, 3, 4))
     ):
         raise InputError(
-            f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], C being 1, 3 or 4; "
-            f"got shape {list(values.shape)}"
+            f"{where}: expected features [T, D] or pixels [T, H, W] or [T, H, W, C], "
+            f"C being 1, 3 or 4; got shape {list(values.shape)}"
         )
     pixels = to_bytes(values, where)
     return np.ascontiguousarray(
@@ -89,15 +114,15 @@ def as_frames(values: Any, where: str = "the input") -> np.ndarray:
     )
 
 
-def labels_of(
+def read_labels(
     arrays: Mapping[str, np.ndarray], lengths: Sequence[int], file: FilePath
-) -> list[str] | list[tuple[str, ...]]:
-    """The label of each clip, or of each of its frames."""
+) -> Sequence[str | tuple[str, ...]]:
+    """The label of each clip, or of each of its frames; "" where the file has none."""
     if "y" not in arrays:
         return [""] * len(lengths)
     y, names = arrays["y"], next((arrays[name] for name in NAMES if name in arrays), None)
     if y.shape == (len(lengths),):
-        return named(y, names, file)
+        return name_labels(y, names, file)
     if y.ndim == 2 and len(y) == len(lengths) and y.shape[1] >= max(lengths, default=0):
         rows = [row[:length] for row, length in zip(y, lengths, strict=True)]
     elif y.shape == (sum(lengths),):
@@ -105,26 +130,26 @@ def labels_of(
     else:
         longest = max(lengths, default=0)
         raise InputError(
-            f"{display_path(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up to {longest} frames; "
-            "expected a label a clip [N], or one a frame [N, T]"
+            f"{display_path(file)}: y has shape {list(y.shape)} for {len(lengths):,} clips of up "
+            f"to {longest} frames; expected a label a clip [N], or one a frame [N, T]"
         )
-    return [tuple(named(row, names, file)) for row in rows]
+    return [tuple(name_labels(row, names, file)) for row in rows]
 
 
 def read_unlabelled(files: Sequence[FilePath]) -> Iterator[Clip]:
-    """Clips of .npz files, or on the lines of others features of a clip's frames: "[[0.1, 2.0], [0.3, 1.5]]", blank lines, too."""
+    """Clips of .npz files, or on the lines of others the features of a clip's frames as JSON.
+
+    A line is "[[0.1, 2.0], [0.3, 1.5]]"; a blank one is a clip, too."""
     for file in files:
-        if str(file).lower().endswith(".npz"):
+        if is_npz(file):
             yield from read_clips(file)
             continue
         for number, line in enumerate(iterate_lines(file), start=1):
             where = f"{display_path(file)}:{number}"
-            yield Clip(
-                as_frames(series_of_line(line, where), where) if line.strip() else nothing(),
-                where=where,
-            )
+            frames = as_frames(parse_series(line, where), where) if line.strip() else empty_clip()
+            yield Clip(frames, where=where)
 
 
-def nothing() -> np.ndarray:
-    """A clip without frames: what a blank line is."""
+def empty_clip() -> np.ndarray:
+    """The frames of a blank line: none."""
     return np.zeros((0, 0), dtype=np.float32)

@@ -157,4 +157,4 @@ class Voice:
 def is_compound(metre: str) -> bool:
     """Whether the beats are dotted: in 6/8, 9/8 and 12/8, but not in 3/8 or 3/4."""
     above = metre.partition("/")[0].strip()
-    return above.isdigit() and int(above) > 3 and int(above) % 3 == 0
+    return above.isdecimal() and len(above) <= 4 and int(above) > 3 and int(above) % 3 == 0

@@ -122,7 +122,7 @@ def midi_bytes(
     score.tracks.append(track)
     score.tempos.append(library.Tempo(0, tempo))
     above, _, below = tune.metre.partition("/")
-    if above.isdigit() and below.isdigit():
+    if all(each.isdecimal() and len(each) <= 4 for each in (above, below)):
         score.time_signatures.append(library.TimeSignature(0, int(above), int(below)))
     if tune.sharps is not None:
         score.key_signatures.append(library.KeySignature(0, tune.sharps, 0))

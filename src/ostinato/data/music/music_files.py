@@ -5,13 +5,14 @@ A file's kind is recognised by how it begins, not by its name."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files.lines import FilePath, open_bytes
+from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
 from ostinato.data.music.abc import AbcTune, Unreadable, read_tune, split_tunes
@@ -209,11 +210,7 @@ def read_content(file: FilePath, part: str) -> tuple[bytes, str]:
     path, _, named = str(file).rpartition(":")
     if path and not Path(file).exists() and Path(path).is_file():
         file, part = path, named
-    try:
-        with open_bytes(file, text=False) as stream:
-            return stream.read(), part
-    except (OSError, EOFError) as error:
-        raise InputError(f"{display_path(file)}: cannot be read ({error}); copy it again") from None
+    return read_bytes(file, text=False), part
 
 
 def decode(content: bytes) -> str:
@@ -231,10 +228,10 @@ def prompt_tune(text: str, reading: Reading) -> Tune:
     prompt_tune("G2A2 B4", reading)
     """
     words = text.replace(",", " ").replace("[", " [ ").replace("]", " ] ").split()
-    if words and all(word.lstrip("-").isdigit() or word in "[]" for word in words):
+    if words and all(word in "[]" or re.fullmatch("-?[0-9]{1,9}", word) for word in words):
         try:
             pitches = json.loads(text) if "[" in text else [int(word) for word in words]
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise InputError(f"the prompt: not a list of pitches: {text:.60}") from None
         return reading.piece(pitches, "the prompt")
     lines = text.split("\n")

@@ -1,4 +1,4 @@
-"""Where two files that should be line-aligned part, if their lines tell."""
+"""Where two files that should be line-aligned diverge, if their lines tell."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ import numpy as np
 
 DIGITS = re.compile(r"\d+")
 CERTAIN = 6.0  # standard errors by which the lines must fit better with the gap than without it
+FEWEST_LINES = 20  # of the shorter side
 
 
-def where_they_part(sources: Sequence[str], targets: Sequence[str]) -> str:
+def describe_divergence(sources: Sequence[str], targets: Sequence[str]) -> str:
     """'; they seem to part near line 512', or '' where it cannot be told.
 
-    Supposes that one block is missing on the shorter side: lines correspond one to one before it and at a fixed
-    distance after it. Translations resemble each other in length, in their numbers and in how they end (Gale and
-    Church 1993), so each place for the block has a cost, the sum of the lines' unlikeness; the cheapest is taken."""
+    Supposes that one block is missing on the shorter side: lines correspond one to one before it
+    and at a fixed distance after it. Translations resemble each other in length, in their numbers
+    and in how they end (Gale and Church 1993), so each place for the block has a cost, the sum of
+    the lines' dissimilarities; the cheapest is taken."""
     gap = abs(len(sources) - len(targets))
     longer, shorter = (sources, targets) if len(sources) > len(targets) else (targets, sources)
-    if len(shorter) < 20 or gap > len(shorter):
+    if len(shorter) < FEWEST_LINES or gap > len(shorter):
         return ""
-    long, short = features(longer), features(shorter)
+    long, short = extract_features(longer), extract_features(shorter)
     count = len(shorter)
-    ratio = np.median(
-        long[:count, 0] - short[:, 0]
-    )  # of the lengths' logarithms; unmoved by a shift
-    straight = unlikeness(long[:count], short, ratio)
-    shifted = unlikeness(long[gap:], short, ratio)
-    difference = (
-        straight - shifted
-    )  # above zero where a line fits better after the gap than before it
+    # of the lengths' logarithms; a shift of the lines hardly changes the median
+    ratio = float(np.median(long[:count, 0] - short[:, 0]))
+    straight = dissimilarity(long[:count], short, ratio)  # [lines]
+    shifted = dissimilarity(long[gap:], short, ratio)  # [lines]
+    # above zero where a line fits better after the gap than before it
+    difference = straight - shifted
     costs = np.concatenate([[0.0], np.cumsum(difference)])
     place = int(costs.argmin())
     spread = float(difference.std()) + 1e-9
     before, after = -costs[place], costs[-1] - costs[place]
     if not all(
-        told(gain, lines, spread) for gain, lines in ((before, place), (after, count - place))
+        is_significant(gain, lines, spread)
+        for gain, lines in ((before, place), (after, count - place))
     ):
         return ""
     if max(before / max(place, 1), after / max(count - place, 1)) < 0.02:
@@ -47,31 +48,29 @@ def where_they_part(sources: Sequence[str], targets: Sequence[str]) -> str:
     return f"; they seem to part near line {place + 1:,}"
 
 
-def told(gain: float, lines: int, spread: float) -> bool:
-    """Whether so many lines gain by more than chance; a handful at an end need not."""
+def is_significant(gain: float, lines: int, spread: float) -> bool:
+    """Whether this many lines gain by more than chance; a handful at an end need not."""
     return lines < 8 or gain > CERTAIN * spread * math.sqrt(lines) / 2
 
 
-def features(lines: Sequence[str]) -> np.ndarray:
-    """[lines, 4]: logarithm of the length, how it ends, its digits, and whether it is blank."""
+def extract_features(lines: Sequence[str]) -> np.ndarray:
+    """[lines, 4]: logarithm of the length, last character, sum of the numbers, whether blank."""
     rows = []
     for line in lines:
         line = line.strip()
-        numbers = hash_of(DIGITS.findall(line))
-        rows.append((math.log1p(len(line)), ending(line), numbers, float(not line)))
+        numbers = float(sum(int(number[:9]) + 1 for number in DIGITS.findall(line)))
+        rows.append((math.log1p(len(line)), encode_ending(line), numbers, float(not line)))
     return np.array(rows)
 
 
-def ending(line: str) -> float:
+def encode_ending(line: str) -> float:
+    """A number for the punctuation mark that ends the line, 0 for none, -1 for a blank line."""
     return float(".?!:;,".find(line[-1]) + 1) if line else -1.0
 
 
-def hash_of(numbers: list[str]) -> float:
-    """A number that is the same for the same numbers in any order."""
-    return float(sum(int(number[:9]) + 1 for number in numbers))
+def dissimilarity(one: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
+    """How little each line is like the corresponding one, [lines].
 
-
-def unlikeness(one: np.ndarray, other: np.ndarray, ratio: float) -> np.ndarray:
-    """How little each line is like the other's of the same place, capped, so that no single pair decides."""
+    Capped, so that no single pair decides."""
     length = np.minimum(np.abs(one[:, 0] - other[:, 0] - ratio), 1.0)
     return length + (one[:, 1:] != other[:, 1:]) @ np.array([0.5, 0.7, 1.0])

@@ -1,15 +1,16 @@
-"""Conversations: who said what, turn after turn, from tables, aligned texts and ChatterBot's YAML."""
+"""Conversations: who said what, turn after turn, from tables, aligned texts, ChatterBot's YAML."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from ostinato.data.files.lines import FilePath, open_bytes
+from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import Row, is_table, kind_by_name, read_table
-from ostinato.data.files.wording import display_path
-from ostinato.data.text.parallel import one_line, read_pairs, report
+from ostinato.data.files.wording import display_path, first_line
+from ostinato.data.text.parallel import join_lines, read_pairs, report_notices
 from ostinato.errors import InputError
 
 Turns = list[str]  # a conversation: ["Hello.", "Hi, how are you?", "Fine."]
@@ -23,41 +24,50 @@ def read_conversations(
     keep_blank: bool = False,
     notices: list[str] | None = None,
 ) -> list[Turns]:
-    """The conversations of files, or of those in a folder: tables (a row is an utterance and its reply, with earlier turns
-    in a column `context`; or in JSONL a list `turns`), ChatterBot YAML, or two aligned texts (utterances, replies).
+    """The conversations of files, or of those in a folder.
 
     read_conversations(["greetings.yml"]) -> [["Hello", "Hi"], ["What's up?", "Not much."], ...]
 
-    Without `keep_blank`, a pair with a blank side is left out of aligned texts, and said in `notices`.
-    InputError, with file and line: what is no conversation, a turn that is no text, a file without any."""
-    files = [each for file in files for each in in_folder(file)]
+    Args:
+        files: tables (a row is an utterance and its reply, with earlier turns in a column
+            `context`; or in JSONL a list `turns`), ChatterBot YAML, or two aligned texts
+            (utterances, replies).
+        names: of the tables' columns, where they are not the usual ones.
+        keep_blank: whether a pair of aligned texts with a blank side is kept.
+        notices: what was left out is appended to this list, a line each.
+
+    Raises:
+        InputError: with file and line: no conversation, a turn that is no text, a file without
+            any.
+    """
+    files = [each for file in files for each in list_folder(file)]
     if files and all(is_yaml(file) or is_table(file) for file in files):
-        read = {
-            True: lambda file: yaml_conversations(file, notices),
-            False: lambda file: table_conversations(file, names),
-        }
-        found = [turns for file in files for turns in read[is_yaml(file)](file)]
+        found: list[Turns] = []
+        for file in files:
+            found += (
+                yaml_conversations(file, notices)
+                if is_yaml(file)
+                else table_conversations(file, names)
+            )
         if not found:
             raise InputError(f"{' '.join(map(display_path, files))}: no conversations")
         return found
     return [list(pair) for pair in read_pairs(files, keep_blank=keep_blank, notices=notices)]
 
 
-def in_folder(file: FilePath) -> list[FilePath]:
+def list_folder(file: FilePath) -> list[FilePath]:
     """A file, or the tables and YAML files of a folder, by name."""
     if not Path(file).is_dir():
         return [file]
-    found = sorted(
-        path
-        for path in Path(file).iterdir()
-        if path.is_file() and (is_yaml(path) or is_table(path))
-    )
+    inside = sorted(path for path in Path(file).iterdir() if path.is_file())
+    found: list[FilePath] = [path for path in inside if is_yaml(path) or is_table(path)]
     if not found:
         raise InputError(f"{file}: a folder without conversations (.yml, .jsonl, .tsv, .csv)")
     return found
 
 
 def is_yaml(file: FilePath) -> bool:
+    """Whether a file's name says that it is YAML: is_yaml("greetings.yml.gz") -> True"""
     name = str(file).lower().removesuffix(".gz")
     return name.endswith(YAML_ENDINGS)
 
@@ -68,11 +78,11 @@ def table_conversations(file: FilePath, names: dict[str, str | None] | None) -> 
     columns, optional = (("turns",), ()) if whole else (("utterance",), ("reply",))
     for row in read_table(file, columns, optional=optional, names=names, keep_blank=True):
         if whole:
-            yield listed(row, "turns")
+            yield read_turns(row, "turns")
         else:
-            context = listed(row, "context") if row.values.get("context") else []
-            reply = [one_line(row.text("reply"))] if row.values.get("reply") is not None else []
-            yield [*context, one_line(row.text("utterance")), *reply]
+            context = read_turns(row, "context") if row.values.get("context") else []
+            reply = [join_lines(row.text("reply"))] if row.values.get("reply") is not None else []
+            yield [*context, join_lines(row.text("utterance")), *reply]
 
 
 def has_turns(file: FilePath) -> bool:
@@ -83,35 +93,26 @@ def has_turns(file: FilePath) -> bool:
     return first is not None and "turns" in first.values
 
 
-def listed(row: Row, column: str) -> Turns:
+def read_turns(row: Row, column: str) -> Turns:
     """A list of texts; one text is a list of one."""
     value = row.values[column]
     turns = value if isinstance(value, list) else [value]
     wrong = next((turn for turn in turns if not isinstance(turn, str)), None)
     if wrong is not None or not turns:
+        what = "it is empty" if not turns else f"one of them is {wrong!r:.40}"
         raise InputError(
-            f"{display_path(row.file)}:{row.line}: {column!r} must be a list of texts; "
-            + ("it is empty" if not turns else f"one of them is {wrong!r:.40}")
+            f"{display_path(row.file)}:{row.line}: {column!r} must be a list of texts; {what}"
         )
-    return [one_line(turn) for turn in turns]
+    return [join_lines(turn) for turn in turns]
 
 
 def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iterator[Turns]:
-    """ChatterBot's corpus format: `conversations:` is a list of lists of turns. Nothing is constructed but text.
+    """ChatterBot's corpus format: `conversations:` is a list of lists of turns.
 
-    An entry that is no list of texts (the corpus itself has one, where a dash was forgotten) is left out, and said in `notices`."""
+    Nothing is constructed but text. An entry that is no list of texts (the corpus itself has one,
+    where a dash was forgotten) is left out, and reported in `notices`."""
     yaml = import_yaml()
-    with open_bytes(file) as stream:
-        content = stream.read()
-    try:
-        root = yaml.compose(content, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise InputError(
-            f"{display_path(file)}{line}: not YAML: {getattr(error, 'problem', None) or error}"
-        ) from None
-    entries = dict_of(root, yaml).get("conversations")
+    entries = compose_yaml(file, yaml).get("conversations")
     if not isinstance(entries, yaml.SequenceNode):
         raise InputError(
             f"{display_path(file)}: expected 'conversations:', a list of lists of turns"
@@ -119,19 +120,32 @@ def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iter
     for entry in entries.value:
         turns = entry.value if isinstance(entry, yaml.SequenceNode) else None
         if not turns or not all(isinstance(turn, yaml.ScalarNode) for turn in turns):
-            said = f"{display_path(file)}:{entry.start_mark.line + 1}: no conversation (a list of turns of text); left out"
-            report([said], notices)
+            where = f"{display_path(file)}:{entry.start_mark.line + 1}"
+            notice = f"{where}: no conversation (a list of turns of text); left out"
+            report_notices([notice], notices)
             continue
         yield [" ".join(turn.value.split()) for turn in turns]
 
 
-def dict_of(node, yaml) -> dict:
-    if not isinstance(node, yaml.MappingNode):
+def compose_yaml(file: FilePath, yaml: Any) -> dict[str, Any]:
+    """The nodes of the mapping that a YAML file is, by their keys; {} for another kind of value."""
+    content = read_bytes(file)
+    try:
+        root = yaml.compose(content, Loader=yaml.BaseLoader)
+    except RecursionError:
+        raise InputError(f"{display_path(file)}: not YAML: nested too deep") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number in an escape or directive
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        what = getattr(error, "problem", None) or first_line(error)
+        raise InputError(f"{display_path(file)}{line}: not YAML: {what[:200]}") from None
+    if not isinstance(root, yaml.MappingNode):
         return {}
-    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    return {key.value: value for key, value in root.value if isinstance(key, yaml.ScalarNode)}
 
 
-def import_yaml():
+def import_yaml() -> Any:
+    """PyYAML, imported where it is needed."""
     try:
         return importlib.import_module("yaml")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Numbers to text one at a time, as a text is continued: what each token adds, and where the text must end."""
+"""Ids to text one at a time, as a text is generated: what each adds, and where the text ends."""
 
 from __future__ import annotations
 
@@ -8,49 +8,51 @@ from ostinato.data.text.vocabulary import EOS
 
 
 class StreamingDetokenizer:
-    """add = StreamingDetokenizer(units, after="Once upon a"); add(17) -> " time"; add(EOS) -> "\\n"; add(18) -> "There"
+    """The text that each further token adds.
 
-    What is added to `after`, joined, reads as if the units had decoded the whole."""
+    add = StreamingDetokenizer(tokenizer, after="Once upon a")
+    add(17) -> " time"; add(EOS) -> "\\n"; add(18) -> "There"
 
-    def __init__(self, units: Tokenizer, *, after: str = ""):
-        self.tokens = units.all_tokens
-        self.characters = units.name == "character"
-        self.between = " " if getattr(units, "tokenized", False) else ""
-        self.fresh = not after or after[-1].isspace()  # no space is wanted here
+    `after` and the added texts, joined, are what the tokenizer would decode from all ids."""
+
+    def __init__(self, tokenizer: Tokenizer, *, after: str = ""):
+        self.tokens = tokenizer.id_to_token
+        self.characters = tokenizer.name == "character"
+        self.separator = " " if getattr(tokenizer, "tokenized", False) else ""
+        self.fresh = not after or after[-1].isspace()  # the next token begins without a space
 
     def __call__(self, number: int) -> str:
         if number == EOS:
             self.fresh = True
             return "\n"
+        token = self.tokens[number]
         if self.characters:
-            return self.tokens[number]
-        text = (
-            self.between + self.tokens[number]
-            if self.between
-            else self.tokens[number].replace(SPACE, " ")
-        )
+            return token
+        text = self.separator + token if self.separator else token.replace(SPACE, " ")
         text = text.lstrip(" ") if self.fresh else text
         self.fresh = self.fresh and not text
         return text
 
 
 class StopSequence:
-    """Passes text on until `stop` comes up in it; what might be its beginning waits until that is known.
+    """Passes text on until `stop` occurs in it; a possible beginning of it is held back.
 
-    stop = StopSequence("END"); stop("the E") -> "the "; stop("Nd") -> "ENd"; stop(". END, and") -> ". "; stop.reached -> True"""
+    stop = StopSequence("END")
+    stop("the E") -> "the "; stop("Nd") -> "ENd"; stop(". END, and") -> ". "
+    stop.reached -> True"""
 
     def __init__(self, stop: str | None):
-        self.stop, self.waiting, self.reached = stop, "", False
+        self.stop, self.held, self.reached = stop, "", False
 
     def __call__(self, text: str) -> str:
         if not self.stop or self.reached:
             return "" if self.reached else text
-        text = self.waiting + text
+        text = self.held + text
         place = text.find(self.stop)
         if place >= 0:
-            self.reached, self.waiting = True, ""
+            self.reached, self.held = True, ""
             return text[:place]
-        held = next(
+        size = next(
             (
                 size
                 for size in range(min(len(text), len(self.stop) - 1), 0, -1)
@@ -58,10 +60,10 @@ class StopSequence:
             ),
             0,
         )
-        self.waiting = text[len(text) - held :]
-        return text[: len(text) - held]
+        self.held = text[len(text) - size :]
+        return text[: len(text) - size]
 
-    def rest(self) -> str:
-        """What still waits, once no more text comes."""
-        text, self.waiting = self.waiting, ""
+    def flush(self) -> str:
+        """The text held back, once no more comes."""
+        text, self.held = self.held, ""
         return text

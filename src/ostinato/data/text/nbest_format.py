@@ -1,10 +1,10 @@
-"""n-best lists as Moses writes them: several candidate translations of each sentence, with features and a score.
+"""n-best lists as Moses writes them: candidate translations of each sentence, with a score.
 
     0 ||| das ist gut ||| LM0= -12.4 TM0= -3.1 ||| -5.2
     0 ||| dies ist gut ||| LM0= -13.0 TM0= -2.9 ||| -5.6 ||| 0-0 1-1 2-2
 
-The first number says which sentence; the numbers need be neither sorted nor without gaps. What follows the score
-(alignments, mostly) is kept as it is."""
+The first number is that of the sentence; the numbers may be unsorted and have gaps. The fields
+after the score (alignments, mostly) are kept as they are."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.wording import quote
 from ostinato.errors import InputError
 
 SEPARATOR = "|||"
+MOST_DIGITS = 18  # of a sentence's number
 
 
 class Candidate(NamedTuple):
-    """One line: the candidate `text` for sentence `number` (from 0), its `features` and `score`, and the `rest`."""
+    """One line of an n-best list.
+
+    Attributes:
+        number: of the sentence, from 0.
+        text: the candidate translation.
+        features: as in the file: "LM0= -12.4 TM0= -3.1".
+        score: the list's own.
+        rest: further fields.
+    """
 
     number: int
     text: str
@@ -33,9 +42,12 @@ class Candidate(NamedTuple):
 def read_nbest(path: str | os.PathLike) -> list[Candidate]:
     """The candidates of a file, gzipped or not, in its order.
 
-    InputError, with the line: too few fields, a sentence number or a score that is none; a file without candidates."""
+    Raises:
+        InputError: with the line: too few fields, a sentence number or a score that is none; a
+            file without candidates.
+    """
     candidates = [
-        parse(line, f"{os.fspath(path)}:{number}")
+        parse_candidate(line, f"{os.fspath(path)}:{number}")
         for number, line in enumerate(iterate_lines(path), start=1)
         if line.strip()
     ]
@@ -47,41 +59,40 @@ def read_nbest(path: str | os.PathLike) -> list[Candidate]:
     return candidates
 
 
-def parse(line: str, where: str) -> Candidate:
-    """parse("0 ||| a dog ||| LM= -2 ||| -1.5", "list:1") -> Candidate(0, "a dog", "LM= -2", -1.5)"""
+def parse_candidate(line: str, where: str) -> Candidate:
+    """parse_candidate("0 ||| a dog ||| LM= -2 ||| -1.5", "list:1")
+    -> Candidate(0, "a dog", "LM= -2", -1.5)"""
     fields = [field.strip() for field in line.split(SEPARATOR)]
     if len(fields) < 4:
         raise InputError(
-            f"{where}: {len(fields)} of the 4 fields 'number ||| translation ||| features ||| score'; "
+            f"{where}: {len(fields)} of the 4 fields "
+            "'number ||| translation ||| features ||| score'; "
             "write all four, an empty one as '||| |||'"
         )
     number, text, features, score, *rest = fields
-    if not (number.isascii() and number.isdigit()):
+    if not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS):
         raise InputError(
-            f"{where}: {number[:20]!r} is no sentence number; the first field counts sentences from 0"
+            f"{where}: {quote(number, 20)} is no sentence number; "
+            "the first field counts sentences from 0"
         )
     return Candidate(int(number), text, features, parse_score(score, where), tuple(rest))
 
 
 def parse_score(text: str, where: str) -> float:
+    """The score; InputError for no finite number."""
     try:
         score = float(text)
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
         raise InputError(
-            f"{where}: {text[:20]!r} is no score; the fourth field must be a finite number"
+            f"{where}: {quote(text, 20)} is no score; the fourth field must be a finite number"
         )
     return score
 
 
 def format_nbest(candidates: Iterable[Candidate]) -> Iterator[str]:
-    """The lines that read_nbest() reads back to the same candidates; a ||| within a text is taken apart: | | |."""
+    """The lines that `read_nbest` reads; a ||| within a text becomes | | |."""
     for number, text, features, score, rest in candidates:
         text = text.replace(SEPARATOR, "| | |")
         yield f" {SEPARATOR} ".join([str(number), text, features, f"{score:.10g}", *rest])
-
-
-def write_nbest(path: str | os.PathLike, candidates: Iterable[Candidate]) -> None:
-    """The candidates as a file, whole or not at all."""
-    write_atomically(path, "".join(f"{line}\n" for line in format_nbest(candidates)).encode())

@@ -1,11 +1,12 @@
-"""What is done to a text before it is cut into tokens."""
+"""What is done to a text before it is split into tokens."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
 
-SPACE = "▁"  # stands for a space before a token; in a text it is read as a space, as sentencepiece reads it
+# marks the space before a token; in a text it is read as a space, as sentencepiece reads it
+SPACE = "▁"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,6 @@ class TextNormaliser:
         text = text.lower() if self.lowercase else text
         return unicodedata.normalize("NFC", text) if self.nfc else text
 
-    def spaced(self, text: str) -> str:
+    def normalise_spaces(self, text: str) -> str:
         """The same, with one space between words and none at the ends; "▁" counts as a space."""
         return " ".join(self(text).replace(SPACE, " ").split())

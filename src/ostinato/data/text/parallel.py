@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ostinato.data.files.csv import delimiter_of
-from ostinato.data.files.lines import FilePath, iterate_lines, read_lines
+from ostinato.data.files.csv import guess_delimiter
+from ostinato.data.files.lines import iterate_lines, read_lines
+from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import ALIASES, is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
-from ostinato.data.text.alignment import where_they_part
+from ostinato.data.text.alignment import describe_divergence
 from ostinato.errors import InputError
 
 MAXIMUM_LINE = 20_000  # characters
@@ -34,27 +35,60 @@ def read_pairs(
     keep_blank: bool = False,
     notices: list[str] | None = None,
 ) -> list[Pair]:
-    """The pairs of two text files (line i of one is line i of the other), or of one or more TSV, CSV, JSONL or Parquet
-    tables; any of them gzipped.
+    """The pairs of two text files (line i of one is line i of the other), or of tables.
 
     read_pairs(["train.en", "train.fr"]);  read_pairs(["train.tsv"], source_column="english")
 
-    long_lines  a side of more than `maximum_line` characters is cut there, and counted ("cut"), or refused ("refuse")
-    keep_blank  a pair with a blank side is kept, for answers line by line; else left out, and counted
-    notices     what was cut or left out is said here, one line each; or as a Python warning
+    Args:
+        files: two text files, or one or more TSV, CSV, JSONL or Parquet tables; any of them
+            gzipped.
+        source_column: the name of the tables' source column, if not a usual one.
+        target_column: the name of the tables' target column, if not a usual one.
+        maximum_line: characters of a side.
+        long_lines: "cut" to truncate longer ones and count them, or "refuse".
+        keep_blank: whether a pair with a blank side is kept, for answers line by line; else it is
+            left out, and counted.
+        notices: what was truncated or left out is appended to this list, one line each; without
+            it, it is a Python warning.
 
-    InputError: no such file, other than two text files, different numbers of lines, no such column, no pair at all."""
+    Raises:
+        InputError: no such file, other than two text files, different numbers of lines, no such
+            column, no pair at all.
+    """
+    name = " ".join(map(display_path, files))
+    names = {"source": source_column, "target": target_column}
+    pairs = read_all_pairs(files, names, keep_blank)
+    if not pairs:
+        raise InputError(f"{name}: no examples (0 lines)")
+    found: list[str] = []
+    pairs = truncate_pairs(pairs, name, maximum_line, long_lines, found)
+    if not keep_blank:
+        pairs = drop_blank_pairs(pairs, name, found)
+    report_notices(found, notices)
+    return pairs
+
+
+def read_all_pairs(
+    files: Sequence[FilePath], names: dict[str, str | None], keep_blank: bool
+) -> list[Pair]:
+    """The pairs of text files or tables as they are.
+
+    Args:
+        files: as of `read_pairs`.
+        names: of the columns source and target, where they are not the usual ones.
+        keep_blank: whether a blank line of a table is a pair.
+    """
     if not files:
         raise InputError(
-            "no file given; expected two aligned text files, or one table with source and target columns"
+            "no file given; expected two aligned text files, "
+            "or one table with source and target columns"
         )
-    names = {"source": source_column, "target": target_column}
     if len(files) == 1 and not (
-        is_table(files[0]) or any(names.values()) or like_a_table(files[0])
+        is_table(files[0]) or any(names.values()) or looks_like_table(files[0])
     ):
         raise InputError(
-            f"{display_path(files[0])}: one text file; expected two aligned ones (source target), or one table with columns "
-            "source and target, such as a .tsv"
+            f"{display_path(files[0])}: one text file; expected two aligned ones (source target), "
+            "or one table with columns source and target, such as a .tsv"
         )
     if len(files) == 1 or all(is_table(file) for file in files):
         rows = (
@@ -62,33 +96,25 @@ def read_pairs(
             for file in files
             for row in read_table(file, tuple(names), names=names, keep_blank=keep_blank)
         )
-        pairs = [Pair(one_line(row.text("source")), one_line(row.text("target"))) for row in rows]
-    elif len(files) == 2:
-        pairs = list(map(Pair, *aligned(*files)))
-    else:
+        return [
+            Pair(join_lines(row.text("source")), join_lines(row.text("target"))) for row in rows
+        ]
+    if len(files) != 2:
         raise InputError(
-            f"{len(files)} files given; expected two aligned text files, or tables (.tsv, .csv, .jsonl)"
+            f"{len(files)} files given; expected two aligned text files, "
+            "or tables (.tsv, .csv, .jsonl)"
         )
-    name = " ".join(map(display_path, files))
-    if not pairs:
-        raise InputError(f"{name}: no examples (0 lines)")
-    said: list[str] = []
-    pairs = [
-        Pair(*sides)
-        for sides in zip(*limited(pairs, name, maximum_line, long_lines, said), strict=True)
-    ]
-    if not keep_blank:
-        pairs = without_blanks(pairs, name, said)
-    report(said, notices)
-    return pairs
+    return list(map(Pair, *read_aligned(*files)))
 
 
-def like_a_table(file: FilePath) -> bool:
-    """Whether the first line of a file with another name looks like a table's: an object, tabs, or a header that names a target."""
-    if os.fspath(file) == "-":  # what is read of a pipe is gone
+def looks_like_table(file: FilePath) -> bool:
+    """Whether the first line of a file with another name looks like a table's.
+
+    That is an object, tabs, or a header that names a target."""
+    if os.fspath(file) == "-":  # a pipe can be read only once
         return True
     first = next(iterate_lines(file), "{")
-    header = {name.strip().lower() for name in first.split(delimiter_of(first))}
+    header = {name.strip().lower() for name in first.split(guess_delimiter(first))}
     return (
         first.lstrip().startswith("{")
         or "\t" in first
@@ -96,89 +122,64 @@ def like_a_table(file: FilePath) -> bool:
     )
 
 
-def read_sources(
-    files: Sequence[FilePath],
-    *,
-    source_column: str | None = None,
-    maximum_line: int = MAXIMUM_LINE,
-    long_lines: str = "cut",
-    notices: list[str] | None = None,
-) -> list[str]:
-    """What to translate: the lines of text files or of standard input ("-"), or the source column of tables.
-
-    One for each line, blank ones too. InputError as `read_pairs`, but no line at all is no error."""
-    texts: list[str] = []
-    names = {"source": source_column}
-    for file in files:
-        if is_table(file):
-            rows = read_table(file, ("source",), optional=("target",), names=names, keep_blank=True)
-            texts.extend(one_line(row.text("source")) for row in rows)
-        else:
-            texts.extend(iterate_lines(file))
-    said: list[str] = []
-    name = " ".join(map(display_path, files))
-    (texts,) = (
-        limited([(text,) for text in texts], name, maximum_line, long_lines, said)
-        if texts
-        else ([],)
-    )
-    report(said, notices)
-    return texts
-
-
-def aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str], list[str]]:
-    """The lines of both files, which must be as many."""
+def read_aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str], list[str]]:
+    """The lines of both files; InputError where they are not as many."""
     sources, targets = read_lines(source_file), read_lines(target_file)
     if len(sources) != len(targets):
-        counts = f"{display_path(source_file)} has {len(sources):,} lines, {display_path(target_file)} {len(targets):,}"
         raise InputError(
-            f"{counts}; they must be line by line translations{where_they_part(sources, targets)}"
+            f"{display_path(source_file)} has {len(sources):,} lines, "
+            f"{display_path(target_file)} {len(targets):,}; "
+            f"they must be line by line translations{describe_divergence(sources, targets)}"
         )
     return sources, targets
 
 
-def limited(
-    rows: Sequence[tuple[str, ...]], name: str, maximum: int, long_lines: str, said: list[str]
-) -> list[list[str]]:
-    """The columns of rows, each text at most `maximum` characters."""
+def truncate_pairs(
+    pairs: list[Pair], name: str, maximum: int, long_lines: str, found: list[str]
+) -> list[Pair]:
+    """The pairs with at most `maximum` characters a side; how many were longer goes to `found`."""
     if long_lines not in ("cut", "refuse"):
         raise ValueError(f"long_lines: expected 'cut' or 'refuse'; got {long_lines!r}")
     number = 0
-    for place, row in enumerate(rows, start=1):
-        longest = max(map(len, row))
+    for place, pair in enumerate(pairs, start=1):
+        longest = max(map(len, pair))
         if longest > maximum and long_lines == "refuse":
             raise InputError(
-                f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; shorten it"
+                f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; "
+                "shorten it"
             )
         number += longest > maximum
     if not number:
-        return [list(column) for column in zip(*rows, strict=True)]
-    said.append(
-        f"{name}: {number:,} {pluralise('line', number)} of more than {maximum:,} characters cut to that"
+        return pairs
+    found.append(
+        f"{name}: {number:,} {pluralise('line', number)} of more than {maximum:,} characters "
+        "cut to that"
     )
-    return [[truncate_text(text, maximum) for text in column] for column in zip(*rows, strict=True)]
+    return [Pair(*(truncate_text(side, maximum) for side in pair)) for pair in pairs]
 
 
-def without_blanks(pairs: list[Pair], name: str, said: list[str]) -> list[Pair]:
-    """The pairs both sides of which have something to read."""
+def drop_blank_pairs(pairs: list[Pair], name: str, found: list[str]) -> list[Pair]:
+    """The pairs without a blank side; how many were dropped goes to `found`."""
     kept = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
     dropped = len(pairs) - len(kept)
     if not kept:
         raise InputError(
-            f"{name}: no examples ({len(pairs):,} {pluralise('line', dropped)}, each with a blank side)"
+            f"{name}: no examples ({len(pairs):,} {pluralise('line', dropped)}, "
+            "each with a blank side)"
         )
     if dropped:
-        said.append(f"{name}: {dropped:,} {pluralise('pair', dropped)} with a blank side left out")
+        found.append(f"{name}: {dropped:,} {pluralise('pair', dropped)} with a blank side left out")
     return kept
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     """A text from a table without its line ends: one line in is one line out."""
     return text.replace("\r\n", " ").replace("\n", " ") if "\n" in text else text
 
 
-def report(said: list[str], notices: list[str] | None) -> None:
-    for line in said:
+def report_notices(found: list[str], notices: list[str] | None) -> None:
+    """Appends what was found to the notices; where there are none, warns of it."""
+    for line in found:
         if notices is None:
             warnings.warn(line, stacklevel=3)
         else:

@@ -1,4 +1,4 @@
-"""Pieces of words that the data itself suggests, so that hardly any word is unknown."""
+"""Subwords learned from the texts themselves, so that hardly any word is unknown."""
 
 from __future__ import annotations
 
@@ -7,49 +7,73 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 
 MODELS = ("bpe", "unigram")  # Sennrich, Haddow and Birch 2016; Kudo 2018
-LONGEST = (
-    2000  # characters of a training line: an unbroken line takes time in the square of its length
-)
+# characters of a training line: the time for a line without a space is quadratic in its length
+LONGEST = 2000
+DEFAULT_SIZE = 8000
 
 
 class SubwordTokenizer:
-    """Pieces of words, "▁" at the start of those that follow a space: sentencepiece, trained on the user's own texts.
+    """Subwords, "▁" at the start of those that follow a space: sentencepiece, trained on the texts.
 
-    SubwordTokenizer.fit(texts, size=8000).tokens("Inquiet ?") -> ["▁In", "qui", "et", "▁?"]
+    SubwordTokenizer.fit(texts, size=8000).tokenize("Inquiet ?") -> ["▁In", "qui", "et", "▁?"]
 
-    Its numbers begin as any vocabulary's do: `<pad> <unk> <bos> <eos>` are 0, 1, 2, 3."""
+    Its ids begin as any vocabulary's: `<pad> <unk> <bos> <eos>` are 0, 1, 2, 3.
+
+    Args:
+        proto: sentencepiece's serialised model.
+        model: its kind, "bpe" or "unigram".
+        normaliser: of the texts.
+    """
 
     name = "subword"
 
-    def __init__(self, proto: bytes, *, model: str = "bpe", spelling: TextNormaliser | None = None):
-        """`proto`: sentencepiece's serialised model; `model`: which kind it is, "bpe" or "unigram"."""
-        self.proto, self.model, self.spelling = proto, model, spelling or TextNormaliser()
+    def __init__(
+        self, proto: bytes, *, model: str = "bpe", normaliser: TextNormaliser | None = None
+    ):
+        self.proto, self.model = proto, model
+        self.normaliser = normaliser or TextNormaliser()
 
     @classmethod
     def fit(
         cls,
         texts: Iterable[str],
         *,
-        size: int = 8000,
+        size: int = DEFAULT_SIZE,
         model: str = "bpe",
-        spelling: TextNormaliser | None = None,
+        normaliser: TextNormaliser | None = None,
     ) -> SubwordTokenizer:
-        """Learn at most `size` pieces (fewer if the texts do not hold as many), the same ones every time.
+        """Learns subwords, the same ones every time.
 
-        InputError: an unknown `model`, a `size` too small to hold anything, texts without a character."""
+        Args:
+            texts: to learn from.
+            size: at most this many tokens; fewer if the texts do not hold as many.
+            model: "bpe" or "unigram".
+            normaliser: of the texts.
+
+        Raises:
+            InputError: an unknown `model`, a `size` too small to hold anything, texts without a
+                character.
+        """
         from sentencepiece import SentencePieceTrainer
 
         if model not in MODELS:
-            raise InputError(f"--subword-model {model}: no such model{nearest(model, MODELS)}")
-        spelling = spelling or TextNormaliser()
-        lines = affordable([piece for text in texts for piece in cut(spelling.spaced(text))], size)
+            raise InputError(
+                f"{option_name('subword_model')} {model}: no such model{nearest(model, MODELS)}"
+            )
+        normaliser = normaliser or TextNormaliser()
+        pieces = (
+            piece for text in texts for piece in split_line(normaliser.normalise_spaces(text))
+        )
+        lines = drop_rare_characters(list(pieces), size)
         proto = io.BytesIO()
+        settings: dict[str, Any] = {f"{special[1:-1]}_piece": special for special in SPECIALS}
         SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_writer=proto,
@@ -57,20 +81,22 @@ class SubwordTokenizer:
             vocab_size=size,
             hard_vocab_limit=False,
             character_coverage=1.0,
-            normalization_rule_name="identity",  # the spelling has done it; the default also folds ½ and …
+            # the normaliser has done it; sentencepiece's default also folds ½ and …
+            normalization_rule_name="identity",
             max_sentence_length=8 * LONGEST,
             pad_id=PAD,
             unk_id=UNK,
             bos_id=BOS,
             eos_id=EOS,
-            **{f"{special[1:-1]}_piece": special for special in SPECIALS},
             num_threads=1,  # several would add in another order each time
             minloglevel=2,
+            **settings,
         )
-        return cls(proto.getvalue(), model=model, spelling=spelling)
+        return cls(proto.getvalue(), model=model, normaliser=normaliser)
 
     @cached_property
-    def processor(self):
+    def processor(self) -> Any:
+        """sentencepiece's own object; ValueError where the model is damaged."""
         from sentencepiece import SentencePieceProcessor
 
         try:
@@ -79,47 +105,53 @@ class SubwordTokenizer:
             raise ValueError("units: the saved subword model is damaged") from None
 
     def normalise(self, text: str) -> str:
-        """What comes back from `decode`: the spelling's text, one space between words, none at the ends."""
-        return self.spelling.spaced(text)
+        """What `decode` gives back: one space between words, none at the ends."""
+        return self.normaliser.normalise_spaces(text)
 
-    def tokens(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> list[str]:
+        """Text -> tokens."""
         return self.processor.encode(self.normalise(text), out_type=str)
 
     def encode(self, text: str, *, sample: int | None = None, alpha: float = 0.1) -> list[int]:
-        """Text -> numbers. With `sample`, a seed, one of the many ways to cut the text, so that a model sees more of
-        them than the data holds: a bpe model leaves out a merge with probability `alpha` (BPE-dropout, Provilkov and
-        others 2020), a unigram model draws from its distribution raised to `alpha` (Kudo 2018).
+        """Text -> ids.
 
-        sentencepiece draws from one generator for the whole process, so it is seeded anew for each text: the same
-        text, seed and alpha give the same pieces whatever was drawn before."""
+        Args:
+            text: one line.
+            sample: a seed: draws one of the many segmentations of the text, as regularisation.
+            alpha: a bpe model leaves out a merge with this probability (BPE-dropout, Provilkov and
+                others 2020); a unigram model draws from its distribution raised to this power
+                (Kudo 2018).
+
+        sentencepiece draws from one generator for the whole process, so it is seeded anew for each
+        text: the same text, seed and alpha give the same ids whatever was drawn before."""
         if sample is None:
             return self.processor.encode(self.normalise(text))
         from sentencepiece import set_random_generator_seed
 
         set_random_generator_seed(sample % 2**32)
-        whole = (
-            {"nbest_size": -1} if self.model == "unigram" else {}
-        )  # with it, a bpe model would not draw at all
+        # all segmentations; with this setting, a bpe model would not draw at all
+        settings = {"nbest_size": -1} if self.model == "unigram" else {}
         return self.processor.encode(
-            self.normalise(text), enable_sampling=True, alpha=alpha, **whole
+            self.normalise(text), enable_sampling=True, alpha=alpha, **settings
         )
 
-    def join(self, tokens: Iterable[str]) -> str:
+    def detokenize(self, tokens: Iterable[str]) -> str:
+        """Tokens -> text."""
         return "".join(tokens).replace(SPACE, " ").strip()
 
-    def decode(self, numbers: Iterable[int], *, copies: Sequence[str] | None = None) -> str:
-        """Numbers -> text; `copies[i]` is the token put where number i is `<unk>`, which else shows as U+FFFD."""
+    def decode(self, ids: Iterable[int], *, copies: Sequence[str] | None = None) -> str:
+        """Ids -> text; `copies[i]` replaces id i where it is `<unk>`, by default U+FFFD."""
         pieces = []
-        for place, number in enumerate(numbers):
+        for place, number in enumerate(ids):
             if number == UNK:
                 pieces.append("\ufffd" if copies is None else copies[place])
             elif number not in (PAD, BOS, EOS):
                 pieces.append(self.processor.id_to_piece(number))
-        return self.join(pieces)
+        return self.detokenize(pieces)
 
-    @property
-    def all_tokens(self) -> list[str]:
-        """The piece that each number stands for."""
+    @cached_property
+    def id_to_token(self) -> list[str]:
+        """The token of each id."""
         return self.processor.id_to_piece(list(range(len(self))))
 
     def __len__(self) -> int:
@@ -128,34 +160,33 @@ class SubwordTokenizer:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SubwordTokenizer) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # equal by content, so no key
-
-    def to_dict(self) -> dict:
-        spelling = {"lowercase": self.spelling.lowercase, "nfc": self.spelling.nfc}
+    def to_dict(self) -> dict[str, Any]:
+        """What `from_dict` reads, as JSON can hold it."""
+        normaliser = {"lowercase": self.normaliser.lowercase, "nfc": self.normaliser.nfc}
         proto = base64.b64encode(self.proto).decode("ascii")
-        return {"unit": self.name, "spelling": spelling, "model": self.model, "proto": proto}
+        return {"unit": self.name, "spelling": normaliser, "model": self.model, "proto": proto}
 
     @classmethod
-    def from_dict(cls, content: dict, *, spelling: TextNormaliser) -> SubwordTokenizer:
-        """ValueError where the saved model is damaged."""
+    def from_dict(cls, content: dict[str, Any], *, normaliser: TextNormaliser) -> SubwordTokenizer:
+        """The tokenizer that gave this by `to_dict`; ValueError where the model is damaged."""
         try:
             proto = base64.b64decode(content["proto"], validate=True)
         except ValueError:
             proto = b""
-        units = cls(proto, model=content["model"], spelling=spelling)
-        if len(units) <= len(SPECIALS):  # which an empty model is too
+        tokenizer = cls(proto, model=content["model"], normaliser=normaliser)
+        if len(tokenizer) <= len(SPECIALS):  # which an empty model is too
             raise ValueError("units: the saved subword model is damaged")
-        return units
+        return tokenizer
 
 
-def cut(line: str) -> Iterator[str]:
+def split_line(line: str) -> Iterator[str]:
     """A line in pieces of at most LONGEST characters."""
     for start in range(0, len(line), LONGEST):
         yield line[start : start + LONGEST]
 
 
-def affordable(lines: list[str], size: int) -> list[str]:
-    """The lines without the characters that no piece could be spared for: the rarest, and only if there are many."""
+def drop_rare_characters(lines: list[str], size: int) -> list[str]:
+    """The lines without their rarest characters, if there are too many for `size` subwords."""
     counts = Counter(character for line in lines for character in line)
     counts.pop(" ", None)
     if not counts:
@@ -163,7 +194,8 @@ def affordable(lines: list[str], size: int) -> list[str]:
     room = size - len(SPECIALS) - 1  # one for the space
     if room < 1:
         raise InputError(
-            f"--vocabulary-size {size}: too small for subwords; give a few hundred or more"
+            f"{option_name('vocabulary_size')} {size}: too small for subwords; "
+            "give a few hundred or more"
         )
     if len(counts) <= room:
         return lines

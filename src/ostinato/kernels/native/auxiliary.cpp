@@ -1,4 +1,5 @@
-// The kernels beside the recurrence: the CRF, the features of a word's characters, dropout, lazy Adam.
+// The kernels beside the recurrence: the CRF, the features of a word's characters, dropout, lazy
+// Adam.
 #include "char_features.h"
 #include "crf.h"
 #include "dropout.h"
@@ -6,5 +7,6 @@
 #include "lazy_adam.h"
 
 extern const AuxiliaryTable NAMED(auxiliary);
-const AuxiliaryTable NAMED(auxiliary){INSTRUCTION_SET_NAME, crf_forward, crf_backward, char_features_forward,
-                                      char_features_backward, affixes, lazy_adam, dropout};
+const AuxiliaryTable NAMED(auxiliary){
+    INSTRUCTION_SET_NAME,   crf_forward, crf_backward, char_features_forward,
+    char_features_backward, affixes,     lazy_adam,    dropout};

@@ -1,5 +1,6 @@
-// A linear-chain conditional random field: the forward algorithm, and the expectations that the backward algorithm gives
-// (Rabiner 1989), in shares that add up to one at each step and in double precision.
+// A linear-chain conditional random field: the forward algorithm, and the expectations that the
+// backward algorithm gives (Rabiner 1989), in shares that add up to one at each step and in double
+// precision.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -16,11 +17,13 @@ constexpr double SMALLEST = 1e-300;  // added to every sum, so that its logarith
 // The exponentials of the scores that all rows share.
 struct Shared {
     double highest = -INFINITY, highest_end = -INFINITY;
-    std::vector<double> between, end;  // exp(transitions - highest) [K, K], exp(end - highest_end) [K]
+    std::vector<double> between,
+        end;  // exp(transitions - highest) [K, K], exp(end - highest_end) [K]
 
     explicit Shared(const Crf &call) {
         long size = call.labels;
-        for (long i = 0; i < size * size; i++) highest = std::max(highest, double(call.transitions[i]));
+        for (long i = 0; i < size * size; i++)
+            highest = std::max(highest, double(call.transitions[i]));
         for (long i = 0; i < size; i++) highest_end = std::max(highest_end, double(call.end[i]));
         between.resize(size * size), end.resize(size);
         for (long i = 0; i < size * size; i++) between[i] = std::exp(call.transitions[i] - highest);
@@ -43,13 +46,16 @@ inline void through(const double *values, const double *between, long size, doub
         for (long j = 0; j < size; j++) to[j] += values[i] * between[i * size + j];
 }
 
-// log Z of one row; `before` and `here` have room for every step if the row is to be kept, else for two of them.
-inline double log_sum(const Crf &call, const Shared &shared, long row, bool kept, double *before, double *here) {
+// log Z of one row; `before` and `here` hold every step with `keep_shares`, else
+// two of them.
+inline double log_sum(const Crf &call, const Shared &shared, long row, bool keep_shares,
+                      double *before, double *here) {
     long size = call.labels, length = call.lengths[row];
     double total = 0;
     for (long step = 0; step < length; step++) {
         const float *scores = call.emissions + (row * call.steps + step) * size;
-        double *now = before + (kept ? step : step % 2) * size, *weight = here + (kept ? step * size : 0);
+        double *now = before + (keep_shares ? step : step % 2) * size,
+               *weight = here + (keep_shares ? step * size : 0);
         double high = -INFINITY;
         for (long j = 0; j < size; j++) {
             double score = double(scores[j]) + (step ? 0 : call.start[j]);
@@ -57,7 +63,8 @@ inline double log_sum(const Crf &call, const Shared &shared, long row, bool kept
         }
         for (long j = 0; j < size; j++) weight[j] = std::exp(weight[j] - high);
         if (step) {
-            through(before + (kept ? step - 1 : (step - 1) % 2) * size, shared.between.data(), size, now);
+            through(before + (keep_shares ? step - 1 : (step - 1) % 2) * size,
+                    shared.between.data(), size, now);
             for (long j = 0; j < size; j++) now[j] = (now[j] + SMALLEST) * weight[j];
             total += shared.highest;
         } else {
@@ -65,7 +72,7 @@ inline double log_sum(const Crf &call, const Shared &shared, long row, bool kept
         }
         total += high + std::log(sum_to_one(now, size));
     }
-    const double *last = before + (kept ? length - 1 : (length - 1) % 2) * size;
+    const double *last = before + (keep_shares ? length - 1 : (length - 1) % 2) * size;
     double ends = SMALLEST;
     for (long j = 0; j < size; j++) ends += last[j] * shared.end[j];
     return total + std::log(ends) + shared.highest_end;
@@ -77,28 +84,31 @@ inline bool path_score(const Crf &call, long row, double *score) {
     for (long step = 0; step < length; step++) {
         if (target[step] < 0 || target[step] >= size) return false;
         *score += call.emissions[(row * call.steps + step) * size + target[step]];
-        *score += step ? call.transitions[target[step - 1] * size + target[step]] : call.start[target[step]];
+        *score += step ? call.transitions[target[step - 1] * size + target[step]]
+                       : call.start[target[step]];
     }
     *score += call.end[target[length - 1]];
     return true;
 }
 
-inline double work_of(const Crf &call) { return double(call.rows) * call.steps * call.labels * (call.labels + 10); }
+inline double work_of(const Crf &call) {
+    return double(call.rows) * call.steps * call.labels * (call.labels + 10);
+}
 
 // Whether every target was a label.
 bool crf_forward(const Crf &call) {
     Shared shared(call);
     std::atomic<bool> fine{true};
-    bool kept = call.before;
+    bool keep_shares = call.before;
     parallel_for(call.threads, work_of(call), [&](int thread, int threads) {
-        std::vector<double> room(kept ? 0 : 3 * call.labels);
+        std::vector<double> workspace(keep_shares ? 0 : 3 * call.labels);
         for (long row = thread; row < call.rows; row += threads) {
             call.results[row] = 0;
             if (!call.lengths[row]) continue;
-            long place = row * call.steps * call.labels;
-            double *before = kept ? call.before + place : room.data();
-            double *here = kept ? call.here + place : room.data() + 2 * call.labels;
-            double score = 0, total = log_sum(call, shared, row, kept, before, here);
+            long position = row * call.steps * call.labels;
+            double *before = keep_shares ? call.before + position : workspace.data();
+            double *here = keep_shares ? call.here + position : workspace.data() + 2 * call.labels;
+            double score = 0, total = log_sum(call, shared, row, keep_shares, before, here);
             if (call.targets && !path_score(call, row, &score)) fine = false;
             call.results[row] = float(call.targets ? score - total : total);
         }
@@ -106,19 +116,21 @@ bool crf_forward(const Crf &call) {
     return fine;
 }
 
-// One row's part: of each label at each step the expectation, `sign` times the row's gradient, and what the targets add.
-inline void chain_backward_row(const Crf &call, const Shared &shared, long row, double *room, double *sums) {
+// One row's part: of each label at each step the expectation, `sign` times the row's gradient, and
+// what the targets add.
+inline void chain_backward_row(const Crf &call, const Shared &shared, long row, double *workspace,
+                               double *sums) {
     long size = call.labels, length = call.lengths[row];
     double gradient = call.gradient[row], weight = call.targets ? -gradient : gradient;
-    double *after = room, *next = room + size, *share = room + 2 * size;
+    double *after = workspace, *next = workspace + size, *share = workspace + 2 * size;
     double *pairs = sums, *starts = sums + size * size, *ends = starts + size;
     for (long j = 0; j < size; j++) after[j] = shared.end[j] + SMALLEST;
     for (long step = length - 1; step >= 0; step--) {
-        long place = (row * call.steps + step) * size;
-        const double *before = call.before + place, *here = call.here + place;
+        long position = (row * call.steps + step) * size;
+        const double *before = call.before + position, *here = call.here + position;
         for (long j = 0; j < size; j++) share[j] = before[j] * after[j];
         sum_to_one(share, size);
-        float *to = call.d_emissions + place;
+        float *to = call.d_emissions + position;
         for (long j = 0; j < size; j++) to[j] = float(share[j] * weight);
         if (step == length - 1)
             for (long j = 0; j < size; j++) ends[j] += share[j] * weight;
@@ -149,7 +161,8 @@ inline void add_path(const Crf &call, long row, double *sums) {
     long size = call.labels, length = call.lengths[row];
     const int64_t *target = call.targets + row * call.steps;
     double gradient = call.gradient[row];
-    for (long step = 0; step < length; step++) call.d_emissions[(row * call.steps + step) * size + target[step]] += float(gradient);
+    for (long step = 0; step < length; step++)
+        call.d_emissions[(row * call.steps + step) * size + target[step]] += float(gradient);
     sums[size * size + target[0]] += gradient;
     sums[size * size + size + target[length - 1]] += gradient;
 }
@@ -158,16 +171,18 @@ void crf_backward(const Crf &call) {
     Shared shared(call);
     long size = call.labels, held = size * size + 2 * size;
     parallel_for(call.threads, 2 * work_of(call), [&](int thread, int threads) {
-        std::vector<double> room(3 * size);
+        std::vector<double> workspace(3 * size);
         double *sums = call.sums + thread * held;
         for (long row = thread; row < call.rows; row += threads)
-            if (call.lengths[row]) chain_backward_row(call, shared, row, room.data(), sums);
-        for (long i = 0; i < size * size; i++) sums[i] *= shared.between[i];  // the expected counts of pairs
+            if (call.lengths[row]) chain_backward_row(call, shared, row, workspace.data(), sums);
+        for (long i = 0; i < size * size; i++)
+            sums[i] *= shared.between[i];  // the expected counts of pairs
         for (long row = thread; call.targets && row < call.rows; row += threads) {
             if (!call.lengths[row]) continue;
             add_path(call, row, sums);
             const int64_t *target = call.targets + row * call.steps;
-            for (long step = 1; step < call.lengths[row]; step++) sums[target[step - 1] * size + target[step]] += call.gradient[row];
+            for (long step = 1; step < call.lengths[row]; step++)
+                sums[target[step - 1] * size + target[step]] += call.gradient[row];
         }
     });
 }

@@ -8,7 +8,7 @@ namespace {
 
 struct Gru : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and the product inside n's brackets
-    static constexpr int SEEN = 3;
+    static constexpr int GRADIENT_GATES = 3;
     static constexpr bool CARRY = true, INNER_BIAS = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 3}};
 
@@ -19,45 +19,47 @@ struct Gru : CellDefaults {
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        gates_product<3>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
-                         [&](long row, long u, long valid, Vector(&sums)[3]) INLINE_LAMBDA {
-                             float *kept = step.gates(row) + u;
-                             Vector inner = call.bias ? sums[2] + load(call.bias + u, valid) : sums[2];
-                             Vector r = sigmoid(sums[0] + load(kept, valid));
-                             Vector z = sigmoid(sums[1] + load(kept + H, valid));
-                             Vector n = tanh(load(kept + 2 * H, valid) + r * inner);
-                             if (call.training) {
-                                 store(kept, r, valid);
-                                 store(kept + H, z, valid);
-                                 store(kept + 2 * H, n, valid);
-                                 store(kept + 3 * H, inner, valid);
-                             }
-                             step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
-                         });
+        gates_product<3>(
+            share, rows_of(share, step.h_masked, H, H), step.rows, call.packed, H,
+            [&](long row, long u, long lanes, Vector(&sums)[3]) INLINE_LAMBDA {
+                float *record = step.gates(row) + u;
+                Vector inner = call.bias ? sums[2] + load(call.bias + u, lanes) : sums[2];
+                Vector r = sigmoid(sums[0] + load(record, lanes));
+                Vector z = sigmoid(sums[1] + load(record + H, lanes));
+                Vector n = tanh(load(record + 2 * H, lanes) + r * inner);
+                if (call.training) {
+                    store(record, r, lanes);
+                    store(record + H, z, lanes);
+                    store(record + 2 * H, n, lanes);
+                    store(record + 3 * H, inner, lanes);
+                }
+                step.put_output(row, u, lanes,
+                                n + z * (load(step.h_previous + row * H + u, lanes) - n));
+            });
     }
 
-    // The gradients of r, z and of the product in the brackets; n's own stands between them.
-    static Left seen_by(Left gates, long H) { return {gates.a, gates.stride, 2 * H, H, H}; }
+    // The gradients of r, z and of the product in the brackets; n's own lies between them.
+    static Left gate_gradients(Left gates, long H) { return {gates.a, gates.stride, 2 * H, H, H}; }
 
-    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
+    static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
         long H = step.call.hidden;
-        const float *kept = step.gates(row) + u;
+        const float *record = step.gates(row) + u;
         float *to = step.d_gates(row) + u;
-        Vector one = all(1.0f), before = load(step.before + row * H + u, valid);
-        Vector r = load(kept, valid), z = load(kept + H, valid);
-        Vector n = load(kept + 2 * H, valid), inner = load(kept + 3 * H, valid);
+        Vector one = all(1.0f), before = load(step.h_previous + row * H + u, lanes);
+        Vector r = load(record, lanes), z = load(record + H, lanes);
+        Vector n = load(record + 2 * H, lanes), inner = load(record + 3 * H, lanes);
         Vector dn = dh * (one - z) * (one - n * n);
-        store(to, dn * inner * r * (one - r), valid);
-        store(to + H, dh * (before - n) * z * (one - z), valid);
-        store(to + 2 * H, dn, valid);
-        store(to + 3 * H, dn * r, valid);
+        store(to, dn * inner * r * (one - r), lanes);
+        store(to + H, dh * (before - n) * z * (one - z), lanes);
+        store(to + 2 * H, dn, lanes);
+        store(to + 3 * H, dn * r, lanes);
         return dh * z;
     }
 };
 
 struct GruResetBefore : CellDefaults {
     static constexpr int GATES = 3, WIDTH = 4;  // r, z, n, and r h_{t-1} as the weight sees it
-    static constexpr int STAGES = 2, SEEN = 2;
+    static constexpr int STAGES = 2, GRADIENT_GATES = 2;
     static constexpr bool CARRY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 2, 0}, {2, 1, 2, 3}};
 
@@ -69,19 +71,22 @@ struct GruResetBefore : CellDefaults {
         pack_units(call.weight + 2 * H * H, H, H, second(call), share);
     }
 
-    static float *second(const Call &call) { return call.packed + 2 * vectors(call.hidden) * W * call.hidden; }
+    static float *second(const Call &call) {
+        return call.packed + 2 * vectors(call.hidden) * W * call.hidden;
+    }
 
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        gates_product<2>(share, rows_of(share, step.seen, H, H), step.rows, call.packed, H,
-                         [&](long row, long u, long valid, Vector(&sums)[2]) INLINE_LAMBDA {
-                             float *kept = step.gates(row) + u;
-                             Vector r = sigmoid(sums[0] + load(kept, valid));
-                             Vector z = sigmoid(sums[1] + load(kept + H, valid));
-                             if (call.training) store(kept, r, valid);
-                             store(kept + H, z, valid);
-                             store(kept + reset(call), r * load(step.seen + row * H + u, valid), valid);
+        gates_product<2>(share, rows_of(share, step.h_masked, H, H), step.rows, call.packed, H,
+                         [&](long row, long u, long lanes, Vector(&sums)[2]) INLINE_LAMBDA {
+                             float *record = step.gates(row) + u;
+                             Vector r = sigmoid(sums[0] + load(record, lanes));
+                             Vector z = sigmoid(sums[1] + load(record + H, lanes));
+                             if (call.training) store(record, r, lanes);
+                             store(record + H, z, lanes);
+                             store(record + reset(call),
+                                   r * load(step.h_masked + row * H + u, lanes), lanes);
                          });
     }
 
@@ -90,29 +95,31 @@ struct GruResetBefore : CellDefaults {
         long H = call.hidden;
         Left left = rows_of(share, step.gates(0) + reset(call), call.gates_width, H);
         units_product(share, left, step.rows, step.rows, second(call), H,
-                      [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
-                          float *kept = step.gates(row) + u;
-                          Vector n = tanh(sum + load(kept + 2 * H, valid)), z = load(kept + H, valid);
-                          if (call.training) store(kept + 2 * H, n, valid);
-                          step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
+                      [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
+                          float *record = step.gates(row) + u;
+                          Vector n = tanh(sum + load(record + 2 * H, lanes)),
+                                 z = load(record + H, lanes);
+                          if (call.training) store(record + 2 * H, n, lanes);
+                          step.put_output(row, u, lanes,
+                                          n + z * (load(step.h_previous + row * H + u, lanes) - n));
                       });
     }
 
-    static Left seen_by(Left gates, long H) { return gates.width = 2 * H, gates; }
+    static Left gate_gradients(Left gates, long H) { return gates.width = 2 * H, gates; }
 
     static void pack_backward(const Call &call, const Share &share) {
         long H = call.hidden;
         pack_units_of(call.weight + 2 * H * H, H, H, second(call), share);
     }
 
-    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
+    static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
         long H = step.call.hidden;
-        const float *kept = step.gates(row) + u;
+        const float *record = step.gates(row) + u;
         float *to = step.d_gates(row) + u;
-        Vector one = all(1.0f), before = load(step.before + row * H + u, valid);
-        Vector z = load(kept + H, valid), n = load(kept + 2 * H, valid);
-        store(to + H, dh * (before - n) * z * (one - z), valid);
-        store(to + 2 * H, dh * (one - z) * (one - n * n), valid);
+        Vector one = all(1.0f), before = load(step.h_previous + row * H + u, lanes);
+        Vector z = load(record + H, lanes), n = load(record + 2 * H, lanes);
+        store(to + H, dh * (before - n) * z * (one - z), lanes);
+        store(to + 2 * H, dh * (one - z) * (one - n * n), lanes);
         return dh * z;
     }
 
@@ -122,12 +129,13 @@ struct GruResetBefore : CellDefaults {
         long H = call.hidden;
         Left left = rows_of(share, step.d_gates(0) + 2 * H, call.gates_width, H);
         units_product(share, left, step.rows, step.rows, second(call), H,
-                      [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
+                      [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
                           float *carry = call.carry_h + row * H + u;
-                          if (step.masked) sum *= mask_of(call, step.order[row], u, valid);
-                          Vector r = load(step.gates(row) + u, valid), before = load(step.before + row * H + u, valid);
-                          store(step.d_gates(row) + u, sum * before * r * (all(1.0f) - r), valid);
-                          store(carry, load(carry, valid) + sum * r, valid);
+                          if (step.masked) sum *= mask_of(call, step.sorted_indices[row], u, lanes);
+                          Vector r = load(step.gates(row) + u, lanes),
+                                 before = load(step.h_previous + row * H + u, lanes);
+                          store(step.d_gates(row) + u, sum * before * r * (all(1.0f) - r), lanes);
+                          store(carry, load(carry, lanes) + sum * r, lanes);
                       });
     }
 };

@@ -1,5 +1,6 @@
-// recurrence.cpp, step.cpp and auxiliary.cpp are compiled once for each instruction set, with -DINSTRUCTION_SET=avx2 and the
-// flags that allow it (setup.py). NAMED(table) is then avx2_table, and INSTRUCTION_SET_NAME "avx2".
+// recurrence.cpp, step.cpp and auxiliary.cpp are compiled once for each instruction set, with
+// -DINSTRUCTION_SET=avx2 and the flags that allow it (setup.py). NAMED(table) is then avx2_table,
+// and INSTRUCTION_SET_NAME "avx2".
 #pragma once
 #ifndef INSTRUCTION_SET
 #define INSTRUCTION_SET portable

@@ -1,7 +1,7 @@
 // The LSTM and the GRU whose products are normalised over the units before they become gates.
 //
-// A row's mean waits for all its units, so a step has two stages: the product by blocks of units, then everything
-// else row by row. What comes in is projected and normalised already.
+// A row's mean waits for all its units, so a step has two stages: the product by blocks of units,
+// then everything else row by row. What comes in is projected and normalised already.
 #pragma once
 #include <cmath>
 
@@ -37,51 +37,58 @@ struct Spread {
     INLINE Vector normal(Vector x) const { return (x - all(mean)) * all(scale); }
 };
 
-// A normalisation of n numbers: gain and bias; in the backward pass, where their gradients are summed up.
+// A normalisation of n numbers: gain and bias; in the backward pass, where their gradients are
+// summed up.
 struct Norm {
     const float *gain, *bias;
     float *d_gain, *d_bias;
     long n;
 
     Norm(const Call &call, const Share &share, long norms, long at, long n) : n(n) {
-        gain = call.own + at, bias = gain + n;
-        d_gain = call.d_own ? call.d_own + share.thread * norms * call.hidden + at : nullptr, d_bias = d_gain + n;
+        gain = call.cell_parameters + at, bias = gain + n;
+        d_gain = call.d_cell_parameters
+                     ? call.d_cell_parameters + share.thread * norms * call.hidden + at
+                     : nullptr,
+        d_bias = d_gain + n;
     }
 
-    INLINE Vector apply(const Spread &spread, Vector x, long i, long valid) const {
-        return spread.normal(x) * load(gain + i, valid) + load(bias + i, valid);
+    INLINE Vector apply(const Spread &spread, Vector x, long i, long lanes) const {
+        return spread.normal(x) * load(gain + i, lanes) + load(bias + i, lanes);
     }
 
     // Sums up the gradients of gain and bias; returns that of the normalised number.
-    INLINE Vector back(Vector dy, Vector normal, long i, long valid) const {
-        store(d_gain + i, load(d_gain + i, valid) + dy * normal, valid);
-        store(d_bias + i, load(d_bias + i, valid) + dy, valid);
-        return dy * load(gain + i, valid);
+    INLINE Vector back(Vector dy, Vector normal, long i, long lanes) const {
+        store(d_gain + i, load(d_gain + i, lanes) + dy * normal, lanes);
+        store(d_bias + i, load(d_bias + i, lanes) + dy, lanes);
+        return dy * load(gain + i, lanes);
     }
 
-    // From the gradients dy of the results to those of the numbers x that were normalised; `to` may be x.
+    // From the gradients dy of the results to those of the numbers x that were normalised; `to` may
+    // be x.
     void backward(const float *dy, const float *x, float *to) const {
         Spread spread(x, n);
         Vector sum{}, with{};
         for (long i = 0; i < n; i += W) {
-            long valid = at_most(W, n - i);
-            Vector normal = spread.normal(load(x + i, valid)), d = back(load(dy + i, valid), normal, i, valid);
+            long lanes = at_most(W, n - i);
+            Vector normal = spread.normal(load(x + i, lanes)),
+                   d = back(load(dy + i, lanes), normal, i, lanes);
             sum += d, with += d * normal;
         }
         float mean = across(sum) / float(n), slope = across(with) / float(n);
         for (long i = 0; i < n; i += W) {
-            long valid = at_most(W, n - i);
-            Vector normal = spread.normal(load(x + i, valid)), d = load(dy + i, valid) * load(gain + i, valid);
-            store(to + i, all(spread.scale) * (d - all(mean) - normal * all(slope)), valid);
+            long lanes = at_most(W, n - i);
+            Vector normal = spread.normal(load(x + i, lanes)),
+                   d = load(dy + i, lanes) * load(gain + i, lanes);
+            store(to + i, all(spread.scale) * (d - all(mean) - normal * all(slope)), lanes);
         }
     }
 };
 
-// What both have in common: the product, kept as it is behind the gates.
+// What both have in common: the product, recorded after the gates.
 template <int GATES, int PRODUCT>
 struct Normalised : CellDefaults {
     static constexpr bool PROJECTED_INPUTS = true;
-    static constexpr int STAGES = 2, SEEN = GATES;
+    static constexpr int STAGES = 2, GRADIENT_GATES = GATES;
 
     static void pack(const Call &call, const Share &share) {
         pack_units(call.weight, GATES * call.hidden, call.output, call.packed, share);
@@ -90,26 +97,27 @@ struct Normalised : CellDefaults {
     static void forward(Step step, Share share) {
         const Call &call = step.call;
         long H = call.hidden;
-        units_product(share, rows_of(share, step.seen, H, H), step.rows, step.rows, call.packed, GATES * H,
-                      [&](long row, long u, long valid, Vector sum) INLINE_LAMBDA {
-                          store(step.gates(row) + PRODUCT * H + u, sum, valid);
+        units_product(share, rows_of(share, step.h_masked, H, H), step.rows, step.rows, call.packed,
+                      GATES * H, [&](long row, long u, long lanes, Vector sum) INLINE_LAMBDA {
+                          store(step.gates(row) + PRODUCT * H + u, sum, lanes);
                       });
     }
 
-    static Left seen_by(Left gates, long H) {
+    static Left gate_gradients(Left gates, long H) {
         return gates.a += PRODUCT * H, gates.width = GATES * H, gates;
     }
 
     static void pack_backward(const Call &, const Share &) {}
 
-    static INLINE void keep(const Step &step, long row, long u, long valid, Vector dh) {
-        store(step.call.d_hidden + row * step.call.hidden + u, dh, valid);
+    static INLINE void keep(const Step &step, long row, long u, long lanes, Vector dh) {
+        store(step.call.d_hidden + row * step.call.hidden + u, dh, lanes);
     }
 };
 
 struct LayerNormLstm : Normalised<4, 4> {
     static constexpr int GATES = 4, WIDTH = 9;  // i, f, g, o; the four products; c_t
-    static constexpr int NORMS = 10;            // gain and bias of the products (4 H each), of the memory cell (H each)
+    static constexpr int NORMS = 10, PARAMETERS = NORMS;  // gain and bias of the products (4 H
+                                                          // each), of the memory cell (H each)
     static constexpr bool MEMORY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 4, 4}};
 
@@ -118,33 +126,35 @@ struct LayerNormLstm : Normalised<4, 4> {
         long H = call.hidden;
         Norm products(call, share, NORMS, 0, 4 * H), cell(call, share, NORMS, 8 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
-            float *kept = step.gates(row), *raw = kept + 4 * H, *memory = kept + 8 * H;
+            float *record = step.gates(row), *raw = record + 4 * H, *memory = record + 8 * H;
             Spread spread(raw, 4 * H);
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
+                long lanes = at_most(W, H - u);
                 auto sum = [&](long at) INLINE_LAMBDA {
-                    return load(kept + at, valid) + products.apply(spread, load(raw + at, valid), at, valid);
+                    return load(record + at, lanes) +
+                           products.apply(spread, load(raw + at, lanes), at, lanes);
                 };
                 Vector i = sigmoid(sum(u)), f = sigmoid(sum(H + u)), g = tanh(sum(2 * H + u));
-                Vector o = sigmoid(sum(3 * H + u)), c = f * load(step.memory + row * H + u, valid) + i * g;
-                store(kept + u, i, valid);
-                store(kept + H + u, f, valid);
-                store(kept + 2 * H + u, g, valid);
-                store(kept + 3 * H + u, o, valid);
-                store(memory + u, c, valid);
+                Vector o = sigmoid(sum(3 * H + u)),
+                       c = f * load(step.c_previous + row * H + u, lanes) + i * g;
+                store(record + u, i, lanes);
+                store(record + H + u, f, lanes);
+                store(record + 2 * H + u, g, lanes);
+                store(record + 3 * H + u, o, lanes);
+                store(memory + u, c, lanes);
             }
             Spread of_cell(memory, H);
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
-                Vector c = load(memory + u, valid), o = load(kept + 3 * H + u, valid);
-                step.put_memory(row, u, valid, c);
-                step.put_output(row, u, valid, o * tanh(cell.apply(of_cell, c, u, valid)));
+                long lanes = at_most(W, H - u);
+                Vector c = load(memory + u, lanes), o = load(record + 3 * H + u, lanes);
+                step.put_memory(row, u, lanes, c);
+                step.put_output(row, u, lanes, o * tanh(cell.apply(of_cell, c, u, lanes)));
             }
         }
     }
 
-    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
-        keep(step, row, u, valid, dh);
+    static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
+        keep(step, row, u, lanes, dh);
         return Vector{};
     }
 
@@ -153,36 +163,48 @@ struct LayerNormLstm : Normalised<4, 4> {
         long H = call.hidden;
         Norm products(call, share, NORMS, 0, 4 * H), cell(call, share, NORMS, 8 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
-            const float *kept = step.gates(row), *memory = kept + 8 * H;
-            float *to = step.d_gates(row), *dh = call.d_hidden + row * H, *carry = call.carry_c + row * H;
+            const float *record = step.gates(row), *memory = record + 8 * H;
+            float *to = step.d_gates(row), *dh = call.d_hidden + row * H,
+                  *carry = call.carry_c + row * H;
             Spread spread(memory, H);
             Vector one = all(1.0f), sum{}, with{};
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
-                Vector normal = spread.normal(load(memory + u, valid)), o = load(kept + 3 * H + u, valid);
-                Vector squashed = tanh(cell.apply(spread, load(memory + u, valid), u, valid)), d = load(dh + u, valid);
-                store(to + 3 * H + u, d * squashed * o * (one - o), valid);
-                d = cell.back(d * o * (one - squashed * squashed), normal, u, valid);
-                store(dh + u, d, valid);
+                long lanes = at_most(W, H - u);
+                Vector normal = spread.normal(load(memory + u, lanes)),
+                       o = load(record + 3 * H + u, lanes);
+                Vector squashed = tanh(cell.apply(spread, load(memory + u, lanes), u, lanes)),
+                       d = load(dh + u, lanes);
+                store(to + 3 * H + u, d * squashed * o * (one - o), lanes);
+                d = cell.back(d * o * (one - squashed * squashed), normal, u, lanes);
+                store(dh + u, d, lanes);
                 sum += d, with += d * normal;
             }
             float mean = across(sum) / float(H), slope = across(with) / float(H);
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
-                Vector normal = spread.normal(load(memory + u, valid)), before = load(step.memory + row * H + u, valid);
-                Vector dc = all(spread.scale) * (load(dh + u, valid) - all(mean) - normal * all(slope)), d[3];
-                Vector i = load(kept + u, valid), f = load(kept + H + u, valid), g = load(kept + 2 * H + u, valid);
-                store(carry + u, to_memory(step, row, u, valid, dc, load(carry + u, valid), i, f, g, before, d), valid);
-                for (int n = 0; n < 3; n++) store(to + n * H + u, d[n], valid);
+                long lanes = at_most(W, H - u);
+                Vector normal = spread.normal(load(memory + u, lanes)),
+                       before = load(step.c_previous + row * H + u, lanes);
+                Vector dc = all(spread.scale) *
+                            (load(dh + u, lanes) - all(mean) - normal * all(slope)),
+                       d[3];
+                Vector i = load(record + u, lanes), f = load(record + H + u, lanes),
+                       g = load(record + 2 * H + u, lanes);
+                store(
+                    carry + u,
+                    to_memory(step, row, u, lanes, dc, load(carry + u, lanes), i, f, g, before, d),
+                    lanes);
+                for (int n = 0; n < 3; n++) store(to + n * H + u, d[n], lanes);
             }
-            products.backward(to, kept + 4 * H, to + 4 * H);
+            products.backward(to, record + 4 * H, to + 4 * H);
         }
     }
 };
 
 struct LayerNormGru : Normalised<3, 3> {
     static constexpr int GATES = 3, WIDTH = 6;  // r, z, n; the three products
-    static constexpr int NORMS = 6;             // gain and bias of the gates' products (2 H each), of n's (H each)
+    static constexpr int
+        NORMS = 6,
+        PARAMETERS = NORMS;  // gain and bias of the gates' products (2 H each), of n's (H each)
     static constexpr bool CARRY = true;
     static constexpr RecurrentProduct PRODUCTS[] = {{0, 3, 3}};
 
@@ -191,28 +213,31 @@ struct LayerNormGru : Normalised<3, 3> {
         long H = call.hidden;
         Norm gates(call, share, NORMS, 0, 2 * H), candidate(call, share, NORMS, 4 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
-            float *kept = step.gates(row), *raw = kept + 3 * H;
+            float *record = step.gates(row), *raw = record + 3 * H;
             Spread of_gates(raw, 2 * H), of_candidate(raw + 2 * H, H);
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
+                long lanes = at_most(W, H - u);
                 auto sum = [&](long at) INLINE_LAMBDA {
-                    return load(kept + at, valid) + gates.apply(of_gates, load(raw + at, valid), at, valid);
+                    return load(record + at, lanes) +
+                           gates.apply(of_gates, load(raw + at, lanes), at, lanes);
                 };
                 Vector r = sigmoid(sum(u)), z = sigmoid(sum(H + u));
-                Vector inner = candidate.apply(of_candidate, load(raw + 2 * H + u, valid), u, valid);
-                Vector n = tanh(load(kept + 2 * H + u, valid) + r * inner);
+                Vector inner =
+                    candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
+                Vector n = tanh(load(record + 2 * H + u, lanes) + r * inner);
                 if (call.training) {
-                    store(kept + u, r, valid);
-                    store(kept + H + u, z, valid);
-                    store(kept + 2 * H + u, n, valid);
+                    store(record + u, r, lanes);
+                    store(record + H + u, z, lanes);
+                    store(record + 2 * H + u, n, lanes);
                 }
-                step.put_output(row, u, valid, n + z * (load(step.before + row * H + u, valid) - n));
+                step.put_output(row, u, lanes,
+                                n + z * (load(step.h_previous + row * H + u, lanes) - n));
             }
         }
     }
 
-    static INLINE Vector backward(const Step &step, long row, long u, long valid, Vector dh) {
-        keep(step, row, u, valid, dh);
+    static INLINE Vector backward(const Step &step, long row, long u, long lanes, Vector dh) {
+        keep(step, row, u, lanes, dh);
         return Vector{};
     }
 
@@ -221,21 +246,24 @@ struct LayerNormGru : Normalised<3, 3> {
         long H = call.hidden;
         Norm gates(call, share, NORMS, 0, 2 * H), candidate(call, share, NORMS, 4 * H, H);
         for (long row = share.thread; row < step.rows; row += share.threads) {
-            const float *kept = step.gates(row), *raw = kept + 3 * H;
-            float *to = step.d_gates(row), *dh = call.d_hidden + row * H, *carry = call.carry_h + row * H;
+            const float *record = step.gates(row), *raw = record + 3 * H;
+            float *to = step.d_gates(row), *dh = call.d_hidden + row * H,
+                  *carry = call.carry_h + row * H;
             Spread of_candidate(raw + 2 * H, H);
             Vector one = all(1.0f);
             for (long u = 0; u < H; u += W) {
-                long valid = at_most(W, H - u);
-                Vector r = load(kept + u, valid), z = load(kept + H + u, valid), n = load(kept + 2 * H + u, valid);
-                Vector inner = candidate.apply(of_candidate, load(raw + 2 * H + u, valid), u, valid);
-                Vector d = load(dh + u, valid), before = load(step.before + row * H + u, valid);
+                long lanes = at_most(W, H - u);
+                Vector r = load(record + u, lanes), z = load(record + H + u, lanes),
+                       n = load(record + 2 * H + u, lanes);
+                Vector inner =
+                    candidate.apply(of_candidate, load(raw + 2 * H + u, lanes), u, lanes);
+                Vector d = load(dh + u, lanes), before = load(step.h_previous + row * H + u, lanes);
                 Vector dn = d * (one - z) * (one - n * n);
-                store(to + u, dn * inner * r * (one - r), valid);
-                store(to + H + u, d * (before - n) * z * (one - z), valid);
-                store(to + 2 * H + u, dn, valid);
-                store(dh + u, dn * r, valid);  // of the normalised product
-                store(carry + u, load(carry + u, valid) + d * z, valid);
+                store(to + u, dn * inner * r * (one - r), lanes);
+                store(to + H + u, d * (before - n) * z * (one - z), lanes);
+                store(to + 2 * H + u, dn, lanes);
+                store(dh + u, dn * r, lanes);  // of the normalised product
+                store(carry + u, load(carry + u, lanes) + d * z, lanes);
             }
             gates.backward(to, raw, to + 3 * H);
             candidate.backward(dh, raw + 2 * H, to + 5 * H);

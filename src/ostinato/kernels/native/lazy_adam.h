@@ -1,5 +1,6 @@
-// Adam (Kingma and Ba 2015) over the rows of a table that a batch has read. A row that was not read has had gradients of zero
-// since: it is brought up to date by the very steps that it has missed, with its numbers in registers, when it is next read.
+// Adam (Kingma and Ba 2015) over the rows of a table that a batch has read. A row that was not read
+// has had gradients of zero since: when it is next read, it takes the steps that it has missed,
+// with its numbers in registers.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -27,7 +28,8 @@ INLINE bool any(Integers set) {
     return found;
 }
 
-constexpr float NOTHING = 1e-36f;  // smaller ones count as zero, before they become slow to reckon with
+constexpr float NOTHING =
+    1e-36f;  // smaller ones count as zero, before they become denormal and slow
 
 INLINE Vector without_the_smallest(Vector x) {
     auto small = (x < all(NOTHING)) & (x > all(-NOTHING));
@@ -44,12 +46,14 @@ INLINE Vector step_of(const Moments &now, const float *rates, float epsilon) {
 
 constexpr long LOOKS = 8;  // steps from one look at whether weights still change to the next
 
-// The steps begin .. end - 1 with gradients of zero, of N vectors at a time, whose chains of operations overlap. Once the steps
-// have become too small to change a weight, they stay so.
+// The steps begin .. end - 1 with gradients of zero, of N vectors at a time, whose chains of
+// operations overlap. Once the steps have become too small to change a weight, they stay so.
 template <int N>
-INLINE void catch_up(Moments *now, const LazyAdam &call, long begin, long end, float keep1, float keep2) {
+INLINE void catch_up(Moments *now, const LazyAdam &call, long begin, long end, float keep1,
+                     float keep2) {
     Integers moves{}, known{};
-    for (int n = 0; n < N; n++) moves |= now[n].mean != Vector{}, known |= now[n].square != Vector{};
+    for (int n = 0; n < N; n++)
+        moves |= now[n].mean != Vector{}, known |= now[n].square != Vector{};
     bool moving = any(moves);
     if (!moving && !any(known)) return;
     for (long step = begin; step < end; step++) {
@@ -69,38 +73,43 @@ INLINE void catch_up(Moments *now, const LazyAdam &call, long begin, long end, f
 }
 
 template <int N>
-INLINE void adam_vectors(const LazyAdam &call, long place, const float *gradient, long size, long begin, long end) {
-    float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1), more2 = float(1 - call.beta2);
+INLINE void adam_vectors(const LazyAdam &call, long first, const float *gradient, long size,
+                         long begin, long end) {
+    float keep1 = float(call.beta1), keep2 = float(call.beta2), more1 = float(1 - call.beta1),
+          more2 = float(1 - call.beta2);
     Moments now[N];
     for (int n = 0; n < N; n++) {
-        long at = place + n * W, valid = at_most(W, size - n * W);
-        now[n] = {load(call.weight + at, valid), load(call.mean + at, valid), load(call.square + at, valid)};
+        long at = first + n * W, lanes = at_most(W, size - n * W);
+        now[n] = {load(call.weight + at, lanes), load(call.mean + at, lanes),
+                  load(call.square + at, lanes)};
     }
     catch_up<N>(now, call, begin, end, keep1, keep2);
     for (int n = 0; n < N; n++) {
-        long at = place + n * W, valid = at_most(W, size - n * W);
+        long at = first + n * W, lanes = at_most(W, size - n * W);
         if (gradient) {
-            Vector change = load(gradient + n * W, valid);
+            Vector change = load(gradient + n * W, lanes);
             now[n].mean += (change - now[n].mean) * all(more1);
             now[n].square = now[n].square * all(keep2) + change * change * all(more2);
-            now[n].weight -= step_of(now[n], call.rates + 2 * (call.now - call.first), float(call.epsilon));
+            now[n].weight -=
+                step_of(now[n], call.rates + 2 * (call.now - call.first), float(call.epsilon));
         }
-        store(call.weight + at, now[n].weight, valid);
-        store(call.mean + at, now[n].mean, valid);
-        store(call.square + at, now[n].square, valid);
+        store(call.weight + at, now[n].weight, lanes);
+        store(call.mean + at, now[n].mean, lanes);
+        store(call.square + at, now[n].square, lanes);
     }
 }
 
 inline void adam_row(const LazyAdam &call, long row, const float *gradient) {
-    long begin = call.stands[row] + 1, end = gradient ? call.now : call.now + 1;
+    long begin = call.last_step[row] + 1, end = gradient ? call.now : call.now + 1;
     if (begin >= end && !gradient) return;
     Blocks blocks{long(call.size), 4};
     for (long block = 0; block < blocks.count(); block++)
         with_size(blocks.size(block), [&](auto N) {
             long from = blocks.first(block) * W;
-            adam_vectors<N>(call, row * call.size + from, gradient ? gradient + from : nullptr, call.size - from, begin, end);
+            adam_vectors<N>(call, row * call.size + from, gradient ? gradient + from : nullptr,
+                            call.size - from, begin, end);
         });
-    call.stands[row] = call.now;
+    call.last_step[row] = call.now;
 }
 
 // Each thread has rows of its own, since an index may name a row more than once.
@@ -108,7 +117,8 @@ void lazy_adam(const LazyAdam &call) {
     parallel_for(call.threads, double(call.count) * call.size, [&](int thread, int threads) {
         for (long i = 0; i < call.count; i++) {
             long row = call.index ? call.index[i] : i;
-            if (row >= 0 && row < call.known && row % threads == thread) adam_row(call, row, call.gradient ? call.gradient + i * call.size : nullptr);
+            if (row >= 0 && row < call.known && row % threads == thread)
+                adam_row(call, row, call.gradient ? call.gradient + i * call.size : nullptr);
         }
     });
 }

@@ -1,8 +1,13 @@
-// The Python module: functions of whole numbers, sizes and addresses; kernels/bindings.py calls them.
+// The Python module. Most functions take an instruction set and a struct, as the bytes that
+// bindings.fill has made.
 //
-// No PyTorch header is needed to build it, and one build serves every Python from 3.11 on and every PyTorch.
+// No PyTorch header is needed to build it, and one build serves every Python from 3.11 on and every
+// PyTorch.
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,6 +15,9 @@
 #include <string>
 
 #include "recurrence_call.h"
+#include "threads.h"
+
+bool ostinato::forked = false;
 
 extern const Table portable_table;
 #ifdef OSTINATO_X86
@@ -22,10 +30,11 @@ namespace {
 int find_tables(const Table **found) {
     int count = 0;
 #ifdef OSTINATO_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         found[count++] = &avx512_table;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found[count++] = &avx2_table;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        found[count++] = &avx2_table;
 #endif
     found[count++] = &portable_table;
     return count;
@@ -59,42 +68,72 @@ bool numbers(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int
     return true;
 }
 
-// The call at an address, which bindings.fill has filled.
+// A struct from the bytes that bindings.fill has made. False, and an exception, if they are not of
+// its size.
 template <class Struct>
-const Struct &at(int64_t address) {
-    return *reinterpret_cast<const Struct *>(address);
+bool read_struct(PyObject *bytes, Struct *to) {
+    char *from;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(bytes, &from, &size) < 0) return false;
+    if (size != Py_ssize_t(sizeof(Struct))) {
+        PyErr_Format(PyExc_TypeError, "expected a struct of %zd bytes; got %zd",
+                     Py_ssize_t(sizeof(Struct)), size);
+        return false;
+    }
+    memcpy(to, from, sizeof(Struct));
+    return true;
 }
 
 const Table *table_of(int64_t index) {
     if (index >= 0 && index < table_count) return tables[index];
-    PyErr_Format(PyExc_IndexError, "no instruction set %lld; there are %d", (long long)index, table_count);
+    PyErr_Format(PyExc_IndexError, "no instruction set %lld; there are %d", (long long)index,
+                 table_count);
     return nullptr;
 }
 
-// forward and backward(instruction set, address of a Call, or of two that may run at the same time)
-PyObject *run(PyObject *const *arguments, Py_ssize_t given, void (*Table::*pass)(const Call *, int)) {
-    int64_t values[3];
-    Py_ssize_t count = given == 3 ? 2 : 1;
-    if (!numbers(arguments, given, 1 + count, values)) return nullptr;
-    const Table *table = table_of(values[0]);
-    if (!table) return nullptr;
-    Call calls[2] = {at<Call>(values[1]), at<Call>(values[count])};
-    if (count == 2 && calls[0].kind != calls[1].kind) {
+// (instruction set, struct) of most functions; null, and an exception, if they are something else.
+template <class Struct>
+const Table *read_call(PyObject *const *arguments, Py_ssize_t given, Struct *call) {
+    int64_t index;
+    if (given != 2) {
+        PyErr_Format(PyExc_TypeError, "expected an instruction set and a struct; got %zd arguments",
+                     given);
+        return nullptr;
+    }
+    if (!numbers(arguments, 1, 1, &index) || !read_struct(arguments[1], call)) return nullptr;
+    return table_of(index);
+}
+
+}  // namespace
+
+#include "checks.h"
+
+namespace {
+
+// forward and backward(instruction set, a Call, or two that may run at the same time)
+PyObject *run(PyObject *const *arguments, Py_ssize_t given,
+              bool (*check)(const Table *, const Call &), void (*Table::*pass)(const Call *, int)) {
+    Call calls[2];
+    const Table *table = read_call(arguments, given == 3 ? 2 : given, &calls[0]);
+    if (!table || !check(table, calls[0])) return nullptr;
+    if (given == 3 && (!read_struct(arguments[2], &calls[1]) || !check(table, calls[1])))
+        return nullptr;
+    if (given == 3 && calls[0].kind != calls[1].kind) {
         PyErr_SetString(PyExc_ValueError, "two calls at the same time must be of one kind");
         return nullptr;
     }
     Py_BEGIN_ALLOW_THREADS;
-    (table->*pass)(calls, int(count));
+    (table->*pass)(calls, int(given) - 1);
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
 
 PyObject *forward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return run(arguments, given, &Table::forward);
+    return run(arguments, given, check_forward, &Table::forward);
 }
 
 PyObject *backward(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    return run(arguments, given, &Table::backward);
+    return run(arguments, given, check_backward, &Table::backward);
 }
 
 // packed_size(instruction set, kind, hidden, output) -> floats
@@ -102,59 +141,68 @@ PyObject *packed_size(PyObject *, PyObject *const *arguments, Py_ssize_t given) 
     int64_t values[4];
     if (!numbers(arguments, given, 4, values)) return nullptr;
     const Table *table = table_of(values[0]);
-    return table ? PyLong_FromLongLong(table->packed_size(values[1], values[2], values[3])) : nullptr;
+    if (!table) return nullptr;
+    if (values[1] < 0 || values[1] >= KINDS)
+        return PyErr_Format(PyExc_ValueError, "there is no such cell");
+    return PyLong_FromLongLong(table->packed_size(values[1], values[2], values[3]));
 }
 
-// product(instruction set, address of a Product): with a null `room`, room is made for this one call.
+// product(instruction set, a Product): without a workspace, one is allocated for this one call.
 PyObject *product(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t values[2];
-    if (!numbers(arguments, given, 2, values)) return nullptr;
-    const Table *table = table_of(values[0]);
-    if (!table) return nullptr;
-    Product call = at<Product>(values[1]);
-    void *room = nullptr;
-    if (!call.room) {
-        room = malloc(table->product_room(call) * sizeof(float));
-        if (!room) return PyErr_NoMemory();
-        call.room = static_cast<float *>(room);
+    Product call;
+    const Table *table = read_call(arguments, given, &call);
+    if (!table || !check_product(table, call)) return nullptr;
+    void *allocated = nullptr;
+    if (!call.workspace) {
+        call.workspace.count = table->product_workspace(call);
+        allocated = malloc(call.workspace.count * sizeof(float));
+        if (!allocated) return PyErr_NoMemory();
+        call.workspace.data = static_cast<float *>(allocated);
     }
     Py_BEGIN_ALLOW_THREADS;
     table->product(call);
     Py_END_ALLOW_THREADS;
-    free(room);
+    free(allocated);
     Py_RETURN_NONE;
 }
 
-// cross_entropies(instruction set, address of a Softmax)
+// cross_entropies(instruction set, a Softmax)
 PyObject *cross_entropies(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
-    int64_t values[2];
-    if (!numbers(arguments, given, 2, values)) return nullptr;
-    const Table *table = table_of(values[0]);
-    if (!table) return nullptr;
+    Softmax call;
+    const Table *table = read_call(arguments, given, &call);
+    if (!table || !check_softmax(call)) return nullptr;
     Py_BEGIN_ALLOW_THREADS;
-    table->cross_entropies(at<Softmax>(values[1]));
+    table->cross_entropies(call);
     Py_END_ALLOW_THREADS;
     Py_RETURN_NONE;
 }
 
-// arrange(lengths, rows, steps, padded, reverse, order, offsets, place): the sorted, padding-free order of a batch.
-// Longest first, ties in the order given. lengths may be null (0): then every row has `steps`.
+// arrange(lengths, rows, steps, padded, reverse, sorted_indices, offsets, padded_index): the order
+// of a batch without its padding. Longest first, ties in the order given. The first and the last
+// three are addresses, of int64 tensors that bindings.arrange has just made or checked. Without
+// lengths (0) every row has `steps` steps.
 PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     int64_t v[8];
     if (!numbers(arguments, given, 8, v)) return nullptr;
     auto lengths = reinterpret_cast<const int64_t *>(v[0]);
     int64_t rows = v[1], steps = v[2], padded = v[3], reverse = v[4];
-    auto order = reinterpret_cast<int64_t *>(v[5]), offsets = reinterpret_cast<int64_t *>(v[6]);
-    auto place = reinterpret_cast<int64_t *>(v[7]);
+    auto sorted_indices = reinterpret_cast<int64_t *>(v[5]),
+         offsets = reinterpret_cast<int64_t *>(v[6]);
+    auto padded_index = reinterpret_cast<int64_t *>(v[7]);
+    for (int64_t b = 0; lengths && b < rows; b++)
+        if (lengths[b] < 0 || lengths[b] > steps)
+            return PyErr_Format(PyExc_ValueError, "lengths must lie in 0..%lld", (long long)steps);
     if (!lengths) {
-        for (int64_t b = 0; b < rows; b++) order[b] = b;
+        for (int64_t b = 0; b < rows; b++) sorted_indices[b] = b;
         for (int64_t s = 0; s <= steps; s++) offsets[s] = s * rows;
     } else {
-        // alive[s]: how many rows have more than s steps; a counting sort by it puts the longest first
+        // alive[s]: how many rows have more than s steps; a counting sort by it puts the longest
+        // first
         for (int64_t s = 0; s <= steps; s++) offsets[s] = 0;
         for (int64_t b = 0; b < rows; b++) offsets[lengths[b]]++;
-        for (int64_t s = steps - 1; s >= 0; s--) offsets[s] += offsets[s + 1];  // rows of at least s steps
-        for (int64_t b = rows - 1; b >= 0; b--) order[--offsets[lengths[b]]] = b;
+        for (int64_t s = steps - 1; s >= 0; s--)
+            offsets[s] += offsets[s + 1];  // rows of at least s steps
+        for (int64_t b = rows - 1; b >= 0; b--) sorted_indices[--offsets[lengths[b]]] = b;
         // the sort has left offsets[s] = rows of more than s steps: sum them up
         int64_t total = 0;
         for (int64_t s = 0; s <= steps; s++) {
@@ -165,8 +213,8 @@ PyObject *arrange(PyObject *, PyObject *const *arguments, Py_ssize_t given) {
     }
     for (int64_t s = 0; s < steps; s++)
         for (int64_t p = offsets[s]; p < offsets[s + 1]; p++) {
-            int64_t b = order[p - offsets[s]];
-            place[p] = b * padded + (reverse ? (lengths ? lengths[b] : steps) - 1 - s : s);
+            int64_t b = sorted_indices[p - offsets[s]];
+            padded_index[p] = b * padded + (reverse ? (lengths ? lengths[b] : steps) - 1 - s : s);
         }
     Py_RETURN_NONE;
 }
@@ -192,11 +240,15 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_native", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 
 PyMODINIT_FUNC PyInit__native() {
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_atfork(nullptr, nullptr, [] { ostinato::forked = true; });
+#endif
     table_count = find_tables(tables);
     PyObject *result = PyModule_Create(&module);
     add_names(result, "instruction_sets", tables, table_count);

@@ -1,9 +1,11 @@
-// One parallel region a call: who does which rows and which blocks of units, and where threads wait for one another.
+// One parallel region for each call: which thread computes which rows or blocks of units, and where
+// threads wait for one another.
 #pragma once
 #include <atomic>
 
 #include "recurrence_call.h"
 #include "simd.h"
+#include "threads.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -25,8 +27,14 @@ INLINE void pause() {
 #endif
 }
 
-// A barrier that spins for as long as a step may take, since waking a thread takes longer than many a step, and then
-// sleeps: on a machine that is shared the thread that is waited for may need this very core.
+// A barrier that spins for about as long as a step takes, since waking a thread takes longer than a
+// short step, and then sleeps in the kernel: on a busy machine the last thread may need this very
+// core.
+//
+// It cannot lose a wake-up: a waiting thread first counts itself in `asleep`, and the futex call
+// returns at once if `round` has changed; the last thread changes `round` first and then reads
+// `asleep`. The round cannot advance twice under a waiting thread, since each round needs its
+// arrival.
 struct Barrier {
     static constexpr int SPINS = 4000;  // some 50 microseconds
     std::atomic<int> arrived{0};
@@ -54,7 +62,8 @@ struct Barrier {
 
     void sleep(int now) {
         asleep.fetch_add(1, std::memory_order_seq_cst);
-        syscall(SYS_futex, &round, FUTEX_WAIT_PRIVATE, now, nullptr, nullptr, 0);  // returns at once if it is over
+        syscall(SYS_futex, &round, FUTEX_WAIT_PRIVATE, now, nullptr, nullptr,
+                0);  // returns at once if it is over
         asleep.fetch_sub(1, std::memory_order_relaxed);
     }
 #else
@@ -63,15 +72,18 @@ struct Barrier {
 #endif
 };
 
-// A thread's part of each step: its rows first_row, first_row + row_step, ... and of any number of blocks the part it is.
+// A thread's part of each step: the rows first_row, first_row + row_step, ... of all blocks, or all
+// rows of the blocks first_of .. end_of.
 struct Share {
-    int thread, threads;  // of all that work on this call: for what is shared out before and after the steps
+    int thread, threads;  // this one, and how many work on this call
     bool by_rows;
     Barrier *barrier;
 
     long first_row() const { return by_rows ? thread : 0; }
     long row_step() const { return by_rows ? threads : 1; }
-    long rows_of(long rows) const { return rows <= first_row() ? 0 : (rows - first_row() + row_step() - 1) / row_step(); }
+    long rows_of(long rows) const {
+        return rows <= first_row() ? 0 : (rows - first_row() + row_step() - 1) / row_step();
+    }
     long first_of(long blocks) const { return by_rows ? 0 : blocks * thread / threads; }
     long end_of(long blocks) const { return by_rows ? blocks : blocks * (thread + 1) / threads; }
     void meet() const { barrier->wait(threads); }
@@ -80,11 +92,11 @@ struct Share {
     }
 };
 
-// By rows, every thread reads all weights: right while they fit its own cache. By units, each reads its part of
-// them, and all meet once a step.
+// By rows, every thread reads all weights: fast while they fit its own cache. By units, each reads
+// its part of them, and all threads meet once a step.
 constexpr long OWN_CACHE = 1100 * 1024;  // bytes
 
-// How much a call has to do: what decides how it is shared out.
+// The size of a call, by which the work is divided.
 struct Size {
     long blocks, weight_bytes;
 };
@@ -95,7 +107,7 @@ inline bool choose_rows(const Call &call, int threads, Size size) {
     return !few_rows && (size.weight_bytes <= OWN_CACHE || size.blocks < threads);
 }
 
-// A call of so few multiplications is over before a second thread has woken up.
+// A call of fewer multiplications ends before a second thread has woken up.
 constexpr double SMALL = 150000;
 
 inline bool is_small(const Call &call, Size size) {
@@ -103,14 +115,14 @@ inline bool is_small(const Call &call, Size size) {
     return call.split == AUTOMATIC && rows * (size.weight_bytes / 4) < SMALL;
 }
 
-// One region for one call, or for two that do not wait for one another (the directions of a layer): a half of the
-// threads takes each, and where there is but one thread it takes them in turn.
+// One region for one call, or for two that do not wait for each other (the directions of a layer):
+// half of the threads takes each; a single thread takes them one after the other.
 template <class Work>
 void in_parallel(const Call *calls, int count, Size size, Work work) {
     Barrier barriers[2];
     bool small = true;
     for (int i = 0; i < count; i++) small = small && is_small(calls[i], size);
-    int wanted = int(calls[0].threads > 1 && !small ? calls[0].threads : 1);
+    int wanted = small ? 1 : ostinato::threads_for(calls[0].threads);
 #ifdef _OPENMP
 #pragma omp parallel num_threads(wanted)
     {
@@ -121,9 +133,11 @@ void in_parallel(const Call *calls, int count, Size size, Work work) {
 #endif
         bool halves = count == 2 && threads > 1;
         int first_half = (threads + 1) / 2, mine = halves && thread >= first_half;
-        if (halves) thread -= mine ? first_half : 0, threads = mine ? threads - first_half : first_half;
+        if (halves)
+            thread -= mine ? first_half : 0, threads = mine ? threads - first_half : first_half;
         for (int i = halves ? mine : 0; i < (halves ? mine + 1 : count); i++)
-            work(calls[i], Share{thread, threads, choose_rows(calls[i], threads, size), &barriers[i]});
+            work(calls[i],
+                 Share{thread, threads, choose_rows(calls[i], threads, size), &barriers[i]});
     }
 }
 

@@ -1,4 +1,5 @@
-// The product behind every kernel: a few rows of the left matrix times one packed block of columns, in registers.
+// The product behind every kernel: a few rows of the left matrix times one packed block of columns,
+// in registers.
 #pragma once
 #include "simd.h"
 
@@ -11,10 +12,12 @@ constexpr int tile_rows() {
     return N == 1 ? 8 : N == 2 ? 5 : 3;
 }
 
-// sum[r][n] += a[r, :] . w[:, n], for a[r, k] at r * stride + k * k_stride and w packed as [k][N][W]. What stands AHEAD
-// of it is sent for: where each weight is used but once, waiting for it is all that takes time.
+// sum[r][n] += a[r, :] . w[:, n], for a[r, k] at r * stride + k * k_stride and w packed as
+// [k][N][W]. Weights AHEAD are prefetched: where each weight is used once, waiting for memory takes
+// most of the time.
 template <int R, int N, int AHEAD = 0>
-INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_stride, const float *w, long k_count) {
+INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_stride,
+                     const float *w, long k_count) {
     for (long k = 0; k < k_count; k++) {
         Vector column[N];
 #pragma GCC unroll 8
@@ -32,7 +35,8 @@ INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_st
     }
 }
 
-// How many sums of each kind run side by side, so that additions need not wait for one another.
+// How many independent sums are kept for each result, so that additions need not wait for one
+// another.
 template <int R, int N>
 constexpr int ways() {
     return R * N >= 8 ? 1 : R * N >= 3 ? 2 : 4;
@@ -40,13 +44,15 @@ constexpr int ways() {
 
 // As multiply, for a few rows: every other k (or every fourth) adds to sums of its own.
 template <int R, int N, int U = ways<R, N>(), int AHEAD = 0>
-INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stride, const float *w, long k_count) {
+INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stride, const float *w,
+                                  long k_count) {
     if constexpr (U == 1) return multiply<R, N, AHEAD>(sum, a, stride, 1, w, k_count);
     Vector apart[U][R][N] = {};
     long k = 0;
     for (; k + U <= k_count; k += U, w += U * N * W) {
 #pragma GCC unroll 4
-        for (int u = 0; u < U; u++) multiply<R, N>(apart[u], a + k + u, stride, 1, w + u * N * W, 1);
+        for (int u = 0; u < U; u++)
+            multiply<R, N>(apart[u], a + k + u, stride, 1, w + u * N * W, 1);
     }
     multiply<R, N>(sum, a + k, stride, 1, w, k_count - k);
 #pragma GCC unroll 8
@@ -56,7 +62,8 @@ INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stri
             for (int u = 0; u < U; u++) sum[r][n] += apart[u][r][n];
 }
 
-// The left matrix: rows at a, a + stride, ...; of each row `width` numbers and, `gap` numbers later, `more` others.
+// The left matrix: rows at a, a + stride, ...; of each row `width` numbers and, `gap` numbers
+// later, `more` others.
 struct Left {
     const float *a;
     long stride, width, gap, more;
@@ -68,7 +75,8 @@ void tile(const Left &left, long row, const float *w, Vector (*results)[N]) {
     const float *a = left.a + row * left.stride;
     multiply_side_by_side<R, N>(sum, a, left.stride, w, left.width);
     if (left.more)
-        multiply_side_by_side<R, N>(sum, a + left.width + left.gap, left.stride, w + left.width * N * W, left.more);
+        multiply_side_by_side<R, N>(sum, a + left.width + left.gap, left.stride,
+                                    w + left.width * N * W, left.more);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
@@ -81,7 +89,8 @@ INLINE void tile_of(int height, const Left &left, long row, const float *w, Vect
     if constexpr (R > 1) tile_of<R - 1, N>(height, left, row, w, results);
 }
 
-// finish(row, sums of N vectors) for each of `rows` rows; the rows are shared out evenly over the tiles.
+// finish(row, sums of N vectors) for each of `rows` rows; the rows are shared out evenly over the
+// tiles.
 template <int N, class Finish>
 INLINE void product(const Left &left, long rows, const float *w, Finish finish) {
     constexpr int most = tile_rows<N>();
@@ -95,7 +104,8 @@ INLINE void product(const Left &left, long rows, const float *w, Finish finish) 
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-// One stage of a transposition: lanes whose number has the bit HALF change places between rows that differ in it.
+// One stage of a transposition: lanes whose number has the bit HALF change places between rows that
+// differ in it.
 template <int HALF>
 INLINE void exchange(Vector (&rows)[W]) {
     Integers low, high;
@@ -124,9 +134,11 @@ INLINE void exchange(Vector (&rows)[W]) {
 }
 #endif
 
-// Packs N vectors of columns of w^T: to[k][n][lane] = w[start[n] + lane][k], zero from the row end[n] on.
+// Packs N vectors of columns of w^T: to[k][n][lane] = w[start[n] + lane][k], zero from the row
+// end[n] on.
 template <int N>
-void pack_rows(const float *w, long stride, long k_count, const long (&start)[N], const long (&end)[N], float *to) {
+void pack_rows(const float *w, long stride, long k_count, const long (&start)[N],
+               const long (&end)[N], float *to) {
     for (long k = 0; k < k_count; k += W) {
         long width = k_count - k < W ? k_count - k : W;
         for (int n = 0; n < N; n++) {
@@ -141,13 +153,15 @@ void pack_rows(const float *w, long stride, long k_count, const long (&start)[N]
     }
 }
 
-// Packs `valid` columns of w [k_count, width] from `start` on, or N * W if there are more: to[k][column], zero beyond.
+// Packs `valid` columns of w [k_count, width] from `start` on, or N * W if there are more:
+// to[k][column], zero beyond.
 template <int N>
-void pack_columns(const float *w, long k_count, long width, long start, long valid, float *to) {
+void pack_columns(const float *w, long k_count, long width, long start, long lanes, float *to) {
     for (long k = 0; k < k_count; k++)
         for (int n = 0; n < N; n++) {
-            long rest = valid - n * W;
-            store(to + (k * N + n) * W, rest <= 0 ? Vector{} : load(w + k * width + start + n * W, rest < W ? rest : W));
+            long rest = lanes - n * W;
+            store(to + (k * N + n) * W,
+                  rest <= 0 ? Vector{} : load(w + k * width + start + n * W, rest < W ? rest : W));
         }
 }
 

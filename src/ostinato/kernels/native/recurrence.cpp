@@ -1,4 +1,5 @@
-// Whole sequences of every cell that has a kernel (CELLS in recurrence_call.h), matrix products, and the large softmax.
+// Whole sequences of every cell that has a kernel (CELLS in recurrence_call.h), matrix products,
+// and the large softmax.
 #include "gemm.h"
 #include "gru.h"
 #include "instruction_set.h"
@@ -19,9 +20,19 @@ void with_cell(int64_t kind, Work work) {
 
 template <class Cell>
 constexpr Shape shape_of(const char *name) {
-    Shape shape{name, Cell::GATES, Cell::WIDTH, Cell::MEMORY, Cell::INNER_BIAS, Cell::PROJECTED_INPUTS, Cell::MIDDLE,
-                Cell::NORMS, 0, {}};
-    for (const RecurrentProduct &product : Cell::PRODUCTS) shape.products[shape.product_count++] = product;
+    Shape shape{name,
+                Cell::GATES,
+                Cell::WIDTH,
+                Cell::MEMORY,
+                Cell::INNER_BIAS,
+                Cell::PROJECTED_INPUTS,
+                Cell::PROJECTED_COLUMN,
+                Cell::NORMS,
+                Cell::PARAMETERS,
+                0,
+                {}};
+    for (const RecurrentProduct &product : Cell::PRODUCTS)
+        shape.products[shape.product_count++] = product;
     return shape;
 }
 
@@ -45,5 +56,6 @@ int64_t packed_size(int64_t kind, int64_t hidden, int64_t output) {
 }  // namespace
 
 extern const Table NAMED(table);
-const Table NAMED(table){INSTRUCTION_SET_NAME, shapes, forward, backward, packed_size, CHUNK, multiply_matrices, product_room,
-                         cross_entropies};
+const Table NAMED(table){INSTRUCTION_SET_NAME, shapes,         forward, backward,
+                         packed_size,          CHUNK,          W,       multiply_matrices,
+                         product_workspace,    cross_entropies};

@@ -1,7 +1,9 @@
-// One vector of floats, as wide as the instruction set this file is compiled for, and the functions of gates.
+// One vector of floats, as wide as the instruction set this file is compiled for, and the functions
+// of gates.
 //
-// The formulas are written once, with the compilers' vector types (GCC, Clang); the flags of each .cpp file decide
-// what they become: 16 floats in an AVX-512 register, 8 in an AVX2 one, 4 in NEON's or SSE's.
+// The formulas are written once, with the compilers' vector types (GCC, Clang); the flags of each
+// .cpp file decide what they become: 16 floats in an AVX-512 register, 8 in an AVX2 one, 4 in
+// NEON's or SSE's.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -73,8 +75,8 @@ INLINE Vector at_least(Vector x, Vector limit) {
 #endif
 }
 
-// 2^x for x in -126..126 (beyond: the value at the border): 2^n * 2^f with f in -0.5..0.5 by a polynomial of
-// degree 5 whose largest relative error is 9e-08.
+// 2^x for x in -126..126 (beyond: the value at the border): 2^n * 2^f with f in -0.5..0.5 by a
+// polynomial of degree 5 whose largest relative error is 9e-08.
 INLINE Vector power_of_two(Vector x) {
     x = at_least(at_most(x, all(126.0f)), all(-126.0f));
 #if defined(__AVX512F__)

@@ -3,5 +3,12 @@
 #include "token_step.h"
 
 extern const StreamTable NAMED(stream);
-const StreamTable NAMED(stream){INSTRUCTION_SET_NAME, stream_packed_bytes, stream_pack, stream_room_bytes, stream_run,
-                                dense_bytes, dense_pack, tokens_room_bytes, tokens_run};
+const StreamTable NAMED(stream){INSTRUCTION_SET_NAME,
+                                stream_packed_bytes,
+                                stream_pack,
+                                stream_workspace_bytes,
+                                stream_run,
+                                dense_bytes,
+                                dense_pack,
+                                tokens_workspace_bytes,
+                                tokens_run};

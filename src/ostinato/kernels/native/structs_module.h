@@ -1,4 +1,5 @@
-// What Python must know to fill a call, made from the lists that declare it. Included by module.cpp alone.
+// The structs and cells described to Python, from the lists that declare them. Included by
+// module.cpp alone.
 #pragma once
 #include <cstddef>
 #include <type_traits>
@@ -9,16 +10,36 @@
 
 namespace {
 
-// The type of a field: "q" a whole number, "d" a double, "P" an address, "320s" bytes, else the name of a struct.
+// The type of a field: "q" a whole number, "d" a double, "P" an address, "320s" bytes, "float32"
+// and the like the numbers of a tensor (a Span), else the name of a struct.
 template <class Field>
 PyObject *type_of() {
-    if constexpr (std::is_pointer_v<Field>) return PyUnicode_FromString("P");
-    else if constexpr (std::is_same_v<Field, double>) return PyUnicode_FromString("d");
-    else if constexpr (std::is_same_v<Field, Stream>) return PyUnicode_FromString("Stream");
-    else if constexpr (std::is_same_v<Field, Drawing>) return PyUnicode_FromString("Drawing");
-    else if constexpr (std::is_array_v<Field>) return PyUnicode_FromFormat("%ds", int(sizeof(Field)));
+    if constexpr (std::is_pointer_v<Field>)
+        return PyUnicode_FromString("P");
+    else if constexpr (std::is_same_v<Field, Span<float>> ||
+                       std::is_same_v<Field, Span<const float>>)
+        return PyUnicode_FromString("float32");
+    else if constexpr (std::is_same_v<Field, Span<double>> ||
+                       std::is_same_v<Field, Span<const double>>)
+        return PyUnicode_FromString("float64");
+    else if constexpr (std::is_same_v<Field, Span<int64_t>> ||
+                       std::is_same_v<Field, Span<const int64_t>>)
+        return PyUnicode_FromString("int64");
+    else if constexpr (std::is_same_v<Field, Span<int32_t>>)
+        return PyUnicode_FromString("int32");
+    else if constexpr (std::is_same_v<Field, Span<char>>)
+        return PyUnicode_FromString("uint8");
+    else if constexpr (std::is_same_v<Field, double>)
+        return PyUnicode_FromString("d");
+    else if constexpr (std::is_same_v<Field, Stream>)
+        return PyUnicode_FromString("Stream");
+    else if constexpr (std::is_same_v<Field, Drawing>)
+        return PyUnicode_FromString("Drawing");
+    else if constexpr (std::is_array_v<Field>)
+        return PyUnicode_FromFormat("%ds", int(sizeof(Field)));
     else {
-        static_assert(std::is_same_v<Field, int64_t>, "a field is a whole number, a double, an address or a struct");
+        static_assert(std::is_same_v<Field, int64_t>,
+                      "a field is a whole number, a double, an address, a span or a struct");
         return PyUnicode_FromString("q");
     }
 }
@@ -28,15 +49,18 @@ void put(PyObject *dictionary, const char *name, PyObject *value) {
     Py_DECREF(value);
 }
 
-void put(PyObject *dictionary, const char *name, int64_t value) { put(dictionary, name, PyLong_FromLongLong(value)); }
+void put(PyObject *dictionary, const char *name, int64_t value) {
+    put(dictionary, name, PyLong_FromLongLong(value));
+}
 
-#define DESCRIBE_FIELD(type, name) put(fields, #name, Py_BuildValue("(Nn)", type_of<type>(), Py_ssize_t(offsetof(Self, name))));
-#define DESCRIBE(Struct, FIELDS)                                                            \
-    {                                                                                       \
-        using Self = Struct;                                                                \
-        PyObject *fields = PyDict_New();                                                    \
-        FIELDS(DESCRIBE_FIELD)                                                              \
-        put(structs, #Struct, Py_BuildValue("(nN)", Py_ssize_t(sizeof(Struct)), fields));  \
+#define DESCRIBE_FIELD(type, name) \
+    put(fields, #name, Py_BuildValue("(Nn)", type_of<type>(), Py_ssize_t(offsetof(Self, name))));
+#define DESCRIBE(Struct, FIELDS)                                                          \
+    {                                                                                     \
+        using Self = Struct;                                                              \
+        PyObject *fields = PyDict_New();                                                  \
+        FIELDS(DESCRIBE_FIELD)                                                            \
+        put(structs, #Struct, Py_BuildValue("(nN)", Py_ssize_t(sizeof(Struct)), fields)); \
     }
 
 // {struct: (bytes, {field: (type, offset)})}; a struct follows those that it contains.
@@ -58,13 +82,17 @@ PyObject *describe_structs() {
     return structs;
 }
 
-// (gate, count, columns, seen or None) of each product that gives a part of the recurrent weight's gradient.
+// (gate, count, columns, factor or None) of each product that gives a part of the recurrent
+// weight's gradient.
 PyObject *describe_products(const Shape &shape) {
     PyObject *products = PyTuple_New(shape.product_count);
     for (int i = 0; i < shape.product_count; i++) {
         const RecurrentProduct &product = shape.products[i];
-        PyObject *seen = product.seen < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(product.seen);
-        PyTuple_SetItem(products, i, Py_BuildValue("(iiiN)", product.gate, product.count, product.columns, seen));
+        PyObject *factor =
+            product.factor < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(product.factor);
+        PyTuple_SetItem(
+            products, i,
+            Py_BuildValue("(iiiN)", product.gate, product.count, product.columns, factor));
     }
     return products;
 }
@@ -79,9 +107,11 @@ PyObject *describe_cells(const Shape *shapes) {
         put(cell, "gates", shape.gates);
         put(cell, "width", shape.width);
         put(cell, "memory", PyBool_FromLong(shape.memory));
-        put(cell, "inner", PyBool_FromLong(shape.inner_bias));
-        put(cell, "given", PyBool_FromLong(shape.projected_inputs));
-        put(cell, "middle", shape.middle < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(shape.middle));
+        put(cell, "inner_bias", PyBool_FromLong(shape.inner_bias));
+        put(cell, "projected_inputs", PyBool_FromLong(shape.projected_inputs));
+        put(cell, "projected_column",
+            shape.projected_column < 0 ? Py_NewRef(Py_None)
+                                       : PyLong_FromLong(shape.projected_column));
         put(cell, "norms", shape.norms);
         put(cell, "products", describe_products(shape));
         put(cells, shape.name, cell);

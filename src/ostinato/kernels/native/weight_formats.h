@@ -1,8 +1,9 @@
-// How weights are kept for a step: float32, bfloat16, or int8 with a scale for each output. Each format packs a weight,
-// prepares the rows that meet it, and multiplies the two in registers.
+// The formats of a step's weights: float32, bfloat16, or int8 with a scale for each output. Each
+// format packs a weight, prepares the rows that meet it, and multiplies the two in registers.
 //
-// Packed weights stand as [block of units][group of k][n][lane][k of the group], n running over the gates of a block (or over
-// its vectors of units, for a cell of one gate), so that the multiplication reads straight on.
+// Packed weights are ordered [block of units][group of k][n][lane][k of the group], n running over
+// the gates of a block (or over its vectors of units, for a cell of one gate), so that the
+// multiplication reads straight on.
 #pragma once
 #include <cmath>
 
@@ -13,7 +14,7 @@ namespace {
 
 inline long round_up(long x, long to) { return (x + to - 1) / to * to; }
 
-// Rows made ready: row r at rows + r * stride; what its numbers are to be multiplied by, or null.
+// Prepared rows: row r at rows + r * stride; `scales`: the factor of each row, or null.
 struct Operand {
     const char *rows;
     long stride;
@@ -45,16 +46,18 @@ void each_column(const Columns &columns, Put put) {
                 put(columns.first(block) + n * W + lane, columns.row(block, n, lane));
 }
 
-// Calls put(place, row, k) for every packed number, in order; row is -1 in padding, and so is k beyond K.
+// Calls put(place, row, k) for every packed number, in order; row is -1 in padding, and so is k
+// beyond K.
 template <int GROUP, class Put>
 void each_number(const Columns &columns, Put put) {
-    long place = 0, groups = (columns.inner + GROUP - 1) / GROUP;
+    long position = 0, groups = (columns.inner + GROUP - 1) / GROUP;
     for (long block = 0; block < columns.blocks.count(); block++)
         for (long g = 0; g < groups; g++)
             for (long n = 0; n < columns.vectors_of(block); n++)
                 for (long lane = 0; lane < W; lane++) {
                     long row = columns.row(block, n, lane);
-                    for (long k = g * GROUP; k < (g + 1) * GROUP; k++) put(place++, row, k < columns.inner ? k : -1);
+                    for (long k = g * GROUP; k < (g + 1) * GROUP; k++)
+                        put(position++, row, k < columns.inner ? k : -1);
                 }
 }
 
@@ -65,13 +68,17 @@ inline void copy_row(const float *x, long size, char *to) {
 
 struct Float32 {
     static constexpr int GROUP = 1;
-    static long row_bytes(long size) { return round_up(size, 16) * 4 + 64; }  // rows keep off one another's cache sets
+    static long row_bytes(long size) {
+        return round_up(size, 16) * 4 + 64;
+    }  // rows keep off one another's cache sets
     static long head_bytes(const Columns &) { return 0; }
     static long packed_bytes(const Columns &columns) { return columns.count() * columns.inner * 4; }
 
-    static void pack(const Columns &columns, const float *w, char *room) {
-        float *to = reinterpret_cast<float *>(room);
-        each_number<1>(columns, [&](long i, long row, long k) { to[i] = row < 0 ? 0.0f : w[row * columns.inner + k]; });
+    static void pack(const Columns &columns, const float *w, char *workspace) {
+        float *to = reinterpret_cast<float *>(workspace);
+        each_number<1>(columns, [&](long i, long row, long k) {
+            to[i] = row < 0 ? 0.0f : w[row * columns.inner + k];
+        });
     }
 
     static float prepare(const float *x, long size, char *to) {
@@ -80,12 +87,16 @@ struct Float32 {
     }
 
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
-        const float *w = reinterpret_cast<const float *>(room) + columns.first(block) * columns.inner;
+    static void sums(const Operand &rows, long row, const Columns &columns, long block,
+                     const char *workspace, Vector (*to)[N]) {
+        const float *w =
+            reinterpret_cast<const float *>(workspace) + columns.first(block) * columns.inner;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
         Vector sum[R][N] = {};
-        // added up in the same order however many rows there are: a row's numbers do not depend on those beside it
-        multiply_side_by_side<R, N, (N >= 3 ? 1 : 4 / N), (R == 1 ? 512 : 0)>(sum, a, rows.stride / 4, w, columns.inner);
+        // added up in the same order however many rows there are: a row's numbers do not depend on
+        // those beside it
+        multiply_side_by_side<R, N, (N >= 3 ? 1 : 4 / N), (R == 1 ? 512 : 0)>(
+            sum, a, rows.stride / 4, w, columns.inner);
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
@@ -94,7 +105,9 @@ struct Float32 {
 };
 
 typedef Integers UnalignedIntegers __attribute__((aligned(4), may_alias));
-INLINE Integers load_integers(const void *from) { return *reinterpret_cast<const UnalignedIntegers *>(from); }
+INLINE Integers load_integers(const void *from) {
+    return *reinterpret_cast<const UnalignedIntegers *>(from);
+}
 INLINE Integers all_integers(int32_t x) { return x - Integers{}; }
 INLINE int32_t integer_at(const char *from) {
     int32_t x;
@@ -114,22 +127,28 @@ struct BFloat16 {
     static constexpr int GROUP = 2;
     static long row_bytes(long size) { return Float32::row_bytes(size); }
     static long head_bytes(const Columns &) { return 0; }
-    static long packed_bytes(const Columns &columns) { return columns.count() * round_up(columns.inner, 2) * 2; }
-
-    static void pack(const Columns &columns, const float *w, char *room) {
-        uint16_t *to = reinterpret_cast<uint16_t *>(room);
-        each_number<2>(columns,
-                       [&](long i, long row, long k) { to[i] = row < 0 || k < 0 ? 0 : bfloat16(w[row * columns.inner + k]); });
+    static long packed_bytes(const Columns &columns) {
+        return columns.count() * round_up(columns.inner, 2) * 2;
     }
 
-    static float prepare(const float *x, long size, char *to) { return Float32::prepare(x, size, to); }
+    static void pack(const Columns &columns, const float *w, char *workspace) {
+        uint16_t *to = reinterpret_cast<uint16_t *>(workspace);
+        each_number<2>(columns, [&](long i, long row, long k) {
+            to[i] = row < 0 || k < 0 ? 0 : bfloat16(w[row * columns.inner + k]);
+        });
+    }
+
+    static float prepare(const float *x, long size, char *to) {
+        return Float32::prepare(x, size, to);
+    }
 
     // Two weights in each lane: the lower one becomes a float by a shift, the upper one by a mask.
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
+    static void sums(const Operand &rows, long row, const Columns &columns, long block,
+                     const char *workspace, Vector (*to)[N]) {
         constexpr int U = R * N >= 8 ? 1 : 2;
         const long pairs = (columns.inner + 1) / 2, stride = rows.stride / 4;
-        const char *w = room + columns.first(block) * pairs * 4;
+        const char *w = workspace + columns.first(block) * pairs * 4;
         const float *a = reinterpret_cast<const float *>(rows.rows + row * rows.stride);
         Vector sum[2][R][N] = {};
         for (long g = 0; g < pairs; g++, w += N * W * 4, a += 2) {
@@ -153,20 +172,25 @@ struct BFloat16 {
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
-            for (int n = 0; n < N; n++) to[r][n] = U == 2 ? sum[0][r][n] + sum[1][r][n] : sum[0][r][n];
+            for (int n = 0; n < N; n++)
+                to[r][n] = U == 2 ? sum[0][r][n] + sum[1][r][n] : sum[0][r][n];
     }
 };
 
-// Weights q * scale[output], rows q * scale[row], q in -127..127; the sums are exact integers, the same on every processor.
+// Weights q * scale[output], rows q * scale[row], q in -127..127; the sums are exact integers, the
+// same on every processor.
 struct Int8 {
     static constexpr int GROUP = 4;
 #if defined(__AVX512VNNI__)
     static constexpr int SHIFT = 128, ROW_BYTES = 1;  // the instruction wants rows without a sign
 #else
-    static constexpr int SHIFT = 0, ROW_BYTES = 2;  // k = 0, 2, 1, 3 of each group, as 16-bit numbers
+    static constexpr int SHIFT = 0,
+                         ROW_BYTES = 2;  // k = 0, 2, 1, 3 of each group, as 16-bit numbers
 #endif
     static long row_bytes(long size) { return round_up(size, 64) * ROW_BYTES + 64; }
-    static long head_bytes(const Columns &columns) { return columns.count() * 8; }  // scales, and what SHIFT adds
+    static long head_bytes(const Columns &columns) {
+        return columns.count() * 8;
+    }  // scales, and what SHIFT adds
     static long packed_bytes(const Columns &columns) {
         return head_bytes(columns) + columns.count() * round_up(columns.inner, 4);
     }
@@ -180,19 +204,22 @@ struct Int8 {
         return most / 127;
     }
 
-    static void pack(const Columns &columns, const float *w, char *room) {
+    static void pack(const Columns &columns, const float *w, char *workspace) {
         long K = columns.inner, count = columns.count();
-        float *scales = reinterpret_cast<float *>(room);
-        int32_t *shifts = reinterpret_cast<int32_t *>(room) + count;
-        int8_t *to = reinterpret_cast<int8_t *>(room + head_bytes(columns));
-        auto quantised = [&](float x, float scale) { return scale > 1e-30f ? int8_t(std::lrint(x / scale)) : int8_t(0); };
+        float *scales = reinterpret_cast<float *>(workspace);
+        int32_t *shifts = reinterpret_cast<int32_t *>(workspace) + count;
+        int8_t *to = reinterpret_cast<int8_t *>(workspace + head_bytes(columns));
+        auto quantised = [&](float x, float scale) {
+            return scale > 1e-30f ? int8_t(std::lrint(x / scale)) : int8_t(0);
+        };
         each_column(columns, [&](long column, long row) {
             scales[column] = row < 0 ? 0.0f : scale_of(w + row * K, K);
             int32_t sum = 0;
-            for (long k = 0; row >= 0 && k < K; k++) sum += quantised(w[row * K + k], scales[column]);
+            for (long k = 0; row >= 0 && k < K; k++)
+                sum += quantised(w[row * K + k], scales[column]);
             shifts[column] = SHIFT * sum;
         });
-        long groups = round_up(K, 4) / 4, place = 0;
+        long groups = round_up(K, 4) / 4, position = 0;
         for (long block = 0; block < columns.blocks.count(); block++)
             for (long g = 0; g < groups; g++)
                 for (long n = 0; n < columns.vectors_of(block); n++)
@@ -200,7 +227,8 @@ struct Int8 {
                         long row = columns.row(block, n, lane);
                         float scale = scales[columns.first(block) + n * W + lane];
                         for (long k = 4 * g; k < 4 * g + 4; k++)
-                            to[place++] = row < 0 || k >= K ? 0 : quantised(w[row * K + k], scale);
+                            to[position++] =
+                                row < 0 || k >= K ? 0 : quantised(w[row * K + k], scale);
                     }
     }
 
@@ -218,7 +246,8 @@ struct Int8 {
             bad += strange[i];
         }
         float inverse = largest > 1e-30f && bad == 0 ? 127 / largest : 0;
-        const Vector magic = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number in the lowest bits
+        const Vector magic =
+            all(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number in the lowest bits
         for (long k = 0; k < round_up(size, W); k += W) {
             Vector v = k < size ? load(x + k, at_most(W, size - k)) * all(inverse) : Vector{};
             Integers q = (Integers)(v + magic) - (Integers)magic;
@@ -230,14 +259,15 @@ struct Int8 {
 
     static INLINE void write(Integers q, char *to, long k) {
 #if defined(__AVX512VNNI__)
-        _mm_storeu_si128(reinterpret_cast<__m128i *>(to + k), _mm512_cvtepi32_epi8((__m512i)(q + SHIFT)));
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(to + k),
+                         _mm512_cvtepi32_epi8((__m512i)(q + SHIFT)));
 #else
-        int16_t *place = reinterpret_cast<int16_t *>(to) + k;
+        int16_t *position = reinterpret_cast<int16_t *>(to) + k;
         for (int i = 0; i < W; i += 4) {
-            place[i] = int16_t(q[i]);
-            place[i + 1] = int16_t(q[i + 2]);
-            place[i + 2] = int16_t(q[i + 1]);
-            place[i + 3] = int16_t(q[i + 3]);
+            position[i] = int16_t(q[i]);
+            position[i + 1] = int16_t(q[i + 2]);
+            position[i + 2] = int16_t(q[i + 1]);
+            position[i + 3] = int16_t(q[i + 3]);
         }
 #endif
     }
@@ -249,13 +279,15 @@ struct Int8 {
         __m512i x = _mm512_set1_epi32(integer_at(a));
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++)
-            sum[n] = (Integers)_mm512_dpbusd_epi32((__m512i)sum[n], x, (__m512i)load_integers(w + n * W * 4));
+            sum[n] = (Integers)_mm512_dpbusd_epi32((__m512i)sum[n], x,
+                                                   (__m512i)load_integers(w + n * W * 4));
 #elif defined(__AVX512BW__)
         __m512i even = _mm512_set1_epi32(integer_at(a)), odd = _mm512_set1_epi32(integer_at(a + 4));
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) {
             __m512i four = (__m512i)load_integers(w + n * W * 4);
-            sum[n] += (Integers)_mm512_madd_epi16(_mm512_srai_epi16(_mm512_slli_epi16(four, 8), 8), even);
+            sum[n] +=
+                (Integers)_mm512_madd_epi16(_mm512_srai_epi16(_mm512_slli_epi16(four, 8), 8), even);
             sum[n] += (Integers)_mm512_madd_epi16(_mm512_srai_epi16(four, 8), odd);
         }
 #elif defined(__AVX2__)
@@ -263,31 +295,36 @@ struct Int8 {
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) {
             __m256i four = (__m256i)load_integers(w + n * W * 4);
-            sum[n] += (Integers)_mm256_madd_epi16(_mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8), even);
+            sum[n] +=
+                (Integers)_mm256_madd_epi16(_mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8), even);
             sum[n] += (Integers)_mm256_madd_epi16(_mm256_srai_epi16(four, 8), odd);
         }
 #else
         const int16_t *x = reinterpret_cast<const int16_t *>(a);
         for (int n = 0; n < N; n++) {
             Integers four = load_integers(w + n * W * 4);
-            sum[n] += (four << 24 >> 24) * all_integers(x[0]) + (four << 8 >> 24) * all_integers(x[1]);
+            sum[n] +=
+                (four << 24 >> 24) * all_integers(x[0]) + (four << 8 >> 24) * all_integers(x[1]);
             sum[n] += (four << 16 >> 24) * all_integers(x[2]) + (four >> 24) * all_integers(x[3]);
         }
 #endif
     }
 
     template <int R, int N>
-    static void sums(const Operand &rows, long row, const Columns &columns, long block, const char *room, Vector (*to)[N]) {
+    static void sums(const Operand &rows, long row, const Columns &columns, long block,
+                     const char *workspace, Vector (*to)[N]) {
         constexpr int U = ways<R, N>();
         const long groups = (columns.inner + 3) / 4, first = columns.first(block);
-        const float *scales = reinterpret_cast<const float *>(room) + first;
-        const char *shifts = room + (columns.count() + first) * 4;
-        const char *w = room + head_bytes(columns) + first * groups * 4, *a = rows.rows + row * rows.stride;
+        const float *scales = reinterpret_cast<const float *>(workspace) + first;
+        const char *shifts = workspace + (columns.count() + first) * 4;
+        const char *w = workspace + head_bytes(columns) + first * groups * 4,
+                   *a = rows.rows + row * rows.stride;
         Integers sum[U][R][N] = {};
         auto group = [&](int u, long g) INLINE_LAMBDA {
 #pragma GCC unroll 16
             for (int r = 0; r < R; r++)
-                add_products<N>(sum[u][r], a + r * rows.stride + g * 4 * ROW_BYTES, w + g * N * W * 4);
+                add_products<N>(sum[u][r], a + r * rows.stride + g * 4 * ROW_BYTES,
+                                w + g * N * W * 4);
         };
         long g = 0;
         for (; g + U <= groups; g += U) {
@@ -302,7 +339,8 @@ struct Int8 {
                 Integers total = sum[0][r][n];
                 for (int u = 1; u < U; u++) total += sum[u][r][n];
                 total -= load_integers(shifts + n * W * 4);
-                to[r][n] = __builtin_convertvector(total, Vector) * load(scales + n * W) * all(rows.scales[row + r]);
+                to[r][n] = __builtin_convertvector(total, Vector) * load(scales + n * W) *
+                           all(rows.scales[row + r]);
             }
     }
 };

@@ -1,7 +1,8 @@
-"""The kernels as PyTorch operators, for torch.compile and torch.export: `torch.ops.ostinato.recurrence`.
+"""The kernels as PyTorch operators, for torch.compile and torch.export.
 
-Eager code does not come through here: a call of an operator with gradients costs some 50 microseconds, an
-`autograd.Function` a fifth of that. Both end in `forward.forward_pass` and `backward.backward_pass`."""
+Eager code does not use `torch.ops.ostinato.recurrence`: a call of an operator with gradients costs
+some 50 microseconds, an `autograd.Function` a fifth of that. Both end in `forward.forward_pass` and
+`backward.backward_pass`."""
 
 from __future__ import annotations
 
@@ -12,12 +13,17 @@ from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement
 from ostinato.kernels.cell_table import FORMULAS
 from ostinato.kernels.sequence import backward, forward
-from ostinato.kernels.sequence.backward import Gradients, Incoming
-from ostinato.kernels.sequence.forward import Direction, Drops, Kept, Weights
+from ostinato.kernels.sequence.backward import Incoming, Needed
+from ostinato.kernels.sequence.forward import (
+    Direction,
+    RecurrentDropout,
+    SavedForBackward,
+    Weights,
+)
 
 
-def whole(rows: Tensor, count: int) -> Tensor:
-    """[P, ...] -> [count, ...]: an operator's results must have shapes that do not depend on the lengths."""
+def pad_rows(rows: Tensor, count: int) -> Tensor:
+    """[P, ...] -> [count, ...]: an operator's results have shapes that do not depend on lengths."""
     if len(rows) == count:
         return rows
     result = rows.new_zeros(count, rows.shape[1])
@@ -44,7 +50,12 @@ def recurrence_operator(
     rates: Tensor | None,
     noise: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """-> outputs, h, c, and what the backward pass reads (empty where there is nothing)."""
+    """One direction of a layer; the arguments are those of `Direction`, one by one.
+
+    Returns:
+        Outputs [B, T, O], h [B, O], c [B, H], and with `training` what the backward pass reads:
+        gates, previous outputs and previous memory cells [B * T, .]. Empty where there is nothing.
+    """
     weights = Weights(
         from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
     )
@@ -53,22 +64,30 @@ def recurrence_operator(
         FORMULAS[name], [direction], training=training
     )
     count, nothing = x.shape[0] * x.shape[1], [x.new_empty(0) for _ in range(4)]
-    kept = [whole(part, count) for part in saved[1:4] if part is not None] if training else []
-    return (
-        outputs,
-        last[0],
-        last[1] if c0 is not None else nothing.pop(),
-        *kept,
-        *nothing[: 3 - len(kept)],
-    )
+    c = last[1] if c0 is not None else nothing.pop()
+    record = [pad_rows(part, count) for part in saved[1:4] if part is not None] if training else []
+    gates, h_previous, c_previous = (*record, *nothing[: 3 - len(record)])
+    return outputs, last[0], c, gates, h_previous, c_previous
 
 
 def direction_of(
     x, h0, c0, weights: Weights, lengths, reverse: bool, mask, rates, noise
 ) -> Direction:
+    check_shapes(x, weights)
     arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
     state = (h0,) if c0 is None else (h0, c0)
-    return Direction(x.contiguous(), state, weights, arrangement, Drops(mask, rates, noise))
+    dropout = RecurrentDropout(mask, rates, noise)
+    return Direction(x.contiguous(), state, weights, arrangement, dropout)
+
+
+def check_shapes(x: Tensor, weights: Weights) -> None:
+    """What the compiled part, which compares how many numbers tensors hold, does not see."""
+    from_input, from_hidden = weights.from_input, weights.from_hidden
+    if x.dim() != 3 or from_hidden.dim() != 2:
+        raise ValueError(f"x must be [B, T, D]; got {list(x.shape)}")
+    expected = [len(from_hidden), x.shape[2]]
+    if from_input is not None and list(from_input.shape) != expected:
+        raise ValueError(f"from_input must be {expected}; got {list(from_input.shape)}")
 
 
 @recurrence_operator.register_fake
@@ -130,38 +149,41 @@ def backward_operator(
     d_h: Tensor | None,
     d_c: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """-> the gradients of x, h0, c0, from_input, ..., own (empty for what is None)."""
+    """The gradients of x, h0, c0, from_input, ..., own; empty for None."""
     weights = Weights(
         from_input, from_hidden, input_bias, hidden_bias, to_output, () if own is None else (own,)
     )
     direction = direction_of(x, h0, c0, weights, lengths, reverse, mask, rates, noise)
     formula, arrangement = FORMULAS[name], direction.arrangement
-    before = before[: arrangement.count]
-    saved = Kept(
-        None if formula.given else forward.rows_of(direction.x, arrangement),
-        gates[: arrangement.count],
-        before,
-        None if c0 is None else memory[: arrangement.count],
-        before if mask is None else before * mask[steps_to_rows(arrangement)],
+    rows = arrangement.rows
+    h_previous = before[:rows]
+    saved = SavedForBackward(
+        None if formula.projected_inputs else forward.remove_padding(direction.x, arrangement),
+        gates[:rows],
+        h_previous,
+        None if c0 is None else memory[:rows],
+        h_previous if mask is None else h_previous * mask[sequence_of_rows(arrangement)],
     )
-    inputs = (x, h0, c0, *weights[:5])
-    wanted = Gradients(*(tensor is not None for tensor in inputs), own=(own is not None,))
+    inputs = (x, h0, c0, *weights[:5], own)
+    needed = Needed.of([tensor is not None for tensor in inputs])
     incoming = Incoming(
         None if d_outputs is None else d_outputs.contiguous(), from_hidden.shape[1], (d_h, d_c)
     )
     (found,) = backward.backward_pass(
-        formula, [direction], [saved], [incoming], [wanted], overwrite=False
+        formula, [direction], [saved], [incoming], [needed], overwrite=False
     )
-    all_found = (*found[:8], *(found.own or (None,)))
-    return tuple(
-        x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in all_found
+    dx, dh, dc, d_from_input, d_from_hidden, d_input_bias, d_hidden_bias, d_to_output = (
+        x.new_empty(0) if gradient is None else gradient.contiguous() for gradient in found[:8]
     )
+    d_own = found.cell_parameters[0].contiguous() if found.cell_parameters else x.new_empty(0)
+    d_biases = d_input_bias, d_hidden_bias
+    return dx, dh, dc, d_from_input, d_from_hidden, *d_biases, d_to_output, d_own
 
 
-def steps_to_rows(arrangement: Arrangement) -> Tensor:
+def sequence_of_rows(arrangement: Arrangement) -> Tensor:
     """Which sequence each of the P rows belongs to."""
     counts = arrangement.offsets.diff()
-    return torch.cat([arrangement.order[:count] for count in counts.tolist()])
+    return torch.cat([arrangement.sorted_indices[:count] for count in counts.tolist()])
 
 
 @backward_operator.register_fake
@@ -185,7 +207,7 @@ def fake_backward(
     )
 
 
-def remember(ctx, inputs, output):
+def save_for_backward(ctx, inputs, output):
     name, x, h0, c0, *weights, lengths, reverse, training, mask, rates, noise = inputs
     if not training:
         raise RuntimeError(
@@ -219,4 +241,4 @@ def differentiate(ctx, d_outputs, d_h, d_c, *_):
     return None, *found, *(None,) * 6
 
 
-recurrence_operator.register_autograd(differentiate, setup_context=remember)
+recurrence_operator.register_autograd(differentiate, setup_context=save_for_backward)

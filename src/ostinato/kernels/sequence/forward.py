@@ -1,13 +1,12 @@
-"""One layer over all steps: from inputs to outputs, and from their gradients back to those of inputs and weights.
+"""One layer over all steps: from inputs to outputs, and what its backward pass needs.
 
-Letters: B batch, T time, D input, H hidden, O output (H unless the cell projects), G gates, P the real steps of all
-rows together."""
+Letters: B batch, T time, D input, H hidden, O output (H unless the cell projects), G gates, P the
+real steps of all sequences together."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,24 +14,39 @@ from torch import Tensor
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement
 from ostinato.kernels.cell_table import Formula
-from ostinato.kernels.packed_weights import keep, kept
+from ostinato.kernels.packed_weights import find_packed, store_packed
+from ostinato.kernels.structs import Filled
+
+Packed = list[Tensor | None]  # memory for the packed recurrent, input and output weights
 
 
 class Weights(NamedTuple):
-    """from_input [G * H, D], from_hidden [G * H, O], input_bias and hidden_bias [G * H], to_output [O, H]; None where
-    the cell has none, or where its inputs are projected before. `own` are those that only this formula has."""
+    """The weights of a layer; None where the cell has none, or where its inputs come projected.
+
+    Attributes:
+        from_input: [G * H, D]
+        from_hidden: [G * H, O]
+        input_bias, hidden_bias: [G * H]
+        to_output: [O, H]
+        cell_parameters: those that only this formula has (`Formula.parameter_names`)
+    """
 
     from_input: Tensor | None
     from_hidden: Tensor
     input_bias: Tensor | None
     hidden_bias: Tensor | None
     to_output: Tensor | None = None
-    own: tuple[Tensor, ...] = ()
+    cell_parameters: tuple[Tensor, ...] = ()
 
 
-class Drops(NamedTuple):
-    """What dropout inside the recurrence there is: `mask` [B, O] for the product with the output before; zoneout's two
-    `rates`; and its `noise` [T, B * O (+ B * H)] in 0..1, below a rate where a unit stays. None where there is none."""
+class RecurrentDropout(NamedTuple):
+    """Dropout inside the recurrence; None where there is none.
+
+    Attributes:
+        mask: [B, O], multiplied with the previous output before the recurrent weight
+        rates: [2], zoneout's, of the output and of the memory cell
+        noise: [T, B * O (+ B * H)] in 0..1, zoneout's: below its rate a unit stays as it was
+    """
 
     mask: Tensor | None = None
     rates: Tensor | None = None
@@ -42,64 +56,72 @@ class Drops(NamedTuple):
 class Direction(NamedTuple):
     """A layer in one direction of time: all that goes in."""
 
-    x: Tensor
+    x: Tensor  # [B, T, D]
     state: tuple[Tensor, ...]
     weights: Weights
     arrangement: Arrangement
-    drops: Drops = Drops()
+    dropout: RecurrentDropout = RecurrentDropout()
 
 
-class Kept(NamedTuple):
-    """What the backward pass reads: rows and gates [P, ...], the state before each step, and what the weight saw of it."""
+class SavedForBackward(NamedTuple):
+    """What the backward pass reads.
 
-    rows: Tensor | None
+    Attributes:
+        inputs: [P, D], or None where they come projected
+        gates: [P, width], the record of each step
+        h_previous: [P, O], the output before each step
+        c_previous: [P, H], the memory cell before each step, or None
+        h_masked: [P, O], the output before each step after recurrent dropout
+    """
+
+    inputs: Tensor | None
     gates: Tensor
-    before: Tensor
-    memory: Tensor | None
-    seen: Tensor
+    h_previous: Tensor
+    c_previous: Tensor | None
+    h_masked: Tensor
 
 
-def rows_of(x: Tensor, arrangement: Arrangement) -> Tensor:
+def remove_padding(x: Tensor, arrangement: Arrangement) -> Tensor:
     """x [B, T, D] -> [P, D], in the order the kernels work in."""
     batch, steps, width = x.shape
-    if arrangement.plain:
+    if arrangement.is_full:
         return x.transpose(0, 1).reshape(steps * batch, width)
-    return x.reshape(batch * steps, width).index_select(0, arrangement.place)
+    return x.reshape(batch * steps, width).index_select(0, arrangement.padded_index)
 
 
-def back_to_batch(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tensor:
+def restore_padding(rows: Tensor, like: Tensor, arrangement: Arrangement) -> Tensor:
     """[P, D] -> [B, T, D], zero in the padding."""
     batch, steps, width = like.shape
-    if arrangement.plain:
+    if arrangement.is_full:
         return rows.view(steps, batch, width).transpose(0, 1)
-    full = arrangement.count == batch * steps
+    full = arrangement.rows == batch * steps
     result = rows.new_empty(batch * steps, width) if full else rows.new_zeros(batch * steps, width)
-    return result.index_copy_(0, arrangement.place, rows).view(batch, steps, width)
+    return result.index_copy_(0, arrangement.padded_index, rows).view(batch, steps, width)
 
 
-def input_bias_of(formula: Formula, weights: Weights) -> Tensor | None:
-    """What is added to all inputs at once: both biases, but for the one inside the candidate's brackets."""
-    own, added = weights.input_bias, weights.hidden_bias
-    if added is None:
-        return None if own is None else own.contiguous()
-    if formula.inner:
-        size = len(added) // formula.gates
-        added = torch.cat([added[: 2 * size], added.new_zeros(size)])
-    return (added if own is None else own + added).contiguous()
+def joint_input_bias(formula: Formula, weights: Weights) -> Tensor | None:
+    """[G * H], added to all inputs at once: both biases, but for the one inside the brackets."""
+    first, second = weights.input_bias, weights.hidden_bias
+    if second is None:
+        return None if first is None else first.contiguous()
+    if formula.inner_bias:
+        size = len(second) // formula.gates
+        second = torch.cat([second[: 2 * size], second.new_zeros(size)])
+    return (second if first is None else first + second).contiguous()
 
 
 def inner_bias(formula: Formula, weights: Weights) -> Tensor | None:
-    """The bias inside the candidate's brackets."""
-    if not formula.inner or weights.hidden_bias is None:
+    """[H], the bias inside the candidate's brackets."""
+    if not formula.inner_bias or weights.hidden_bias is None:
         return None
     return weights.hidden_bias[2 * len(weights.hidden_bias) // 3 :].contiguous()
 
 
-def own_of(weights: Weights) -> Tensor | None:
-    """The formula's own numbers, one after another."""
-    if not weights.own:
+def joint_parameters(weights: Weights) -> Tensor | None:
+    """The parameters that only this formula has, one after another."""
+    if not weights.cell_parameters:
         return None
-    return torch.cat([part.reshape(-1) for part in weights.own])
+    return torch.cat([part.reshape(-1) for part in weights.cell_parameters])
 
 
 def contiguous(tensor: Tensor | None) -> Tensor | None:
@@ -108,130 +130,163 @@ def contiguous(tensor: Tensor | None) -> Tensor | None:
 
 def forward_pass(
     formula: Formula, directions: Sequence[Direction], *, training: bool
-) -> tuple[Tensor, list[tuple[Tensor, ...]], list[Kept]]:
-    """Of one direction, or of two at the same time: the outputs [B, T, O] side by side, each one's last state, and
-    what its backward pass needs."""
+) -> tuple[Tensor, list[tuple[Tensor, ...]], list[SavedForBackward]]:
+    """One direction of a layer, or two at the same time.
+
+    Returns:
+        The outputs [B, T, O] of all directions side by side, each direction's last state, and what
+        its backward pass needs (of use only with `training`).
+    """
     first = directions[0]
     batch, steps, _ = first.x.shape
     width = first.weights.from_hidden.shape[1]
-    whole = first.arrangement.count == batch * steps
     shape = batch, steps, width * len(directions)
-    outputs = first.x.new_empty(shape) if whole else first.x.new_zeros(shape)
-    calls, saved, last, fresh = [], [], [], []
+    no_padding = first.arrangement.rows == batch * steps
+    outputs = first.x.new_empty(shape) if no_padding else first.x.new_zeros(shape)
+    calls, saved, last, newly_packed = [], [], [], []
     for number, direction in enumerate(directions):
-        rooms, filled = packed_rooms(formula, direction.weights, training)
-        if not (training or filled):
-            fresh.append((direction.weights, rooms))
+        packed, is_packed = find_or_allocate(formula, direction.weights, training)
+        if not (training or is_packed):
+            newly_packed.append((direction.weights, packed))
         last.append(
             tuple(
                 torch.empty_like(part, memory_format=torch.contiguous_format)
                 for part in direction.state
             )
         )
-        place = outputs[..., number * width :]
-        call, keeping = forward_call(
-            formula, direction, rooms, filled, place, shape[2], last[-1], training=training
+        columns = outputs[..., number * width :]
+        call, to_save = forward_call(
+            formula, direction, packed, is_packed, columns, shape[2], last[-1], training=training
         )
         calls.append(call)
-        saved.append(keeping)
+        saved.append(to_save)
     bindings.forward(*calls)
-    for weights, rooms in fresh:
-        for weight, room in zip(packable(weights), rooms, strict=True):
-            if weight is not None:
-                keep(weight, formula.name, room)
+    for weights, packed in newly_packed:
+        for weight, memory in zip(packable(weights), packed, strict=True):
+            if weight is not None and memory is not None:
+                store_packed(weight, formula.name, memory)
     return outputs, last, saved
 
 
 def forward_call(
     formula: Formula,
     direction: Direction,
-    rooms,
-    filled: bool,
+    packed: Packed,
+    is_packed: bool,
     outputs: Tensor,
     stride: int,
-    last,
+    last: tuple[Tensor, ...],
     *,
     training: bool,
-) -> tuple[ctypes.Structure, Kept]:
-    """What the compiled loop is given, and the part of it that the backward pass reads."""
-    x, state, weights, arrangement, drops = direction
+) -> tuple[Filled, SavedForBackward]:
+    """The call of the compiled loop, and the part of it that the backward pass reads.
+
+    Args:
+        packed: memory for the packed weights, in the order of `packable`
+        is_packed: whether an earlier call has filled it
+        outputs: [B, T, ..], from this direction's first column on; rows lie `stride` apart
+        last: the last state, filled by the call
+    """
+    x, state, weights, arrangement, dropout = direction
     batch, _, input_size = x.shape
     output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
-    rows = rows_of(x, arrangement) if training and not formula.given else x.contiguous()
-    width = formula.width_of(training=training) * hidden
-    chunk = min(max(bindings.CHUNK, batch), arrangement.count)  # steps are projected whole
-    gates = x.new_empty(arrangement.count if training else chunk, width)
-    kept_rows = arrangement.count if training else 2 * batch
-    before = x.new_empty(kept_rows, output)
-    seen = None if drops.mask is None else x.new_empty(kept_rows, output)
-    memory = x.new_empty(kept_rows, hidden) if formula.memory else None
+    given = formula.projected_inputs
+    inputs = remove_padding(x, arrangement) if training and not given else x.contiguous()
+    width = formula.record_width(training=training) * hidden
+    # without a backward pass only a few steps' gates exist at a time, and two steps' states
+    chunk = min(max(bindings.CHUNK, batch), arrangement.rows)
+    gates = x.new_empty(arrangement.rows if training else chunk, width)
+    state_rows = arrangement.rows if training else 2 * batch
+    h_previous = x.new_empty(state_rows, output)
+    h_masked = None if dropout.mask is None else x.new_empty(state_rows, output)
+    c_previous = x.new_empty(state_rows, hidden) if formula.memory else None
     call = bindings.recurrence_call(
         kind=formula.kind,
         training=training,
-        packed_before=filled,
-        steps=arrangement.steps,
-        rows=batch,
+        packed_before=is_packed,
         hidden=hidden,
         output=output,
-        offsets=arrangement.offsets,
-        place=arrangement.place,
-        order=arrangement.order,
-        weight=weights.from_hidden.contiguous(),
-        bias=inner_bias(formula, weights),
-        packed=rooms[0],
-        to_output=contiguous(weights.to_output),
-        packed_output=rooms[2],
-        own=own_of(weights),
-        inputs=rows,
-        gathered=None if training or formula.given else x.new_empty(chunk, input_size),
+        **order_fields(x, arrangement),
+        **weight_fields(formula, weights, packed),
+        inputs=inputs,
+        gathered=None if training or given else x.new_empty(chunk, input_size),
         input_size=input_size,
-        input_weight=contiguous(weights.from_input),
-        input_bias=None if formula.given else input_bias_of(formula, weights),
-        packed_input=rooms[1],
         gates=gates,
         gates_width=width,
-        before=before,
-        seen=seen,
-        memory=memory,
+        h_previous=h_previous,
+        h_masked=h_masked,
+        c_previous=c_previous,
         h0=state[0].contiguous(),
         c0=state[1].contiguous() if formula.memory else None,
         outputs=outputs,
         output_stride=stride,
         h_last=last[0],
         c_last=last[1] if formula.memory else None,
-        **of_drops(drops),
+        **dropout_fields(dropout),
     )
-    return call, Kept(
-        None if formula.given else rows, gates, before, memory, before if seen is None else seen
+    return call, SavedForBackward(
+        None if given else inputs,
+        gates,
+        h_previous,
+        c_previous,
+        h_previous if h_masked is None else h_masked,
     )
 
 
-def of_drops(drops: Drops) -> dict[str, Tensor | None]:
+def weight_fields(formula: Formula, weights: Weights, packed: Packed) -> dict[str, Tensor | None]:
+    """The fields of a call for the weights, and for the memory that they are packed in."""
+    given = formula.projected_inputs
+    return {
+        "weight": weights.from_hidden.contiguous(),
+        "bias": inner_bias(formula, weights),
+        "packed": packed[0],
+        "input_weight": contiguous(weights.from_input),
+        "input_bias": None if given else joint_input_bias(formula, weights),
+        "packed_input": packed[1],
+        "to_output": contiguous(weights.to_output),
+        "packed_output": packed[2],
+        "cell_parameters": joint_parameters(weights),
+    }
+
+
+def order_fields(x: Tensor, arrangement: Arrangement) -> dict[str, Any]:
+    """The fields of a call for the order of the steps of x [B, T, D]."""
+    return {
+        "steps": arrangement.steps,
+        "rows": x.shape[0],
+        "padded_rows": x.shape[0] * x.shape[1],
+        "offsets": arrangement.offsets,
+        "padded_index": arrangement.padded_index,
+        "sorted_indices": arrangement.sorted_indices,
+    }
+
+
+def dropout_fields(dropout: RecurrentDropout) -> dict[str, Tensor | None]:
     """The fields of a call for dropout inside the recurrence."""
-    return {"mask": contiguous(drops.mask), "zoneout": drops.rates, "noise": drops.noise}
+    return {"mask": contiguous(dropout.mask), "zoneout": dropout.rates, "noise": dropout.noise}
 
 
 def packable(weights: Weights) -> tuple[Tensor | None, ...]:
-    """The weights that are packed: each may be kept so between calls that only infer."""
+    """The weights that are packed: each may be stored so between calls that only infer."""
     return weights.from_hidden, weights.from_input, weights.to_output
 
 
-def packed_rooms(
-    formula: Formula, weights: Weights, training: bool
-) -> tuple[list[Tensor | None], bool]:
-    """Room for the packed recurrent, input and output weights, and whether all stand there already."""
-    each = packable(weights)
+def find_or_allocate(formula: Formula, weights: Weights, training: bool) -> tuple[Packed, bool]:
+    """Memory for the packed weights, in the order of `packable`, and whether it is filled."""
     if not training:
-        found = [None if weight is None else kept(weight, formula.name) for weight in each]
+        found = [
+            None if weight is None else find_packed(weight, formula.name)
+            for weight in packable(weights)
+        ]
         if all(
-            room is not None or weight is None for room, weight in zip(found, each, strict=True)
+            weight is None or memory is not None
+            for weight, memory in zip(packable(weights), found, strict=True)
         ):
             return found, True
-    from_hidden, from_input, to_output = each
+    from_input, from_hidden, to_output = weights.from_input, weights.from_hidden, weights.to_output
+    hidden = len(from_hidden) // formula.gates
     return [
-        bindings.room_for_weight(
-            formula.kind, len(from_hidden) // formula.gates, from_hidden.shape[1]
-        ),
-        None if from_input is None else bindings.room_for(from_input, form="a bT"),
-        None if to_output is None else bindings.room_for_projection(to_output),
+        bindings.allocate_packed_weight(formula.kind, hidden, from_hidden.shape[1]),
+        None if from_input is None else bindings.allocate_packed(from_input, form="a bT"),
+        None if to_output is None else bindings.allocate_packed_projection(to_output),
     ], False

@@ -1,153 +1,208 @@
-"""How a cell's call becomes a call of its kernel: eagerly, with gradients or without, or in a program being compiled."""
+"""How a cell's call becomes a call of its kernel: with gradients or without, or compiled."""
 
 from __future__ import annotations
 
 import copy
 import operator
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
+from ostinato import padding
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import disabled
 from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.sequence import forward
-from ostinato.kernels.sequence.autograd import Plan, Reference, Run, flat, in_parts
-from ostinato.kernels.sequence.forward import Direction, Drops, Weights
+from ostinato.kernels.sequence.autograd import Plan, Reference, Run, flatten, split_evenly
+from ostinato.kernels.sequence.forward import Direction, RecurrentDropout, Weights
 from ostinato.kernels.steps import streaming
-from ostinato.padding import reverse
 
 
-def weights_of(cell) -> Weights:
-    into, back, formula = cell.from_input, cell.from_hidden, FORMULAS[cell.kernel_name]
-    to_output = None if formula.middle is None else cell.to_output.weight
-    own = tuple(operator.attrgetter(name)(cell) for name in formula.own)
-    return Weights(into.weight, back.weight, into.bias, back.bias, to_output, own)
+class Request(NamedTuple):
+    """One cell's call before its steps are ordered."""
+
+    x: Tensor
+    state: State
+    weights: Weights
+    dropout: RecurrentDropout
+    reverse: bool
+
+
+def formula_of(cell: KernelCell) -> Formula:
+    return FORMULAS[cell.kernel_name or ""]
+
+
+def weights_of(cell: KernelCell) -> Weights:
+    formula, inputs, hidden = formula_of(cell), cell.from_input, cell.from_hidden
+    to_output = None if formula.projected_column is None else output_projection(cell).weight
+    own = tuple(operator.attrgetter(name)(cell) for name in formula.parameter_names)
+    return Weights(inputs.weight, hidden.weight, inputs.bias, hidden.bias, to_output, own)
 
 
 def run(
-    cell,
+    cell: KernelCell,
     x: Tensor,
-    state: tuple[Tensor, ...],
+    state: State,
     lengths: Tensor | None = None,
     *,
     reverse: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The whole sequence by the native kernel; with `reverse`, from each row's last real step to its first."""
+) -> tuple[Tensor, State]:
+    """The whole sequence by the native kernel.
+
+    Args:
+        x: [B, T, D]
+        state: before the first step
+        lengths: [B], or None if every row is full
+        reverse: from each row's last real step to its first
+
+    Returns:
+        The outputs [B, T, O], zero in the padding, and the state after each row's last step.
+    """
     outputs, (last,) = run_all([cell], x, [state], lengths, [reverse])
     return outputs, last
 
 
 def run_both(
-    cells, x: Tensor, states, lengths: Tensor | None = None
-) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
-    """The first cell forward and the second backward in time, each by one half of the threads: (outputs [B, T, 2 O]
-    side by side, the two last states)."""
+    cells: Sequence[KernelCell], x: Tensor, states: Sequence[State], lengths: Tensor | None = None
+) -> tuple[Tensor, list[State]]:
+    """The first cell forward and the second backward in time, each by one half of the threads.
+
+    Returns:
+        The outputs [B, T, 2 O] side by side, and the two last states.
+    """
     return run_all(cells, x, states, lengths, [False, True])
 
 
-def run_all(cells, x: Tensor, states, lengths: Tensor | None, reverse: list[bool]):
-    """(outputs side by side, last states) of one direction or two."""
-    formula = FORMULAS[cells[0].kernel_name]
-    weights = [weights_of(cell) for cell in cells]
+def run_all(
+    cells: Sequence[KernelCell],
+    x: Tensor,
+    states: Sequence[State],
+    lengths: Tensor | None,
+    reverse: Sequence[bool],
+) -> tuple[Tensor, list[State]]:
+    """One direction or two: outputs side by side, last states."""
+    formula = formula_of(cells[0])
     # before anything is drawn: a second derivative must draw the same again
     random = (
         torch.get_rng_state() if any(cell.zoneout and cell.training for cell in cells) else None
     )
-    drops = [drops_of(cell, x, state) for cell, state in zip(cells, states, strict=True)]
-    if formula.given:
-        inputs = [cell.project(x).contiguous() for cell in cells]
-        weights = [each._replace(from_input=None, input_bias=None) for each in weights]
-    else:
-        inputs = [x.contiguous()] * len(cells)
-    parts = list(zip(inputs, states, weights, drops, reverse, strict=True))
-    tensors = [
-        tensor
-        for each in parts
-        for tensor in (*flat(*each[:3]), each[3].mask)
-        if tensor is not None
-    ]
-    training = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    if bindings.watched() or isinstance(x, FakeTensor):
-        return in_graph(formula, parts, lengths, training)
+    requests = make_requests(formula, cells, x, states, reverse)
+    training = torch.is_grad_enabled() and any(
+        tensor is not None and tensor.requires_grad
+        for one in requests
+        for tensor in (*flatten(one.x, one.state, one.weights), one.dropout.mask)
+    )
+    if bindings.operations_are_recorded() or isinstance(x, FakeTensor):
+        return run_operator(formula, requests, lengths, training)
     if training:
         plans = tuple(
             Plan(
                 formula.name,
                 lengths,
-                each[4],
-                each[3],
-                reference_of(cell, lengths, each[4], random),
+                one.reverse,
+                one.dropout,
+                reference_of(cell, lengths, one.reverse, random),
             )
-            for cell, each in zip(cells, parts, strict=True)
+            for cell, one in zip(cells, requests, strict=True)
         )
-        outputs, *last = Run.apply(plans, *(tensor for each in parts for tensor in flat(*each[:3])))
-        return outputs, [tuple(state) for state in in_parts(last, len(cells))]
-    whole = all(mask is None and rates is None for mask, rates, _ in drops)
-    if (
-        streaming.current_format() != "float32"
-        and whole
-        and all(streaming.usable(cell) for cell in cells)
-    ):
-        return in_format(cells, parts, lengths)
-    directions = [
-        Direction(x, state, weights, bindings.arrange(*x.shape[:2], lengths, reverse=back), drops)
-        for x, state, weights, drops, back in parts
-    ]
+        tensors = [tensor for one in requests for tensor in flatten(one.x, one.state, one.weights)]
+        if x.is_inference():  # autograd cannot save tensors made in inference mode
+            tensors = [
+                tensor.clone() if tensor is not None and tensor.is_inference() else tensor
+                for tensor in tensors
+            ]
+        outputs, *last = Run.apply(plans, *tensors)
+        return outputs, [tuple(state) for state in split_evenly(last, len(cells))]
+    plain = all(one.dropout.mask is None and one.dropout.rates is None for one in requests)
+    smaller = streaming.current_format() != "float32" and plain
+    if smaller and all(streaming.usable(cell) for cell in cells):
+        return run_in_format(cells, requests, lengths)
+    directions = []
+    for one in requests:
+        order = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=one.reverse)
+        directions.append(Direction(one.x, one.state, one.weights, order, one.dropout))
     return forward.forward_pass(formula, directions, training=False)[:2]
 
 
-def in_format(cells, parts, lengths: Tensor | None):
-    """By weights of fewer bits, one direction after the other."""
+def make_requests(
+    formula: Formula,
+    cells: Sequence[KernelCell],
+    x: Tensor,
+    states: Sequence[State],
+    reverse: Sequence[bool],
+) -> list[Request]:
+    """Weights and inputs as the kernel reads them, and what zoneout draws."""
+    dropouts = [dropout_of(cell, x, state) for cell, state in zip(cells, states, strict=True)]
+    weights = [weights_of(cell) for cell in cells]
+    if formula.projected_inputs:
+        inputs = [cell.project(x).contiguous() for cell in cells]
+        weights = [each._replace(from_input=None, input_bias=None) for each in weights]
+    else:
+        inputs = [x.contiguous()] * len(cells)
+    return [Request(*one) for one in zip(inputs, states, weights, dropouts, reverse, strict=True)]
+
+
+def run_in_format(
+    cells: Sequence[KernelCell], requests: Sequence[Request], lengths: Tensor | None
+) -> tuple[Tensor, list[State]]:
+    """By weights in the format of `weights_as`, one direction after the other."""
     found = [
-        streaming.run(cell, x, state, lengths, reverse=back)
-        for cell, (x, state, _, _, back) in zip(cells, parts, strict=True)
+        streaming.run(cell, one.x, one.state, lengths, reverse=one.reverse)
+        for cell, one in zip(cells, requests, strict=True)
     ]
     outputs = [each[0] for each in found]
-    return outputs[0] if len(found) == 1 else torch.cat(outputs, dim=-1), [
-        each[1] for each in found
-    ]
+    joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+    return joined, [each[1] for each in found]
 
 
-def drops_of(cell, x: Tensor, state: tuple[Tensor, ...]) -> Drops:
-    """Zoneout draws what the reference draws, in its order: for each step, for each part of the state, for each row."""
-    mask = getattr(cell.from_hidden, "mask", None)
+def dropout_of(cell: KernelCell, x: Tensor, state: State) -> RecurrentDropout:
+    """What is dropped inside the recurrence.
+
+    Zoneout draws what the reference draws: for each step, each part of the state, each row."""
+    mask = dropout_mask(cell)
     if not cell.zoneout:
-        return Drops(mask)
+        return RecurrentDropout(mask)
     noise = torch.rand(x.shape[1], sum(part.numel() for part in state)) if cell.training else None
-    return Drops(mask, torch.tensor((*cell.zoneout, 0.0)[:2]), noise)
+    return RecurrentDropout(mask, torch.tensor((*cell.zoneout, 0.0)[:2]), noise)
 
 
-def reference_of(cell, lengths: Tensor | None, backward: bool, random: Tensor | None) -> Reference:
-    """The same call by the reference, from the same random numbers, for second derivatives."""
+def reference_of(
+    cell: KernelCell, lengths: Tensor | None, reverse: bool, random: Tensor | None
+) -> Reference:
+    """The same call by the reference, from the same random state, for second derivatives."""
 
-    def reference(x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def reference(x: Tensor, state: State) -> tuple[Tensor, State]:
         again = copy.copy(cell)
-        if FORMULAS[cell.kernel_name].given:
-            again.project = lambda projected: projected
+        if formula_of(cell).projected_inputs:
+            vars(again)["project"] = lambda projected: projected
         with disabled(), torch.random.fork_rng(devices=[], enabled=random is not None):
             if random is not None:
                 torch.set_rng_state(random)
-            outputs, last = again.run(reverse(x, lengths) if backward else x, state, lengths)
-        return reverse(outputs, lengths) if backward else outputs, last
+            given = padding.reverse(x, lengths) if reverse else x
+            outputs, last = again.run(given, state, lengths)
+        return padding.reverse(outputs, lengths) if reverse else outputs, last
 
     return reference
 
 
-def in_graph(formula: Formula, parts, lengths: Tensor | None, training: bool):
-    """As an operator: in a program that is compiled or exported."""
+def run_operator(
+    formula: Formula, requests: Sequence[Request], lengths: Tensor | None, training: bool
+) -> tuple[Tensor, list[State]]:
+    """As an operator, in a program that is compiled or exported."""
     every, last = [], []
-    for x, state, weights, drops, back in parts:
-        own = forward.own_of(weights)
+    for x, state, weights, dropout, reverse in requests:
         outputs, *after = torch.ops.ostinato.recurrence(
             formula.name,
-            *flat(x, state, weights._replace(own=()))[:8],
-            own,
+            *flatten(x, state, weights._replace(cell_parameters=())),
+            forward.joint_parameters(weights),
             lengths,
-            back,
+            reverse,
             training,
-            *drops,
+            *dropout,
         )[: 1 + len(state)]
         every.append(outputs)
         last.append(tuple(after))

@@ -7,27 +7,31 @@ import math
 import torch
 from torch import Tensor
 
+from ostinato.kernels.kernel_cell import KernelCell, LinearInState, State
 from ostinato.kernels.sequence.fused_torch import clip
 
 
-def why_not(cell, x: Tensor) -> str | None:
+def why_not(cell: KernelCell, x: Tensor) -> str | None:
     """Why `run` would not compute this cell's function on these inputs, or None if it would."""
     if cell.kernel_name != "linear":
         return f"{type(cell).__name__} is not linear in its state"
     return "there is nothing to run" if x.numel() == 0 else None
 
 
-def run(
-    cell, x: Tensor, state: tuple[Tensor], lengths: Tensor | None
-) -> tuple[Tensor, tuple[Tensor]]:
+def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
+    assert isinstance(cell, LinearInState)  # `why_not` says so by the formula's name
     a, b = cell.coefficients(cell.project(x))
     outputs = linear_scan(a, b, state[0])
-    return (outputs, (outputs[:, -1],)) if lengths is None else clip(outputs, state, lengths)
+    if lengths is not None:
+        return clip(outputs, state, lengths)
+    last = outputs[:, -1].clone()
+    # a copy, since the backward pass reads the scan's results, which callers may change in place
+    return outputs.clone() if outputs.requires_grad else outputs, (last,)
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
-    """(a, b [B, T, H], first [B, H]) -> h [B, T, H] with h_t = a_t h_{t-1} + b_t. In float32 at least."""
+    """(a, b [B, T, H], first [B, H]) -> h [B, T, H], h_t = a_t h_{t-1} + b_t, in float32 or more."""
     precise = torch.promote_types(a.dtype, torch.float32)
     return LinearScan.apply(a.to(precise), b.to(precise), first.to(precise)).to(a.dtype)
 
@@ -35,7 +39,8 @@ def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
 class LinearScan(torch.autograd.Function):
     """The scan and its gradient, which is a scan the other way: G_t = g_t + a_{t+1} G_{t+1}.
 
-    Not in log space (as Feng et al., 2024, have it): that loses digits where gates are shut, and needs b > 0."""
+    Not in log space (as Feng et al., 2024, have it): that loses digits where gates are shut, and
+    needs b > 0."""
 
     generate_vmap_rule = True
 
@@ -58,7 +63,7 @@ class LinearScan(torch.autograd.Function):
 
 
 def scan_in_blocks(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
-    """Blocks of about sqrt(T) steps, all at once, each from zero; then the state is carried from block to block."""
+    """Blocks of about sqrt(T) steps, all at once, from zero; then states go from block to block."""
     rows, steps, width = a.shape
     size = math.isqrt(steps - 1) + 1
     blocks = -(-steps // size)
@@ -72,7 +77,7 @@ def scan_in_blocks(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
     carried = [first]
     for block in range(blocks - 1):
         carried.append(torch.addcmul(h[-1][:, block], decay[-1][:, block], carried[-1]))
-    h = torch.addcmul(
+    all_steps = torch.addcmul(
         torch.stack(h, dim=2), torch.stack(decay, dim=2), torch.stack(carried, dim=1)[:, :, None]
     )
-    return h.view(rows, blocks * size, width)[:, :steps]
+    return all_steps.view(rows, blocks * size, width)[:, :steps]

@@ -1,29 +1,21 @@
-"""One time step a call, for stacked layers, in microseconds; the weights in float32, bfloat16 or int8.
+"""One time step a call, for stacked layers, in microseconds; weights in float32, bfloat16 or int8.
 
-Letters: B batch, T time, D input, H hidden, L layers. What users call is `ostinato.layers.streaming`."""
+Letters: B batch, T time, D input, H hidden, L layers. For users: `ostinato.layers.streaming`."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 from collections.abc import Iterator, Sequence
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from ostinato.kernels import bindings
-from ostinato.kernels.bindings import _native
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.kernel_cell import KernelCell
 from ostinato.kernels.sequence import forward
+from ostinato.kernels.steps.step_plan import StepPlan, forget_one, plan_for
 
 FORMATS = ("float32", "bfloat16", "int8")
-STEPS: dict[str, int] = (
-    _native.steps if _native else {}
-)  # the cells that have a compiled step, and their kind
-instruction_sets: tuple[str, ...] = _native.stream_sets if _native else ()  # best first
-chosen = 0  # which of them is used; tests try them all
-SHARED = 6_000_000  # multiplications of a step from which a second thread is worth waking
 _format = "float32"  # what weights_as() has set
 
 State = tuple[tuple[Tensor, ...], ...]  # for each layer (h [B, H],) or (h, c)
@@ -36,13 +28,16 @@ def check_format(weights: str) -> None:
 
 @contextlib.contextmanager
 def weights_as(weights: str) -> Iterator[None]:
-    """`with kernels.weights_as("int8"): model.predict(...)`: what runs without gradients inside reads smaller weights.
+    """Calls without gradients inside read smaller weights: `with kernels.weights_as("int8"): ...`
 
-    bfloat16  each weight rounded to 8 significant bits; the arithmetic stays float32
-    int8      each weight a whole number from -127 to 127 times a scale of its row; inputs and states likewise, with a scale
-              of each row at each step; what is added up is exact
+    Concerns the layers that have a step in `STEPS`; all others, and all training, stay as they are.
 
-    Concerns the layers that have a step in `STEPS`; all others, and all training, stay as they are."""
+    Args:
+        weights: "float32"; "bfloat16": each weight rounded to 8 significant bits, the arithmetic
+            stays float32; or "int8": each weight a whole number from -127 to 127 times a scale of
+            its row, inputs and states likewise with a scale of each row at each step, so that the
+            sums are exact
+    """
     global _format
     check_format(weights)
     before, _format = _format, weights
@@ -56,154 +51,6 @@ def current_format() -> str:
     return _format
 
 
-def tensors_of(cells: Sequence[nn.Module]) -> list[Tensor | None] | None:
-    """Of each cell W_x, b_x, W_h, b_h; None if its linear layers are not plain ones. By the shortest way: a step is short."""
-    found = []
-    for cell in cells:
-        for name in ("from_input", "from_hidden"):
-            linear = cell._modules.get(name)
-            if type(linear) is not nn.Linear or linear._forward_hooks or linear._forward_pre_hooks:
-                return None
-            parameters = linear._parameters
-            found += (parameters["weight"], parameters["bias"])
-    return found
-
-
-class StepPlan:
-    """Stacked layers as the compiled step reads them: packed weights, sizes and addresses. Never changed once made."""
-
-    def __init__(self, formula: str, tensors: list[Tensor | None], format: str):
-        self.formula, self.format, self.set = formula, format, chosen
-        self.kind, self.number = STEPS[formula], _native.formats[format]
-        self.parts = 2 if formula == "lstm" else 1
-        self.tokens = tokens_of(tensors)
-        self.sizes, self.rooms, layers = [], [], []
-        for from_input, input_bias, from_hidden, hidden_bias in zip(
-            *(tensors[i::4] for i in range(4)), strict=True
-        ):
-            width, size = from_input.shape[1], from_hidden.shape[1]
-            rooms = [self.room(width, size), self.room(size, size)]
-            layers.append(
-                {
-                    "input_size": width,
-                    "hidden": size,
-                    "input_weight": from_input,
-                    "hidden_weight": from_hidden,
-                    "input_bias": input_bias,
-                    "hidden_bias": hidden_bias,
-                    "packed_input": rooms[0],
-                    "packed_hidden": rooms[1],
-                }
-            )
-            self.sizes.append((width, size))
-            self.rooms += rooms
-        self.layers = len(layers)
-        self.equal = len({size for _, size in self.sizes}) == 1
-        self.multiplications = sum(
-            FORMULAS[formula].gates * size * (width + size) for width, size in self.sizes
-        )
-        self.table = (bindings.STRUCTS["Layer"] * self.layers)()
-        for struct, fields in zip(self.table, layers, strict=True):
-            bindings.assign(struct, fields)
-        # what stays from call to call
-        self.fixed = bindings.fill(
-            "Stream",
-            kind=self.kind,
-            format=self.number,
-            layers=self.layers,
-            plan=ctypes.addressof(self.table),
-        )
-        self.address = ctypes.addressof(self.fixed)
-        _native.stream_pack(
-            self.set, self.kind, self.number, ctypes.addressof(self.table), self.layers
-        )
-
-    def room(self, inner: int, size: int) -> Tensor:
-        return torch.empty(
-            _native.stream_packed_bytes(self.set, self.kind, self.number, inner, size),
-            dtype=torch.uint8,
-        )
-
-    def current(self, tensors: list[Tensor | None]) -> bool:
-        return self.tokens == tokens_of(tensors) and self.set == chosen
-
-    def run(
-        self,
-        x: int,
-        outputs: int,
-        state: list[int],
-        *,
-        rows: int,
-        steps: int = 1,
-        offsets: int = 0,
-        residual: bool = False,
-        threads: int = 1,
-    ) -> bool:
-        """Addresses in, results in place; `state` has h before, h, c before and c of each layer. False, and nothing done, if
-        the weights have changed behind PyTorch's back."""
-        return _native.stream(
-            self.set,
-            self.address,
-            residual,
-            threads,
-            rows,
-            steps,
-            offsets,
-            x,
-            outputs,
-            *state,
-        )
-
-    def threads(self, rows: int) -> int:
-        return torch.get_num_threads() if rows * self.multiplications >= SHARED else 1
-
-
-def tokens_of(tensors: list[Tensor | None]) -> list[tuple[int, int] | None]:
-    return [None if tensor is None else (tensor._version, tensor.data_ptr()) for tensor in tensors]
-
-
-_plans: WeakKeyDictionary = WeakKeyDictionary()  # a module -> {format: its StepPlan}
-
-
-def forget() -> None:
-    """Packs every weight anew at its next use."""
-    _plans.clear()
-
-
-def forget_one(owner: object) -> None:
-    _plans.pop(owner, None)
-
-
-def plan_for(owner: object, cells: Sequence[nn.Module], format: str) -> StepPlan | None:
-    """The plan kept for `owner`, whose layers are `cells`, made anew if weights have changed; None if there can be none."""
-    tensors = tensors_of(cells)
-    if tensors is None:
-        return None
-    kept = _plans.get(owner)
-    plan = None if kept is None else kept.get(format)
-    if plan is not None and plan.current(tensors):
-        return plan
-    return make_plan(owner, cells, tensors, format)
-
-
-def make_plan(
-    owner: object, cells: Sequence[nn.Module], tensors: list[Tensor | None], format: str
-) -> StepPlan | None:
-    formulas = {cell.kernel_name for cell in cells}
-    if bindings.missing or len(formulas) > 1 or not formulas <= STEPS.keys():
-        return None
-    for tensor in tensors:
-        if tensor is not None and not (
-            tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
-        ):
-            return None
-    if 0 in tensors[0].shape:
-        return None
-    plan = StepPlan(formulas.pop(), tensors, format)
-    _plans.setdefault(owner, {})[format] = plan
-    return plan
-
-
 def in_eager_mode() -> bool:
     """Nothing is compiled, exported, traced, transformed or cast around this call."""
     return not (
@@ -214,7 +61,8 @@ def in_eager_mode() -> bool:
     )
 
 
-def plain(tensor: Tensor, rows: int, size: int) -> bool:
+def is_plain(tensor: Tensor, rows: int, size: int) -> bool:
+    """Whether the compiled step can read this tensor as [rows, size]."""
     return (
         type(tensor) is Tensor
         and tensor.shape == (rows, size)
@@ -225,33 +73,41 @@ def plain(tensor: Tensor, rows: int, size: int) -> bool:
 
 
 def one_step(
-    owner: nn.Module, cells: Sequence[nn.Module], x: Tensor, state: State, *, residual: bool = False
+    owner: nn.Module,
+    cells: Sequence[KernelCell],
+    x: Tensor,
+    state: State,
+    *,
+    residual: bool = False,
 ) -> tuple[Tensor, State] | None:
-    """(x [B, D], state) -> (output [B, H], the new state), or None if this call is not for the compiled step."""
+    """(x [B, D], state) -> (output [B, H], the new state), or None if this call is not for it."""
     plan = plan_for(owner, cells, _format)
     if plan is None or not in_eager_mode() or len(state) != plan.layers:
         return None
     rows = len(x)
-    if rows == 0 or not plain(x, rows, plan.sizes[0][0]):
+    if rows == 0 or not is_plain(x, rows, plan.sizes[0][0]):
         return None
     parts = plan.parts
     for part, (_, size) in zip(state, plan.sizes, strict=True):
         if (
             len(part) != parts
-            or not plain(part[0], rows, size)
-            or (parts == 2 and not plain(part[1], rows, size))
+            or not is_plain(part[0], rows, size)
+            or (parts == 2 and not is_plain(part[1], rows, size))
         ):
             return None
-    output, new = fresh(plan, rows)
+    output, new = allocate_results(plan, rows)
     arguments = x.data_ptr(), output.data_ptr(), addresses(state, new)
-    if not plan.run(*arguments, rows=rows, residual=residual, threads=plan.threads(rows)):
-        forget_one(owner)
-        return one_step(owner, cells, x, state, residual=residual)
+    if plan.run(*arguments, rows=rows, residual=residual, threads=plan.threads(rows)):
+        return output, new
+    forget_one(owner)
+    plan = plan_for(owner, cells, _format)  # of the same sizes, with the new weights
+    if plan is None or not plan.run(*arguments, rows=rows, residual=residual):
+        return None  # the weights change while they are read
     return output, new
 
 
-def fresh(plan: StepPlan, rows: int) -> tuple[Tensor, State]:
-    """Room for an output and a state."""
+def allocate_results(plan: StepPlan, rows: int) -> tuple[Tensor, State]:
+    """Memory for an output [rows, H] and a state."""
     sizes = plan.sizes
     if plan.equal:  # one allocation for all
         output, *rest = torch.empty(1 + plan.layers * plan.parts, rows, sizes[0][1]).unbind(0)
@@ -265,7 +121,7 @@ def fresh(plan: StepPlan, rows: int) -> tuple[Tensor, State]:
 
 def addresses(before: State, after: State) -> list[int]:
     """h before, h, c before, c of each layer."""
-    found = []
+    found: list[int] = []
     for old, new in zip(before, after, strict=True):
         if len(old) == 1:
             found += (old[0].data_ptr(), new[0].data_ptr(), 0, 0)
@@ -275,37 +131,55 @@ def addresses(before: State, after: State) -> list[int]:
 
 
 def run(
-    cell: nn.Module,
+    cell: KernelCell,
     x: Tensor,
     state: tuple[Tensor, ...],
     lengths: Tensor | None = None,
     *,
     reverse: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """As `launch.run` for one layer and whole sequences, without gradients, by weights in the format of `weights_as`."""
-    arrangement = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=reverse)
-    rows = forward.rows_of(x.contiguous(), arrangement).contiguous()
-    outputs = rows.new_empty(arrangement.count, cell.from_hidden.weight.shape[1])
-    done = False
-    while not done:
-        plan = plan_for(cell, [cell], _format)
-        last = tuple(part.index_select(0, arrangement.order) for part in state)
+    """As `launch.run`, without gradients, by weights in the format of `weights_as`.
+
+    Raises:
+        ValueError: x or the state has another size than the cell's weights.
+    """
+    plan = plan_for(cell, [cell], _format)
+    batch, width = x.shape[0], cell.from_hidden.weight.shape[1]
+    if plan is None or plan.sizes != [(x.shape[2], width)]:
+        raise ValueError(f"the weights of {type(cell).__name__} do not fit x {list(x.shape)}")
+    fits = [is_plain(part.contiguous(), batch, width) for part in state]
+    if len(fits) != plan.parts or not all(fits) or x.dtype is not torch.float32 or not x.is_cpu:
+        raise ValueError(
+            f"x must be float32 on the CPU, the state {plan.parts} of [{batch}, {width}]"
+        )
+    order = bindings.arrange(batch, x.shape[1], lengths, reverse=reverse)
+    rows = forward.remove_padding(x.contiguous(), order).contiguous()
+    outputs = rows.new_empty(order.rows, width)
+    for _ in range(
+        2
+    ):  # a second time if the weights have changed, uncounted, since they were packed
+        last = tuple(part.index_select(0, order.sorted_indices) for part in state)
         done = plan.run(
             rows.data_ptr(),
             outputs.data_ptr(),
             addresses((last,), (last,)),
-            rows=x.shape[0],
-            steps=arrangement.steps,
-            offsets=arrangement.offsets.data_ptr(),
-            threads=plan.threads(x.shape[0]),
+            rows=batch,
+            steps=order.steps,
+            offsets=order.offsets.data_ptr(),
+            threads=plan.threads(batch),
         )
-        if not done:
-            forget_one(cell)
-    last = tuple(torch.empty_like(part).index_copy_(0, arrangement.order, part) for part in last)
-    whole = x.new_empty(x.shape[0], x.shape[1], outputs.shape[1])
-    return forward.back_to_batch(outputs, whole, arrangement), last
+        if done:
+            break
+        forget_one(cell)
+        plan = plan_for(cell, [cell], _format)
+        assert plan is not None
+    else:
+        raise RuntimeError("the weights change while they are read")
+    last = tuple(torch.empty_like(part).index_copy_(0, order.sorted_indices, part) for part in last)
+    padded = x.new_empty(batch, x.shape[1], width)
+    return forward.restore_padding(outputs, padded, order), last
 
 
-def usable(cell: nn.Module) -> bool:
+def usable(cell: KernelCell) -> bool:
     """Whether `run` takes this cell, with the weights it has now."""
     return plan_for(cell, [cell], _format) is not None

@@ -5,25 +5,10 @@
     recurrent = to_recurrent(stack)
     faster = to_nn([from_keras_layer(keras_layer)])
 
-`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward, backward), a *stack* is a
-list of layers. Where no weights make two functions equal, a ValueError says why."""
+`Weights` are one layer in one direction, a *layer* is a tuple of one or two of them (forward,
+backward), a *stack* is a list of layers. Each `from_X` reads what `to_X` returns. Where no weights
+make two functions equal, an InputError says why."""
 
-from ostinato.layers.conversion.frameworks import (
-    Layer,
-    Stack,
-    from_cell,
-    from_keras,
-    from_keras_layer,
-    from_onnx,
-    from_recurrent,
-    from_torch,
-    to_cell,
-    to_keras,
-    to_nn,
-    to_onnx,
-    to_recurrent,
-    to_torch,
-)
 from ostinato.layers.conversion.gpu_libraries import (
     from_cudnn,
     from_flashrnn,
@@ -32,9 +17,18 @@ from ostinato.layers.conversion.gpu_libraries import (
     to_flashrnn,
     to_haste,
 )
+from ostinato.layers.conversion.keras import from_keras, from_keras_layer, to_keras
 from ostinato.layers.conversion.layouts import CONVENTIONS, Convention, table
+from ostinato.layers.conversion.onnx import from_onnx, to_onnx
+from ostinato.layers.conversion.pytorch import from_torch, to_nn, to_torch
+from ostinato.layers.conversion.recurrent_layers import (
+    from_cell,
+    from_recurrent,
+    to_cell,
+    to_recurrent,
+)
 from ostinato.layers.conversion.textbook import from_textbook, to_textbook
-from ostinato.layers.conversion.weights import GATES, Weights
+from ostinato.layers.conversion.weights import GATES, Layer, Stack, Weights
 
 __all__ = [
     "CONVENTIONS",

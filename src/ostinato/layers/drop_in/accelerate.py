@@ -1,4 +1,4 @@
-"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made equal and faster in one line."""
+"""Every torch.nn.RNN, GRU and LSTM inside a user's own module, made faster in one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECURRENT = (*FASTER, nn.RNNBase, nn.RNNCellBase)
 
 @dataclass(frozen=True)
 class Row:
-    """One recurrent module: where it is, what it was, whether it was replaced, and what to know or why not."""
+    """One recurrent module: its path and class, whether it was replaced, and a note, or why not."""
 
     path: str
     kind: str
@@ -32,7 +32,13 @@ class Row:
 
 @dataclass
 class Report:
-    """What `accelerate` did: `print(report)` is a table, `report.module` the result, `report.undo()` the way back."""
+    """What `accelerate` did: `print(report)` is a table, `report.undo()` goes back.
+
+    Attributes:
+        module: the result
+        rows: one for each recurrent module
+        changed: the modules whose class was replaced
+    """
 
     module: nn.Module
     rows: list[Row]
@@ -44,7 +50,11 @@ class Report:
         return sum(row.replaced for row in self.rows)
 
     def undo(self) -> nn.Module:
-        """Gives every replaced module its torch class back; what was trained in between stays. Returns the module."""
+        """Gives every replaced module its torch class back, with its weights as they are now.
+
+        Returns:
+            The whole module.
+        """
         back = {ours: theirs for theirs, ours in FASTER.items()}
         for module in self.changed:
             module.__class__ = with_base(type(module), back)
@@ -68,25 +78,37 @@ class Report:
 
 
 def accelerate(module: nn.Module, *, copy: bool = False) -> Report:
-    """Replaces every torch.nn.RNN, GRU, LSTM, RNNCell, GRUCell and LSTMCell in `module` by an equal, faster one
-    (the cells, which run one step a call, gain torch.func and keep torch's speed).
+    """Replaces every torch.nn.RNN, GRU, LSTM and cell in `module` by an equal, faster one.
 
-        print(ostinato.accelerate(model))              # in place: the very same Parameters, so optimizers go on
+        print(ostinato.accelerate(model))  # in place: the same Parameters, optimizers keep working
         faster = ostinato.accelerate(model, copy=True).module
 
-    A replaced module stays the same object with the same parameters, buffers, hooks, name and training flag; only its
-    class changes, to the class of the same name in `ostinato.nn`, a subclass of torch's. `module` may itself be a
-    recurrent layer. Anything whose `forward` may not be torch's is left alone, and the report says why."""
+    A replaced module stays the same object with the same parameters, buffers, hooks, name and
+    training flag; only its class changes, to the class of the same name in `ostinato.nn`, a
+    subclass of torch's. The cells, which run one step a call, gain torch.func and keep torch's
+    speed. Modules whose `forward` may not be torch's are not replaced, and the report says why.
+
+    Args:
+        module: any module; it may itself be a recurrent layer
+        copy: replace the layers of a deep copy
+
+    Returns:
+        A `Report` with the result.
+
+    Raises:
+        ValueError: `module` is not a torch.nn.Module.
+    """
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module; got {type(module).__name__}")
     if copy:
         module = copying.deepcopy(module)
-    rows, changed, first = [], [], {}
+    rows: list[Row] = []
+    changed: list[nn.Module] = []
+    first: dict[nn.Module, Row | None] = {}
     for path, child in module.named_modules(remove_duplicate=False):
         path = path or "(the module itself)"
         if child in first:
-            if first[child] is not None:
-                row = first[child]
+            if (row := first[child]) is not None:
                 rows.append(Row(path, row.kind, row.replaced, f"the same module as {row.path}"))
             continue
         first[child] = row = consider(path, child)
@@ -109,7 +131,9 @@ def consider(path: str, module: nn.Module) -> Row | None:
         return None
     notes = []
     if is_parametrized(module):
-        notes.append("parametrizations kept: " + ", ".join(module.parametrizations))
+        parametrized = module.parametrizations
+        assert isinstance(parametrized, nn.ModuleDict)
+        notes.append("parametrizations kept: " + ", ".join(parametrized))
     hooks = (
         len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
     )
@@ -120,14 +144,14 @@ def consider(path: str, module: nn.Module) -> Row | None:
 
 
 def why_not(module: nn.Module) -> str | None:
-    """Why a recurrent module is left as it is; None if it can be replaced, or is not recurrent at all."""
+    """Why a recurrent module is not replaced; None if it can be, or is not recurrent at all."""
     cls = type(module)
     base = cls.__bases__[0] if is_parametrized(module) else cls
     if (
         base.__module__.startswith(("torch.ao.nn.", "torch.nn.quant"))
         and base.__name__ in QUANTIZED
     ):
-        return "quantized: its weights are not floating point; accelerate before quantizing, or not at all"
+        return "quantized: its weights are not floating point; accelerate it before, or not at all"
     if getattr(module, "original_name", None) in QUANTIZED and base.__module__.startswith(
         "torch.jit"
     ):
@@ -137,7 +161,10 @@ def why_not(module: nn.Module) -> str | None:
     if base in FASTER.values():
         return "already ours"
     if base not in FASTER:
-        return f"a subclass, {base.__qualname__}, that may compute something else; derive it from ostinato.nn"
+        return (
+            f"a subclass, {base.__qualname__}, that may compute something else; "
+            "derive it from ostinato.nn"
+        )
     if "forward" in vars(module):
         return "its forward was replaced by another one"
     return None
@@ -154,7 +181,7 @@ def is_parametrized(module: nn.Module) -> bool:
 
 
 def with_base(cls: type, table: dict[type, type]) -> type:
-    """`cls` exchanged for its counterpart, under the parametrized class that stands on it, if one does."""
+    """The counterpart of `cls`, or of its base if parametrize has derived `cls` from it."""
     if cls in table:
         return table[cls]
     namespace = {

@@ -1,18 +1,21 @@
-"""torch.nn's RNNCell, GRUCell and LSTMCell with the same arguments, parameters and numbers: subclasses of torch's."""
+"""torch.nn's RNNCell, GRUCell and LSTMCell with the same arguments, parameters and results."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ostinato.layers.drop_in.torch_style import cell_around, recorded, reference_wanted
+from ostinato.layers.drop_in.cell_views import cell_around, reference_wanted, torch_must_run
+from ostinato.layers.drop_in.symbolic_trace import is_traced, record_call
 
 
-class OneStep:
+class OneStep(nn.RNNCellBase):
     """What RNNCell, GRUCell and LSTMCell share: torch's own step, which torch.func sees through."""
 
     def forward(self, input: Tensor, hx=None):
-        """As torch.nn's."""
-        if recorded() or not reference_wanted() or not self.well_formed(input, hx):
+        """As torch.nn's: input [B, D] or [D], hx [B, H] or [H] or (h, c); zeros if None."""
+        if is_traced(input, hx):
+            return record_call(self, input, *(() if hx is None else (hx,)))
+        if torch_must_run() or not reference_wanted() or not self.well_formed(input, hx):
             return super().forward(input, hx)
         batched = input.dim() == 2
         x = input if batched else input[None]
@@ -20,7 +23,7 @@ class OneStep:
             [self.bias_ih, self.bias_hh] if self.bias else []
         )
         cell = cell_around(self.mode(), weights, bias=self.bias, training=self.training)
-        state = cell.start(x.shape[0], x)
+        state = cell.initial_state(x.shape[0], x)
         if hx is not None:
             state = tuple(hx) if cell.parts > 1 else (hx,)
             state = state if batched else tuple(part[None] for part in state)
@@ -35,7 +38,7 @@ class OneStep:
         return "LSTM" if isinstance(self, nn.LSTMCell) else "GRU"
 
     def well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        """Whether torch.nn takes these arguments; if not, its own forward raises its own error."""
         weight = self.weight_ih
         if (
             not isinstance(input, Tensor)
@@ -58,12 +61,18 @@ class OneStep:
 
 
 class RNNCell(OneStep, nn.RNNCell):
-    """torch.nn.RNNCell, with per-example gradients by torch.func: h = ostinato.nn.RNNCell(8, 16)(x, h)"""
+    """torch.nn.RNNCell, with per-example gradients by torch.func.
+
+    h = ostinato.nn.RNNCell(8, 16)(x, h)"""
 
 
 class GRUCell(OneStep, nn.GRUCell):
-    """torch.nn.GRUCell, with per-example gradients by torch.func: h = ostinato.nn.GRUCell(8, 16)(x, h)"""
+    """torch.nn.GRUCell, with per-example gradients by torch.func.
+
+    h = ostinato.nn.GRUCell(8, 16)(x, h)"""
 
 
 class LSTMCell(OneStep, nn.LSTMCell):
-    """torch.nn.LSTMCell, with per-example gradients by torch.func: h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""
+    """torch.nn.LSTMCell, with per-example gradients by torch.func.
+
+    h, c = ostinato.nn.LSTMCell(8, 16)(x, (h, c))"""

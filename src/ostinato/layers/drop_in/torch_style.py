@@ -1,8 +1,9 @@
-"""torch.nn's RNN, GRU and LSTM with the same arguments, parameters and numbers, and `lengths=`.
+"""torch.nn's RNN, GRU and LSTM with the same arguments, parameters and results, and `lengths=`.
 
-Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`, `repr`, hooks, copying and
-`isinstance` are torch's own code. Only `forward` is ours: it hands the work to a kernel where one takes it, and to
-torch's own forward where none does, which also words every complaint about a wrong shape.
+Each is a subclass of the torch class of its name: constructor, initialisation, `state_dict`,
+`repr`, hooks, copying and `isinstance` are torch's own code. Only `forward` is ours: it calls a
+kernel where one takes the call, and torch's own forward where none does, which also raises the
+errors about wrong shapes.
 
 Letters: B batch, T time, D input, H hidden, R layers x directions."""
 
@@ -14,100 +15,65 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from ostinato import cells, kernels
-from ostinato.cells.cell import Cell, scan
+from ostinato import kernels
+from ostinato.cells.cell import Cell
 from ostinato.kernels import bindings
-from ostinato.kernels.availability import switched_off
 from ostinato.kernels.sequence.launch import run as native_run
 from ostinato.kernels.sequence.launch import run_both
+from ostinato.layers.drop_in.cell_views import (
+    Parts,
+    cell_around,
+    reference,
+    reference_wanted,
+    torch_must_run,
+)
+from ostinato.layers.drop_in.symbolic_trace import is_traced, record_call
 from ostinato.layers.validation import check_lengths
 from ostinato.padding import padding_mask
-from ostinato.padding import reverse as reversed_rows
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save
-Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
 
 
-with torch.device(
-    "meta"
-):  # nothing behind their weights: they are only ever copied around those of a module
-    PATTERNS: dict[str, Cell] = {
-        "RNN_TANH": cells.RNN(1, 1, activation="tanh"),
-        "RNN_RELU": cells.RNN(1, 1, activation="relu"),
-        "GRU": cells.GRU(1, 1),
-        "LSTM": cells.LSTM(1, 1),
-        "LSTM projected": cells.LSTM(1, 2, output_size=1),
-    }
+def torch_dropout_mask(x: Tensor, rate: float, batch_sizes: Tensor | None) -> Tensor:
+    """The mask [B, T, H] of zeros and 1 / (1 - rate) that torch's layers draw after the same seed.
+
+    torch draws it time first, and for a PackedSequence (`batch_sizes`) without the padding."""
+    if rate == 1:
+        return torch.zeros_like(x)
+    batch, steps, size = x.shape
+    if batch_sizes is None:
+        mask = x.new_empty(steps, batch, size).bernoulli_(1 - rate).div_(1 - rate)
+        return mask.transpose(0, 1)
+    mask = x.new_empty(int(batch_sizes.sum()), size).bernoulli_(1 - rate).div_(1 - rate)
+    return pad_packed_sequence(PackedSequence(mask, batch_sizes), batch_first=True)[0]
 
 
-def around(
-    module: nn.Module, children: dict[str, nn.Module], **tensors: Tensor | None
-) -> nn.Module:
-    """A copy of `module` around other tensors, parameters or not: what is trained stays where torch keeps it."""
-    new = object.__new__(type(module))
-    vars(new).update(vars(module), _parameters=tensors, _modules=children)
-    return new
-
-
-def cell_around(mode: str, weights: Sequence[Tensor], *, bias: bool, training: bool) -> Cell:
-    """The cell of torch's `mode` with the tensors of one layer and direction: W_ih, W_hh, b_ih, b_hh if `bias`, W_hr."""
-    biases = (weights[2], weights[3]) if bias else (None, None)
-    projected = len(weights) > (4 if bias else 2)
-    pattern = PATTERNS[f"{mode} projected" if projected else mode]
-    children = pattern._modules | {
-        "from_input": around(pattern.from_input, {}, weight=weights[0], bias=biases[0]),
-        "from_hidden": around(pattern.from_hidden, {}, weight=weights[1], bias=biases[1]),
-    }
-    if projected:
-        children["to_output"] = around(pattern.to_output, {}, weight=weights[-1], bias=None)
-    cell = around(pattern, children)
-    rows, input_size = weights[0].shape
-    sizes = {
-        "input_size": input_size,
-        "hidden_size": rows // pattern.gates,
-        "output_size": weights[1].shape[1],
-    }
-    vars(cell).update(sizes, training=training)
-    return cell
-
-
-def reference_wanted() -> bool:
-    """Whether the reference loop is asked for: kernels are disabled, or torch.func (vmap, ...) must see through."""
-    return bool(switched_off()) or torch._C._functorch.peek_interpreter_stack() is not None
-
-
-def recorded() -> bool:
-    """Whether the call is being compiled, exported or traced, or autocast chooses its dtypes: torch's own code then."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or torch._C._is_any_autocast_enabled()
-    )
-
-
-def reference(
-    cell: Cell, x: Tensor, state: Parts, lengths: Tensor | None, *, reverse: bool
-) -> tuple[Tensor, Parts]:
-    """The cell's steps one after another, from each row's last real step to its first if `reverse`."""
-    if not reverse:
-        return scan(cell, x, state, lengths)
-    outputs, last = scan(cell, reversed_rows(x, lengths), state, lengths)
-    return reversed_rows(outputs, lengths), last
-
-
-class Layered:
-    """What RNN, GRU and LSTM share. `kind` is torch's mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+class Layered(nn.RNNBase):
+    """What RNN, GRU and LSTM share; `mode` is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
     def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
-        """As torch.nn's; `lengths` [B] says how many steps of each row of a padded batch are real: outputs beyond
-        are zero, the final state is that of the last real step, and the reverse direction starts there."""
+        """As torch.nn's, and with `lengths`.
+
+        Args:
+            input: [T, B, D], or [B, T, D] with `batch_first`, [T, D], or a PackedSequence
+            hx: h [R, B, H], for an LSTM (h, c); zeros if None
+            lengths: [B], how many steps of each row of a padded batch are real. Outputs beyond are
+                zero, the final state is that of the last real step, and the reverse direction
+                starts there
+
+        Returns:
+            The outputs and the final state, in torch.nn's form.
+        """
+        if is_traced(input, hx):
+            options = {} if lengths is None else {"lengths": lengths}
+            return record_call(self, input, *(() if hx is None else (hx,)), **options)
         if lengths is not None:
             return self.forward_padded(input, hx, lengths)
         packed = isinstance(input, PackedSequence)
-        if not packed and (recorded() or self.short(input)):
+        if not packed and (torch_must_run() or self.short(input)):
             return super().forward(input, hx)
         if not self.well_formed(input, hx):
-            if packed:  # where torch's LSTM checks nothing and reads beyond its weights
+            if packed:  # torch's LSTM checks nothing there, and reads beyond its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
                 self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
             return super().forward(input, hx)
@@ -136,13 +102,13 @@ class Layered:
         )
         if run is None:
             return super().forward(input, hx)
-        x, lengths = pad_packed_sequence(
+        x, all_lengths = pad_packed_sequence(
             PackedSequence(input.data, input.batch_sizes), batch_first=True
         )
-        lengths = check_lengths(lengths, x)
+        lengths = check_lengths(all_lengths, x)
         if hx is not None and input.sorted_indices is not None:
             parts = tuple(part.index_select(1, input.sorted_indices) for part in parts)
-        outputs, last = self.run_layers(run, x, parts, lengths)
+        outputs, last = self.run_layers(run, x, parts, lengths, input.batch_sizes)
         full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
         data = pack_padded_sequence(outputs, full, batch_first=True).data
         if input.unsorted_indices is not None:
@@ -158,27 +124,27 @@ class Layered:
                 f"lengths needs a padded batch of 3 dimensions as input; got {input.dim()}"
             )
         x = input if self.batch_first else input.transpose(0, 1)
-        lengths = check_lengths(lengths, x)
+        checked = check_lengths(lengths, x)
         parts = self.parts(hx, x, x.shape[0])
         self.check_forward_args(input, self.joined(parts), None)
-        if lengths is not None:  # whatever stands in the padding, NaN too, stays there
-            x = x.masked_fill(~padding_mask(lengths, x.shape[1], x.device)[..., None], 0)
+        if checked is not None:  # the padding is not read, and NaN there does no harm
+            x = x.masked_fill(~padding_mask(checked, x.shape[1], x.device)[..., None], 0)
         run = self.runner(x, parts)
         outputs, last = (
-            self.run_layers(run, x, parts, lengths) if run else self.run_packed(x, parts, lengths)
+            self.run_layers(run, x, parts, checked) if run else self.run_packed(x, parts, checked)
         )
         return outputs if self.batch_first else outputs.transpose(0, 1).contiguous(), self.joined(
             last
         )
 
     def short(self, input: Tensor) -> bool:
-        """Whether it has so few steps that torch's own forward is the fastest: a stream's single step, above all."""
+        """Whether it has so few steps that torch's own forward is the fastest."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
         return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
-        """What runs the layers instead of torch's own forward: a kernel, the reference if asked for, or None."""
-        if recorded():
+        """What runs each layer: a kernel, or the reference; None for torch's own forward."""
+        if torch_must_run():
             return None
         if reference_wanted():
             self._update_flat_weights()
@@ -209,22 +175,32 @@ class Layered:
         if len(rows) == len(full):
             return outputs, last
         everything = outputs.new_zeros(len(full), *outputs.shape[1:]).index_copy(0, rows, outputs)
-        kept = [
-            old.to(new.dtype) for old, new in zip(parts, last, strict=True)
-        ]  # autocast: another dtype
-        return everything, tuple(
-            old.index_copy(1, rows, new) for old, new in zip(kept, last, strict=True)
+        return everything, tuple(  # under autocast of another dtype than the initial state
+            old.to(new.dtype).index_copy(1, rows, new) for old, new in zip(parts, last, strict=True)
         )
 
     def run_layers(
-        self, run: Callable, x: Tensor, parts: Parts, lengths: Tensor | None
+        self,
+        run: Callable,
+        x: Tensor,
+        parts: Parts,
+        lengths: Tensor | None,
+        batch_sizes: Tensor | None = None,
     ) -> tuple[Tensor, Parts]:
-        """Every layer in its one or two directions, cell by cell: `run(cell, x, state, lengths, reverse=...)`."""
+        """Every layer in its one or two directions.
+
+        Args:
+            run: run(cell, x, state, lengths, reverse=...) -> (outputs, state)
+            x: [B, T, D]
+            parts: the initial state
+            lengths: [B], or None if every row is full
+            batch_sizes: of the PackedSequence that x comes from
+        """
         directions = 2 if self.bidirectional else 1
-        last = []
+        last: list[Parts] = []
         for layer in range(self.num_layers):
-            if layer:
-                x = nn.functional.dropout(x, self.dropout, self.training)
+            if layer and self.dropout and self.training:
+                x = x * torch_dropout_mask(x, self.dropout, batch_sizes)
             rows = range(layer * directions, (layer + 1) * directions)
             layer_cells, states = (
                 [self.cell(row) for row in rows],
@@ -234,7 +210,7 @@ class Layered:
                 x, states = run_both(layer_cells, x, states, lengths)
                 last += states
                 continue
-            outputs = []
+            outputs: list[Tensor] = []
             for cell, state in zip(layer_cells, states, strict=True):
                 output, state = run(cell, x, state, lengths, reverse=bool(outputs))
                 outputs.append(output)
@@ -243,9 +219,13 @@ class Layered:
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
 
     def cell(self, row: int) -> Cell:
-        """Layer and direction `row` as one of `ostinato.cells`, around this module's own weights."""
+        """Layer and direction `row` as one of `ostinato.cells`, with this module's weights."""
         each = len(self._flat_weights) // self.rows
-        weights = self._flat_weights[row * each : (row + 1) * each]
+        weights = [
+            weight
+            for weight in self._flat_weights[row * each : (row + 1) * each]
+            if weight is not None
+        ]
         return cell_around(self.mode, weights, bias=self.bias, training=self.training)
 
     @property
@@ -270,11 +250,12 @@ class Layered:
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
     def well_formed(self, input, hx) -> bool:
-        """Whether all is as torch.nn wants it; if not, its own forward says so in its own words."""
+        """Whether torch.nn takes these arguments; if not, its own forward raises its own error."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), self._flat_weights[0]
         if (
-            not isinstance(data, Tensor)
+            weight is None
+            or not isinstance(data, Tensor)
             or data.dtype != weight.dtype
             or data.device != weight.device
         ):
@@ -315,4 +296,5 @@ class GRU(Layered, nn.GRU):
 class LSTM(Layered, nn.LSTM):
     """torch.nn.LSTM, faster where a kernel takes the call, and with `lengths=`.
 
-    output, (h_n, c_n) = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)(x, lengths=[5, 3])"""
+    lstm = ostinato.nn.LSTM(8, 16, proj_size=4, batch_first=True)
+    output, (h_n, c_n) = lstm(x, lengths=[5, 3])"""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.files.samples import sample
+from ostinato.data.files.samples import sample_files
 from ostinato.data.images.captioned import Picture
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.captioning.baseline import NearestCaption
@@ -33,7 +33,7 @@ def restore_baseline(task: Task, state: dict[str, Any]) -> NearestCaption:
 
 def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
-    test = file or sample("captioning")["test"]
+    test = file or sample_files("captioning")["test"]
     return [
         f"ostinato predict {run} PICTURE.png",
         f"ostinato predict {run} {test} --output page.html",

@@ -6,11 +6,15 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.data.text.vocabulary import BOS, EOS
-from ostinato.layers.convolution import FeatureProjection, FrameNetwork, Glance, PictureNetwork
+from ostinato.layers.convolution import (
+    FeatureProjection,
+    FrameNetwork,
+    ImageNetwork,
+    ThumbnailNetwork,
+)
 from ostinato.layers.embedding import Embedding
-from ostinato.models.captioner import Captioner, PictureEncoder, RegionEncoder
+from ostinato.models.captioner import Captioner, ImageEncoder, RegionEncoder
 from ostinato.models.encoder_decoder import Decoder, Encoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.captioning.image_kinds import ImageKind
@@ -33,7 +37,7 @@ def build_captioner(
     encoder = build_encoder(options, preprocessing.kind)
     decoder = Decoder(
         Embedding(len(preprocessing.tokenizer), options.embedding_size),
-        CELLS[options.cell],
+        options.cell_type,
         options.hidden_size,
         memory_size=options.hidden_size,
         layers=options.layers,
@@ -55,15 +59,17 @@ def build_captioner(
 
 def build_encoder(options: CaptioningOptions, kind: ImageKind) -> nn.Module:
     """The encoder of one kind of images."""
-    cell, size, hidden_size = CELLS[options.cell], kind.size, options.hidden_size
+    cell, size, hidden_size = options.cell_type, kind.size, options.hidden_size
     settings: dict[str, Any] = {"layers": options.layers, "dropout": options.dropout}
     channels = options.channels
     widths = [max(1, channels // 4), max(1, channels // 2), channels]
     if kind.name == "pictures":
-        network = PictureNetwork(size, widths=widths, batch_norm=True)
+        network = ImageNetwork(size, widths=widths, batch_norm=True)
         side = min(options.thumbnail, options.image_size)
-        glance = Glance(size, side, 2 * hidden_size, dropout=options.dropout) if side else None
-        return PictureEncoder(
+        glance = (
+            ThumbnailNetwork(size, side, 2 * hidden_size, dropout=options.dropout) if side else None
+        )
+        return ImageEncoder(
             network, options.image_size, cell, hidden_size, glance=glance, **settings
         )
     if kind.name == "regions":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal
 
-from ostinato.data.images.image_cache import ImageLoader
+from ostinato.data.images.image_loader import ImageLoader
 from ostinato.data.images.onnx_encoder import NORMALISATIONS, OnnxEncoder
 from ostinato.errors import InputError
 from ostinato.options import option

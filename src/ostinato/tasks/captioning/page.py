@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from ostinato.data.images.captioned import Picture
-from ostinato.data.images.images import data_uri, from_array, picture
+from ostinato.data.images.images import data_uri, from_array, open_image
 from ostinato.tasks.captioning.image_kinds import name_of
 
 HEAD = """<!doctype html>
@@ -51,7 +51,7 @@ def format_image(record: Picture) -> str:
     """The picture, or the middle frame of a film; "" for features."""
     image = record.image
     if isinstance(image, str):
-        return f'<img src="{data_uri(picture(image))}" alt="">' if image.strip() else ""
+        return f'<img src="{data_uri(open_image(image))}" alt="">' if image.strip() else ""
     if record.ordered and image.ndim >= 3:
         image = image[len(image) // 2]
     if image.ndim < 2 or (image.ndim == 2 and image.dtype != np.uint8):

@@ -13,10 +13,10 @@ import torch
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed
 from ostinato.data.images.captioned import Picture
-from ostinato.data.images.image_cache import ImageLoader
-from ostinato.data.images.images import varied
+from ostinato.data.images.image_loader import ImageLoader
+from ostinato.data.images.images import augment
 from ostinato.data.series.scaler import Scaler
-from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.metrics.bleu import choose_tokenizer
@@ -96,7 +96,7 @@ class CaptioningPreprocessing(Preprocessing):
     def from_dict(cls, options: CaptioningOptions, state: dict[str, Any]) -> Self:
         return cls(
             options,
-            units_from_dict(state["units"]),
+            tokenizer_from_dict(state["units"]),
             ImageKind(state["kind"], int(state["size"])),
             None if state["scaler"] is None else Scaler.from_dict(state["scaler"]),
             state["encoder"],
@@ -178,7 +178,9 @@ class CaptioningPreprocessing(Preprocessing):
         if self.scaler is not None:
             values = self.scaler(values)
         elif draw is not None and self.varies:
-            values = varied(values, draw, shift=options.shift, zoom=options.zoom, flip=options.flip)
+            values = augment(
+                values, draw, shift=options.shift, zoom=options.zoom, flip=options.flip
+            )
         return Example(torch.from_numpy(values), targets)
 
 

@@ -16,7 +16,7 @@ from ostinato.data.images.captioned import (
     read_features,
     read_images,
 )
-from ostinato.data.images.images import load
+from ostinato.data.images.images import decode_stream
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
 from ostinato.tasks.task import Reader
@@ -83,7 +83,7 @@ class CaptioningReader(Reader):
         """The content of an image file, which Pillow decodes."""
         if not media_type.startswith("image/"):
             return super().decode(content, media_type)
-        image = load(BytesIO(content), name="the image")
+        image = decode_stream(BytesIO(content), "the image")
         return self.as_record(np.asarray(image))
 
     def key(self, record: Picture) -> str | bytes:

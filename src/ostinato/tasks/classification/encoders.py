@@ -22,8 +22,8 @@ from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
     Tokenizer,
     WordTokenizer,
+    tokenizer_from_dict,
     train_tokenizer,
-    units_from_dict,
 )
 from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.notices import notify
@@ -86,7 +86,7 @@ class TextEncoder:
             few = options.reads_characters and words <= FEW_WORDS
             options = replace(options, members=MEMBERS if few else 1)
         if options.embeddings is not None:
-            vectors = read_vectors(options.embeddings, units.all_tokens)
+            vectors = read_vectors(options.embeddings, units.id_to_token)
             options = replace(options, embedding_size=vectors.vectors.shape[1])
         return options, cls(options, units, letters, vectors)
 
@@ -99,7 +99,7 @@ class TextEncoder:
         if self.letters is None:
             tokens = self.shorten(self.units.encode(text) or [UNK])
         else:
-            tokens = self.shorten(self.units.tokens(text) or [""])
+            tokens = self.shorten(self.units.tokenize(text) or [""])
         if draw is not None:
             tokens = random_part(tokens, draw, self.options.crop)
         if self.letters is None:
@@ -113,7 +113,7 @@ class TextEncoder:
         if len(self.cache) > CACHED_WORDS:
             self.cache.clear()
         if token not in self.cache:
-            self.cache[token] = self.letters.spell(token.removeprefix(SPACE))
+            self.cache[token] = self.letters.encode(token.removeprefix(SPACE))
         return self.cache[token]
 
     def shorten(self, tokens: list) -> list:
@@ -221,8 +221,8 @@ def split_text(options: ClassificationOptions, text: str) -> list[str]:
     """A text's words, or its characters where these are the unit."""
     spelling, no_words = TextNormaliser(options.lowercase, True), Vocabulary([])
     if options.unit == "character":
-        return CharacterTokenizer(no_words, spelling).tokens(text)
-    return WordTokenizer(no_words, spelling, options.tokenized).tokens(text)
+        return CharacterTokenizer(no_words, spelling).tokenize(text)
+    return WordTokenizer(no_words, spelling, options.tokenized).tokenize(text)
 
 
 class NoEncoder:
@@ -246,5 +246,5 @@ def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> En
         return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
     if "units" in state:
         letters = CharacterVocabulary.from_dict(state["letters"]) if "letters" in state else None
-        return TextEncoder(options, units_from_dict(state["units"]), letters)
+        return TextEncoder(options, tokenizer_from_dict(state["units"]), letters)
     return NoEncoder()

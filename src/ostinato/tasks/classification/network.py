@@ -8,8 +8,7 @@ from torch import nn
 from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
-from ostinato.cells import CELLS
-from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
@@ -44,7 +43,7 @@ def build_member(
     options: ClassificationOptions, preprocessing: ClassificationPreprocessing
 ) -> Classifier:
     """One classifier: embedding (and character encoder) of texts, body, head."""
-    embedding = speller = None
+    embedding = character_encoder = None
     encoder = preprocessing.encoder
     if isinstance(encoder, TextEncoder):
         word_dropout = options.word_dropout
@@ -55,8 +54,8 @@ def build_member(
         )
         frozen = bool(options.embeddings) and options.freeze_embeddings
         embedding.weight.requires_grad_(not frozen)
-        speller = build_speller(options, encoder)
-        characters = 0 if speller is None else speller.output_size
+        character_encoder = build_character_encoder(options, encoder)
+        characters = 0 if character_encoder is None else character_encoder.output_size
         size, input_dropout = options.embedding_size + characters, options.dropout
     else:
         size, input_dropout = preprocessing.dimensions, SERIES_DROPOUT
@@ -69,22 +68,24 @@ def build_member(
         build_head(options, preprocessing, body.output_size),
         dropout=options.dropout,
         input_dropout=input_dropout,
-        speller=speller,
+        character_encoder=character_encoder,
     )
 
 
-def build_speller(options: ClassificationOptions, encoder: TextEncoder) -> Speller | None:
+def build_character_encoder(
+    options: ClassificationOptions, encoder: TextEncoder
+) -> CharacterEncoder | None:
     """The encoder of each word's characters, where the network has one."""
     if encoder.letters is None:
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=encoder.letters.folded())
-    return Speller(
+        affixes = Affixes(options.affix_size, folded=encoder.letters.fold_case())
+    return CharacterEncoder(
         options.characters,
         len(encoder.letters),
         options.character_size,
-        cell=CELLS[options.cell],
+        cell=options.cell_type,
         dropout=CHARACTER_DROPOUT,
         affixes=affixes,
     )
@@ -97,11 +98,12 @@ def build_body(options: ClassificationOptions, size: int) -> nn.Module:
     if options.model == "feedforward":
         return Feedforward(size, options.hidden_size, length=options.fixed_length)
     return RecurrentBody(
-        CELLS[options.cell],
+        options.cell_type,
         size,
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         pooling=options.pooling,
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,

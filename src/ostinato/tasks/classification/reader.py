@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
-from ostinato.data.series.series import as_series, is_series, series_of_line
+from ostinato.data.series.series import as_series, is_series, parse_series
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
@@ -82,7 +82,7 @@ class ClassificationReader(Reader):
             for record in read_unlabelled([file], text_column=self.options.text_column):
                 written = isinstance(record.inputs, str) and not is_series(file)
                 if written and not self.preprocessing.reads_text:
-                    record = record._replace(inputs=series_of_line(record.inputs, record.where))
+                    record = record._replace(inputs=parse_series(record.inputs, record.where))
                 self.check_input(record)
                 yield record
 

@@ -37,7 +37,7 @@ class Retrieval(Baseline):
         self.options = options
         self.pairs, self.counts, self.units = list(pairs), counts, units
         self.total = sum(counts.values()) + len(units)
-        bags = [Counter(WORDS.tokens(pair.source)) for pair in self.pairs]
+        bags = [Counter(WORDS.tokenize(pair.source)) for pair in self.pairs]
         found = Counter(word for bag in bags for word in bag)
         self.rarity = {word: math.log((1 + len(bags)) / number) for word, number in found.items()}
         self.postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -74,7 +74,7 @@ class Retrieval(Baseline):
     def answer(self, utterance: str) -> str:
         """The reply of the nearest pair; of the first one where nothing is alike."""
         scores: dict[int, float] = defaultdict(float)
-        for word, weight in self.weights(Counter(WORDS.tokens(utterance))).items():
+        for word, weight in self.weights(Counter(WORDS.tokenize(utterance))).items():
             for row, other in self.postings[word]:
                 scores[row] += weight * other
         return self.pairs[max(scores, key=lambda row: (scores[row], -row)) if scores else 0].target

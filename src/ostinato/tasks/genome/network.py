@@ -12,10 +12,9 @@ from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.baselines.segmenters import DilatedConvolution, HmmSegmenter, LabelFrequencies
-from ostinato.cells import CELLS
 from ostinato.data.dna import nucleotides
 from ostinato.layers.motifs import Motifs, OneHot, WithMotifs
-from ostinato.layers.recurrent import Recurrent
+from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.models.classifier import Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble, SegmenterEnsemble
 from ostinato.models.heads import SoftmaxHead
@@ -59,11 +58,14 @@ def build_segmenter(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor
             causal = not options.bidirectional  # such a network carries its state
             motifs = Motifs(size, options.motifs, options.motif_width, causal=causal)
         body = Recurrent(
-            CELLS[options.cell],
+            options.cell_type,
             motifs.output_size if motifs else size,
-            options.hidden_size // (1 + options.bidirectional),
+            bidirectional_hidden_size(
+                options.hidden_size, bidirectional=options.bidirectional, merge=options.merge
+            ),
             layers=options.layers,
             bidirectional=options.bidirectional,
+            merge=options.merge,
             dropout=options.dropout,
             recurrent_dropout=options.recurrent_dropout,
         )
@@ -91,11 +93,12 @@ def build_body(options: GenomeOptions, size: int) -> Any:
     if options.motifs:
         motifs = Motifs(size, options.motifs, options.motif_width, pool=options.motif_pool)
     body = RecurrentBody(
-        CELLS[options.cell],
+        options.cell_type,
         motifs.output_size if motifs else size,
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         pooling=cast(str, options.pooling),
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,

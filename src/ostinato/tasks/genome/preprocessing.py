@@ -99,7 +99,7 @@ class GenomePreprocessing(Preprocessing):
             ]
             total = np.sum(counts, axis=0)  # [K]
             return (total / total.sum(),)
-        truth = np.array([self.labels.number(record.label) for record in records])
+        truth = np.array([self.labels.token_to_id(record.label) for record in records])
         if self.features is None:
             return (np.bincount(truth, minlength=labels) / len(truth),)
         weighted = options.class_weights != "none"
@@ -146,12 +146,12 @@ class GenomePreprocessing(Preprocessing):
         if len(self.labels) > 2 or self.background is not None:
             return self.foreground
         positive = self.options.positive
-        return [self.labels.number(positive) if positive else 1]
+        return [self.labels.token_to_id(positive) if positive else 1]
 
     def base_label_ids(self, record: DnaSequence) -> np.ndarray:
         """The label id of each base [T]; len(labels) for a label that is not known."""
-        background = 0 if self.background is None else self.labels.number(self.background)
-        return encode_segments(record, self.labels.numbers, background)
+        background = 0 if self.background is None else self.labels.token_to_id(self.background)
+        return encode_segments(record, self.labels.token_ids, background)
 
     # sequences as examples
 

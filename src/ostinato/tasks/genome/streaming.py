@@ -50,7 +50,7 @@ class BaseStreamer(Streamer):
 
     item = "one base, or several"
 
-    def __init__(self, preprocessing: GenomePreprocessing, as_record: Any, network: nn.Module):
+    def __init__(self, preprocessing: GenomePreprocessing, as_record: Any, network: Any):
         self.preprocessing, self.as_record, self.network = preprocessing, as_record, network
 
     @torch.inference_mode()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ostinato.data.batching.bptt_stream import store
+from ostinato.data.batching.bptt_stream import store_ids
 from ostinato.data.text.corpus import Line
 from ostinato.data.text.tokenizers import Tokenizer
 
@@ -47,11 +47,11 @@ def encode_lines(
             ids = encode(line)
             waiting += ids
             tokens.append(len(ids))
-            characters.append(len(tokenizer.spelling(line.text)) + line.ended)
+            characters.append(len(tokenizer.normalise(line.text)) + line.ended)
             if len(waiting) > BLOCK:
                 yield np.array(waiting, np.uint32)
                 waiting.clear()
         yield np.array(waiting, np.uint32)
 
-    ids = store(blocks(), size=len(tokenizer))
+    ids = store_ids(blocks(), size=len(tokenizer))
     return EncodedText(ids, np.array(tokens, np.int64), np.array(characters, np.int64))

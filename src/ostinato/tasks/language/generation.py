@@ -112,7 +112,7 @@ class SampleText:
         """
         text = self.until_stop("".join(map(self.detokenize, ids)))
         if last:
-            text += self.until_stop.rest()
+            text += self.until_stop.flush()
         self.parts.append(text)
         if self.stopped or last:
             return Piece(self.sample, text, "".join(self.parts))
@@ -196,7 +196,9 @@ def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequenc
         return
     tokenizer = preprocessing.tokenizer
     if preprocessing.options.unit == "word":
-        tokens = [token for line in prompt.split("\n") for token in (*tokenizer.tokens(line), "\n")]
+        tokens = [
+            token for line in prompt.split("\n") for token in (*tokenizer.tokenize(line), "\n")
+        ]
         words = dict.fromkeys(
             token.removeprefix("▁")
             for token, id_ in zip(tokens, ids[1:], strict=False)
@@ -204,7 +206,7 @@ def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequenc
         )
         notify(f"--prompt: unknown to the model, read as <unk>: {', '.join(words)}")
         return
-    known = {" ", "\n"}.union(*tokenizer.all_tokens[len(SPECIALS) :])
+    known = {" ", "\n"}.union(*tokenizer.id_to_token[len(SPECIALS) :])
     wrong = [
         character
         for character in dict.fromkeys(tokenizer.normalise(prompt))

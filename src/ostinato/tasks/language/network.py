@@ -6,9 +6,8 @@ from typing import cast
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import start_uniform
+from ostinato.layers.initialisation import initialise_uniform
 from ostinato.models.continuous_cache import ContinuousCache, add_cache
 from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.language_model import DropoutRates, LanguageModel
@@ -37,7 +36,7 @@ def build_network(
     last_size = options.last_size or options.hidden_size
     return LanguageModel(
         Embedding(size, options.embedding_size, word_dropout=options.word_dropout),
-        CELLS[options.cell],
+        options.cell_type,
         [options.hidden_size] * (options.layers - 1) + [last_size],
         layers=options.layers,
         residual=options.residual,
@@ -76,7 +75,7 @@ def initialise(
         # assigned, not copied: the n-grams of a large text take gigabytes
         network.load_state_dict(dict(preprocessing.fitted), assign=True)
     elif options.initial_range is not None:
-        start_uniform(network, options.initial_range)
+        initialise_uniform(network, options.initial_range)
 
 
 def with_cache(options: LanguageOptions, network: nn.Module) -> LanguageNetwork:

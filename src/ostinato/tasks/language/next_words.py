@@ -37,7 +37,7 @@ def suggest_words(
         after_mark=bool(before) and not before[-1].isspace(),
     )
     return likely_words(
-        network.step, logits, state, pieces, count=count, prefix=tokenizer.spelling(prefix)
+        network.step, logits, state, pieces, count=count, prefix=tokenizer.normalise(prefix)
     )
 
 
@@ -68,7 +68,7 @@ def word_pieces(tokenizer: Tokenizer, *, tokenized: bool, after_mark: bool) -> P
         after_mark: Whether a mark without a space comes before the word, which then begins
             without a space, too.
     """
-    tokens = tokenizer.all_tokens
+    tokens = tokenizer.id_to_token
     texts = [token.removeprefix(SPACE) for token in tokens]
     spaced = np.array([token.startswith(SPACE) for token in tokens])  # [V], as all below
     none = np.zeros(len(tokens), bool)

@@ -74,7 +74,7 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
     )
     rotate: bool = option(True, "the streams begin at other positions of the text in each epoch")
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
+    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(  # type: ignore[valid-type]
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     hidden_size: int = option(512, "units of each layer", minimum=1)

@@ -132,7 +132,7 @@ class LanguagePredictor(Predictor):
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Line]) -> list[float]:
         """log P of each line without the lines before it, its end included."""
-        corpus = records if isinstance(records, Corpus) else Corpus.of(records)
+        corpus = records if isinstance(records, Corpus) else Corpus.from_lines(records)
         model = with_cache(self.options, network)
 
         def score(batch: Batch) -> list[float]:

@@ -20,8 +20,8 @@ from ostinato.data.text.detokenizer import StreamingDetokenizer
 from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
     Tokenizer,
+    tokenizer_from_dict,
     train_tokenizer,
-    units_from_dict,
 )
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.notices import notify
@@ -119,13 +119,13 @@ class LanguagePreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: LanguageOptions, state: dict[str, Any]) -> Self:
-        return cls(options, units_from_dict(state["units"]), state["counted"])
+        return cls(options, tokenizer_from_dict(state["units"]), state["counted"])
 
     @property
     def line_end(self) -> int:
         """The token at the end of a line, which is also the context of a text's first token."""
         if isinstance(self.tokenizer, CharacterTokenizer):
-            return self.tokenizer.vocabulary.readable.get("\n", EOS)
+            return self.tokenizer.vocabulary.token_ids.get("\n", EOS)
         return EOS
 
     @property
@@ -144,7 +144,7 @@ class LanguagePreprocessing(Preprocessing):
     def encode_text(self, records: Sequence[Line]) -> EncodedText:
         """All lines as one sequence of token ids; encoded once as long as the records exist."""
         if not isinstance(records, Corpus):
-            records = Corpus.of(records)
+            records = Corpus.from_lines(records)
         if records not in self.encoded:
             self.encoded[records] = encode_lines(records, self.ids, self.tokenizer)
         return self.encoded[records]

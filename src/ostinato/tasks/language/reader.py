@@ -42,7 +42,9 @@ class LanguageReader(Reader):
         found = {line.text for line in training if line.text in long} if long else set()
         return len(found) / max(1, len(long))
 
-    def hold_out(self, records: Corpus, *, number: int, seed: int) -> tuple[Corpus, Corpus]:
+    def hold_out(
+        self, records: Corpus, *, number: int, seed: int
+    ) -> tuple[Sequence[Line], Sequence[Line]]:
         """Splits off the last `number` lines, whatever the seed."""
         if len(records) < 2:
             raise InputError("the text has one line only: none can be held back; give --dev")

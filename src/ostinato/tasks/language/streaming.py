@@ -68,7 +68,7 @@ class LanguageStreamer(Streamer):
         self.compiled = network.compiled_step() if isinstance(network, LanguageModel) else None
         never = preprocessing.never_generated
         self.shown = [
-            id_ for id_ in range(len(preprocessing.tokenizer.all_tokens)) if id_ not in never
+            id_ for id_ in range(len(preprocessing.tokenizer.id_to_token)) if id_ not in never
         ]
 
     @torch.inference_mode()
@@ -132,7 +132,7 @@ class LanguageStreamer(Streamer):
         """The most probable next tokens as text, by log-probabilities [1, V]."""
         row = log_probabilities[0, self.shown].exp()
         values, places = row.topk(min(SHOWN, len(self.shown)))
-        tokens, end = self.preprocessing.tokenizer.all_tokens, self.preprocessing.line_end
+        tokens, end = self.preprocessing.tokenizer.id_to_token, self.preprocessing.line_end
         ids = [self.shown[place] for place in places.tolist()]
         texts = ["\n" if id_ == end else tokens[id_].replace(SPACE, " ") for id_ in ids]
         return list(zip(texts, values.tolist(), strict=True))

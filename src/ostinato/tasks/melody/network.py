@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.data.music.tunes import EVENTS, PITCHES
 from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 from ostinato.models.music import Head, Music
@@ -22,7 +21,7 @@ def build_network(options: MelodyOptions, preprocessing: MelodyPreprocessing) ->
     return Music(
         preprocessing.features.size,
         options.embedding_size,
-        CELLS[options.cell],
+        options.cell_type,
         options.hidden_size,
         head,
         layers=options.layers,

@@ -53,7 +53,7 @@ class MelodyOptions(ModelChoice, RecurrentOptions):
         1000, "steps of a training example; longer tunes are split", minimum=2
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
+    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(  # type: ignore[valid-type]
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     embedding_size: int = option(

@@ -143,7 +143,7 @@ def start_member(member: Any) -> Pooled:
         width = member.head.probabilities(torch.zeros(1, width)).shape[1]
     first = recurrent.output_size if member.body.pooling == "both-ends" else 0
     with torch.no_grad():
-        return Pooled(recurrent.start(1), torch.zeros(1, width), torch.zeros(1, first))
+        return Pooled(recurrent.initial_state(1), torch.zeros(1, width), torch.zeros(1, first))
 
 
 def embed(member: Any, item: Example) -> Tensor:

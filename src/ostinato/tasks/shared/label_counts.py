@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts, pluralise
@@ -41,7 +41,7 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
     """
     if several:
         return torch.tensor([float(label in labels) for label in known.tokens])
-    return torch.tensor(known.number(labels[0])) if labels and labels[0] in known else None
+    return torch.tensor(known.token_to_id(labels[0])) if labels and labels[0] in known else None
 
 
 def weigh_classes(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:
@@ -64,7 +64,7 @@ def is_grade(text: str) -> bool:
 
 
 def class_probabilities(
-    network: nn.Module, examples: Sequence[Example], classes: int, *, tokens: int = 8192
+    network: Any, examples: Sequence[Example], classes: int, *, tokens: int = 8192
 ) -> np.ndarray:
     """The probability of each class for each example, [N, C] float64; batches hold at most `tokens` padded tokens."""
     rows = answer_in_batches(

@@ -1,30 +1,70 @@
 """Options of the recurrent network that all tasks share. A task with other defaults redefines them:
 
-hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)"""
+hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from ostinato.cells import CELLS
+from ostinato.cells import CELLS, Cell, CellType
+from ostinato.cells.rnn import ACTIVATIONS
 from ostinato.errors import InputError
+from ostinato.layers.recurrent import MERGES
 from ostinato.options import option
 from ostinato.tasks.task import TaskOptions
+
+ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
 
 
 @dataclass(frozen=True)
 class RecurrentOptions(TaskOptions):
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")
+    """The recurrent cell, its size and its regularisation."""
+
+    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")  # type: ignore[valid-type]
     hidden_size: int = option(256, "units of each layer", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1, maximum=100)
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
     )
+    activation: Literal[tuple(ACTIVATIONS)] | None = option(  # type: ignore[valid-type]
+        None, "activation of the hidden units of --cell rnn, jordan or indrnn (default: the cell's)"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.activation is not None and self.cell not in ACTIVATED:
+            raise InputError(
+                f"--activation is for --cell {' or '.join(ACTIVATED)}; got --cell {self.cell}"
+            )
+
+    @property
+    def cell_type(self) -> CellType:
+        """The cell of --cell with --activation."""
+        if self.activation is None:
+            return CELLS[self.cell]
+        build: Callable[..., Cell] = CELLS[self.cell]
+        return partial(build, activation=self.activation)
 
 
 @dataclass(frozen=True)
-class BidirectionalOptions(RecurrentOptions):
+class MergeOptions(RecurrentOptions):
+    """Options of a network that reads in both directions."""
+
+    merge: Literal[tuple(MERGES)] = option(  # type: ignore[valid-type]
+        "concat",
+        "how the outputs of both directions become one: concat (half of the units each), "
+        "sum, mean or product (all units each)",
+    )
+
+
+@dataclass(frozen=True)
+class BidirectionalOptions(MergeOptions):
+    """Options of a network that reads in one direction or in both."""
+
     hidden_size: int = option(256, "units of each layer, both directions together", minimum=1)
     bidirectional: bool = option(True, "read the sequence in both directions")
 
@@ -32,7 +72,10 @@ class BidirectionalOptions(RecurrentOptions):
         super().__post_init__()
         # of the models of a task with --model, only the recurrent one has directions
         recurrent = getattr(self, "model", "recurrent") == "recurrent"
-        if recurrent and self.bidirectional and self.hidden_size % 2:
+        halved = self.bidirectional and self.merge == "concat"
+        if recurrent and halved and self.hidden_size % 2:
             raise InputError(
                 f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
             )
+        if self.merge != "concat" and not self.bidirectional:
+            raise InputError(f"--merge {self.merge} needs --bidirectional")

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
+from ostinato.models.encoder_decoder import EncoderDecoder
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import sample_targets, search_targets
 from ostinato.options import option
 from ostinato.tasks.task import TaskOptions
@@ -66,7 +68,7 @@ class SearchOptions(TaskOptions):
 @torch.inference_mode()
 def search(
     options: SearchOptions,
-    network: nn.Module,
+    network: EncoderDecoder | EncoderDecoderEnsemble,
     batch: Batch,
     *,
     maximum_length: int | Tensor,

@@ -112,9 +112,12 @@ def join_states(states: Sequence[State]) -> State:
 
 def split_state(state: State, rows: int) -> list[State]:
     """The state of N rows as N states of one row, each in memory of its own."""
-    return [
-        map_state(lambda part, row=row: part[row : row + 1].clone(), state) for row in range(rows)
-    ]
+    return [take_row(state, row) for row in range(rows)]
+
+
+def take_row(state: State, row: int) -> State:
+    """The state of one row, in memory of its own."""
+    return map_state(lambda part: part[row : row + 1].clone(), state)
 
 
 def flatten_state(state: State) -> dict[str, Tensor]:

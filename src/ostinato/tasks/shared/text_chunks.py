@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostinato.data.text.normalisation import SPACE
+from ostinato.data.text.subwords import SubwordTokenizer
 from ostinato.data.text.tokenizers import Tokenizer
 
 
@@ -16,7 +17,7 @@ def encode_chunk(tokenizer: Tokenizer, text: str) -> list[int]:
 
 def chunk_tokens(tokenizer: Tokenizer, text: str) -> list[str]:
     """The tokens of a piece of text; see `encode_chunk`."""
-    tokens = tokenizer.tokens(text)
+    tokens = tokenizer.tokenize(text)
     attached = bool(text) and not (text[0].isalnum() or text[0].isspace() or text[0] == SPACE)
     if tokenizer.name == "word" and not getattr(tokenizer, "tokenized", False) and attached:
         tokens[:1] = [tokens[0].removeprefix(SPACE)] if tokens else []
@@ -25,6 +26,6 @@ def chunk_tokens(tokenizer: Tokenizer, text: str) -> list[str]:
 
 def ids_of(tokenizer: Tokenizer, tokens: list[str]) -> list[int]:
     """The ids of tokens."""
-    if tokenizer.name == "subword":
+    if isinstance(tokenizer, SubwordTokenizer):
         return [tokenizer.processor.piece_to_id(token) for token in tokens]
     return tokenizer.vocabulary.encode(tokens)

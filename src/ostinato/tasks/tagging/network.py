@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ostinato.cells import CELLS
-from ostinato.data.text.tag_schemes import legal
+from ostinato.data.text.tag_schemes import allowed_transitions
 from ostinato.errors import InputError
-from ostinato.layers.character_encoder import Affixes, Speller
+from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble
 from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
@@ -26,20 +25,21 @@ def build_network(
         len(preprocessing.words),
         options.embedding_size,
         word_dropout=options.word_dropout,
-        by_rows=True,
+        lazy=True,
     )
-    speller = build_speller(options, preprocessing)
+    character_encoder = build_character_encoder(options, preprocessing)
     features = [Embedding(len(each), options.feature_size) for each in preprocessing.features]
     return Tagger(
         words,
-        speller,
-        CELLS[options.cell],
+        character_encoder,
+        options.cell_type,
         options.hidden_size,
         len(preprocessing.tags),
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         crf=options.crf,
-        legal=legal(preprocessing.tags.tokens, preprocessing.span_scheme),
+        legal=allowed_transitions(preprocessing.tags.tokens, preprocessing.span_scheme),
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,
         locked=options.locked_dropout,
@@ -47,18 +47,20 @@ def build_network(
     )
 
 
-def build_speller(options: TaggingOptions, preprocessing: TaggingPreprocessing) -> Speller | None:
+def build_character_encoder(
+    options: TaggingOptions, preprocessing: TaggingPreprocessing
+) -> CharacterEncoder | None:
     """The encoder of each word's characters, unless --characters none."""
     if options.characters == "none":
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=preprocessing.letters.folded())
-    return Speller(
+        affixes = Affixes(options.affix_size, folded=preprocessing.letters.fold_case())
+    return CharacterEncoder(
         options.characters,
         len(preprocessing.letters),
         options.character_size,
-        cell=CELLS[options.cell],
+        cell=options.cell_type,
         dropout=options.character_dropout,
         affixes=affixes,
     )

@@ -10,13 +10,13 @@ from ostinato.errors import InputError
 from ostinato.options import option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
-from ostinato.tasks.shared.recurrent_options import RecurrentOptions
+from ostinato.tasks.shared.recurrent_options import MergeOptions
 
 CLOSED_FORM = ("hmm", "most-frequent")
 
 
 @dataclass(frozen=True)
-class TaggingOptions(ModelChoice, EmbeddingOptions, RecurrentOptions):
+class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data
@@ -106,7 +106,9 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, RecurrentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.bidirectional and self.hidden_size % 2:
+        if self.merge != "concat" and not self.bidirectional:
+            raise InputError(f"--merge {self.merge} needs --bidirectional")
+        if self.bidirectional and self.merge == "concat" and self.hidden_size % 2:
             raise InputError(
                 f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}"
             )

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.text.conll import Sentence, fill
-from ostinato.data.text.tag_schemes import OUTSIDE, Span, spans
+from ostinato.data.text.conll import Sentence, fill_tags
+from ostinato.data.text.tag_schemes import OUTSIDE, Span, read_spans
 from ostinato.decoding.viterbi import Path
 from ostinato.metrics import METRICS
 from ostinato.models.tagger import best_labels
@@ -55,7 +55,7 @@ class Tagged(Prediction):
         columns = [tags for tags, _ in self.taggings]
         # every sentence gets the same number of columns
         missing = [["_"] * len(self.record.words)] * (self.k_best - len(columns))
-        return fill(self.record, *columns, *missing)
+        return fill_tags(self.record, *columns, *missing)
 
     @property
     def candidates(self) -> list[tuple[str, float]]:
@@ -220,7 +220,7 @@ def span_reader(scheme: str | None) -> SpanReader | None:
     """The function from the tags of a sentence to its spans; None where tags spell out no spans."""
     if scheme is None:
         return None
-    return single_token_spans if scheme == "binary" else spans
+    return single_token_spans if scheme == "binary" else read_spans
 
 
 def single_token_spans(tags: Sequence[str]) -> list[Span]:

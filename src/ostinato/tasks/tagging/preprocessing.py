@@ -13,7 +13,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.conll import Sentence
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tag_schemes import OUTSIDE, SCHEMES, convert, detect
+from ostinato.data.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, detect_scheme
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.notices import notify
@@ -63,7 +63,7 @@ class TaggingPreprocessing(Preprocessing):
     ) -> tuple[TaggingOptions, Self]:
         counts = Counter(normalise(options, word) for record in records for word in record.words)
         words = build_vocabulary(counts, options.minimum_count)
-        scheme = "binary" if options.binary else detect(record.tags for record in records)
+        scheme = "binary" if options.binary else detect_scheme(record.tags for record in records)
         if scheme in SCHEMES:
             notify_scheme(scheme, options.scheme, records)
         options, tags = fit_tags(options, scheme, records)
@@ -136,7 +136,7 @@ class TaggingPreprocessing(Preprocessing):
         """The tags of the network in the scheme of the files."""
         if self.file_scheme is None or self.span_scheme in (None, self.file_scheme):
             return tags
-        return convert(tags, self.file_scheme)
+        return convert_tags(tags, self.file_scheme)
 
     def knows_tags(self, record: Sentence) -> bool:
         """Whether the network has learned all tags of a record."""
@@ -193,8 +193,8 @@ class TaggingPreprocessing(Preprocessing):
 
     def look_up(self, word: str) -> tuple[int, tuple[int, ...]]:
         """The id of a word and those of its characters, which are then in the cache."""
-        id = self.words.readable.get(normalise(self.options, word), UNK)
-        self.word_cache[word] = found = (id, self.letters.spell(word))
+        id = self.words.token_ids.get(normalise(self.options, word), UNK)
+        self.word_cache[word] = found = (id, self.letters.encode(word))
         return found
 
     def share_unknown(self, words: Sequence[str]) -> float:
@@ -245,7 +245,7 @@ def convert_for_network(
     options: TaggingOptions, file_scheme: str | None, tags: Sequence[str]
 ) -> Sequence[str]:
     """Tags of a file as the network learns them: spans in --scheme, other tags unchanged."""
-    return convert(tags, options.scheme) if file_scheme in SCHEMES else tags
+    return convert_tags(tags, options.scheme) if file_scheme in SCHEMES else tags
 
 
 def notify_scheme(file_scheme: str, scheme: str, records: Sequence[Sentence]) -> None:
@@ -253,7 +253,7 @@ def notify_scheme(file_scheme: str, scheme: str, records: Sequence[Sentence]) ->
     broken = sum(
         tag != right
         for record in records
-        for tag, right in zip(record.tags, convert(record.tags, file_scheme), strict=True)
+        for tag, right in zip(record.tags, convert_tags(record.tags, file_scheme), strict=True)
     )
     repairs = ""
     if broken:

@@ -6,13 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.wording import display_path
-from ostinato.data.text.conll import (
-    Sentence,
-    count_columns,
-    read_blocks,
-    read_sentences,
-    words_of,
-)
+from ostinato.data.text.conll import Sentence, read_blocks, read_sentences
+from ostinato.data.text.conll_layout import count_columns, split_words
 from ostinato.data.text.tag_schemes import OUTSIDE, is_span_tag
 from ostinato.errors import InputError
 from ostinato.tasks.tagging.options import TaggingOptions
@@ -76,7 +71,7 @@ class TaggingReader(Reader):
     def as_record(self, value: Any) -> Sentence:
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
         if isinstance(value, str):
-            return Sentence(words_of(value))
+            return Sentence(split_words(value))
         if isinstance(value, Sentence):
             return value
         pair = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], str)

@@ -55,7 +55,12 @@ class TaggingStreamer(Streamer):
     def start(self) -> State:
         labels = len(self.preprocessing.tags)
         counter = torch.zeros(1, 1, dtype=torch.int64)
-        return torch.zeros(1, labels), counter, counter.clone(), self.network.recurrent.start(1)
+        return (
+            torch.zeros(1, labels),
+            counter,
+            counter.clone(),
+            self.network.recurrent.initial_state(1),
+        )
 
     def parse(self, item: Any) -> Any:
         return self.as_record(item)

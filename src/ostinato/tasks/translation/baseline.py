@@ -28,7 +28,7 @@ class WordForWord(Baseline):
     def fit(cls, records: Sequence[Pair], options: TranslationOptions) -> WordForWord:
         return cls(
             Dictionary.fit(
-                [(WORDS.tokens(pair.source), WORDS.tokens(pair.target)) for pair in records]
+                [(WORDS.tokenize(pair.source), WORDS.tokenize(pair.target)) for pair in records]
             ),
             options,
         )
@@ -45,7 +45,7 @@ class WordForWord(Baseline):
         )
 
     def translate(self, source: str) -> str:
-        text = WORDS.join(self.dictionary.translate(WORDS.tokens(source)))
+        text = WORDS.detokenize(self.dictionary.translate(WORDS.tokenize(source)))
         return text[:1].upper() + text[1:] if source[:1].isupper() else text
 
     def state(self) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ostinato.cells import CELLS
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import start_uniform
+from ostinato.layers.initialisation import initialise_uniform
 from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
@@ -16,7 +15,7 @@ def build_network(
     options: TranslationOptions, preprocessing: TranslationPreprocessing
 ) -> EncoderDecoder:
     """A fresh encoder-decoder for the vocabularies."""
-    cell = CELLS[options.cell]
+    cell = options.cell_type
     source = build_embedding(options, preprocessing.source)
     shared = options.joint_vocabulary and options.tied
     target = source if shared else build_embedding(options, preprocessing.target)
@@ -26,6 +25,7 @@ def build_network(
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         dropout=options.dropout,
     )
     decoder = Decoder(
@@ -65,7 +65,7 @@ def initialise(
 ) -> None:
     """Uniform weights in --initial-range, and pretrained vectors, where these were asked for."""
     if options.initial_range is not None:
-        start_uniform(network, options.initial_range)
+        initialise_uniform(network, options.initial_range)
         for part in (network.encoder, network.decoder):
             part.embedding.clear_padding()
     for part, vectors in (

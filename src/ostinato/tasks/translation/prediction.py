@@ -130,7 +130,7 @@ class TranslationPredictor(Predictor):
         return target.decode(hypothesis.tokens, copies=[words[position] for position in positions])
 
     def source_tokens(self, record: Pair) -> list[str]:
-        return self.preprocessing.source.tokens(record.source)[: self.options.maximum_tokens]
+        return self.preprocessing.source.tokenize(record.source)[: self.options.maximum_tokens]
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
         return [value for value, _ in self.score(network, records)]

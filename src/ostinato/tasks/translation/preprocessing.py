@@ -12,7 +12,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tokenizers import Tokenizer, train_tokenizer, units_from_dict
+from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.metrics.bleu import choose_tokenizer
@@ -60,10 +60,10 @@ class TranslationPreprocessing(Preprocessing):
             target = train_tokenizer(unit, targets, size=target_size, **settings)
         source_vectors = target_vectors = None
         if options.embeddings is not None:
-            source_vectors = read_vectors(options.embeddings, source.all_tokens)
+            source_vectors = read_vectors(options.embeddings, source.id_to_token)
             options = replace(options, embedding_size=source_vectors.vectors.shape[1])
         if options.target_embeddings is not None:
-            target_vectors = read_vectors(options.target_embeddings, target.all_tokens)
+            target_vectors = read_vectors(options.target_embeddings, target.id_to_token)
             size = target_vectors.vectors.shape[1]
             if source_vectors is not None and size != options.embedding_size:
                 raise InputError(
@@ -79,8 +79,8 @@ class TranslationPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: TranslationOptions, state: dict[str, Any]) -> Self:
-        source = units_from_dict(state["source"])
-        target = units_from_dict(state["target"]) if "target" in state else source
+        source = tokenizer_from_dict(state["source"])
+        target = tokenizer_from_dict(state["target"]) if "target" in state else source
         return cls(options, source, target)
 
     def trainable_records(self, records: Sequence[Pair]) -> Sequence[Pair]:

@@ -8,7 +8,7 @@ from typing import Any
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
-from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, one_line, read_pairs
+from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, join_lines, read_pairs
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.task import Reader
@@ -32,7 +32,7 @@ class TranslationReader(Reader):
                 rows = read_table(
                     path, ("source",), optional=("target",), keep_blank=True, names=names
                 )
-                yield from self.limit((one_line(row.text("source")) for row in rows), path)
+                yield from self.limit((join_lines(row.text("source")) for row in rows), path)
             else:
                 yield from self.limit(iterate_lines(path), path)
 

@@ -75,7 +75,7 @@ class FlattenedClips(Baseline):
         """The regression, or the most frequent label where frames are too large for it."""
         most_frequent = MostFrequent.fit(records, labels)
         sequences = [each for record in records for each in split_frames(values(record), per_frame)]
-        numbers = [labels.number(label) for record in records for label in labels_of(record)]
+        numbers = [labels.token_to_id(label) for record in records for label in labels_of(record)]
         found = FlattenedRegression.fit(
             sequences, numbers, classes=len(labels), length=1 if per_frame else length
         )

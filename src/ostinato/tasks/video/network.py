@@ -8,7 +8,6 @@ from torch import nn
 
 from ostinato.baselines.bag_of_words import ClassFrequencies
 from ostinato.baselines.feedforward import Feedforward, Framewise
-from ostinato.cells import CELLS
 from ostinato.layers.convolution import FlatFrames, FrameNetwork
 from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
@@ -57,11 +56,12 @@ def build_body(options: VideoOptions, size: int, *, per_frame: bool) -> nn.Modul
             return Framewise(size, options.hidden_size)
         return Feedforward(size, options.hidden_size, length=options.fixed_length)
     return RecurrentBody(
-        CELLS[options.cell],
+        options.cell_type,
         size,
         options.hidden_size,
         layers=options.layers,
         bidirectional=options.bidirectional,
+        merge=options.merge,
         pooling="ensemble" if per_frame else options.pooling,
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,

@@ -128,7 +128,7 @@ class VideoPredictor(Predictor):
                 )
             rows = np.zeros(1)
             if all(name in labels for name in names):
-                rows = given[np.arange(len(names)), [labels.number(name) for name in names]]
+                rows = given[np.arange(len(names)), [labels.token_to_id(name) for name in names]]
             with np.errstate(divide="ignore"):
                 values.append(float(np.log(rows).sum()))
         return values

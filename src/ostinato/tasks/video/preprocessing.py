@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
-from ostinato.data.images.images import varied
+from ostinato.data.images.images import augment
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
@@ -137,7 +137,9 @@ class VideoPreprocessing(Preprocessing):
             if self.per_frame:  # the same part: its position depends on the seed and the length
                 targets = random_part(targets, draw, options.crop)
         if draw is not None and self.moves:
-            frames = varied(frames, draw, shift=options.shift, zoom=options.zoom, flip=options.flip)
+            frames = augment(
+                frames, draw, shift=options.shift, zoom=options.zoom, flip=options.flip
+            )
         return Example(torch.from_numpy(frames), targets)
 
     def targets(self, record: Clip) -> Tensor | None:
@@ -145,7 +147,7 @@ class VideoPreprocessing(Preprocessing):
         names = labels_of(record)
         if not names or any(name not in self.labels for name in names):
             return None
-        ids = torch.tensor([self.labels.number(name) for name in names])
+        ids = torch.tensor([self.labels.token_to_id(name) for name in names])
         return ids if self.per_frame else ids[0]
 
 

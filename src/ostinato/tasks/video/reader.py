@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.files.wording import display_path
-from ostinato.data.images.video_clips import Clip, as_frames, nothing, read_clips, read_unlabelled
+from ostinato.data.images.video_clips import (
+    Clip,
+    as_frames,
+    empty_clip,
+    read_clips,
+    read_unlabelled,
+)
 from ostinato.errors import InputError
 from ostinato.tasks.task import Reader
 from ostinato.tasks.video.labels import labels_of
@@ -76,7 +82,7 @@ class VideoReader(Reader):
         if is_pair and isinstance(value[1], str | list | tuple):
             value, label = value[0], value[1] if isinstance(value[1], str) else tuple(value[1])
         if isinstance(value, str) and not value.strip():
-            return Clip(nothing(), label)
+            return Clip(empty_clip(), label)
         shape = self.preprocessing.shape
         if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.shape[1:] == shape:
             frames = value  # in the layout of Clip.frames already

@@ -1,0 +1,201 @@
+"""Preparing a training run: data read, vocabularies fitted, network built or restored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.commands.run.device import choose
+from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.resume import describe_schedule_change, resume_config
+from ostinato.commands.run.run_files import (
+    TRAINING,
+    read_config,
+    refuse_used,
+    remove_run,
+    save_config,
+)
+from ostinato.commands.run.splits import Splits, read_splits
+from ostinato.commands.run.training_run import TrainingRun
+from ostinato.data.batching.batch import Example
+from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
+from ostinato.notices import collect_notices, notify
+from ostinato.tasks import folder as run_folder
+from ostinato.tasks.task import Task
+from ostinato.training import checkpoint
+from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.curves import Curves
+from ostinato.training.interrupt import interruptible
+from ostinato.training.lock import locked
+from ostinato.training.loop import BEGINNING, EpochBatches
+from ostinato.training.optimise import build_optimizer
+from ostinato.training.options import Options
+from ostinato.training.schedule import Schedule
+
+
+class Parts(NamedTuple):
+    """What is trained, on what, and how."""
+
+    task: Task
+    options: Options
+    splits: Splits
+    network: nn.Module
+    optimizer: torch.optim.Optimizer | None  # None for a model that is fitted in closed form
+    batches: EpochBatches
+
+
+@contextmanager
+def open_run(
+    folder: Path, request: RunRequest, *, resume: bool, overwrite: bool
+) -> Iterator[TrainingRun]:
+    """A run that is ready to train. Its folder is locked until the `with` block ends."""
+    with ExitStack() as stack:
+        yield prepare_run(stack, folder, request, resume=resume, overwrite=overwrite)
+
+
+def prepare_run(
+    stack: ExitStack, folder: Path, request: RunRequest, *, resume: bool, overwrite: bool
+) -> TrainingRun:
+    """Checks and prepares everything; only then is the folder locked and written to."""
+    start_time = time.monotonic()
+    notices = stack.enter_context(collect_notices())
+    until_checked = stack.enter_context(ExitStack())
+    until_checked.enter_context(hold_notices())
+    saved_config = read_config(folder, request.task) if resume else None
+    config = make_config(request) if saved_config is None else resume_config(saved_config, request)
+    device = choose(config.device)
+    if not resume:
+        refuse_used(folder, overwrite)
+    # a run that was stopped before its first checkpoint begins again
+    continues = resume and checkpoint.exists(folder / TRAINING)
+    parts = build_parts(folder, config, device, continues=continues)
+    # everything that can be wrong has been found: only now is the folder written to
+    lock = stack.enter_context(locked(folder))
+    interrupt = stack.enter_context(
+        interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
+    )
+    if not continues:
+        refuse_used(folder, overwrite or resume)  # another process may have been quicker
+        begin_folder(folder, config, parts.task, parts.splits)
+    elif config != saved_config:
+        save_config(folder, config)  # the new end holds for the next --resume, too
+    loaded = load_checkpoint(folder, parts) if continues else Checkpoint(BEGINNING)
+    until_checked.close()
+    seconds_before = loaded.seconds + time.monotonic() - start_time
+    schedule = Schedule(parts.options, config.time_limit, seconds_before, list(loaded.scores))
+    if continues and saved_config is not None:
+        options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
+        before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
+        if notice := describe_schedule_change(before, schedule, loaded):
+            notify(notice)
+    curves = stack.enter_context(
+        Curves(
+            folder / TRAINING,
+            resumed_step=loaded.position.step if continues else None,
+            tensorboard=parts.options.tensorboard,
+        )
+    )
+    return TrainingRun(
+        folder,
+        config,
+        **parts._asdict(),
+        schedule=schedule,
+        curves=curves,
+        interrupt=interrupt,
+        lock=lock,
+        resumed_from=loaded,
+        notices=notices,
+        tokens=loaded.counters.get("tokens", 0),
+        training_seconds=loaded.counters.get("training_seconds", 0.0),
+    )
+
+
+def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool) -> Parts:
+    """Reads the data and builds the network, or restores it where a run continues."""
+    task, options = config.build_task(), config.build_options()
+    splits = read_splits(config, task)
+    torch.manual_seed(config.seed)
+    task, network = restore_network(folder) if continues else fit_network(task, splits)
+    network = network.to(device)
+    for records in (splits.dev, splits.test):
+        task.reader.check_compatible(records)
+    if config.values.keys() & {"batch_size", "batch_tokens"}:
+        options = replace(options, least_batches=0)
+    batches = make_batches(task, splits, options, config.seed)
+    options = adapt_to_data(options, config, batches)
+    optimizer = None if task.options.closed_form else build_optimizer(network, options)
+    return Parts(task, options, splits, network, optimizer, batches)
+
+
+def adapt_to_data(options: Options, config: RunConfig, batches: EpochBatches) -> Options:
+    """More epochs and a shorter warm-up where the data is small, unless they were requested."""
+    if "epochs" not in config.values:
+        options = options.with_minimum_steps(len(batches))
+    return options if "warmup" in config.values else options.with_warmup_capped(len(batches))
+
+
+def fit_network(task: Task, splits: Splits) -> tuple[Task, nn.Module]:
+    """The task with its vocabularies fitted, and a new network."""
+    fitted_task = task.fit(splits.train)
+    network = fitted_task.build_network()
+    fitted_task.initialise(network)
+    return fitted_task, network
+
+
+def restore_network(folder: Path) -> tuple[Task, nn.Module]:
+    """The task as the run folder describes it, and a network of its sizes."""
+    task = run_folder.task_from(run_folder.describe(folder), folder)
+    return task, task.build_network()
+
+
+def load_checkpoint(folder: Path, parts: Parts) -> Checkpoint:
+    """Restores network, optimizer and random states."""
+    if parts.optimizer is None:
+        raise ValueError("a model that is fitted in closed form has no checkpoints")
+    return checkpoint.load(folder / TRAINING, parts.network, parts.optimizer)
+
+
+def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) -> None:
+    """Replaces a run that the folder may hold by the beginning of this one.
+
+    The configuration is written first: it marks the folder as a run."""
+    remove_run(folder)
+    (folder / TRAINING).mkdir(parents=True, exist_ok=True)
+    save_config(folder, config)
+    run_folder.save_description(folder, task)
+    run_folder.save_baseline(folder, task.fit_baseline(splits.train))
+
+
+def make_batches(task: Task, splits: Splits, options: Options, seed: int) -> EpochBatches:
+    """The task's own batches, or examples bucketed by length."""
+    preprocessing = task.preprocessing
+    records = preprocessing.trainable_records(splits.train)
+    own = preprocessing.batches(
+        records, batch_size=options.batch_size, batch_tokens=options.batch_tokens, seed=seed
+    )
+    if own is not None:
+        return own
+    examples = [preprocessing.encode(record) for record in track(records, "encoding")]
+
+    def encode_again(row: int, epoch: int) -> Example:
+        return preprocessing.encode(records[row], draw=example_seed(seed, epoch, row))
+
+    tokens = options.batch_tokens
+    if options.least_batches:
+        lengths = [max(len(example.inputs), target_length(example)) for example in examples]
+        tokens = options.limit_batch_tokens(sum(lengths), max(lengths))
+    return BucketedBatches(
+        examples,
+        batch_size=options.batch_size,
+        tokens=tokens,
+        seed=seed,
+        encode=encode_again if preprocessing.varies else None,
+    )

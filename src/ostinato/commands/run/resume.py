@@ -1,0 +1,72 @@
+"""Resuming a run: the same configuration, with another end if one is requested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ostinato import options
+from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.errors import InputError
+from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.schedule import Schedule
+
+# what may change when a run is resumed; everything else makes it another run
+CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard"}
+
+
+def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
+    """The saved configuration with what the request changes.
+
+    Raises:
+        InputError: the request has settings that would make it another run.
+    """
+    requested = make_config(request)
+    changes = {
+        name: value
+        for name, value in requested.values.items()
+        if saved.values.get(name, value) != value or name not in saved.values
+    }
+    for part in ("train", "dev", "test"):
+        files = getattr(requested, part)
+        if files and files != getattr(saved, part):
+            changes[part] = files
+    if not requested.train:  # settings that come with the packaged sample were not requested
+        changes = {
+            name: value
+            for name, value in changes.items()
+            if name in request.settings or name in ("dev", "test")
+        }
+    refused = [options.as_flag(name) for name in changes if name not in CHANGEABLE]
+    if refused:
+        raise InputError(
+            f"{', '.join(refused)} cannot change when a run is resumed; leave out what is as "
+            "before, or start another run with another --out"
+        )
+    return replace(
+        saved,
+        values={**saved.values, **changes},
+        time_limit=requested.time_limit or saved.time_limit,
+    )
+
+
+def describe_schedule_change(before: Schedule, now: Schedule, checkpoint: Checkpoint) -> str | None:
+    """Says that the cosine or linear schedule jumps because the resumed run has another end.
+
+    Args:
+        before: the schedule with the end that the run had
+        now: the schedule with the end that it has
+        checkpoint: where the run is
+
+    Returns:
+        The notice, or None if the learning rate changes by less than 1 %.
+    """
+    if before.options.schedule not in ("cosine", "linear"):
+        return None
+    step, epoch = checkpoint.position.step + 1, checkpoint.counters.get("epoch", 0.0)
+    old_rate, new_rate = before(step, epoch), now(step, epoch)
+    if abs(new_rate - old_rate) <= 0.01 * now.options.initial_rate:
+        return None
+    return (
+        f"the {now.options.schedule} schedule ends with the run, whose end has moved: "
+        f"it goes on at a learning rate of {new_rate:.2g} instead of {old_rate:.2g}"
+    )

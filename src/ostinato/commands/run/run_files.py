@@ -1,0 +1,150 @@
+"""The files of a training run: what a run folder holds, and what is removed when it is replaced.
+
+    RUN/lock                                   the process that trains
+    RUN/model.json, model.safetensors          the model, with the best weights so far
+    RUN/baseline.json, baseline.safetensors    what it is compared with
+    RUN/report.json, curves.png                at the end
+    RUN/training/plan.json                     the RunConfig
+    RUN/training/{manifest.json,a,b}           the checkpoint
+    RUN/training/{averages.json,average-STEP.safetensors}  weights of the best dev scores
+    RUN/training/{log.jsonl,tensorboard}       learning curves
+
+A folder is a run of ours if it holds our plan or checkpoint, or, without training/, our model.json.
+Only in such a folder is anything removed, and only files of these names: nothing of the user's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+from ostinato.commands.run.config import RunConfig
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+from ostinato.tasks import folder as run_folder
+from ostinato.training import checkpoint, checkpoint_averaging, curves
+from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty
+from ostinato.training.lock import NAME as LOCK
+from ostinato.training.lock import is_lock_file
+
+TRAINING = "training"
+PLAN = "plan.json"
+MODEL = "model.json"
+MODEL_FILES = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png")
+PLAN_FILE = re.compile(re.escape(PLAN))
+TRAINING_FILES = re.compile(
+    "|".join(
+        [
+            re.escape(checkpoint_averaging.INDEX),
+            checkpoint_averaging.WEIGHTS_FILE.pattern,
+            re.escape(curves.LOG),
+        ]
+    )
+)
+
+
+def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> None:
+    """Raises InputError for a folder that holds anything but a run that may be overwritten.
+
+    Args:
+        folder: of the new run
+        overwrite: whether a run in it may be replaced; other files never are
+        resumable: whether the message may propose --resume
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file; name a folder with --out")
+    if is_run(folder):
+        if not overwrite:
+            raise InputError(
+                f"{folder}: holds a run already; "
+                f"{'--resume goes on with it, ' * resumable}--overwrite replaces it, "
+                "or choose another --out"
+            )
+    elif folder.is_dir() and not all(map(is_remnant, folder.iterdir())):
+        raise InputError(f"{folder}: holds files that are no run; choose another --out")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run of ours, finished or not."""
+    training = folder / TRAINING
+    if (training.exists() or training.is_symlink()) and not is_unused(training):
+        return is_plan(training / PLAN) or checkpoint.is_checkpoint_folder(training)
+    return is_model_description(folder / MODEL)
+
+
+def is_remnant(path: Path) -> bool:
+    """Whether this is what a run that was killed at its very beginning leaves."""
+    return is_lock_file(path) if path.name == LOCK else path.name == TRAINING and is_unused(path)
+
+
+def is_unused(training: Path) -> bool:
+    """Whether this is a folder without files but what a kill left of writing the plan."""
+    if training.is_symlink() or not training.is_dir():
+        return False
+    names = (TEMPORARY.fullmatch(path.name) for path in training.iterdir())
+    return all(name is not None and name[1] == PLAN for name in names)
+
+
+def is_plan(path: Path) -> bool:
+    """Whether the file is a RunConfig that `save_config` has written."""
+    required = {field.name for field in dataclasses.fields(RunConfig)} - {"time_limit"}
+    try:
+        return required <= json.loads(path.read_bytes()).keys()
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def is_model_description(path: Path) -> bool:
+    """Whether the file is a model.json of ours, of any version."""
+    try:
+        found = json.loads(path.read_bytes())
+        kinds = {"format": int, "task": str, "options": dict, "state": dict}
+        return all(isinstance(found[name], kind) for name, kind in kinds.items())
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def is_resumable(folder: Path) -> bool:
+    """Whether the files are there without which a checkpoint is of no use."""
+    return (folder / MODEL).is_file() and (folder / TRAINING / PLAN).is_file()
+
+
+def remove_run(folder: Path) -> None:
+    """Removes the run that the folder holds, and nothing else.
+
+    The checkpoint goes first and the plan last: until then the folder is known as a run."""
+    training = folder / TRAINING
+    checkpoint.remove(training)
+    remove_files(folder, MODEL_FILES)
+    remove_files(training, TRAINING_FILES)
+    remove_files(training / "tensorboard", curves.EVENT_FILE)
+    remove_folder_if_empty(training / "tensorboard")
+    remove_files(training, PLAN_FILE)
+
+
+def save_config(folder: Path, config: RunConfig) -> None:
+    """Writes training/plan.json."""
+    content = json.dumps(asdict(config), ensure_ascii=False, indent=1).encode()
+    write_atomically(folder / TRAINING / PLAN, content)
+
+
+def read_config(folder: Path, task: str) -> RunConfig:
+    """The configuration that the run in `folder` was started with.
+
+    Raises:
+        InputError: no run, a damaged one, or one of another task.
+    """
+    path = folder / TRAINING / PLAN
+    if not path.is_file():
+        raise InputError(f"{folder}: no run to resume; leave out --resume to start one")
+    try:
+        config = RunConfig(**run_folder.read_json(path))
+    except TypeError:
+        raise InputError(
+            f"{path}: damaged; leave out --resume and choose another --out to train anew"
+        ) from None
+    if config.task != task:
+        raise InputError(f"{folder}: a run of task {config.task}, not {task}")
+    return config

@@ -1,0 +1,76 @@
+"""The data of a run: its training, dev and test records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ostinato.commands.run.config import RunConfig, relative_path
+from ostinato.data.files.samples import sample_files
+from ostinato.data.files.wording import pluralise
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.task import Record, Task
+
+HELD_OUT_SHARE = 0.05  # of the training data, for a dev set where none is given
+MAXIMUM_HELD_OUT = 2000
+LARGE_SHARE = 0.25  # a larger dev set is mentioned
+OVERLAP_SHARE = 0.2  # more of the dev or test set in the training data is mentioned
+
+
+@dataclass
+class Splits:
+    """The records to learn from, to choose the best weights by, and to report on."""
+
+    train: list[Record]
+    dev: list[Record]
+    test: list[Record]
+    tested_on: str = ""
+
+
+def read_splits(config: RunConfig, task: Task) -> Splits:
+    """Reads the files of the run, or the packaged sample.
+
+    Without a dev set, a seeded part of the training data is held out."""
+    train, dev, test = (
+        [relative_path(file) for file in files] for files in (config.train, config.dev, config.test)
+    )
+    if not train:
+        packaged = {
+            part: [str(path)] for part, path in sample_files(task.definition.sample).items()
+        }
+        train, dev, test = packaged["train"], dev or packaged["dev"], test or packaged["test"]
+    splits = Splits(
+        task.reader.read(train, training=True),
+        task.reader.read(dev) if dev else [],
+        task.reader.read(test) if test else [],
+    )
+    held_out = ""
+    if not dev:
+        held_out = hold_out_dev_set(splits, task, config.seed, train)
+        notify(f"no --dev: {held_out} held back (seed {config.seed})")
+    splits.tested_on = " ".join(test or dev) or f"{held_out} held back"
+    for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
+        share = task.reader.overlap(records, splits.train)
+        if share > OVERLAP_SHARE:
+            notify(
+                f"{name}: {share:.0%} of it stands in the training data, too; "
+                "its scores will flatter"
+            )
+    return splits
+
+
+def hold_out_dev_set(splits: Splits, task: Task, seed: int, files: Sequence[str]) -> str:
+    """Moves part of the training data to the dev set, and describes it: "20 training examples"."""
+    before = len(splits.train)
+    number = min(MAXIMUM_HELD_OUT, max(1, round(HELD_OUT_SHARE * before)))
+    try:
+        splits.train, splits.dev = task.reader.hold_out(splits.train, number=number, seed=seed)
+    except InputError as error:
+        raise InputError(f"{' '.join(files)}: {error}") from None
+    count = f"{len(splits.dev):,} training {pluralise('example', len(splits.dev))}"
+    if len(splits.train) + len(splits.dev) > before:
+        return f"the end of each of {count}"
+    if len(splits.dev) > LARGE_SHARE * before:
+        return f"{count}, {len(splits.dev) / before:.0%} of all as so few differ,"
+    return count

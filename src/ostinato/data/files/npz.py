@@ -1,0 +1,160 @@
+"""Plain arrays from `.npz` files, gzipped or not.
+
+The headers are checked before anything is read: no pickled objects, which could execute code, and
+no absurd sizes."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Sequence
+from typing import IO
+
+import numpy as np
+
+from ostinato.data.files.streams import FilePath, open_binary
+from ostinato.data.files.wording import display_path, first_line
+from ostinato.errors import InputError
+
+LARGEST = 8 << 30  # bytes of one array; a header that claims more is damaged or hostile
+LABELS = ("y", "labels", "label_names")
+
+
+def is_npz(file: FilePath) -> bool:
+    """Whether a file's name says that it is an .npz: is_npz("train.npz.gz") -> True"""
+    return str(file).lower().removesuffix(".gz").endswith(".npz")
+
+
+def load_arrays(file: FilePath, wanted: Sequence[str]) -> dict[str, np.ndarray]:
+    """The `wanted` arrays of an .npz by name, as far as it has them.
+
+    Raises:
+        InputError: no such file, no or a damaged .npz, Python objects, an array of more than
+            LARGEST bytes, a label y that is NaN or infinite.
+    """
+    arrays = {}
+    with open_binary(file) as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                members = {
+                    info.filename.removesuffix(".npy"): info
+                    for info in archive.infolist()
+                    if info.filename.removesuffix(".npy") in wanted
+                }
+                for name, info in members.items():
+                    with archive.open(info) as member:
+                        check_header(member, name, file)
+                    with archive.open(info) as member:
+                        arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+        except InputError:
+            raise
+        except Exception as error:  # zipfile and numpy raise what a damaged file leads them to
+            raise InputError(
+                f"{display_path(file)}: not a readable .npz file ({first_line(error)}); "
+                "copy it again"
+            ) from error
+    if "y" in arrays:
+        check_labels(arrays["y"], file)
+    return arrays
+
+
+def check_header(member: IO[bytes], name: str, file: FilePath) -> None:
+    """InputError for an array of Python objects, or of absurd size."""
+    version = np.lib.format.read_magic(member)
+    read_header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, kind = read_header(member)
+    if kind.hasobject:
+        remedy = (
+            "save labels as text or as whole numbers"
+            if name in LABELS
+            else "save series of differing length padded, X [N, T, D], with lengths [N]"
+        )
+        raise InputError(
+            f"{display_path(file)}: refused: {name!r} holds Python objects, "
+            f"which could execute code when read; {remedy}"
+        )
+    size = math.prod(shape) * kind.itemsize
+    if size > LARGEST:
+        raise InputError(
+            f"{display_path(file)}: refused: {name!r} claims {size / 2**30:,.0f} GiB; "
+            "split the file"
+        )
+
+
+def check_labels(y: np.ndarray, file: FilePath) -> None:
+    """InputError for a label that is NaN or infinite."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        index = np.argwhere(~np.isfinite(y))[0]
+        raise InputError(
+            f"{display_path(file)}: y: the label at {(index + 1).tolist()} is {y[tuple(index)]}; "
+            "label it or remove its series"
+        )
+
+
+def split_series(
+    values: np.ndarray, lengths: np.ndarray | None, file: FilePath, *, name: str = "X"
+) -> list[np.ndarray]:
+    """An array of series as one array each, without padding.
+
+    Args:
+        values: [N, T, ...], or all series concatenated, [sum of lengths, ...].
+        lengths: [N], or None if all have T steps.
+        file: for messages.
+        name: of the array, for messages.
+
+    Raises:
+        InputError: lengths that do not fit the array.
+    """
+    if lengths is None:
+        return list(values)
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise InputError(
+            f"{display_path(file)}: lengths must be whole numbers [N]; "
+            f"got {lengths.dtype} of shape {lengths.shape}"
+        )
+    sizes: list[int] = lengths.tolist()
+    total = sum(sizes)
+    if total == len(values) and len(sizes) != len(values):  # concatenated
+        return np.split(values, np.cumsum(sizes, dtype=np.int64)[:-1])
+    if len(sizes) != len(values):
+        raise InputError(
+            f"{display_path(file)}: {len(sizes):,} lengths for {len(values):,} rows of {name}; "
+            f"expected one a series, or {name} of {total:,} rows, one series after another"
+        )
+    longest = max(sizes, default=0)
+    if longest > values.shape[1]:
+        raise InputError(
+            f"{display_path(file)}: series {sizes.index(longest) + 1} has length {longest}, "
+            f"but {name} only {values.shape[1]} steps"
+        )
+    return [row[:length] for row, length in zip(values, sizes, strict=True)]
+
+
+def name_labels(y: np.ndarray, names: np.ndarray | None, file: FilePath) -> list[str]:
+    """Labels y [N] as text; whole numbers by their `names` [C], where there are names."""
+    if names is None or not (
+        y.dtype.kind in "iu" or (y.dtype.kind == "f" and (y == np.rint(y)).all())
+    ):
+        return [format_label(label) for label in y.tolist()]
+    if names.ndim != 1:
+        raise InputError(
+            f"{display_path(file)}: the labels' names must be [C]; got shape {list(names.shape)}"
+        )
+    if y.size and not 0 <= y.min() <= y.max() < len(names):
+        wrong = format_label(float(y.max() if y.min() >= 0 else y.min()))
+        raise InputError(
+            f"{display_path(file)}: y has the number {wrong}, but there are "
+            f"{len(names)} labels, from 0"
+        )
+    return [str(names[int(label)]) for label in y.tolist()]
+
+
+def format_label(label: object) -> str:
+    """A label as text: 1.0 -> "1", 1.5 -> "1.5", "happy  birthday" -> "happy birthday"."""
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
+    return " ".join(str(label).split())

@@ -1,0 +1,232 @@
+"""How a file of tagged sentences is laid out, seen from its first lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ostinato.data.files.lines import iterate_lines
+from ostinato.data.files.streams import FilePath
+from ostinato.data.files.wording import display_path, quote
+from ostinato.errors import InputError, nearest, option_name
+
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+COLUMN_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
+TOKEN_NUMBER = re.compile(r"\d+")
+NOT_A_TOKEN = re.compile(r"\d+[-.]\d+")  # a range of tokens, or an empty node
+BOUNDARY = "-DOCSTART-"
+HEAD = 1000  # lines looked at to see how a file is laid out
+ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
+
+
+class Layout(NamedTuple):
+    """How the token lines of a file are split into columns.
+
+    Attributes:
+        file: its name, for messages.
+        line: of the first token.
+        columns: their number.
+        tabs: whether tabs separate them, rather than spaces.
+        conllu: whether the columns are CoNLL-U's.
+        names: of the columns; () where they have none.
+    """
+
+    file: str
+    line: int
+    columns: int
+    tabs: bool
+    conllu: bool
+    names: tuple[str, ...]
+
+    def fields(self, line: str) -> list[str]:
+        """The columns of a line."""
+        return line.split("\t") if self.tabs else split_words(line)
+
+    def find_column(self, given: str | None, default: str | int, option: str) -> int:
+        """The index of a column, from 0.
+
+        Args:
+            given: its number (1 is the first, -1 the last) or name; None for the default.
+            default: as `given`.
+            option: the name of the option that gives it, for messages.
+        """
+        wanted = str(default) if given is None else given
+        if COLUMN_NUMBER.fullmatch(wanted):
+            number = int(wanted)
+            if not 1 <= abs(number) <= self.columns:
+                raise InputError(
+                    f"{self.file}:{self.line}: {option_name(option)} {wanted}: "
+                    f"the columns are 1 to {self.columns}, or -1 for the last"
+                )
+            return number - 1 if number > 0 else self.columns + number
+        if wanted.lower() not in self.names:
+            known = (
+                nearest(wanted.lower(), self.names)
+                if self.names
+                else "; the columns have no names here, give a number"
+            )
+            raise InputError(
+                f"{self.file}:{self.line}: {option_name(option)} {wanted[:60]}: "
+                f"no such column{known}"
+            )
+        return self.names.index(wanted.lower())
+
+    def find_features(self, given: Sequence[str], others: Sequence[int | None]) -> list[int]:
+        """The indices of the columns that are read beside the word.
+
+        Args:
+            given: numbers or names.
+            others: the indices of the word's column and of the tag's, which may not be among them.
+
+        Raises:
+            InputError: the word's own column, the tag's, or one given twice.
+        """
+        found = [self.find_column(each, each, "feature_columns") for each in given]
+        for place, column in enumerate(found):
+            if column in others or column in found[:place]:
+                what = (
+                    "given twice"
+                    if column not in others
+                    else "the word's own"
+                    if column == others[0]
+                    else "that of the tag to be learned"
+                )
+                raise InputError(
+                    f"{self.file}:{self.line}: {option_name('feature_columns')} {','.join(given)}: "
+                    f"column {column + 1} is {what}"
+                )
+        return found
+
+    def find_word(self, given: str | None) -> int:
+        """The index of the word's column: the given one, FORM, or the first."""
+        return self.find_column(given, "form" if "form" in self.names else 1, "word_column")
+
+
+def split_words(line: str) -> list[str]:
+    """The words between spaces and tabs; other white space, such as U+00A0, may be part of one."""
+    return [word for word in line.replace("\t", " ").split(" ") if word]
+
+
+def read_head(file: FilePath, lines: Iterator[str]) -> tuple[list[str], Layout | None]:
+    """The first lines, up to the end of the first sentence, and the layout that they show."""
+    head: list[str] = []
+    for line in islice(lines, HEAD):
+        head.append(line)
+        if not line.strip(" \t") and any(
+            each.strip(" \t") and not each.startswith(("#", BOUNDARY)) for each in head
+        ):
+            break
+    return head, read_layout(file, head)
+
+
+def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
+    """The layout of a file, from its first lines; None where there is no token in them."""
+    named: list[str] = next(
+        (line.partition("=")[2].split() for line in head if line.startswith("# global.columns")), []
+    )
+    tokens = [
+        (number, line)
+        for number, line in enumerate(head, start=1)
+        if line.strip(" \t") and not line.startswith(BOUNDARY)
+    ]
+    ending = Path(str(file).removesuffix(".gz")).suffix.lower()
+    # a line that begins with # may be a comment, or (but in CoNLL-U) a token that is a number sign
+    comments = bool(named) or ending == ".conllu"
+    found = next(
+        (each for each in tokens if not each[1].startswith("#")),
+        tokens[0] if tokens and not comments else None,
+    )
+    if found is None:
+        return None
+    number, line = found
+    tabs = "\t" in line
+    fields = line.split("\t") if tabs else split_words(line)
+    conllu = (
+        tabs
+        and len(fields) == len(CONLLU)
+        and bool(TOKEN_NUMBER.fullmatch(fields[0]) or NOT_A_TOKEN.fullmatch(fields[0]))
+    )
+    if ending == ".conllu" and not conllu:
+        raise InputError(
+            f"{display_path(file)}:{number}: {len(fields)} columns; "
+            f"a CoNLL-U file has the {len(CONLLU)} of CoNLL-U between tabs"
+        )
+    names = CONLLU if conllu else tuple(name.rpartition(":")[2].lower() for name in named)
+    names = names if len(names) <= len(fields) else ()
+    return Layout(display_path(file), number, len(fields), tabs, conllu, names)
+
+
+def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[str] | None:
+    """The columns of a token's line.
+
+    Args:
+        layout: of the file.
+        number: of the line.
+        line: without its end.
+        first: whether it may be the first of a sentence, where comments are allowed.
+
+    Returns:
+        The columns; [] for a blank line; None for a comment, a range of tokens, an empty node, or
+        the start of a document.
+    """
+    if not line or not line.strip(" \t"):
+        return []
+    fields = layout.fields(line)
+    if line.startswith("#") and (layout.conllu or (first and len(fields) != layout.columns)):
+        return None
+    if line.startswith(BOUNDARY):
+        return None
+    if len(fields) != layout.columns:
+        hint = "; is a token without its tag?" if len(fields) < layout.columns else ""
+        raise InputError(
+            f"{layout.file}:{number}: {len(fields)} column{'s' * (len(fields) != 1)}, "
+            f"expected {layout.columns} as in line {layout.line}{hint}"
+        )
+    if layout.conllu and not TOKEN_NUMBER.fullmatch(fields[0]):
+        if NOT_A_TOKEN.fullmatch(fields[0]):
+            return None
+        raise InputError(
+            f"{layout.file}:{number}: {quote(fields[0])} is no number of a CoNLL-U token; "
+            "expected 1, 1-2 or 1.1"
+        )
+    return fields
+
+
+def count_columns(file: FilePath) -> int:
+    """The number of columns of a file; 0 if there is no token in it."""
+    layout = read_head(file, iterate_lines(file))[1]
+    return 0 if layout is None else layout.columns
+
+
+def has_column_ending(file: FilePath) -> bool:
+    """Whether a file's name says that it has columns: has_column_ending("a.conll.gz") -> True"""
+    return str(file).removesuffix(".gz").lower().endswith(ENDINGS)
+
+
+def has_columns(
+    file: FilePath,
+    head: Sequence[str],
+    layout: Layout,
+    trained_columns: int,
+    known_tags: frozenset[str],
+) -> bool:
+    """Whether the first lines of a file are tokens rather than sentences.
+
+    Its name or a tab says so. Otherwise spaces separate columns or words: they are columns if all
+    lines up to the first blank one have as many, and that many as in training (the last a known
+    tag) or one less; and single words are tokens if there are several."""
+    if layout.tabs or has_column_ending(file):
+        return True
+    rows = [
+        split_words(line) for line in head if line.strip(" \t") and not line.startswith(BOUNDARY)
+    ]
+    if len({len(row) for row in rows}) != 1:
+        return False
+    if layout.columns == trained_columns and all(row[-1] in known_tags for row in rows):
+        return True
+    single_words = len(rows) > 1 and layout.columns == 1
+    untagged = len(rows) > 2 and layout.columns == trained_columns - 1 and not head[-1].strip()
+    return single_words or untagged
