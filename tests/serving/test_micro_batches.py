@@ -78,7 +78,9 @@ def test_a_difference_ends_merging(models, caplog):
     served = application.models["classification"].served
     requests = [[served.record(text, 1)] for text in ("a film", "dull")]
     alone = [served.try_predict(records) for records in requests]
-    answers = [[{"prediction": "other"}], alone[1]]
+    assert served.compare(requests, alone) == alone
+    assert served.merges
+    answers = [alone[0], [{"prediction": "other"}]]
     assert served.compare(requests, answers) == alone
     assert not served.merges
     assert "differ in the last bits" in caplog.text

@@ -171,8 +171,10 @@ def test_slow_headers_and_bodies_get_408(runs):
         process.stderr.close()
 
 
-def test_what_is_in_flight_is_finished(runs):
-    server = Server(runs, "--no-snapshot")
+def test_what_is_in_flight_is_finished_and_sessions_survive(runs, models):
+    server = Server(runs[:1])
+    id = server.client.post("/sessions").json()["session"]
+    server.client.post(f"/sessions/{id}", json={"inputs": ["ROM"]})
     fields = {"prompt": "the ", "length": 10_000, "seed": 1}
     with server.client.stream("POST", "/generate", json=fields) as response:
         lines = response.iter_lines()
@@ -182,14 +184,9 @@ def test_what_is_in_flight_is_finished(runs):
     assert "event: done" in rest
     assert server.process.wait(30) == 0
     server.process.stderr.close()
-
-
-def test_sessions_survive_sigterm(runs, models):
-    server = Server(runs[:1])
-    id = server.client.post("/sessions").json()["session"]
-    server.client.post(f"/sessions/{id}", json={"inputs": ["ROM"]})
-    assert server.stop() == 0
-    server = Server(runs[:1])
+    server = Server(runs[:1], OSTINATO_TOKEN="hush")
+    assert server.client.get("/model").status_code == 401
+    server.client.headers["Authorization"] = "Bearer hush"
     [output] = server.client.post(f"/sessions/{id}", json={"inputs": ["E"]}).json()["outputs"]
     stream = models["language"].stream()
     stream("ROM")
@@ -230,14 +227,6 @@ def test_no_run_and_no_extra(tmp_path, runs, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main(["serve", runs[0]]) == 2
     assert "pip install 'ostinato[serve]'" in capsys.readouterr().err
-
-
-def test_the_token_from_the_environment(runs):
-    server = Server(runs[:1], "--no-snapshot", OSTINATO_TOKEN="hush")
-    assert server.client.get("/model").status_code == 401
-    headers = {"Authorization": "Bearer hush"}
-    assert server.client.get("/model", headers=headers).status_code == 200
-    assert server.stop() == 0
 
 
 def test_the_version_is_that_of_the_package(server):
