@@ -22,7 +22,7 @@ ALLOWED = {
         "terminal",
     },
     "terminal": set(),
-    "parser": {"signature"},
+    "parser": {"signature", "terminal"},
     "task_flags": {"commands", "option_groups", "tasks", "training"},
     "option_groups": set(),
     "model": {"commands", "tasks", "data"},

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
-from ostinato.terminal import escape_controls, format_message
+from ostinato.terminal import discard, escape_controls, open_missing_streams, print_message
 
 COMMANDS = {
     "train": "a model from files: "
@@ -142,15 +145,10 @@ def print_pieces(pieces: Iterable[str]) -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            discard_output()
+            discard(1)
             raise InputError(
                 f"standard output: {error.strerror}; make room and run again"
             ) from None
-
-
-def discard_output() -> None:
-    """Sends stdout's buffer to the null device; Python would fail to write it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_output(output: str) -> None:
@@ -167,58 +165,85 @@ def check_folder(output: str) -> None:
         raise InputError(f"{output}: there is no folder {parent}; create it first")
 
 
-def print_help() -> None:
-    """The overview of all commands."""
+def describe_commands() -> Iterator[str]:
+    """The overview of all commands, line by line."""
     width = max(map(len, COMMANDS))
-    print(
-        "ostinato: learning from sequences with recurrent neural networks\n\n"
-        "Usage: ostinato COMMAND ...\n"
-    )
-    print("\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()))
-    print(
+    yield "ostinato: learning from sequences with recurrent neural networks\n"
+    yield "Usage: ostinato COMMAND ...\n"
+    yield from (f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
+    yield (
         "\nStart with `ostinato train translation`, which needs no files. "
         "Every command explains itself: ostinato COMMAND --help"
     )
 
 
+@contextmanager
+def ending_by_sigterm() -> Iterator[None]:
+    """SIGTERM raises Interrupted, so that temporary files are removed; training saves first."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted("stopped", 128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The entry point; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print_help()
-        return 0
-    if arguments[0] == "--version":
-        from ostinato import __version__
-
-        print(f"ostinato {__version__}")
-        return 0
+    open_missing_streams()
     try:
-        command = arguments[0]
-        if command not in COMMANDS:
-            raise InputError(f"ostinato: unknown command '{command}'{nearest(command, COMMANDS)}")
-        with name_options_as_flags():
-            run(command, arguments[1:])
+        if sys.stdout is None:
+            raise InputError("standard output is closed; send it to a file or to /dev/null")
+        with name_options_as_flags(), ending_by_sigterm():
+            start(arguments)
         return 0
     except InputError as error:
-        print(format_message(error), file=sys.stderr)
+        print_message(error)
         return 2
     except BrokenPipeError:  # the reader of our output, such as head, has closed it
-        discard_output()
+        discard(1)
         return 0
     except OSError as error:
         if error.filename is None:
             raise
         # a file name that is too long, a folder without permission
-        print(format_message(f"{error.filename}: {error.strerror}"), file=sys.stderr)
+        print_message(f"{error.filename}: {error.strerror}")
         return 2
     except Interrupted as interrupted:
-        print(format_message(interrupted), file=sys.stderr)
+        print_message(interrupted)
         return interrupted.status
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print_message("interrupted")
         return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+
+
+def start(arguments: list[str]) -> None:
+    """Shows the overview or the version, or runs the command that the first argument names."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print_lines(describe_commands())
+        return
+    if arguments[0] == "--version":
+        from ostinato import __version__
+
+        print_lines([f"ostinato {__version__}"])
+        return
+    if arguments[0] not in COMMANDS:
+        raise InputError(
+            f"ostinato: unknown command '{arguments[0]}'{nearest(arguments[0], COMMANDS)}"
+        )
+    run(arguments[0], arguments[1:])
 
 
 if __name__ == "__main__":

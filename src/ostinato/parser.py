@@ -12,6 +12,7 @@ from ostinato import options
 from ostinato.errors import InputError
 from ostinato.options import Field
 from ostinato.signature import parameters, summary
+from ostinato.terminal import print_text
 
 METAVARS = {
     "out": "RUN",
@@ -32,6 +33,10 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{self.prog}: {message}; see {self.prog} --help")
+
+    def print_help(self, file: Any = None) -> None:
+        """Prints the help; argparse would keep silent where that fails."""
+        print_text(self.format_help())
 
     def flags(self) -> list[str]:
         """All long flags, also those that the short help leaves out."""

@@ -5,9 +5,11 @@ text direction can reverse it. Whatever is printed for people goes through this 
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 
-from ostinato.errors import LONGEST_MESSAGE
+from ostinato.errors import LONGEST_MESSAGE, InputError
 
 # C0 without tab and line feed, DEL and C1; embeddings, overrides and isolates of text direction;
 # lone surrogates, which stand for bytes of a file name that are not UTF-8 and cannot be encoded
@@ -28,3 +30,39 @@ def format_message(message: object) -> str:
         return line
     end = LONGEST_MESSAGE // 4  # what to do comes last
     return f"{line[: LONGEST_MESSAGE - end]} … {line[-end:]}"
+
+
+def print_message(message: object) -> None:
+    """A message as a line on stderr; none where stderr is closed or its disk is full."""
+    try:
+        print(format_message(message), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        discard(2)
+
+
+def print_text(text: str) -> None:
+    """Prints to stdout at once.
+
+    Raises:
+        InputError: stdout cannot be written (disk full).
+    """
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard(1)
+        raise InputError(f"standard output: {error.strerror}; make room and run again") from None
+
+
+def discard(descriptor: int) -> None:
+    """Sends a file descriptor to the null device; Python would fail to write its buffer at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def open_missing_streams() -> None:
+    """Opens the null device in place of stdin and stderr where the shell has closed them."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 (for the process)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from ostinato.notices import LOGGER
-from ostinato.terminal import format_message
+from ostinato.terminal import print_message
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr; results alone go to stdout."""
-    print(format_message(message), file=sys.stderr, flush=True)
+    print_message(message)
 
 
 class NoticePrinter(logging.Handler):

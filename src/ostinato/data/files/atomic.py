@@ -36,8 +36,13 @@ def write_atomically(path: str | os.PathLike, content: Content) -> None:
         raise InputError(f"{path}: a folder; name a file")
     # /dev/stdout or a pipe: there is no old file to keep, and none to rename
     if target.exists() and not target.is_file():
-        with target.open("wb") as file:
-            write(file, content)
+        try:
+            with target.open("wb") as file:
+                write(file, content)
+        except OSError as error:
+            if error.errno is None or isinstance(error, BrokenPipeError):
+                raise
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
         return
     temporary = target.with_name(f".{target.name[:60]}.{uuid4().hex[:12]}.tmp")
     try:

@@ -1,0 +1,60 @@
+"""Standard streams that are closed or cannot be written, and an end by SIGTERM."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = f"{sys.executable} -m ostinato"
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+
+
+def shell(line: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ("tasks >&-", 2, "standard output is closed; send it to a file or to /dev/null"),
+        ("--version <&-", 0, ""),
+        ("--version 2>&-", 0, ""),
+        ("predict nosuch 2>&-", 2, ""),
+        pytest.param("--help >/dev/full", 2, "standard output: No space left", marks=needs_full),
+        pytest.param("tasks >/dev/full", 2, "standard output: No space left", marks=needs_full),
+        pytest.param(
+            "train language --help >/dev/full", 2, "standard output: No space", marks=needs_full
+        ),
+        pytest.param("predict nosuch 2>/dev/full", 2, "", marks=needs_full),
+    ],
+)
+def test_a_stream_that_is_not_there(arguments, status, message):
+    outcome = shell(f"{COMMAND} {arguments}")
+    assert outcome.returncode == status, outcome.stderr
+    assert message in outcome.stderr and "Traceback" not in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == bool(message)
+
+
+@needs_full
+def test_an_output_file_that_cannot_be_written(place, ostinato):
+    outcome = ostinato("predict", "run", "train.src", "--output", "/dev/full")
+    assert outcome.status == 2
+    assert outcome.err == "/dev/full: cannot be written: No space left on device\n"
+
+
+def test_sigterm_leaves_no_temporary_file(place):
+    """While predict waits for its input, its output file is begun; it is gone after SIGTERM."""
+    command = [sys.executable, "-m", "ostinato", "predict", "run", "--output", "out.txt"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begin = time.monotonic()
+    while not list(Path().glob(".out.txt.*.tmp")):
+        assert process.poll() is None and time.monotonic() < begin + 100, "no output was begun"
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143 and said == "stopped\n"
+    assert not list(Path().glob("*.tmp")) and not list(Path().glob(".*.tmp"))
