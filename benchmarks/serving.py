@@ -148,6 +148,21 @@ class Server:
         with Path(f"/proc/{self.process.pid}/statm").open() as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads, which does not depend on what else the machine does."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def measure(self, work: Callable[[], float | dict[str, float]], seconds: float) -> dict:
+        """What `work` measures, with the processor time of a unit of its work."""
+        before = self.cpu_seconds
+        found = work()
+        rates = found if isinstance(found, dict) else {"per_second": found}
+        rate = rates.get("steps_per_second", rates.get("per_second"))
+        milliseconds = 1000 * (self.cpu_seconds - before) / (rate * seconds)
+        return {**rates, "processor_ms_each": milliseconds}
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
@@ -166,8 +181,10 @@ def main() -> None:
     server = Server(arguments.language)
     found["ready_seconds"], before = server.seconds, server.megabytes
     found["one_session"] = asyncio.run(measure_one_session(server.port, seconds))
-    found["sessions"] = asyncio.run(measure_sessions(server.port, seconds, 1))
-    found["sessions_20_a_request"] = asyncio.run(measure_sessions(server.port, seconds, 20))
+    for name, items in (("sessions", 1), ("sessions_20_a_request", 20)):
+        found[name] = server.measure(
+            lambda items=items: asyncio.run(measure_sessions(server.port, seconds, items)), seconds
+        )
     found["health_ms"] = asyncio.run(measure_health(server.port))
     found["megabytes"] = {"at the start": before, "at the end": server.megabytes}
     server.stop()
@@ -179,7 +196,12 @@ def main() -> None:
     texts = [" ".join(record.inputs.split()[: arguments.words]) for record in records]
     server = Server(arguments.classification)
     found["texts_per_second"] = {
-        clients: asyncio.run(measure_predictions(server.port, texts, clients, seconds))
+        clients: server.measure(
+            lambda clients=clients: asyncio.run(
+                measure_predictions(server.port, texts, clients, seconds)
+            ),
+            seconds,
+        )
         for clients in (1, CLIENTS)
     }
     server.stop()
