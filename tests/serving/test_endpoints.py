@@ -294,6 +294,17 @@ def test_other_hosts_are_refused(models):
             assert client.get("/health", headers={"Host": host}).status_code == 400
 
 
+def test_pages_of_other_servers_are_refused(client, models):
+    foreign = {"Origin": "http://evil.example"}
+    assert client.post("/sessions", headers=foreign).status_code == 400
+    assert client.get("/health", headers=foreign).status_code == 200
+    own = {"Origin": "http://testserver"}
+    assert client.post("/sessions", headers=own).status_code == 200
+    with started(models, token="hush") as guarded:
+        headers = {**foreign, "Authorization": "Bearer hush"}
+        assert guarded.post("/sessions", headers=headers).status_code == 200
+
+
 def test_security_headers_and_page(client):
     response = client.get("/")
     assert "<script src=" in response.text

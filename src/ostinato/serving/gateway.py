@@ -90,22 +90,22 @@ class Gateway:
         headers = Headers(scope=scope)
         try:
             self.check(scope, headers)
-            origin = headers.get("origin")
-            foreign = origin and urlsplit(origin).netloc != headers.get("host")
-            if foreign and self.settings.token is None:
-                raise Refusal(400, "WebSockets are for pages of this server alone")
         except Refusal:
             await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, send)
 
     def check(self, scope: Scope, headers: Headers) -> None:
-        """Raises a Refusal for a host that is not ours, and for a wrong or missing token."""
+        """Raises a Refusal for a host that is not ours, for a request that the page of another
+        server makes, and for a wrong or missing token."""
         hosts, host = self.settings.hosts, headers.get("host", "")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if hosts and name.lower() not in hosts:
             raise Refusal(400, "the Host header names another server")
         token = self.settings.token
+        origin, reads = headers.get("origin"), scope.get("method") in ("GET", "HEAD")
+        if token is None and origin and not reads and urlsplit(origin).netloc != host:
+            raise Refusal(400, "pages of other servers may not use this one; --token allows it")
         if token is None or (OPEN.fullmatch(scope["path"]) and scope["type"] == "http"):
             return
         given = headers.get("authorization", "")

@@ -71,6 +71,7 @@ class TaggingStreamer(Streamer):
         if not words:
             return TaggedWord([], [], []), self.start()
         before, position, last, recurrent = state
+        last = last.clamp(0, before.shape[1] - 1)  # whatever a stored state has
         batch = collate([self.preprocessing.encode_inputs(item)])
         emissions, recurrent = self.network.emissions_from(batch, recurrent)  # [1, T, K]
         if not self.network.normalised:
