@@ -33,7 +33,7 @@ from memory import cost_of
 from ostinato.commands.tables import table
 from ostinato.data.batching.batch import by_length, collate
 from ostinato.data.batching.buckets import BucketedBatches
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.tasks.tagging import TASK
 from ostinato.tasks.task import Task
 from ostinato.training.loop import train

@@ -76,7 +76,7 @@ class TestShapes:
             "ostinato predict new",
         ):
             assert word in outcome.out
-        assert "no --dev: 1 training example held back (seed 1)" in outcome.err
+        assert "no --dev: 1 training example held back (seed 1, whatever --seed is)" in outcome.err
         assert "\x1b" not in outcome.out + outcome.err
 
     def test_evaluate_json(self, place, ostinato):
@@ -549,3 +549,13 @@ class TestRescore:
         outcome = ostinato("rescore", "run", "list")
         assert outcome.status == 2
         assert "--source is needed" in outcome.err
+
+
+def test_runs_of_other_seeds_answer_together(place, ostinato):
+    """Without --dev, too: the held-out part, and so the vocabulary, does not depend on the seed."""
+    for seed in ("1", "2"):
+        run = [*TRAIN, *TINY, "--out", f"seed{seed}", "--seed", seed]
+        assert ostinato(*run).status == 0
+    outcome = ostinato("predict", "seed1,seed2", "train.src")
+    assert outcome.status == 0 and outcome.err == ""
+    assert outcome.out.count("\n") == 20

@@ -32,6 +32,7 @@ from ostinato.data.images.video_clips import read_unlabelled as read_unlabelled_
 from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.data.music.music_files import Reading
 from ostinato.data.series.series import read_series
+from ostinato.data.text.columns_or_sentences import Trained
 from ostinato.data.text.conll import read_blocks, read_sentences
 from ostinato.data.text.conversations import read_conversations
 from ostinato.data.text.corpus import Corpus
@@ -170,6 +171,14 @@ CONLLU = "# text = I do\n" + "".join(
     f"{number}\t{word}\t{word}\tPRON\tPRP\t_\t4\tnsubj\t_\t_\n"
     for number, word in [("1", "I"), ("2-3", "don't"), ("2", "do"), ("2.1", "x")]
 )
+COMMENTED = (
+    "# id 7\tdomain=en\njan _ _ B-PER\nvik _ _ I-PER\n\n# id 8 x\n# _ _ O\nporto _ _ B-LOC\n"
+)
+WORDS = 'Sentence #,Word,POS,Tag\nSentence: 1,Carl,NNP,B-per\n,"a ""b""",VBZ,O\nSentence: 2,Bert,NNP,O\n'
+TOKENS = (
+    '{"tokens": ["Oslo", "\\u00e9", 7], "ner_tags": [1, 0, "O"], "id": null}\n'
+    '{"tokens": [], "ner_tags": []}\n'
+)
 TS = (
     "@problemName x\n@timestamps false\n@univariate false\n@dimensions 2\n@equalLength false\n"
     "@classLabel true a b\n@data\n1,2,3:4,5,6:a\n1,2:3,4:b\n"
@@ -234,7 +243,13 @@ READERS = [
     Fuzzed("npz.gz", "a.npz.gz", packed(npz(X=SERIES, y=["a"] * 4)), lambda p: read_labelled([p])),
     Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_sentences(p))),
     Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_sentences(p))),
-    Fuzzed("blocks", "a.txt", text(CONLL), lambda p: every(read_blocks(p, trained_columns=4))),
+    Fuzzed("comments", "a.txt", text(COMMENTED), lambda p: every(read_sentences(p))),
+    Fuzzed("words", "a.csv", text(WORDS), lambda p: every(read_sentences(p))),
+    Fuzzed("token lists", "a.jsonl", text(TOKENS), lambda p: every(read_sentences(p))),
+    Fuzzed("tokens", "a.txt", text(TOKENS), lambda p: every(read_blocks(p))),
+    Fuzzed(
+        "blocks", "a.txt", text(CONLL), lambda p: every(read_blocks(p, trained=Trained(columns=4)))
+    ),
     Fuzzed("yaml", "a.yml", text(YAML), lambda p: read_conversations([p], notices=[])),
     Fuzzed("turns", "a.jsonl", text(TURNS), lambda p: read_conversations([p], notices=[])),
     Fuzzed(

@@ -338,3 +338,20 @@ def test_a_state_may_hold_what_is_no_tensor(seed, rows, width):
     ):
         assert same(one, other)
     assert greedy(look_up, state, **options) == greedy(step, start(tables), **options)
+
+
+@pytest.mark.parametrize("wrap", [list, lambda parts: {"tables": parts[0], "rest": [*parts[1:]]}])
+def test_a_state_may_be_any_nest_of_lists_and_dicts(wrap):
+    tables = table(3, rows=3)
+
+    def unwrap(state):
+        return (state["tables"], *state["rest"]) if isinstance(state, dict) else tuple(state)
+
+    def wrapped_step(tokens, state):
+        logits, new = step(tokens, unwrap(state))
+        return logits, wrap(new)
+
+    options = {"rows": 3, "bos": BOS, "eos": EOS, "maximum_length": 5, "width": 3}
+    found = beam_search(wrapped_step, wrap(start(tables)), **options)
+    for one, other in zip(found, beam_search(step, start(tables), **options), strict=True):
+        assert same(one, other)

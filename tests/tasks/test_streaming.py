@@ -12,7 +12,7 @@ import torch
 import ostinato
 from ostinato.cells.lstm import LSTM
 from ostinato.data.files.samples import sample_files
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import ostinato as package
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.tagging import TASK
@@ -307,3 +307,86 @@ def test_columns_that_cannot_be_read_beside_the_word(columns, said, tmp_path, os
         columns,
     )
     assert found.status == 2 and said in found.err and "train.txt:1" in found.err
+
+
+KAGGLE = "Sentence #,Word,POS,Tag\n" + "".join(
+    f"Sentence: {number},Anna,NNP,B-per\n,Berg,NNP,I-per\n,likes,VBZ,O\n,{city},NNP,B-geo\n"
+    for number, city in enumerate(["Oslo", "Rome"] * 16, start=1)
+)
+TOKENS = "".join(
+    json.dumps({"tokens": ["Anna", "Berg", "likes", city], "ner_tags": [1, 2, 0, 5]}) + "\n"
+    for city in ["Oslo", "Rome"] * 16
+)
+WRITTEN = {  # how the files write "Anna Berg likes Oslo"
+    "bmes": "B-NAME E-NAME O S-LOC",
+    "bmewo": "B-NAME E-NAME O W-LOC",
+    "bilou": "B-NAME L-NAME O U-LOC",
+    "ioe2": "I-NAME E-NAME O E-LOC",
+    "bare": "B I O B",
+    "suffix": "NAME-B NAME-I O LOC-B",
+    "underscore": "B_NAME I_NAME O B_LOC",
+}
+COUNTED = {"model": "hmm", "tensorboard": False}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_spans_are_scored_and_answered_as_the_files_write_them(name, tmp_path):
+    tags = WRITTEN[name].split()
+    words = ["Anna", "Berg", "likes", "Oslo"]
+    rows = [f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)]
+    (tmp_path / "train.tsv").write_text(("".join(rows) + "\n") * 32)
+    files = {"train": [str(tmp_path / "train.tsv")], "dev": [str(tmp_path / "train.tsv")]}
+    trained = package.train("tagging", **files, out=tmp_path / "run", **COUNTED)
+    assert trained.report["metrics"]["f1"] == 1.0
+    loaded = package.load(tmp_path / "run")
+    assert loaded.predictions([words])[0].details["tags"] == tags
+    assert loaded.evaluate([str(tmp_path / "train.tsv")])["metrics"]["f1"] == 1.0
+    assert loaded.score([(words, tags)])[0] > -float("inf")
+
+
+def test_a_table_with_a_word_a_row(tmp_path, ostinato):
+    (tmp_path / "ner.csv").write_text(KAGGLE)
+    files = {part: [str(tmp_path / "ner.csv")] for part in ("train", "dev")}
+    trained = package.train("tagging", **files, out=tmp_path / "run", **COUNTED)
+    assert trained.report["metrics"]["f1"] == 1.0 and trained.report["examples"]
+    found = ostinato("predict", tmp_path / "run", tmp_path / "ner.csv")
+    assert found.out.startswith("Anna\tB-per\nBerg\tI-per\nlikes\tO\nOslo\tB-geo\n\nAnna")
+    assert found.out.count("\n\n") == 32
+
+
+@pytest.mark.parametrize("names", [None, "O,B-PER,I-PER,B-ORG,I-ORG,B-LOC"])
+def test_tags_by_number(names, tmp_path, ostinato):
+    (tmp_path / "ner.jsonl").write_text(TOKENS)
+    files = {part: [str(tmp_path / "ner.jsonl")] for part in ("train", "dev")}
+    trained = package.train("tagging", **files, out=tmp_path / "run", tag_names=names, **COUNTED)
+    assert ("f1" in trained.report["metrics"]) == bool(names)
+    said = any("the tags are numbers" in note for note in trained.report["notes"])
+    assert said != bool(names)
+    found = ostinato("predict", tmp_path / "run", tmp_path / "ner.jsonl", "--json")
+    tags = json.loads(found.out.splitlines()[0])["tags"]
+    assert tags == (["B-PER", "I-PER", "O", "B-LOC"] if names else ["1", "2", "0", "5"])
+
+
+def test_spans_in_no_known_scheme_are_said():
+    records = [Sentence(["a", "b", "c"], ["BEGIN-X", "IN-X", "O"])] * 2
+    with collect_notices() as notices:
+        task = TASK.create({}).fit(records)
+    assert task.preprocessing.file_scheme is None
+    assert "look like spans, in no known scheme ('BEGIN-X', 'IN-X')" in notices[0]
+
+
+def test_binary_names_in_any_form(tmp_path):
+    (tmp_path / "a.txt").write_text("Anna PER-B\nBerg PER-I\nlikes O\n")
+    read = TASK.create({"binary": True}).reader.read([tmp_path / "a.txt"])
+    assert read[0].tags == ["NAME", "NAME", "O"]
+
+
+def test_a_typed_line_is_a_sentence(model):
+    assert model.task.options.at_a_terminal().layout == "sentences"
+
+
+def test_accents_composed_or_apart_are_one_word():
+    task = TASK.create({}).fit([Sentence(["caf\u00e9", "x"], ["A", "B"])] * 2)
+    fitted = task.preprocessing
+    assert fitted.look_up("cafe\u0301") == fitted.look_up("caf\u00e9")
+    assert fitted.share_unknown(["cafe\u0301", "cafe"]) == 0.5

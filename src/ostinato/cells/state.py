@@ -1,4 +1,4 @@
-"""The state of recurrent models: nested tuples of tensors whose first dimension is the batch.
+"""The state of recurrent models: nested tuples, lists and dicts of tensors [batch, ...].
 
 A leaf that is not a tensor, such as the memory of attention, which several rows share, has methods
 `map(function)` and `select(index)`.
@@ -11,12 +11,21 @@ from typing import Any
 
 from torch import Tensor
 
-State = Any  # a Tensor, an object with `map` and `select`, or a (named) tuple of States
+# a Tensor, an object with `map` and `select`, or a (named) tuple, list or dict of States
+State = Any
 
 
 def rebuild(state: tuple, parts: list) -> tuple:
     """A tuple of the same type with other contents: a NamedTuple stays one."""
     return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+
+
+def map_parts(function: Callable[[State], State], state: tuple | list | dict) -> State:
+    """A container of the same type with each of its parts replaced."""
+    if isinstance(state, dict):
+        return {name: function(part) for name, part in state.items()}
+    parts = [function(part) for part in state]
+    return rebuild(state, parts) if isinstance(state, tuple) else parts
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
@@ -25,8 +34,8 @@ def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
         return None
     if isinstance(state, Tensor):
         return function(state)
-    if isinstance(state, tuple):
-        return rebuild(state, [map_state(function, part) for part in state])
+    if isinstance(state, (tuple, list, dict)):
+        return map_parts(lambda part: map_state(function, part), state)
     return state.map(function)
 
 
@@ -36,8 +45,8 @@ def select(state: State, index: Tensor) -> State:
         return None
     if isinstance(state, Tensor):
         return state.index_select(0, index)
-    if isinstance(state, tuple):
-        return rebuild(state, [select(part, index) for part in state])
+    if isinstance(state, (tuple, list, dict)):
+        return map_parts(lambda part: select(part, index), state)
     return state.select(index)
 
 

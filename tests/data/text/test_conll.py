@@ -1,12 +1,15 @@
 """Tagged sentences from columns, and every kind of file that is none."""
 
 import gzip
+import os
 
 import pytest
 
-from ostinato.data.text.conll import Sentence, fill_tags, read_blocks, read_sentences
-from ostinato.data.text.conll_layout import count_columns
+from ostinato.data.text.columns_or_sentences import Trained
+from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.sentence import Sentence, fill_tags
 from ostinato.errors import InputError
+from ostinato.notices import collect_notices
 
 COLUMNS = "West NNP I-NP I-MISC\nIndian NNP I-NP I-MISC\n\nLONDON NNP I-NP I-LOC\n"
 WORDS = [["West", "Indian"], ["LONDON"]]
@@ -58,7 +61,8 @@ def test_columns_between_spaces_or_tabs(file):
         ["I-NP", "I-NP"],
         ["I-NP"],
     ]
-    assert count_columns(file(COLUMNS)) == 4 and count_columns(file("")) == 0
+    assert next(read_sentences(file(COLUMNS))).file_columns == 4
+    assert not list(read_sentences(file("")))
 
 
 def test_conllu_with_ranges_empty_nodes_and_comments(file):
@@ -203,7 +207,7 @@ KINDS = [  # text, what training had, whether it is read as columns
 
 @pytest.mark.parametrize(("text", "columns", "tags", "expected"), KINDS)
 def test_columns_are_told_from_sentences(file, text, columns, tags, expected):
-    found = list(read_blocks(file(text), trained_columns=columns, known_tags=frozenset(tags)))
+    found = list(read_blocks(file(text), trained=Trained(columns, frozenset(tags))))
     assert (found[0].block is not None) == expected
     assert next(read_blocks(file(text), columns=False)).block is None
 
@@ -216,3 +220,83 @@ def test_a_file_is_read_as_it_comes(tmp_path):
     assert [next(stream).words, next(stream).words] == [["a"], ["a"]]
     with pytest.raises(InputError, match="long.txt:20001: 1 column, expected 2"):
         list(stream)
+
+
+COMMENTED = [  # text, the sentences in it
+    ("# id 1 x\na _ _ B-X\nb _ _ O\n\n# id 2 y\nc _ _ O\n", [["a", "b"], ["c"]]),
+    ("# id 1\tdomain=en\na _ B-X\n\n# id 2\tx\nc _ O\n", [["a"], ["c"]]),
+    ("a X\n\n# 17\nb Y\n", [["a"], ["b"]]),
+    ("# sent_id = 3\na _ _ 3\n", [["a"]]),  # a key and its value, whatever the last column
+    ("#begin document (x);\na O B-X\n\n#end document\n", [["a"]]),
+    ("a X\n\n# X\nb Y\n", [["a"], ["#", "b"]]),  # a number sign with a tag of others
+    ("#oslo B-LOC\nx O\n\nb I-LOC\n", [["#oslo", "x"], ["b"]]),  # a tag of a type of others
+    ("# O\nb B-LOC\n", [["#", "b"]]),
+    ("# #\n5 CD\n", [["#", "5"]]),  # a part of speech of the Penn Treebank
+    ("a X\n# 9\n", [["a", "#"]]),  # inside a sentence there are no comments
+    ("-docstart- -x- o\n\na x o\n", [["a"]]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), COMMENTED)
+def test_comments_are_known_by_where_they_stand(file, text, expected):
+    assert [list(each.words) for each in read_sentences(file(text))] == expected
+    lines = output(file(text), columns=True).split("\n")
+    assert len(lines) == len(text.split("\n"))
+    comments = [line for line in text.split("\n") if line.startswith("# id")]
+    assert [line for line in lines if line.startswith("# id")] == comments
+
+
+SPACED = [  # text, the words, the tags
+    ("graz\tB-LOC \nx \tO\t\ny\tO\u00a0\n", ["graz", "x", "y"], ["B-LOC", "O", "O"]),
+    ("x\tO\ngraz\t\tB-LOC\n", ["x", "graz"], ["O", "B-LOC"]),
+    ("x\tO\t\ny\tB-X\t\n", ["x", "y"], ["O", "B-X"]),
+    ("x O\u200b\ny\u00a0O\n", ["x", "y"], ["O", "O"]),
+    ("x\u00a0O\ny\u3000B-X\n", ["x", "y"], ["O", "B-X"]),
+    ("10\u00a0000\tO\n\u00a0\tO\n", ["10\u00a0000", "\u00a0"], ["O", "O"]),
+]
+
+
+@pytest.mark.parametrize(("text", "words", "tags"), SPACED)
+def test_odd_spaces_make_no_words_and_no_tags(file, text, words, tags):
+    assert plain(read_sentences(file(text))) == [(words, tags)]
+
+
+WORDS = {"Anna", "runs", "sleeps", ".", "the", "cat", "sat", "down"}
+DECIDED = [  # text, trained columns, whether read as columns, what is said
+    ("Berlin NNP B-NP\nnews NN I-NP\n\nAnna NNP B-NP\nruns VBZ B-VP\n", 4, True, "3 columns"),
+    ("Anna NNP B-NP B-MISC\nruns VBZ B-VP O\n\nAnna NNP B-NP B-PER\n", 4, True, "4 columns"),
+    ("a _ _ _\nb _ _ _\n\nc _ _ _\n", 4, True, "4 columns"),
+    ("a X B-ODD\nb X B-OTHER\nc X B-ODD\n\nd X B-ODD\n", 4, True, "3 columns"),
+    ("Anna runs .\nAnna sleeps .\nthe cat .\nAnna runs .\n", 4, False, "a sentence a line"),
+    ("the cat\nsat down\n", 2, False, "a sentence a line"),
+    ("Hi\nthere\n\nThis is it\n", 2, False, ""),
+    ("Hello there Anna .\nthe cat\n", 4, False, ""),
+    ("#fun is fun\n#other is fun\n", 4, False, ""),
+]
+
+
+@pytest.mark.parametrize(("text", "columns", "expected", "said"), DECIDED)
+def test_all_that_is_at_hand_decides(file, text, columns, expected, said):
+    trained = Trained(columns, frozenset(("O", "B-PER")), WORDS.__contains__)
+    with collect_notices() as notices:
+        found = list(read_blocks(file(text), trained=trained))
+    assert (found[0].block is not None) == expected
+    assert bool(notices) == bool(said) and all(f"read as {said}" in each for each in notices)
+
+
+def test_a_broken_line_does_not_make_columns_sentences(file):
+    text = "a NN O\nb NN O\n" * 6 + "broken\n" + "c NN O\n" * 8
+    with pytest.raises(InputError, match="file.txt:13: 1 column, expected 3 as in line 1"):
+        list(read_blocks(file(text), trained=Trained(3, frozenset("O"))))
+
+
+def test_sentences_are_read_as_they_come(tmp_path):
+    """With layout sentences, each line is given before the next is read."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with path.open("r+b", buffering=0) as pipe:
+        pipe.write(b"a b\n")
+        stream = read_blocks(path, columns=False)
+        assert next(stream).words == ["a", "b"]
+        pipe.write(b"c\n")
+        assert next(stream).words == ["c"]

@@ -9,7 +9,7 @@ from ostinato.data.text.tag_schemes import (
     Span,
     allowed_transitions,
     convert_tags,
-    detect_scheme,
+    detect_format,
     is_allowed,
     is_span_tag,
     read_spans,
@@ -31,6 +31,10 @@ READ = {
     "E-PER E-PER": [("PER", 0, 1), ("PER", 1, 2)],
     "B-PER L-PER U-LOC": [("PER", 0, 2), ("LOC", 2, 3)],
     "B-A-B I-A-B": [("A-B", 0, 2)],
+    "B-PER M-PER E-PER W-LOC": [("PER", 0, 3), ("LOC", 3, 4)],
+    "I-PER E-PER E-PER I-PER": [("PER", 0, 2), ("PER", 2, 3), ("PER", 3, 4)],
+    "B I O B B": [("", 0, 2), ("", 3, 4), ("", 4, 5)],
+    "B M E S": [("", 0, 3), ("", 3, 4)],
     "": [],
 }
 SCHEME_OF = [
@@ -40,9 +44,19 @@ SCHEME_OF = [
     ("iob1", ["I-PER O"]),
     ("iobes", ["B-PER E-PER O", "S-LOC"]),
     ("bilou", ["B-PER L-PER O", "U-LOC"]),
+    ("iobe", ["B-PER E-PER O B-LOC", "B-LOC I-LOC E-LOC"]),
+    ("iobes", ["B-PER E-PER O", "B-LOC I-LOC E-LOC"]),
+    ("bmes", ["B-PER M-PER E-PER O", "S-LOC"]),
+    ("bmes", ["B M E S", "S B E"]),
+    ("bmewo", ["B-PER M-PER E-PER O", "W-LOC"]),
+    ("ioe1", ["I-PER I-PER O", "O E-LOC I-LOC", "I-LOC I-LOC"]),
+    ("ioe2", ["I-PER E-PER O", "O E-LOC I-LOC E-LOC"]),
+    ("ioe2", ["I-PER E-PER O", "E-LOC", "O I-LOC"]),  # one broken tag does not make it IOE1
+    ("bio", ["B I O", "O B"]),
+    ("iob1", ["I I O", "I B"]),
+    (None, ["B-X I-X L-X E-X"]),
     (None, ["NOUN VERB", "O"]),
     (None, ["O O"]),
-    (None, ["B I O"]),
 ]
 
 
@@ -53,7 +67,8 @@ def test_spans_are_read_as_conlleval_reads_them(tags):
 
 @pytest.mark.parametrize(("scheme", "sentences"), SCHEME_OF)
 def test_schemes_are_told_apart(scheme, sentences):
-    assert detect_scheme([sentence.split() for sentence in sentences]) == scheme
+    found = detect_format([sentence.split() for sentence in sentences])
+    assert (found and found.scheme) == scheme
 
 
 def test_a_sentence_in_every_scheme():
@@ -62,6 +77,12 @@ def test_a_sentence_in_every_scheme():
     assert write_tags(found, 5, "iob1") == ["I-PER", "I-PER", "B-PER", "O", "I-LOC"]
     assert write_tags(found, 5, "iobes") == ["B-PER", "E-PER", "S-PER", "O", "S-LOC"]
     assert write_tags(found, 5, "bilou") == ["B-PER", "L-PER", "U-PER", "O", "U-LOC"]
+    assert write_tags(found, 5, "ioe1") == ["I-PER", "E-PER", "I-PER", "O", "I-LOC"]
+    assert write_tags(found, 5, "ioe2") == ["I-PER", "E-PER", "E-PER", "O", "E-LOC"]
+    assert write_tags(found, 5, "iobe") == ["B-PER", "E-PER", "B-PER", "O", "B-LOC"]
+    assert write_tags(found, 5, "bmes") == ["B-PER", "E-PER", "S-PER", "O", "S-LOC"]
+    assert write_tags(found, 5, "bmewo") == ["B-PER", "E-PER", "W-PER", "O", "W-LOC"]
+    assert write_tags([Span("", 0, 3), Span("", 3, 4)], 4, "bmes") == ["B", "M", "E", "S"]
 
 
 TAGS = st.lists(
@@ -105,6 +126,6 @@ def test_what_may_stand_where():
 
 
 def test_what_is_a_span_tag():
-    assert all(map(is_span_tag, ("O", "B-PER", "S-A-B"))) and not any(
+    assert all(map(is_span_tag, ("O", "B-PER", "S-A-B", "M-X", "W-X"))) and not any(
         map(is_span_tag, ("B", "NOUN", "B-", "X-PER", "_"))
     )

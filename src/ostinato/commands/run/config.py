@@ -55,6 +55,10 @@ class RunRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+# whatever the seed, the same dev set and vocabulary: such runs can answer together
+HELD_OUT_SEED = 1
+
+
 @dataclass
 class RunConfig:
     """Everything that decides how a run comes out; saved in its folder, so that --resume continues
@@ -68,6 +72,7 @@ class RunConfig:
     seed: int
     device: str
     time_limit: float | None = None  # seconds
+    held_out_seed: int | None = None  # of the dev set; None: `seed`, as runs of before have it
 
     def build_task(self) -> Task:
         """The task with these options, not yet fitted to data."""
@@ -108,6 +113,7 @@ def make_config(request: RunRequest) -> RunConfig:
         request.seed,
         request.device,
         None if request.time_limit is None else parse_duration(request.time_limit),
+        held_out_seed=HELD_OUT_SEED,
     )
     config.build_task()
     config.build_options()

@@ -89,7 +89,10 @@ def is_unused(training: Path) -> bool:
 
 def is_plan(path: Path) -> bool:
     """Whether the file is a RunConfig that `save_config` has written."""
-    required = {field.name for field in dataclasses.fields(RunConfig)} - {"time_limit"}
+    required = {field.name for field in dataclasses.fields(RunConfig)} - {
+        "time_limit",
+        "held_out_seed",
+    }
     try:
         return required <= json.loads(path.read_bytes()).keys()
     except (OSError, ValueError, AttributeError, RecursionError):

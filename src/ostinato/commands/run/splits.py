@@ -31,7 +31,7 @@ class Splits:
 def read_splits(config: RunConfig, task: Task) -> Splits:
     """Reads the files of the run, or the packaged sample.
 
-    Without a dev set, a seeded part of the training data is held out."""
+    Without a dev set, a seeded part of the training data is held out, the same for every --seed."""
     train, dev, test = (
         [relative_path(file) for file in files] for files in (config.train, config.dev, config.test)
     )
@@ -47,8 +47,9 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
     )
     held_out = ""
     if not dev:
-        held_out = hold_out_dev_set(splits, task, config.seed, train)
-        notify(f"no --dev: {held_out} held back (seed {config.seed})")
+        seed = config.seed if config.held_out_seed is None else config.held_out_seed
+        held_out = hold_out_dev_set(splits, task, seed, train)
+        notify(f"no --dev: {held_out} held back (seed {seed}, whatever --seed is)")
     splits.tested_on = " ".join(test or dev) or f"{held_out} held back"
     for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
         share = task.reader.overlap(records, splits.train)

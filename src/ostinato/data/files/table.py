@@ -26,6 +26,15 @@ ALIASES = {
     "sequence": ("seq",),
     "labels": ("classes",),
     "name": ("id",),
+    "word": ("tokens", "words", "token", "form", "text"),
+    "tag": (
+        *("ner_tags", "ner_tag", "ner", "tags", "labels", "label"),
+        *("upos", "pos_tags", "chunk_tags", "pos"),
+    ),
+    "sentence": (
+        *("sentence #", "sentence_id", "sentence id", "sent_id"),
+        *("sentence_idx", "sentence_number"),
+    ),
 }
 # columns whose name is given by another one's option: utterance by source_column
 OPTIONS = {"utterance": "source", "reply": "target"}

@@ -3,89 +3,41 @@
 CoNLL    columns between spaces or tabs: West NNP I-NP I-MISC; the word is first, the tag last
 CoNLL-U  ten columns between tabs, comments, ranges (1-2) and empty nodes (8.1); the word is FORM,
          the tag UPOS
+tables   see `token_table`
 text     for predicting alone: a tokenised sentence a line"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.wording import quote
-from ostinato.data.text.conll_layout import (
-    BOUNDARY,
-    CONLLU,
-    Layout,
+from ostinato.data.files.table import kind_by_name
+from ostinato.data.files.wording import display_path, quote
+from ostinato.data.text.columns_or_sentences import (
+    UNTRAINED,
+    Trained,
     has_column_ending,
     has_columns,
+)
+from ostinato.data.text.comments import Comments
+from ostinato.data.text.conll_layout import (
+    CONLLU,
+    Layout,
+    is_boundary,
     parse_token,
     read_head,
+    read_layout,
     split_words,
 )
+from ostinato.data.text.sentence import Block, Sentence
+from ostinato.data.text.token_table import TableColumns, find_table, read_token_table
 from ostinato.errors import InputError, option_name
+from ostinato.notices import notify
 
-
-class Sentence(NamedTuple):
-    """Sentence(["West", "Indian"], ["B-MISC", "I-MISC"])
-
-    Attributes:
-        words: the tokens.
-        tags: one for each word; () where none are known.
-        block: the lines of the file, if the answer is written into them.
-        features: further columns that are read beside the words, for each word one value of each:
-            [("NNP", "I-NP"), ("JJ", "I-NP")].
-        file_columns: the number of columns of the training file.
-    """
-
-    words: Sequence[str]
-    tags: Sequence[str] = ()
-    block: Block | None = None
-    features: Sequence[Sequence[str]] = ()
-    file_columns: int = 2
-
-
-class Block(NamedTuple):
-    """The lines of a file that a sentence came from, with comments and the blank line after it.
-
-    Attributes:
-        lines: without their ends.
-        token_lines: the indices of the lines with words.
-        boundaries: the indices of lines that mark a new document: they get the tag `O`, so that
-            each line has as many columns.
-        column: the index of the column that the tag replaces; None to append it.
-        separator: between columns.
-    """
-
-    lines: list[str]
-    token_lines: list[int]
-    boundaries: list[int]
-    column: int | None
-    separator: str
-
-
-def fill_tags(sentence: Sentence, *taggings: Sequence[str]) -> str:
-    """The sentence's lines with its tags.
-
-    They replace the tag's column (the first tagging alone), or are appended as further columns. A
-    sentence that came from no columns gets two, and a blank line after it."""
-    block = sentence.block
-    if block is None:
-        rows = ["\t".join(row) for row in zip(sentence.words, *taggings, strict=True)]
-        return "\n".join([*rows, ""])
-    lines = list(block.lines)
-    for index, *tags in zip(block.token_lines, *taggings, strict=True):
-        if block.column is None:
-            lines[index] = block.separator.join([lines[index].rstrip(" \t"), *tags])
-        else:
-            fields = lines[index].split("\t")
-            fields[block.column] = tags[0]
-            lines[index] = "\t".join(fields)
-    for index in block.boundaries:
-        outside = ["O"] * len(taggings)
-        lines[index] = block.separator.join([lines[index].rstrip(" \t"), *outside])
-    return "\n".join(lines)
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # characters of no width
 
 
 def read_sentences(
@@ -94,6 +46,8 @@ def read_sentences(
     word_column: str | None = None,
     tag_column: str | None = None,
     feature_columns: Sequence[str] = (),
+    sentence_column: str | None = None,
+    tag_names: Sequence[str] = (),
 ) -> Iterator[Sentence]:
     """The tagged sentences of a file, one at a time.
 
@@ -101,17 +55,24 @@ def read_sentences(
     -> Sentence(["Al", "-", "Zaman"], ["NNP", "HYPH", "NNP"])
 
     Args:
-        file: columns, gzipped or not.
-        word_column: given by number (1 is the first, -1 the last) or, in CoNLL-U, by name.
+        file: columns or a table, gzipped or not.
+        word_column: given by number (1 is the first, -1 the last) or, in CoNLL-U and tables, by
+            name.
         tag_column: as word_column.
         feature_columns: further ones to read beside the word.
+        sentence_column: of a table: which sentence each word belongs to, by name.
+        tag_names: names of the tags that a table gives by number, from 0.
 
     Raises:
         InputError: with the line: no such column, more or fewer columns than before, a token
             without its tag, a CoNLL-U number that is none.
     """
-    lines = iterate_lines(file)
-    head, layout = read_head(file, lines)
+    columns = TableColumns(word_column, tag_column, sentence_column, feature_columns, tag_names)
+    lines, head, kind = open_file(file, columns)
+    if kind is not None:
+        yield from read_token_table(file, kind, chain(head, lines), columns, tagged=True)
+        return
+    layout = read_layout(file, head)
     if layout is None:
         return
     word = layout.find_word(word_column)
@@ -122,25 +83,49 @@ def read_sentences(
             "a token needs its tag beside it"
         )
     further = layout.find_features(feature_columns, (word, tag))
+    comments = Comments(layout.columns, tag, layout.fields, read_again(file, head))
     words: list[str] = []
     tags: list[str] = []
     features: list[tuple[str, ...]] = []
     for number, line in enumerate(chain(head, lines), start=1):
-        fields = parse_token(layout, number, line, first=not words)
+        fields = parse_token(layout, number, line, first=not words, comments=comments)
         if fields is None:
             continue
         if not fields:
             if words:
-                yield Sentence(words, tags, features=features)
+                yield Sentence(words, tags, features=features, file_columns=layout.columns)
                 words, tags, features = [], [], []
             continue
+        fields[tag] = fields[tag].strip(INVISIBLE)
         check_tagged(layout, number, fields, word, tag)
         words.append(fields[word])
         tags.append(fields[tag])
         if further:
             features.append(tuple(fields[each] for each in further))
     if words:
-        yield Sentence(words, tags, features=features)
+        yield Sentence(words, tags, features=features, file_columns=layout.columns)
+
+
+def open_file(
+    file: FilePath, columns: TableColumns, *, sentence: bool = False
+) -> tuple[Iterator[str], list[str], str | None]:
+    """The lines of a file after its first ones, these, and the kind of table that it is, if any.
+
+    Args:
+        file: columns, a table, or text.
+        columns: of a table.
+        sentence: whether a first sentence is enough to begin with.
+    """
+    if kind_by_name(file) == "parquet":
+        return iter(()), [], "parquet"
+    lines = iterate_lines(file)
+    head = read_head(lines, sentence=sentence)
+    return lines, head, find_table(file, head, columns)
+
+
+def read_again(file: FilePath, head: Sequence[str]) -> Callable[[], Iterable[str]]:
+    """A function that reads a file from its beginning; of standard input only its first lines."""
+    return lambda: head if os.fspath(file) == "-" else iterate_lines(file)
 
 
 def check_tagged(layout: Layout, number: int, fields: list[str], word: int, tag: int) -> None:
@@ -161,54 +146,77 @@ def read_blocks(
     *,
     word_column: str | None = None,
     tag_column: str | None = None,
-    columns: bool | None = None,
-    trained_columns: int = 2,
-    known_tags: frozenset[str] = frozenset(),
     feature_columns: Sequence[str] = (),
+    sentence_column: str | None = None,
+    columns: bool | None = None,
+    trained: Trained = UNTRAINED,
 ) -> Iterator[Sentence]:
-    """What is to be tagged, one sentence at a time, each with its lines of the file.
+    """What is to be tagged, one sentence at a time, of columns each with its lines of the file.
 
     A blank line of a file of sentences is an empty sentence.
 
     Args:
-        file: columns, or a sentence a line; gzipped or not.
+        file: columns, a table, or a sentence a line; gzipped or not.
         word_column: as of `read_sentences`.
         tag_column: as of `read_sentences`.
-        columns: whether the file has columns (True) or a sentence a line (False); None: seen from
-            its first lines, with the help of the next two.
-        trained_columns: the number of columns of the training data.
-        known_tags: those of the training data.
         feature_columns: as of `read_sentences`.
+        sentence_column: as of `read_sentences`.
+        columns: whether the file has columns (True) or a sentence a line (False); None: seen from
+            its lines, with the help of what the model was trained on, and said.
+        trained: what the model was trained on.
 
     Raises:
         InputError: as of `read_sentences`, but tags are not needed.
     """
-    lines = iterate_lines(file)
-    head, layout = read_head(file, lines)
+    if columns is False:
+        if feature_columns:
+            raise InputError(needs_columns(display_path(file), feature_columns))
+        yield from (Sentence(split_words(line)) for line in iterate_lines(file))
+        return
+    choice = TableColumns(word_column, tag_column, sentence_column, feature_columns)
+    lines, head, kind = open_file(file, choice, sentence=columns is True)
+    if kind is not None:
+        yield from read_token_table(file, kind, chain(head, lines), choice, tagged=False)
+        return
+    layout = read_layout(file, head)
+    everything, said = chain(head, lines), ""
     if layout is None:
-        columns = (has_column_ending(file) if columns is None else columns) and any(
-            line.startswith(("#", BOUNDARY)) for line in head
+        columns = (columns or has_column_ending(file)) and any(
+            line.startswith("#") or is_boundary(line) for line in head
         )
     elif columns is None:
-        columns = has_columns(file, head, layout, trained_columns, known_tags)
-    if feature_columns and not columns and layout is not None:
-        raise InputError(
-            f"{layout.file}:{layout.line}: a sentence a line, but the model reads the columns "
-            f"{','.join(feature_columns)} beside the word; give a file of columns "
-            f"({option_name('layout')} columns if this is one)"
+        columns, said = has_columns(file, head, layout, trained)
+    if columns and layout is None:
+        found = iter([Sentence([], (), Block(list(everything), [], [], None, "\t"))])
+    elif columns:
+        known = trained.tags if layout.columns == trained.columns else ()
+        comments = Comments(
+            layout.columns, layout.columns - 1, layout.fields, read_again(file, head), known
         )
-    everything = chain(head, lines)
-    if not columns:
-        yield from (Sentence(split_words(line)) for line in everything)
-    elif layout is None:
-        yield Sentence([], (), Block(list(everything), [], [], None, "\t"))
+        found = split_blocks(layout, everything, comments, word_column, tag_column, feature_columns)
+    elif feature_columns and layout is not None:
+        raise InputError(needs_columns(f"{layout.file}:{layout.line}", feature_columns))
     else:
-        yield from split_blocks(layout, everything, word_column, tag_column, feature_columns)
+        found = (Sentence(split_words(line)) for line in everything)
+    for number, sentence in enumerate(found):
+        if said and not number:  # only now: a fault in the first sentence is said alone
+            notify(said)
+        yield sentence
+
+
+def needs_columns(where: str, feature_columns: Sequence[str]) -> str:
+    """The message for a file of sentences, for a model that reads columns beside the word."""
+    return (
+        f"{where}: a sentence a line, but the model reads the columns "
+        f"{','.join(feature_columns)} beside the word; give a file of columns "
+        f"({option_name('layout')} columns if this is one)"
+    )
 
 
 def split_blocks(
     layout: Layout,
     lines: Iterator[str],
+    comments: Comments,
     word_column: str | None,
     tag_column: str | None,
     feature_columns: Sequence[str],
@@ -217,12 +225,12 @@ def split_blocks(
     word = layout.find_word(word_column)
     column = layout.find_column(tag_column, "upos", "tag_column") if layout.conllu else None
     further = layout.find_features(feature_columns, (word, column))
-    separator = "\t" if layout.tabs or layout.columns == 1 else " "
+    separator = "\t" if layout.tabs or layout.odd_spaces or layout.columns == 1 else " "
     words: list[str] = []
     features: list[tuple[str, ...]] = []
     block = Block([], [], [], column, separator)
     for number, line in enumerate(lines, start=1):
-        fields = parse_token(layout, number, line, first=not words)
+        fields = parse_token(layout, number, line, first=not words, comments=comments)
         block.lines.append(line)
         if fields:
             if not fields[word]:
@@ -231,7 +239,7 @@ def split_blocks(
             if further:
                 features.append(tuple(fields[each] for each in further))
             block.token_lines.append(len(block.lines) - 1)
-        elif fields is None and line.startswith(BOUNDARY):
+        elif fields is None and is_boundary(line):
             block.boundaries.append(len(block.lines) - 1)
         elif fields is not None:
             yield Sentence(words, (), block, features)

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path, quote
+from ostinato.data.text.comments import Comments
 from ostinato.errors import InputError, nearest, option_name
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -19,7 +19,6 @@ TOKEN_NUMBER = re.compile(r"\d+")
 NOT_A_TOKEN = re.compile(r"\d+[-.]\d+")  # a range of tokens, or an empty node
 BOUNDARY = "-DOCSTART-"
 HEAD = 1000  # lines looked at to see how a file is laid out
-ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".iobes", ".conllup")
 
 
 class Layout(NamedTuple):
@@ -30,6 +29,7 @@ class Layout(NamedTuple):
         line: of the first token.
         columns: their number.
         tabs: whether tabs separate them, rather than spaces.
+        odd_spaces: whether spaces other than U+0020, such as U+00A0, separate them.
         conllu: whether the columns are CoNLL-U's.
         names: of the columns; () where they have none.
     """
@@ -40,10 +40,23 @@ class Layout(NamedTuple):
     tabs: bool
     conllu: bool
     names: tuple[str, ...]
+    odd_spaces: bool = False
 
     def fields(self, line: str) -> list[str]:
-        """The columns of a line."""
-        return line.split("\t") if self.tabs else split_words(line)
+        """The columns of a line, without spaces at their ends.
+
+        Where there are too few between spaces, other white space separates them, too; where there
+        are too many between tabs, several tabs separate two."""
+        if self.tabs:
+            fields = [strip_field(field) for field in line.split("\t")]
+            full = [field for field in fields if field]
+            aligned = len(full) == self.columns < len(fields) and not self.conllu
+            return full if aligned else fields
+        fields = split_words(line)
+        if self.odd_spaces or len(fields) < self.columns:
+            between = line.split()
+            return between if len(between) == self.columns else fields
+        return fields
 
     def find_column(self, given: str | None, default: str | int, option: str) -> int:
         """The index of a column, from 0.
@@ -106,20 +119,35 @@ class Layout(NamedTuple):
 
 
 def split_words(line: str) -> list[str]:
-    """The words between spaces and tabs; other white space, such as U+00A0, may be part of one."""
-    return [word for word in line.replace("\t", " ").split(" ") if word]
+    """The words between spaces and tabs; other white space, such as U+00A0, may be inside one."""
+    return [strip_field(word) for word in line.replace("\t", " ").split(" ") if word]
 
 
-def read_head(file: FilePath, lines: Iterator[str]) -> tuple[list[str], Layout | None]:
-    """The first lines, up to the end of the first sentence, and the layout that they show."""
+def strip_field(field: str) -> str:
+    """The field without white space at its ends; of U+00A0 and the like alone, it is a token."""
+    return field.strip() or field.strip(" \t\r")
+
+
+def is_boundary(line: str) -> bool:
+    """Whether a line marks the start of a document, as in CoNLL-2003 and its lower-cased copies."""
+    return line[: len(BOUNDARY)].upper() == BOUNDARY
+
+
+def read_head(lines: Iterator[str], *, sentence: bool = False) -> list[str]:
+    """The first HEAD lines; or of them those up to the end of the first `sentence`."""
     head: list[str] = []
     for line in islice(lines, HEAD):
         head.append(line)
-        if not line.strip(" \t") and any(
-            each.strip(" \t") and not each.startswith(("#", BOUNDARY)) for each in head
+        if (
+            sentence
+            and not line.strip(" \t")
+            and any(
+                each.strip(" \t") and not each.startswith("#") and not is_boundary(each)
+                for each in head
+            )
         ):
             break
-    return head, read_layout(file, head)
+    return head
 
 
 def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
@@ -130,7 +158,7 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     tokens = [
         (number, line)
         for number, line in enumerate(head, start=1)
-        if line.strip(" \t") and not line.startswith(BOUNDARY)
+        if line.strip(" \t") and not is_boundary(line)
     ]
     ending = Path(str(file).removesuffix(".gz")).suffix.lower()
     # a line that begins with # may be a comment, or (but in CoNLL-U) a token that is a number sign
@@ -144,6 +172,9 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
     number, line = found
     tabs = "\t" in line
     fields = line.split("\t") if tabs else split_words(line)
+    others = [each for _, each in tokens if not each.startswith("#")]
+    odd = not tabs and has_odd_spaces(len(fields), others)
+    fields = line.split() if odd else drop_empty_columns(fields, others) if tabs else fields
     conllu = (
         tabs
         and len(fields) == len(CONLLU)
@@ -156,10 +187,36 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
         )
     names = CONLLU if conllu else tuple(name.rpartition(":")[2].lower() for name in named)
     names = names if len(names) <= len(fields) else ()
-    return Layout(display_path(file), number, len(fields), tabs, conllu, names)
+    return Layout(display_path(file), number, len(fields), tabs, conllu, names, odd)
 
 
-def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[str] | None:
+def has_odd_spaces(columns: int, tokens: Sequence[str]) -> bool:
+    """Whether U+00A0 and the like separate columns, at least in the first of these lines.
+
+    All lines then have equally many parts between spaces of any kind, more than the `columns` that
+    the first has between ordinary ones; and ordinary spaces separate as many in another line, or
+    stand nowhere."""
+    counts = {len(line.split()) for line in tokens}
+    if len(tokens) < 2 or len(counts) > 1 or columns >= min(counts):
+        return False
+    ordinary = {len(split_words(line)) for line in tokens}
+    return ordinary == {1} or counts <= ordinary
+
+
+def drop_empty_columns(fields: list[str], tokens: Sequence[str]) -> list[str]:
+    """The first line's fields without the last ones, where these are empty in all lines."""
+    columns = len(fields)
+    while columns > 1 and all(
+        len(row) < columns or not row[columns - 1].strip()
+        for row in (line.split("\t") for line in tokens)
+    ):
+        columns -= 1
+    return fields[:columns]
+
+
+def parse_token(
+    layout: Layout, number: int, line: str, *, first: bool, comments: Comments
+) -> list[str] | None:
     """The columns of a token's line.
 
     Args:
@@ -167,6 +224,7 @@ def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[
         number: of the line.
         line: without its end.
         first: whether it may be the first of a sentence, where comments are allowed.
+        comments: tells comments from tokens.
 
     Returns:
         The columns; [] for a blank line; None for a comment, a range of tokens, an empty node, or
@@ -174,10 +232,10 @@ def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[
     """
     if not line or not line.strip(" \t"):
         return []
-    fields = layout.fields(line)
-    if line.startswith("#") and (layout.conllu or (first and len(fields) != layout.columns)):
+    if is_boundary(line):
         return None
-    if line.startswith(BOUNDARY):
+    fields = layout.fields(line)
+    if line.startswith("#") and (layout.conllu or (first and comments.is_comment(line, fields))):
         return None
     if len(fields) != layout.columns:
         hint = "; is a token without its tag?" if len(fields) < layout.columns else ""
@@ -193,40 +251,3 @@ def parse_token(layout: Layout, number: int, line: str, *, first: bool) -> list[
             "expected 1, 1-2 or 1.1"
         )
     return fields
-
-
-def count_columns(file: FilePath) -> int:
-    """The number of columns of a file; 0 if there is no token in it."""
-    layout = read_head(file, iterate_lines(file))[1]
-    return 0 if layout is None else layout.columns
-
-
-def has_column_ending(file: FilePath) -> bool:
-    """Whether a file's name says that it has columns: has_column_ending("a.conll.gz") -> True"""
-    return str(file).removesuffix(".gz").lower().endswith(ENDINGS)
-
-
-def has_columns(
-    file: FilePath,
-    head: Sequence[str],
-    layout: Layout,
-    trained_columns: int,
-    known_tags: frozenset[str],
-) -> bool:
-    """Whether the first lines of a file are tokens rather than sentences.
-
-    Its name or a tab says so. Otherwise spaces separate columns or words: they are columns if all
-    lines up to the first blank one have as many, and that many as in training (the last a known
-    tag) or one less; and single words are tokens if there are several."""
-    if layout.tabs or has_column_ending(file):
-        return True
-    rows = [
-        split_words(line) for line in head if line.strip(" \t") and not line.startswith(BOUNDARY)
-    ]
-    if len({len(row) for row in rows}) != 1:
-        return False
-    if layout.columns == trained_columns and all(row[-1] in known_tags for row in rows):
-        return True
-    single_words = len(rows) > 1 and layout.columns == 1
-    untagged = len(rows) > 2 and layout.columns == trained_columns - 1 and not head[-1].strip()
-    return single_words or untagged

@@ -8,6 +8,7 @@ from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.prediction import TaggingPredictor
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.reader import TaggingReader
+from ostinato.tasks.tagging.span_reader import span_reader
 from ostinato.tasks.task import Task, TaskDefinition
 
 
@@ -23,8 +24,9 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 TASK = TaskDefinition(
     name="tagging",
     reads=(
-        "CoNLL columns (word first, tag last) or CoNLL-U (--tag-column upos); predict also reads "
-        "a tokenised sentence a line"
+        "CoNLL columns (word first, tag last), CoNLL-U (--tag-column upos), a CSV with a word a row "
+        "(Sentence #, Word, Tag), JSONL or Parquet with tokens and ner_tags; predict also reads a "
+        "tokenised sentence a line"
     ),
     example=(
         "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos "
@@ -39,8 +41,10 @@ TASK = TaskDefinition(
     build_network=build_network,
     initialise=initialise,
     combine=combine,
-    fit_baseline=lambda task, records: TagBaseline.fit(records, task.preprocessing.file_scheme),
-    restore_baseline=lambda task, state: TagBaseline.restore(state, task.preprocessing.file_scheme),
+    fit_baseline=lambda task, records: TagBaseline.fit(records, span_reader(task.preprocessing)),
+    restore_baseline=lambda task, state: TagBaseline.restore(
+        state, span_reader(task.preprocessing)
+    ),
     next_commands=next_commands,
     training={
         "batch_size": 32,

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from ostinato.baselines.hmm_tagger import HmmTagger, MostFrequentTag, log_likelihood
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.errors import InputError

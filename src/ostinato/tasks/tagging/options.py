@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
@@ -22,18 +22,30 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     # the data
     word_column: str | None = option(
         None,
-        "the column of the word, by number or name (default: the first; form in CoNLL-U)",
+        "the column of the word, by number or name (default: the first; form in CoNLL-U; "
+        "word, token or tokens in a table)",
         when_predicting=True,
     )
     tag_column: str | None = option(
         None,
-        "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U)",
+        "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U; "
+        "tag or ner_tags in a table)",
+    )
+    sentence_column: str | None = option(
+        None,
+        "of a table with a word a row: the column that says which sentence it belongs to "
+        "(default: Sentence #, sentence_id)",
+        when_predicting=True,
+    )
+    tag_names: str | None = option(
+        None,
+        "names of tags that a table gives by number, from 0, separated by commas: O,B-PER,I-PER",
     )
     feature_columns: str | None = option(
         None, "further input columns of each word, by number or name, separated by commas: 2,3"
     )
     scheme: Literal["iobes", "bio", "iob1", "bilou"] = option(
-        "iobes", "the scheme in which spans are learned, whatever the files have"
+        "iobes", "the scheme in which spans are learned; answers are in that of the files"
     )
     binary: bool = option(
         False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O"
@@ -95,14 +107,26 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         when_predicting=True,
     )
     layout: Literal["auto", "columns", "sentences"] = option(
-        "auto", "whether the input has a token or a sentence a line", when_predicting=True
+        "auto",
+        "whether the input has a token a line, in columns, or a sentence a line; auto: seen from "
+        "its lines, and said",
+        when_predicting=True,
     )
 
     @property
     def feature_column_names(self) -> list[str]:
         """--feature-columns as a list: "2, 3" -> ["2", "3"]"""
-        columns = (self.feature_columns or "").split(",")
-        return [column.strip() for column in columns if column.strip()]
+        return split_list(self.feature_columns)
+
+    @property
+    def tag_name_list(self) -> list[str]:
+        """--tag-names as a list: "O,B-PER" -> ["O", "B-PER"]"""
+        return split_list(self.tag_names)
+
+    def at_a_terminal(self) -> Self:
+        """A line typed is a sentence, which is answered at once."""
+        typed = self.layout == "auto" and not self.feature_columns
+        return replace(self, layout="sentences") if typed else self
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,3 +141,8 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
                 "--character-size must be even, half of it for each direction; "
                 f"got {self.character_size}"
             )
+
+
+def split_list(text: str | None) -> list[str]:
+    """split_list("2, 3") -> ["2", "3"]"""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.text.conll import Sentence, fill_tags
-from ostinato.data.text.tag_schemes import OUTSIDE, Span, read_spans
+from ostinato.data.text.sentence import Sentence, fill_tags
 from ostinato.decoding.viterbi import Path
 from ostinato.metrics import METRICS
 from ostinato.models.tagger import best_labels
@@ -21,12 +20,11 @@ from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
+from ostinato.tasks.tagging.span_reader import SpanReader, span_reader
 from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
 from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SPAN_METRICS = ("f1", "precision", "recall")
-
-SpanReader = Callable[[Sequence[str]], Sequence[Span]]  # the tags of a sentence -> its spans
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class TaggingPredictor(Predictor):
         self, network: nn.Module, records: Sequence[Sentence], predictions: Sequence[Tagged]
     ) -> dict[str, list[Counts]]:
         self.notify_unseen(records)
-        reader = span_reader(self.preprocessing.file_scheme)
+        reader = span_reader(self.preprocessing)
         return count_tags([prediction.tags for prediction in predictions], records, reader)
 
     def notify_unseen(self, records: Sequence[Sentence]) -> None:
@@ -196,7 +194,7 @@ class TaggingPredictor(Predictor):
     ) -> list[Counts]:
         found = self.search(network, records, probabilities=False)
         taggings = [self.tags_of(paths[0]) for paths in found]
-        return count_tags(taggings, records, span_reader(self.preprocessing.file_scheme))[metric]
+        return count_tags(taggings, records, span_reader(self.preprocessing))[metric]
 
     def show(self, record: Sentence, prediction: Tagged) -> dict[str, str]:
         wrong = [
@@ -214,20 +212,6 @@ class TaggingPredictor(Predictor):
 def join_paths(path: Path, other: Path) -> Path:
     """Two parts of a sentence as one path."""
     return Path(path.labels + other.labels, path.score + other.score)
-
-
-def span_reader(scheme: str | None) -> SpanReader | None:
-    """The function from the tags of a sentence to its spans; None where tags spell out no spans."""
-    if scheme is None:
-        return None
-    return single_token_spans if scheme == "binary" else read_spans
-
-
-def single_token_spans(tags: Sequence[str]) -> list[Span]:
-    """Each tagged token as a span: single_token_spans(["O", "NAME"]) -> [Span("NAME", 1, 2)]"""
-    return [
-        Span(tag, position, position + 1) for position, tag in enumerate(tags) if tag != OUTSIDE
-    ]
 
 
 def count_tags(

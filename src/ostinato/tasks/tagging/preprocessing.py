@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,15 @@ import torch
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.characters import CharacterVocabulary
-from ostinato.data.text.conll import Sentence
 from ostinato.data.text.pretrained import Pretrained
-from ostinato.data.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, detect_scheme
+from ostinato.data.text.sentence import Sentence
+from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagForm, split_tag
+from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError
-from ostinato.notices import notify
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS
+from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.task import Preprocessing
 
@@ -36,6 +38,7 @@ class TaggingPreprocessing(Preprocessing):
         tags: The tags in the scheme that the network learns.
         features: A vocabulary for each of --feature-columns.
         file_scheme: The scheme of the files' tags; "binary" with --binary, None without spans.
+        file_form: How the files' tags put a letter and a type together.
         file_columns: Number of columns of the training file.
         counted: What a closed-form model counted, as its `from_dict` reads it.
         word_counts: How often each word was seen; for initialisation only.
@@ -48,6 +51,7 @@ class TaggingPreprocessing(Preprocessing):
     tags: Vocabulary
     features: list[Vocabulary]
     file_scheme: str | None
+    file_form: TagForm = STANDARD
     file_columns: int = 2
     counted: dict[str, Any] | None = field(default=None, repr=False)
     word_counts: Counter[str] = field(default_factory=Counter, repr=False)
@@ -63,10 +67,8 @@ class TaggingPreprocessing(Preprocessing):
     ) -> tuple[TaggingOptions, Self]:
         counts = Counter(normalise(options, word) for record in records for word in record.words)
         words = build_vocabulary(counts, options.minimum_count)
-        scheme = "binary" if options.binary else detect_scheme(record.tags for record in records)
-        if scheme in SCHEMES:
-            notify_scheme(scheme, options.scheme, records)
-        options, tags = fit_tags(options, scheme, records)
+        scheme, form = detect_tags(options, records)
+        options, tags = fit_tags(options, scheme, form, records)
         features = [
             Vocabulary.count([values[column] for values in record.features] for record in records)
             for column in range(len(options.feature_column_names))
@@ -74,7 +76,7 @@ class TaggingPreprocessing(Preprocessing):
         counted = vectors = None
         if options.closed_form:
             pairs = (
-                (record.words, convert_for_network(options, scheme, record.tags))
+                (record.words, convert_for_network(options, scheme, form, record.tags))
                 for record in records
             )
             counted = COUNTING_TAGGERS[options.model].fit(pairs).to_dict()
@@ -88,6 +90,7 @@ class TaggingPreprocessing(Preprocessing):
             tags,
             features,
             scheme,
+            form,
             file_columns=records[0].file_columns,
             counted=counted,
             word_counts=counts,
@@ -100,6 +103,7 @@ class TaggingPreprocessing(Preprocessing):
             "alphabet": self.letters.to_dict(),
             "tags": self.tags.to_dict(),
             "written": self.file_scheme,
+            **({} if self.file_form == STANDARD else {"form": self.file_form.name}),
             "columns": self.file_columns,
             "counted": self.counted,
             "features": [each.to_dict() for each in self.features],
@@ -117,6 +121,7 @@ class TaggingPreprocessing(Preprocessing):
             tags=Vocabulary.from_dict(state["tags"]),
             features=[Vocabulary.from_dict(each) for each in state["features"]],
             file_scheme=state["written"],
+            file_form=FORMS[state.get("form", STANDARD.name)],
             file_columns=int(state["columns"]),
             counted=state["counted"],
         )
@@ -130,13 +135,15 @@ class TaggingPreprocessing(Preprocessing):
 
     def to_network_tags(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of a file in the scheme that the network learns."""
-        return convert_for_network(self.options, self.file_scheme, tags)
+        return convert_for_network(self.options, self.file_scheme, self.file_form, tags)
 
     def to_file_tags(self, tags: Sequence[str]) -> Sequence[str]:
         """The tags of the network in the scheme of the files."""
-        if self.file_scheme is None or self.span_scheme in (None, self.file_scheme):
+        if self.file_scheme is None or self.span_scheme is None:
             return tags
-        return convert_tags(tags, self.file_scheme)
+        if self.span_scheme != self.file_scheme:
+            tags = convert_tags(tags, self.file_scheme)
+        return tags if self.file_form == STANDARD else self.file_form.from_standard(tags)
 
     def knows_tags(self, record: Sentence) -> bool:
         """Whether the network has learned all tags of a record."""
@@ -144,12 +151,11 @@ class TaggingPreprocessing(Preprocessing):
 
     def known_tags(self) -> frozenset[str]:
         """Every tag of the training data, in whichever scheme it is written."""
-        kinds = set()
-        if self.span_scheme:
-            kinds = {tag[2:] for tag in self.tags.tokens if tag != OUTSIDE}
-        return frozenset(self.tags.tokens) | {
-            f"{letter}-{kind}" for kind in kinds for letter in "BIESLU"
-        }
+        if self.span_scheme is None:
+            return frozenset(self.tags.tokens)
+        kinds = {split_tag(tag)[1] for tag in self.tags.tokens if tag != OUTSIDE}
+        spelled = {self.file_form.spell(letter, kind) for letter in LETTERS for kind in kinds}
+        return frozenset((*self.tags.tokens, *spelled, self.file_form.outside))
 
     # sentences as ids
 
@@ -193,13 +199,25 @@ class TaggingPreprocessing(Preprocessing):
 
     def look_up(self, word: str) -> tuple[int, tuple[int, ...]]:
         """The id of a word and those of its characters, which are then in the cache."""
-        id = self.words.token_ids.get(normalise(self.options, word), UNK)
-        self.word_cache[word] = found = (id, self.letters.encode(word))
+        known = self.known_spelling(word)
+        id = self.words.token_ids.get(normalise(self.options, known), UNK)
+        self.word_cache[word] = found = (id, self.letters.encode(known))
         return found
+
+    def knows_word(self, word: str) -> bool:
+        """Whether a word is in the vocabulary."""
+        return normalise(self.options, self.known_spelling(word)) in self.words
+
+    def known_spelling(self, word: str) -> str:
+        """The word; or with its accents composed or apart (NFC, NFD), if only so it is known."""
+        if word.isascii() or normalise(self.options, word) in self.words:
+            return word
+        forms = (unicodedata.normalize(form, word) for form in ("NFC", "NFD"))
+        return next((form for form in forms if normalise(self.options, form) in self.words), word)
 
     def share_unknown(self, words: Sequence[str]) -> float:
         """The share of the words that are not in the vocabulary."""
-        unknown = sum(normalise(self.options, word) not in self.words for word in words)
+        unknown = sum(not self.knows_word(word) for word in words)
         return unknown / len(words) if words else 0.0
 
 
@@ -220,11 +238,11 @@ def build_vocabulary(counts: Counter[str], minimum_count: int) -> Vocabulary:
 
 
 def fit_tags(
-    options: TaggingOptions, scheme: str | None, records: Sequence[Sentence]
+    options: TaggingOptions, scheme: str | None, form: TagForm, records: Sequence[Sentence]
 ) -> tuple[TaggingOptions, Vocabulary]:
     """The options with a dev metric, and the tags as the network learns them."""
     tags = Vocabulary.count(
-        (convert_for_network(options, scheme, record.tags) for record in records), specials=()
+        (convert_for_network(options, scheme, form, record.tags) for record in records), specials=()
     )
     if len(tags) < 2:
         raise InputError(
@@ -239,23 +257,3 @@ def fit_tags(
         )
     default = "accuracy" if scheme is None else "f1"
     return replace(options, dev_metric=options.dev_metric or default), tags
-
-
-def convert_for_network(
-    options: TaggingOptions, file_scheme: str | None, tags: Sequence[str]
-) -> Sequence[str]:
-    """Tags of a file as the network learns them: spans in --scheme, other tags unchanged."""
-    return convert_tags(tags, options.scheme) if file_scheme in SCHEMES else tags
-
-
-def notify_scheme(file_scheme: str, scheme: str, records: Sequence[Sentence]) -> None:
-    """Tells which scheme the files have, and how many of their tags break its rules."""
-    broken = sum(
-        tag != right
-        for record in records
-        for tag, right in zip(record.tags, convert_tags(record.tags, file_scheme), strict=True)
-    )
-    repairs = ""
-    if broken:
-        repairs = f"; {broken:,} tags broke its rules and were put right as conlleval reads them"
-    notify(f"tags: spans in scheme {file_scheme}, learned as {scheme}{repairs}")

@@ -1,4 +1,4 @@
-"""Sentences with a tag for each word, from columns, CoNLL-U, or a sentence a line."""
+"""Sentences with a tag for each word, from columns, CoNLL-U, tables, or a sentence a line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.wording import display_path
-from ostinato.data.text.conll import Sentence, read_blocks, read_sentences
-from ostinato.data.text.conll_layout import count_columns, split_words
-from ostinato.data.text.tag_schemes import OUTSIDE, is_span_tag
+from ostinato.data.text.columns_or_sentences import Trained
+from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll_layout import split_words
+from ostinato.data.text.sentence import Sentence
+from ostinato.data.text.tag_forms import OUTSIDE, STANDARD, TagForm
+from ostinato.data.text.tag_schemes import detect_format
 from ostinato.errors import InputError
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
@@ -27,46 +30,66 @@ class TaggingReader(Reader):
         """The sentences of the files; for training, long ones are split."""
         options = self.options
         found = [
-            self.convert_tags(sentence)
+            sentence
             for path in files
             for sentence in read_sentences(
                 path,
                 word_column=options.word_column,
                 tag_column=options.tag_column,
                 feature_columns=options.feature_column_names,
+                sentence_column=options.sentence_column,
+                tag_names=options.tag_name_list,
             )
         ]
         if not found:
             raise InputError(
                 f"{' '.join(map(display_path, files))}: no examples (no line with a word and its tag)"
             )
+        if options.binary:
+            written = detect_format(sentence.tags for sentence in found)
+            form = STANDARD if written is None else written.form
+            found = [self.convert_tags(sentence, form) for sentence in found]
         if not training:
             return found
-        columns = count_columns(files[0])
+        columns = found[0].file_columns
         return [
             part._replace(file_columns=columns)
             for sentence in found
             for part in split_tagged(sentence, options.maximum_tokens)
         ]
 
-    def convert_tags(self, sentence: Sentence) -> Sentence:
+    def convert_tags(self, sentence: Sentence, form: TagForm = STANDARD) -> Sentence:
         """The sentence with the tags NAME and O, if --binary asks for these."""
         if not self.options.binary:
             return sentence
-        return sentence._replace(tags=[NAME if is_name(tag) else OUTSIDE for tag in sentence.tags])
+        return sentence._replace(
+            tags=[NAME if is_name(tag, form) else OUTSIDE for tag in sentence.tags]
+        )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Sentence]:
-        fitted = self.preprocessing
+        options = self.options
         for path in files:
             yield from read_blocks(
                 path,
-                word_column=self.options.word_column,
-                tag_column=self.options.tag_column,
-                columns={"auto": None, "columns": True, "sentences": False}[self.options.layout],
-                trained_columns=2 if fitted is None else fitted.file_columns,
-                known_tags=frozenset() if fitted is None else fitted.known_tags(),
-                feature_columns=self.options.feature_column_names,
+                word_column=options.word_column,
+                tag_column=options.tag_column,
+                feature_columns=options.feature_column_names,
+                sentence_column=options.sentence_column,
+                columns={"auto": None, "columns": True, "sentences": False}[options.layout],
+                trained=self.describe_training(),
             )
+
+    def describe_training(self) -> Trained:
+        """What the model was trained on, by which columns are told from sentences."""
+        fitted = self.preprocessing
+        if fitted is None:
+            return Trained()
+        return Trained(
+            fitted.file_columns,
+            fitted.known_tags(),
+            fitted.knows_word,
+            needs_columns=bool(self.options.feature_columns),
+        )
 
     def as_record(self, value: Any) -> Sentence:
         """A tokenised sentence, a list of words, or a pair (words, tags)."""
@@ -97,6 +120,8 @@ class TaggingReader(Reader):
         return " ".join(record.words)
 
 
-def is_name(tag: str) -> bool:
+def is_name(tag: str, form: TagForm = STANDARD) -> bool:
     """is_name("I-PER"), is_name("PROPN") -> True; is_name("O"), is_name("NOUN") -> False"""
-    return tag in PROPER_NOUNS or (tag != OUTSIDE and is_span_tag(tag)) or tag == NAME
+    parts = form.parse(tag)
+    in_span = parts is not None and parts[0] != OUTSIDE
+    return tag in PROPER_NOUNS or in_span or tag == NAME

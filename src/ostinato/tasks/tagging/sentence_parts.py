@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.data.text.conll import Sentence
+from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError
 
 
