@@ -188,7 +188,7 @@ def read_blocks(
         columns, said = has_columns(file, head, layout, trained)
     if columns and layout is None:
         found = iter([Sentence([], (), Block(list(everything), [], [], None, "\t"))])
-    elif columns:
+    elif columns and layout is not None:
         known = trained.tags if layout.columns == trained.columns else ()
         comments = Comments(
             layout.columns, layout.columns - 1, layout.fields, read_again(file, head), known

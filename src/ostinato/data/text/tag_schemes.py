@@ -100,7 +100,7 @@ def write_tags(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
         scheme: one of SCHEMES.
     """
     tags, last = [OUTSIDE] * length, Span("", 0, 0)
-    first, inner, end, single = SPELLING[scheme]
+    first, inner, end, single = tuple(SPELLING[scheme])
     for span in spans:
         adjacent = last.end > 0 and (span.kind, span.start) == (last.kind, last.end)
         if scheme == "ioe1" and adjacent:
