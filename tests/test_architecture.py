@@ -52,7 +52,7 @@ ALLOWED = {
     "cells": {"kernels"},
     "decoding": {"cells"},
     "training": {"cells", "layers", "kernels", "data"},
-    "inspection": {"cells", "layers", "data", "kernels"},
+    "inspection": {"cells", "layers", "data", "kernels", "decoding", "models"},
     "serving": set(),
     "exporting": {"tasks", "models", "layers", "data"},
     "data": set(),

@@ -142,7 +142,7 @@ def test_every_command_is_a_command(name):
     assert callable(getattr(module, name))
     assert callable(module.lines)
     assert isinstance(module, Command)
-    assert isinstance(module, StreamingCommand) == (name in ("predict", "generate"))
+    assert isinstance(module, StreamingCommand) == (name in ("predict", "generate", "inspect"))
     assert all(example.startswith(("ostinato " + name, "echo ")) for example in module.EXAMPLES)
 
 

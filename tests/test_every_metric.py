@@ -49,6 +49,7 @@ EXAMPLES = {
         [1.0, 0.0, 0.0, 1.0],
         [0.0, 1.0, 1.0, 0.0],
     ),
+    "cer": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
     "chrf": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
     "exact_match": (
         ["a cat", "a dog", "flag: Japan"],
@@ -72,6 +73,7 @@ EXAMPLES = {
     "perplexity": ([-3.5, -0.2, -12.0, -7.25], [3, 1, 4, 2], [0.0] * 4, [-9.0, -9.0, -99.0, -9.0]),
     "precision": (*SPANS, [["y"]] * 4),
     "recall": (*SPANS, [[]] * 4),
+    "wer": (SENTENCES, REFERENCES, REFERENCES, [""] * 5),
 }
 
 

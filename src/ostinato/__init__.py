@@ -3,6 +3,7 @@
     model = ostinato.train("translation", train=["train.en", "train.fr"], out="runs/en-fr")
     model.predict(["A dog runs."])
     ostinato.load("runs/en-fr").evaluate(["test.en", "test.fr"])
+    ostinato.inspect(my_module, x, "gates").draw("gates.html")      # see what happens inside
     ostinato.accelerate(my_module)          # torch.nn.RNN, GRU and LSTM inside it, replaced by equal, faster ones
 
 Names are imported when they are first used, so that `import ostinato` and `ostinato --help` are quick.
@@ -19,6 +20,7 @@ _WHERE = {
     "train": "ostinato.model",
     "load": "ostinato.model",
     "Model": "ostinato.model",
+    "inspect": "ostinato.model",
     "accelerate": "ostinato.layers.drop_in.accelerate",
     "verify": "ostinato.commands.verify",
     "Recurrent": "ostinato.layers.recurrent",

@@ -31,6 +31,8 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: "
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "inspect": "what happens inside, as a picture or a page: "
+    'ostinato inspect gates runs/language "To be or not" --output gates.html',
     "export": "a model for ONNX Runtime, a browser or NumPy: "
     "ostinato export runs/language --format html --output model.html",
     "serve": "a model over HTTP, with sessions that keep its state: ostinato serve runs/de-en",

@@ -75,9 +75,12 @@ class Model(Trained):
         complete = {piece.sample: piece.result for piece in pieces if piece.result is not None}
         return [complete[sample] for sample in sorted(complete)]
 
-    def stream(self) -> Stream:
-        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
-        return Stream(self)
+    def stream(self) -> Any:
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
+
+        A transcriber of one direction takes chunks of samples: see `LiveTranscription`."""
+        own = self.task.predictor.open_stream(self.network)
+        return Stream(self) if own is None else own
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
@@ -219,3 +222,30 @@ def train(task: str, **settings: Any) -> Model:
 def as_model(trained: Trained) -> Model:
     """The Model of a loaded or newly trained run."""
     return Model(trained.task, trained.networks, trained.folder, trained.report, trained.counts)
+
+
+def inspect(model: Any, x: Any, view: str, **settings: Any) -> Any:
+    """What happens inside a model: numbers, pictures and a page.
+
+        ostinato.inspect(ostinato.load("runs/de-en"), "Ein Hund.", "attention").draw("look.png")
+        ostinato.inspect(torch.nn.LSTM(8, 16), torch.randn(20, 1, 8), "gradients").data
+
+    Args:
+        model: What `ostinato.load` and `ostinato.train` return; or any module with an
+            `ostinato.Recurrent`, or torch.nn's RNN, GRU or LSTM, inside.
+        x: One input of a model, or a list of them (the first is looked at, a batch of all is
+            encoded); what a module is called with: a tensor, a PackedSequence, a tuple of both.
+        view: Its name; `ostinato inspect --help` lists them.
+        settings: `layer`, `direction`, `unit` (from 0), `step` (from 1), `part`, `count`, as the
+            command's flags; of a module also `loss` (what it returns -> a scalar), `labels` (of
+            the steps) and `row` (of the batch).
+
+    Returns:
+        A View: `.data`, `.json()`, `.draw(path)`, `.panels`, and a page for notebooks.
+
+    Raises:
+        InputError: A view that the model has not, or a layer, unit or step out of range.
+    """
+    from ostinato.commands.inspect import inspect_input
+
+    return inspect_input(model, x, view, **settings)

@@ -145,6 +145,7 @@ def measure(
             result["details"][name] = metric.details(add_up(each), **settings)
             if name == "bleu" and (remark := bleu.remark(add_up(each), **settings)):
                 notify(remark)
+    result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

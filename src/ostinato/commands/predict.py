@@ -58,7 +58,9 @@ class Predictions:
     def details(self) -> Iterator[dict[str, Any]]:
         """The predictions as JSON objects; "cut" counts the tokens left out of a long input."""
         for number, prediction in enumerate(self):
-            cut = 0 if isinstance(prediction, MosesLine) else self.cuts[number]
+            # a live recording is one input with several answers
+            several = isinstance(prediction, MosesLine) or number >= len(self.cuts)
+            cut = 0 if several else self.cuts[number]
             yield {
                 "prediction": prediction.text,
                 **prediction.details,

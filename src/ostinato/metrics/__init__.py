@@ -10,6 +10,7 @@ from ostinato.metrics import (
     bits_per_character,
     bleu,
     calibration_error,
+    cer,
     chrf,
     exact_match,
     f1,
@@ -18,6 +19,7 @@ from ostinato.metrics import (
     perplexity,
     precision,
     recall,
+    wer,
 )
 from ostinato.metrics.metric import Metric
 
@@ -28,6 +30,7 @@ METRICS: dict[str, Metric] = {
     "bits_per_character": bits_per_character,
     "bleu": bleu,
     "calibration_error": calibration_error,
+    "cer": cer,
     "chrf": chrf,
     "exact_match": exact_match,
     "f1": f1,
@@ -36,4 +39,5 @@ METRICS: dict[str, Metric] = {
     "perplexity": perplexity,
     "precision": precision,
     "recall": recall,
+    "wer": wer,
 }

@@ -16,6 +16,7 @@ from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
+from ostinato.models.inspectable import RecurrentPart, mask_padding, name_parts
 from ostinato.models.loss import Loss, require_targets
 from ostinato.padding import padding_mask
 
@@ -171,6 +172,21 @@ class Classifier(nn.Module):
         given = self.head.probabilities(self.states(batch))  # [B, C] or [B, T, C]
         return given if given.dim() == 2 else masked_mean(given, batch.lengths)
 
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The body's recurrent layers, and those of the character encoder."""
+        spelling = [] if self.speller is None else name_parts(self.speller, "characters")
+        return [*spelling, *name_parts(self.body)]
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The most probable class [B]; of several labels those above 0.5, [B, C]."""
+        given = self.probabilities(batch)
+        return (given >= 0.5).to(given) if isinstance(self.head, SigmoidHead) else given.argmax(-1)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log P(label) [B, 1], or of each step with pooling `ensemble`, [B, T]."""
+        losses = self.head.losses(self.states(batch), require_targets(batch))
+        return -losses.view(len(batch), -1)
+
 
 class FrameClassifier(Classifier):
     """Many to many, aligned: a label for each step.
@@ -188,6 +204,19 @@ class FrameClassifier(Classifier):
     def probabilities(self, batch: Batch) -> Tensor:
         """The probability of each class at each step, [B, T, C]."""
         return self.head.probabilities(self.states(batch))
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The most probable class of each step, [B, T]."""
+        return mask_padding(self.probabilities(batch).argmax(-1), batch.lengths)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log P(label) of each step [B, T]."""
+        targets = require_targets(batch)
+        mask = targets != IGNORE
+        states = self.states(batch)
+        scores = states.new_zeros(targets.shape)
+        scores[mask] = -self.head.losses(states[mask], targets[mask])
+        return scores
 
 
 def masked_mean(values: Tensor, lengths: Tensor) -> Tensor:

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
-from ostinato.data.batching.batch import IGNORE, PAD, Batch
+from ostinato.data.batching.batch import IGNORE, PAD, Batch, pad
+from ostinato.decoding.greedy import greedy
 from ostinato.kernels import linear, linear_cross_entropy
 from ostinato.layers.attention import Attention, Memory
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
+from ostinato.models.inspectable import RecurrentPart, name_parts, score_targets
 from ostinato.models.loss import Loss, require_targets, token_losses
 from ostinato.padding import padding_mask
 
@@ -319,6 +321,29 @@ class EncoderDecoder(nn.Module):
         output = self.decoder.output
         targets = require_targets(batch)
         return -token_losses(self.hidden(batch), output.weight, output.bias, targets).sum(1)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The encoder's layers, if it is recurrent, and the decoder's."""
+        reading = [part._replace(name="encoder") for part in name_parts(self.encoder)]
+        return [*reading, RecurrentPart("decoder", self.decoder.recurrent, "targets")]
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The greedy answer of each source with its <eos>, [B, U]."""
+        found = greedy(
+            self.step,
+            self.initial_state(batch),
+            rows=len(batch),
+            bos=self.bos,
+            eos=self.eos,
+            forbidden=(PAD, self.bos),
+            maximum_length=10 + 2 * batch.lengths,
+        )
+        rows = [torch.tensor([*each.tokens, self.eos]) for each in found]
+        return pad(rows, IGNORE)[0].to(batch.inputs.device)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each target token [B, U], with teacher forcing."""
+        return score_targets(self.decoder.output(self.hidden(batch)), require_targets(batch))
 
 
 def shift(targets: Tensor, bos: int) -> Tensor:

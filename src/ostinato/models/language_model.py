@@ -23,6 +23,7 @@ from ostinato.layers.dropout import dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent
 from ostinato.layers.token_step import TokenStep
+from ostinato.models.inspectable import RecurrentPart, score_targets
 from ostinato.models.loss import Loss, require_targets, token_losses
 
 
@@ -191,6 +192,19 @@ class LanguageModel(nn.Module):
         if not TokenStep.usable(self.embedding, self.recurrent, dense, weights=weights):
             return None
         return TokenStep(self.embedding, self.recurrent, dense, weights=weights)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers."""
+        return [RecurrentPart("recurrent", self.recurrent)]
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The most probable next token at each step, [B, T]."""
+        return self.output(self.hidden(batch.inputs, None)[0]).argmax(-1)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each next token [B, T]."""
+        hidden, _, _ = self.hidden(batch.inputs, None)
+        return score_targets(self.output(hidden), require_targets(batch))
 
 
 def reset_rows(state: State, rows: Tensor) -> State:

@@ -20,6 +20,7 @@ from ostinato.models.chord_heads import (
     Sampler,
     target_mask,
 )
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import Loss, require_targets
 
 Head = EventHead | IndependentPitchHead | NoteSequenceHead
@@ -90,6 +91,18 @@ class Music(nn.Module):
         """The sum of -log p over all real steps."""
         losses, state = self.losses(batch, state)
         return Loss(losses.sum(), int(batch.lengths.sum()), state)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers."""
+        return [RecurrentPart("recurrent", self.recurrent)]
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """A tune is its own target: raises ValueError for a batch without any."""
+        return require_targets(batch)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step's event or chord [B, T]."""
+        return -self.losses(batch)[0]
 
     def read(self, inputs: Tensor, lengths: Tensor | None, state: State) -> State:
         """The state after the given features [N, T, D]."""

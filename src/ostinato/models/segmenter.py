@@ -16,6 +16,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.motifs import Motifs
+from ostinato.models.inspectable import RecurrentPart, mask_padding, name_parts, score_targets
 from ostinato.models.loss import Loss, require_targets
 
 
@@ -79,3 +80,15 @@ class Segmenter(nn.Module):
         logits, state = self(batch, state)
         probabilities = logits.softmax(-1)
         return probabilities, probabilities.argmax(-1), state
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The body's recurrent layers."""
+        return name_parts(self.body)
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The most probable label of each step, [B, T]."""
+        return mask_padding(self(batch)[0].argmax(-1), batch.lengths)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log P(label) of each step [B, T]."""
+        return score_targets(self(batch)[0], require_targets(batch))

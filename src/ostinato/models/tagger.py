@@ -15,13 +15,14 @@ from torch.nn import functional
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
-from ostinato.data.batching.batch import IGNORE, Batch
+from ostinato.data.batching.batch import IGNORE, Batch, pad
 from ostinato.decoding.viterbi import Path, k_best
 from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
+from ostinato.models.inspectable import RecurrentPart, name_parts, score_targets
 from ostinato.models.loss import Loss, require_targets
 
 
@@ -161,6 +162,20 @@ class Tagger(nn.Module):
             emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials
         )
         return scores - log_normaliser(self, batch, emissions, potentials)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The layers over the words, and those over their characters."""
+        spelling = [] if self.speller is None else name_parts(self.speller, "characters")
+        return [*spelling, RecurrentPart("recurrent", self.recurrent)]
+
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The best label sequence of each sentence (Viterbi), [B, T]."""
+        best = best_labels(self, batch, probabilities=False)
+        return pad([torch.tensor(paths[0].labels) for paths in best], IGNORE)[0]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log softmax of the emission score of each label [B, T], without transition scores."""
+        return score_targets(self.emissions(batch), require_targets(batch))
 
 
 def log_normaliser(

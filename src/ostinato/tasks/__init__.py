@@ -9,6 +9,7 @@ from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.melody import TASK as MELODY
 from ostinato.tasks.tagging import TASK as TAGGING
 from ostinato.tasks.task import TaskDefinition
+from ostinato.tasks.transcription import TASK as TRANSCRIPTION
 from ostinato.tasks.translation import TASK as TRANSLATION
 from ostinato.tasks.video import TASK as VIDEO
 
@@ -24,6 +25,7 @@ TASKS: dict[str, TaskDefinition] = {
         CAPTIONING,
         VIDEO,
         MELODY,
+        TRANSCRIPTION,
     )
 }
 

@@ -216,6 +216,14 @@ class Preprocessing(ABC):
         """The tokens or steps of an input that `encode` leaves out, as it is longer than the maximum."""
         return 0
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        """The tokens or labels by id of the "inputs" or the "targets"; empty where there are none."""
+        return ()
+
+    def input_labels(self, record: Record) -> Sequence[str]:
+        """What to call each step of a record's input; empty: its tokens, or the steps' numbers."""
+        return ()
+
     @property
     def varies(self) -> bool:
         """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
@@ -261,6 +269,21 @@ class Predictor(ABC):
     def why_no_streamer(self, network: nn.Module) -> str:
         """Why `streamer` gives None, for people."""
         return "the model needs the whole of an input"
+
+    def open_stream(self, network: nn.Module) -> Any:
+        """What `model.stream()` gives where a model answers parts of an input; None: a callable for whole inputs."""
+        return None
+
+    def analyse(
+        self,
+        records: Any,
+        predictions: Sequence[Any],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, dict[str, Any]]:
+        """What a report shows besides the metrics' own details: {"speakers": {...}}."""
+        return {}
 
     @abstractmethod
     def count(

@@ -102,6 +102,9 @@ class CaptioningPreprocessing(Preprocessing):
             state["encoder"],
         )
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.tokenizer.id_to_token if side == "targets" else ()
+
     @cached_property
     def loader(self) -> ImageLoader:
         """Decodes images; opened when the first one is needed."""

@@ -109,6 +109,11 @@ class ClassificationPreprocessing(Preprocessing):
         """The number of dimensions of the series."""
         return self.encoder.scaler.dimensions
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        if side == "targets":
+            return self.labels.tokens
+        return self.encoder.units.id_to_token if isinstance(self.encoder, TextEncoder) else ()
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "labels": self.labels.to_dict(),

@@ -112,6 +112,12 @@ class GenomePreprocessing(Preprocessing):
             weights=dict(enumerate(self.class_weights)) if weighted else None,
         )
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.labels.tokens if side == "targets" else ()
+
+    def input_labels(self, record: DnaSequence) -> Sequence[str]:
+        return list(record.bases)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "labels": self.labels.to_dict(),

@@ -114,6 +114,9 @@ class LanguagePreprocessing(Preprocessing):
         """The token at the ends of lines, where an n-gram model's contexts reach across lines."""
         return self.line_end if self.options.unit == "character" else None
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.tokenizer.id_to_token
+
     def to_dict(self) -> dict[str, Any]:
         return {"units": self.tokenizer.to_dict(), "counted": self.counted}
 

@@ -97,6 +97,12 @@ class TaggingPreprocessing(Preprocessing):
             vectors=vectors,
         )
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return (self.words if side == "inputs" else self.tags).tokens
+
+    def input_labels(self, record: Sentence) -> Sequence[str]:
+        return record.words
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "words": self.words.to_dict(),

@@ -73,6 +73,9 @@ class TranslationPreprocessing(Preprocessing):
             options = replace(options, embedding_size=size)
         return options, cls(options, source, target, source_vectors, target_vectors)
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return (self.source if side == "inputs" else self.target).id_to_token
+
     def to_dict(self) -> dict[str, Any]:
         state = {"source": self.source.to_dict()}
         return state if self.target is self.source else {**state, "target": self.target.to_dict()}

@@ -81,6 +81,9 @@ class VideoPreprocessing(Preprocessing):
             np.array([counts[label] / len(names) for label in labels.tokens]),
         )
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.labels.tokens if side == "targets" else ()
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "labels": self.labels.to_dict(),

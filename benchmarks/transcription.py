@@ -1,0 +1,268 @@
+"""Word and character error rates of transcription, and how fast it streams.
+
+    python benchmarks/transcription.py --sets sample                       # the packaged sample (AN4)
+    python benchmarks/transcription.py --sets an4 fsdd digits prompts --data FOLDER
+    python benchmarks/transcription.py --sets streaming                     # needs a run: --run RUN
+
+sample    the packaged features of AN4, official test set: greedy, and with a word 3-gram of the training transcripts whose weight and
+          bonus are chosen on the dev set (7 held-out training speakers)
+an4       the same from FOLDER/speech_an4_mfcc at full precision
+fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from (20-24 of them the dev set)
+digits    the same recordings joined to strings of one to six digits of one speaker, drawn with a seed from each part
+prompts   FOLDER/speech_prompts_en: sentences of one voice, its own split
+streaming the real-time factor and the delay of a run of one direction, on one thread, chunks of 40 ms
+
+The test set is used once, for the row that is printed."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ostinato
+from ostinato.commands.evaluate import measure
+from ostinato.commands.tables import number
+from ostinato.data.audio.audio_files import read_audio
+from ostinato.data.files.samples import sample_files
+from ostinato.tasks.transcription import RECORDING
+from ostinato.tasks.transcription.tuning import tune_fusion
+from setting import flags, tell
+
+SETS = ("sample", "an4", "fsdd", "digits", "prompts", "streaming")
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+COLUMNS = [
+    "set",
+    "decoding",
+    "wer",
+    "95 % interval",
+    "cer",
+    "sentences wrong",
+    "baseline wer",
+    "seconds",
+]
+CHUNK = 0.04  # seconds of sound
+
+
+def main() -> None:
+    arguments = read_arguments()
+    rows: list[dict[str, Any]] = []
+    speed = {}
+    for name in arguments.sets:
+        if name == "streaming":
+            speed = stream(arguments.run)
+            print(*(f"{key}: {value:.4f}" for key, value in speed.items()), sep="\n")
+        else:
+            rows += measure_set(arguments, name)
+    cells = [[row[column] for column in COLUMNS] for row in rows]
+    tell(arguments, COLUMNS, cells, {"runs": rows, "streaming": speed})
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = flags(
+        __doc__,
+        runs="runs/transcription",
+        data="the folder of the sets; the sample needs none",
+        needs_data=False,
+    )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=["sample"])
+    parser.add_argument("--time-limit", default="15m", help="of each training")
+    parser.add_argument("--epochs", type=float, default=60.0)
+    parser.add_argument("--hidden-size", type=int, default=320)
+    parser.add_argument("--one-direction", action="store_true", help="models that can stream")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trained", action="store_true", help="measure the runs that are there")
+    parser.add_argument("--run", help="streaming: a run of one direction")
+    arguments = parser.parse_args()
+    if set(arguments.sets) - {"sample", "streaming"} and not arguments.data:
+        parser.error("this set needs --data")
+    if "streaming" in arguments.sets and not arguments.run:
+        parser.error("--sets streaming needs --run")
+    return arguments
+
+
+def measure_set(arguments: argparse.Namespace, name: str) -> list[dict[str, Any]]:
+    """One training; its greedy scores and, for sentences of known words, those with a language model."""
+    files, settings = prepare(arguments, name)
+    out = f"{arguments.runs}/{name}"
+    if not arguments.trained:
+        ostinato.train(
+            "transcription",
+            **files,
+            out=out,
+            overwrite=True,
+            seed=arguments.seed,
+            time_limit=arguments.time_limit,
+            epochs=arguments.epochs,
+            hidden_size=arguments.hidden_size,
+            bidirectional=not arguments.one_direction,
+            **settings,
+        )
+    model = ostinato.load(out)
+    rows = [score(name, "greedy", model, files["test"])]
+    if name in ("sample", "an4", "prompts"):
+        fused = ostinato.load(out, lm="transcripts", open_vocabulary=name == "prompts")
+        tuned = tune_fusion(fused, files["dev"])
+        fused = ostinato.load(
+            out,
+            lm="transcripts",
+            open_vocabulary=name == "prompts",
+            lm_weight=tuned.weight,
+            word_bonus=tuned.bonus,
+        )
+        label = f"word 3-gram, weight {tuned.weight:g}, bonus {tuned.bonus:g}"
+        rows.append(score(name, label, fused, files["test"]))
+    return rows
+
+
+def score(name: str, decoding: str, model: Any, files: list[str]) -> dict[str, Any]:
+    records = model.task.reader.read(files)
+    result, _, _ = measure(model.task, model.network, records)
+    low, high = result["intervals"]["wer"]
+    return {
+        "set": name,
+        "decoding": decoding,
+        "wer": result["metrics"]["wer"],
+        "95 % interval": f"{number(low)} .. {number(high)}",
+        "cer": result["metrics"]["cer"],
+        "sentences wrong": f"{result['details']['sentences']['per_cent']:.1f} %",
+        "baseline wer": model.report["baseline"]["metrics"]["wer"],
+        "seconds": model.report["seconds"],
+        "details": result["details"],
+    }
+
+
+def prepare(
+    arguments: argparse.Namespace, name: str
+) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """The files of a set, written below --runs where they are made, and its settings."""
+    folder = Path(arguments.runs) / "files" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if name == "sample":
+        return {part: [str(path)] for part, path in sample_files("transcription").items()}, {}
+    data = Path(arguments.data)
+    if name == "an4":
+        return write_an4(data / "speech_an4_mfcc", folder), {}
+    if name == "prompts":
+        return write_prompts(data / "speech_prompts_en", folder), {"lowercase": True}
+    settings = {"normalise_features": "training", "subsampling": 2, "layers": 2}
+    return write_digits(
+        data / "speech_fsdd" / "recordings", folder, joined=name == "digits"
+    ), settings
+
+
+def write_an4(data: Path, folder: Path) -> dict[str, list[str]]:
+    """AN4 at full precision; the dev set is that of the packaged sample, by speaker."""
+    with np.load(sample_files("transcription")["dev"]) as arrays:
+        held = set(arrays["speaker"].tolist())
+    files = {}
+    for part, source in (("train", "train"), ("dev", "train"), ("test", "test")):
+        with np.load(data / f"an4_{source}.npz") as arrays:
+            names = ("texts", "speakers", "ids", "lengths")
+            columns = {key: arrays[key] for key in names}
+            pieces = np.split(arrays["features"], np.cumsum(columns["lengths"])[:-1])
+        in_dev = np.array([speaker in held for speaker in columns["speakers"]])
+        chosen = np.flatnonzero(
+            np.ones_like(in_dev) if part == "test" else in_dev == (part == "dev")
+        )
+        path = folder / f"{part}.npz"
+        own = {key: value[chosen] for key, value in columns.items()}
+        frames = np.concatenate([pieces[row] for row in chosen])
+        np.savez(path, X=frames, front_end=np.array("mfcc"), rate=np.array(16000), **own)
+        files[part] = [str(path)]
+    return files
+
+
+def write_prompts(data: Path, folder: Path) -> dict[str, list[str]]:
+    """The set's own split, as tables with absolute paths below one folder."""
+    with (data / "manifest.tsv").open(encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened, delimiter="\t"))
+    files = {}
+    for part in ("train", "dev", "test"):
+        path = folder / f"{part}.tsv"
+        lines = [f"{row['audio']}\t{row['text']}" for row in rows if row["split"] == part]
+        path.write_text("audio\ttext\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        link = folder / "audio"
+        if not link.exists():
+            link.symlink_to((data / "audio").resolve())
+        files[part] = [str(path)]
+    return files
+
+
+def write_digits(data: Path, folder: Path, *, joined: bool) -> dict[str, list[str]]:
+    """Single digits by take, or strings of one to six digits of one speaker, as 16-bit WAV."""
+    import soundfile
+
+    parts: dict[str, list[tuple[str, str, np.ndarray]]] = {"train": [], "dev": [], "test": []}
+    for path in sorted(data.glob("*.wav")):
+        digit, speaker, take = path.stem.split("_")
+        part = "test" if int(take) < 5 else "dev" if int(take) >= 20 else "train"
+        parts[part].append((DIGITS[int(digit)], speaker, read_audio(path)))
+    files = {}
+    for part, recordings in parts.items():
+        lines = []
+        for count, (text, speaker, samples) in enumerate(
+            join_digits(recordings, part) if joined else recordings
+        ):
+            name = f"{part}-{count}.wav"
+            soundfile.write(folder / name, samples, 8000, subtype="PCM_16")
+            lines.append(f"{name}\t{text}\t{speaker}")
+        table = folder / f"{part}.tsv"
+        table.write_text("audio\ttext\tspeaker\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        files[part] = [str(table)]
+    return files
+
+
+def join_digits(
+    recordings: list[tuple[str, str, np.ndarray]], part: str
+) -> list[tuple[str, str, np.ndarray]]:
+    """Strings of one speaker's digits (three to six for the test set), with short pauses."""
+    draw = np.random.default_rng(["train", "dev", "test"].index(part))
+    number_ = {"train": 1200, "dev": 150, "test": 250}[part]
+    least = 3 if part == "test" else 1
+    speakers = sorted({speaker for _, speaker, _ in recordings})
+    found = []
+    for count in range(number_):
+        speaker = speakers[count % len(speakers)]
+        own = [each for each in recordings if each[1] == speaker]
+        chosen = [own[k] for k in draw.integers(0, len(own), int(draw.integers(least, 7)))]
+        pause = [np.zeros(int(draw.integers(200, 1200)), np.float32) for _ in chosen]
+        sound = [
+            each for pair in zip((s for _, _, s in chosen), pause, strict=True) for each in pair
+        ]
+        found.append((" ".join(text for text, _, _ in chosen), speaker, np.concatenate(sound)))
+    return found
+
+
+def stream(run: str) -> dict[str, float]:
+    """Seconds of work for a second of sound, and for a chunk of 40 ms, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    model = ostinato.load(run)
+    front_end = model.task.preprocessing.front_end
+    samples = np.tile(read_audio(RECORDING, front_end.rate), 20)
+    size = round(CHUNK * front_end.rate)
+    live = model.stream()
+    live(samples[: 10 * size])  # warm
+    delays = []
+    for place in range(10 * size, len(samples), size):
+        began = time.process_time()
+        live(samples[place : place + size])
+        delays.append(time.process_time() - began)
+    sound = (len(samples) - 10 * size) / front_end.rate
+    return {
+        "seconds of sound": sound,
+        "real-time factor": sum(delays) / sound,
+        "median milliseconds a chunk": 1000 * statistics.median(delays),
+        "99th percentile, milliseconds": 1000 * float(np.quantile(delays, 0.99)),
+    }
+
+
+if __name__ == "__main__":
+    main()

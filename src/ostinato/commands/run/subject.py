@@ -1,0 +1,314 @@
+"""A trained model and a record as the subject of an inspection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.batching.batch import PAD, Batch, Example, by_length, collate
+from ostinato.errors import InputError
+from ostinato.inspection.subject import (
+    SearchStart,
+    Subject,
+    copy_in_float64,
+    find_parts,
+    to_float64,
+)
+from ostinato.inspection.views.states import Corpus
+from ostinato.models.inspectable import RecurrentPart
+from ostinato.tasks.folder import Trained
+from ostinato.tasks.language.next_words import suggest_words
+from ostinato.tasks.task import Record, Task
+from ostinato.training.curves import read_curves
+
+MOST_STATES = 1_000_000  # of a corpus
+MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
+MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
+OWN_ANSWER = "-log p of the model's own answer"
+TRUE_TARGET = "-log p of the targets that were given"
+
+
+def build_subject(
+    trained: Trained,
+    records: Sequence[Record],
+    *,
+    steps: int,
+    text: str | None = None,
+    corpus: Callable[[], Sequence[Record]] | None = None,
+) -> Subject:
+    """The way from (model, records) to the recurrent layers and a loss.
+
+    Args:
+        trained: The model; of several networks the first is looked at.
+        records: The first is looked at, all are encoded as a batch; none for views of the model
+            alone.
+        steps: The most steps of the input, which is cut to them with a note.
+        text: What to call the input; default: the record itself.
+        corpus: The records of the corpus for the view `states`.
+    """
+    own = first_network(trained.network)
+    network = copy_in_float64(own)
+    parts = find_parts(network)
+    notes = () if own is trained.network else ("Of several networks the first is looked at.",)
+    log = trained.folder / "training" / "log.jsonl"
+    preprocessing = trained.task.preprocessing
+    subject = Subject(
+        network,
+        parts,
+        run=refuse_run,
+        step_scores=refuse_run,
+        search=refuse_search if searches(trained.task, network) else None,
+        pairs=refuse_run if hasattr(network, "bos") else None,  # type: ignore[arg-type]
+        next_words=find_next_words(trained.task, own),
+        corpus=corpus if corpus is None else refuse_run,
+        vocabularies={side: preprocessing.vocabulary(side) for side in ("inputs", "targets")},
+        log=read_curves(log) if log.is_file() else [],
+        folder=trained.folder,
+        text=text or "",
+        notes=notes,
+    )
+    if not records:
+        return subject
+    return add_records(subject, trained, own, records, steps, corpus)
+
+
+def refuse_run() -> Tensor:
+    raise InputError("this view needs an input: give a text or a file")
+
+
+def refuse_search() -> SearchStart:
+    raise InputError("this view needs an input: give a text or a file")
+
+
+def first_network(network: nn.Module) -> nn.Module:
+    """A network itself, or the first member of an ensemble."""
+    while isinstance(members := getattr(network, "models", None), nn.ModuleList):
+        network = members[0]
+    return network
+
+
+def add_records(
+    subject: Subject,
+    trained: Trained,
+    own: Any,
+    records: Sequence[Record],
+    steps: int,
+    corpus: Callable[[], Sequence[Record]] | None,
+) -> Subject:
+    """The subject with its input, the loss on it, and what goes on from it."""
+    task = trained.task
+    network: Any = subject.network
+    examples = [encode(task, record) for record in records]
+    if any(not len(example.inputs) for example in examples):
+        raise InputError("the input is empty: there is nothing to look at")
+    example, cut = cut_example(examples[0], steps)
+    notes = subject.notes
+    if cut:
+        notes = (*notes, f"The first {steps:,} of {steps + cut:,} steps are looked at.")
+    batch = prepare(example)
+    given = batch.targets is not None
+    answer = trained.task.predictor.predict(own, [records[0]])[0].text if subject.parts else ""
+    if not given and subject.parts:
+        batch = replace(batch, targets=find_own_targets(task, network, records[0], batch, answer))
+    labels = label_steps(task, records[0], batch)
+    text = subject.text or describe_record(task, records[0])
+    everything = [cut_example(each, steps)[0]._replace(targets=None) for each in examples]
+    alone = [each._replace(spellings=None) for each in everything]
+    return replace(
+        subject,
+        run=lambda: network.loss(batch).total,
+        step_scores=(lambda: network.step_scores(batch)) if subject.parts else None,
+        loss_name=TRUE_TARGET if given else OWN_ANSWER,
+        labels=labels,
+        batch=collate(alone),
+        rows=[{"name": describe_record(task, record)[:40]} for record in records],
+        search=None if subject.search is None else lambda: find_search(task, network, batch, text),
+        pairs=None
+        if subject.pairs is None
+        else lambda: collect_pairs(task, network, records if given or corpus is None else corpus()),
+        corpus=None if corpus is None else lambda: collect_states(task, own, corpus(), records[0]),
+        text=text,
+        answer=answer,
+        notes=notes,
+    )
+
+
+@torch.no_grad()
+def find_own_targets(task: Task, network: Any, record: Record, batch: Batch, answer: str) -> Tensor:
+    """The model's own answer as targets: a translation is the one that its beam search found."""
+    if hasattr(record, "target") and answer:
+        found = task.preprocessing.encode(task.reader.with_target(record, answer)).targets
+        return found[None]
+    return network.own_targets(batch)
+
+
+def encode(task: Task, record: Record) -> Example:
+    """A record as an Example, without targets where it has none."""
+    preprocessing = task.preprocessing
+    if hasattr(preprocessing, "prompt_ids"):  # a text, of one line or many
+        ids = torch.tensor(preprocessing.prompt_ids(record.text), dtype=torch.int64)
+        return Example(ids[:-1], ids[1:]) if len(ids) > 1 else Example(ids)
+    example = preprocessing.encode(record)
+    targets = example.targets
+    empty = targets is not None and targets.dim() > 0 and not len(targets)
+    unknown = getattr(record, "target", None) == "" or getattr(record, "label", None) == ""
+    conditioned = hasattr(record, "notes")  # a tune may have a label, and is its own target
+    return example._replace(targets=None) if empty or (unknown and not conditioned) else example
+
+
+def cut_example(example: Example, steps: int) -> tuple[Example, int]:
+    """The first `steps` steps of an example, and how many are left out."""
+    length = len(example.inputs)
+    if length <= steps:
+        return example, 0
+    targets = example.targets
+    if targets is not None and targets.dim() > 0 and len(targets) == length:
+        targets = targets[:steps]
+    spellings = None if example.spellings is None else example.spellings[:steps]
+    return Example(example.inputs[:steps], targets, spellings), length - steps
+
+
+def prepare(example: Example) -> Batch:
+    """A batch of one example, in float64."""
+    batch = collate([example])
+    return replace(batch, inputs=to_float64(batch.inputs), targets=to_float64(batch.targets))
+
+
+def label_steps(task: Task, record: Record, batch: Batch) -> dict[str, list[str]]:
+    """What to call each step of the inputs and of the targets."""
+    preprocessing = task.preprocessing
+    labels = {}
+    for side, values in (("inputs", batch.inputs), ("targets", batch.targets)):
+        known = list(preprocessing.input_labels(record)) if side == "inputs" else []
+        tokens = preprocessing.vocabulary(side)
+        if known:
+            labels[side] = known[: batch.inputs.shape[1]]
+        elif values is not None and values.dtype == torch.int64 and values.dim() <= 2:
+            ids = [id for id in values[0].reshape(-1).tolist() if id >= 0]
+            labels[side] = [tokens[id].replace("▁", " ") if tokens else str(id) for id in ids]
+    return labels
+
+
+def describe_record(task: Task, record: Record) -> str:
+    """A record's text, or what it is."""
+    for name in ("source", "text", "inputs", "bases", "name", "image", "where"):
+        value = getattr(record, name, None)
+        if isinstance(value, str) and value.strip():
+            return value
+    words = getattr(record, "words", None)
+    return " ".join(words) if words else f"an input of the task {task.name}"
+
+
+def searches(task: Task, network: Any) -> bool:
+    """Whether a model has a beam search: encoder-decoders and language models have."""
+    reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
+    return hasattr(network, "bos") or reads_prompts
+
+
+def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStart:
+    """Where a beam search begins."""
+    options, preprocessing = task.options, task.preprocessing
+    if hasattr(network, "bos"):
+        sources = replace(batch, targets=None, target_lengths=None)
+        longest = getattr(options, "maximum_length", None)
+        return SearchStart(
+            network.step,
+            lambda: network.initial_state(sources),
+            network.bos,
+            network.eos,
+            (PAD, network.bos),
+            longest or 10 + 2 * int(batch.lengths[0]),
+            getattr(options, "beam", 5),
+            getattr(options, "length_penalty", 0.0),
+        )
+    ids = preprocessing.prompt_ids(text)
+
+    def read() -> Any:
+        state = network.initial_state(1)
+        return network.read(torch.tensor([ids[:-1]]), state)[1] if len(ids) > 1 else state
+
+    return SearchStart(
+        network.step,
+        read,
+        ids[-1],
+        preprocessing.line_end,
+        preprocessing.never_generated,
+        MOST_CONTINUED,
+    )
+
+
+def collect_pairs(
+    task: Task, network: Any, records: Sequence[Record]
+) -> list[tuple[SearchStart, list[int]]]:
+    """Where decoding begins and the target's ids, for the first records that have a target."""
+    examples = (encode(task, record) for record in records)
+    usable = (each for each in examples if each.targets is not None and len(each.inputs))
+    found = []
+    for example in islice(usable, MOST_PAIRS):
+        start = find_search(task, network, prepare(example), "")
+        found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+    return found
+
+
+def find_next_words(task: Task, network: Any) -> Callable | None:
+    """A function that suggests next words, for a language model."""
+    if not hasattr(task.preprocessing, "prompt_ids") or not hasattr(network, "read"):
+        return None
+
+    @torch.inference_mode()
+    def suggest(text: str, count: int) -> list[tuple[str, float]]:
+        return suggest_words(task.preprocessing, network, text, count)
+
+    return suggest
+
+
+def collect_states(task: Task, network: Any, records: Sequence[Record], record: Record) -> Corpus:
+    """The outputs of the last recurrent layer that reads the inputs, for a corpus and a record."""
+    parts = [part for part in find_parts(network) if part.reads == "inputs"]
+    if not parts:
+        raise InputError("this model has no recurrent layer that reads its inputs")
+    states, texts, places, total = [], [], [], 0
+    examples = []
+    for each in records:
+        example = encode(task, each)
+        if len(example.inputs) and total + len(example.inputs) <= MOST_STATES:
+            examples.append(example)
+            texts.append(label_steps(task, each, collate([example]))["inputs"])
+            total += len(example.inputs)
+    for rows in by_length(examples):
+        found, lengths = run_part(network, parts[-1], [examples[row] for row in rows])
+        for row, outputs, length in zip(rows, found, lengths, strict=True):
+            states.append(outputs[:length])
+            place = torch.arange(int(length))
+            places.append(torch.stack([torch.full_like(place, row), place], 1))
+    if not states:
+        raise InputError("the corpus has no example with an input")
+    query = encode(task, record)
+    found, lengths = run_part(network, parts[-1], [query])
+    tokens = label_steps(task, record, collate([query])).get("inputs", [])
+    steps = int(lengths[0])
+    tokens = tokens if len(tokens) == steps else [str(step) for step in range(1, steps + 1)]
+    return Corpus(torch.cat(states), texts, torch.cat(places), found[0][:steps], tokens)
+
+
+@torch.no_grad()
+def run_part(network: Any, part: RecurrentPart, examples: list[Example]) -> tuple[Tensor, Tensor]:
+    """The outputs [B, T, O] of a recurrent layer, by its kernel, and the lengths [B]."""
+    found: list[Tensor] = []
+    hook = part.module.register_forward_hook(lambda module, given, result: found.append(result[0]))
+    has_targets = all(example.targets is not None for example in examples)
+    if not has_targets:
+        examples = [example._replace(targets=None) for example in examples]
+    batch = collate(examples)
+    try:
+        network.step_scores(batch) if has_targets else network.own_targets(batch)
+    finally:
+        hook.remove()
+    outputs = found[0].float()
+    lengths = batch.lengths if outputs.shape[1] == batch.inputs.shape[1] else None
+    return outputs, torch.full((len(outputs),), outputs.shape[1]) if lengths is None else lengths

@@ -1,0 +1,163 @@
+"""Sound files: WAV, FLAC, OGG and MP3 of any rate, width and number of channels, as mono samples."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ostinato.errors import InputError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au")
+BLOCK = 1 << 18  # samples decoded at a time
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+
+
+class AudioInfo(NamedTuple):
+    """What a sound file says of itself: samples a second, samples of each channel, channels."""
+
+    rate: int
+    samples: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate
+
+
+def is_audio(file: str | os.PathLike) -> bool:
+    """Whether a file's name says that it is a sound file."""
+    return Path(file).suffix.lower() in SUFFIXES
+
+
+def require_soundfile() -> Any:
+    """The module soundfile. InputError where it is not installed."""
+    try:
+        import soundfile
+    except (ImportError, OSError):
+        raise InputError(
+            "sound files need soundfile and soxr: pip install 'ostinato[audio]'"
+        ) from None
+    return soundfile
+
+
+def open_audio(file: str | os.PathLike) -> Any:
+    """The file opened by soundfile. InputError, in one line, for what is no readable sound file."""
+    soundfile, path = require_soundfile(), Path(file)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; expected a sound file")
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; audio paths are relative to the list that has them"
+        )
+    if not path.stat().st_size:
+        raise InputError(f"{path}: an empty file (0 bytes); record it again or remove it")
+    try:
+        return soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        reason = str(error).split(": ", 1)[-1].strip().rstrip(".")
+        mp3 = path.suffix.lower() == ".mp3" and "MP3" not in soundfile.available_formats()
+        remedy = (
+            "this libsndfile reads no MP3; pip install -U soundfile, or convert it to WAV"
+            if mp3
+            else "expected WAV, FLAC, OGG or MP3"
+        )
+        raise InputError(f"{path}: no readable sound file ({reason}); {remedy}") from None
+
+
+def audio_info(file: str | os.PathLike) -> AudioInfo:
+    """Rate, length and channels, from the header."""
+    with open_audio(file) as opened:
+        return AudioInfo(check_rate(opened.samplerate, str(file)), opened.frames, opened.channels)
+
+
+def check_rate(rate: int, where: str) -> int:
+    """The rate. InputError for one that no recording has, such as a damaged header gives."""
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{where}: {rate:,} samples a second; expected {LOWEST_RATE:,} to {HIGHEST_RATE:,}"
+        )
+    return rate
+
+
+def read_blocks(file: str | os.PathLike, rate: int | None = None) -> Iterator[np.ndarray]:
+    """The samples of a file as mono float32 of -1 to 1, block by block, at `rate` where given."""
+    with open_audio(file) as opened:
+        own = check_rate(opened.samplerate, str(file))
+        resampler = None if rate in (None, own) else Resampler(own, int(rate or own))
+        while len(block := decode_block(opened, file)):
+            mono = mix_down(block)
+            if not np.isfinite(mono).all():
+                place = opened.tell() - len(mono) + int(np.flatnonzero(~np.isfinite(mono))[0]) + 1
+                raise InputError(
+                    f"{file}: sample {place:,} is not a finite number; record it again"
+                )
+            yield mono if resampler is None else resampler(mono)
+        if resampler is not None:
+            yield resampler(np.zeros(0, np.float32), last=True)
+
+
+def decode_block(opened: Any, file: str | os.PathLike) -> np.ndarray:
+    """The next block [N, channels]. InputError where the file is damaged."""
+    try:
+        return opened.read(BLOCK, dtype="float32", always_2d=True)
+    except RuntimeError as error:
+        reason = str(error).split(": ", 1)[-1].strip().rstrip(".")
+        raise InputError(
+            f"{file}: damaged after {opened.tell():,} samples ({reason}); copy it again"
+        ) from None
+
+
+def read_audio(file: str | os.PathLike, rate: int | None = None) -> np.ndarray:
+    """All samples of a file as mono float32 of -1 to 1 [N], at `rate` where given."""
+    return np.concatenate([np.zeros(0, np.float32), *read_blocks(file, rate)])
+
+
+def mix_down(block: np.ndarray) -> np.ndarray:
+    """The mean of the channels: [N, channels] -> [N]"""
+    return block[:, 0] if block.shape[1] == 1 else block.mean(1, dtype=np.float32)
+
+
+class Resampler:
+    """Samples at another rate, chunk by chunk (soxr): the chunks' sizes do not matter."""
+
+    def __init__(self, before: int, after: int):
+        try:
+            import soxr
+        except ImportError:
+            raise InputError(
+                f"audio of {before:,} Hz for a model of {after:,} Hz needs soxr: "
+                "pip install 'ostinato[audio]'"
+            ) from None
+        self.stream = soxr.ResampleStream(before, after, 1, dtype="float32")
+
+    def __call__(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
+        return self.stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=last)
+
+
+def resample(samples: np.ndarray, before: int, after: int) -> np.ndarray:
+    """All of a recording at another rate."""
+    return samples if before == after else Resampler(before, after)(samples, last=True)
+
+
+def missing_bytes(file: str | os.PathLike) -> int:
+    """How many bytes of sound a WAV file lacks of those that its header promises (a truncated copy).
+
+    0 for other formats, and for headers of unknown length, as recorders on a pipe write them.
+    """
+    with Path(file).open("rb") as opened:
+        if opened.read(4) != b"RIFF":
+            return 0
+        opened.seek(12)
+        size = Path(file).stat().st_size
+        while len(head := opened.read(8)) == 8:
+            name, length = struct.unpack("<4sI", head)
+            if name == b"data":
+                unknown = length in (0, 0xFFFFFFFF) or length >= 0x7FFFF000
+                return 0 if unknown else max(0, opened.tell() + length - size)
+            opened.seek(length + length % 2, os.SEEK_CUR)
+    return 0

@@ -1,0 +1,162 @@
+"""The views: each a function (Subject, Selection) -> View, by its name in VIEWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ostinato.errors import InputError, nearest
+from ostinato.inspection.selection import Selection
+from ostinato.inspection.subject import Subject
+from ostinato.inspection.view import View
+from ostinato.inspection.views.attention import view_attention
+from ostinato.inspection.views.beam import view_beam
+from ostinato.inspection.views.connectivity import view_connectivity
+from ostinato.inspection.views.encoding import view_encoding
+from ostinato.inspection.views.forcing import view_forcing
+from ostinato.inspection.views.gates import view_gates
+from ostinato.inspection.views.gradients import view_gradients
+from ostinato.inspection.views.lags import view_lags
+from ostinato.inspection.views.learning import view_learning
+from ostinato.inspection.views.neurons import view_neurons
+from ostinato.inspection.views.parameters import view_parameters
+from ostinato.inspection.views.states import view_states
+from ostinato.inspection.views.suggestions import view_suggestions
+from ostinato.inspection.views.unrolled import view_unrolled
+from ostinato.inspection.views.words import find_embedding, view_words
+from ostinato.layers.attention import Attention
+from ostinato.models.classifier import AttentionPooling
+
+
+class Definition(NamedTuple):
+    """A view: what makes it, what it shows in a phrase, and whether a model has it."""
+
+    view: Callable[[Subject, Selection], View]
+    summary: str
+    suits: Callable[[Subject], bool]
+
+
+def has_layers(subject: Subject) -> bool:
+    return bool(subject.parts)
+
+
+def has_attention(subject: Subject) -> bool:
+    kinds = Attention | AttentionPooling | nn.MultiheadAttention
+    return any(isinstance(module, kinds) for module in subject.network.modules())
+
+
+def has_words(subject: Subject) -> bool:
+    return any(
+        find_embedding(subject.network, len(tokens), side) is not None
+        for side, tokens in subject.vocabularies.items()
+    )
+
+
+VIEWS = {
+    "unrolled": Definition(
+        view_unrolled, "the network through time: layers, directions, shared weights", has_layers
+    ),
+    "encoding": Definition(
+        view_encoding,
+        "tokens, ids, one-hot rows, embeddings, padding and lengths of a small batch",
+        lambda subject: subject.batch is not None or subject.folder is not None,
+    ),
+    "gates": Definition(
+        view_gates,
+        "every gate and state over the sequence, and how often they are shut",
+        has_layers,
+    ),
+    "neurons": Definition(
+        view_neurons,
+        "the text coloured by one unit, and the units that follow something",
+        has_layers,
+    ),
+    "gradients": Definition(
+        view_gradients, "|dL/dh_t|, dh_t/dh_k and forget gates: do gradients vanish?", has_layers
+    ),
+    "lags": Definition(
+        view_lags, "the share of dL/dW by lag, and what truncation would lose", has_layers
+    ),
+    "connectivity": Definition(
+        view_connectivity,
+        "which steps a prediction came from, by gradient and by occlusion",
+        lambda subject: subject.step_scores is not None and bool(subject.parts),
+    ),
+    "words": Definition(view_words, "nearest words by cosine, and a map of them", has_words),
+    "parameters": Definition(
+        view_parameters, "how many, layer by layer and gate by gate", lambda subject: True
+    ),
+    "attention": Definition(view_attention, "where a decoder or a classifier looks", has_attention),
+    "beam": Definition(
+        view_beam,
+        "the beam search as a tree, and why the winner won",
+        lambda subject: subject.search is not None,
+    ),
+    "forcing": Definition(
+        view_forcing,
+        "teacher forcing against free running: the loss on gold and on own prefixes",
+        lambda subject: subject.pairs is not None,
+    ),
+    "suggestions": Definition(
+        view_suggestions,
+        "the likeliest next words while typing",
+        lambda subject: subject.next_words is not None,
+    ),
+    "states": Definition(
+        view_states,
+        "places of a corpus where the state is most like this one's",
+        lambda subject: subject.corpus is not None and bool(subject.parts),
+    ),
+    "learning": Definition(
+        view_learning,
+        "loss, gradient norms and dev scores over training",
+        lambda subject: bool(subject.log),
+    ),
+}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread in the block: a step of a single sequence is too small to be shared.
+
+    On two cores that were busy with other work, two threads took eight times as long.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def list_views(subject: Subject) -> list[str]:
+    """The names of the views that a model has."""
+    return [name for name, definition in VIEWS.items() if definition.suits(subject)]
+
+
+def build_view(subject: Subject, name: str, selection: Selection) -> View:
+    """One view of a subject.
+
+    Raises:
+        InputError: No such view, a view that the model has not (with those that it has), or a
+            layer, unit or step out of range.
+    """
+    if name not in VIEWS:
+        raise InputError(f"no view {name!r}{nearest(name, VIEWS)}")
+    if not VIEWS[name].suits(subject):
+        raise InputError(
+            f"this model has no view {name!r}: it has {', '.join(list_views(subject))}"
+        )
+    with one_thread():
+        view = VIEWS[name].view(subject, selection)
+    return replace(
+        view,
+        text=subject.text,
+        answer=subject.answer,
+        notes=[*subject.notes, *view.notes],
+    )

@@ -1,0 +1,130 @@
+"""Many to many, unaligned, by connectionist temporal classification: from frames to a shorter label sequence.
+
+Graves et al. 2006. B batch, T frames, T' frames after subsampling, C labels with the blank, U labels
+of a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ostinato.cells.state import State
+from ostinato.data.batching.batch import IGNORE, Batch
+from ostinato.decoding.ctc import BLANK
+from ostinato.layers.dropout import dropout
+from ostinato.models.loss import Loss, require_targets
+from ostinato.models.speech_encoder import EncoderStream, SpeechEncoder
+
+
+class Transcriber(nn.Module):
+    """A speech encoder, and a softmax over the labels and the blank (number 0) at every frame.
+
+    Args:
+        encoder: Frames [B, T, D] -> [B, T', H].
+        labels: Number of labels C, the blank included.
+        dropout: Before the output layer.
+    """
+
+    def __init__(self, encoder: SpeechEncoder, labels: int, *, dropout: float = 0.0):
+        super().__init__()
+        self.encoder, self.dropout = encoder, dropout
+        self.output = nn.Linear(encoder.output_size, labels)
+
+    def log_probabilities_by_frame(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(log p [B, T', C], lengths [B])"""
+        outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        outputs = dropout(outputs, self.dropout, training=self.training)
+        return self.output(outputs).log_softmax(-1), lengths
+
+    def loss(self, batch: Batch, state: State = None) -> Loss:
+        """The summed -log P(target | frames), by the number of labels.
+
+        A target that needs more frames than there are has probability 0: it counts nothing, so that
+        neither loss nor gradient becomes infinite.
+        """
+        losses, counts = self.losses(batch)
+        return Loss(losses.sum(), int(counts.sum()))
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there, too)."""
+        targets, target_lengths = require_targets(batch), batch.target_lengths
+        assert target_lengths is not None  # padded targets have lengths
+        found, lengths = self.log_probabilities_by_frame(batch)
+        possible = needed_frames(targets) <= lengths.to(targets.device)  # [B]
+        losses = functional.ctc_loss(
+            found.transpose(0, 1).float(),
+            targets.clamp(min=0),
+            lengths,
+            target_lengths,
+            blank=BLANK,
+            reduction="none",
+            zero_infinity=True,
+        )
+        counted = torch.where(possible.cpu(), target_lengths, torch.zeros_like(target_lengths))
+        return torch.where(possible, losses, torch.zeros_like(losses)), counted
+
+    def log_probabilities(self, batch: Batch) -> Tensor:
+        """log P(target | frames) [B]; -inf where there are too few frames for the target."""
+        losses, _ = self.losses(batch)
+        lengths = self.encoder.output_lengths(batch.lengths).to(losses.device)
+        impossible = needed_frames(require_targets(batch)) > lengths
+        return (-losses).masked_fill(impossible, -torch.inf)
+
+    def start_stream(self) -> TranscriberStream:
+        return TranscriberStream(self)
+
+
+class TranscriberStream:
+    """A transcriber of one direction, frame by frame: rows of log-probabilities as they become known."""
+
+    def __init__(self, model: Transcriber):
+        self.model, self.encoder = model, EncoderStream(model.encoder)
+
+    @torch.inference_mode()
+    def push(self, frames: Tensor) -> list[Tensor]:
+        """Frames [n, D] -> rows [C] of log p that are ready."""
+        return [self.row(each) for frame in frames for each in self.encoder.push(frame)]
+
+    @torch.inference_mode()
+    def finish(self) -> list[Tensor]:
+        return [self.row(each) for each in self.encoder.finish()]
+
+    def row(self, output: Tensor) -> Tensor:
+        return self.model.output(output[None]).log_softmax(-1)[0]
+
+
+def needed_frames(targets: Tensor) -> Tensor:
+    """Frames that CTC needs for targets [B, U] padded with -100: labels, and repeats of a neighbour."""
+    real = targets != IGNORE
+    repeats = (targets[:, 1:] == targets[:, :-1]) & real[:, 1:]
+    return real.sum(-1) + repeats.sum(-1)
+
+
+class TranscriberEnsemble(nn.Module):
+    """Transcribers over the same labels: the mean of their probabilities at every frame."""
+
+    def __init__(self, models: list[nn.Module]):
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    @property
+    def members(self) -> list[Any]:
+        """The models, typed for calls of their own methods."""
+        return list(self.models)
+
+    @property
+    def encoder(self) -> SpeechEncoder:
+        return self.members[0].encoder
+
+    def log_probabilities_by_frame(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        found = [model.log_probabilities_by_frame(batch) for model in self.members]
+        stacked = torch.stack([each for each, _ in found])
+        return stacked.logsumexp(0) - torch.tensor(len(found)).log(), found[0][1]
+
+    def log_probabilities(self, batch: Batch) -> Tensor:
+        """The log of the mean of the members' P(target | frames) [B]."""
+        each = torch.stack([model.log_probabilities(batch) for model in self.members])
+        return each.logsumexp(0) - torch.tensor(len(self.models)).log()

@@ -1,0 +1,164 @@
+"""From log-probabilities by frame to a transcript: greedy, prefix beam, language model, phrases.
+
+T' frames, C labels with the blank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ostinato.decoding.ctc import (
+    BLANK,
+    CtcHypothesis,
+    PrefixBeam,
+    Span,
+    align,
+    greedy,
+    least_frames,
+)
+from ostinato.tasks.transcription.fusion import (
+    WordNgram,
+    WordScorer,
+    build_word_model,
+    read_phrases,
+)
+from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
+from ostinato.tasks.transcription.transcript import Transcript, Word
+
+LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are not tried there
+PICTURED = 3000  # frames up to which a transcript keeps its posteriors
+
+
+class Decoder:
+    """What the options ask for, made once: beam, language model, phrases."""
+
+    def __init__(self, options: TranscriptionOptions, preprocessing: TranscriptionPreprocessing):
+        self.options, self.preprocessing = options, preprocessing
+
+    @cached_property
+    def word_model(self) -> WordNgram | None:
+        return build_word_model(self.options, self.preprocessing.transcripts)
+
+    @cached_property
+    def scorer(self) -> WordScorer | None:
+        if self.word_model is None:
+            return None
+        options = self.options
+        return WordScorer(
+            self.word_model,
+            self.preprocessing.labels.tokens,
+            characters=options.unit == "character",
+            weight=options.lm_weight,
+            bonus=options.word_bonus,
+            open_vocabulary=options.open_vocabulary,
+        )
+
+    @cached_property
+    def phrases(self) -> list[list[int]] | None:
+        """The phrases that are possible, as labels; those with unknown labels are left out."""
+        if self.options.phrases is None:
+            return None
+        known = [
+            phrase
+            for phrase in read_phrases(self.options)
+            if not self.preprocessing.unknown_tokens(phrase)
+        ]
+        return [self.preprocessing.targets(phrase).tolist() for phrase in known]
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.options.width == 1 and self.scorer is None and self.options.phrases is None
+
+    def start_beam(self) -> PrefixBeam:
+        return PrefixBeam(self.options.width, scorer=self.scorer, least=LEAST)
+
+    def search(self, rows: np.ndarray) -> list[CtcHypothesis]:
+        """The n best label sequences for log-probabilities [T', C]."""
+        if self.phrases is not None:
+            return self.rank_phrases(rows)
+        beam = self.start_beam()
+        for row in rows:
+            beam.advance(row)
+        return beam.hypotheses(self.options.n_best)
+
+    def rank_phrases(self, rows: np.ndarray) -> list[CtcHypothesis]:
+        """The likeliest phrases, by the exact probability of each."""
+        possible = [each for each in self.phrases or [] if least_frames(each) <= len(rows)]
+        values = log_likelihoods(rows, possible)
+        order = np.argsort([-value for value in values], kind="stable")[: self.options.n_best]
+        return [CtcHypothesis(tuple(possible[k]), values[k], values[k]) for k in order]
+
+    def transcribe(
+        self,
+        rows: np.ndarray,
+        *,
+        name: str = "",
+        seconds: float = 0.0,
+        beam: PrefixBeam | None = None,
+    ) -> Transcript:
+        """The transcript of log-probabilities [T', C]; `beam` has seen them already."""
+        if not len(rows):
+            return Transcript([], [("", 0.0)], name, seconds, self.options.n_best > 1)
+        if self.is_greedy:
+            spans = greedy(rows)
+            labels = [span.label for span in spans]
+            answers = [(self.preprocessing.join(labels), log_likelihoods(rows, [labels])[0])]
+        else:
+            found = self.search(rows) if beam is None else beam.hypotheses(self.options.n_best)
+            found = found or [CtcHypothesis((), log_likelihoods(rows, [[]])[0], 0.0)]
+            spans = align(rows, found[0].labels)
+            # sequences may differ in spaces alone: the likeliest of each text
+            texts: dict[str, float] = {}
+            for each in found:
+                texts.setdefault(self.preprocessing.join(each.labels), each.log_probability)
+            answers = list(texts.items())
+        kept = rows if len(rows) <= PICTURED else None
+        return Transcript(self.words(spans), answers, name, seconds, self.options.n_best > 1, kept)
+
+    def words(self, spans: Sequence[Span]) -> list[Word]:
+        """Labels with their frames as words with their times."""
+        tokens, step = self.preprocessing.labels.tokens, self.preprocessing.seconds_per_frame
+        groups: list[list[Span]] = [[]]
+        for span in spans:
+            if self.options.unit == "word":
+                groups.append([span])
+            elif tokens[span.label].isspace():
+                groups.append([])
+            else:
+                groups[-1].append(span)
+        return [
+            Word(
+                "".join(tokens[span.label] for span in group),
+                group[0].start * step,
+                group[-1].end * step,
+                math.exp(min(0.0, sum(span.log_probability for span in group) / len(group))),
+            )
+            for group in groups
+            if group
+        ]
+
+
+def log_likelihoods(rows: np.ndarray, targets: Sequence[Sequence[int]]) -> list[float]:
+    """log P of each label sequence given log-probabilities [T', C], over all paths."""
+    if not targets:
+        return []
+    lengths = torch.tensor([len(each) for each in targets])
+    padded = torch.zeros(len(targets), max(1, int(lengths.max())), dtype=torch.int64)
+    for row, each in zip(padded, targets, strict=True):
+        row[: len(each)] = torch.tensor(each, dtype=torch.int64)
+    frames = torch.from_numpy(np.ascontiguousarray(rows, np.float64))
+    losses = functional.ctc_loss(
+        frames[:, None].expand(-1, len(targets), -1),
+        padded,
+        torch.full((len(targets),), len(rows)),
+        lengths,
+        blank=BLANK,
+        reduction="none",
+    )
+    return [-value for value in losses.tolist()]

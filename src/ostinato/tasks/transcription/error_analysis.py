@@ -1,0 +1,71 @@
+"""Where a transcriber errs: whole sentences, confused words, speakers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import add_up, corpus_score
+from ostinato.metrics.edit_distance import align
+from ostinato.metrics.interval import interval
+
+MOST_CONFUSIONS, MOST_SPEAKERS = 5, 10
+
+
+def analyse_errors(
+    texts: Sequence[str],
+    references: Sequence[str],
+    speakers: Sequence[str],
+    counts: Sequence[tuple],
+    *,
+    seed: int = 1,
+) -> dict[str, dict[str, Any]]:
+    """The share of wrong sentences, the commonest errors, and the WER of each speaker.
+
+    Args:
+        texts, references: Of each recording.
+        speakers: "" where unknown.
+        counts: What WER counted of each recording.
+        seed: Of the resampling for the interval by speaker.
+    """
+    pairs = list(zip(texts, references, strict=True))
+    wrong = sum(text.split() != reference.split() for text, reference in pairs)
+    found: dict[str, dict[str, Any]] = {
+        "sentences": {"wrong": wrong, "of": len(pairs), "per_cent": 100 * wrong / len(pairs)}
+    }
+    errors = Counter(
+        (given, true)
+        for text, reference in pairs
+        for given, true in align(text.split(), reference.split())
+        if given != true
+    )
+    if errors:
+        found["commonest errors"] = {
+            describe_error(*error): number for error, number in errors.most_common(MOST_CONFUSIONS)
+        }
+    groups: dict[str, list[tuple]] = defaultdict(list)
+    for speaker, each in zip(speakers, counts, strict=True):
+        groups[speaker].append(each)
+    if len(groups) > 1 and "" not in groups:
+        scores = {
+            speaker: corpus_score(METRICS["wer"], own) for speaker, own in sorted(groups.items())
+        }
+        worst = sorted(scores, key=lambda speaker: -scores[speaker])[:MOST_SPEAKERS]
+        found["wer by speaker"] = {speaker: scores[speaker] for speaker in worst}
+        # utterances of one speaker err together: whole speakers are resampled
+        table = np.array([add_up(own) for own in groups.values()])
+        found["wer, interval by speaker"] = dict(
+            zip(("low", "high"), interval(METRICS["wer"], table, seed=seed), strict=True)
+        )
+    return found
+
+
+def describe_error(given: str, true: str) -> str:
+    """describe_error("b", "d") -> "b for d"; "+b" is an insertion, "-d" a deletion."""
+    if not true:
+        return f"+{given}"
+    return f"{given} for {true}" if given else f"-{true}"

@@ -1,0 +1,164 @@
+"""Transcription while one listens: samples in chunks of any size, partial and final text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ostinato.data.audio.audio_files import Resampler
+from ostinato.decoding.ctc import BLANK, PrefixBeam
+from ostinato.errors import InputError
+from ostinato.models.transcriber import Transcriber
+from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.transcript import Transcript
+
+
+class LiveTranscription:
+    """What `model.stream()` gives, for a model of one direction.
+
+        stream = model.stream()
+        for chunk in microphone:                  # samples [n], -1 to 1 or 16-bit numbers
+            print(stream(chunk))                  # the text so far
+        final = stream.finish()                   # a Transcript: text, words with times
+
+    Chunks may have any size: frames, log-probabilities and text are those of the whole recording,
+    to the bit. `state()` and `restore()` keep a stream and go on with it.
+
+    Args:
+        network: A transcriber of one direction.
+        decoder: How its output becomes text; it knows the preprocessing.
+        rate: Samples a second of the chunks; the model's where 0.
+    """
+
+    def __init__(self, network: Transcriber, decoder: Decoder, *, rate: int = 0, name: str = ""):
+        preprocessing = decoder.preprocessing
+        self.network, self.decoder, self.name = network, decoder, name
+        own = preprocessing.front_end
+        self.front_end = None if own is None else own.start()
+        self.resampler = Resampler(rate, own.rate) if own and rate not in (0, own.rate) else None
+        self.features = preprocessing.start_features()
+        self.encoder = network.start_stream()
+        self.frames = 0  # of features, so far
+        self.rows: list[np.ndarray] = []  # of the line's log-probabilities
+        self.line_start = 0  # rows before it
+        self.begin_line()
+
+    def begin_line(self) -> None:
+        """Text begins anew; the network goes on listening."""
+        self.line_start += len(self.rows)
+        self.rows = []
+        self.labels: list[int] = []
+        self.last = BLANK
+        self.blanks = 0  # rows of silence since the last label
+        self.beam: PrefixBeam | None = None
+        if not self.decoder.is_greedy and self.decoder.phrases is None:
+            self.beam = self.decoder.start_beam()
+
+    def __call__(self, chunk: Any) -> str:
+        """A chunk of samples [n], or of features [n, D] -> the text so far."""
+        values = np.asarray(chunk)
+        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
+            raise InputError("expected a chunk of samples [n] or of features [n, D]")
+        if values.ndim == 2:
+            self.accept_features(values.astype(np.float32))
+        else:
+            scale = np.float32(1 / 32768 if values.dtype.kind in "iu" else 1)
+            self.accept(values.astype(np.float32) * scale)
+        return self.text
+
+    def accept(self, samples: np.ndarray) -> None:
+        """Samples of -1 to 1."""
+        if self.front_end is None:
+            raise InputError("the model knows features only, not how they are made of sound")
+        if self.resampler is not None:
+            samples = self.resampler(samples)
+        self.accept_features(self.front_end.accept(samples))
+
+    def accept_features(self, frames: np.ndarray) -> None:
+        """Raw features [n, D]."""
+        self.frames += len(frames)
+        ready = self.features.accept(frames)
+        if len(ready):
+            self.take(self.encoder.push(torch.from_numpy(ready)))
+
+    def take(self, rows: list[torch.Tensor]) -> None:
+        """New rows of log-probabilities [C]."""
+        for tensor in rows:
+            row = tensor.numpy()
+            self.rows.append(row)
+            label = int(row.argmax())
+            if label not in (BLANK, self.last):
+                self.labels.append(label)
+            self.blanks = self.blanks + 1 if label == BLANK else 0
+            self.last = label
+            if self.beam is not None:
+                self.beam.advance(row)
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        if self.beam is not None:
+            found = self.beam.hypotheses(1)
+            if found:
+                return self.decoder.preprocessing.join(found[0].labels)
+        return self.decoder.preprocessing.join(self.labels)
+
+    @property
+    def pause(self) -> float:
+        """Seconds since the last label."""
+        return self.blanks * self.decoder.preprocessing.seconds_per_frame
+
+    def end_line(self) -> Transcript:
+        """The transcript since the last line's end; the next one begins."""
+        step = self.decoder.preprocessing.seconds_per_frame
+        rows = np.stack(self.rows) if self.rows else np.zeros((0, 1), np.float32)
+        start = self.line_start * step
+        found = self.decoder.transcribe(
+            rows, name=self.name, seconds=len(rows) * step, beam=self.beam
+        )
+        self.begin_line()
+        if not start:
+            return found
+        words = [w._replace(start=w.start + start, end=w.end + start) for w in found.words]
+        return Transcript(words, found.answers, found.name, found.seconds, found.n_best)
+
+    def finish(self) -> Transcript:
+        """The recording has ended: the final transcript (since the last `end_line`)."""
+        if self.front_end is not None:
+            if self.resampler is not None:
+                rest = self.resampler(np.zeros(0, np.float32), last=True)
+                self.accept_features(self.front_end.accept(rest))
+            self.accept_features(self.front_end.finish())
+        ready = self.features.finish()
+        if len(ready):
+            self.take(self.encoder.push(torch.from_numpy(ready)))
+        self.take(self.encoder.finish())
+        return self.end_line()
+
+    def state(self) -> dict[str, Any]:
+        """All that the stream holds. InputError while samples are resampled, whose state is soxr's."""
+        if self.resampler is not None:
+            raise InputError(
+                "the state of a stream can be kept only at the model's own sample rate"
+            )
+        return {
+            "front_end": None if self.front_end is None else self.front_end.state(),
+            "features": self.features.state(),
+            "encoder": self.encoder.encoder.state(),
+            "rows": list(self.rows),
+            "line_start": self.line_start,
+            "frames": self.frames,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state that `state()` gave."""
+        if self.front_end is not None:
+            self.front_end.restore(state["front_end"])
+        self.features.restore(state["features"])
+        self.encoder.encoder.restore(state["encoder"])
+        self.rows = []
+        self.begin_line()
+        self.line_start, self.frames = int(state["line_start"]), int(state["frames"])
+        self.take([torch.from_numpy(np.asarray(row)) for row in state["rows"]])

@@ -1,0 +1,200 @@
+"""Options of transcription: its flags and recipe keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from ostinato.errors import InputError
+from ostinato.options import option, redefine
+from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
+
+FORMATS = ("text", "srt", "vtt", "tsv", "ctm")
+
+
+@dataclass(frozen=True)
+class TranscriptionOptions(BidirectionalOptions):
+    closed_form_models: ClassVar[tuple[str, ...]] = ()
+
+    # the data
+    unit: Literal["character", "word"] = option(
+        "character", "what the model writes; word: phones or words that spaces separate"
+    )
+    lowercase: bool = option(False, "transcripts in lower case")
+    audio_column: str | None = option(
+        None, "column of the sound files (default: audio, or one of its other names)", group="data"
+    )
+    text_column: str | None = option(
+        None, "column of the transcripts (default: text, or one of its other names)"
+    )
+    audio_folder: str | None = option(
+        None,
+        "folder that audio paths in a table are relative to, and must stay in (default: the table's)",
+        when_predicting=True,
+        group="data",
+    )
+    # the features
+    front_end: Literal["log-mel", "mfcc"] | None = option(
+        None,
+        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what an "
+        ".npz says, log-mel for sound files)",
+        group="data",
+    )
+    sample_rate: int | None = option(
+        None,
+        "samples a second that recordings are brought to (default: the most frequent one, at most 16000)",
+        minimum=1000,
+        maximum=192_000,
+        group="data",
+    )
+    mel_bins: int = option(40, "mel filters of log-mel", minimum=4, maximum=256, group="data")
+    deltas: int = option(
+        0,
+        "time derivatives added to the features, first or second",
+        minimum=0,
+        maximum=2,
+        group="data",
+    )
+    normalise_features: Literal["recording", "training", "running"] | None = option(
+        None,
+        "mean and deviation of each recording; of the training data; or its mean so far (default: "
+        "recording for both directions, running for one)",
+        group="data",
+    )
+    # the model
+    hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 320)
+    layers: int = redefine(BidirectionalOptions, "layers", 3)
+    subsampling: int = option(
+        4, "frames of features for one of the model's outputs", minimum=1, maximum=16
+    )
+    subsampling_by: Literal["stack", "pyramid", "convolution"] = option(
+        "stack",
+        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: with a stride",
+    )
+    lookahead: int = option(
+        0, "--no-bidirectional: frames of future, after subsampling", minimum=0, maximum=100
+    )
+    dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
+    recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
+    # augmentation
+    speed: float = option(
+        0.1,
+        "while training, frames stretched or squeezed in time by up to this share",
+        minimum=0,
+        maximum=0.5,
+        group="regularisation",
+    )
+    time_masks: int = option(
+        2,
+        "while training, stretches of frames set to the mean (SpecAugment)",
+        minimum=0,
+        group="regularisation",
+    )
+    time_mask_share: float = option(
+        0.1, "their longest share of a recording", minimum=0, maximum=0.5, group="regularisation"
+    )
+    frequency_masks: int = option(
+        1,
+        "while training, bands of neighbouring features set to the mean",
+        minimum=0,
+        group="regularisation",
+    )
+    frequency_mask_width: int = option(3, "their most features", minimum=1, group="regularisation")
+    # decoding
+    beam: int | None = option(
+        None,
+        "width of the prefix beam; 1 is greedy (default: 1, or 32 with a language model or phrases)",
+        minimum=1,
+        maximum=10_000,
+        when_predicting=True,
+    )
+    n_best: int = option(
+        1, "transcripts given for each recording", minimum=1, maximum=1000, when_predicting=True
+    )
+    lm: str = option(
+        "none",
+        "language model: none; transcripts, a word n-gram model of those trained on; or a text file to "
+        "make one of",
+        when_predicting=True,
+    )
+    lm_order: int = option(
+        3, "words of its longest n-grams", minimum=1, maximum=9, when_predicting=True
+    )
+    lm_weight: float = option(
+        0.5,
+        "what its log-probability is multiplied by",
+        minimum=0,
+        maximum=100,
+        when_predicting=True,
+    )
+    word_bonus: float = option(
+        0.0,
+        "with a language model, added to the score for every word",
+        minimum=-100,
+        maximum=100,
+        when_predicting=True,
+    )
+    open_vocabulary: bool = option(
+        False,
+        "with a language model, words that it does not know are allowed",
+        when_predicting=True,
+    )
+    phrases: str | None = option(
+        None, "a text file with all transcripts that are possible, one a line", when_predicting=True
+    )
+    format: Literal[FORMATS] = option(  # type: ignore[valid-type]
+        "text", "what predict prints: text, or words with their times", when_predicting=True
+    )
+    rate: int | None = option(
+        None,
+        "samples a second of raw 16-bit samples on standard input (default: the model's)",
+        minimum=1000,
+        maximum=768_000,
+        when_predicting=True,
+    )
+    segment_seconds: float = option(
+        30.0,
+        "longer recordings are cut at quiet places (both directions)",
+        above=0.5,
+        when_predicting=True,
+    )
+    pause_seconds: float = option(
+        1.0, "on a pipe, a line ends after so long a pause", above=0, when_predicting=True
+    )
+    dev_metric: Literal["wer", "cer"] = option("wer", "the dev score that chooses the best weights")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bidirectional and self.lookahead:
+            raise InputError(
+                "--lookahead is for --no-bidirectional: both directions see everything"
+            )
+        if self.subsampling_by == "pyramid":
+            pairs = self.subsampling.bit_length() - 1
+            if 2**pairs != self.subsampling or pairs >= self.layers:
+                raise InputError(
+                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, ... "
+                    f"and --layers more than its halvings; got {self.subsampling} and {self.layers}"
+                )
+        if self.phrases is not None and self.lm != "none":
+            raise InputError("--phrases and --lm: give one of them")
+
+    def greedy(self) -> Self:
+        """The same options with greedy decoding, for dev scores while training."""
+        return replace(self, beam=1, n_best=1, lm="none", phrases=None)
+
+    @property
+    def normalisation(self) -> str:
+        """How features are normalised, decided."""
+        return self.normalise_features or ("recording" if self.bidirectional else "running")
+
+    @property
+    def streams(self) -> bool:
+        """Whether the model can transcribe while it listens."""
+        return not self.bidirectional and self.normalisation != "recording"
+
+    @property
+    def width(self) -> int:
+        """The width of the beam, decided."""
+        fused = self.lm != "none" or self.phrases is not None
+        return max(self.n_best, self.beam or (32 if fused else 1))

@@ -1,0 +1,270 @@
+"""Transcripts of recordings, whole, in segments or live, and what the metrics count of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import nn
+
+from ostinato.data.audio.recordings import Recording
+from ostinato.data.audio.standard_input import LiveAudio
+from ostinato.data.batching.batch import Batch, Example
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.models.transcriber import Transcriber
+from ostinato.notices import notify
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.task import Counts, Predictor
+from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.error_analysis import analyse_errors
+from ostinato.tasks.transcription.live import LiveTranscription
+from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.pictures import draw_posteriors
+from ostinato.tasks.transcription.preprocessing import (
+    TranscriptionPreprocessing,
+    normalise_text,
+    read_samples,
+)
+from ostinato.tasks.transcription.segments import cut_segments
+from ostinato.tasks.transcription.transcript import (
+    Transcript,
+    join_transcripts,
+    write_ctm,
+    write_subtitles,
+    write_table,
+)
+
+FRAMES_IN_A_BATCH = 16_384
+FRAMES_IN_MEMORY = 100_000  # of several recordings, before they are answered
+
+
+class TranscriptionPredictor(Predictor):
+    options: TranscriptionOptions
+    preprocessing: TranscriptionPreprocessing
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        return Decoder(self.options, self.preprocessing)
+
+    def predict(self, network: nn.Module, records: Sequence[Recording]) -> list[Transcript]:
+        return list(self.stream(network, iter(records)))
+
+    def stream(
+        self, network: nn.Module, inputs: Iterator[Recording], *, ahead: int = 1
+    ) -> Iterator[Transcript]:
+        """A transcript for each recording; of a live one, a transcript for each line spoken."""
+        if self.options.streams and isinstance(network, Transcriber):
+            for record in inputs:
+                yield from self.listen(network, record)
+            return
+        waiting: list[tuple[Recording, list[tuple[float, np.ndarray]]]] = []
+        frames = 0
+        for record in inputs:
+            for number, (start, segment) in enumerate(self.segments(record)):
+                if not number:
+                    waiting.append((record, []))
+                waiting[-1][1].append((start, segment))
+                frames += len(segment)
+            if frames > FRAMES_IN_MEMORY or len(waiting) >= ahead:
+                yield from self.answer_segments(network, waiting)
+                waiting, frames = [], 0
+        yield from self.answer_segments(network, waiting)
+
+    def segments(self, record: Recording) -> Iterator[tuple[float, np.ndarray]]:
+        """The parts of a recording with their starts in seconds, as raw features; at least one."""
+        if isinstance(record.audio, str) and not record.audio:
+            yield 0.0, np.zeros((0, len(self.preprocessing.statistics.mean)), np.float32)
+            return
+        hop = self.preprocessing.seconds_per_frame / self.options.subsampling
+        most = max(1, round(self.options.segment_seconds / hop))
+        for start, frames in cut_segments(self.preprocessing.read(record), most):
+            yield start * hop, frames
+
+    def answer_segments(
+        self, network: nn.Module, waiting: Sequence[tuple[Recording, list]]
+    ) -> Iterator[Transcript]:
+        """The transcripts of recordings that were cut into segments."""
+        hop = self.preprocessing.seconds_per_frame / self.options.subsampling
+        pieces = [segment for _, segments in waiting for _, segment in segments]
+        examples = [
+            Example(torch.from_numpy(self.preprocessing.normalise(piece))) for piece in pieces
+        ]
+        rows = iter(self.answer(network, examples))
+        for record, segments in waiting:
+            parts = [
+                self.decoder.transcribe(next(rows), name=record.name, seconds=len(segment) * hop)
+                for _, segment in segments
+            ]
+            starts = [start for start, _ in segments]
+            yield parts[0] if len(parts) == 1 else join_transcripts(parts, starts)
+
+    def answer(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
+        """log p by frame [T', C] for every example."""
+
+        def rows(batch: Batch) -> list[np.ndarray]:
+            found, lengths = network.log_probabilities_by_frame(batch)
+            given = found.cpu().numpy()
+            return [row[:length] for row, length in zip(given, lengths.tolist(), strict=True)]
+
+        empty = np.zeros((0, len(self.preprocessing.labels)), np.float32)
+        return answer_in_batches(network, examples, rows, empty=empty, tokens=FRAMES_IN_A_BATCH)
+
+    def open_stream(self, network: nn.Module) -> LiveTranscription | None:
+        """For chunks of samples, where the model reads in one direction."""
+        if not self.options.streams or not isinstance(network, Transcriber):
+            return None
+        return LiveTranscription(network, self.decoder)
+
+    def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
+        """A recording frame by frame; a live one with its partial text on the terminal."""
+        live = LiveTranscription(network, self.decoder, name=record.name)
+        if not isinstance(record.audio, LiveAudio):
+            if not (isinstance(record.audio, str) and not record.audio):
+                for frames in self.preprocessing.read(record):
+                    live.accept_features(frames)
+            yield live.finish()
+            return
+        front_end = self.preprocessing.front_end
+        if front_end is None:
+            self.preprocessing.check(record)
+            return
+        show = show_partial if sys.stderr.isatty() else None
+        lines = 0
+        for chunk in read_samples(record, front_end.rate):
+            live.accept(chunk)
+            if show:
+                show(live.text)
+            if live.labels and live.pause >= self.options.pause_seconds:
+                lines += 1
+                if show:
+                    show("")
+                yield live.end_line()
+        last = live.finish()
+        if show:
+            show("")
+        if last.text or not lines:
+            yield last
+
+    def log_probabilities(self, network: Any, records: Sequence[Recording]) -> list[float]:
+        """log P(transcript | recording); -inf for a transcript that the model cannot write."""
+        values: list[float] = []
+        for record in records:
+            if not record.text:
+                raise InputError(f"{record.where}: no transcript whose probability could be told")
+        values = answer_in_batches(
+            network,
+            [self.preprocessing.encode(record) for record in records],
+            lambda batch: network.log_probabilities(batch).tolist(),
+            empty=-float("inf"),
+            tokens=FRAMES_IN_A_BATCH,
+            with_targets=True,
+        )
+        return [
+            -float("inf") if self.preprocessing.unknown_tokens(record.text) else value
+            for record, value in zip(records, values, strict=True)
+        ]
+
+    def reference(self, record: Recording) -> str:
+        """The transcript in the form that the model writes."""
+        return normalise_text(record.text, self.options)
+
+    def count(
+        self, network: nn.Module, records: Sequence[Recording], predictions: Sequence[Transcript]
+    ) -> dict[str, list[Counts]]:
+        self.notify_known_sentences(records)
+        texts = [prediction.text for prediction in predictions]
+        return {name: self.count_texts(texts, records, name) for name in ("wer", "cer")}
+
+    def count_texts(
+        self, texts: Sequence[str], records: Sequence[Recording], metric: str
+    ) -> list[Counts]:
+        return [
+            METRICS[metric].count(text, self.reference(record))
+            for text, record in zip(texts, records, strict=True)
+        ]
+
+    def notify_known_sentences(self, records: Sequence[Recording]) -> None:
+        """Says so where the language model was made of the very sentences that it is tested on."""
+        model = self.decoder.word_model
+        if model is None or self.options.lm == "transcripts":
+            return
+        known = sum(self.reference(record) in model.sentences for record in records)
+        if known:
+            notify(
+                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the test "
+                "set; its scores will flatter"
+            )
+
+    def count_quickly(
+        self, network: nn.Module, records: Sequence[Recording], metric: str
+    ) -> list[Counts]:
+        rows = self.answer(network, [self.preprocessing.encode(record) for record in records])
+        decoder = Decoder(self.options.greedy(), self.preprocessing)
+        texts = [decoder.transcribe(each).text for each in rows]
+        if not any(texts):
+            notify(
+                "dev: nothing but blanks so far, which is usual in the first epochs of CTC; "
+                "it learns to write later"
+            )
+        return self.count_texts(texts, records, metric)
+
+    def analyse(
+        self,
+        records: Sequence[Recording],
+        predictions: Sequence[Transcript],
+        counts: Any,
+        *,
+        seed: int = 1,
+    ) -> dict[str, dict[str, Any]]:
+        references = [self.reference(record) for record in records]
+        texts = [prediction.text for prediction in predictions]
+        speakers = [record.speaker for record in records]
+        return analyse_errors(texts, references, speakers, counts["wer"], seed=seed)
+
+    def format_lines(
+        self, predictions: Iterator[Transcript], output: str | None = None
+    ) -> Iterator[str]:
+        kind = self.options.format
+        if kind in ("srt", "vtt"):
+            return write_subtitles(predictions, kind)
+        if kind == "tsv":
+            return write_table(predictions)
+        if kind == "ctm":
+            return write_ctm(predictions)
+        return super().format_lines(predictions, output)
+
+    def pictures(
+        self, records: Sequence[Recording], predictions: Sequence[Transcript]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        """The features of the first recording with the posteriors of its labels."""
+        for record, prediction in zip(records, predictions, strict=True):
+            if prediction.words and prediction.posteriors is not None:
+                frames = np.concatenate(list(self.preprocessing.read(record)))
+                draw = partial(
+                    draw_posteriors,
+                    frames=frames,
+                    transcript=prediction,
+                    labels=self.preprocessing.labels.tokens,
+                    step=self.preprocessing.seconds_per_frame,
+                    factor=self.options.subsampling,
+                )
+                return {"posteriors.png": draw}
+        return {}
+
+    def show(self, record: Recording, prediction: Transcript) -> dict[str, str]:
+        return {
+            "recording": record.name,
+            "reference": self.reference(record),
+            "prediction": prediction.text,
+        }
+
+
+def show_partial(text: str) -> None:
+    """The text so far on the terminal's last line, its end where it is long."""
+    sys.stderr.write("\r\033[K" + text[-78:])
+    sys.stderr.flush()

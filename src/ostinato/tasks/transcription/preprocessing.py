@@ -1,0 +1,319 @@
+"""The labels, the front end and the features' statistics; recordings as examples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from ostinato.data.audio.audio_files import Resampler, audio_info, read_blocks, resample
+from ostinato.data.audio.front_end import FrontEnd
+from ostinato.data.audio.recordings import Recording, Samples, clean
+from ostinato.data.audio.standard_input import LiveAudio
+from ostinato.data.batching.batch import Example
+from ostinato.data.text.vocabulary import Vocabulary
+from ostinato.decoding.ctc import BLANK, least_frames
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.transcription.features import (
+    FeatureStream,
+    Statistics,
+    add_deltas,
+    change_speed,
+    mask_features,
+    normalise_recording,
+)
+from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.reader import notify_left_out
+
+BLANK_TOKEN = "<blank>"
+MOST_RATE = 16_000  # unless asked for: what is above tells little of speech
+MOST_TEXT = 2_000_000  # characters of transcripts that a run keeps for a language model
+
+
+@dataclass(frozen=True)
+class TranscriptionPreprocessing(Preprocessing):
+    """What was fitted.
+
+    Args:
+        options: The task's options.
+        labels: Tokens of transcripts; number 0 is the blank.
+        front_end: What makes features of sound; None where only features are known.
+        statistics: Of the raw features.
+        transcripts: Training transcripts with their numbers, for a language model.
+        cache: Raw features of sound files that were read.
+    """
+
+    options: TranscriptionOptions
+    labels: Vocabulary
+    front_end: FrontEnd | None
+    statistics: Statistics
+    transcripts: dict[str, int] = field(repr=False, default_factory=dict)
+    cache: dict[str, np.ndarray] = field(repr=False, compare=False, default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls, options: TranscriptionOptions, records: Sequence[Recording]
+    ) -> tuple[TranscriptionOptions, Self]:
+        front_end = decide_front_end(options, records)
+        if front_end is not None:
+            options = replace(
+                options,
+                front_end=front_end.kind,  # type: ignore[arg-type]
+                sample_rate=front_end.rate,
+            )
+        cache: dict[str, np.ndarray] = {}
+        size = whole_features(records[0], front_end, cache).shape[1]
+        features = []
+        for record in records:
+            frames = whole_features(record, front_end, cache)
+            if frames.shape[1] != size:
+                raise InputError(
+                    f"{record.where}: {frames.shape[1]} features a frame, but the first recording "
+                    f"has {size}"
+                )
+            features.append(frames)
+        texts = [normalise_text(record.text, options) for record in records]
+        counts = Counter(token for text in texts for token in split_text(text, options))
+        labels = Vocabulary([BLANK_TOKEN, *sorted(counts)], specials=())
+        seconds = sum(map(len, features)) / 100
+        notify(
+            f"{len(records):,} recordings, {seconds / 60:.1f} minutes; {len(labels) - 1} "
+            f"{options.unit}s; features: {front_end.kind if front_end else 'given'}, {size} a frame"
+        )
+        transcripts = dict(Counter(texts)) if sum(map(len, set(texts))) <= MOST_TEXT else {}
+        return options, cls(options, labels, front_end, Statistics.of(features), transcripts, cache)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "labels": self.labels.to_dict(),
+            "front_end": None if self.front_end is None else list(self.front_end),
+            "mean": self.statistics.mean.tolist(),
+            "deviation": self.statistics.deviation.tolist(),
+            "transcripts": self.transcripts,
+        }
+
+    @classmethod
+    def from_dict(cls, options: TranscriptionOptions, state: dict[str, Any]) -> Self:
+        front_end = state["front_end"]
+        return cls(
+            options,
+            Vocabulary.from_dict(state["labels"]),
+            None if front_end is None else FrontEnd(*front_end),
+            Statistics(np.array(state["mean"]), np.array(state["deviation"])),
+            dict(state["transcripts"]),
+        )
+
+    @property
+    def size(self) -> int:
+        """Features a frame, as the network reads them."""
+        return len(self.statistics.mean) * (1 + self.options.deltas)
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """From one output of the network to the next."""
+        hop = 0.01 if self.front_end is None else self.front_end.hop / self.front_end.rate
+        return hop * self.options.subsampling
+
+    @property
+    def varies(self) -> bool:
+        options = self.options
+        masks = options.time_masks and options.time_mask_share
+        return bool(options.speed or masks or options.frequency_masks)
+
+    def start_features(self) -> FeatureStream:
+        """What normalises a recording while it is heard."""
+        running = self.options.normalisation == "running"
+        return FeatureStream(self.statistics, running=running, deltas=self.options.deltas)
+
+    def check(self, record: Recording) -> None:
+        """Raises InputError for features of another kind than the model's."""
+        own = self.front_end
+        if not isinstance(record.audio, np.ndarray):
+            if own is None and record.audio != "":
+                raise InputError(
+                    f"{record.where}: the model was trained on features and does not know how they "
+                    "were made of sound; train with --front-end mfcc or log-mel, if it was so"
+                )
+            return
+        size = len(self.statistics.mean)
+        if record.audio.shape[1] != size:
+            raise InputError(
+                f"{record.where}: {record.audio.shape[1]} features a frame, but the model was "
+                f"trained on {size}"
+            )
+        if own is not None and record.front_end and record.front_end != own.kind:
+            raise InputError(
+                f"{record.where}: features made by {record.front_end}, but the model's are {own.kind}"
+            )
+
+    def read(self, record: Recording) -> Iterator[np.ndarray]:
+        """The raw features [n, D] of a recording, block by block."""
+        self.check(record)
+        return read_features(record, self.front_end, self.cache)
+
+    def normalise(self, frames: np.ndarray) -> np.ndarray:
+        """Raw features of a whole recording as the network reads them."""
+        if not len(frames):
+            return np.zeros((0, self.size), np.float32)
+        if self.options.normalisation == "recording":
+            return add_deltas(normalise_recording(frames), self.options.deltas)
+        stream = self.start_features()
+        return np.concatenate([stream.accept(frames), stream.finish()])
+
+    def encode(self, record: Recording, *, draw: int | None = None) -> Example:
+        if isinstance(record.audio, str) and not record.audio:
+            return Example(torch.zeros(0))
+        self.check(record)
+        frames = whole_features(record, self.front_end, self.cache)
+        targets = self.targets(record.text)
+        if draw is not None and self.varies and len(frames):
+            return Example(torch.from_numpy(self.vary(frames, targets, draw)), targets)
+        return Example(torch.from_numpy(self.normalise(frames)), targets)
+
+    def vary(self, frames: np.ndarray, targets: Any, draw: int) -> np.ndarray:
+        """One of a recording's random variations for training."""
+        options, random = self.options, np.random.default_rng(draw)
+        sped = change_speed(frames, random.uniform(1 - options.speed, 1 + options.speed))
+        if self.is_spellable(len(sped), targets.tolist()):
+            frames = sped
+        return mask_features(
+            self.normalise(frames),
+            random,
+            times=options.time_masks,
+            time_share=options.time_mask_share,
+            bands=options.frequency_masks,
+            width=options.frequency_mask_width,
+        )
+
+    def tokens(self, text: str) -> list[str]:
+        """A transcript's labels as tokens."""
+        return split_text(normalise_text(text, self.options), self.options)
+
+    def unknown_tokens(self, text: str) -> set[str]:
+        return {token for token in self.tokens(text) if token not in self.labels}
+
+    def targets(self, text: str) -> torch.Tensor:
+        """The numbers of a transcript's labels; those never seen in training are passed over."""
+        known = [token for token in self.tokens(text) if token in self.labels]
+        return torch.tensor(self.labels.encode(known), dtype=torch.int64)
+
+    def join(self, labels: Iterable[int]) -> str:
+        """Labels as text."""
+        tokens = self.labels.decode(label for label in labels if label != BLANK)
+        return clean("".join(tokens) if self.options.unit == "character" else " ".join(tokens))
+
+    def is_spellable(self, frames: int, labels: Sequence[int]) -> bool:
+        """Whether CTC can write so many labels in so many frames."""
+        return least_frames(labels) <= -(-frames // self.options.subsampling)
+
+    def trainable_records(self, records: Any) -> Any:
+        kept, bad = [], []
+        for record in records:
+            frames = len(whole_features(record, self.front_end, self.cache))
+            labels = self.targets(record.text).tolist()
+            if self.is_spellable(frames, labels):
+                kept.append(record)
+            else:
+                outputs = -(-frames // self.options.subsampling)
+                bad.append(
+                    f"{record.name or record.where}: {least_frames(labels)} labels and repeats for "
+                    f"{outputs} frames"
+                )
+        notify_left_out(bad)
+        if not kept:
+            raise InputError(
+                f"no recording has enough frames for its transcript ({bad[0]}); lower --subsampling"
+            )
+        return kept
+
+
+def normalise_text(text: str, options: TranscriptionOptions) -> str:
+    return clean(text.lower() if options.lowercase else text)
+
+
+def split_text(text: str, options: TranscriptionOptions) -> list[str]:
+    return list(text) if options.unit == "character" else text.split()
+
+
+def decide_front_end(
+    options: TranscriptionOptions, records: Sequence[Recording]
+) -> FrontEnd | None:
+    """The front end that was asked for, that the features' file names, or the usual one."""
+    given = [record for record in records if isinstance(record.audio, np.ndarray)]
+    kinds = {record.front_end for record in given if record.front_end}
+    if len(kinds) > 1:
+        raise InputError(f"features of different kinds: {' and '.join(sorted(kinds))}")
+    named: str | None = next(iter(kinds), None)
+    kind = options.front_end or named or (None if given else "log-mel")
+    if kinds and kind not in kinds:
+        raise InputError(f"the features were made by {kinds.pop()}, not by {kind}")
+    if kind not in ("log-mel", "mfcc"):
+        return None
+    rates = Counter(
+        record.rate if isinstance(record.audio, np.ndarray) else rate_of(record)
+        for record in records
+    )
+    usual = rates.most_common(1)[0][0] or MOST_RATE
+    rate = options.sample_rate or min(MOST_RATE, usual)
+    bins = given[0].audio.shape[1] if given and kind == "log-mel" else options.mel_bins
+    front_end = FrontEnd(kind, rate, bins)
+    if given and given[0].audio.shape[1] != front_end.size:
+        raise InputError(
+            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which has "
+            f"{front_end.size}"
+        )
+    return front_end
+
+
+def rate_of(record: Recording) -> int:
+    """The samples a second of a recording."""
+    return record.audio.rate if isinstance(record.audio, Samples) else audio_info(record.audio).rate
+
+
+def read_features(
+    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
+) -> Iterator[np.ndarray]:
+    """The raw features of a recording, block by block, whatever it is."""
+    if isinstance(record.audio, np.ndarray):
+        yield record.audio
+    elif record.audio in cache if isinstance(record.audio, str) else False:
+        yield cache[record.audio]
+    elif record.audio != "":
+        assert front_end is not None
+        stream = front_end.start()
+        for block in read_samples(record, front_end.rate):
+            yield stream.accept(block)
+        yield stream.finish()
+
+
+def read_samples(record: Recording, rate: int) -> Iterator[np.ndarray]:
+    """The samples of a recording at a rate, block by block."""
+    audio = record.audio
+    if isinstance(audio, LiveAudio):
+        resampler = None if audio.rate in (0, rate) else Resampler(audio.rate, rate)
+        for chunk in audio:
+            yield chunk if resampler is None else resampler(chunk)
+        if resampler is not None:
+            yield resampler(np.zeros(0, np.float32), last=True)
+    elif isinstance(audio, Samples):
+        yield resample(audio.values, audio.rate or rate, rate)
+    else:
+        yield from read_blocks(audio, rate)
+
+
+def whole_features(
+    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
+) -> np.ndarray:
+    """All raw features [T, D] of a recording; those of sound files are kept."""
+    if isinstance(record.audio, np.ndarray):
+        return record.audio
+    frames = np.concatenate(list(read_features(record, front_end, cache)))
+    if isinstance(record.audio, str):
+        cache[record.audio] = frames
+    return frames

@@ -1,0 +1,165 @@
+"""Recordings and their transcripts: tables, folders and features; and what is to be transcribed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.audio.recordings import (
+    OUTSIDE,
+    Recording,
+    Samples,
+    as_features,
+    clean,
+    find_problem,
+    read_audio_list,
+    read_recordings,
+)
+from ostinato.data.audio.standard_input import read_standard_input
+from ostinato.data.files.wording import display_path, pluralise
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.task import Reader
+
+MOST_NAMED = 10  # recordings that a notice names
+
+
+class TranscriptionReader(Reader):
+    def read(self, files: Sequence[str], *, training: bool = False) -> list[Recording]:
+        records = read_recordings(
+            files,
+            audio_column=self.options.audio_column,
+            text_column=self.options.text_column,
+            folder=self.options.audio_folder,
+        )
+        if not training:
+            for record in records:
+                self.check_readable(record)
+            if not any(record.text for record in records):
+                raise InputError(f"{' '.join(map(display_path, files))}: no transcripts")
+            self.check_alphabet(records)
+            return records
+        problems = [
+            "empty transcript" if not record.text else find_problem(record) for record in records
+        ]
+        good = [record for record, wrong in zip(records, problems, strict=True) if not wrong]
+        bad = [
+            f"{record.name or record.where}: {wrong}"
+            for record, wrong in zip(records, problems, strict=True)
+            if wrong
+        ]
+        notify_left_out(bad)
+        if not good:
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: no recording to learn from ({bad[0]})"
+            )
+        return good
+
+    def check_readable(self, record: Recording) -> None:
+        """InputError for a recording that cannot be read; a silent one can."""
+        if isinstance(record.audio, str):
+            check_path(record)
+            wrong = find_problem(record)
+            if wrong in ("missing", "no audio named") or (wrong or "").startswith("truncated"):
+                raise InputError(
+                    f"{record.where}: {record.audio or 'the audio'}: {wrong}; "
+                    "complete the recordings or remove the row"
+                )
+
+    def check_alphabet(self, records: Sequence[Recording]) -> None:
+        """Says which characters of the references the model cannot write."""
+        if self.preprocessing is None:
+            return
+        unknown = sorted(
+            {token for each in records for token in self.preprocessing.unknown_tokens(each.text)}
+        )
+        if unknown:
+            some = " ".join(map(repr, unknown[:MOST_NAMED]))
+            notify(
+                f"{len(unknown)} {pluralise(self.options.unit, len(unknown))} of the transcripts "
+                f"never occurred in training and cannot be written: {some}"
+            )
+
+    def read_inputs(self, files: Sequence[str]) -> Iterator[Recording]:
+        for file in files:
+            if file == "-":
+                yield from read_standard_input(self.options.rate)
+                continue
+            for record in read_audio_list(
+                [file],
+                audio_column=self.options.audio_column,
+                folder=self.options.audio_folder,
+            ):
+                check_path(record)
+                yield record
+
+    def check_compatible(self, records: Sequence[Recording]) -> None:
+        for record in records:
+            self.preprocessing.check(record)
+
+    def as_record(self, value: Any) -> Recording:
+        """The path of a sound file, samples of -1 to 1 [N] (or a pair of them and their rate),
+        features [T, D], or a pair of one of these and a transcript."""
+        text = ""
+        if isinstance(value, Recording):
+            return value
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
+            value, text = value
+        if isinstance(value, str) or hasattr(value, "__fspath__"):
+            path = str(value).strip()
+            return Recording(path, clean(text), where=path, name=Path(path).name)
+        rate = self.preprocessing.front_end.rate if self.preprocessing.front_end else 0
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int):
+            value, rate = value
+        if isinstance(value, Samples):
+            return Recording(value, clean(text), where="the input")
+        values = np.asarray(value)
+        if values.dtype.kind not in "fiu":
+            raise InputError(
+                f"expected the path of a sound file, samples or features; got {type(value).__name__}"
+            )
+        if values.ndim == 1:
+            return Recording(as_samples(values, rate), clean(text), where="the input")
+        return Recording(as_features(values), clean(text), where="the input")
+
+    def key(self, record: Recording) -> Hashable:
+        if isinstance(record.audio, np.ndarray):
+            return record.audio.tobytes()
+        return record.audio.values.tobytes() if isinstance(record.audio, Samples) else record.audio
+
+    def with_target(self, record: Recording, text: str) -> Recording:
+        return record._replace(text=clean(text))
+
+    def text_of(self, record: Recording) -> str:
+        return record.name
+
+
+def as_samples(values: np.ndarray, rate: int) -> Samples:
+    """Floats of -1 to 1, or 16-bit numbers, as Samples."""
+    if values.dtype.kind in "iu":
+        values = values.astype(np.float32) / 32768
+    if not np.isfinite(values).all():
+        raise InputError("the input: a sample is not a finite number")
+    return Samples(values.astype(np.float32), rate)
+
+
+def check_path(record: Recording) -> None:
+    """InputError for a path that leaves the folder of its table."""
+    if isinstance(record.audio, str) and record.audio.startswith(OUTSIDE):
+        raise InputError(
+            f"{record.where}: {record.name} is outside the folder of the table; "
+            "name the folder of all recordings with --audio-folder"
+        )
+
+
+def notify_left_out(bad: Sequence[str]) -> None:
+    """Says which recordings are left out, and why."""
+    if bad:
+        others = f"; and {len(bad) - MOST_NAMED:,} others" if len(bad) > MOST_NAMED else ""
+        notify(
+            f"{len(bad):,} {pluralise('recording', len(bad))} left out: "
+            f"{'; '.join(bad[:MOST_NAMED])}{others}"
+        )

@@ -1,0 +1,40 @@
+"""Long recordings in segments that end at quiet places, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+SMOOTHED = 21  # frames that the loudness is averaged over
+
+
+def cut_segments(blocks: Iterable[np.ndarray], most: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Raw features in blocks [n, D] -> (first frame, segment [T, D]), T at most `most`.
+
+    A segment that is not the last ends at the quietest place of its second half, by the first
+    feature (cepstra) or all of them (log-mel), which grow with loudness.
+    """
+    waiting: list[np.ndarray] = []
+    length = start = 0
+    for block in blocks:
+        waiting.append(block)
+        length += len(block)
+        while length > most:
+            frames = np.concatenate(waiting)
+            end = quietest(frames[:most])
+            yield start, frames[:end]
+            start += end
+            waiting, length = [frames[end:]], length - end
+    rest = np.concatenate(waiting) if waiting else np.zeros((0, 1), np.float32)
+    if length or not start:
+        yield start, rest
+
+
+def quietest(frames: np.ndarray) -> int:
+    """The frame in the second half of [T, D] around which it is quietest."""
+    loudness = frames[:, 0] if frames.shape[1] <= 13 else frames.mean(1)
+    kernel = np.ones(min(SMOOTHED, len(loudness))) / min(SMOOTHED, len(loudness))
+    smooth = np.convolve(loudness, kernel, mode="same")
+    half = max(1, len(smooth) // 2)
+    return half + int(smooth[half : len(smooth) - len(kernel) // 2 or None].argmin())

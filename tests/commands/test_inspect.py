@@ -1,0 +1,237 @@
+"""ostinato inspect: every view on a run of each task, what the numbers are, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import ostinato as package
+from ostinato.commands.inspect import inspect as look
+from ostinato.inspection.views import VIEWS
+from ostinato.tasks import TASKS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+EVERYWHERE = ("unrolled", "encoding", "gates", "neurons", "gradients", "lags", "connectivity")
+INPUTS = {
+    "translation": "I need a doctor.\tJ'ai besoin d'un médecin.",
+    "dialogue": "do you know chemistry",
+    "language": "To be (or not) to be",
+    "classification": "a good film , not bad",
+    "tagging": "Is that a money maker ?",
+    "genome": str(GOLDEN / "genome/input.fa"),
+    "captioning": str(GOLDEN / "captioning/input.tsv"),
+    "video": str(GOLDEN / "video/input.npz"),
+    "melody": str(GOLDEN / "melody/input.abc"),
+}
+FURTHER = {
+    "translation": ("words", "attention", "beam", "forcing"),
+    "dialogue": ("words", "attention", "beam", "forcing"),
+    "language": ("words", "beam", "suggestions"),
+    "classification": ("words",),
+    "tagging": ("words",),
+    "captioning": ("words", "attention", "beam", "forcing"),
+}
+
+
+def run_of(task):
+    return str(GOLDEN / task / "run")
+
+
+@pytest.mark.parametrize("task", INPUTS)
+def test_every_view_of_a_run_of_each_task(task, tmp_path, ostinato):
+    if task == "captioning":
+        pytest.importorskip("PIL")
+    page = tmp_path / "page.html"
+    outcome = ostinato("inspect", "all", run_of(task), INPUTS[task], "--output", page)
+    assert outcome.status == 0, outcome.err
+    assert 10_000 < page.stat().st_size <= 1_000_000
+    wanted = [*EVERYWHERE, "parameters", *FURTHER.get(task, ())]
+    outcome = ostinato("inspect", "all", run_of(task), INPUTS[task], "--json")
+    views = {view["view"]: view for view in json.loads(outcome.out)["views"]}
+    assert set(views) == set(wanted)
+    assert all(view["data"] for view in views.values())
+
+
+def test_every_task_has_an_input_here():
+    assert set(TASKS) <= set(INPUTS), "add an input of the new task"
+
+
+def test_the_winner_of_the_beam_is_the_answer_and_attention_sums_to_one(ostinato):
+    text = "I need a doctor."
+    model = package.load(run_of("translation"))
+    view = package.inspect(model, text, "beam")
+    prediction = model.predictions([text])[0]
+    first = view.data["ranking"][0]
+    assert first["hypothesis"] == prediction.text == view.answer
+    assert first["log_probability"] == pytest.approx(prediction.answers[0][1], rel=1e-5)
+    scores = [row["score"] for row in view.data["ranking"]]
+    assert scores == sorted(scores, reverse=True)
+    assert {node["status"] for node in view.data["nodes"]} >= {"best", "pruned"}
+    (attention,) = package.inspect(model, text, "attention").data["attention"]
+    np.testing.assert_allclose(attention["weights"].sum(1), 1, atol=1e-9)
+    forced = package.inspect(model, text, "beam", force="Je").data
+    assert forced["ranking"][0]["hypothesis"].startswith("Je")
+
+
+def test_connectivity_equals_autograds_and_occlusion_a_run_without_the_input():
+    model = package.load(run_of("language"))
+    text = "To be"
+    view = package.inspect(model, text, "connectivity", step=4)
+    (part,) = view.data["parts"]
+    network = model.network.double()
+    ids = torch.tensor([model.task.preprocessing.prompt_ids(text)])
+
+    def score(vectors):
+        logits = network.output(network.recurrent(vectors)[0])
+        return logits.log_softmax(-1)[0, 3, ids[0, 4]]
+
+    x = nn.functional.embedding(ids[:, :-1], network.embedding.weight).detach().requires_grad_()
+    value = score(x)
+    (gradient,) = torch.autograd.grad(value, x)
+    assert view.data["log_probability"] == pytest.approx(float(value), abs=1e-9)
+    np.testing.assert_allclose(part["gradient"], gradient[0].norm(dim=-1), rtol=1e-6, atol=1e-12)
+    for step in range(5):
+        without = x.detach().clone()
+        without[0, step] = 0
+        fall = float(value) - float(score(without))
+        assert part["occlusion"][step] == pytest.approx(fall, abs=1e-9)
+    assert part["steps"] == ["\n", "T", "o", " ", "b"]
+
+
+def test_the_loss_of_a_task_equals_autograds():
+    """|dL/dh_t| through pooling, output layer and loss, against a run without recording."""
+    model = package.load(run_of("classification"))
+    view = package.inspect(model, ("a good film", "positive"), "gradients")
+    assert "targets that were given" in view.data["loss_name"]
+    network = model.network.double()
+    example = model.task.preprocessing.encode(
+        model.task.reader.as_record(("a good film", "positive"))
+    )
+    from ostinato.data.batching.batch import collate
+
+    loss = network.loss(collate([example])).total
+    assert view.data["loss"] == pytest.approx(float(loss.detach()), abs=1e-9)
+    lags = package.inspect(model, ("a good film", "positive"), "lags").data["layers"]
+    loss.backward()
+    for layer in lags:
+        cell = network.body.recurrent.cells[layer["direction"]]
+        wanted = torch.cat([value.grad.flatten() for value in cell.parameters()]).norm()
+        assert layer["gradient_norm"] == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_similar_states_of_a_corpus(tmp_path, ostinato):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("One line .\nTo be or not .\nThe third .\n")
+    outcome = ostinato(
+        "inspect", "states", run_of("language"), "To be", "--corpus", corpus, "--json"
+    )
+    data = json.loads(outcome.out)["data"]
+    first = data["nearest"][0]
+    assert first["cosine"] == pytest.approx(1.0, abs=1e-5)
+    assert (first["example"], first["step"], first["token"]) == (2, 5, "b")
+    assert data["states"] == sum(len(line) for line in corpus.read_text().splitlines())
+
+
+def test_learning_and_an_example_of_the_test_set(place, ostinato):
+    data = json.loads(ostinato("inspect", "learning", "run", "--json").out)["data"]
+    assert len(data["steps"]) == len(data["loss"]) == len(data["gradient_norm"])
+    assert data["dev"]
+    outcome = ostinato("inspect", "gates", "run", "--example", "2")
+    assert outcome.status == 0 and "Over all steps and units" in outcome.out
+    assert "(18 pictures: add --output" in outcome.out
+
+
+def test_side_by_side(place, ostinato):
+    both = json.loads(
+        ostinato(
+            "inspect", "gradients", "run", "one two", "--against", run_of("translation"), "--json"
+        ).out
+    )
+    assert set(both["data"]) == {"run", run_of("translation")}
+    texts = json.loads(ostinato("inspect", "gates", "run", "one two", "one six", "--json").out)
+    assert set(texts["data"]) == {"one two", "one six"}
+    held = json.loads(
+        ostinato("inspect", "gates", "run", "one two", "--clamp", "0.1=0.5", "--json").out
+    )
+    layers = held["data"]["layers"]
+    assert all(row[1] == 0.5 for layer in layers for row in layer["values"]["hidden"])
+
+
+def test_a_long_text_is_cut_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("ostinato.commands.inspect.STEPS", 50)
+    (view,) = look("gates", run_of("language"), ["To be or not to be " * 20])
+    assert "The first 50 of 380 steps are looked at." in view.notes
+    assert len(view.data["layers"][0]["steps"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("attention language x", "this model has no view 'attention': it has unrolled, encoding"),
+        (
+            "beam classification x",
+            "this model has no view 'beam': it has unrolled, encoding, gates",
+        ),
+        ("gate language x", "no view 'gate'; did you mean 'gates'?"),
+        ("gates language x --layer 4", "layer must be 0: there is no other; got 4"),
+        ("gates language x --unit 99", "unit must be from 0 to 7; got 99"),
+        ("gradients language xyz --step 9", "step must be from 1 to 3; got 9"),
+        ("gates translation x --part middle", "part 'middle': no such part"),
+        ("gates language x --clamp 0=1", "--clamp 0=1: expected LAYER.UNIT=VALUE"),
+        ("gates language x --clamp 0.99=1", "clamp: unit must be from 0 to 7; got 99"),
+        ("gates language x --count 0", "--count must be at least 1; got 0"),
+        ("gates language x --output gates.bmp", "gates.bmp: views are written as .png, .svg"),
+        ("words translation zzzz", "'zzzz': not in the model's vocabulary"),
+        ("beam translation x --force zzzz", "'zzzz': no token of the model's vocabulary"),
+        ("learning language", "this model has no view 'learning'"),
+        ("gates nowhere x", "nowhere/run: no such run folder"),
+    ],
+)
+def test_what_bad_input_gets(command, message, ostinato, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    view, task, *rest = command.split()
+    outcome = ostinato("inspect", view, run_of(task), *rest)
+    assert outcome.status == 2, outcome.err
+    assert message in outcome.err and len(outcome.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_lists_the_views(ostinato):
+    outcome = ostinato("inspect", "--help")
+    assert outcome.status == 0
+    assert all(name in outcome.out for name in VIEWS)
+
+
+def test_without_an_input_and_without_the_test_set(place, ostinato):
+    plan = place / "run/training/plan.json"
+    plan.write_text(plan.read_text().replace("train.src", "gone.src"))
+    outcome = ostinato("inspect", "gates", "run")
+    assert outcome.status == 2
+    assert "give a text or a file after the run: the files that it was tested on" in outcome.err
+    assert ostinato("inspect", "parameters", "run").status == 0
+
+
+def test_teacher_forcing_against_free_running(ostinato):
+    text, target = "I need a doctor.", "J'ai besoin d'un médecin."
+    model = package.load(run_of("translation"))
+    data = package.inspect(model, (text, target), "forcing").data
+    example = model.task.preprocessing.encode(model.task.reader.as_record((text, target)))
+    forced = data["by_position"]["teacher_forcing"]
+    assert len(forced) == len(example.targets)
+    assert -sum(forced) == pytest.approx(model.score([(text, target)])[0], rel=1e-5)
+    assert data["by_position"]["free_running"][0] == pytest.approx(forced[0])
+    assert data["by_position"]["prefix_right"][0] == 1.0
+    assert data["gap"] == pytest.approx(data["free_running"] - data["teacher_forcing"])
+    # where the target is the model's own greedy answer, both prefixes are the same
+    own = package.load(run_of("translation"), beam=1).predict([text])[0]
+    data = package.inspect(model, (text, own), "forcing").data
+    assert data["gap"] == pytest.approx(0.0, abs=1e-9)
+    many = json.loads(ostinato("inspect", "forcing", run_of("translation"), "--json").out)["data"]
+    assert many["examples"] == 100
+    with pytest.raises(ValueError, match="this model has no view 'forcing'"):
+        package.inspect(package.load(run_of("tagging")), "a b", "forcing")

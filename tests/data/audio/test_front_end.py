@@ -1,0 +1,83 @@
+"""Features of sound: the released ones of AN4, other rates, and chunks of any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ostinato.data.audio.audio_files import Resampler, read_audio, read_blocks, resample
+from ostinato.data.audio.front_end import FrontEnd, filterbank
+from ostinato.data.files.samples import FOLDER
+
+pytest.importorskip("soundfile")
+
+WAV = FOLDER / "transcription" / "recording.wav"
+HERE = Path(__file__).parent
+
+
+def test_mfcc_equal_the_released_features_of_an4():
+    """CMU's own features of this recording (float16); its padded last frame was made otherwise."""
+    released = np.load(HERE / "an4_cen3-fjlp-b.npz")["features"].astype(np.float32)
+    found = FrontEnd("mfcc", 16000).features(read_blocks(WAV))
+    assert found.shape == released.shape
+    assert np.abs(found - released)[:-1].max() < 0.01
+
+
+def test_the_filters():
+    bank = filterbank(16000)
+    assert len(bank.window) == 410
+    assert bank.transform == 512
+    assert bank.filters.shape == (257, 40)
+    areas = bank.filters.sum(0) * 16000 / 512
+    assert areas == pytest.approx(np.ones(40), abs=1e-6)  # triangles of unit area on the bins
+
+
+@pytest.mark.parametrize("kind", ["mfcc", "log-mel"])
+@pytest.mark.parametrize("rate", [8000, 16000, 11025])
+def test_chunks_are_the_whole_to_the_bit(kind, rate):
+    if kind == "log-mel":
+        pytest.importorskip("kaldi_native_fbank")
+    front_end, samples = FrontEnd(kind, rate), read_audio(WAV)
+    whole = front_end.features([samples])
+    assert whole.shape[1] == front_end.size
+    draw, place, stream, parts = np.random.default_rng(0), 0, front_end.start(), []
+    while place < len(samples):
+        size = int(draw.integers(1, 900))
+        parts.append(stream.accept(samples[place : place + size]))
+        place += size
+        if draw.random() < 0.3:
+            kept = stream.state()
+            stream = front_end.start()
+            stream.restore(kept)
+    assert np.array_equal(np.concatenate([*parts, stream.finish()]), whole)
+
+
+def test_log_mel_is_kaldis():
+    fbank = pytest.importorskip("kaldi_native_fbank")
+    options = fbank.FbankOptions()
+    options.frame_opts.dither = 0.0
+    options.mel_opts.num_bins = 40
+    online = fbank.OnlineFbank(options)
+    samples = read_audio(WAV)
+    online.accept_waveform(16000, (samples * 32768).tolist())
+    online.input_finished()
+    theirs = np.stack([np.array(online.get_frame(n)) for n in range(online.num_frames_ready)])
+    assert np.array_equal(FrontEnd("log-mel", 16000).features([samples]), theirs)
+
+
+def test_resampled_chunks_are_the_whole():
+    samples = read_audio(WAV)
+    whole, stream, place, parts = resample(samples, 16000, 8000), Resampler(16000, 8000), 0, []
+    while place < len(samples):
+        parts.append(stream(samples[place : place + 333]))
+        place += 333
+    parts.append(stream(np.zeros(0, np.float32), last=True))
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert len(whole) == len(samples) // 2
+    tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
+    assert np.abs(resample(tone, 16000, 8000)[1000:-1000] - tone[::2][1000:-1000]).max() < 0.01
+
+
+def test_no_sound_has_no_features():
+    for kind in ("mfcc", "log-mel"):
+        assert FrontEnd(kind, 16000).features([np.zeros(0, np.float32)]).shape[0] == 0

@@ -1,0 +1,108 @@
+"""What transcription says to sound that it cannot use: exit status 2, one line, nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+soundfile = pytest.importorskip("soundfile")
+
+TINY = ["--hidden-size", "4", "--layers", "1", "--epochs", "0.1", "--no-tensorboard"]
+TRAIN = "train transcription --out new --front-end mfcc --train"
+NOISE = 0.3 * np.random.default_rng(0).normal(size=8000).clip(-1, 1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with good.wav, train.tsv and a run of it."""
+    from ostinato.cli import main
+
+    folder = tmp_path_factory.mktemp("sound")
+    for name in ("a", "b", "c"):
+        soundfile.write(folder / f"{name}.wav", np.roll(NOISE, ord(name)), 8000)
+    (folder / "train.tsv").write_text("audio\ttext\na.wav\tone\nb.wav\ttwo\nc.wav\tone\n")
+    arguments = ["train", "transcription", "--train", str(folder / "train.tsv")]
+    arguments += ["--front-end", "mfcc", "--out", str(folder / "run"), *TINY]
+    assert main(arguments) == 0
+    return folder
+
+
+def table(row, first="audio\ttext"):
+    return lambda: Path("bad.tsv").write_text(f"{first}\n{row}\n")
+
+
+def no_audio():
+    Path("bad.wav").write_bytes(b"this is a text" * 20)
+    Path("bad.tsv").write_text("audio\ttext\nbad.wav\tx\n")
+
+
+def truncated():
+    data = Path("a.wav").read_bytes()
+    Path("bad.wav").write_bytes(data[:-500])
+    Path("bad.tsv").write_text("audio\ttext\nbad.wav\tx\n")
+
+
+def empty():
+    Path("bad.wav").write_bytes(b"")
+
+
+def silent():
+    soundfile.write("bad.wav", np.zeros(8000), 8000)
+    Path("bad.tsv").write_text("audio\ttext\nbad.wav\tx\n")
+
+
+ROWS = [
+    ("no sound file", no_audio, f"{TRAIN} bad.tsv", "bad.wav: no readable sound file ("),
+    ("predict: no sound file", no_audio, "predict run bad.wav", "bad.wav: no readable sound file"),
+    ("predict: an empty file", empty, "predict run bad.wav", "bad.wav: an empty file (0 bytes)"),
+    ("predict: no such file", None, "predict run no.wav", "no.wav: no such file"),
+    ("all left out", silent, f"{TRAIN} bad.tsv", "no recording to learn from (bad.wav: silent)"),
+    ("truncated", truncated, "evaluate run bad.tsv", "truncated (500 bytes are missing)"),
+    ("missing", table("no.wav\tx"), "evaluate run bad.tsv", "bad.tsv:2: no.wav: missing"),
+    ("outside", table("../no.wav\tx"), "predict run bad.tsv", "is outside the folder of the table"),
+    ("no transcripts", table("a.wav\t"), "evaluate run bad.tsv", "bad.tsv: no transcripts"),
+    ("no column", table("a\tb", "x\ty\tz"), f"{TRAIN} bad.tsv", "no column 'audio'"),
+    ("a bad duration", table("a.wav\tx\tlong", "audio\ttext\tduration"), f"{TRAIN} bad.tsv",
+     "bad.tsv:2: duration must be seconds; got 'long'"),
+    ("a sound file alone", None, f"{TRAIN} a.wav", "a.wav: a sound file without its transcript"),
+    ("an absurd rate", None, "predict run - --rate 7", "must be at least 1000; got 7"),
+    ("an unknown format", None, "predict run a.wav --format doc", "--format"),
+    ("two recordings as SRT", None, "predict run a.wav b.wav --format srt", "holds one recording"),
+    ("no such phrases", None, "predict run a.wav --phrases no.txt", "no.txt"),
+    ("no such language model", None, "predict run a.wav --lm no.txt", "no.txt"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "command", "message"), [row[1:] for row in ROWS],
+                         ids=[row[0] for row in ROWS])  # fmt: skip
+def test_one_line(made, make, command, message, monkeypatch, capsys):
+    from ostinato.cli import main
+
+    monkeypatch.chdir(made)
+    if make is not None:
+        make()
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not Path("new").exists() or not any(Path("new").iterdir())
+
+
+def test_what_is_left_out_is_named(made, monkeypatch, capsys):
+    from ostinato.cli import main
+
+    monkeypatch.chdir(made)
+    soundfile.write("silent.wav", np.zeros(8000), 8000)
+    soundfile.write("clipped.wav", np.sign(NOISE), 8000)
+    soundfile.write("nothing.wav", np.zeros(0), 8000)
+    rows = ["a.wav\tone", "b.wav\ttwo", "c.wav\tone", "silent.wav\tx", "clipped.wav\tx"]
+    rows += ["nothing.wav\tx", "no.wav\tx", "../b.wav\tx", "a.wav\t"]
+    Path("many.tsv").write_text("audio\ttext\n" + "\n".join(rows) + "\n")
+    assert main([*f"{TRAIN} many.tsv --dev train.tsv".replace("new", "left").split(), *TINY]) == 0
+    error = " ".join(capsys.readouterr().err.split())
+    assert "6 recordings left out" in error
+    for part in ("silent.wav: silent", "clipped.wav: clipped", "nothing.wav: no samples",
+                 "no.wav: missing", "../b.wav: outside the folder", "a.wav: empty transcript"):  # fmt: skip
+        assert part in error
