@@ -6,6 +6,7 @@ of ours; 130 and 143 after an interrupt."""
 from __future__ import annotations
 
 import importlib
+import inspect
 import signal
 import sys
 import threading
@@ -32,6 +33,9 @@ COMMANDS = {
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
     "inspect": "what happens inside, as a picture or a page: "
     'ostinato inspect gates runs/language "To be or not" --output gates.html',
+    "export": "a model for ONNX Runtime, a browser or NumPy: "
+    "ostinato export runs/language --format html --output model.html",
+    "serve": "a model over HTTP, with sessions that keep its state: ostinato serve runs/de-en",
     "verify": "check a trained model's laws: ostinato verify runs/de-en",
     "benchmark": "the kernels' speed on this machine: ostinato benchmark",
     "tasks": "the tasks, what each reads and an example command: ostinato tasks",
@@ -41,12 +45,22 @@ COMMANDS = {
 def run(name: str, arguments: list[str]) -> None:
     """Calls a command with the arguments from the command line, and prints or writes its result."""
     from ostinato.commands.command import Command, StreamingCommand
+    from ostinato.options import as_flag
     from ostinato.signature import parameters
 
     command = cast(Command, importlib.import_module(f"ostinato.commands.{name}"))
     function = getattr(command, name)
     values = parse(name, command, arguments)
-    as_json, output = values.pop("json", False), values.pop("output", None)
+    as_json = values.pop("json", False)
+    writes_itself = "output" in {field.name for field in parameters(function).flags}
+    output = None if writes_itself else values.pop("output", None)
+    for field in parameters(function).flags:
+        if field.default is inspect.Parameter.empty and field.name not in values:
+            raise InputError(
+                f"ostinato {name}: {as_flag(field.name)} is missing; see ostinato {name} --help"
+            )
+    if writes_itself:
+        check_folder(values["output"])
     if output is not None:
         check_output(output)
     positional = [values.pop(field.name) for field in parameters(function).positional]
@@ -87,6 +101,8 @@ def parse(name: str, command: Any, arguments: list[str]) -> dict[str, Any]:
             {"help": "write the result to this file instead of the terminal"},
         ),
     ]
+    own = {field.name for field in parameters(function).flags}
+    output_flags = [field for field in output_flags if field.name not in own]
     everything = name not in task_flags.TAKING_TASKS or parser.FULL_HELP in arguments
     built = parser.build_parser(
         name,
@@ -139,11 +155,16 @@ def print_pieces(pieces: Iterable[str]) -> None:
 
 def check_output(output: str) -> None:
     """InputError, before the work begins, if the output file cannot be created."""
-    path = Path(output)
-    if path.is_dir():
+    if Path(output).is_dir():
         raise InputError(f"{output}: a folder; name a file")
-    if not path.parent.is_dir():
-        raise InputError(f"{output}: there is no folder {path.parent}; create it first")
+    check_folder(output)
+
+
+def check_folder(output: str) -> None:
+    """InputError if the folder in which the output is to be does not exist."""
+    parent = Path(output).parent
+    if not parent.is_dir():
+        raise InputError(f"{output}: there is no folder {parent}; create it first")
 
 
 def describe_commands() -> Iterator[str]:

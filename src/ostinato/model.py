@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
 from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
+from ostinato.tasks.shared.streamer import (
+    Streamer,
+    WholeInputs,
+    flatten_state,
+    restore_state,
+)
 from ostinato.tasks.task import Record
 
 
@@ -79,30 +88,124 @@ class Model(Trained):
         return [complete[sample] for sample in sorted(complete)]
 
     def stream(self) -> Any:
-        """A callable for one input at a time: `stream = model.stream(); stream("Ein Hund.")`
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
 
         A transcriber of one direction takes chunks of samples: see `LiveTranscription`."""
         own = self.task.predictor.open_stream(self.network)
         return Stream(self) if own is None else own
 
+    def streamer(self) -> Streamer:
+        """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
+        predictor, network = self.task.predictor, self.network
+        as_record = self.task.reader.as_record
+        found = predictor.streamer(network, as_record)
+        if found is not None:
+            return found
+        why_not = predictor.why_no_streamer(network)
+        return WholeInputs(predictor, network, as_record, why_not)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies the weights: states of other models are not restored."""
+        return digest(
+            {
+                f"{number}.{name}": tensor
+                for number, network in enumerate(self.networks)
+                for name, tensor in unique_state(network).items()
+            }
+        )
+
 
 class Stream:
-    """Answers one item at a time: `stream("Ein Hund läuft.")` -> "A dog runs."
+    """One item in, one answer out; what the model remembers of the items before is `state`.
 
-    Each stream has its own state, such as the turns of a conversation."""
+        stream = model.stream()
+        stream("ROM")           # "E": of a language model what comes next
+        before = stream.state   # tuples of tensors; a state is never changed, only replaced
+        stream("E")
+        stream.state = before   # back again; or in another stream of the same model
+        stream.save("state.safetensors")
+
+    Models of one direction carry a state: language models, and with --no-bidirectional taggers and
+    classifiers of texts, series, films and DNA; of a conversation it is the turns. Others answer
+    each item on its own (`carries_state` is False, `why_not` says why).
+
+    Args:
+        model: The model.
+    """
 
     def __init__(self, model: Model):
-        self.reader = model.task.reader
-        self.waiting: deque[Record] = deque()
-        inputs = iter(self.waiting.popleft, None)
-        self.predictions = model.task.predictor.stream(model.network, inputs)
+        self.model, self.streamer = model, model.streamer()
+        self.carries_state, self.why_not = self.streamer.carries_state, self.streamer.why_not
+        self.state = self.streamer.start()
 
     def __call__(self, item: Any) -> str:
-        self.waiting.append(self.reader.as_record(item))
-        return next(self.predictions).text
+        return self.feed(item).text
+
+    def feed(self, item: Any) -> Any:
+        """The answer with its details (a Prediction): probabilities, what may come next."""
+        answer, self.state = self.streamer.feed(self.streamer.parse(item), self.state)
+        return answer
 
     def each(self, items: Iterable[Any]) -> Iterator[str]:
         return map(self, items)
+
+    def reset(self) -> None:
+        """Begins another sequence."""
+        self.state = self.streamer.start()
+
+    def to_bytes(self) -> bytes:
+        """The state as a safetensors file, with the fingerprint of the model."""
+        return state_to_bytes(self.state, self.model.fingerprint)
+
+    def from_bytes(self, content: bytes) -> None:
+        """Restores a state.
+
+        Raises:
+            InputError: It is no state, or that of another model.
+        """
+        self.state = state_from_bytes(content, self.streamer.start(), self.model.fingerprint)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the state to a file, whole or not at all."""
+        write_atomically(path, self.to_bytes())
+
+    def restore(self, path: str | Path) -> None:
+        """Reads what `save` wrote. Raises InputError as `from_bytes`."""
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file; stream.save writes one")
+        try:
+            self.from_bytes(Path(path).read_bytes())
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def state_to_bytes(state: Any, fingerprint: str) -> bytes:
+    """A state as a safetensors file; an empty state has no tensors."""
+    import safetensors.torch
+
+    tensors = {name: each.contiguous() for name, each in flatten_state(state).items()}
+    return safetensors.torch.save(tensors, metadata={"model": fingerprint})
+
+
+def state_from_bytes(content: bytes, like: Any, fingerprint: str) -> Any:
+    """The inverse of `state_to_bytes`.
+
+    Raises:
+        InputError: These are no tensors, or they are the state of another model.
+    """
+    import safetensors
+    import safetensors.torch
+
+    try:
+        tensors = safetensors.torch.load(content)
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + size])
+    except (safetensors.SafetensorError, ValueError, KeyError, RecursionError):
+        raise InputError("not a state: expected a safetensors file") from None
+    if header.get("__metadata__", {}).get("model") != fingerprint:
+        raise InputError("the state is not of this model: it was made by other weights")
+    return restore_state(tensors, like)
 
 
 def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:

@@ -36,6 +36,7 @@ class Tagger(nn.Module):
         hidden_size: Units of a layer, of both directions together; see bidirectional_hidden_size.
         labels: K.
         layers: Stacked layers.
+        bidirectional: Whether to read in both directions; in one, words can be tagged as they come.
         merge: How the outputs of the two directions become one; see Recurrent.
         legal: (start, transitions, end): masks of the allowed labels and label pairs; without a CRF
             they only constrain decoding.
@@ -61,6 +62,7 @@ class Tagger(nn.Module):
         labels: int,
         *,
         layers: int = 1,
+        bidirectional: bool = True,
         merge: str = "concat",
         legal: Sequence[Sequence | None] = (None, None, None),
         crf: bool = True,
@@ -86,9 +88,9 @@ class Tagger(nn.Module):
         self.recurrent = Recurrent(
             cell,
             size,
-            bidirectional_hidden_size(hidden_size, merge=merge),
+            bidirectional_hidden_size(hidden_size, merge=merge) if bidirectional else hidden_size,
             layers=layers,
-            bidirectional=True,
+            bidirectional=bidirectional,
             merge=merge,
             dropout=dropout,
             locked=locked,
@@ -110,13 +112,18 @@ class Tagger(nn.Module):
 
     def emissions(self, batch: Batch) -> Tensor:
         """The score of each label at each step, [B, T, K]."""
+        return self.emissions_from(batch, None)[0]
+
+    def emissions_from(self, batch: Batch, state: State) -> tuple[Tensor, State]:
+        """The score of each label at each step, [B, T, K], after a state; and the state after."""
         words, *further = batch.inputs.unbind(2) if batch.inputs.dim() == 3 else [batch.inputs]
         parts = [] if self.words is None else [self.words(self.replace_by_unknown(words))]
         if self.speller is not None:
             parts.append(self.speller(batch.spellings))
         parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
-        outputs, _ = self.recurrent(self.dropout(torch.cat(parts, -1)), batch.lengths)
-        return self.output(self.dropout(outputs))
+        x = self.dropout(torch.cat(parts, -1))
+        outputs, state = self.recurrent(x, batch.lengths, state)
+        return self.output(self.dropout(outputs)), state
 
     def replace_by_unknown(self, words: Tensor) -> Tensor:
         """Words [B, T] with some replaced by the unknown word in training, see `unknown_rate`."""

@@ -78,6 +78,7 @@ class Request:
         seed: Seed of the random numbers.
         stop: A sample ends before this text.
         condition: The class of sample wanted (a genre), where the model was trained with classes.
+        reads_files: Whether a prompt may be the name of a file; False for a server's clients.
     """
 
     prompt: str | None = None
@@ -90,6 +91,7 @@ class Request:
     seed: int = 1
     stop: str | None = None
     condition: str | None = None
+    reads_files: bool = True
 
 
 class Piece(NamedTuple):
@@ -169,6 +171,10 @@ class Reader(ABC):
     def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
         """The share of the records that are in the training data, too."""
         return overlap([self.key(each) for each in records], [self.key(each) for each in training])
+
+    def decode(self, content: bytes, media_type: str) -> Record:
+        """The content of a file, such as an image of type "image/png", as a record."""
+        raise InputError(f"a model of task {self.task_name} does not read files of this kind")
 
     def with_target(self, record: Record, text: str) -> Record:
         """The record with another target, for rescoring an n-best list."""
@@ -251,6 +257,18 @@ class Predictor(ABC):
         """Predictions for inputs as they arrive; at most `ahead` are read before they are answered."""
         while records := list(islice(inputs, ahead)):
             yield from self.predict(network, records)
+
+    # whether `predict` answers a batch in one pass through the network, so that the inputs of
+    # several callers can be answered together (`shared.inference.independent_rows`)
+    one_pass: ClassVar[bool] = False
+
+    def streamer(self, network: nn.Module, as_record: Callable[[Any], Record]) -> Any:
+        """What feeds the network item by item: a `shared.streamer.Streamer`; None if it cannot."""
+        return None
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        """Why `streamer` gives None, for people."""
+        return "the model needs the whole of an input"
 
     def open_stream(self, network: nn.Module) -> Any:
         """What `model.stream()` gives where a model answers parts of an input; None: a callable for whole inputs."""

@@ -202,7 +202,8 @@ def format_sentences(rows: Sequence[dict[str, Any]], columns: Sequence[str], par
         words = next((row[name] for name in (columns[0], "tokens", "words") if name in row), None)
         names = (columns[1], "tags", "ner_tags", "pos_tags", "upos", "labels")
         tags = next((row[name] for name in names if name in row), None)
-        words, tags = (list(each) if is_list(each) else None for each in (words, tags))
+        words = list(words) if words is not None and is_list(words) else None
+        tags = list(tags) if tags is not None and is_list(tags) else None
         if words is None or tags is None or len(words) != len(tags):
             raise InputError(f"{part}:{number}: expected words and as many tags; got {row!r:.60}")
         for word, tag in zip(words, tags, strict=True):
@@ -266,7 +267,7 @@ def write_arrays(
     labels = [next((row[name] for name in names if name in row), None) for row in rows]
     if any(label is not None for label in labels):
         held[target] = stack_labels(labels, part, captions=target == "captions")
-    np.savez(path, **held)
+    np.savez(path, allow_pickle=False, **held)
     return path
 
 

@@ -54,10 +54,10 @@ def find_pixel_maximum(records: Sequence[Picture]) -> float | None:
     if not arrays:
         return None
     try:
-        return decide_pixel_maximum(record.image for record in arrays)
+        return decide_pixel_maximum(np.asarray(record.image) for record in arrays)
     except InputError:
         for record in arrays:
-            decide_pixel_maximum([record.image], record.where or "the image")
+            decide_pixel_maximum([np.asarray(record.image)], record.where or "the image")
         raise
 
 

@@ -57,7 +57,7 @@ class ImageLoader:
 
     def __call__(self, picture: Picture) -> np.ndarray:
         if isinstance(picture.image, str):
-            key = (picture.image, None)
+            key: tuple[str, float | None] = (picture.image, None)
         else:
             key = (picture.where, self.pixel_maximum)
         if key[0] and key in self.cache.images:

@@ -15,7 +15,7 @@ import io
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,33 +101,47 @@ def load_sheet(path: str, changed: int) -> Image:
 
 def decode_image(path: str, size: int | None = None) -> Image:
     """A whole image file, gzipped or not; arguments as of `open_image`."""
-    module = import_pillow()
+    import_pillow()
     with open_binary(path) as stream:
-        try:
-            with warnings.catch_warnings():
-                # sizes are checked here; Pillow's warnings of what it repairs help nobody
-                warnings.simplefilter("ignore")
-                with module.open(stream) as opened:
-                    width, height = opened.size
-                    if width * height > MOST_PIXELS:
-                        raise InputError(too_large(path, width, height))
-                    if size is not None:
-                        # a JPEG can be decoded at an eighth of its size
-                        opened.draft("RGB", (size, size))
-                    return to_rgb(opened)
-        except InputError:
-            raise
-        except module.DecompressionBombError:
-            raise InputError(too_large(path)) from None
-        except module.UnidentifiedImageError:
-            raise InputError(
-                f"{path}: not a picture that Pillow can read; "
-                "is it damaged, or another kind of file?"
-            ) from None
-        except Exception as error:  # Pillow's decoders raise what a damaged file leads them to
-            raise InputError(
-                f"{path}: cut short or damaged ({first_line(error)}); copy it again, or remove it"
-            ) from error
+        return decode_stream(stream, path, size)
+
+
+def decode_stream(stream: IO[bytes], name: str, size: int | None = None) -> Image:
+    """An image from an open file.
+
+    Args:
+        stream: Its bytes.
+        name: What messages call it.
+        size: As of `open_image`.
+
+    Raises:
+        InputError: It is too large, damaged, or no image.
+    """
+    module = import_pillow()
+    try:
+        with warnings.catch_warnings():
+            # sizes are checked here; Pillow's warnings of what it repairs help nobody
+            warnings.simplefilter("ignore")
+            with module.open(stream) as opened:
+                width, height = opened.size
+                if width * height > MOST_PIXELS:
+                    raise InputError(too_large(name, width, height))
+                if size is not None:
+                    # a JPEG can be decoded at an eighth of its size
+                    opened.draft("RGB", (size, size))
+                return to_rgb(opened)
+    except InputError:
+        raise
+    except module.DecompressionBombError:
+        raise InputError(too_large(name)) from None
+    except module.UnidentifiedImageError:
+        raise InputError(
+            f"{name}: not a picture that Pillow can read; is it damaged, or another kind of file?"
+        ) from None
+    except Exception as error:  # Pillow's decoders raise what a damaged file leads them to
+        raise InputError(
+            f"{name}: cut short or damaged ({first_line(error)}); copy it again, or remove it"
+        ) from error
 
 
 def import_pillow() -> Any:

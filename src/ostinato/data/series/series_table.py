@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -222,7 +223,9 @@ def open_parquet(file: FilePath) -> tuple[list[str], Iterator[Block]]:
     def blocks() -> Iterator[Block]:
         line = 1
         for batch in table.iter_batches(BLOCK):
-            found = {name: list(map(as_text, column)) for name, column in batch.to_pydict().items()}
+            found: dict[str, Sequence[str]] = {
+                str(name): list(map(as_text, column)) for name, column in batch.to_pydict().items()
+            }
             yield Block(list(range(line, line + len(batch))), found)
             line += len(batch)
 
@@ -261,9 +264,7 @@ def convert(
                     f"{where}:{rows[0]}: {text!r} is no time stamp; expected a date such as "
                     "2024-01-31, a time such as 2024-01-31 12:00:00, or a whole number"
                 )
-        parsed, form_now = parse_times(
-            block.columns[time], form, lambda row, rows=rows: f"{where}:{rows[row]}"
-        )
+        parsed, form_now = parse_times(block.columns[time], form, partial(name_line, where, rows))
         if form_now != form and times:
             raise InputError(f"{where}:{rows[0]}: dates of another form from here on")
         form = form_now
@@ -523,3 +524,8 @@ def check_static(
                 )
         found.append(first)
     return replace(series, static=tuple(found))
+
+
+def name_line(where: str, rows: Sequence[int], row: int) -> str:
+    """The file and line of a row of a block."""
+    return f"{where}:{rows[row]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ostinato.data.images.captioned import (
     read_features,
     read_images,
 )
+from ostinato.data.images.images import decode_stream
 from ostinato.data.images.pixel_range import check_scale
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
@@ -101,6 +103,13 @@ class CaptioningReader(Reader):
             values = np.atleast_2d(values).astype(np.float32)
         in_time = self.preprocessing is not None and self.preprocessing.kind.name == "steps"
         return Picture(values, captions, ordered=values.ndim == 4 or in_time)
+
+    def decode(self, content: bytes, media_type: str) -> Picture:
+        """The content of an image file, which Pillow decodes."""
+        if not media_type.startswith("image/"):
+            return super().decode(content, media_type)
+        image = decode_stream(BytesIO(content), "the image")
+        return self.as_record(np.asarray(image))
 
     def key(self, record: Picture) -> str | bytes:
         return record.image if isinstance(record.image, str) else record.image.tobytes()

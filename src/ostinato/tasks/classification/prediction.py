@@ -14,6 +14,8 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.classification.encoders import TextEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
+from ostinato.tasks.classification.streaming import ClassificationStreamer
+from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,
@@ -65,6 +67,16 @@ class Classified(Prediction):
 class ClassificationPredictor(Predictor):
     options: ClassificationOptions
     preprocessing: ClassificationPreprocessing
+
+    one_pass = True
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> ClassificationStreamer | None:
+        return None if self.why_no_streamer(network) else ClassificationStreamer(self, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        return why_not_step_by_step(network)
 
     def labels_of(self, record: Labelled) -> list[str]:
         return split_labels(record.label, self.options.label_separator)

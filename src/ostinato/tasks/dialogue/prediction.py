@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from torch import nn
 
 from ostinato.data.text.parallel import Pair
 from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.dialogue.reader import join_turns
+from ostinato.tasks.dialogue.streaming import DialogueStreamer
 from ostinato.tasks.task import Counts
 from ostinato.tasks.translation.prediction import Translation, TranslationPredictor
 
@@ -27,6 +29,17 @@ class DialoguePredictor(TranslationPredictor):
         if self.options.conversation:
             return self.converse(network, inputs)
         return super().stream(network, inputs, ahead=ahead)
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> DialogueStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        return DialogueStreamer(super().predict, as_record, self.options.turns, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        conversation = self.options.turns > 1 or self.options.conversation
+        return "" if conversation else "the model reads one turn only (--turns)"
 
     def converse(self, network: nn.Module, utterances: Iterator[Pair]) -> Iterator[Translation]:
         """Replies to one utterance after the other, each with the turns before it as context.

@@ -23,7 +23,9 @@ from ostinato.tasks.genome.labels import labels_of
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing
 from ostinato.tasks.genome.segmentation import LABEL_METRICS, Run
+from ostinato.tasks.genome.streaming import BaseStreamer, SequenceStreamer
 from ostinato.tasks.genome.windows import BASES_PER_BATCH
+from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,
@@ -74,6 +76,22 @@ class LabelledSequence(Prediction):
 class GenomePredictor(Predictor):
     options: GenomeOptions
     preprocessing: GenomePreprocessing
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> BaseStreamer | SequenceStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        if self.preprocessing.per_base:
+            return BaseStreamer(self.preprocessing, as_record, network)
+        return SequenceStreamer(self, as_record, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        if not self.preprocessing.per_base:
+            return why_not_step_by_step(network)
+        if self.preprocessing.carries_state:
+            return ""
+        return "the network reads in both directions: it needs the sequence (--no-bidirectional)"
 
     @property
     def averages_strands(self) -> bool:
@@ -130,17 +148,15 @@ class GenomePredictor(Predictor):
     def label_sequences(
         self, network: nn.Module, sequences: Sequence[DnaSequence]
     ) -> list[LabelledSequence]:
+        rows = self.probabilities(network, sequences)
+        return [self.choose(*each) for each in zip(rows, sequences, strict=True)]
+
+    def choose(self, row: np.ndarray, sequence: DnaSequence | None = None) -> LabelledSequence:
+        """The most probable label, by the probability of each [K]."""
         names = self.preprocessing.labels.tokens
-        rows = self.probabilities(network, sequences).tolist()
-        return [
-            LabelledSequence(
-                sequence.name,
-                sequence.bases,
-                names[int(np.argmax(row))],
-                dict(zip(names, row, strict=True)),
-            )
-            for sequence, row in zip(sequences, rows, strict=True)
-        ]
+        name, bases = ("sequence", "") if sequence is None else (sequence.name, sequence.bases)
+        shares = dict(zip(names, row.tolist(), strict=True))
+        return LabelledSequence(name, bases, names[int(row.argmax())], shares)
 
     # a label a base
 

@@ -43,7 +43,7 @@ def generate_texts(
         raise InputError(
             "--condition: a language model has learned no kinds; use --prompt to give it a context"
         )
-    prompt = read_prompt(request.prompt)
+    prompt = read_prompt(request.prompt) if request.reads_files else request.prompt or ""
     ids = preprocessing.prompt_ids(prompt)
     check_prompt(preprocessing, prompt, ids)
     model = with_cache(options, network)

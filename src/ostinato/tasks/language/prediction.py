@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +22,10 @@ from ostinato.tasks.language.network import LanguageNetwork, with_cache
 from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
+from ostinato.tasks.language.streaming import LanguageStreamer
 from ostinato.tasks.language.text_scores import score_text, sum_by_group
 from ostinato.tasks.shared.inference import answer_in_batches, device_of
+from ostinato.tasks.shared.streamer import is_plain
 from ostinato.tasks.task import Counts, Piece, Prediction, Predictor, Request
 
 GROUPS = 4000  # consecutive lines are counted together where a text has more lines than this
@@ -111,6 +113,17 @@ class LanguagePredictor(Predictor):
                 text = self.preprocessing.continue_text(records[row].text, hypothesis.tokens)
                 answers[row] = Continuation(text, hypothesis.log_probability)
         return [answers[row] for row in range(len(records))]
+
+    def streamer(self, network: Any, as_record: Callable[[Any], Any]) -> LanguageStreamer | None:
+        return (
+            None if self.why_no_streamer(network) else LanguageStreamer(self.preprocessing, network)
+        )
+
+    def why_no_streamer(self, network: Any) -> str:
+        if self.options.cache:
+            return "a --cache is no part of a state that can be stored"
+        plain = is_plain(network.initial_state(1))
+        return "" if plain else "the model's state cannot be stored"
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         return generate_texts(self.options, self.preprocessing, network, request)

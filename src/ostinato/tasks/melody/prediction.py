@@ -65,7 +65,7 @@ class MelodyPredictor(Predictor):
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         check_request(request, self.preprocessing.labels)
         reader = MelodyReader(self.options, self.preprocessing, task_name=self.task_name)
-        prompt = reader.read_prompt(request.prompt)
+        prompt = reader.read_prompt(request.prompt, files=request.reads_files)
         generator = TuneGenerator(self.options, self.preprocessing, network)
         yield from generator.generate(request, prompt)
 

@@ -51,12 +51,13 @@ class MelodyReader(Reader):
             return Tune(value, max((note.start + note.length for note in value), default=0))
         return self.reading().piece(value, "the input")
 
-    def read_prompt(self, prompt: str | None) -> Tune:
-        """The first tune of a file, or notes given as text; an empty tune without a prompt."""
+    def read_prompt(self, prompt: str | None, *, files: bool = True) -> Tune:
+        """The first tune of a file (if `files` may be named), or notes given as text; without a prompt an
+        empty tune."""
         if prompt is None or not prompt.strip():
             return Tune((), 0)
         named = prompt.lower().removesuffix(".gz").endswith(ENDINGS)
-        if "\n" not in prompt and (Path(prompt).is_file() or named):
+        if files and "\n" not in prompt and (Path(prompt).is_file() or named):
             return self.read([prompt])[0]
         return prompt_tune(prompt, self.reading())
 

@@ -36,6 +36,7 @@ def build_network(
         options.hidden_size,
         len(preprocessing.tags),
         layers=options.layers,
+        bidirectional=options.bidirectional,
         merge=options.merge,
         crf=options.crf,
         legal=allowed_transitions(preprocessing.tags.tokens, preprocessing.span_scheme),

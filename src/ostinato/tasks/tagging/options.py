@@ -59,6 +59,9 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
+    bidirectional: bool = option(
+        True, "read the sentence in both directions; without it, words can be tagged as they come"
+    )
     embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
     characters: Literal["convolution", "recurrent", "none"] = option(
         "convolution", "the network that reads the characters of each word"
@@ -127,7 +130,9 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.merge == "concat" and self.hidden_size % 2:
+        if self.merge != "concat" and not self.bidirectional:
+            raise InputError(f"--merge {self.merge} needs --bidirectional")
+        if self.bidirectional and self.merge == "concat" and self.hidden_size % 2:
             raise InputError(
                 f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
 from ostinato.tasks.tagging.span_reader import SpanReader, span_reader
+from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
 from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SPAN_METRICS = ("f1", "precision", "recall")
@@ -79,6 +80,17 @@ class Tagged(Prediction):
 class TaggingPredictor(Predictor):
     options: TaggingOptions
     preprocessing: TaggingPreprocessing
+    one_pass = True
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> TaggingStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        return TaggingStreamer(self.preprocessing, as_record, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        return why_not_step_by_step(network)
 
     def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Tagged]:
         found = self.search(network, records, k=self.options.k_best)

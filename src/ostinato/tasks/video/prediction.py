@@ -13,6 +13,7 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
 from ostinato.tasks.task import Counts, Prediction, Predictor
@@ -20,6 +21,7 @@ from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
 from ostinato.tasks.video.reader import describe_shape
+from ostinato.tasks.video.streaming import VideoStreamer
 
 FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
 CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, lest all be in memory twice
@@ -60,6 +62,13 @@ class ClipLabels(Prediction):
 class VideoPredictor(Predictor):
     options: VideoOptions
     preprocessing: VideoPreprocessing
+    one_pass = True
+
+    def streamer(self, network: nn.Module, as_record: Callable[[Any], Any]) -> VideoStreamer | None:
+        return None if self.why_no_streamer(network) else VideoStreamer(self, as_record, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        return why_not_step_by_step(network)
 
     def probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
         """The probability of each label, [F, C]: F is 1, or the number of frames where these have labels."""

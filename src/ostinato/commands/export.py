@@ -1,0 +1,146 @@
+"""ostinato export"""
+
+from __future__ import annotations
+
+import copy
+import json as json_format
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from ostinato.commands.run.default_files import tested_files
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.notices import notify
+from ostinato.tasks.folder import Trained
+
+EXAMPLES = (
+    "ostinato export runs/language --format html --output model.html   # opens in any browser",
+    "ostinato export runs/sentiment --format onnx --output model.onnx",
+    "ostinato export runs/sentiment --format folder --output model/    # NumPy alone runs it",
+    "ostinato export runs/sentiment --format onnx --output small.onnx --int8 --dev dev.tsv",
+)
+
+
+def export(
+    run: str | Trained,
+    *,
+    format: Literal["onnx", "html", "folder"],
+    output: str,
+    int8: bool = False,
+    dev: list[str] = [],  # noqa: B006
+    tolerance: float = 0.02,
+) -> dict[str, Any]:
+    """Writes a model for where there is no torch: ONNX, a single HTML file, or NumPy.
+
+    Args:
+        run: the folder that `ostinato train` made
+        format: onnx: a graph for ONNX Runtime; html: one file with a runner in JavaScript, its
+            weights int8; folder: weights and a runner that needs NumPy alone
+        output: the file, or the folder, to write
+        int8: onnx, folder: weights in 8 bits, a quarter of the size; the score is checked
+        dev: with --int8 and html, the files to score on (default: what the run was tested on)
+        tolerance: with --int8 and html, the share of the score that may be lost
+    """
+    from ostinato.exporting.network_program import build_program
+    from ostinato.model import as_model, load
+
+    if not 0 <= tolerance <= 1:
+        raise InputError(f"--tolerance must be between 0 and 1; got {tolerance}")
+    model = as_model(run) if isinstance(run, Trained) else load(run)
+    if format == "onnx" and model.task.name in ("translation", "dialogue"):
+        build: Callable[[], dict[Path, bytes]] = partial(sequence_files, model, Path(output), int8)
+    else:
+        program = build_program(model)  # what cannot be exported is refused before it is scored
+        build = partial(program_files, program, format, Path(output), int8 or format == "html")
+    files = build()
+    result: dict[str, Any] = {"task": model.task.name, "format": format}
+    if int8 or format == "html":
+        scored = list(dev) or files_to_score(model, needed=int8)
+        result |= check_small(model, scored, tolerance) if scored else {}
+    for path, content in files.items():
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, content)
+    result["files"] = [str(path) for path in files]
+    result["bytes"] = sum(map(len, files.values()))
+    return result
+
+
+def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
+    """The files of an encoder-decoder: x.encoder.onnx and x.decoder.onnx for x.onnx."""
+    from ostinato.exporting.sequence_graphs import write_encoder_decoder
+
+    stem = output.name.removesuffix(".onnx")
+    found = write_encoder_decoder(model, small=small)
+    return {output.with_name(f"{stem}.{part}.onnx"): data for part, data in found.items()}
+
+
+def program_files(program: Any, format: str, output: Path, small: bool) -> dict[Path, bytes]:
+    """The files of a program, by their names."""
+    from ostinato.exporting.folder_format import build_folder
+    from ostinato.exporting.html_format import build_page
+    from ostinato.exporting.onnx_graph import write_program
+
+    if format == "folder":
+        return build_folder(program, output, small=small)
+    content = build_page(program) if format == "html" else write_program(program, small=small)
+    return {output: content}
+
+
+def files_to_score(model: Any, *, needed: bool) -> list[str]:
+    """The run's test set, or its dev set, where they are still there.
+
+    Raises:
+        InputError: They are not, and `needed`.
+    """
+    missing = "--int8 is scored: give --dev FILE, as the files that the run was tested on are gone"
+    try:
+        return tested_files(model, missing)
+    except InputError:
+        if needed:
+            raise
+    notify("8 bits a weight were not scored; --dev FILE does")
+    return []
+
+
+def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any]:
+    """The score with the weights as they are and in 8 bits.
+
+    Raises:
+        InputError: The loss is more than `tolerance` of the score.
+    """
+    from ostinato.commands.evaluate import evaluate
+    from ostinato.exporting.small_weights import with_small_weights
+
+    metric = model.task.options.dev_metric or model.task.definition.metrics[0]
+    small = copy.copy(model)
+    small.networks = [with_small_weights(model.networks[0])]
+    before, after = (evaluate(each, files) for each in (model, small))
+    old, new = before["metrics"][metric], after["metrics"][metric]
+    loss = (old - new) if METRICS[metric].higher_is_better else (new - old)
+    if loss > tolerance * abs(old):
+        raise InputError(
+            f"8 bits a weight change {metric} from {old:.4g} to {new:.4g}, more than --tolerance "
+            f"{tolerance:g} of it; export without --int8, or give a larger --tolerance"
+        )
+    return {
+        "metric": metric,
+        "score": old,
+        "score_int8": new,
+        "scored_on": before["files"],
+    }
+
+
+def lines(result: dict[str, Any], *, json: bool = False) -> Iterable[str]:
+    """What was written, and what 8 bits cost."""
+    if json:
+        yield json_format.dumps(result, ensure_ascii=False)
+        return
+    if "metric" in result:
+        yield (
+            f"{result['metric']} {result['score']:.4g}, with 8 bits a weight "
+            f"{result['score_int8']:.4g} ({' '.join(result['scored_on'])})"
+        )
+    yield f"wrote {' '.join(result['files'])} ({result['bytes'] / 1e6:.2f} MB)"

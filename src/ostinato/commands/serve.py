@@ -1,0 +1,220 @@
+"""ostinato serve"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ostinato.commands.run.device import choose
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+from ostinato.tasks.folder import Trained
+from ostinato.tasks.shared.inference import independent_rows
+from ostinato.tasks.task import Predictor, Request
+
+EXAMPLES = (
+    "ostinato serve runs/language",
+    "ostinato serve runs/de-en runs/sentiment --port 9000      # /models/de-en/predict, ...",
+    "OSTINATO_TOKEN=... ostinato serve runs/language --host 0.0.0.0",
+    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' localhost:8000/predict",
+)
+MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
+
+
+def serve(
+    run: str,
+    more: list[str] = [],  # noqa: B006
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    max_sessions: int = 1000,
+    idle_seconds: float = 600.0,
+    snapshot: bool = True,
+    device: str = "cpu",
+    **changes,
+) -> None:
+    """Serves trained models over HTTP: predictions, generated text, sessions with state.
+
+    Args:
+        run: the folder that `ostinato train` made; several, joined by commas, decode together
+        more: further runs; each is at /models/NAME, the first at / too
+        host: the address to listen on; only this machine can reach 127.0.0.1
+        port: the port to listen on; 0 takes a free one
+        token: what clients must send (Authorization: Bearer TOKEN); default: OSTINATO_TOKEN
+        max_sessions: sessions of a model at a time
+        idle_seconds: a session without requests for so long is removed
+        snapshot: keep the sessions in the run's folder while no server runs
+        device: cpu, cuda, or auto
+    """
+    check_options(port, max_sessions, idle_seconds)
+    try:
+        import uvicorn
+
+        from ostinato.serving.settings import Settings
+        from ostinato.serving.timed_protocol import TimedProtocol
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "ostinato":
+            raise
+        raise InputError(MISSING) from None
+    token = token or os.environ.get("OSTINATO_TOKEN") or None
+    hosts = ("127.0.0.1", "localhost", "[::1]") if host in LOOPBACK and token is None else ()
+    settings = Settings(token=token, hosts=hosts, sessions=max_sessions, idle_seconds=idle_seconds)
+    listener = bind(host, port)
+    try:
+        models = load_models([run, *more], changes, choose(device))
+        application = build_application(models, settings, snapshot=snapshot)
+    except BaseException:
+        listener.close()
+        raise
+    config = uvicorn.Config(
+        application.asgi,
+        http=TimedProtocol.with_limits(settings),
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws_max_size=settings.body,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    address, number = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
+    say(f"serving {names} at http://{shown}:{number}")
+    if host not in LOOPBACK and token is None:
+        say("anybody who reaches this address may use the models; --token asks for a password")
+    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def lines(result: None, *, json: bool = False) -> Iterable[str]:
+    """Nothing: the server has ended."""
+    return ()
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def check_options(port: int, max_sessions: int, idle_seconds: float) -> None:
+    """Raises InputError for numbers out of range."""
+    if not 0 <= port <= 65535:
+        raise InputError(f"--port must be between 0 and 65535; got {port}")
+    if max_sessions < 1:
+        raise InputError(f"--max-sessions must be 1 or more; got {max_sessions}")
+    if not 0 < idle_seconds < float("inf"):
+        raise InputError(f"--idle-seconds must be above 0; got {idle_seconds}")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens at the address. Raises InputError where that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InputError(f"--host {host}: {error.strerror or error}") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"cannot listen at {host}, port {port}: {error.strerror}; give another --port or --host"
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[str, Any]:
+    """The models of the runs by the names of their folders."""
+    from ostinato.model import load
+
+    models: dict[str, Any] = {}
+    for run in runs:
+        name = "+".join(Path(part).resolve().name for part in run.split(","))
+        if name in models:
+            raise InputError(f"{run}: another run is named {name}, too; rename one of the folders")
+        models[name] = load(run, device=device, **changes)
+    return models
+
+
+def read_state(streamer: Any, fingerprint: str, content: bytes) -> Any:
+    """A state from the bytes of a file. Raises InputError for what is no state of the model."""
+    from ostinato.model import state_from_bytes
+
+    return state_from_bytes(content, streamer.start(), fingerprint)
+
+
+def build_application(
+    models: dict[str, Any],
+    settings: Any,
+    *,
+    snapshot: bool = True,
+    views: Callable[[Trained], dict[str, Callable[[Any], Any]]] = lambda model: {},
+    page: Path | None = None,
+) -> Any:
+    """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
+
+    Args:
+        models: By their names; the first answers without a name, too.
+        settings: The limits (`ostinato.serving.settings.Settings`).
+        snapshot: Whether sessions are kept in the runs' folders while no server runs.
+        views: A model -> its views by name, for POST /inspect/VIEW.
+        page: A folder with index.html, page.js and page.css in place of the plain page.
+    """
+    from ostinato import __version__
+    from ostinato.model import state_to_bytes
+    from ostinato.serving.application import PAGE, Application
+    from ostinato.serving.counters import Counters
+    from ostinato.serving.endpoints import Endpoints
+    from ostinato.serving.model_worker import ModelThread
+    from ostinato.serving.served_model import ServedModel
+
+    thread, counters = ModelThread(), Counters()
+    endpoints: dict[str, Endpoints] = {}
+    for name, model in models.items():
+        generates = type(model.task.predictor).generate is not Predictor.generate
+        served = ServedModel(
+            model,
+            name,
+            settings,
+            request=partial(Request, reads_files=False),
+            generates=generates,
+            together=independent_rows,
+            views=views(model),
+        )
+        endpoints[name] = Endpoints(
+            served,
+            thread,
+            counters,
+            state_to_bytes=partial(state_to_bytes, fingerprint=model.fingerprint),
+            state_from_bytes=partial(read_state, served.streamer, model.fingerprint),
+        )
+    paths = {
+        name: Path(model.folder) / SNAPSHOT
+        for name, model in models.items()
+        if snapshot and model.folder is not None and endpoints[name].served.streamer.carries_state
+    }
+    return Application(
+        endpoints,
+        thread,
+        settings,
+        counters,
+        snapshots=paths,
+        write=write_atomically,
+        page=page or PAGE,
+        version=__version__,
+    )

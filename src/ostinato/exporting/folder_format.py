@@ -1,0 +1,62 @@
+"""`--format folder`: the program, its weights, and a runner that needs NumPy alone."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ostinato.data.text.tokenizers import WORD
+from ostinato.errors import InputError
+from ostinato.exporting.program import Program, quantise
+
+RUNNER = Path(__file__).with_name("runner.py")
+
+
+def build_folder(program: Program, output: Path, *, small: bool = False) -> dict[Path, bytes]:
+    """program.json, weights.npz and runner.py.
+
+    Args:
+        program: What to write.
+        output: The folder, which must not exist or be empty.
+        small: Whether matrices are stored as int8.
+
+    Returns:
+        The contents of the files by their names.
+    """
+    check_units(program, "folder")
+    if output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise InputError(f"{output}: exists already and is no empty folder; name another")
+    content = describe(program)
+    weights = program.weights
+    if small:
+        weights, scales = quantise(weights)
+        weights = {**weights, **{f"scale:{name}": value for name, value in scales.items()}}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **weights)
+    files = {
+        "program.json": json.dumps(content, ensure_ascii=False).encode(),
+        "weights.npz": buffer.getvalue(),
+        "runner.py": RUNNER.read_bytes(),
+    }
+    return {output / name: data for name, data in files.items()}
+
+
+def describe(program: Program) -> dict:
+    """The program as JSON, with the pattern that cuts words."""
+    content = program.to_dict()
+    tokenizer = content["about"].get("tokenizer")
+    if tokenizer and tokenizer["unit"] == "word":
+        content["about"] = {**content["about"], "pattern": WORD.pattern}
+    return content
+
+
+def check_units(program: Program, format: str) -> None:
+    """Raises InputError for a text that only sentencepiece can cut."""
+    if program.about.get("tokenizer", {}).get("unit") == "subword":
+        raise InputError(
+            f"--format {format}: subwords are cut by sentencepiece, which it does not have; "
+            "use --format onnx, or train with --unit word or character"
+        )

@@ -1,0 +1,114 @@
+"""Bodies of requests: read in time and within limits, and JSON without surprises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from ostinato.serving.refusal import Refusal
+from ostinato.serving.settings import Settings
+
+MAXIMUM_DEPTH = 12  # of lists and objects inside each other
+
+
+async def read_body(request: Request, most: int, settings: Settings) -> bytes:
+    """The body of a request.
+
+    Raises:
+        Refusal: It is too large (413) or too slow (408), or a part of it never arrived (400).
+    """
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > most:
+        raise too_large(most)
+    parts: list[bytes] = []
+    size = 0
+
+    async def collect() -> None:
+        nonlocal size
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise too_large(most)
+            parts.append(part)
+
+    try:
+        await asyncio.wait_for(collect(), settings.body_seconds)
+    except TimeoutError:
+        headers = {"Connection": "close"}
+        raise Refusal(408, "the body did not arrive in time; send it faster", headers) from None
+    except ClientDisconnect:
+        raise Refusal(400, "the client closed the connection") from None
+    return b"".join(parts)
+
+
+def too_large(most: int) -> Refusal:
+    headers = {"Connection": "close"}
+    return Refusal(413, f"the body is too large; at most {most:,} bytes are read", headers)
+
+
+async def read_json(request: Request, settings: Settings) -> dict[str, Any]:
+    """The JSON object of a request's body; an empty body is an empty object.
+
+    Raises:
+        Refusal: As `read_body`; not sent as JSON (415), or not a JSON object (400, 422).
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content = await read_body(request, settings.body, settings)
+    if not content and not kind:
+        return {}
+    if kind != "application/json":
+        raise Refusal(415, "send JSON, with Content-Type: application/json")
+    return parse_object(content) if content else {}
+
+
+def parse_object(content: bytes | str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        Refusal: 400 for what is no JSON (NaN, too, is none), 422 for JSON that is no object, is
+            nested too deeply, or has text that is no Unicode (a lone surrogate).
+    """
+    try:
+        value = json.loads(content, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, a number of 5,000 digits
+        raise Refusal(400, "the body is not JSON; NaN and Infinity are not, either") from None
+    check_value(value)
+    if not isinstance(value, dict):
+        raise Refusal(422, 'expected a JSON object, such as {"inputs": [...]}')
+    return value
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError("no JSON")
+
+
+def check_value(value: Any, depth: int = 0) -> None:
+    """Raises a Refusal for nesting beyond MAXIMUM_DEPTH, broken text, and infinite numbers."""
+    if depth > MAXIMUM_DEPTH:
+        raise Refusal(422, f"nested more than {MAXIMUM_DEPTH} levels deep")
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):  # 1e999
+            raise Refusal(422, "a number is too large")
+    elif isinstance(value, int):
+        if abs(value) >= 1 << 63:
+            raise Refusal(422, "a number is too large")
+    elif isinstance(value, list):
+        for each in value:
+            check_value(each, depth + 1)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            check_text(key)
+            check_value(each, depth + 1)
+
+
+def check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal(422, "a text has a lone surrogate, which is no character") from None

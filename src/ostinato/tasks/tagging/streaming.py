@@ -1,0 +1,110 @@
+"""A sentence tagged word by word, by a network of one direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.cells.state import State
+from ostinato.data.batching.batch import collate
+from ostinato.tasks.shared.streamer import Streamer
+from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
+from ostinato.tasks.task import Prediction
+
+
+@dataclass(frozen=True)
+class TaggedWord(Prediction):
+    """The most probable tag of a word, given the words so far; several words have several tags."""
+
+    words: list[str]
+    tags: list[str]
+    probabilities: list[float]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.tags)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"words": self.words, "tags": self.tags, "probabilities": self.probabilities}
+
+
+class TaggingStreamer(Streamer):
+    """Filtering: P(tag_t | words 1 .. t) by the forward algorithm of the conditional random field.
+
+    The state is (log-probabilities of the last word's tag [1, K], the number of words of the
+    sentence so far [1, 1], its last tag [1, 1], the recurrent state). An empty item ends the
+    sentence. With a whole sentence in sight `predict` may choose other tags.
+
+    Args:
+        preprocessing: Of the task.
+        as_record: A value -> a Sentence.
+        network: A Tagger of one direction.
+    """
+
+    item = "a word, or several; an empty item ends the sentence"
+
+    def __init__(self, preprocessing: TaggingPreprocessing, as_record: Any, network: Any):
+        self.preprocessing, self.as_record, self.network = preprocessing, as_record, network
+        self.potentials = network.crf.potentials(-torch.inf)
+
+    @torch.no_grad()
+    def start(self) -> State:
+        labels = len(self.preprocessing.tags)
+        counter = torch.zeros(1, 1, dtype=torch.int64)
+        return (
+            torch.zeros(1, labels),
+            counter,
+            counter.clone(),
+            self.network.recurrent.initial_state(1),
+        )
+
+    def parse(self, item: Any) -> Any:
+        return self.as_record(item)
+
+    @torch.inference_mode()
+    def feed(self, item: Any, state: State) -> tuple[TaggedWord, State]:
+        words = list(item.words)
+        if not words:
+            return TaggedWord([], [], []), self.start()
+        before, position, last, recurrent = state
+        last = last.clamp(0, before.shape[1] - 1)  # whatever a stored state has
+        batch = collate([self.preprocessing.encode_inputs(item)])
+        emissions, recurrent = self.network.emissions_from(batch, recurrent)  # [1, T, K]
+        if not self.network.normalised:
+            emissions = emissions.log_softmax(-1)
+        tags, probabilities = [], []
+        for row in emissions[0]:
+            before = self.advance(before, row.unsqueeze(0), first=int(position) == 0)
+            best = int(before[0].argmax())
+            tags.append(self.file_tag(int(last) if int(position) else None, best))
+            probabilities.append(round(float(before[0, best].exp()), 6))
+            position, last = position + 1, torch.tensor([[best]])
+        return TaggedWord(words, tags, probabilities), (before, position, last, recurrent)
+
+    def advance(self, before: Tensor, scores: Tensor, *, first: bool) -> Tensor:
+        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions [1, K]."""
+        if first:
+            total = self.potentials.start + scores
+        else:
+            pairs = before.unsqueeze(2) + self.potentials.transitions  # [1, K, K]
+            total = pairs.logsumexp(1) + scores
+        return total.log_softmax(-1).clamp(min=-1e4)  # finite, so that a state can be stored
+
+    def file_tag(self, last: int | None, tag: int) -> str:
+        """A tag in the scheme of the files, which may depend on the tag before it."""
+        ids = [tag] if last is None else [last, tag]
+        return self.preprocessing.to_file_tags(self.preprocessing.tags.decode(ids))[-1]
+
+
+def why_not_step_by_step(network: nn.Module) -> str:
+    """Why a network cannot tag word by word; empty where it can."""
+    recurrent = getattr(network, "recurrent", None)
+    if recurrent is None:
+        return "the model is no single recurrent network"
+    if recurrent.directions == 2:
+        return "the network reads in both directions: it needs the sentence (--no-bidirectional)"
+    return ""
