@@ -335,3 +335,20 @@ def test_limits_make_another_class():
     made = TimedProtocol.with_limits(Settings(header_seconds=1))
     assert made.limits.header_seconds == 1
     assert TimedProtocol.limits.header_seconds == 10
+
+
+def test_the_views_of_inspect(models):
+    """POST /inspect/VIEW gives the numbers of `ostinato inspect`."""
+    from ostinato.commands.serve import view_input
+
+    name, model = next(
+        (name, each) for name, each in models.items() if each.task.name == "language"
+    )
+    with TestClient(build_application({name: model}, Settings(), snapshot=False).asgi) as client:
+        known = client.get("/model").json()["views"]
+        assert {"gates", "gradients", "parameters"} <= set(known) and "states" not in known
+        answer = client.post("/inspect/gates", json={"input": "to be"})
+        assert answer.status_code == 200
+        assert answer.json() == view_input(model, "gates", "to be")
+        assert client.post("/inspect/attention", json={"input": "to be"}).status_code == 422
+        assert client.post("/inspect/nothing", json={"input": "to be"}).status_code == 404

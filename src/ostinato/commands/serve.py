@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ EXAMPLES = (
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+INSPECTED = ("translation", "dialogue", "language", "classification", "tagging", "genome")
 SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
 
 
@@ -158,12 +160,31 @@ def read_state(streamer: Any, fingerprint: str, content: bytes) -> Any:
     return state_from_bytes(content, streamer.start(), fingerprint)
 
 
+def find_views(model: Trained) -> dict[str, Callable[[Any], Any]]:
+    """The views of `ostinato inspect` on an input of the model, by name.
+
+    Of models whose inputs are texts or values, and never names of files; without `states`, which
+    searches the files of the run's test set."""
+    from ostinato.inspection.views import VIEWS
+
+    if model.task.name not in INSPECTED:
+        return {}
+    return {name: partial(view_input, model, name) for name in VIEWS if name != "states"}
+
+
+def view_input(model: Trained, view: str, value: Any) -> Any:
+    """A view's JSON of one input."""
+    from ostinato.commands.inspect import inspect_input
+
+    return json_module.loads(inspect_input(model, [value], view).json())
+
+
 def build_application(
     models: dict[str, Any],
     settings: Any,
     *,
     snapshot: bool = True,
-    views: Callable[[Trained], dict[str, Callable[[Any], Any]]] = lambda model: {},
+    views: Callable[[Trained], dict[str, Callable[[Any], Any]]] | None = None,
     page: Path | None = None,
 ) -> Any:
     """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
@@ -172,7 +193,8 @@ def build_application(
         models: By their names; the first answers without a name, too.
         settings: The limits (`ostinato.serving.settings.Settings`).
         snapshot: Whether sessions are kept in the runs' folders while no server runs.
-        views: A model -> its views by name, for POST /inspect/VIEW.
+        views: A model -> its views by name, for POST /inspect/VIEW; those of `ostinato inspect`
+            where None.
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
@@ -194,7 +216,7 @@ def build_application(
             request=partial(Request, reads_files=False),
             generates=generates,
             together=independent_rows,
-            views=views(model),
+            views=(views or find_views)(model),
         )
         endpoints[name] = Endpoints(
             served,
