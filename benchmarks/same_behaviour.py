@@ -11,7 +11,8 @@ Compared are the tensors of a run folder to the byte; the leaves of its model.js
 and report.json; what evaluate, predict, generate and score print; and the exit statuses. Left out
 are times and speeds, and the folders of files. Notes, names of baselines and the like in reports
 are prose; model.json has the number of its format, and since format 2 some values of its state are
-options only: a difference of these kinds is listed as ignored, and the run is equal.
+options only; new versions have new options, and other confidence intervals: a difference of these
+kinds is listed as ignored, and the run is equal.
 """
 
 from __future__ import annotations
@@ -740,6 +741,17 @@ def is_moved(place: str, before: Any, now: Any, leaves: dict[str, Any]) -> bool:
     return place != option and now == MISSING and repr(leaves.get(option, MISSING)) == repr(before)
 
 
+# leaves of JSON that hold options, ends of confidence intervals, or commands to try next
+OPTIONS = re.compile(r"(.*\.)?(options|training)\.\w+")
+OTHERWISE = re.compile(r"(.*\.)?(intervals\..*|table\.\d+\.(low|high)|next\..*|details\..*)")
+
+
+def is_new(place: str, before: Any) -> bool:
+    """Whether a leaf is an option that the version of before did not have, or had not decided."""
+    new_option = OPTIONS.fullmatch(place) is not None and before in (MISSING, None)
+    return new_option or OTHERWISE.fullmatch(place) is not None
+
+
 def compare_files(before: Path, now: Path) -> tuple[list[str], list[str]]:
     """Differences between two files that count, and those of prose."""
     if not before.exists() and not now.exists():
@@ -763,6 +775,7 @@ def compare_files(before: Path, now: Path) -> tuple[list[str], list[str]]:
         prose = CALLS.match(now.name) is not None and is_prose(place)
         if now.name in ("model.json", "baseline.json"):
             prose = place == "format" or is_moved(place, one, other, leaves)
+        prose = prose or is_new(place, one)
         found[prose].append(f"{now.name}: {place}: {str(one)[:60]!r} -> {str(other)[:60]!r}")
     return found
 

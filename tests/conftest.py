@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from toy_language import TINY, Outcome, write_toy
+
 # how long an example takes depends on what else runs on the machine
 settings.register_profile("ostinato", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ostinato")
-
-WORDS = ["one", "two", "three", "four", "five", "six"]
-TINY = [
-    "--hidden-size",
-    "8",
-    "--embedding-size",
-    "6",
-    "--unit",
-    "word",
-    "--epochs",
-    "1",
-    "--no-tensorboard",
-]
-
-
-class Outcome(NamedTuple):
-    """What a command gave: its exit status, stdout and stderr."""
-
-    status: int
-    out: str
-    err: str
-
-
-def write_toy(
-    folder: Path, count: int = 20, *, seed: int = 0, stem: str = "train", longest: int = 5
-) -> list[str]:
-    """Writes folder/train.src and train.tgt, "two five" and "FIVE TWO"; gives their names."""
-    chance = random.Random(seed)
-    sources = [chance.choices(WORDS, k=chance.randint(1, longest)) for _ in range(count)]
-    files = [folder / f"{stem}.src", folder / f"{stem}.tgt"]
-    files[0].write_text("".join(" ".join(words) + "\n" for words in sources))
-    files[1].write_text(
-        "".join(" ".join(word.upper() for word in reversed(words)) + "\n" for words in sources)
-    )
-    return [str(file) for file in files]
 
 
 @pytest.fixture(scope="session", autouse=True)

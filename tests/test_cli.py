@@ -143,7 +143,8 @@ def test_every_command_is_a_command(name):
     assert callable(module.lines)
     assert isinstance(module, Command)
     assert isinstance(module, StreamingCommand) == (name in ("predict", "generate", "inspect"))
-    assert all(example.startswith(("ostinato " + name, "echo ")) for example in module.EXAMPLES)
+    beginnings = "ostinato " + name, "echo ", "curl ", "OSTINATO_"
+    assert all(example.startswith(beginnings) for example in module.EXAMPLES)
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

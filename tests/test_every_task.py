@@ -142,6 +142,8 @@ def test_it_is_served(trained):
     from ostinato.serving.settings import Settings
 
     name, model = trained
+    if name in ("transcription", "forecasting", "anomaly"):
+        pytest.skip("recordings and series are not read from HTTP requests yet")
     record = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[0]
     if name == "captioning":
         value = model.task.preprocessing.load(record)[0].transpose(1, 2, 0)

@@ -36,6 +36,7 @@ CALLS = [
     ("melody", "predict", "predict melody/run melody/input.abc --json --bars 2"),
     ("anomaly", "predict", "predict anomaly/run anomaly/input.csv --json"),
     ("forecasting", "predict", "predict forecasting/run forecasting/input.csv --json"),
+    ("transcription", "predict", "predict transcription/run transcription/input.npz --json"),
     ("melody", "generate", "generate melody/run --length 30 --samples 2 --json"),
 ]
 

@@ -3,7 +3,7 @@
 import json
 
 import ostinato as toolkit
-from conftest import TINY
+from toy_language import TINY
 
 LONG = " ".join(["one", "two"] * 40)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TINY, write_toy
 from ostinato.cli import COMMANDS
 from ostinato.commands.run.recipe import names
 from ostinato.tasks import TASKS
+from toy_language import TINY, write_toy
 
 
 def recipe_task(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import TINY
+from toy_language import TINY
 
 
 class Row(NamedTuple):

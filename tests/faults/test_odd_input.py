@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import TINY
+from toy_language import TINY
 
 TRAIN = ["train", "translation", *TINY, "--out", "new", "--train"]
 

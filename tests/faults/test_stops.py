@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TINY, write_toy
 from ostinato.data.files.safetensors_io import load_weights
+from toy_language import TINY, write_toy
 
 TRAIN = [
     "train",

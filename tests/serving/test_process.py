@@ -26,7 +26,10 @@ class Server:
     def __init__(self, runs, *flags, **environment):
         command = [sys.executable, "-m", "ostinato", "serve", *runs, "--port", "0", *flags]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         )
         line = self.process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)

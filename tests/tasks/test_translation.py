@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import ostinato
-from conftest import write_toy
 from ostinato.cells import CELLS
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.vocabulary import EOS, UNK
@@ -18,6 +17,7 @@ from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks import TASKS
 from ostinato.tasks.task import Task
+from toy_language import write_toy
 
 TEXTS = [
     Pair("one two three", "UN DEUX TROIS"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ostinato.cells import CELLS
 from ostinato.models.point_forecaster import PointForecaster
 from ostinato.tasks.anomaly.features import FEATURES
 from ostinato.tasks.anomaly.options import AnomalyOptions
@@ -12,7 +11,7 @@ from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 def build_network(options: AnomalyOptions, preprocessing: AnomalyPreprocessing) -> PointForecaster:
     """A fresh network."""
     return PointForecaster(
-        CELLS[options.cell],
+        options.cell_type,
         FEATURES,
         options.hidden_size,
         layers=options.layers,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from ostinato.cells import CELLS
 from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
 from ostinato.models.forecaster import (
     DirectForecaster,
@@ -43,7 +42,7 @@ def build_member(
         "layers": options.layers,
         "dropout": options.dropout,
     }
-    cell, features = CELLS[options.cell], preprocessing.features
+    cell, features = options.cell_type, preprocessing.features
     if options.decoder == "segments":
         return SegmentForecaster(
             cell,
