@@ -121,6 +121,19 @@ def order_quantiles(raw: Tensor) -> Tensor:
     return torch.cat([middle - below, middle, above], -1)
 
 
+class WindowSkip(nn.Linear):
+    """A linear map of the window that is added to a forecast; it starts as zero."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def of_quantiles(self, inputs: Tensor) -> Tensor:
+        """[B, L + H, D] -> what is added to each quantile, [B, H, 1]"""
+        return self(inputs[:, : self.in_features, 0]).unsqueeze(-1)
+
+
 class SegmentForecaster(Forecaster):
     """SegRNN: a recurrent layer over segments of the window, and one step of it for each coming segment.
 
@@ -164,10 +177,7 @@ class SegmentForecaster(Forecaster):
         self.known = nn.Linear(outside, hidden_size) if outside else None
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.recurrent.output_size, segment * len(LEVELS))
-        self.skip = nn.Linear(look_back, horizon) if skip else None
-        if self.skip is not None:
-            nn.init.zeros_(self.skip.weight)
-            nn.init.zeros_(self.skip.bias)
+        self.skip = WindowSkip(look_back, horizon) if skip else None
 
     def quantiles(self, batch: Batch) -> Tensor:
         inputs, features = batch.inputs, self.features
@@ -191,7 +201,7 @@ class SegmentForecaster(Forecaster):
         raw = raw.reshape(rows, self.coming * self.segment, len(LEVELS))[:, : self.horizon]
         quantiles = order_quantiles(raw)
         if self.skip is not None:
-            quantiles = quantiles + self.skip(inputs[:, : self.look_back, 0]).unsqueeze(-1)
+            quantiles = quantiles + self.skip.of_quantiles(inputs)
         return quantiles
 
     def known_segments(self, inputs: Tensor) -> Tensor:
@@ -249,10 +259,7 @@ class DirectForecaster(Forecaster):
             nn.ReLU(),
             nn.Linear(2 * context, len(LEVELS)),
         )
-        self.skip = nn.Linear(look_back, horizon) if skip else None
-        if self.skip is not None:
-            nn.init.zeros_(self.skip.weight)
-            nn.init.zeros_(self.skip.bias)
+        self.skip = WindowSkip(look_back, horizon) if skip else None
 
     def quantiles(self, batch: Batch) -> Tensor:
         inputs, features = batch.inputs, self.features
@@ -263,7 +270,7 @@ class DirectForecaster(Forecaster):
         known = features.read_known(inputs, self.look_back)
         quantiles = order_quantiles(self.local(torch.cat([contexts, known], -1)))
         if self.skip is not None:
-            quantiles = quantiles + self.skip(inputs[:, : self.look_back, 0]).unsqueeze(-1)
+            quantiles = quantiles + self.skip.of_quantiles(inputs)
         return quantiles
 
 

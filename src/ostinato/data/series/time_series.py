@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ostinato.data.series.time_axis import Frequency, TimeAxis, TimeFormat
+from ostinato.errors import InputError
 
 PLAIN = TimeAxis(Frequency("step"), 1, 0, TimeFormat(""))
 
@@ -14,6 +16,26 @@ PLAIN = TimeAxis(Frequency("step"), 1, 0, TimeFormat(""))
 def nothing() -> np.ndarray:
     """No covariates: [0, 0]."""
     return np.zeros((0, 0), dtype=np.float32)
+
+
+def parse_values(value: Any) -> np.ndarray:
+    """The values of a series given in Python as numbers, [T] float64; of a blank text, none.
+
+    Raises:
+        InputError: no numbers, infinite ones, or of more dimensions.
+    """
+    if isinstance(value, str) and not value.strip():
+        value = []
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
+    if values.ndim != 1 or np.isinf(values).any():
+        raise InputError(
+            f"expected finite numbers [T]; got shape {list(values.shape)}"
+            + ", with infinite ones" * bool(np.isinf(values).any())
+        )
+    return values
 
 
 @dataclass(frozen=True, eq=False)

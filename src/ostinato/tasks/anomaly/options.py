@@ -8,22 +8,12 @@ from typing import Literal
 from ostinato.cells import CELLS
 from ostinato.options import option, redefine
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
+from ostinato.tasks.shared.series_options import SeriesOptions
 
 
 @dataclass(frozen=True)
-class AnomalyOptions(RecurrentOptions):
+class AnomalyOptions(SeriesOptions, RecurrentOptions):
     # the data
-    id_column: str | None = option(
-        None,
-        "column of the series' names (default: unique_id, series_id, item_id, id)",
-        group="data",
-    )
-    time_column: str | None = option(
-        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
-    )
-    target_column: str | None = option(
-        None, "column of the values of a long table (default: y, value, target)", group="data"
-    )
     labels: str | None = option(
         None,
         "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of 0 and 1",

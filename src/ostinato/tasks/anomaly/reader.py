@@ -14,7 +14,7 @@ from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.series.series_table import SeriesColumns, read_series
 from ostinato.data.series.time_axis import find_format, parse_times
-from ostinato.data.series.time_series import TimeSeries
+from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
@@ -94,15 +94,7 @@ class AnomalyReader(Reader):
             return value
         if isinstance(value, TimeSeries):
             return as_labelled(value)
-        if isinstance(value, str) and not value.strip():
-            value = []
-        try:
-            values = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
-        if values.ndim != 1 or np.isinf(values).any():
-            raise InputError(f"expected finite numbers [T]; got shape {list(values.shape)}")
-        return as_labelled(TimeSeries("series", values))
+        return as_labelled(TimeSeries("series", parse_values(value)))
 
     def key(self, record: LabelledSeries) -> Hashable:
         return record.series.name, record.values.tobytes()

@@ -20,8 +20,9 @@ from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import caption_page
 from ostinato.tasks.captioning.preprocessing import CaptioningPreprocessing, split_captions
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Prediction, Predictor
+from ostinato.tasks.task import Counts, Predictor
 
 Answer = TypeVar("Answer")
 
@@ -40,7 +41,7 @@ class Attended:
 
 
 @dataclass(frozen=True)
-class Caption(Prediction):
+class Caption(RankedAnswers):
     """The best captions of one image.
 
     Args:
@@ -56,22 +57,11 @@ class Caption(Prediction):
     attended: Attended | None = None
 
     @property
-    def text(self) -> str:
-        return self.answers[0][0]
-
-    @property
-    def candidates(self) -> list[tuple[str, float]]:
-        return self.answers
-
-    @property
     def details(self) -> dict[str, Any]:
         details: dict[str, Any] = {"log_probability": self.answers[0][1]}
         if not is_blank(self.record):
             details["image"] = name_of(self.record)
-        if self.n_best:
-            details["n_best"] = [
-                {"prediction": text, "log_probability": value} for text, value in self.answers
-            ]
+        details |= self.n_best_details
         if self.attended is not None:
             details["tokens"] = self.attended.tokens
             details["looked_at"] = [

@@ -12,27 +12,17 @@ from ostinato.models.autoregressive_forecaster import LIKELIHOODS
 from ostinato.options import option, redefine
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
+from ostinato.tasks.shared.series_options import SeriesOptions
 
 STATISTICAL = ("naive", "seasonal-naive", "drift", "theta")
 CLOSED_FORM = (*STATISTICAL, "linear")
 
 
 @dataclass(frozen=True)
-class ForecastingOptions(ModelChoice, RecurrentOptions):
+class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data
-    id_column: str | None = option(
-        None,
-        "column of the series' names (default: unique_id, series_id, item_id, id)",
-        group="data",
-    )
-    time_column: str | None = option(
-        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
-    )
-    target_column: str | None = option(
-        None, "column of the values of a long table (default: y, value, target)", group="data"
-    )
     past_covariates: str | None = option(
         None, "columns known up to the present only, joined by commas", group="data"
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.series.series_table import SeriesColumns, read_series
-from ostinato.data.series.time_series import TimeSeries, fill_missing
+from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import ForecastingOptions
@@ -151,17 +151,7 @@ class ForecastingReader(Reader):
             return value
         if isinstance(value, TimeSeries):
             return Window.at(value, len(value), self.horizon)
-        if isinstance(value, str) and not value.strip():
-            value = []
-        try:
-            values = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
-        if values.ndim != 1 or np.isinf(values).any():
-            raise InputError(
-                f"expected finite numbers [T]; got shape {list(values.shape)}"
-                + ", with infinite ones" * bool(np.isinf(values).any())
-            )
+        values = parse_values(value)
         return Window.at(TimeSeries("series", values), len(values), self.horizon)
 
     def key(self, record: Window) -> Hashable:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.errors import InputError
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.shared.ranked_answers import RankedAnswers
 
 CUE_SECONDS, CUE_CHARACTERS, CUE_PAUSE = 7.0, 84, 1.0  # most of a subtitle
 
@@ -25,7 +25,7 @@ class Word(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Transcript(Prediction):
+class Transcript(RankedAnswers):
     """The answer to one recording.
 
     Args:
@@ -45,14 +45,6 @@ class Transcript(Prediction):
     posteriors: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @property
-    def text(self) -> str:
-        return self.answers[0][0]
-
-    @property
-    def candidates(self) -> list[tuple[str, float]]:
-        return self.answers
-
-    @property
     def details(self) -> dict[str, Any]:
         details: dict[str, Any] = {"log_probability": self.answers[0][1]}
         if self.name:
@@ -67,10 +59,7 @@ class Transcript(Prediction):
             }
             for word in self.words
         ]
-        if self.n_best:
-            details["n_best"] = [
-                {"prediction": text, "log_probability": value} for text, value in self.answers
-            ]
+        details |= self.n_best_details
         return details
 
 

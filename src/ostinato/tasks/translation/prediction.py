@@ -13,8 +13,9 @@ from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Prediction, Predictor
+from ostinato.tasks.task import Counts, Predictor
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 
@@ -31,7 +32,7 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class Translation(Prediction):
+class Translation(RankedAnswers):
     """The best answers to one source sentence.
 
     Args:
@@ -47,22 +48,11 @@ class Translation(Prediction):
     alignment: Alignment | None = None
 
     @property
-    def text(self) -> str:
-        return self.answers[0][0]
-
-    @property
-    def candidates(self) -> list[tuple[str, float]]:
-        return self.answers
-
-    @property
     def details(self) -> dict[str, Any]:
         details: dict[str, Any] = {"log_probability": self.answers[0][1]}
         if self.unknown:
             details["unknown"] = self.unknown
-        if self.n_best:
-            details["n_best"] = [
-                {"prediction": text, "log_probability": value} for text, value in self.answers
-            ]
+        details |= self.n_best_details
         if self.alignment is not None:
             details["source_tokens"] = self.alignment.source_tokens
             details["tokens"] = self.alignment.tokens

@@ -1,0 +1,23 @@
+"""Options of tasks that read tables of time series: where names, times and values are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ostinato.options import option
+from ostinato.tasks.task import TaskOptions
+
+
+@dataclass(frozen=True)
+class SeriesOptions(TaskOptions):
+    id_column: str | None = option(
+        None,
+        "column of the series' names (default: unique_id, series_id, item_id, id)",
+        group="data",
+    )
+    time_column: str | None = option(
+        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
+    )
+    target_column: str | None = option(
+        None, "column of the values of a long table (default: y, value, target)", group="data"
+    )
