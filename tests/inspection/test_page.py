@@ -100,9 +100,11 @@ def test_tables_and_lines_show_the_numbers_of_the_view(show, views):
         assert float(cells[3]) == pytest.approx(layer["jacobian_norm"][k], rel=1e-6, abs=1e-6)
         assert float(cells[4]) == pytest.approx(layer["singular_values"][k][0], rel=1e-6, abs=1e-6)
     chart = page.locator("[data-kind=lines]").first
+    values = layer["loss_gradient"]["hidden"]
     chart.locator("summary").click()
+    chart.locator("tbody tr").nth(len(values) - 1).wait_for()  # rows are made when it opens
     table = chart.locator("tbody tr").all()
-    for row, value in zip(table, layer["loss_gradient"]["hidden"], strict=True):
+    for row, value in zip(table, values, strict=True):
         shown = float(row.locator("td").nth(1).inner_text())
         assert shown == pytest.approx(value, rel=1e-6, abs=1e-6)
 
