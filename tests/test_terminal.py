@@ -8,7 +8,8 @@ import pytest
 from ostinato.cli import print_pieces
 from ostinato.commands.run.progress import say
 from ostinato.commands.tables import table
-from ostinato.terminal import LONGEST_MESSAGE, escape_controls, format_message
+from ostinato.errors import LONGEST_MESSAGE
+from ostinato.terminal import escape_controls, format_message
 
 
 @pytest.mark.parametrize(

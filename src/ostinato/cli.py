@@ -12,13 +12,18 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
 from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
-from ostinato.terminal import discard, escape_controls, open_missing_streams, print_message
+from ostinato.terminal import (
+    discard,
+    escape_controls,
+    open_missing_streams,
+    print_message,
+    print_text,
+)
 
 COMMANDS = {
     "train": "a model from files: "
@@ -138,19 +143,9 @@ def print_pieces(pieces: Iterable[str]) -> None:
         InputError: stdout cannot be written (disk full).
     """
     terminal = sys.stdout.isatty()
-    for piece in chain(pieces, [None]):
-        try:
-            if piece is None:
-                sys.stdout.flush()
-            else:
-                print(escape_controls(piece) if terminal else piece, end="", flush=terminal)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            discard(1)
-            raise InputError(
-                f"standard output: {error.strerror}; make room and run again"
-            ) from None
+    for piece in pieces:
+        print_text(escape_controls(piece) if terminal else piece, flush=terminal)
+    print_text("", flush=True)
 
 
 def check_output(output: str) -> None:

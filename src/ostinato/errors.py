@@ -24,11 +24,15 @@ class InputError(ValueError):
     `option_name`. Of a very long message, which quotes a very long field, the middle is left out."""
 
     def __init__(self, message: object = ""):
-        text = str(message)
-        if len(text) > LONGEST_MESSAGE:
-            half = LONGEST_MESSAGE // 2
-            text = f"{text[:half]} … {text[-half:]}"
-        super().__init__(text)
+        super().__init__(shorten(str(message)))
+
+
+def shorten(message: str) -> str:
+    """The message, or of one that is too long its beginning and its end, which says what to do."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    gap, end = " … ", LONGEST_MESSAGE // 4
+    return message[: LONGEST_MESSAGE - end - len(gap)] + gap + message[-end:]
 
 
 def as_flag(name: str) -> str:

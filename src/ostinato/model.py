@@ -13,7 +13,7 @@ from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
-from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
+from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
     WholeInputs,
@@ -33,7 +33,7 @@ class Model(Trained):
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:
         """As predict(), with the details of `--json`: log-probability, n-best list, alignment."""
         records = self.records(inputs)
-        notify_cut(count_cuts(self.task, records))
+        report_cuts(self.task, records)
         return self.task.predictor.predict(self.network, records)
 
     def records(self, inputs: Sequence[Any]) -> list[Record]:

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-from ostinato.errors import LONGEST_MESSAGE, InputError
+from ostinato.errors import InputError, shorten
 
 # C0 without tab and line feed, DEL and C1; embeddings, overrides and isolates of text direction;
 # lone surrogates, which stand for bytes of a file name that are not UTF-8 and cannot be encoded
@@ -25,11 +25,7 @@ def escape_controls(text: str) -> str:
 
 def format_message(message: object) -> str:
     """A message as one line of bounded length, its middle left out where it is longer."""
-    line = escape_controls(" ".join(str(message).split("\n")))
-    if len(line) <= LONGEST_MESSAGE:
-        return line
-    end = LONGEST_MESSAGE // 4  # what to do comes last
-    return f"{line[: LONGEST_MESSAGE - end]} … {line[-end:]}"
+    return shorten(escape_controls(" ".join(str(message).split("\n"))))
 
 
 def print_message(message: object) -> None:
@@ -40,14 +36,14 @@ def print_message(message: object) -> None:
         discard(2)
 
 
-def print_text(text: str) -> None:
-    """Prints to stdout at once.
+def print_text(text: str, *, flush: bool = True) -> None:
+    """Prints to stdout.
 
     Raises:
         InputError: stdout cannot be written (disk full).
     """
     try:
-        print(text, end="", flush=True)
+        print(text, end="", flush=flush)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -259,29 +259,27 @@ def count_beginnings(levels: Sequence[Level], size: int, line_end: int) -> list[
     order, whose counts are occurrences; all others keep their counts.
     """
     keys = [level_contexts(level) * size + level.tokens for level in levels]
-    suffixes: list[np.ndarray] = []  # for each length, the index of the suffix of each n-gram
     first = levels[0].tokens.astype(np.int64)  # the first token of each n-gram of the order
-    counts = [level.counts for level in levels]
-    for k, level in enumerate(levels):
+    begins = [first == line_end]
+    suffixes: list[np.ndarray] = []  # for each length, the index of the suffix of each n-gram
+    for level in levels[1:]:
         contexts = level_contexts(level)
-        if k:
-            first = first[contexts]
-        longer = [find(keys[0], level.tokens.astype(np.int64))] if k else []
+        first = first[contexts]
+        begins.append(first == line_end)
+        longer = [find(keys[0], level.tokens.astype(np.int64))]
         for length, suffix in enumerate(suffixes, start=1):
             before = suffix[contexts]
             found = find(keys[length], before * size + level.tokens)
             longer.append(np.where(before >= 0, found, -1))
-        begins = first == line_end
-        if 0 < k < len(levels) - 1:
-            counts[k] = np.where(begins, -1, counts[k].astype(np.int64))
         suffixes = longer
+    counts = [level.counts for level in levels]
     for k in range(1, len(levels) - 1):
         known = suffixes[k] >= 0
         occurrences = np.bincount(
             suffixes[k][known], weights=levels[-1].counts[known], minlength=len(counts[k])
         ).astype(np.int64)
-        own = levels[k].counts.astype(np.int64)
-        counts[k] = np.where(counts[k] < 0, np.maximum(occurrences, own), counts[k])
+        own = counts[k].astype(np.int64)
+        counts[k] = np.where(begins[k], np.maximum(occurrences, own), own)
     return counts
 
 

@@ -12,21 +12,21 @@ from torch import nn
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
-from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import as_files
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
-from ostinato.metrics import METRICS, bleu
+from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
-from ostinato.metrics.metric import DetailedMetric
+from ostinato.metrics.metric import DetailedMetric, RemarkingMetric
 from ostinato.metrics.significance import paired
 from ostinato.notices import collect_notices, notify
 from ostinato.options import to_dict
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load, load_baseline
-from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
+from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
 
 FILES_NEEDED = (
@@ -79,7 +79,7 @@ def evaluate(
         chosen = given["test"] or tested_files(trained, FILES_NEEDED)
         records = task.reader.read(chosen)
         names = [display_path(file) for file in chosen]
-        notify_cut(count_cuts(task, records))
+        report_cuts(task, records)
         result, counts, _ = measure(task, trained.network, records, seed=seed)
     result = {
         "task": task.name,
@@ -119,10 +119,9 @@ def predict_all(
     task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating"
 ) -> list[Prediction]:
     """The predictions for all records, with a progress bar."""
-    pieces = [records[start : start + 500] for start in range(0, len(records), 500)]
     return [
         prediction
-        for piece in track(pieces, description)
+        for piece in track_pieces(records, description)
         for prediction in task.predictor.predict(network, piece)
     ]
 
@@ -163,7 +162,10 @@ def measure(
         if isinstance(metric, DetailedMetric):
             settings = task.predictor.metric_settings(name, records)
             result["details"][name] = metric.details(add_up(each), **settings)
-            if name == "bleu" and (remark := bleu.remark(add_up(each), **settings)):
+            remark = None
+            if isinstance(metric, RemarkingMetric):
+                remark = metric.remark(add_up(each), **settings)
+            if remark is not None:
                 notify(remark)
     result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
     result |= task.predictor.tables(records, predictions)

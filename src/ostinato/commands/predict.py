@@ -17,7 +17,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.shared.cut_inputs import notify_cut
+from ostinato.tasks.shared.cut_inputs import collect_cuts, notify_cut
 from ostinato.tasks.task import Prediction, Task
 
 # inputs read ahead, so that inputs of similar length share a batch and memory stays bounded
@@ -110,16 +110,9 @@ def predict_files(
     task = trained.task
     if typing:
         task = task.with_options(task.options.at_a_terminal())
-    inputs = count_cuts(task, task.reader.read_inputs(files), cuts)
+    inputs = collect_cuts(task, task.reader.read_inputs(files), cuts)
     predictions = task.predictor.stream(trained.network, inputs, ahead=1 if typing else WINDOW)
     yield from n_best_lines(predictions) if moses else predictions
-
-
-def count_cuts(task: Task, inputs: Iterator[Any], cuts: list[int]) -> Iterator[Any]:
-    """The same inputs; the tokens left out of each are appended to `cuts`."""
-    for record in inputs:
-        cuts.append(task.preprocessing.count_cut(record))
-        yield record
 
 
 @dataclass(frozen=True)

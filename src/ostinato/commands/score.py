@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from ostinato.commands.evaluate import refuse_text
 from ostinato.commands.run.device import choose
-from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.tables import as_json
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.shared.cut_inputs import count_cuts, notify_cut
+from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.task import Record
-
-PIECE = 500  # records scored between two steps of the progress bar
 
 EXAMPLES = (
     "ostinato score runs/de-en test.de test.en",
@@ -34,17 +32,16 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
     with hold_notices():
         records = trained.task.reader.read(files)
-    notify_cut(count_cuts(trained.task, records))
+    report_cuts(trained.task, records)
     return score_all(trained, records)
 
 
 def score_all(trained: Trained, records: Sequence[Record]) -> list[float]:
     """The log-probability of each record, with a progress bar."""
     task, network = trained.task, trained.network
-    pieces = [records[start : start + PIECE] for start in range(0, len(records), PIECE)]
     return [
         value
-        for piece in track(pieces, "scoring")
+        for piece in track_pieces(records, "scoring")
         for value in task.predictor.log_probabilities(network, piece)
     ]
 

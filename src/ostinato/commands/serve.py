@@ -6,7 +6,6 @@ import json as json_module
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.shared.inference import independent_rows
 from ostinato.tasks.task import Predictor, Request
+from ostinato.terminal import print_message
 
 EXAMPLES = (
     "ostinato serve runs/language",
@@ -91,9 +91,11 @@ def serve(
     address, number = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
-    say(f"serving {names} at http://{shown}:{number}")
+    print_message(f"serving {names} at http://{shown}:{number}")
     if host not in LOOPBACK and token is None:
-        say("anybody who reaches this address may use the models; --token asks for a password")
+        print_message(
+            "anybody who reaches this address may use the models; --token asks for a password"
+        )
     # uvicorn hands a signal on after its shutdown: that is the end, and no failure
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     uvicorn.Server(config).run(sockets=[listener])
@@ -102,10 +104,6 @@ def serve(
 def lines(result: None, *, json: bool = False) -> Iterable[str]:
     """Nothing: the server has ended."""
     return ()
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def check_options(port: int, max_sessions: int, idle_seconds: float) -> None:

@@ -54,7 +54,6 @@ def binning_error(total: Sequence[float]) -> float:
         middle = found / np.maximum(1e-12, found + wrong)
         # precision grows with i among examples of the class in a row
         best = found / np.maximum(1e-12, found + before_wrong)
-        best = np.maximum(best, (before_found + 1) / (before_found + 1 + before_wrong))
         worst = (before_found + 1) / (before_found + 1 + wrong)
         off = np.maximum(best - middle, middle - worst).clip(0)
         # a bin of one kind alone, or of a single example of the class and no other, is exact

@@ -42,6 +42,15 @@ class DetailedMetric(Metric, Protocol):
 
 
 @runtime_checkable
+class RemarkingMetric(DetailedMetric, Protocol):
+    """A metric whose score can be misread, such as a BLEU that is 0 whatever the words."""
+
+    def remark(self, total: Sequence[float], /, **settings: Any) -> str | None:
+        """What the user should be told of the score, or None."""
+        ...
+
+
+@runtime_checkable
 class BinnedMetric(Metric, Protocol):
     """A metric computed from binned scores, which is off by a known error at most."""
 

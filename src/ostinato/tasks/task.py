@@ -477,19 +477,17 @@ class Task:
         Raises:
             InputError: The machine has not enough memory for it.
         """
-        check_memory(self.outline())
+        if not self.options.closed_form:  # else its size follows from what was counted
+            check_memory(self.outline())
+        return self.build_unchecked()
+
+    def build_unchecked(self) -> nn.Module:
+        """A fresh network whose size is known to fit."""
         return self.definition.build_network(self.options, self.preprocessing)
 
     def outline(self) -> nn.Module:
-        """The network's modules with the shapes of their tensors, without memory for them.
-
-        A closed-form model is built as it is: its size follows from what was counted, which is there.
-        """
-
-        def build() -> nn.Module:
-            return self.definition.build_network(self.options, self.preprocessing)
-
-        return build() if self.options.closed_form else outline(build)
+        """The network's modules with the shapes of their tensors, without memory for them."""
+        return outline(self.build_unchecked)
 
     def initialise(self, network: nn.Module) -> None:
         self.definition.initialise(network, self.options, self.preprocessing)

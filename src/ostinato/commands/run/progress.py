@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from ostinato.terminal import print_message
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
+PIECE = 500  # records between two steps of a bar
 Item = TypeVar("Item")
 
 
@@ -140,6 +141,12 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
         disable=not sys.stderr.isatty(),
         transient=True,
     )
+
+
+def track_pieces(records: Sequence[Item], description: str) -> Iterable[Sequence[Item]]:
+    """The records in pieces that take moments each, with a bar."""
+    starts = range(0, len(records), PIECE)
+    return track([records[start : start + PIECE] for start in starts], description)
 
 
 def count_along(items: Iterable[Item], description: str, *, printed: bool) -> Iterator[Item]:

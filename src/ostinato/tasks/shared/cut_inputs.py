@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.wording import pluralise
@@ -16,6 +16,18 @@ def count_cuts(task: Task, records: Iterable[Any]) -> list[int]:
     if type(task.preprocessing).count_cut is Preprocessing.count_cut:
         return []
     return [count(record) for record in records]
+
+
+def collect_cuts(task: Task, inputs: Iterable[Any], cuts: list[int]) -> Iterator[Any]:
+    """The same inputs, streamed; the tokens left out of each are appended to `cuts`."""
+    for record in inputs:
+        cuts.append(task.preprocessing.count_cut(record))
+        yield record
+
+
+def report_cuts(task: Task, records: Iterable[Any]) -> None:
+    """Says how many of the records are cut."""
+    notify_cut(count_cuts(task, records))
 
 
 def notify_cut(cuts: Sequence[int]) -> None:
