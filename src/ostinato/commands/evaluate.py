@@ -167,8 +167,9 @@ def measure(
                 remark = metric.remark(add_up(each), **settings)
             if remark is not None:
                 notify(remark)
-    result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
-    result |= task.predictor.tables(records, predictions)
+    further = task.predictor.analyse(records, predictions, counts, seed=seed)
+    result["details"] |= further.pop("details", {})
+    result |= further
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

@@ -151,13 +151,6 @@ def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[s
     return models
 
 
-def read_state(streamer: Any, fingerprint: str, content: bytes) -> Any:
-    """A state from the bytes of a file. Raises InputError for what is no state of the model."""
-    from ostinato.model import state_from_bytes
-
-    return state_from_bytes(content, streamer.start(), fingerprint)
-
-
 def find_views(model: Trained) -> dict[str, Callable[[Any], Any]]:
     """The views of `ostinato inspect` on an input of the model, by name.
 
@@ -196,7 +189,7 @@ def build_application(
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
-    from ostinato.model import state_to_bytes
+    from ostinato.model import state_from_bytes, state_to_bytes
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
     from ostinato.serving.endpoints import Endpoints
@@ -220,8 +213,10 @@ def build_application(
             served,
             thread,
             counters,
-            state_to_bytes=partial(state_to_bytes, fingerprint=model.fingerprint),
-            state_from_bytes=partial(read_state, served.streamer, model.fingerprint),
+            state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
+            state_from_bytes=partial(
+                state_from_bytes, served.streamer, fingerprint=model.fingerprint
+            ),
         )
     paths = {
         name: Path(model.folder) / SNAPSHOT

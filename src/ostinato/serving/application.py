@@ -24,6 +24,7 @@ from ostinato.serving.model_worker import ModelThread
 from ostinato.serving.openapi import describe_api
 from ostinato.serving.refusal import Refusal
 from ostinato.serving.settings import Settings
+from ostinato.serving.speech_socket import SpeechSocket
 from ostinato.serving.websocket import TRY_AGAIN, StreamSocket
 
 LOGGER = logging.getLogger("ostinato.serving")
@@ -165,7 +166,8 @@ class Application:
             return
         self.sockets += 1
         try:
-            await StreamSocket(endpoints, socket).converse()
+            kind = SpeechSocket if endpoints.served.streamer.listens else StreamSocket
+            await kind(endpoints, socket).converse()
         finally:
             self.sockets -= 1
 

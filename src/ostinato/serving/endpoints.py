@@ -45,6 +45,7 @@ class Endpoints:
         self.served, self.thread, self.counters = served, thread, counters
         self.settings = served.settings
         self.state_to_bytes, self.state_from_bytes = state_to_bytes, state_from_bytes
+        self.listening = 0  # messages of speakers that wait for the model
         self.sessions = Sessions(served.streamer.start, self.settings)
         most_waiting, observe = self.settings.waiting, counters.together.add
         self.predictions = MicroBatches(
@@ -59,9 +60,9 @@ class Endpoints:
 
     async def predict(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith(("image/", "audio/")):
+        if kind.startswith(("image/", "audio/")) or kind in self.served.task.reader.decodes:
             content = await read_body(request, self.settings.file, self.settings)
-            records = [await self.thread.run(self.served.file_record, content, kind)]
+            records = await self.thread.run(self.served.file_records, content, kind)
         else:
             inputs = self.read_inputs(await read_json(request, self.settings))
             records = [
@@ -139,10 +140,18 @@ class Endpoints:
 
     async def feed_session(self, request: Request) -> Response:
         session = self.sessions.find(request.path_params["id"])
-        inputs = self.read_inputs(await read_json(request, self.settings))
+        body = await read_json(request, self.settings)
+        ends = body.get("end", False)
+        if not isinstance(ends, bool):
+            raise Refusal(422, '"end" must be true or false')
+        inputs = [] if ends and body.get("inputs") in (None, []) else self.read_inputs(body)
         items = [self.served.item(value, number) for number, value in enumerate(inputs, start=1)]
         async with session.lock:
-            outputs, session.state = await self.feed(items, session.state)
+            outputs, state = await self.feed(items, session.state)
+            if ends:
+                last, state = await self.finish(state)
+                outputs.append(last)
+            session.state = state
             session.items += len(items)
             session.used = self.sessions.clock()
         return JSONResponse({"outputs": outputs})
@@ -155,6 +164,22 @@ class Endpoints:
             outputs += more
         self.counters.items += len(items)
         return outputs, state
+
+    async def finish(self, state: Any) -> tuple[dict[str, Any], Any]:
+        """The answer at the end of a sequence, and the state before the next one."""
+        try:
+            answer, state = await self.thread.run(self.served.streamer.finish, state)
+        except InputError:
+            raise Refusal(422, "the end of a sequence changes nothing for this model") from None
+        except Exception as error:
+            raise as_refusal(error) from None
+        return self.served.to_json(answer), state
+
+    def as_refusal(self, error: Exception) -> Refusal:
+        """An error of the model as the client sees it."""
+        if isinstance(error, InputError):
+            return Refusal(422, "the model cannot answer this input")
+        return as_refusal(error)
 
     async def read_state(self, request: Request) -> Response:
         session = self.find_stateful(request)

@@ -23,12 +23,12 @@ TEXTS = {
     "genome": "a sequence of bases",
 }
 NUMBERS = {
-    "captioning": "an image as the body of the request (Content-Type: image/png), or features",
-    "video": "frames as lists of numbers",
+    "captioning": "an image as the body (Content-Type: image/png), or features [[...], ...]",
+    "video": "frames as lists of numbers, or an .npz as the body (application/x-npz)",
     "melody": "a list of pitches, or of chords",
-    "transcription": "a sound as the body of the request (Content-Type: audio/wav)",
-    "forecasting": "a list of numbers",
-    "anomaly": "a list of numbers",
+    "transcription": "a sound as the body (Content-Type: audio/wav), or a list of samples",
+    "forecasting": 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)',
+    "anomaly": 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)',
 }
 CHECKED = 50  # merged batches of which one request is answered a second time, alone
 
@@ -94,7 +94,7 @@ class ServedModel:
                 raise Refusal(413, f"input {number} is too long; at most {most:,} characters")
             if self.task.name not in TEXTS and value.strip():
                 raise self.not_an_input(number)
-        elif isinstance(value, list) and count_values(value) > self.settings.numbers:
+        elif isinstance(value, list | dict) and count_values(value) > self.settings.numbers:
             most = self.settings.numbers
             raise Refusal(413, f"input {number} is too long; at most {most:,} values")
 
@@ -105,7 +105,8 @@ class ServedModel:
     def record(self, value: Any, number: int) -> Any:
         """An input as a record. Raises a Refusal for what the model does not read."""
         self.check_size(value, number)
-        if value is None or isinstance(value, dict | bool):
+        columns = isinstance(value, dict) and self.task.reader.reads_columns
+        if value is None or isinstance(value, bool) or (isinstance(value, dict) and not columns):
             raise self.not_an_input(number)
         try:
             return self.task.reader.as_record(value)
@@ -113,14 +114,18 @@ class ServedModel:
             log_unexpected(error)
             raise self.not_an_input(number) from None
 
-    def file_record(self, content: bytes, media_type: str) -> Any:
-        """The body of a request as a record."""
+    def file_records(self, content: bytes, media_type: str) -> list[Any]:
+        """The body of a request as records."""
         try:
-            return self.task.reader.decode(content, media_type)
+            records = self.task.reader.decode(content, media_type)
         except Exception as error:
             log_unexpected(error)
             reads = self.describe()["input"]
             raise Refusal(415, f"this model reads no such file; it reads {reads}") from None
+        if not 0 < len(records) <= self.settings.inputs:
+            most = self.settings.inputs
+            raise Refusal(413, f"expected 1 to {most:,} inputs in the file; got {len(records):,}")
+        return records
 
     def item(self, value: Any, number: int) -> Any:
         """An item of a stream, parsed."""
@@ -218,9 +223,11 @@ class ServedModel:
         return self.task.predictor.generate(self.network, self.request(**fields))
 
 
-def count_values(value: list[Any]) -> int:
-    """The number of values in lists of lists."""
-    return sum(count_values(each) if isinstance(each, list) else 1 for each in value)
+def count_values(value: Any) -> int:
+    """The number of values in lists of lists, and of objects."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(count_values(each) if isinstance(each, list | dict) else 1 for each in value)
 
 
 def to_finite(value: Any) -> Any:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
@@ -31,12 +32,14 @@ from ostinato import options as option_fields
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.held_out import hold_out, overlap
 from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.npz import check_unpacked
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.models.outline import check_memory, outline
 
 Record = Any  # what a reader makes of a line or a file, such as a Pair of sentences
+LARGEST_DECODED = 256 << 20  # bytes of the arrays of an .npz that comes over a network
 Counts = tuple  # what a metric counts of one example; counts add up over a corpus
 
 
@@ -172,9 +175,21 @@ class Reader(ABC):
         """The share of the records that are in the training data, too."""
         return overlap([self.key(each) for each in records], [self.key(each) for each in training])
 
-    def decode(self, content: bytes, media_type: str) -> Record:
-        """The content of a file, such as an image of type "image/png", as a record."""
-        raise InputError(f"a model of task {self.task_name} does not read files of this kind")
+    reads_columns: ClassVar[bool] = False  # whether `as_record` takes {"column": [values]}
+    # media types of files that name no other files -> the endings of their names
+    decodes: ClassVar[Mapping[str, str]] = {}
+
+    def decode(self, content: bytes, media_type: str) -> list[Record]:
+        """The content of a file, such as an image of type "image/png", as records."""
+        suffix = self.decodes.get(media_type)
+        if suffix is None:
+            raise InputError(f"a model of task {self.task_name} does not read files of this kind")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"input{suffix}"
+            path.write_bytes(content)
+            if suffix == ".npz":
+                check_unpacked(path, LARGEST_DECODED)
+            return list(self.read_inputs([str(path)]))
 
     def with_target(self, record: Record, text: str) -> Record:
         """The record with another target, for rescoring an n-best list."""
@@ -270,10 +285,6 @@ class Predictor(ABC):
         """Why `streamer` gives None, for people."""
         return "the model needs the whole of an input"
 
-    def open_stream(self, network: nn.Module) -> Any:
-        """What `model.stream()` gives where a model answers parts of an input; None: a callable for whole inputs."""
-        return None
-
     def analyse(
         self,
         records: Any,
@@ -281,8 +292,9 @@ class Predictor(ABC):
         counts: Mapping[str, list[Counts]],
         *,
         seed: int = 1,
-    ) -> dict[str, dict[str, Any]]:
-        """What a report shows besides the metrics' own details: {"speakers": {...}}."""
+    ) -> dict[str, Any]:
+        """Further results of an evaluation by name, such as tables; what is under "details" is
+        shown with the metrics' own details: {"by_step": [...], "details": {"speakers": {...}}}."""
         return {}
 
     @abstractmethod
@@ -301,10 +313,6 @@ class Predictor(ABC):
 
     def calibrate(self, network: nn.Module, records: Any) -> None:  # noqa: B027 (optional)
         """After training, on the dev set: what the network keeps in buffers about its own errors."""
-
-    def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
-        """Further results of an evaluation, by name."""
-        return {}
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, how the scores compare with the baselines'; "" where the table says it all."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ostinato.metrics import METRICS
+from ostinato.tasks.anomaly.alarms import Alarms
 from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms, summarise_alarms
 from ostinato.tasks.anomaly.features import CLIP, SeriesFeatures
 from ostinato.tasks.anomaly.options import AnomalyOptions
@@ -19,64 +20,14 @@ from ostinato.tasks.anomaly.picture import draw_alarms
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 from ostinato.tasks.anomaly.reader import LabelledSeries, as_labelled
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms, score_surprise
+from ostinato.tasks.anomaly.streaming import AnomalyStreamer
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Prediction, Predictor
+from ostinato.tasks.task import Counts, Predictor
 
 HEADER = "unique_id,ds,y,expected,score,anomaly"
 LEAST_THRESHOLD = 0.632  # three deviations: what few held-back steps show is no lower bound
 PIECE = 2000  # steps of a series that go through the network at a time, with the state carried
 SHOWN = 6
-
-
-@dataclass(frozen=True, eq=False)
-class Alarms(Prediction):
-    """The answer to one series.
-
-    Args:
-        name: The series' `unique_id`.
-        stamps: Its time stamps [T].
-        values: [T]
-        expected: What was expected of each step [T].
-        scores: From 0 to 1 [T].
-        alarms: Whether there is an alarm [T].
-        scale: The deviation of the steps before each [T].
-        log_probabilities: Of each step's value, NaN where it has none [T].
-    """
-
-    name: str
-    stamps: list[str]
-    values: np.ndarray
-    expected: np.ndarray
-    scores: np.ndarray
-    alarms: np.ndarray
-    scale: np.ndarray
-    log_probabilities: np.ndarray
-
-    @property
-    def text(self) -> str:
-        name = f'"{self.name}"' if "," in self.name else self.name
-        return "\n".join(
-            f"{name},{stamp},{'' if value != value else format(value, '.7g')},"
-            f"{expected:.5g},{score:.4f},{int(alarm)}"
-            for stamp, value, expected, score, alarm in zip(
-                self.stamps,
-                self.values.tolist(),
-                self.expected.tolist(),
-                self.scores.tolist(),
-                self.alarms.tolist(),
-                strict=True,
-            )
-        )
-
-    @property
-    def details(self) -> dict[str, Any]:
-        return {
-            "unique_id": self.name,
-            "alarms": [
-                stamp for stamp, alarm in zip(self.stamps, self.alarms, strict=True) if alarm
-            ],
-            "scores": [round(score, 4) for score in self.scores.tolist()],
-        }
 
 
 class AnomalyPredictor(Predictor):
@@ -136,6 +87,16 @@ class AnomalyPredictor(Predictor):
             )
         return found
 
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> AnomalyStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        return AnomalyStreamer(self.options, self.threshold(network), network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        return "" if hasattr(network, "recurrent") else "an ensemble needs the whole series"
+
     def calibrate(self, network: Any, records: Sequence[LabelledSeries]) -> None:
         """The threshold that gives --false-alarms a step on held-back series."""
         scores = [self.score(network, record) for record in records]
@@ -175,7 +136,9 @@ class AnomalyPredictor(Predictor):
             if prediction.stamps:
                 yield prediction.text
 
-    def tables(self, records: Any, predictions: Sequence[Alarms]) -> dict[str, Any]:
+    def analyse(
+        self, records: Any, predictions: Sequence[Alarms], counts: Any, *, seed: int = 1
+    ) -> dict[str, Any]:
         return summarise_alarms(records, [each.alarms for each in predictions])
 
     def pictures(self, records: Any, predictions: Sequence[Alarms]) -> dict[str, Any]:

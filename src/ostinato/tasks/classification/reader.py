@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ostinato.tasks.task import Reader
 
 
 class ClassificationReader(Reader):
+    decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
+
     def labels_of(self, record: Labelled) -> list[str]:
         return split_labels(record.label, self.options.label_separator)
 

@@ -21,6 +21,7 @@ from ostinato.tasks.forecasting.picture import draw_errors, draw_forecasts
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
 from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
+from ostinato.tasks.forecasting.streaming import KEPT, ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
 from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Counts, Piece, Predictor, Request
@@ -33,10 +34,24 @@ SHOWN = 9  # series in a picture
 class ForecastingPredictor(Predictor):
     options: ForecastingOptions
     preprocessing: ForecastingPreprocessing
+    one_pass = True
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
         return self.forecast(network, records, correct=self.options.conformal)
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Window]
+    ) -> ForecastingStreamer | None:
+        if self.why_no_streamer(network):
+            return None
+        kept = max(KEPT, int(self.options.look_back or 1), int(self.options.season or 1) + 1)
+        return ForecastingStreamer(self.predict, as_record, network, kept=kept)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        if any(self.options.covariates(kind) for kind in ("past", "future", "static")):
+            return "the model reads covariates, too: it needs a table"
+        return ""
 
     @torch.inference_mode()
     def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
@@ -177,7 +192,9 @@ class ForecastingPredictor(Predictor):
             "errors.png": draw_errors(errors_by_step(records, predictions)),
         }
 
-    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
+    def analyse(
+        self, records: Any, predictions: Sequence[Forecast], counts: Any, *, seed: int = 1
+    ) -> dict[str, Any]:
         """Further results of an evaluation: the error of each step ahead."""
         return {"by_step": errors_by_step(records, predictions)}
 
