@@ -15,7 +15,7 @@ from ostinato.serving.generate_fields import read_generate_fields
 from ostinato.serving.json_body import read_body, read_json
 from ostinato.serving.model_worker import MicroBatches, ModelThread, as_refusal
 from ostinato.serving.refusal import Refusal
-from ostinato.serving.served_model import ServedModel, log_unexpected
+from ostinato.serving.served_model import ServedModel, log_unexpected, to_finite
 from ostinato.serving.sessions import Session, Sessions
 
 CHUNK = 32  # items of a session that are fed before others have their turn
@@ -56,7 +56,7 @@ class Endpoints:
         )
 
     async def describe(self, request: Request) -> Response:
-        return JSONResponse(self.served.describe())
+        return JSONResponse(to_finite(self.served.describe()))
 
     async def predict(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -122,13 +122,16 @@ class Endpoints:
         body = await read_json(request, self.settings)
         if "input" not in body:
             raise Refusal(422, 'expected {"input": ...}')
+        panels = body.get("panels", False)
+        if not isinstance(panels, bool):
+            raise Refusal(422, '"panels" must be true or false')
         self.served.check_size(body["input"], 1)
         try:
-            found = await self.thread.run(view, body["input"])
+            found = await self.thread.run(view, body["input"], panels)
         except Exception as error:
             log_unexpected(error)
             raise Refusal(422, "the view cannot be drawn of this input") from None
-        return JSONResponse(found)
+        return JSONResponse(to_finite(found))
 
     # sessions
 

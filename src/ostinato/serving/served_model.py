@@ -43,7 +43,8 @@ class ServedModel:
         request: Builds a request to generate from its fields.
         generates: Whether the model makes samples of its own.
         together: A context in which a batch's rows do not depend on each other.
-        views: By name, what inspects an input of the model: value -> what JSON can hold.
+        views: By name, what inspects an input of the model: (value, whether its panels are wanted,
+            for a page) -> what JSON can hold.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class ServedModel:
         request: Callable[..., Any],
         generates: bool = False,
         together: Callable[[], AbstractContextManager] = nullcontext,
-        views: dict[str, Callable[[Any], Any]] | None = None,
+        views: dict[str, Callable[[Any, bool], Any]] | None = None,
     ):
         self.model, self.name, self.settings = model, name, settings
         self.task, self.network = model.task, model.network
@@ -72,9 +73,12 @@ class ServedModel:
             "name": self.name,
             "task": task.name,
             "input": reads,
+            "reads_text": self.reads_text,
             "item": self.streamer.item,
             "carries_state": self.streamer.carries_state,
             "generates": self.generates,
+            "suggests": self.generates and task.name == "language" and self.streamer.carries_state,
+            "words": getattr(task.options, "unit", "") == "word",
             "views": sorted(self.views),
             "parameters": sum(each.numel() for each in self.network.parameters()),
             "metrics": report.get("metrics", {}),
@@ -83,6 +87,12 @@ class ServedModel:
             found["why_no_state"] = self.streamer.why_not
         labels = getattr(getattr(task.preprocessing, "labels", None), "tokens", None)
         return found | ({"labels": list(labels)} if labels else {})
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether an input is a text."""
+        series = not getattr(self.task.preprocessing, "reads_text", True)
+        return self.task.name in TEXTS and not series
 
     # from JSON
 
