@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
+from ostinato.data.files.streams import FULL
 from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
 from ostinato.terminal import (
     discard,
@@ -211,6 +212,11 @@ def main(arguments: list[str] | None = None) -> int:
         discard(1)
         return 0
     except OSError as error:
+        if error.errno in FULL:
+            print_message(
+                f"{error.filename or 'the disk'}: {error.strerror}; make room and run again"
+            )
+            return 2
         if error.filename is None:
             raise
         # a file name that is too long, a folder without permission

@@ -31,13 +31,15 @@ READABLE = (1, 2)
 class Trained:
     """A task with what it has learned: one network, or several that decode together.
 
-    `counts` is what each metric counted of each example that the run was tested on, as `train` leaves it for `compare`."""
+    `counts` is what each metric counted of each example that the run was tested on, as `train` leaves it for `compare`.
+    `not_saved` says why a picture of a new run could not be saved, if so."""
 
     task: Task
     networks: list[nn.Module]
     folder: Path
     report: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, list[Counts]] = field(default_factory=dict, repr=False)
+    not_saved: str = ""
 
     @property
     def network(self) -> nn.Module:

@@ -25,6 +25,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks import folder as run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, curves
+from ostinato.training.event_log import EVENT_FILE
 from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty
 from ostinato.training.lock import NAME as LOCK
 from ostinato.training.lock import is_lock_file
@@ -122,7 +123,7 @@ def remove_run(folder: Path) -> None:
     checkpoint.remove(training)
     remove_files(folder, MODEL_FILES)
     remove_files(training, TRAINING_FILES)
-    remove_files(training / "tensorboard", curves.EVENT_FILE)
+    remove_files(training / "tensorboard", EVENT_FILE)
     remove_folder_if_empty(training / "tensorboard")
     remove_files(training, PLAN_FILE)
 
