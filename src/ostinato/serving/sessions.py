@@ -111,6 +111,8 @@ class Sessions:
             for each in self.live.values()
         ]
         content = json.dumps({"format": SNAPSHOT, "sessions": sessions}).encode()
+        if path.is_symlink():  # a run folder may be a stranger's: nothing is written through a link
+            path.unlink()
         write(path, content)
         path.chmod(0o600)
 

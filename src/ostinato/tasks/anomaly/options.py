@@ -19,6 +19,7 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of 0 and 1",
         when_predicting=True,
         group="data",
+        path="given",
     )
     season: int | None = option(
         None, "steps of a season, 1 for none (default: of the frequency, such as a day)", minimum=1,

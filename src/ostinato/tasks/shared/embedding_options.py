@@ -15,7 +15,9 @@ from ostinato.tasks.task import TaskOptions
 class EmbeddingOptions(TaskOptions):
     embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
     embeddings: str | None = option(
-        None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size",
+        path="given",
     )
     freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
 

@@ -32,6 +32,7 @@ class TranscriptionOptions(BidirectionalOptions):
         "folder that audio paths in a table are relative to, and must stay in (default: the table's)",
         when_predicting=True,
         group="data",
+        path="given",
     )
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
@@ -116,6 +117,8 @@ class TranscriptionOptions(BidirectionalOptions):
         "language model: none; transcripts, a word n-gram model of those trained on; or a text file to "
         "make one of",
         when_predicting=True,
+        path="kept",
+        words=("transcripts",),
     )
     lm_order: int = option(
         3, "words of its longest n-grams", minimum=1, maximum=9, when_predicting=True
@@ -140,7 +143,10 @@ class TranscriptionOptions(BidirectionalOptions):
         when_predicting=True,
     )
     phrases: str | None = option(
-        None, "a text file with all transcripts that are possible, one a line", when_predicting=True
+        None,
+        "a text file with all transcripts that are possible, one a line",
+        when_predicting=True,
+        path="kept",
     )
     format: Literal[FORMATS] = option(  # type: ignore[valid-type]
         "text", "what predict prints: text, or words with their times", when_predicting=True

@@ -74,9 +74,11 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
         None, "weights are initialised uniformly in plus or minus this", above=0
     )
     embeddings: str | None = option(
-        None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size",
+        path="given",
     )
-    target_embeddings: str | None = option(None, "pretrained target vectors")
+    target_embeddings: str | None = option(None, "pretrained target vectors", path="given")
     sparse_embeddings: bool = option(
         False, "sparse gradients of the embeddings (with --optimizer sgd)"
     )
