@@ -17,7 +17,6 @@ class EmbeddingOptions(TaskOptions):
     embeddings: str | None = option(
         None,
         "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size",
-        path="given",
     )
     freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
 

@@ -76,9 +76,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
     embeddings: str | None = option(
         None,
         "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size",
-        path="given",
     )
-    target_embeddings: str | None = option(None, "pretrained target vectors", path="given")
+    target_embeddings: str | None = option(None, "pretrained target vectors")
     sparse_embeddings: bool = option(
         False, "sparse gradients of the embeddings (with --optimizer sgd)"
     )
