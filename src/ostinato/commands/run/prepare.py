@@ -14,7 +14,7 @@ from torch import nn
 
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose
-from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
     TRAINING,
@@ -125,7 +125,8 @@ def prepare_run(
 def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool) -> Parts:
     """Reads the data and builds the network, or restores it where a run continues."""
     task, options = config.build_task(), config.build_options()
-    splits = read_splits(config, task)
+    with explain_by_notices():
+        splits = read_splits(config, task)
     torch.manual_seed(config.seed)
     task, network = restore_network(folder, config) if continues else fit_network(task, splits)
     network = network.to(device)

@@ -22,13 +22,11 @@ from rich.progress import (
 )
 
 from ostinato.errors import InputError, shorten
-from ostinato.notices import LOGGER
+from ostinato.notices import LOGGER, collect_notices
 from ostinato.terminal import print_message
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
-NOTE = "note: "
-HELD_OUT = "no --dev: "  # begins the notice of a held-back dev set, which explains no error
 PIECE = 500  # records between two steps of a bar
 Item = TypeVar("Item")
 
@@ -46,7 +44,7 @@ class NoticePrinter(logging.Handler):
         self.held: list[str] | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = f"{NOTE}{record.getMessage()}"
+        line = f"note: {record.getMessage()}"
         if self.held is None:
             say(line)
         else:
@@ -59,10 +57,7 @@ LOGGER.addHandler(PRINTER)
 
 @contextmanager
 def hold_notices() -> Iterator[None]:
-    """Prints notices at the end of the `with` block.
-
-    Where it fails, they become a part of the error, which is one line: what was noted while reading
-    may tell why it failed."""
+    """Prints notices at the end of the `with` block, but none if it fails: an error is one line."""
     if PRINTER.held is not None:
         yield
         return
@@ -70,14 +65,23 @@ def hold_notices() -> Iterator[None]:
     PRINTER.held = held
     try:
         yield
-    except InputError as error:
-        if notes := [line.removeprefix(NOTE) for line in held if HELD_OUT not in line]:
-            error.args = (shorten(f"{error} (noted before: {'; '.join(notes)})"),)
-        raise
     finally:
         PRINTER.held = None
     for line in held:
         say(line)
+
+
+@contextmanager
+def explain_by_notices() -> Iterator[None]:
+    """Where the `with` block fails, what was noted in it becomes a part of the error, which is one
+    line: what was left out while reading may tell why nothing is left."""
+    with collect_notices() as notices:
+        try:
+            yield
+        except InputError as error:
+            if notices:
+                error.args = (shorten(f"{error} (noted before: {'; '.join(notices)})"),)
+            raise
 
 
 class TrainingBar:
