@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from toy_language import TINY, Outcome, write_toy
 # how long an example takes depends on what else runs on the machine
 settings.register_profile("ostinato", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ostinato")
+
+# a shell's background job ignores these, and so would every process that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
