@@ -1,7 +1,7 @@
 """A task: an application of recurrent networks, composed of small parts with one job each.
 
-    file -> Reader -> record -> Preprocessing -> Example -> Batch -> network -> Predictor ->
-    Prediction
+    file -> Reader -> record -> Preprocessing -> Example -> Batch -> network
+        -> Predictor -> Prediction
 
 Every task folder holds the same files, importing one way down this list:
 
