@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series import has_rows_of_numbers, is_series, read_series
+from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
+from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
 MOST_LABELS = 20  # different labels of a table without a header, to be seen as its first column

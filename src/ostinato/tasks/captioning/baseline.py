@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.prediction import TEXT_METRICS
 from ostinato.tasks.task import Baseline, Counts

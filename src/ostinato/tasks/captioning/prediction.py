@@ -11,7 +11,7 @@ from torch import nn
 
 from ostinato.data.batching.batch import Batch
 from ostinato.data.batching.buckets import target_length
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS

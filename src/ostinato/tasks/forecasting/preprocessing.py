@@ -16,8 +16,8 @@ from torch import Tensor
 from ostinato.baselines.linear_map import fit_linear_map
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.season import find_season
-from ostinato.data.series.time_axis import Frequency
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError
 from ostinato.models.forecaster import WindowFeatures

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
-from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
