@@ -88,6 +88,14 @@ def read_labelled(
         if not found:
             raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
+    check_labelled(records, files, unlabelled=unlabelled)
+    return records
+
+
+def check_labelled(
+    records: Sequence[Labelled], files: Sequence[FilePath], *, unlabelled: bool
+) -> None:
+    """InputError for texts and series together, and, but with `unlabelled`, for a missing label."""
     if len({isinstance(record.inputs, str) for record in records}) > 1:
         raise InputError(
             f"{' '.join(map(display_path, files))}: texts and series of numbers cannot be mixed; "
@@ -96,7 +104,6 @@ def read_labelled(
     missing = None if unlabelled else next((record for record in records if not record.label), None)
     if missing is not None:
         raise InputError(f"{missing.where}: no label; complete the row or remove it")
-    return records
 
 
 def read_one(

@@ -19,7 +19,7 @@ from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 SHORTEST = 20  # steps of a series to learn from
 DEV_SHARE = 0.2

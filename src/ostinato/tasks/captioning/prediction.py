@@ -19,10 +19,11 @@ from ostinato.tasks.captioning.image_kinds import is_blank, name_of
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import caption_page
 from ostinato.tasks.captioning.preprocessing import CaptioningPreprocessing, split_captions
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Predictor
 
 Answer = TypeVar("Answer")
 

@@ -30,8 +30,8 @@ from ostinato.tasks.captioning.image_kinds import (
     kind_of,
 )
 from ostinato.tasks.captioning.options import CaptioningOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
-from ostinato.tasks.task import Preprocessing
 
 
 @dataclass(frozen=True)

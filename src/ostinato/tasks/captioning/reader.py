@@ -18,7 +18,7 @@ from ostinato.data.images.picture_arrays import read_features
 from ostinato.data.images.pixel_range import check_scale
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 
 class CaptioningReader(Reader):

@@ -31,7 +31,7 @@ from ostinato.tasks.forecasting.windows import (
     Windows,
     training_cuts,
 )
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 
 MOST_EMBEDDED = 500  # series with an embedding of their own
 LINEAR_WINDOWS = 20_000  # that the linear map is fitted to

@@ -16,7 +16,7 @@ from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 DEV_SHARE = 0.2  # of a series that may be held back at its end
 DEV_WINDOWS = 64  # wanted in all, where the series are long enough
