@@ -35,7 +35,9 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A run that tests only read: 20 pairs, 8 units, an epoch; beside it train.src and train.tgt."""
+    """A run that tests only read: 20 pairs, 8 units, an epoch; beside it train.src and
+    train.tgt.
+    """
     from ostinato.cli import main
 
     folder = tmp_path_factory.mktemp("trained")
@@ -48,7 +50,9 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch) -> Path:
-    """The working directory of a test: a copy of the run as `run`, beside train.src and train.tgt."""
+    """The working directory of a test: a copy of the run as `run`, beside train.src and
+    train.tgt.
+    """
     shutil.copytree(trained.parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
