@@ -38,7 +38,7 @@ def names_subject(arguments: list[str]) -> bool:
 
 
 def describe_task(command: str, arguments: list[str]) -> str:
-    """What the task reads, for `train TASK`, `compare TASK` and `search TASK`; otherwise nothing."""
+    """What the task reads, for commands whose first argument is a task; otherwise nothing."""
     if command not in TAKING_TASKS or not names_subject(arguments):
         return ""
     from ostinato.tasks import TASKS, find_task

@@ -1,4 +1,4 @@
-"""ostinato search: a study of trials, resumable, shared by processes, with the winner as a recipe."""
+"""ostinato search: trials that are resumable and shared by processes; the winner as a recipe."""
 
 import json
 import signal

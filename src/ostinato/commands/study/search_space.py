@@ -54,7 +54,7 @@ class Range:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     def nearest(self, value: Any) -> Any:
-        """The value of the range that is nearest to another one; the lowest to one that is unset."""
+        """The value of the range that is nearest to another one; to an unset one, the lowest."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self.low
         inside = min(max(value, self.low), self.high)
