@@ -16,6 +16,7 @@ ALLOWED = {
     "cli": {
         "commands",
         "data",
+        "exit_status",
         "option_groups",
         "parser",
         "signature",
@@ -23,6 +24,7 @@ ALLOWED = {
         "terminal",
     },
     "terminal": set(),
+    "exit_status": {"terminal"},
     "parser": {"signature", "terminal"},
     "task_flags": {"commands", "option_groups", "tasks", "training"},
     "option_groups": set(),
@@ -46,6 +48,7 @@ ALLOWED = {
         "cells",
         "baselines",
         "terminal",
+        "exit_status",
     },
     "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
     "models": {"layers", "cells", "decoding", "data", "kernels"},
