@@ -14,6 +14,7 @@ from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
@@ -21,7 +22,6 @@ from ostinato.tasks.shared.streamer import (
     flatten_state,
     restore_state,
 )
-from ostinato.tasks.task import Record
 
 
 class Model(Trained):
