@@ -1,8 +1,8 @@
 """Files that options name: what a run folder keeps of them, and what it may name itself.
 
 A run folder may come from a stranger. What its model.json names is therefore never read or written
-outside the folder: files without which the model would answer otherwise are copied into the run when
-it is trained, and all other paths are given anew by whoever predicts."""
+outside the folder: files without which the model would answer otherwise are copied into the run
+when it is trained, and all other paths are given anew by whoever predicts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """TensorBoard events, written at once and by this thread.
 
-tensorboardX's own writer hands them to a thread, whose traceback on a full disk nobody can catch."""
+tensorboardX's own writer hands them to a thread, whose traceback on a full disk none can catch."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     # the model
     model: Literal[("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
         "recurrent",
-        "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: over "
-        "windows of words; or a baseline that is counted",
+        "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: "
+        "over windows of words; or a baseline that is counted",
     )
     fixed_length: int = option(
         40,
