@@ -1,4 +1,4 @@
-"""A full disk with what is on by default: one line, exit status 2, and nothing of before is lost."""
+"""A full disk with what is on by default: one line, status 2, and nothing of before is lost."""
 
 from __future__ import annotations
 

@@ -7,8 +7,18 @@ from ostinato.cli import main
 from ostinato.errors import InputError
 
 SENTENCE = "the DET\ncat NOUN\nsleeps VERB\n\na DET\ndog NOUN\nruns VERB\n\n"
-TINY = {"hidden_size": 16, "embedding_size": 8, "characters": "none", "dropout": 0.0,
-        "word_dropout": 0.0, "unknown": 0.0, "epochs": 30.0, "least_steps": 1, "learning_rate": 0.02, "tensorboard": False}  # fmt: skip
+TINY = {
+    "hidden_size": 16,
+    "embedding_size": 8,
+    "characters": "none",
+    "dropout": 0.0,
+    "word_dropout": 0.0,
+    "unknown": 0.0,
+    "epochs": 30.0,
+    "least_steps": 1,
+    "learning_rate": 0.02,
+    "tensorboard": False,
+}
 
 
 @pytest.mark.parametrize("model", ["feedforward", "convolution"])
