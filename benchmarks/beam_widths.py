@@ -34,7 +34,8 @@ def main() -> None:
         same = sum(one == each.text for one, each in zip(alone, found[:50], strict=True))
         bleu = model.evaluate(files)["metrics"]["bleu"]
         print(
-            f"| {width} | {model.task.options.length_penalty:g} | {bleu:.2f} | {sum(scores) / len(scores):.3f} | {worse} of {len(scores)} "
+            f"| {width} | {model.task.options.length_penalty:g} | {bleu:.2f} "
+            f"| {sum(scores) / len(scores):.3f} | {worse} of {len(scores)} "
             f"| {same} of {len(alone)} equal | {seconds:.1f} |",
             flush=True,
         )
