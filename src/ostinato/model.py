@@ -11,14 +11,15 @@ from typing import Any
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
+from ostinato.notices import notify
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
     WholeInputs,
 )
-from ostinato.tasks.task import Record
 
 
 class Model(Trained):
@@ -243,7 +244,10 @@ def train(task: str, **settings: Any) -> Model:
     """
     from ostinato.commands.train import train as run
 
-    return as_model(run(task, **settings))
+    trained = run(task, **settings)
+    if trained.not_saved:
+        notify(trained.not_saved)
+    return as_model(trained)
 
 
 def as_model(trained: Trained) -> Model:

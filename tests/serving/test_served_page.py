@@ -31,7 +31,9 @@ def served(models, tmp_path_factory):
     (folder / "wave.csv").write_text("ds,y\n" + "".join(f"{n},{v}\n" for n, v in enumerate(wave)))
     everything = {
         **models,
-        "pairs": ostinato.train("translation", train=PAIRS, dev=PAIRS[:3], out=folder / "t", **small),
+        "pairs": ostinato.train(
+            "translation", train=PAIRS, dev=PAIRS[:3], out=folder / "t", **small
+        ),
         "labels": ostinato.train(
             "classification", train=rows, dev=rows[:4], out=folder / "c", **small
         ),

@@ -15,15 +15,17 @@ from ostinato.commands.run.device import choose
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Request
 from ostinato.tasks.shared.inference import independent_rows
-from ostinato.tasks.task import Predictor, Request
 from ostinato.terminal import print_message
 
 EXAMPLES = (
     "ostinato serve runs/language",
     "ostinato serve runs/de-en runs/sentiment --port 9000      # /models/de-en/predict, ...",
     "OSTINATO_TOKEN=... ostinato serve runs/language --host 0.0.0.0",
-    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' localhost:8000/predict",
+    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' "
+    "localhost:8000/predict",
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -158,17 +160,26 @@ def find_views(model: Trained) -> dict[str, Callable[[Any, bool], Any]]:
 
     Of models whose inputs are texts or values, and never names of files; without `states`, which
     searches the files of the run's test set, and `forcing`, which needs examples with targets."""
-    from ostinato.commands.run.subject import build_subject
-    from ostinato.inspection.views import VIEWS, list_views
+    from ostinato.inspection.views import VIEWS
 
     if model.task.name not in INSPECTED:
         return {}
+    return {name: partial(view_input, model, name) for name in VIEWS if name not in UNSERVED}
+
+
+def find_suited(model: Trained) -> list[str] | None:
+    """The names of the views that suit a model of texts; None: all."""
+    from ostinato.commands.run.subject import build_subject
+    from ostinato.inspection.views import list_views
+
+    if model.task.name not in INSPECTED:
+        return None
     try:
         record = model.task.reader.as_record("a")
         names = list_views(build_subject(model, [record], steps=1))
     except InputError:  # a model of series
-        names = [name for name in VIEWS if name not in ("attention", "beam", "suggestions")]
-    return {name: partial(view_input, model, name) for name in names if name not in UNSERVED}
+        return None
+    return [name for name in names if name not in UNSERVED]
 
 
 def view_input(model: Trained, view: str, value: Any, panels: bool = False) -> Any:
@@ -219,6 +230,7 @@ def build_application(
             generates=generates,
             together=independent_rows,
             views=(views or find_views)(model),
+            suited=None if views else find_suited(model),
         )
         endpoints[name] = Endpoints(
             served,

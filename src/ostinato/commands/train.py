@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.commands.tables import as_json, format_interval, number, table
+from ostinato.errors import InputError
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained
 
@@ -39,7 +40,8 @@ def train(
 
     Args:
         task: what to learn; `ostinato tasks` lists them
-        train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without any, the small sample that the package carries
+        train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without
+            any, the small sample that the package carries
         dev: files to choose the best weights by; without any, part of the training data is held
             out
         test: files to report on; without any, the dev set
@@ -78,6 +80,8 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     report = trained.report
     if json:
         yield as_json(report)
+        if trained.not_saved:
+            raise InputError(trained.not_saved)
         return
     yield ""
     columns = ["task", "metric", "score", "95 % interval", "baseline", "seconds", "tokens/s"]
@@ -101,6 +105,8 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield ""
     yield "Next:"
     yield from (f"  {command}" for command in report["next"])
+    if trained.not_saved:  # the report has been shown; the exit status tells of the failure
+        raise InputError(trained.not_saved)
 
 
 def shown_metrics(baseline: dict[str, Any]) -> str:

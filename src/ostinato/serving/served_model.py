@@ -22,13 +22,14 @@ TEXTS = {
     "tagging": "a sentence with spaces between its words, or a list of words",
     "genome": "a sequence of bases",
 }
+SERIES = 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)'
 NUMBERS = {
     "captioning": "an image as the body (Content-Type: image/png), or features [[...], ...]",
     "video": "frames as lists of numbers, or an .npz as the body (application/x-npz)",
     "melody": "a list of pitches, or of chords",
     "transcription": "a sound as the body (Content-Type: audio/wav), or a list of samples",
-    "forecasting": 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)',
-    "anomaly": 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)',
+    "forecasting": SERIES,
+    "anomaly": SERIES,
 }
 CHECKED = 50  # merged batches of which one request is answered a second time, alone
 
@@ -45,6 +46,7 @@ class ServedModel:
         together: A context in which a batch's rows do not depend on each other.
         views: By name, what inspects an input of the model: (value, whether its panels are wanted,
             for a page) -> what JSON can hold.
+        suited: The names of the views that suit the model; all where None.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class ServedModel:
         generates: bool = False,
         together: Callable[[], AbstractContextManager] = nullcontext,
         views: dict[str, Callable[[Any, bool], Any]] | None = None,
+        suited: Sequence[str] | None = None,
     ):
         self.model, self.name, self.settings = model, name, settings
         self.task, self.network = model.task, model.network
         self.request, self.generates = request, generates
         self.together, self.views = together, views or {}
+        self.suited = sorted(self.views if suited is None else suited)
         self.streamer = model.streamer()
         self.merges, self.checked = bool(self.task.predictor.one_pass), 0
 
@@ -79,7 +83,7 @@ class ServedModel:
             "generates": self.generates,
             "suggests": self.generates and task.name == "language" and self.streamer.carries_state,
             "words": getattr(task.options, "unit", "") == "word",
-            "views": sorted(self.views),
+            "views": self.suited,
             "parameters": sum(each.numel() for each in self.network.parameters()),
             "metrics": report.get("metrics", {}),
         }

@@ -2,7 +2,7 @@
 
     -> {"config": {"sample_rate": 8000}}        no answer; also words and max_alternatives
     -> bytes: 16-bit little-endian samples      <- {"partial": "the text so far"}
-                                                or, after a pause, <- {"result": [...], "text": "..."}
+                                                <- after a pause {"result": [...], "text": "..."}
     -> {"reset": 1}                             <- the line's result; the next line begins
     -> {"eof": 1}                               <- the last line's result, and the connection closes
 

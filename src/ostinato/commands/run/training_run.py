@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ostinato.commands.run.config import RunConfig
 from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
+from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
@@ -51,6 +52,7 @@ class TrainingRun:
         notices: what the user was told about the data, for the report
         tokens: tokens trained on so far
         training_seconds: seconds that the steps took so far
+        after_score: called with the last step after each evaluation on the dev set
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class TrainingRun:
     notices: list[str]
     tokens: int = 0
     training_seconds: float = 0.0
+    after_score: Callable[[Progress], None] | None = None
 
     @property
     def training_folder(self) -> Path:
@@ -137,14 +140,16 @@ class TrainingRun:
             due = is_due(self.options.evaluate_every, epoch, progress.epoch)
             epoch = progress.epoch
             if due or self.schedule.is_finished(epoch):
-                self._evaluate(progress, bar)
+                self._evaluate_or_stop(progress, bar)
+                if self.after_score is not None:
+                    self.after_score(progress)
             if self.interrupt:
                 self._stop(progress)
             if self.schedule.is_finished(epoch):
-                self._try_to_save_checkpoint(progress)
+                self.try_to_save(progress)
                 return
             if time.monotonic() - saved_at > self.options.checkpoint_every:
-                self._try_to_save_checkpoint(progress)
+                self.try_to_save(progress)
                 saved_at = time.monotonic()
 
     def _record(self, progress: Progress, bar: TrainingBar) -> None:
@@ -153,6 +158,16 @@ class TrainingRun:
         self.tokens += progress.inputs if by_inputs else progress.tokens
         self.training_seconds += progress.seconds
         bar.update(self.schedule.fraction_done(progress.epoch), progress)
+
+    def _evaluate_or_stop(self, progress: Progress, bar: TrainingBar) -> None:
+        """Ends the run where its weights cannot be saved, and says what it can go on from."""
+        try:
+            self._evaluate(progress, bar)
+        except NotWritten as error:
+            saved = checkpoint.exists(self.training_folder)
+            go_on = f"go on from the last checkpoint with: {self.resume_command}" * saved
+            begin = f"begin again with: {self.resume_command}" * (not saved)
+            raise InputError(f"stopped at step {progress.step}: {error}; {go_on}{begin}") from error
 
     def _evaluate(self, progress: Progress, bar: TrainingBar) -> None:
         """Computes a dev score; the weights are saved if they are the best so far, or may yet be
@@ -200,7 +215,7 @@ class TrainingRun:
             self.interrupt.exit_status,
         )
 
-    def _try_to_save_checkpoint(self, progress: Progress) -> None:
+    def try_to_save(self, progress: Progress) -> None:
         """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
         try:
             self._save_checkpoint(progress)

@@ -1,4 +1,4 @@
-"""The answer to a series: what was expected of each step, its score, and whether there is an alarm."""
+"""The answer to a series: of each step what was expected, its score, whether there is an alarm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,9 @@ from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 from ostinato.tasks.anomaly.reader import LabelledSeries, as_labelled
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms, score_surprise
 from ostinato.tasks.anomaly.streaming import AnomalyStreamer
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Predictor
 
 HEADER = "unique_id,ds,y,expected,score,anomaly"
 LEAST_THRESHOLD = 0.632  # three deviations: what few held-back steps show is no lower bound
@@ -38,7 +39,9 @@ class AnomalyPredictor(Predictor):
     def surprise(
         self, network: Any, record: LabelledSeries
     ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
-        """-log p of each standardised value, what was expected of it, [T] each, and the features."""
+        """-log p of each standardised value, what was expected of it, [T] each, and the
+        features.
+        """
         features = self.preprocessing.features(record)
         device, state = device_of(network), None
         surprises, expected = [np.zeros(0)], [np.zeros(0)]

@@ -23,8 +23,10 @@ from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
 from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
 from ostinato.tasks.forecasting.streaming import KEPT, ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Piece, Predictor, Request
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
@@ -96,7 +98,9 @@ class ForecastingPredictor(Predictor):
         return record.series.seasonal_error(record.cut, season)
 
     def calibrate(self, network: Any, records: Sequence[Window]) -> None:
-        """Measures the correction of the quantiles on held-back windows, and keeps it in the network."""
+        """Measures the correction of the quantiles on held-back windows, and keeps it in the
+        network.
+        """
         records = list(islice(iter(records), 5000))
         forecasts = self.forecast(network, records, correct=False)
         horizon = int(self.options.horizon or 1)
@@ -141,9 +145,11 @@ class ForecastingPredictor(Predictor):
         of its last steps given those before."""
         horizon = int(self.options.horizon or 1)
         scored = [
-            record if len(record.future) else Window.at(record.series, max(0, record.cut - horizon), horizon)
+            record
+            if len(record.future)
+            else Window.at(record.series, max(0, record.cut - horizon), horizon)
             for record in records
-        ]  # fmt: skip
+        ]
         found = []
         for record, forecast in zip(scored, self.predict(network, scored), strict=True):
             truth = record.future

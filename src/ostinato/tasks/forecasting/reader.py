@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
-from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 DEV_SHARE = 0.2  # of a series that may be held back at its end
 DEV_WINDOWS = 64  # wanted in all, where the series are long enough
@@ -149,8 +150,8 @@ class ForecastingReader(Reader):
         return [join_known(each, by_name.get(each.name), self.horizon) for each in series]
 
     def as_record(self, value: Any) -> Window:
-        """A list or an array of values; columns, {"ds": [...], "y": [...], covariates}; a TimeSeries;
-        or a Window."""
+        """A list or an array of values; columns, {"ds": [...], "y": [...], covariates}; a
+        TimeSeries; or a Window."""
         if isinstance(value, Window):
             return value
         if isinstance(value, Mapping):

@@ -1,12 +1,13 @@
-"""Models fed item by item: the state of a sequence goes in with each item and comes out with its answer.
+"""Models fed item by item: the state of a sequence goes in with each item and comes out with
+its answer.
 
     streamer = task.predictor.streamer(network)
     state = streamer.start()
     answer, state = streamer.feed(streamer.parse("a"), state)
 
 A state is a tuple of tensors, nested or not, whose first dimension is 1. What a state is made of is
-up to the streamer; nobody else looks into it. `to_tensors` stores it and `from_tensors` restores it.
-A streamer whose state is more than tensors, such as a beam, has both of its own.
+up to the streamer; nobody else looks into it. `to_tensors` stores it, `from_tensors` restores it. A
+streamer whose state is more than tensors, such as a beam, has both of its own.
 """
 
 from __future__ import annotations

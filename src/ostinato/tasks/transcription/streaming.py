@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ostinato.errors import InputError
 from ostinato.models.transcriber import Transcriber
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer, flatten_state, restore_state
-from ostinato.tasks.task import Prediction
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.transcript import Transcript

@@ -74,7 +74,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
         None, "weights are initialised uniformly in plus or minus this", above=0
     )
     embeddings: str | None = option(
-        None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size",
     )
     target_embeddings: str | None = option(None, "pretrained target vectors")
     sparse_embeddings: bool = option(
@@ -94,7 +95,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
     )
     output_precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of the output layer's products while training; bfloat16 is faster on processors that have it",
+        "of the output layer's products while training; bfloat16 is faster on processors "
+        "that have it",
     )
     dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         None,
