@@ -352,3 +352,29 @@ def test_the_views_of_inspect(models):
         assert answer.json() == view_input(model, "gates", "to be")
         assert client.post("/inspect/attention", json={"input": "to be"}).status_code == 422
         assert client.post("/inspect/nothing", json={"input": "to be"}).status_code == 404
+
+
+def test_the_network_is_called_in_one_thread_alone(models, monkeypatch):
+    """Two threads in a network at a time would write to the same buffers."""
+    import threading
+
+    streamer = type(models["language"].streamer())
+    threads, step = set(), streamer.step
+
+    def watched(self, *arguments):
+        threads.add(threading.current_thread().name)
+        return step(self, *arguments)
+
+    application = build_application(models, Settings(), snapshot=False)
+    monkeypatch.setattr(streamer, "step", watched)
+    with TestClient(application.asgi) as client:
+        id = create(client)
+        client.post(f"/sessions/{id}", json={"inputs": ["a"]})
+        content = client.get(f"/sessions/{id}/state").content
+        assert client.put(f"/sessions/{id}/state", content=content).status_code == 200
+        with client.websocket_connect("/stream") as socket:
+            socket.send_json({"input": "a"})
+            assert "output" in socket.receive_json()
+            socket.send_json({"reset": True})
+            assert socket.receive_json() == {"reset": True}
+    assert threads and all(name.startswith("model") for name in threads)

@@ -46,7 +46,7 @@ class Endpoints:
         self.settings = served.settings
         self.state_to_bytes, self.state_from_bytes = state_to_bytes, state_from_bytes
         self.listening = 0  # messages of speakers that wait for the model
-        self.sessions = Sessions(served.streamer.start, self.settings)
+        self.sessions = Sessions(lambda: served.initial, self.settings)
         most_waiting, observe = self.settings.waiting, counters.together.add
         self.predictions = MicroBatches(
             thread, served.predict_all, most_waiting=most_waiting, observe=observe
@@ -194,7 +194,7 @@ class Endpoints:
         session = self.find_stateful(request)
         content = await read_body(request, self.settings.file, self.settings)
         try:
-            state = self.state_from_bytes(content)
+            state = await self.thread.run(self.state_from_bytes, content)
         except InputError:
             raise Refusal(
                 422, "not a state of this model; GET /sessions/ID/state gives one"

@@ -67,6 +67,9 @@ class ServedModel:
         self.together, self.views = together, views or {}
         self.suited = sorted(self.views if suited is None else suited)
         self.streamer = model.streamer()
+        # made once: the network is not called outside of the model's thread, as two threads in it
+        # at a time would write to the same buffers; states are never changed, so all can share it
+        self.initial = self.streamer.start()
         self.merges, self.checked = bool(self.task.predictor.one_pass), 0
 
     def describe(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class StreamSocket:
 
     def __init__(self, endpoints: Endpoints, socket: WebSocket):
         self.endpoints, self.socket, self.errors = endpoints, socket, 0
-        self.state = endpoints.served.streamer.start()
+        self.state = endpoints.served.initial
 
     async def converse(self) -> None:
         offered = self.socket.scope.get("subprotocols") or []
@@ -81,7 +81,7 @@ class StreamSocket:
         if content.get("eof"):
             return {"eof": True}
         if content.get("reset"):
-            self.state = served.streamer.start()
+            self.state = served.initial
             return {"reset": True}
         if content.get("end"):
             output, self.state = await self.endpoints.finish(self.state)
