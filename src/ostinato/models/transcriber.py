@@ -36,8 +36,12 @@ class Transcriber(nn.Module):
     def log_probabilities_by_frame(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(log p [B, T', C], lengths [B])"""
         outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        return self.label_log_probabilities(outputs), lengths
+
+    def label_log_probabilities(self, outputs: Tensor) -> Tensor:
+        """The encoder's outputs [B, T', H] -> log p [B, T', C]"""
         outputs = dropout(outputs, self.dropout, training=self.training)
-        return self.output(outputs).log_softmax(-1), lengths
+        return self.output(outputs).log_softmax(-1)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The summed -log P(target | frames), by the number of labels.
@@ -50,9 +54,13 @@ class Transcriber(nn.Module):
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there, too)."""
+        return self.ctc_losses(*self.encoder(batch.inputs, batch.lengths), batch)
+
+    def ctc_losses(self, outputs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As `losses`, of the encoder's outputs [B, T', H]."""
         targets, target_lengths = require_targets(batch), batch.target_lengths
         assert target_lengths is not None  # padded targets have lengths
-        found, lengths = self.log_probabilities_by_frame(batch)
+        found = self.label_log_probabilities(outputs)
         possible = needed_frames(targets) <= lengths.to(targets.device)  # [B]
         losses = functional.ctc_loss(
             found.transpose(0, 1).float(),
