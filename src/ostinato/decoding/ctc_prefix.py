@@ -1,6 +1,8 @@
-"""The probability that CTC's label sequence begins with a prefix: what joint decoding adds to a decoder's score.
+"""The probability that CTC's label sequence begins with a prefix, for joint decoding.
 
-Watanabe et al. 2017, algorithm 2. T frames, C labels of which number 0 is the blank, N prefixes, L labels tried after each."""
+Watanabe et al. 2017, algorithm 2. T frames, C labels of which number 0 is the blank, N prefixes,
+L labels tried after each.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ NONE = -1  # the last label of the empty prefix
 class CtcPrefixes:
     """Prefix probabilities over a recording's log-probabilities [T, C], T > 0.
 
-    A prefix's state [T, 2] has log P of the paths of the first t + 1 frames that stand for it: those
-    that end with its last label, and those that end with a blank.
+    A prefix's state [T, 2] has log P of the paths of the first t + 1 frames that stand for it:
+    those that end with its last label, and those that end with a blank.
     """
 
     def __init__(self, log_probabilities: np.ndarray):

@@ -1,7 +1,9 @@
 """Beam search label by label, by a decoder's step, CTC's prefixes and a language model together.
 
-weight log P_ctc(prefix) + (1 - weight) log P_decoder(prefix) + log P_lm (Watanabe et al. 2017, equation 15).
-N hypotheses, C labels; number 0, CTC's blank, is the decoder's beginning and end of the sequence."""
+weight log P_ctc(prefix) + (1 - weight) log P_decoder(prefix) + log P_lm
+(Watanabe et al. 2017, equation 15). N hypotheses, C labels; number 0, CTC's blank, is the decoder's
+beginning and end of the sequence.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ class JointHypothesis(NamedTuple):
 
 @dataclass(frozen=True)
 class Growing:
-    """A hypothesis that has not ended: log P by the decoder, by CTC (of the prefix), by the language model."""
+    """A hypothesis that has not ended; log P by decoder, CTC (its prefix), language model."""
 
     labels: tuple[int, ...] = ()
     label_scores: tuple[float, ...] = ()

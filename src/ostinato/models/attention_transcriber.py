@@ -1,7 +1,9 @@
-"""Many to many, unaligned, by attention: a decoder that listens (Chan et al. 2016), alone or with CTC (Watanabe et al. 2017).
+"""Many to many, unaligned, by attention: a decoder that listens, alone or with CTC.
 
-B batch, T' frames after subsampling, M size of the encoder's outputs, U labels of a target, C labels; number 0, CTC's blank, is
-the decoder's beginning and end of a sequence."""
+Chan et al. 2016; Watanabe et al. 2017. B batch, T' frames after subsampling, M size of the
+encoder's outputs, U labels of a target, C labels; number 0, CTC's blank, is the decoder's beginning
+and end of a sequence.
+"""
 
 from __future__ import annotations
 

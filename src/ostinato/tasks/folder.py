@@ -1,4 +1,6 @@
-"""A trained model is a folder: model.json says what it is, model.safetensors what it has learned, report.json how well."""
+"""A trained model is a folder: model.json says what it is, model.safetensors what it has
+learned, report.json how well.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ from ostinato.tasks.task import Baseline, Counts, Task
 class Trained:
     """A task with what it has learned: one network, or several that decode together.
 
-    `counts` is what each metric counted of each example that the run was tested on, as `train` leaves it for `compare`."""
+    `counts` is what each metric counted of each example that the run was tested on, as `train`
+    leaves it for `compare`.
+    """
 
     task: Task
     networks: list[nn.Module]
@@ -107,7 +111,8 @@ def task_from(
     name = description["task"]
     if name not in TASKS:
         raise InputError(
-            f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}"
+            f"{where}: of task '{name}', which this version does not "
+            f"have{nearest(str(name), TASKS)}"
         )
     return restore_task(TASKS[name], description, where, changes)
 
@@ -115,7 +120,9 @@ def task_from(
 def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
     """A run folder, or several joined by commas as one ensemble.
 
-    Raises InputError for what is missing, damaged, newer than this version, or does not fit together."""
+    Raises InputError for what is missing, damaged, newer than this version, or does not fit
+    together.
+    """
     folders = [Path(part) for part in str(folder).split(",")]
     descriptions = [describe(part) for part in folders]
     for part, description in zip(folders, descriptions, strict=True):
@@ -138,7 +145,9 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
 
 
 def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """What runs that answer together must have in common: the task, and its vocabularies or scalers."""
+    """What runs that answer together must have in common: the task, and its vocabularies or
+    scalers.
+    """
     from ostinato.tasks import TASKS
 
     name = description["task"]

@@ -45,7 +45,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
     if not path.is_file():
         raise InputError(
-            f"{folder}: no trained model in it (model.json is missing); is its training still running?"
+            f"{folder}: no trained model in it (model.json is missing); is its training "
+            "still running?"
         )
     description = read_json(path)
     version = description.get("format")
@@ -59,7 +60,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
         isinstance(description.get(name), kind) for name, kind in kinds.items()
     ):
         raise InputError(
-            f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew"
+            f"{path}: damaged (format, task, options or state is missing); copy the run "
+            "again or train anew"
         )
     return description
 
@@ -76,14 +78,16 @@ def restore_task(
     if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
-            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by"
+            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was "
+            "trained by"
         )
     given = changes or {}
     allowed = [name for name, field in known.items() if field.metadata.get("when_predicting")]
     for option in given:
         if option not in allowed:
             raise InputError(
-                f"{option_name(option)} cannot be changed on a trained model{nearest(option, allowed)}"
+                f"{option_name(option)} cannot be changed on a trained "
+                f"model{nearest(option, allowed)}"
             )
     task = definition.create(
         {**values, **given},

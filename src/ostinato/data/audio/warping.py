@@ -1,4 +1,6 @@
-"""Other vocal tracts: features as if all frequencies were multiplied (VTLP, Jaitly and Hinton 2013).
+"""Other vocal tracts: features as if all frequencies were multiplied (VTLP).
+
+Jaitly and Hinton 2013: vocal tract length perturbation.
 
 D features."""
 
@@ -43,7 +45,7 @@ def warp_matrix(front_end: FrontEnd, per_mille: int) -> np.ndarray:
 
 
 def warp(hertz: np.ndarray, factor: float, rate: int) -> np.ndarray:
-    """Frequencies times `factor` up to the formants' bound, then in a straight line to half the rate."""
+    """Frequencies times `factor` up to the formants' bound, then straight to half the rate."""
     half = rate / 2
     bound = min(FORMANTS, 0.8 * half) * min(factor, 1.0) / factor
     above = half - (half - bound * factor) / (half - bound) * (half - hertz)

@@ -74,12 +74,13 @@ class Decoder:
         known = [each for each in phrases if not self.preprocessing.unknown_tokens(each)]
         if not known:
             raise InputError(
-                f"{self.options.phrases}: the model cannot write any of its {len(phrases):,} phrases"
+                f"{self.options.phrases}: the model cannot write any of its "
+                f"{len(phrases):,} phrases"
             )
         if len(known) < len(phrases):
             notify(
-                f"{self.options.phrases}: {len(phrases) - len(known):,} of {len(phrases):,} phrases "
-                "cannot be written: the model does not know all their characters"
+                f"{self.options.phrases}: {len(phrases) - len(known):,} of {len(phrases):,} "
+                "phrases cannot be written: the model does not know all their characters"
             )
         return [self.preprocessing.targets(phrase).tolist() for phrase in known]
 

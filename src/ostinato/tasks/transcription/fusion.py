@@ -156,7 +156,7 @@ class WordScorer:
 
 
 class WordList:
-    """Words that may follow each other in any order, all alike: a vocabulary without probabilities."""
+    """Words that may follow each other in any order: a vocabulary without probabilities."""
 
     sentences: frozenset[str] = frozenset()
     unknown = UNKNOWN

@@ -1,4 +1,4 @@
-"""The network of transcription: a speech encoder with a CTC output, an attention decoder, or both."""
+"""The network of transcription: an encoder with a CTC output, an attention decoder, or both."""
 
 from __future__ import annotations
 

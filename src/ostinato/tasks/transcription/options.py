@@ -32,20 +32,22 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     audio_folder: str | None = option(
         None,
-        "folder that audio paths in a table are relative to, and must stay in (default: the table's)",
+        "folder that audio paths in a table are relative to, and must stay in (default: the "
+        "table's)",
         when_predicting=True,
         group="data",
     )
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
         None,
-        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what an "
-        ".npz says, log-mel for sound files)",
+        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what "
+        "an .npz says, log-mel for sound files)",
         group="data",
     )
     sample_rate: int | None = option(
         None,
-        "samples a second that recordings are brought to (default: the most frequent one, at most 16000)",
+        "samples a second that recordings are brought to (default: the most frequent one, at "
+        "most 16000)",
         minimum=1000,
         maximum=192_000,
         group="data",
@@ -72,14 +74,16 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     subsampling_by: Literal["stack", "pyramid", "convolution"] = option(
         "stack",
-        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: with a stride",
+        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: "
+        "with a stride",
     )
     lookahead: int = option(
         0, "--no-bidirectional: frames of future, after subsampling", minimum=0, maximum=100
     )
     decoder: Literal["ctc", "attention", "joint"] = option(
         "ctc",
-        "connectionist temporal classification; an attention decoder over the encoder's outputs; or both",
+        "connectionist temporal classification; an attention decoder over the encoder's outputs; "
+        "or both",
     )
     ctc_weight: float = option(
         0.3,
@@ -138,8 +142,8 @@ class TranscriptionOptions(BidirectionalOptions):
     # decoding
     beam: int | None = option(
         None,
-        "width of the beam; 1 is greedy (default: 1 for CTC, 8 for an attention decoder; CTC with a "
-        "language model or phrases: 32)",
+        "width of the beam; 1 is greedy (default: 1 for CTC, 8 for an attention decoder; CTC with "
+        "a language model or phrases: 32)",
         minimum=1,
         maximum=10_000,
         when_predicting=True,
@@ -149,8 +153,8 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     lm: str = option(
         "none",
-        "language model: none; transcripts, a word n-gram model of those trained on; a text file to "
-        "make one of; or a run of the language task",
+        "language model: none; transcripts, a word n-gram model of those trained on; a text file "
+        "to make one of; or a run of the language task",
         when_predicting=True,
     )
     lm_order: int = option(
@@ -177,8 +181,8 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     phrases: str | None = option(
         None,
-        "a text file with all transcripts that are possible, one a line; [a] may be left out, (a | b) "
-        "is one of them",
+        "a text file with all transcripts that are possible, one a line; [a] may be left out, "
+        "(a | b) is one of them",
         when_predicting=True,
     )
     words: str | None = option(
@@ -215,8 +219,9 @@ class TranscriptionOptions(BidirectionalOptions):
             pairs = self.subsampling.bit_length() - 1
             if 2**pairs != self.subsampling or pairs >= self.layers:
                 raise InputError(
-                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, ... "
-                    f"and --layers more than its halvings; got {self.subsampling} and {self.layers}"
+                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, "
+                    f"... and --layers more than its halvings; got {self.subsampling} and "
+                    f"{self.layers}"
                 )
         restrictions = {"--phrases": self.phrases, "--words": self.words}
         given = [flag for flag, value in restrictions.items() if value is not None]
@@ -225,7 +230,7 @@ class TranscriptionOptions(BidirectionalOptions):
             raise InputError(f"{' and '.join(given)}: give one of them")
 
     def greedy(self) -> Self:
-        """The same options with greedy decoding, for dev scores while training; joint models' by CTC."""
+        """The same with greedy decoding, for dev scores while training; joint models' by CTC."""
         quick = replace(self, beam=1, n_best=1, lm="none", phrases=None, words=None)
         return replace(quick, ctc_weight=1.0) if self.decoder == "joint" else quick
 

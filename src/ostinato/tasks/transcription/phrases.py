@@ -28,7 +28,8 @@ def read_phrases(file: str, *, lowercase: bool = False) -> list[str]:
         phrases |= dict.fromkeys(phrase for phrase in found if phrase)
         if len(phrases) > MOST:
             raise InputError(
-                f"{display_path(file)}:{number}: more than {MOST:,} phrases up to here; use --words or --lm"
+                f"{display_path(file)}:{number}: more than {MOST:,} phrases up to here; "
+                "use --words or --lm"
             )
     if not phrases:
         raise InputError(f"{file}: no phrases")

@@ -26,7 +26,7 @@ from ostinato.tasks.transcription.error_analysis import analyse_errors
 from ostinato.tasks.transcription.label_search import Heard, LabelSearch
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.options import TranscriptionOptions
-from ostinato.tasks.transcription.pictures import draw_posteriors
+from ostinato.tasks.transcription.pictures import draw_attention, draw_posteriors
 from ostinato.tasks.transcription.preprocessing import (
     TranscriptionPreprocessing,
     normalise_text,
@@ -232,8 +232,8 @@ class TranscriptionPredictor(Predictor):
         known = sum(self.reference(record) in sentences for record in records)
         if known:
             notify(
-                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the test "
-                "set; its scores will flatter"
+                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the "
+                "test set; its scores will flatter"
             )
 
     def count_quickly(
@@ -277,20 +277,24 @@ class TranscriptionPredictor(Predictor):
     def pictures(
         self, records: Sequence[Recording], predictions: Sequence[Transcript]
     ) -> dict[str, Callable[[BinaryIO], object]]:
-        """The features of the first recording with the posteriors of its labels."""
+        """Of the first recording with words: features with CTC's posteriors, and attention."""
+        found: dict[str, Callable[[BinaryIO], object]] = {}
+        step = self.preprocessing.seconds_per_frame
         for record, prediction in zip(records, predictions, strict=True):
-            if prediction.words and prediction.posteriors is not None:
-                frames = np.concatenate(list(self.preprocessing.read(record)))
-                draw = partial(
+            if not prediction.words:
+                continue
+            if prediction.posteriors is not None and "posteriors.png" not in found:
+                found["posteriors.png"] = partial(
                     draw_posteriors,
-                    frames=frames,
+                    frames=np.concatenate(list(self.preprocessing.read(record))),
                     transcript=prediction,
                     labels=self.preprocessing.labels.tokens,
-                    step=self.preprocessing.seconds_per_frame,
+                    step=step,
                     factor=self.options.subsampling,
                 )
-                return {"posteriors.png": draw}
-        return {}
+            if prediction.attention is not None and "attention.png" not in found:
+                found["attention.png"] = partial(draw_attention, transcript=prediction, step=step)
+        return found
 
     def show(self, record: Recording, prediction: Transcript) -> dict[str, str]:
         return {
