@@ -8,8 +8,8 @@ sample    the packaged features of AN4, official test set: greedy, and with a wo
           training transcripts whose weight and bonus are chosen on the dev set (7 held-out
           training speakers)
 an4       the same from FOLDER/speech_an4_mfcc at full precision
-fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from (20-24 of them
-          the dev set)
+fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from (23 and 24 of
+          them the dev set)
 digits    the same recordings joined to strings of one to six digits of one speaker, drawn with
           a seed from each part
 prompts   FOLDER/speech_prompts_en: sentences of one voice, its own split
@@ -220,7 +220,7 @@ def write_digits(data: Path, folder: Path, *, joined: bool) -> dict[str, list[st
     parts: dict[str, list[tuple[str, str, np.ndarray]]] = {"train": [], "dev": [], "test": []}
     for path in sorted(data.glob("*.wav")):
         digit, speaker, take = path.stem.split("_")
-        part = "test" if int(take) < 5 else "dev" if int(take) >= 20 else "train"
+        part = "test" if int(take) < 5 else "dev" if int(take) >= 23 else "train"
         parts[part].append((DIGITS[int(digit)], speaker, read_audio(path)))
     files = {}
     for part, recordings in parts.items():
