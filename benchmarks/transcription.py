@@ -168,7 +168,8 @@ def prepare(
     if name == "an4":
         return write_an4(data / "speech_an4_mfcc", folder), {}
     if name == "prompts":
-        return write_prompts(data / "speech_prompts_en", folder), {"lowercase": True}
+        own = data / "speech_prompts_en"
+        return write_prompts(own, folder), {"lowercase": True, "audio_folder": str(own)}
     settings = DIGIT_SETTINGS | ({} if name == "fsdd" else {"unit": "character"})
     return write_digits(
         data / "speech_fsdd" / "recordings", folder, joined=name == "digits"
@@ -198,7 +199,7 @@ def write_an4(data: Path, folder: Path) -> dict[str, list[str]]:
 
 
 def write_prompts(data: Path, folder: Path) -> dict[str, list[str]]:
-    """The set's own split, as tables with absolute paths below one folder."""
+    """The set's own split, as tables with paths relative to the data."""
     with (data / "manifest.tsv").open(encoding="utf-8") as opened:
         rows = list(csv.DictReader(opened, delimiter="\t"))
     files = {}
@@ -206,9 +207,6 @@ def write_prompts(data: Path, folder: Path) -> dict[str, list[str]]:
         path = folder / f"{part}.tsv"
         lines = [f"{row['audio']}\t{row['text']}" for row in rows if row["split"] == part]
         path.write_text("audio\ttext\n" + "\n".join(lines) + "\n", encoding="utf-8")
-        link = folder / "audio"
-        if not link.exists():
-            link.symlink_to((data / "audio").resolve())
         files[part] = [str(path)]
     return files
 

@@ -20,6 +20,8 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.saved_task import (
     FORMAT,
     describe,
@@ -27,7 +29,7 @@ from ostinato.tasks.saved_task import (
     read_json,
     restore_task,
 )
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.task import Task
 
 
 @dataclass

@@ -19,8 +19,9 @@ from ostinato.metrics import METRICS
 from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
 from ostinato.models.transcriber import Transcriber
 from ostinato.notices import notify
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
-from ostinato.tasks.task import Counts, Predictor
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.error_analysis import analyse_errors
 from ostinato.tasks.transcription.label_search import Heard, LabelSearch
