@@ -83,12 +83,14 @@ class AttentionTranscriber(nn.Module):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The summed -log P(target | frames), by the number of labels and ends."""
-        losses = self.head.losses(*self.encoder(batch.inputs, batch.lengths), batch)
+        outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        losses = self.head.losses(outputs, lengths, batch)
         return Loss(losses.sum(), int((require_targets(batch) != IGNORE).sum()) + len(batch))
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(target | frames) [B]."""
-        return -self.head.losses(*self.encoder(batch.inputs, batch.lengths), batch)
+        outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        return -self.head.losses(outputs, lengths, batch)
 
 
 class JointTranscriber(Transcriber):

@@ -56,7 +56,8 @@ class Transcriber(nn.Module):
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there)."""
-        return self.ctc_losses(*self.encoder(batch.inputs, batch.lengths), batch)
+        outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        return self.ctc_losses(outputs, lengths, batch)
 
     def ctc_losses(self, outputs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """As `losses`, of the encoder's outputs [B, T', H]."""
