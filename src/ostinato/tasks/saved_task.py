@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest, option_name
+from ostinato.tasks.kept_files import resolve_paths
 from ostinato.tasks.task import Task, TaskDefinition
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
@@ -71,8 +72,18 @@ def restore_task(
     description: dict[str, Any],
     where: str | Path,
     changes: dict[str, Any] | None = None,
+    *,
+    paths: Mapping[str, Any] | None = None,
 ) -> Task:
-    """A task of a known kind; `changes` may alter the options that matter only when predicting."""
+    """A task of a known kind.
+
+    Args:
+        definition: the kind
+        description: the contents of model.json
+        where: its folder
+        changes: options given now; only those that matter when predicting may be
+        paths: files and folders of the user's that a run does not keep
+    """
     known = options.fields(definition.options)
     values, state = move_decided_options(description, known, definition.options.format_1_state_only)
     if unknown := [option for option in values if option not in known]:
@@ -89,6 +100,7 @@ def restore_task(
                 f"{option_name(option)} cannot be changed on a trained "
                 f"model{nearest(option, allowed)}"
             )
+    values = resolve_paths({**values, **(paths or {})}, known, where, {**(paths or {}), **given})
     task = definition.create(
         {**values, **given},
         lambda name: option_name(name) if name in given else f"{where}/model.json: {name}",

@@ -35,7 +35,8 @@ class RunModel:
         if description["task"] != LANGUAGE.name:
             raise InputError(f"--lm {folder}: a run of {description['task']}, not of language")
         task = restore_task(LANGUAGE, description, folder)
-        self.folder, self.network = Path(folder), load_weights_of(task, Path(folder), "cpu")
+        self.folder = Path(folder)
+        self.network: Any = load_weights_of(task, self.folder, "cpu")
         self.preprocessing: Any = task.preprocessing
         self.tokenizer = self.preprocessing.tokenizer
         self.unit, self.end = self.tokenizer.name, self.preprocessing.line_end

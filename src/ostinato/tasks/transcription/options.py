@@ -36,6 +36,7 @@ class TranscriptionOptions(BidirectionalOptions):
         "table's)",
         when_predicting=True,
         group="data",
+        path="given",
     )
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
@@ -156,6 +157,8 @@ class TranscriptionOptions(BidirectionalOptions):
         "language model: none; transcripts, a word n-gram model of those trained on; a text file "
         "to make one of; or a run of the language task",
         when_predicting=True,
+        path="kept",
+        words=("transcripts",),
     )
     lm_order: int = option(
         3, "words of its longest n-grams", minimum=1, maximum=9, when_predicting=True
@@ -184,9 +187,13 @@ class TranscriptionOptions(BidirectionalOptions):
         "a text file with all transcripts that are possible, one a line; [a] may be left out, "
         "(a | b) is one of them",
         when_predicting=True,
+        path="kept",
     )
     words: str | None = option(
-        None, "a text file with all words that are possible, in any order", when_predicting=True
+        None,
+        "a text file with all words that are possible, in any order",
+        when_predicting=True,
+        path="kept",
     )
     format: Literal[FORMATS] = option(  # type: ignore[valid-type]
         "text", "what predict prints: text, or words with their times", when_predicting=True
