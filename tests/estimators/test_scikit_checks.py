@@ -12,8 +12,10 @@ REGRESSOR = Regressor(hidden_size=16, dropout=0.0, learning_rate=0.02, epochs=30
 
 
 def names(estimator):
-    return [pytest.param(e, c, id=str(getattr(c, "func", c).__name__))
-            for e, c in estimator_checks_generator(estimator)]
+    return [
+        pytest.param(e, c, id=str(getattr(c, "func", c).__name__))
+        for e, c in estimator_checks_generator(estimator)
+    ]
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ class RecurrentEstimator(BaseEstimator):
     """
 
     task_name = ""
+    holds_out_ends = False  # whether a dev set is the end of each example, and not whole examples
 
     def __init__(
         self,
@@ -88,7 +89,8 @@ class RecurrentEstimator(BaseEstimator):
             The fitted task and its network.
         """
         settings, seed = self.settings(), self.seed()
-        parts = {"train": rows, **({} if len(rows) >= LEAST_ROWS else {"dev": rows})}
+        small = len(rows) < LEAST_ROWS and not self.holds_out_ends
+        parts = {"train": rows, **({"dev": rows} if small else {})}
         with seeded(seed), silence_notices(), as_files(self.task_name, settings, **parts) as files:
             request = RunRequest(self.task_name, **files, seed=seed, settings=settings)
             built = build_parts(Path(), make_config(request), "cpu", continues=False)
