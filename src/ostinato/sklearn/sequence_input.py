@@ -1,4 +1,4 @@
-"""X as scikit-learn's users have it: texts, arrays [N, T] and [N, T, D], lists of unequal series."""
+"""X as scikit-learn's users have it: texts, tables, arrays [N, T, D], lists of unequal series."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ def holds_texts(X: Any) -> bool:
     return _num_samples(X) > 0 and all(isinstance(each, str) for each in X)
 
 
-def holds_series(X: Any) -> bool:
-    """Whether X is an array [N, T, D], or a list of arrays [T] or [T, D] that may differ in T."""
+def holds_series(X: Any, *, known: bool = False) -> bool:
+    """Whether X is an array [N, T, D], or a list of arrays [T] or [T, D] that may differ in T.
+
+    Series [T] of equal length are a table, unless it is `known` that X holds series."""
     if isinstance(X, np.ndarray) and X.dtype != object:
         return X.ndim == 3
     return (
         isinstance(X, (list, tuple, np.ndarray))
         and len(X) > 0
         and all(isinstance(each, (np.ndarray, list, tuple)) for each in X)
-        and (len({len(each) for each in X}) > 1 or np.ndim(X[0]) == 2)
+        and (known or len({len(each) for each in X}) > 1 or np.ndim(X[0]) == 2)
     )
 
 
@@ -43,12 +45,12 @@ def as_sequences(estimator: Any, X: Any, *, reset: bool, texts: bool = True) -> 
     """
     if texts and holds_texts(X):
         kind, found = "texts", list(X)
-    elif holds_series(X):
+    elif holds_series(X, known=not reset and estimator.reads_.startswith("series")):
         series = [np.asarray(each, dtype=float) for each in X]
         found = [each[:, None] if each.ndim == 1 else each for each in series]
         kind = f"series of {found[0].shape[1]} dimensions"
         if any(each.ndim != 2 or each.shape[1] != found[0].shape[1] for each in found):
-            raise ValueError(f"Expected every series to be of one dimension number; first {kind}")
+            raise ValueError(f"X: expected {kind}, as the first has; others have more or fewer")
         if not all(np.isfinite(each).all() for each in found):
             raise ValueError("Input X contains NaN or infinity.")
     else:
