@@ -31,6 +31,7 @@ ALLOWED = {
     "model": {"commands", "tasks", "data"},
     "signature": set(),
     "nn": {"layers"},
+    "sklearn": {"commands", "tasks", "models", "training", "metrics", "data", "cells"},
     "commands": {
         "signature",
         "model",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.atomic import write_all_atomically, write_atomically
 from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.folder import Trained, read_json
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.model_card import format_model_card
 from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
@@ -22,6 +24,9 @@ from ostinato.tasks.shared.streamer import (
     flatten_state,
     restore_state,
 )
+
+SAVED_FILE = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|kept-.+")
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 class Model(Trained):
@@ -87,6 +92,42 @@ class Model(Trained):
         pieces = generate(self, **settings)
         complete = {piece.sample: piece.result for piece in pieces if piece.result is not None}
         return [complete[sample] for sample in sorted(complete)]
+
+    def save_pretrained(self, directory: str | Path, *, licence: str = "unknown") -> Path:
+        """Writes what is needed to use the model to a folder: its description and weights, and a
+        README.md with a model card, as model hubs expect them. `ostinato.load` reads the folder.
+
+        Args:
+            directory: The folder; made if need be. Files of other names in it stay.
+            licence: A licence identifier for the card, such as "mit".
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: An ensemble, which is several folders; or the folder cannot be written.
+        """
+        if len(self.networks) != 1:
+            raise InputError("an ensemble is several runs; save each of them")
+        target = Path(directory)
+        if target.exists() and target.resolve() == self.folder.resolve():
+            raise InputError(f"{target}: the run's own folder; name another one")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be made: {error.strerror}") from None
+        plan = self.folder / "training" / "plan.json"
+        name = target.resolve().name
+        card = format_model_card(
+            name, self.task.name, self.report, read_json(plan) if plan.is_file() else {}, licence
+        )
+        contents = {
+            target / path.name: path.read_bytes()
+            for path in sorted(self.folder.iterdir())
+            if path.is_file() and SAVED_FILE.fullmatch(path.name)
+        }
+        write_all_atomically({**contents, target / "README.md": card.encode()})
+        return target
 
     def stream(self) -> Any:
         """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
@@ -215,11 +256,38 @@ def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:
     model = ostinato.load("runs/de-en", beam=10)
 
     Args:
-        folder: The run folder(s).
+        folder: The run folder(s); or what `Model.save_pretrained` has written, or the name of such
+            a folder on the Hugging Face hub, OWNER/NAME (needs huggingface_hub, and honours
+            HF_HUB_OFFLINE).
         device: Where the network runs.
         changes: Options that apply to prediction.
     """
-    return as_model(load_trained(folder, changes, device))
+    return as_model(load_trained(fetch_from_hub(folder), changes, device))
+
+
+def fetch_from_hub(name: str | Path) -> str | Path:
+    """The local copy of a model OWNER/NAME of the hub; any other name, or a folder, as it is.
+
+    Nothing but the model's own files is fetched.
+
+    Raises:
+        InputError: There is no such model, or it cannot be reached.
+    """
+    if not isinstance(name, str) or not HUB_NAME.fullmatch(name) or Path(name).exists():
+        return name
+    if Path(name).parent.is_dir():  # a run that does not exist, with a typing error perhaps
+        return name
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        return name  # the message of a missing folder says what is expected
+    try:
+        return snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "kept-*"])
+    except Exception as error:  # of many kinds, for the network, the hub and its cache
+        raise InputError(
+            f"{name}: no such folder, and not to be had from the hub: "
+            f"{str(error).strip().splitlines()[0][:200]}"
+        ) from None
 
 
 def train(task: str, **settings: Any) -> Model:
