@@ -90,9 +90,11 @@ class RecurrentEstimator(BaseEstimator):
         """
         settings, seed = self.settings(), self.seed()
         small = len(rows) < LEAST_ROWS and not self.holds_out_ends
-        parts = {"train": rows, **({"dev": rows} if small else {})}
+        parts: dict[str, Any] = {"train": rows, **({"dev": rows} if small else {})}
         with seeded(seed), silence_notices(), as_files(self.task_name, settings, **parts) as files:
-            request = RunRequest(self.task_name, **files, seed=seed, settings=settings)
+            request = RunRequest(
+                self.task_name, files["train"], files.get("dev", ()), seed=seed, settings=settings
+            )
             built = build_parts(Path(), make_config(request), "cpu", continues=False)
             train_in_memory(built)
         return built.task, built.network
