@@ -78,6 +78,7 @@ def run_cells(path: str | Path) -> Iterator[Output]:
     cells = find_cells(path.read_text(encoding="utf-8"))
     names: dict[str, Any] = {"__name__": "lecture"}
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # two chapters run at once, and numbers do not depend on the cores
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), figure_style():
         for cell in cells:
             yield run_cell(cell, names, path)
