@@ -48,7 +48,7 @@ def draw(tex: str, display: str) -> str:
 
 
 def write_font(folder: Path) -> None:
-    """Writes STIX Two Math (SIL Open Font License), as the package ziamath carries it, for the web."""
+    """Writes STIX Two Math (SIL Open Font License) for the web; the package ziamath carries it."""
     from fontTools.ttLib import TTFont
 
     (package,) = find_spec("ziamath").submodule_search_locations  # found, not imported

@@ -1,7 +1,8 @@
 """What MkDocs does besides: runs the lecture's cells, draws equations, links to the source.
 
 Chapters are independent of one another and run in processes of their own, as many as there are
-cores, up to CHAPTERS_AT_ONCE.
+cores, up to CHAPTERS_AT_ONCE. With the environment variable CELLS=none they do not run, to look at
+text and links only.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def on_files(files: Any, *, config: Any) -> Any:
     pictures.clear()
     running.clear()
     chapters = [file for file in files.documentation_pages() if is_chapter(file.src_uri)]
+    if os.environ.get("CELLS") == "none":
+        LOG.warning("CELLS=none: no cell of the lecture is run")  # so that --strict refuses it
+        return files
     workers = min(CHAPTERS_AT_ONCE, os.cpu_count() or 1)
     pools.append(ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")))
     for file in chapters:
@@ -57,6 +61,8 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
     """Adds what the cells show below them, and names files outside the site by their path."""
     markdown = OUTSIDE.sub(name_file, markdown)
     if not is_chapter(page.file.src_uri):
+        return markdown
+    if page.file.src_uri not in running:
         return markdown
     try:
         outputs, seconds = running[page.file.src_uri].result()
