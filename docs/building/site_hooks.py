@@ -121,5 +121,10 @@ def on_build_error(*, error: Exception) -> None:
 
 
 def close_pools() -> None:
+    """Ends the processes; the chapters that still run after an error, too."""
     while pools:
-        pools.pop().shutdown(wait=False, cancel_futures=True)
+        pool = pools.pop()
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
