@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
-from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
+from ostinato.errors import InputError, Interrupted, RunFailed, name_options_as_flags, nearest
 from ostinato.terminal import (
     discard,
     escape_controls,
@@ -207,6 +207,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print_message(error)
         return 2
+    except RunFailed as error:
+        print_message(error)
+        return 1
     except BrokenPipeError:  # the reader of our output, such as head, has closed it
         discard(1)
         return 0

@@ -203,7 +203,7 @@ def _train_epochs(
                 time.perf_counter() - began,
                 Position(step, epoch, used) if used < size else Position(step, epoch + 1, 0),
                 state,
-                sum(int(batch.lengths.sum()) for batch in group),
+                sum(batch.steps for batch in group),
             )
             began = time.perf_counter()
         epoch, first = epoch + 1, 0
@@ -297,10 +297,10 @@ def _compute_gradients(
     tokens, sequences, divisor = 0, 0, 0
     for batch in group:
         total, count, state = compute_loss(batch, detach(state) if batch.continues else None)
-        divisor = divisor or max(1, int(count) if normalise == "tokens" else len(batch))
+        divisor = divisor or max(1, int(count) if normalise == "tokens" else batch.sequences)
         (total / divisor).backward()
         totals.append(total.detach())
-        tokens, sequences = tokens + int(count), sequences + len(batch)
+        tokens, sequences = tokens + int(count), sequences + batch.sequences
     loss = torch.stack(totals).sum().item() / max(1, tokens)
     return _Gradients(loss, tokens, sequences, divisor, detach(state))
 
@@ -328,7 +328,7 @@ def _restore_state(
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_factor", 1.0)
 
 
 def _describe_divergence(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+import torch
+
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.run.config import relative_path
@@ -106,6 +108,8 @@ def build_report(
         "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "seed": run.config.seed,
+        "processes": run.group.size,
+        "threads": torch.get_num_threads(),
         "notes": list(run.notices),
         "verdict": task.predictor.verdict(result, baseline),
         "options": options.to_dict(task.options),
