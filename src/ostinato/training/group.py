@@ -76,11 +76,13 @@ class ProcessGroup:
         rank: number of this process, from 0
         size: number of processes
         control: the torch group of the messages that may be waited for long; None if alone
+        quick: the torch group of messages between CPUs that may not
     """
 
     rank: int = 0
     size: int = 1
     control: Any = None
+    quick: Any = None
 
     @property
     def is_main(self) -> bool:
@@ -111,8 +113,18 @@ class ProcessGroup:
         ]
 
     def share(self, value: Any) -> Any:
-        """What process 0 says, a JSON value; those of the others are ignored."""
-        return self.gather(value if self.is_main else None)[0]
+        """What process 0 says, a JSON value; those of the others are ignored.
+
+        Process 0 does not wait here: one that hangs is noticed in the next step."""
+        if self.size == 1:
+            return value
+        content = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8)
+        size = torch.tensor([len(content)])
+        with losing_processes():
+            processes.broadcast(size, 0, group=self.control)
+            content = content if self.is_main else torch.zeros(int(size), dtype=torch.uint8)
+            processes.broadcast(content, 0, group=self.control)
+        return json.loads(bytes(content.tolist()))
 
     def gather_rows(self, tensors: Sequence[Tensor], rows: int) -> list[Tensor]:
         """The tensors [N, ...] of the whole batch, of which each process has its rows.
@@ -144,7 +156,7 @@ class ProcessGroup:
         padded[: len(own)] = own
         parts = [torch.zeros_like(padded) for _ in range(self.size)]
         with losing_processes():
-            processes.all_gather(parts, padded, group=self.control)
+            processes.all_gather(parts, padded, group=self.quick)
         # row r of the batch is row r // size of process r % size
         return torch.stack(parts, 1).flatten(0, 1)[:rows].clone()
 
@@ -184,7 +196,8 @@ def join(
         )
         # waits for process 0's evaluations, too: a process that dies is noticed all the same
         control = processes.new_group(backend="gloo", timeout=PATIENCE)
-    group = ProcessGroup(launched.rank, launched.size, control)
+        quick = processes.new_group(backend="gloo", timeout=timeout)
+    group = ProcessGroup(launched.rank, launched.size, control, quick)
     try:
         met = sorted(group.gather(launched.rank))
         if met != list(range(launched.size)):

@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import ostinato
-from ostinato.commands.run.config import RunRequest
+from ostinato.commands.run.config import RunRequest, make_config
+from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import say
 from ostinato.commands.run.run_files import PLAN, TRAINING
+from ostinato.commands.run.threads import choose_threads
 from ostinato.commands.run.train_here import Manner
 from ostinato.errors import InputError, Interrupted, RunFailed, option_name
 from ostinato.tasks import folder as run_folder
@@ -62,6 +64,9 @@ def launch(wanted: Launch) -> Trained:
         InputError, Interrupted: as training in this process would.
         RunFailed: a process died, and no restart was left.
     """
+    choose_threads(wanted.manner.threads)
+    if not wanted.manner.resume:
+        check_several(make_config(wanted.request), wanted.processes)
     attempt = 1
     while True:
         with tempfile.TemporaryDirectory(prefix="ostinato-") as job:

@@ -16,6 +16,7 @@ from torch import nn
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.data_digest import digest_files, digest_json
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
@@ -30,7 +31,6 @@ from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.data.files.wording import pluralise
-from ostinato.errors import InputError, option_name
 from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
@@ -136,21 +136,6 @@ def prepare_run(
         training_seconds=loaded.counters.get("training_seconds", 0.0),
         group=group,
     )
-
-
-def check_several(config: RunConfig, processes: int) -> None:
-    """Raises InputError for a run that several processes cannot train together."""
-    if processes == 1:
-        return
-    if config.build_task().options.closed_form:
-        raise InputError(
-            "a model that is fitted without gradient steps trains in one process; "
-            f"leave out {option_name('processes')}"
-        )
-    if "-" in (*config.train, *config.dev, *config.test):
-        raise InputError(
-            f"several processes cannot all read standard input; give {option_name('train')} a file"
-        )
 
 
 def compare_processes(

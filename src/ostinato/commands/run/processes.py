@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from ostinato.commands.run.config import RunConfig
 from ostinato.commands.run.run_files import read_config
 from ostinato.errors import InputError, option_name
 from ostinato.training.group import read_launched
@@ -52,3 +53,18 @@ def count_processes(
     if wanted is None:
         wanted = read_config(folder, task).processes if resume else 1
     return Processes(wanted, wanted == 1 and not restarts)
+
+
+def check_several(config: RunConfig, processes: int) -> None:
+    """Raises InputError for a run that several processes cannot train together."""
+    if processes == 1:
+        return
+    if config.build_task().options.closed_form:
+        raise InputError(
+            "a model that is fitted without gradient steps trains in one process; "
+            f"leave out {option_name('processes')}"
+        )
+    if "-" in (*config.train, *config.dev, *config.test):
+        raise InputError(
+            f"several processes cannot all read standard input; give {option_name('train')} a file"
+        )
