@@ -121,12 +121,18 @@ def test_nothing_that_is_loaded_can_execute(path):
 
 
 def test_importing_is_quick_because_torch_waits():
-    code = "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert "
+        "'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_help_does_not_import_torch():
-    code = "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' "
+        "not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
