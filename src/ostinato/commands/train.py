@@ -33,6 +33,7 @@ def train(
     time_limit: str | None = None,
     seed: int = 1,
     device: str = "cpu",
+    init_from: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     processes: int | None = None,
@@ -55,6 +56,7 @@ def train(
         time_limit: stop after this long: 90s, 10m, 2h
         seed: same seed, same data, same machine: same run
         device: cpu, cuda, or auto
+        init_from: begin with the weights, and the network's options, of this run of the same task
         resume: continue the run in --out, to the same weights as if it had never stopped
         overwrite: replace the run that --out holds
         processes: that train together, each on its rows of every batch of --batch-size examples
@@ -82,6 +84,7 @@ def train(
             device=device,
             settings=settings,
             processes=several.number,
+            init_from=init_from,
         )
         timeout = parse_duration(process_timeout, "process_timeout")
         manner = Manner(resume, overwrite, threads, timeout)

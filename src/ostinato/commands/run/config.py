@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
+from ostinato.commands.run.init_from import inherit_options
 from ostinato.commands.run.recipe import read_recipe
 from ostinato.errors import InputError
 from ostinato.tasks import find_task
@@ -105,9 +106,10 @@ def make_config(request: RunRequest) -> RunConfig:
     )
     train = absolute_paths(request.train)
     sample_training = {} if train else chosen.sample_training
+    inherited = inherit_options(request.init_from, chosen) if request.init_from else {}
     data_defaults = chosen.options.data_defaults({**sample_training, **recipe, **request.settings})
     values = merge_settings(
-        chosen.training, data_defaults, sample_training, recipe, request.settings
+        chosen.training, data_defaults, sample_training, inherited, recipe, request.settings
     )
     check_seed(request.seed)
     config = RunConfig(

@@ -16,6 +16,7 @@ from torch import nn
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.data_digest import digest_files, digest_json
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.init_from import Reuse, take_over
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
@@ -31,6 +32,7 @@ from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.data.files.wording import pluralise
+from ostinato.errors import InputError, option_name
 from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
@@ -40,6 +42,7 @@ from ostinato.training.curves import Curves
 from ostinato.training.distributed import TIMEOUT
 from ostinato.training.group import ProcessGroup, join, read_launched, refuse_differences
 from ostinato.training.interrupt import interruptible
+from ostinato.training.layer_rates import freeze
 from ostinato.training.lock import locked
 from ostinato.training.loop import BEGINNING, EpochBatches
 from ostinato.training.optimise import build_optimizer
@@ -56,6 +59,7 @@ class Parts(NamedTuple):
     network: nn.Module
     optimizer: torch.optim.Optimizer | None  # None for a model that is fitted in closed form
     batches: EpochBatches
+    reuse: Reuse | None = None
 
 
 @contextmanager
@@ -186,6 +190,17 @@ def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool
     splits = read_splits(config, task)
     torch.manual_seed(config.seed)
     task, network = restore_network(folder) if continues else fit_network(task, splits)
+    reuse = None
+    if config.init_from is not None and not continues:
+        if task.options.closed_form:
+            raise InputError(
+                f"{option_name('init_from')}: this model is fitted without gradient steps; leave "
+                f"out {option_name('init_from')}"
+            )
+        reuse = take_over(network, task, config.init_from)
+        notify(reuse.describe())
+    if options.freeze is not None:
+        freeze(network, options.freeze)
     network = network.to(device)
     for records in (splits.dev, splits.test):
         task.reader.check_compatible(records)
@@ -194,7 +209,7 @@ def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool
     batches = make_batches(task, splits, multiply_batch(options, config.processes), config.seed)
     options = adapt_to_data(options, config, batches)
     optimizer = None if task.options.closed_form else build_optimizer(network, options)
-    return Parts(task, options, splits, network, optimizer, batches)
+    return Parts(task, options, splits, network, optimizer, batches, reuse)
 
 
 def multiply_batch(options: Options, processes: int) -> Options:

@@ -109,6 +109,7 @@ def build_report(
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "seed": run.config.seed,
         "processes": run.group.size,
+        **({"init_from": run.reuse.to_dict()} if run.reuse is not None else {}),
         "threads": torch.get_num_threads(),
         "notes": list(run.notices),
         "verdict": task.predictor.verdict(result, baseline),

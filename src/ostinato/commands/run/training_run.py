@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ostinato.commands.run.config import RunConfig
+from ostinato.commands.run.init_from import Reuse
 from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
@@ -53,6 +54,7 @@ class TrainingRun:
         tokens: tokens trained on so far
         training_seconds: seconds that the steps took so far
         group: the processes that train together; the first of them evaluates and writes
+        reuse: what was taken over from another run; None on resuming
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class TrainingRun:
     tokens: int = 0
     training_seconds: float = 0.0
     group: ProcessGroup = ALONE
+    reuse: Reuse | None = None
 
     @property
     def training_folder(self) -> Path:
