@@ -34,7 +34,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen:
 
 
 def wait_for_steps(process: subprocess.Popen, folder: Path, steps: int) -> None:
-    log, limit = folder / "training/log.jsonl", time.monotonic() + 90
+    log, limit = folder / "training/log.jsonl", time.monotonic() + 200
     while not (log.is_file() and log.read_bytes().count(b"\n") >= steps):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -79,8 +79,8 @@ def test_a_killed_process_is_restarted_to_the_same_bits(rank, place, uninterrupt
     _, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert re.search(
-        rf"warning: process {rank} of 2 was ended by SIGKILL; attempt 2 of 3 (goes on from the last "
-        r"checkpoint|starts anew)",
+        rf"warning: process {rank} of 2 was ended by SIGKILL; attempt 2 of 3 "
+        r"(goes on from the last checkpoint|starts anew)",
         err,
     )
     assert same_weights(place / "new/model.safetensors", uninterrupted / "model.safetensors")
@@ -93,8 +93,8 @@ def test_without_restarts_the_others_stop_and_resume_goes_on(place, uninterrupte
     workers = find_workers(process)
     os.kill(workers[1], signal.SIGKILL)
     began = time.monotonic()
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 30
+    _, err = process.communicate(timeout=100)
+    assert time.monotonic() - began < 60
     assert process.returncode == 1
     assert "process 1 of 2 was ended by SIGKILL; go on with: ostinato train translation" in err
     assert "Traceback" not in err
@@ -111,7 +111,7 @@ def test_a_signal_saves_once_and_resume_goes_on_to_the_same_bits(place, uninterr
     wait_for_steps(process, place / "new", 12)
     workers = find_workers(process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
     assert re.search(r"saved at step \d+; go on with: .* --out new --resume$", err.strip())
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
@@ -127,7 +127,7 @@ def test_a_process_that_hangs_is_given_up(place):
     process = start(*TRAIN, *flags)
     wait_for_steps(process, place / "new", 5)
     os.kill(find_workers(process)[1], signal.SIGSTOP)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=100)
     assert process.returncode == 1, err
     assert "another process of the run died or hangs" in err and "Traceback" not in err
 
@@ -141,7 +141,7 @@ def test_other_data_on_another_process(place):
         given = [*TRAIN[:3], source, "train.tgt", *SETTINGS, *END, "--out", "new"]
         ends.append(start(*given, **variables, RANK=str(rank)))
     for end in ends:
-        _, err = end.communicate(timeout=90)
+        _, err = end.communicate(timeout=250)
         assert end.returncode == 2, err
         assert "process 1 has other training data than process 0; give all processes" in err
     assert not (place / "new/training").exists()

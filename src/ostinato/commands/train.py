@@ -60,7 +60,8 @@ def train(
         resume: continue the run in --out, to the same weights as if it had never stopped
         overwrite: replace the run that --out holds
         processes: that train together, each on its rows of every batch of --batch-size examples
-            for each of them (default: 1, or as torchrun started them); one GPU each with --device cuda
+            for each of them (default: 1, or as torchrun started them); one GPU each with
+            --device cuda
         restarts: how often new processes go on from the last checkpoint after one has died
         process_timeout: how long the processes wait for one that no longer answers: 30s, 10m
         threads: of each process: a number, or auto, which divides the cores that this container

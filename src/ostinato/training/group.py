@@ -5,7 +5,7 @@
         if group.is_main: ...           # only this one writes
         score = group.share(score)      # what process 0 says
 
-A run in a single process has the group `ALONE`, for which nothing is sent and nothing is waited for.
+A run in a single process has the group `ALONE`: nothing is sent and nothing is waited for.
 Messages are JSON and tensors: nothing that is received can execute."""
 
 from __future__ import annotations

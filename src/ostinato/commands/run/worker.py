@@ -2,8 +2,9 @@
 
     python -m ostinato.commands.run.worker FOLDER
 
-FOLDER holds `request.json`, what to train; how it ended is written to `outcome-RANK.json`. Standard
-input is a pipe from the launcher: at its end the launcher is dead, and the run is saved and ends."""
+FOLDER holds `request.json`, what to train; how it ended is written to `outcome-RANK.json`.
+Standard input is a pipe from the launcher: at its end the launcher is dead, and the run is saved
+and ends."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def work(folder: Path) -> int:
     except KeyboardInterrupt:
         end = {"kind": "interrupted", "status": 130, "message": "interrupted"}
     outcome.write_text(json.dumps(end), encoding="utf-8")
-    return int(end["status"])
+    return int(str(end["status"]))
 
 
 if __name__ == "__main__":
