@@ -24,6 +24,8 @@ _WHERE = {
     "Model": "ostinato.model",
     "inspect": "ostinato.model",
     "accelerate": "ostinato.layers.drop_in.accelerate",
+    "compare": "ostinato.commands.compare",
+    "search": "ostinato.commands.search",
     "verify": "ostinato.commands.verify",
     "Recurrent": "ostinato.layers.recurrent",
     "StreamingStep": "ostinato.layers.streaming",

@@ -23,7 +23,9 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest, option_name
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
 READABLE = (1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class TrainingRun:
         training_seconds: seconds that the steps took so far
         group: the processes that train together; the first of them evaluates and writes
         reuse: what was taken over from another run; None on resuming
+        after_score: called with the last step after each evaluation on the dev set
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class TrainingRun:
     training_seconds: float = 0.0
     group: ProcessGroup = ALONE
     reuse: Reuse | None = None
+    after_score: Callable[[Progress], None] | None = None
 
     @property
     def training_folder(self) -> Path:
@@ -163,13 +165,15 @@ class TrainingRun:
             epoch = progress.epoch
             if due or self.schedule.is_finished(epoch):
                 self._evaluate(progress, bar)
+                if self.after_score is not None:
+                    self.after_score(progress)
             if exchange.is_interrupted:
                 self._stop(exchange, progress)
             if self.schedule.is_finished(epoch):
-                self._try_to_save_checkpoint(exchange, progress)
+                self.try_to_save(progress, exchange)
                 return
             if self.schedule.seconds - saved_at > self.options.checkpoint_every:
-                self._try_to_save_checkpoint(exchange, progress)
+                self.try_to_save(progress, exchange)
                 saved_at = self.schedule.seconds
             exchange.begin_step(progress.step + 1)
 
@@ -237,17 +241,19 @@ class TrainingRun:
             self.interrupt.exit_status,
         )
 
-    def _try_to_save_checkpoint(self, exchange: Exchange, progress: Progress) -> None:
+    def try_to_save(self, progress: Progress, exchange: Exchange | None = None) -> None:
         """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
         try:
             self._save_checkpoint(exchange, progress)
         except checkpoint.NotSaved as error:
             say(f"warning: {error}")
 
-    def _save_checkpoint(self, exchange: Exchange, progress: Progress) -> None:
+    def _save_checkpoint(self, exchange: Exchange | None, progress: Progress) -> None:
         if self.optimizer is None:
             raise ValueError("a model that is fitted in closed form has no checkpoints")
-        carried_state = exchange.gather_state(state_tensors(progress.state))
+        carried_state = state_tensors(progress.state)
+        if exchange is not None:
+            carried_state = exchange.gather_state(carried_state)
         if not self.group.is_main:
             return
         self.require_folder()

@@ -16,10 +16,10 @@ import threading
 from contextlib import nullcontext
 from pathlib import Path
 
-from ostinato.cli import ending_by_sigterm
 from ostinato.commands.run.config import RunRequest
 from ostinato.commands.run.train_here import Manner, train_here
 from ostinato.errors import InputError, Interrupted, name_options_as_flags
+from ostinato.exit_status import ending_by_sigterm
 from ostinato.training.distributed import ProcessLost
 
 

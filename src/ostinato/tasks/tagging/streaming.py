@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import collate
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
-from ostinato.tasks.task import Prediction
 
 
 @dataclass(frozen=True)
