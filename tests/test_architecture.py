@@ -33,6 +33,7 @@ ALLOWED = {
     "nn": {"layers"},
     "sklearn": {"commands", "tasks", "models", "training", "metrics", "data", "cells"},
     "commands": {
+        "option_groups",
         "signature",
         "model",
         "training",

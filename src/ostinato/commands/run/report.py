@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+import torch
+
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.run.config import relative_path
@@ -123,6 +125,9 @@ def build_report(
         "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "seed": run.config.seed,
+        "processes": run.group.size,
+        **({"init_from": run.reuse.to_dict()} if run.reuse is not None else {}),
+        "threads": torch.get_num_threads(),
         "notes": list(run.notices),
         "verdict": task.predictor.verdict(result, baseline),
         "options": options.to_dict(task.options),
