@@ -212,6 +212,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield result["verdict"]
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
+    if "calibration" in result:
+        yield describe_coverage(result["calibration"]["coverage"])
     if "by_step" in result:
         yield from tabulate_steps(result["by_step"])
     if "against" in result:
@@ -221,6 +223,12 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
             for name, value in against["metrics"].items()
         ]
         yield from table(["metric", "this run", against["run"], "p"], rows)
+
+
+def describe_coverage(coverage: dict[str, float]) -> str:
+    """describe_coverage({"80": 0.79}) -> "true values inside the intervals: 79.0 % in those of 80 %" """
+    shares = ", ".join(f"{share:.1%} in those of {level} %" for level, share in coverage.items())
+    return f"true values inside the intervals: {shares}".replace("% in", " % in")
 
 
 def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:

@@ -33,6 +33,8 @@ class WindowFeatures(NamedTuple):
         static: Features that do not change.
         series: Series with an embedding; the last feature is the index, 0 for an unknown one.
         masked: Whether values may be missing, so that the network reads which ones are there.
+        reference: Whether the first known feature is the forecast of a simple method, which the
+            network corrects.
     """
 
     past: int = 0
@@ -40,6 +42,7 @@ class WindowFeatures(NamedTuple):
     static: int = 0
     series: int = 0
     masked: bool = True
+    reference: bool = False
 
     @property
     def size(self) -> int:
@@ -66,6 +69,13 @@ class WindowFeatures(NamedTuple):
         """[B, L + H, D] -> [B, static]"""
         start = 2 + self.past + self.known
         return inputs[:, 0, start : start + self.static]
+
+    def add_reference(self, quantiles: Tensor, inputs: Tensor) -> Tensor:
+        """Quantiles [B, H, Q] with the reference forecast added, where there is one."""
+        if not self.reference:
+            return quantiles
+        look_back = inputs.shape[1] - quantiles.shape[1]
+        return quantiles + self.read_known(inputs, look_back)[..., :1]
 
 
 class Forecaster(nn.Module):
@@ -202,7 +212,7 @@ class SegmentForecaster(Forecaster):
         quantiles = order_quantiles(raw)
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return quantiles
+        return features.add_reference(quantiles, inputs)
 
     def known_segments(self, inputs: Tensor) -> Tensor:
         """What is known of each coming segment, [B, coming, W * K + static]"""
@@ -271,7 +281,7 @@ class DirectForecaster(Forecaster):
         quantiles = order_quantiles(self.local(torch.cat([contexts, known], -1)))
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return quantiles
+        return features.add_reference(quantiles, inputs)
 
 
 class LinearForecaster(Forecaster):
@@ -304,5 +314,8 @@ class ForecasterEnsemble(Forecaster):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The mean of the members' own losses."""
-        losses = [model.loss(batch) for model in self.models]
-        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count)
+        carried = state if isinstance(state, tuple) else [None] * len(self.models)
+        losses = [model.loss(batch, part) for model, part in zip(self.models, carried, strict=True)]
+        states = tuple(each.state for each in losses)
+        state = None if any(part is None for part in states) else states
+        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count, state)

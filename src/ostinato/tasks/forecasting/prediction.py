@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,15 +13,28 @@ import torch
 from torch import nn
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
+from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
 from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
 from ostinato.tasks.forecasting.calibration import measure_correction, measure_persistence
 from ostinato.tasks.forecasting.forecast import Forecast, header
 from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.page import write_page
 from ostinato.tasks.forecasting.picture import draw_errors, draw_forecasts
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
-from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
-from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
+from ostinato.tasks.forecasting.scenarios import (
+    Scenario,
+    collect_scenario,
+    draw_scores,
+    follow_quantiles,
+    rank_paths,
+)
+from ostinato.tasks.forecasting.scores import (
+    count_forecast,
+    errors_by_step,
+    judge,
+    measure_calibration,
+)
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
 from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Counts, Piece, Predictor, Request
@@ -28,6 +42,7 @@ from ostinato.tasks.task import Counts, Piece, Predictor, Request
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
 SHOWN = 9  # series in a picture
+SHOWN_ON_PAGE = 300
 
 
 class ForecastingPredictor(Predictor):
@@ -36,7 +51,53 @@ class ForecastingPredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
-        return self.forecast(network, records, correct=self.options.conformal)
+        forecasts = self.forecast(network, records, correct=self.options.conformal)
+        if not self.options.samples:
+            return forecasts
+        paths = self.sample_paths(network, records, forecasts, self.options.samples, seed=1)
+        return [
+            replace(forecast, samples=drawn)
+            for forecast, drawn in zip(forecasts, paths, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def sample_paths(
+        self,
+        network: Any,
+        records: Sequence[Window],
+        forecasts: Sequence[Forecast],
+        samples: int,
+        *,
+        seed: int,
+    ) -> list[np.ndarray]:
+        """Whole futures of some windows, [S, H] each, whose values at each step follow the forecast."""
+        if not isinstance(network, AutoregressiveForecaster):
+            persistence = float(network.persistence)
+            scores = [
+                draw_scores(persistence, len(forecast.quantiles), samples, (seed, number))
+                for number, forecast in enumerate(forecasts)
+            ]
+        else:
+            scores = [
+                rank_paths(self.draw_paths(network, record, samples, seed))
+                if len(forecast.quantiles)
+                else np.zeros((samples, 0))
+                for record, forecast in zip(records, forecasts, strict=True)
+            ]
+        paths = [
+            follow_quantiles(forecast.quantiles, each)
+            for forecast, each in zip(forecasts, scores, strict=True)
+        ]
+        counts = self.options.likelihood == "negative-binomial"
+        return [path.round().clip(min=0) for path in paths] if counts else paths
+
+    def draw_paths(
+        self, network: AutoregressiveForecaster, record: Window, samples: int, seed: int
+    ) -> np.ndarray:
+        """Paths that an autoregressive network draws for a window, in its own units [S, H]."""
+        encoded = self.preprocessing.encode_windows([record])
+        batch = stack_windows(encoded).to(device_of(network))
+        return network.sample_paths(batch, paths=samples, seed=seed)[0].double().cpu().numpy()
 
     @torch.inference_mode()
     def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
@@ -45,9 +106,9 @@ class ForecastingPredictor(Predictor):
         device = device_of(network)
         full = [place for place, record in enumerate(records) if has_values(record.history)]
         found: dict[int, np.ndarray] = {}
+        windows = self.preprocessing.encode_windows([records[place] for place in full])
         for start in range(0, len(full), rows):
-            places = full[start : start + rows]
-            encoded = [self.preprocessing.encode_window(records[place]) for place in places]
+            places, encoded = full[start : start + rows], windows[start : start + rows]
             batch = stack_windows(encoded, rows=rows).to(device)
             answers = network.quantiles(batch)[: len(places)].double().cpu().numpy()
             for place, each, raw in zip(places, encoded, answers, strict=True):
@@ -144,7 +205,7 @@ class ForecastingPredictor(Predictor):
         self, predictions: Iterator[Forecast], output: str | None = None
     ) -> Iterator[str]:
         first = next(predictions, None)  # what is wrong with the input is said before the header
-        yield header(self.options.levels)
+        yield header(self.options.levels, self.options.samples)
         for prediction in chain([] if first is None else [first], predictions):
             if len(prediction.quantiles):
                 yield prediction.text
@@ -153,22 +214,25 @@ class ForecastingPredictor(Predictor):
         self, network: nn.Module, inputs: Iterator[Window], *, ahead: int = 1
     ) -> Iterator[Forecast]:
         drawn: list[tuple[Window, Forecast]] = []
+        picture = self.options.picture or ""
+        page = picture.lower().endswith(".html")
         while records := list(islice(inputs, ahead)):
             for record, forecast in zip(records, self.predict(network, records), strict=True):
-                if self.options.picture is not None and len(drawn) < SHOWN:
+                if picture and (len(drawn) < SHOWN or page):
                     drawn.append((record, forecast))
                 yield forecast
-        if drawn and self.options.picture is not None:
+        if drawn and picture:
             season = int(self.options.season or 1)
             records, forecasts = zip(*drawn, strict=True)
-            write_atomically(self.options.picture, draw_forecasts(records, forecasts, season))
+            content = write_page(records, forecasts, "Forecasts") if page else None
+            write_atomically(picture, content or draw_forecasts(records, forecasts, season))
 
     def pictures(
         self, records: Any, predictions: Sequence[Forecast]
     ) -> dict[str, Callable[[BinaryIO], object]]:
         season = int(self.options.season or 1)
         chosen = choose_shown(records, SHOWN)
-        return {
+        found: dict[str, Callable[[BinaryIO], object]] = {
             "forecast.png": draw_forecasts(
                 [records[place] for place in chosen],
                 [predictions[place] for place in chosen],
@@ -176,10 +240,22 @@ class ForecastingPredictor(Predictor):
             ),
             "errors.png": draw_errors(errors_by_step(records, predictions)),
         }
+        many = choose_shown(records, SHOWN_ON_PAGE)
+        if len(many) > SHOWN:
+            page = write_page(
+                [records[place] for place in many],
+                [predictions[place] for place in many],
+                "Forecasts of the test set",
+            )
+            found["forecasts.html"] = lambda file: file.write(page)
+        return found
 
     def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
-        """Further results of an evaluation: the error of each step ahead."""
-        return {"by_step": errors_by_step(records, predictions)}
+        """Further results of an evaluation: the error of each step ahead, coverage, pinball losses."""
+        return {
+            "by_step": errors_by_step(records, predictions),
+            "calibration": measure_calibration(records, predictions, self.options.levels),
+        }
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, whether the model is better than the baselines."""
@@ -197,17 +273,17 @@ class ForecastingPredictor(Predictor):
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         if request.prompt is None:
-            raise InputError("--prompt is needed: the file of the series whose future is drawn")
+            raise InputError(
+                f"{option_name('prompt')} is needed: the file of the series whose future is drawn"
+            )
         from ostinato.tasks.forecasting.reader import ForecastingReader
 
         reader = ForecastingReader(self.options, self.preprocessing, task_name=self.task_name)
         records = list(reader.read_inputs([request.prompt]))
         forecasts = self.predict(network, records)
-        persistence = float(network.persistence)  # type: ignore[arg-type]
+        paths = self.sample_paths(network, records, forecasts, request.samples, seed=request.seed)
         for sample in range(request.samples):
-            scenario = draw_scenarios(
-                forecasts, persistence, length=request.length, seed=request.seed, sample=sample
-            )
+            scenario = collect_scenario(forecasts, paths, request.length, sample)
             yield Piece(sample, scenario.text, scenario)
 
     def save_generated(self, results: Sequence[Scenario], path: Path) -> list[Path]:
@@ -243,8 +319,6 @@ def choose_shown(records: Any, most: int) -> list[int]:
 
 def perturb_future(record: Window) -> Window:
     """The window with every value, past covariate and missing mark after its cut changed."""
-    from dataclasses import replace
-
     series, cut = record.series, record.cut
     random = np.random.default_rng(0)
     values, past = series.values.copy(), series.past.copy()

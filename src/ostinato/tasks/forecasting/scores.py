@@ -65,6 +65,32 @@ def errors_by_step(
     return {"mae": (errors / shared).tolist(), "coverage_80": (inside / shared).tolist()}
 
 
+def measure_calibration(
+    records: Sequence[Window], forecasts: Sequence[Forecast], coverages: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """{"coverage": {"80": 0.79, ...}, "pinball": {"0.1": 2.1, ...}}: the share of true values inside
+    each interval asked for, and the mean pinball loss of each quantile."""
+    inside, losses, count = np.zeros(len(coverages)), np.zeros(len(LEVELS)), 0
+    levels = np.array(LEVELS)
+    for record, forecast in zip(records, forecasts, strict=True):
+        truth = record.future
+        seen = np.flatnonzero(~np.isnan(truth))
+        true = truth[seen]
+        for place, coverage in enumerate(coverages):
+            low, high = (each[seen] for each in forecast.interval(coverage))
+            inside[place] += ((low <= true) & (true <= high)).sum()
+        errors = true[:, None] - forecast.quantiles[seen]
+        losses += np.maximum(levels * errors, (levels - 1) * errors).sum(0)
+        count += len(true)
+    share = max(1, count)
+    return {
+        "coverage": {f"{coverage:g}": round(float(each) / share, 4)
+                     for coverage, each in zip(coverages, inside, strict=True)},
+        "pinball": {f"{level:g}": float(f"{each / share:.5g}")
+                    for level, each in zip(LEVELS, losses, strict=True)},
+    }  # fmt: skip
+
+
 def judge(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """In words, whether the model is better than the best of the baselines, by the main metric."""
     metric = next((name for name in ("mase", "mae") if result["metrics"].get(name) == result["metrics"].get(name)), None)  # fmt: skip
