@@ -70,13 +70,6 @@ class WindowFeatures(NamedTuple):
         start = 2 + self.past + self.known
         return inputs[:, 0, start : start + self.static]
 
-    def add_reference(self, quantiles: Tensor, inputs: Tensor) -> Tensor:
-        """Quantiles [B, H, Q] with the reference forecast added, where there is one."""
-        if not self.reference:
-            return quantiles
-        look_back = inputs.shape[1] - quantiles.shape[1]
-        return quantiles + self.read_known(inputs, look_back)[..., :1]
-
 
 class Forecaster(nn.Module):
     """The base of all forecasters: quantiles, their loss, and what was learned from held-back windows.
@@ -89,20 +82,35 @@ class Forecaster(nn.Module):
         correction: Added to the quantiles in units of the in-sample seasonal error [H, Q], so that
             on held-back windows each quantile is exceeded as often as it says.
         persistence: The correlation of consecutive errors of one forecast, for scenarios.
+        share: Of the network's correction of a reference forecast, chosen on held-back windows;
+            only where there is one.
     """
 
+    features: WindowFeatures
     correction: Tensor
     persistence: Tensor
+    share: Tensor | None
 
-    def __init__(self, look_back: int, horizon: int):
+    def __init__(self, look_back: int, horizon: int, *, reference: bool = False):
         super().__init__()
         self.look_back, self.horizon = look_back, horizon
+        self.register_buffer("share", torch.ones(()) if reference else None)
         self.register_buffer("correction", torch.zeros(horizon, len(LEVELS)))
         self.register_buffer("persistence", torch.zeros(()))
 
     def quantiles(self, batch: Batch) -> Tensor:
         """A batch of windows [B, L + H, D] -> the quantiles of LEVELS, ascending, [B, H, Q]"""
         raise NotImplementedError
+
+    def add_reference(self, quantiles: Tensor, inputs: Tensor) -> Tensor:
+        """Quantiles [B, H, Q] of the error of a reference forecast -> of the values themselves.
+
+        The median is moved by a share of the correction, the others keep their distance from it."""
+        if self.share is None:
+            return quantiles
+        reference = self.features.read_known(inputs, self.look_back)[..., :1]
+        middle = quantiles[..., MEDIAN : MEDIAN + 1]
+        return reference + quantiles + (self.share - 1) * middle
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The pinball loss of all quantiles, summed over the steps that have a value."""
@@ -175,7 +183,7 @@ class SegmentForecaster(Forecaster):
         dropout: float = 0.0,
         skip: bool = False,
     ):
-        super().__init__(look_back, horizon)
+        super().__init__(look_back, horizon, reference=features.reference)
         self.features, self.segment = features, segment
         self.coming = -(-horizon // segment)  # segments to predict
         half = hidden_size // 2
@@ -212,7 +220,7 @@ class SegmentForecaster(Forecaster):
         quantiles = order_quantiles(raw)
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return features.add_reference(quantiles, inputs)
+        return self.add_reference(quantiles, inputs)
 
     def known_segments(self, inputs: Tensor) -> Tensor:
         """What is known of each coming segment, [B, coming, W * K + static]"""
@@ -255,7 +263,7 @@ class DirectForecaster(Forecaster):
         context: int = 16,
         skip: bool = False,
     ):
-        super().__init__(look_back, horizon)
+        super().__init__(look_back, horizon, reference=features.reference)
         self.features, self.context = features, context
         self.recurrent = Recurrent(
             cell, features.of_step, hidden_size, layers=layers, dropout=dropout
@@ -281,7 +289,7 @@ class DirectForecaster(Forecaster):
         quantiles = order_quantiles(self.local(torch.cat([contexts, known], -1)))
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return features.add_reference(quantiles, inputs)
+        return self.add_reference(quantiles, inputs)
 
 
 class LinearForecaster(Forecaster):

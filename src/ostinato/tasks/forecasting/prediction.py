@@ -42,6 +42,7 @@ from ostinato.tasks.task import Counts, Piece, Predictor, Request
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
 SHOWN = 9  # series in a picture
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's correction of a reference forecast
 SHOWN_ON_PAGE = 300
 
 
@@ -144,6 +145,8 @@ class ForecastingPredictor(Predictor):
     def calibrate(self, network: Any, records: Sequence[Window]) -> None:
         """Measures the correction of the quantiles on held-back windows, and keeps it in the network."""
         records = list(islice(iter(records), 5000))
+        if self.preprocessing.refers:
+            self.choose_share(network, records)
         forecasts = self.forecast(network, records, correct=False)
         horizon = int(self.options.horizon or 1)
         errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
@@ -160,6 +163,20 @@ class ForecastingPredictor(Predictor):
             if len(forecast.quantiles):
                 ranks[place, : len(record.future)] = forecast.rank(record.future)
         network.persistence.fill_(measure_persistence(ranks))
+
+    def choose_share(self, network: Any, records: Sequence[Window]) -> None:
+        """How much of its correction of the reference forecast is worth having on held-back windows."""
+        shares = [
+            each.share for each in network.modules() if getattr(each, "share", None) is not None
+        ]
+        scores = {}
+        for share in SHARES:
+            for each in shares:
+                each.fill_(share)
+            scores[share] = self.dev_score(network, records, self.options.dev_metric)
+        best = min(scores, key=lambda share: scores[share])
+        for each in shares:
+            each.fill_(best)
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Forecast]

@@ -37,6 +37,7 @@ from ostinato.tasks.forecasting.windows import (
 )
 from ostinato.tasks.task import Preprocessing
 
+FAR = 3.0  # scaled units, or a factor of 20, that a reference forecast may lie beyond its history
 MOST_EMBEDDED = 500  # series with an embedding of their own
 LINEAR_WINDOWS = 20_000  # that the linear map is fitted to
 
@@ -211,7 +212,9 @@ class ForecastingPreprocessing(Preprocessing):
             [reference] = forecast_points(options.reference, [record], int(options.season or 1))
         if self.refers and reference is not None:
             coming = (self.transform(reference[:horizon]) - centre) / scale - anchor
-            inputs[look_back:, 2 + self.features.past] = coming
+            # a logarithm of next to nothing is far from all that the network has seen
+            low, high = (past[:, 0].min() - FAR, past[:, 0].max() + FAR)
+            inputs[look_back:, 2 + self.features.past] = coming.clip(low, high)
         if self.counts:
             inputs[:, -2] = np.log(scale)
         targets = np.full(horizon, np.nan, dtype=np.float32)
