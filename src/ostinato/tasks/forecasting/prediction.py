@@ -35,6 +35,7 @@ from ostinato.tasks.forecasting.scores import (
     judge,
     measure_calibration,
 )
+from ostinato.tasks.forecasting.streamer import ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
 from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Counts, Piece, Predictor, Request
@@ -126,6 +127,16 @@ class ForecastingPredictor(Predictor):
             )
             for place, record in enumerate(records)
         ]
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> ForecastingStreamer | None:
+        return None if self.why_no_streamer(network) else ForecastingStreamer(self, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        if self.preprocessing.covariates or self.preprocessing.categories:
+            return "the model reads covariates, which a stream of values does not have"
+        return ""
 
     def correct(self, network: Forecaster, values: np.ndarray, record: Window) -> np.ndarray:
         """Quantiles [H, Q] with the correction added, in order still; the median stays."""

@@ -25,6 +25,7 @@ GUESS = 12  # horizon where neither option nor model tells one
 
 class ForecastingReader(Reader):
     options: ForecastingOptions
+    reads_tables = True
 
     @property
     def columns(self) -> SeriesColumns:
