@@ -47,7 +47,8 @@ PUBLISHED = {
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "m3": {"season": 12, "scaling": "log", "decoder": "direct", "hidden_size": 64, "look_back": 36,
-           "epochs": 15.0, "epoch_windows": 20_000, "batch_size": 128, "members": 2},
+           "epochs": 4.0, "epoch_windows": 20_000, "batch_size": 128, "members": 2,
+           "reference": "theta", "skip": False},
     "m4": {"season": 24, "look_back": 240, "segment": 24, "hidden_size": 128, "batch_size": 64,
            "epochs": 12.0, "epoch_windows": 20_000, "scaling": "mean"},
     "etth1": {"season": 24, "scaling": "none", "look_back": 720, "segment": 48, "hidden_size": 256,

@@ -4,7 +4,7 @@ A series is the mean of two lines, its trend and one with the curvature theta ti
 first is extended, the second is smoothed exponentially. Theta, the smoothing parameter and the
 first level are those of the least squared one-step errors. For a given smoothing parameter the
 one-step forecasts are linear in the other two, so these are solved for, and only the smoothing
-parameter is searched, all series of one length at a time.
+parameter is searched, coarsely and then finely, all series of one length at a time.
 
 N series, K smoothing parameters tried, T steps, H steps ahead.
 """
@@ -12,11 +12,15 @@ N series, K smoothing parameters tried, T steps, H steps ahead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 LONGEST = 1000  # steps: older ones tell nothing
-SMOOTHING = np.linspace(0.1, 0.99, 45)  # the published bounds
+SMOOTHING = np.linspace(0.1, 0.99, 12)  # tried first, between the published bounds
+FINER = np.linspace(-1, 1, 9)[
+    1:-1
+]  # then between the neighbours of the best, in steps of the first
 LARGEST_WEIGHT = 1 - 1 / 1000  # of the trend: theta up to 1000
 # The published optimisation starts at theta 2, a weight of a half, and ends near it. Errors alone
 # would make the trend of many a short series go on for ever, so they are joined by as many steps
@@ -63,7 +67,9 @@ def seasonal_indices(values: np.ndarray, season: int) -> tuple[np.ndarray, bool]
     trend = moving_average(values, season)
     multiplicative = bool((values > 0).all() and (trend[~np.isnan(trend)] > 0).all())
     detrended = values / trend if multiplicative else values - trend
-    means = np.array([np.nanmean(detrended[start::season]) for start in range(season)])
+    whole = np.full(-(-len(values) // season) * season, np.nan)
+    whole[: len(values)] = detrended
+    means = np.nanmean(whole.reshape(-1, season), 0)
     if multiplicative:
         means = means / means.mean()
         if (means < 0.01).any():
@@ -112,24 +118,46 @@ def smooth_theta(values: np.ndarray, horizon: int) -> np.ndarray:
     number, length = values.shape
     if length < 3:
         return np.repeat(values[:, -1:], horizon, 1)
-    starts, slopes = regression_lines(values)
-    alpha = SMOOTHING[None]  # [1, K]
-    level = np.zeros((number, alpha.shape[1]))  # of a smoothing that starts from 0
-    power = np.ones_like(alpha)  # (1 - alpha)^t
-    sums = np.zeros((6, number, alpha.shape[1]))
+    lines = regression_lines(values)
+    found = search(values, lines, np.broadcast_to(SMOOTHING, (number, len(SMOOTHING))))
+    if len(SMOOTHING) > 1:
+        step = SMOOTHING[1] - SMOOTHING[0]
+        near = (found.alpha[:, None] + FINER * step).clip(SMOOTHING[0], SMOOTHING[-1])
+        found = search(values, lines, near)
+    return continue_theta(values, horizon, found)
+
+
+class Fitted(NamedTuple):
+    """The parameters of each series [N] and its last level."""
+
+    alpha: np.ndarray
+    level: np.ndarray
+    weight: np.ndarray
+
+
+def search(values: np.ndarray, lines: tuple[np.ndarray, np.ndarray], alpha: np.ndarray) -> Fitted:
+    """The best of K smoothing parameters of each series [N, K]; see `smooth_theta`."""
+    starts, slopes = lines
+    number, length = values.shape
+    level = np.zeros(alpha.shape)  # of a smoothing that starts from 0
+    power = np.ones(alpha.shape)  # (1 - alpha)^t
+    sums = np.zeros((6, *alpha.shape))
     for step in range(length):
         if step:  # the first value has no line before it
             trend = extrapolate(alpha, power, starts[:, step - 1, None], slopes[:, step - 1, None])
             left = values[:, step, None] - level
-            parts = (power * power, power * trend, trend**2, power * left, trend * left, left**2)
-            sums += np.stack(np.broadcast_arrays(*parts))
+            sums[0] += power * power
+            sums[1] += power * trend
+            sums[2] += trend * trend
+            sums[3] += power * left
+            sums[4] += trend * left
+            sums[5] += left * left
         level = alpha * values[:, step, None] + (1 - alpha) * level
         power = power * (1 - alpha)
     first, weight, errors = solve(sums, STEPS_FOR_THETA_2 / length)
     rows, best = np.arange(number), errors.argmin(1)
-    alpha, first, weight = SMOOTHING[best], first[rows, best], weight[rows, best]
-    level = level[rows, best] + (1 - alpha) ** length * first
-    return continue_theta(values, horizon, alpha, level, weight)
+    last = level[rows, best] + power[rows, best] * first[rows, best]
+    return Fitted(alpha[rows, best], last, weight[rows, best])
 
 
 def extrapolate(alpha, power, start, slope) -> np.ndarray:
@@ -151,16 +179,9 @@ def fit_line(count, total, moment) -> tuple[np.ndarray, np.ndarray]:
     return (total - slope * times) / count, slope
 
 
-def continue_theta(
-    values: np.ndarray, horizon: int, alpha: np.ndarray, level: np.ndarray, weight: np.ndarray
-) -> np.ndarray:
-    """Forecasts [N, H], each of which takes the place of the value that the next one would read.
-
-    Args:
-        values: [N, T]
-        horizon: H.
-        alpha, level, weight: Of each series [N].
-    """
+def continue_theta(values: np.ndarray, horizon: int, found: Fitted) -> np.ndarray:
+    """Forecasts [N, H], each of which takes the place of the value that the next one would read."""
+    alpha, level, weight = found
     number, length = values.shape
     time = np.arange(1.0, length + 1)
     total, moment = values.sum(1), (values * time).sum(1)

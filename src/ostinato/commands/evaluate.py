@@ -27,7 +27,7 @@ from ostinato.options import to_dict
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.shared.cut_inputs import report_cuts
-from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
+from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Tally, Task
 
 FILES_NEEDED = (
     "name the files of a test set after the run: it was tested on a part of its training data, "
@@ -126,7 +126,45 @@ def predict_all(
     ]
 
 
-Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
+class KeptPredictions(Sequence):
+    """Some of the predictions of an evaluation, by their place among all.
+
+    Args:
+        number: Of all predictions.
+        kept: Those that are kept, by place.
+    """
+
+    def __init__(self, number: int, kept: dict[int, Prediction]):
+        self.number, self.kept = number, kept
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, place):  # type: ignore[override]
+        return self.kept[place]
+
+
+def measure_pieces(
+    task: Task, network: nn.Module, records: Sequence[Record], tally: Tally
+) -> tuple[KeptPredictions, dict[str, list[Counts]]]:
+    """The counts of each metric, and the predictions that are shown; the others are not kept."""
+    shown = set(task.predictor.shown(records))
+    kept: dict[int, Prediction] = {}
+    counts: dict[str, list[Counts]] = {}
+    place = 0
+    for piece in track_pieces(records, "evaluating"):
+        predictions = task.predictor.predict(network, piece)
+        for name, each in task.predictor.count(network, piece, predictions).items():
+            counts.setdefault(name, []).extend(each)
+        tally.add(piece, predictions)
+        for prediction in predictions:
+            if place in shown:
+                kept[place] = prediction
+            place += 1
+    return KeptPredictions(len(records), kept), counts
+
+
+Measured = tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]
 
 
 def measure(
@@ -144,10 +182,17 @@ def measure(
         The scores as a mapping, the counts of each metric per example, and the predictions.
     """
     began = time.perf_counter()
-    predictions = predict_all(task, network, records) if task.definition.needs_predictions else []
-    seconds = time.perf_counter() - began
-    counts = task.predictor.count(network, records, predictions)
-    seconds = seconds if task.definition.needs_predictions else time.perf_counter() - began
+    predictions: Sequence[Prediction] = []
+    tables: dict[str, Any] | None = None
+    if tally := task.predictor.tally():
+        predictions, counts = measure_pieces(task, network, records, tally)
+        seconds, tables = time.perf_counter() - began, tally.result()
+    else:
+        needed = task.definition.needs_predictions
+        predictions = predict_all(task, network, records) if needed else []
+        seconds = time.perf_counter() - began
+        counts = task.predictor.count(network, records, predictions)
+        seconds = seconds if needed else time.perf_counter() - began
     result: dict[str, Any] = {
         "examples": len(records),
         "metrics": {},
@@ -168,7 +213,7 @@ def measure(
             if remark is not None:
                 notify(remark)
     result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
-    result |= task.predictor.tables(records, predictions)
+    result |= task.predictor.tables(records, predictions) if tables is None else tables
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

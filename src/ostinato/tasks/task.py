@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple, Self
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from torch import Tensor, nn
 
@@ -244,6 +244,17 @@ class Preprocessing(ABC):
         return None
 
 
+class Tally(Protocol):
+    """Further results of an evaluation, added up piece by piece."""
+
+    def add(self, records: Sequence[Any], predictions: Sequence[Any]) -> None:
+        """Adds some records with their predictions."""
+
+    def result(self) -> dict[str, Any]:
+        """What `Predictor.tables` gives for all of them."""
+        ...
+
+
 class Predictor(ABC):
     """A network's answers, and what the metrics count of them."""
 
@@ -309,6 +320,15 @@ class Predictor(ABC):
         """Further results of an evaluation, by name."""
         return {}
 
+    def tally(self) -> Tally | None:
+        """What adds up `tables` piece by piece, so that an evaluation need not hold all predictions;
+        None: it holds them."""
+        return None
+
+    def shown(self, records: Any) -> list[int]:
+        """With a tally: the places of the predictions that pictures and examples show."""
+        return []
+
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, how the scores compare with the baselines'; "" where the table says it all."""
         return ""
@@ -342,6 +362,10 @@ class Predictor(ABC):
         self, records: Any, predictions: Sequence[Any]
     ) -> dict[str, Callable[[BinaryIO], object]]:
         """Pictures for the run's folder: {"confusion.png": a function that writes it}."""
+        return {}
+
+    def draw_tables(self, result: Mapping[str, Any]) -> dict[str, Callable[[BinaryIO], object]]:
+        """Pictures of what `tables` gave, likewise."""
         return {}
 
     @abstractmethod

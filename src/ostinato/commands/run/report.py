@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from ostinato import options
@@ -32,7 +33,11 @@ def finish(run: TrainingRun) -> Trained:
     report = build_report(run, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
-    for name, write in task.predictor.pictures(tested, predictions).items():
+    pictures = {
+        **task.predictor.pictures(tested, predictions),
+        **task.predictor.draw_tables(result),
+    }
+    for name, write in pictures.items():
         write_atomically(run.folder / name, write)
     draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
     return Trained(task, [network], run.folder, report, counts)
@@ -69,7 +74,7 @@ def choose_weights(run: TrainingRun) -> str:
 
 
 def build_report(
-    run: TrainingRun, result: dict[str, Any], predictions: list, weights: str
+    run: TrainingRun, result: dict[str, Any], predictions: Sequence, weights: str
 ) -> dict[str, Any]:
     """The contents of report.json."""
     task, splits = run.task, run.splits

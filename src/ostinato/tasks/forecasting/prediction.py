@@ -29,16 +29,11 @@ from ostinato.tasks.forecasting.scenarios import (
     follow_quantiles,
     rank_paths,
 )
-from ostinato.tasks.forecasting.scores import (
-    count_forecast,
-    errors_by_step,
-    judge,
-    measure_calibration,
-)
+from ostinato.tasks.forecasting.scores import ForecastTally, count_forecast, judge
 from ostinato.tasks.forecasting.streamer import ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Piece, Predictor, Request
+from ostinato.tasks.task import Counts, Piece, Predictor, Request, spread
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
@@ -255,35 +250,45 @@ class ForecastingPredictor(Predictor):
             content = write_page(records, forecasts, "Forecasts") if page else None
             write_atomically(picture, content or draw_forecasts(records, forecasts, season))
 
+    def tally(self) -> ForecastTally:
+        return ForecastTally(self.options.levels)
+
+    def shown(self, records: Any) -> list[int]:
+        examples = spread(list(range(len(records))))
+        return [*choose_shown(records, SHOWN), *choose_shown(records, SHOWN_ON_PAGE), *examples]
+
+    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
+        """Further results of an evaluation: the error of each step ahead, coverage, pinball losses."""
+        tally = self.tally()
+        tally.add(records, predictions)
+        return tally.result()
+
+    def examples(
+        self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
+    ) -> list[dict[str, str]]:
+        places = spread(list(range(len(records))))
+        return [self.show(records[place], predictions[place]) for place in places]
+
     def pictures(
         self, records: Any, predictions: Sequence[Forecast]
     ) -> dict[str, Callable[[BinaryIO], object]]:
         season = int(self.options.season or 1)
-        chosen = choose_shown(records, SHOWN)
+
+        def choose(most: int) -> tuple[list[Window], list[Forecast]]:
+            places = choose_shown(records, most)
+            return [records[place] for place in places], [predictions[place] for place in places]
+
         found: dict[str, Callable[[BinaryIO], object]] = {
-            "forecast.png": draw_forecasts(
-                [records[place] for place in chosen],
-                [predictions[place] for place in chosen],
-                season,
-            ),
-            "errors.png": draw_errors(errors_by_step(records, predictions)),
+            "forecast.png": draw_forecasts(*choose(SHOWN), season),
         }
-        many = choose_shown(records, SHOWN_ON_PAGE)
-        if len(many) > SHOWN:
-            page = write_page(
-                [records[place] for place in many],
-                [predictions[place] for place in many],
-                "Forecasts of the test set",
-            )
+        many = choose(SHOWN_ON_PAGE)
+        if len(many[0]) > SHOWN:
+            page = write_page(*many, "Forecasts of the test set")
             found["forecasts.html"] = lambda file: file.write(page)
         return found
 
-    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
-        """Further results of an evaluation: the error of each step ahead, coverage, pinball losses."""
-        return {
-            "by_step": errors_by_step(records, predictions),
-            "calibration": measure_calibration(records, predictions, self.options.levels),
-        }
+    def draw_tables(self, result: Mapping[str, Any]) -> dict[str, Callable[[BinaryIO], object]]:
+        return {"errors.png": draw_errors(result["by_step"])}
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, whether the model is better than the baselines."""
