@@ -79,7 +79,7 @@ class QuantilePathForecaster(AutoregressiveForecaster):
     def draw(self, raw: Tensor, noise: Tensor, static: Tensor, paths: int) -> Tensor:
         quantiles = order_quantiles(raw)
         levels = raw.new_tensor(LEVELS)
-        right = torch.searchsorted(levels, noise).clamp(1, len(LEVELS) - 1)
+        right = torch.searchsorted(levels, noise.contiguous()).clamp(1, len(LEVELS) - 1)
         left = right - 1
         share = ((noise - levels[left]) / (levels[right] - levels[left])).clamp(-1, 2)
         low = quantiles.gather(-1, left.unsqueeze(-1)).squeeze(-1)

@@ -16,8 +16,26 @@ from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import ForecastingOptions
 
 LONGEST_HISTORY = 1000  # steps that a statistical model reads
+NO_SEASON = 12  # steps to forecast where there is no season
 LONG_LOOK_BACK = 48  # from here on segments are the default
 DAY = 86_400
+
+
+def decide_season(
+    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
+) -> int:
+    """The season that was asked for, or the one that the series have."""
+    return options.season or find_season([each.values for each in series], frequency.season)
+
+
+def decide_horizon(
+    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
+) -> int:
+    """The horizon that was asked for, or a season, or 12."""
+    if options.horizon is not None:
+        return options.horizon
+    season = decide_season(options, series, frequency)
+    return season if season > 1 else NO_SEASON
 
 
 def decide_options(
@@ -25,8 +43,8 @@ def decide_options(
 ) -> ForecastingOptions:
     """Season, horizon, look-back, decoder and segment length, where they were not given."""
     lengths = np.array([len(each) for each in series])
-    season = options.season or find_season([each.values for each in series], frequency.season)
-    horizon = options.horizon or (season if season > 1 else 12)
+    season = decide_season(options, series, frequency)
+    horizon = decide_horizon(options, series, frequency)
     if lengths.max() <= horizon:
         raise InputError(
             f"a horizon of {horizon} is longer than the history: the longest series has "

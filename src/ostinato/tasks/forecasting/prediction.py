@@ -14,21 +14,15 @@ from torch import nn
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, option_name
-from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
 from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
 from ostinato.tasks.forecasting.calibration import measure_correction, measure_persistence
 from ostinato.tasks.forecasting.forecast import Forecast, header
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.page import write_page
+from ostinato.tasks.forecasting.paths import draw_paths
 from ostinato.tasks.forecasting.picture import draw_errors, draw_forecasts
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
-from ostinato.tasks.forecasting.scenarios import (
-    Scenario,
-    collect_scenario,
-    draw_scores,
-    follow_quantiles,
-    rank_paths,
-)
+from ostinato.tasks.forecasting.scenarios import Scenario, collect_scenario
 from ostinato.tasks.forecasting.scores import ForecastTally, count_forecast, judge
 from ostinato.tasks.forecasting.streamer import ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
@@ -51,14 +45,13 @@ class ForecastingPredictor(Predictor):
         forecasts = self.forecast(network, records, correct=self.options.conformal)
         if not self.options.samples:
             return forecasts
-        paths = self.sample_paths(network, records, forecasts, self.options.samples, seed=1)
+        paths = self.draw_paths(network, records, forecasts, self.options.samples, seed=1)
         return [
             replace(forecast, samples=drawn)
             for forecast, drawn in zip(forecasts, paths, strict=True)
         ]
 
-    @torch.inference_mode()
-    def sample_paths(
+    def draw_paths(
         self,
         network: Any,
         records: Sequence[Window],
@@ -68,33 +61,9 @@ class ForecastingPredictor(Predictor):
         seed: int,
     ) -> list[np.ndarray]:
         """Whole futures of some windows, [S, H] each, whose values at each step follow the forecast."""
-        if not isinstance(network, AutoregressiveForecaster):
-            persistence = float(network.persistence)
-            scores = [
-                draw_scores(persistence, len(forecast.quantiles), samples, (seed, number))
-                for number, forecast in enumerate(forecasts)
-            ]
-        else:
-            scores = [
-                rank_paths(self.draw_paths(network, record, samples, seed))
-                if len(forecast.quantiles)
-                else np.zeros((samples, 0))
-                for record, forecast in zip(records, forecasts, strict=True)
-            ]
-        paths = [
-            follow_quantiles(forecast.quantiles, each)
-            for forecast, each in zip(forecasts, scores, strict=True)
-        ]
         counts = self.options.likelihood == "negative-binomial"
-        return [path.round().clip(min=0) for path in paths] if counts else paths
-
-    def draw_paths(
-        self, network: AutoregressiveForecaster, record: Window, samples: int, seed: int
-    ) -> np.ndarray:
-        """Paths that an autoregressive network draws for a window, in its own units [S, H]."""
-        encoded = self.preprocessing.encode_windows([record])
-        batch = stack_windows(encoded).to(device_of(network))
-        return network.sample_paths(batch, paths=samples, seed=seed)[0].double().cpu().numpy()
+        encode = self.preprocessing.encode_windows
+        return draw_paths(network, encode, records, forecasts, samples, seed=seed, counts=counts)
 
     @torch.inference_mode()
     def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
@@ -157,7 +126,7 @@ class ForecastingPredictor(Predictor):
         horizon = int(self.options.horizon or 1)
         errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
         for place, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
-            unit, truth = self.unit_of(record), record.future
+            unit, truth = self.unit_of(record), record.future[:horizon]
             if unit > 0 and len(forecast.quantiles):
                 errors[place, : len(truth)] = (
                     truth[:, None] - forecast.quantiles[: len(truth)]
@@ -167,7 +136,8 @@ class ForecastingPredictor(Predictor):
         ranks = np.full((len(records), horizon), np.nan)
         for place, (record, forecast) in enumerate(zip(records, corrected, strict=True)):
             if len(forecast.quantiles):
-                ranks[place, : len(record.future)] = forecast.rank(record.future)
+                truth = record.future[:horizon]
+                ranks[place, : len(truth)] = forecast.rank(truth)
         network.persistence.fill_(measure_persistence(ranks))
 
     def choose_share(self, network: Any, records: Sequence[Window]) -> None:
@@ -314,7 +284,7 @@ class ForecastingPredictor(Predictor):
         reader = ForecastingReader(self.options, self.preprocessing, task_name=self.task_name)
         records = list(reader.read_inputs([request.prompt]))
         forecasts = self.predict(network, records)
-        paths = self.sample_paths(network, records, forecasts, request.samples, seed=request.seed)
+        paths = self.draw_paths(network, records, forecasts, request.samples, seed=request.seed)
         for sample in range(request.samples):
             scenario = collect_scenario(forecasts, paths, request.length, sample)
             yield Piece(sample, scenario.text, scenario)

@@ -19,7 +19,7 @@ POINT_METRICS = ("mase", "smape", "mae", "mse")
 
 def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, Counts]:
     """What the metrics of point forecasts count of one window; missing values count nothing."""
-    truth = record.future
+    truth = record.future[: len(points)]
     seen = ~np.isnan(truth)
     given, true = points[: len(truth)][seen], truth[seen]
     scale = record.series.seasonal_error(record.cut, season)
@@ -33,7 +33,7 @@ def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, C
 
 def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str, Counts]:
     """What every metric counts of one window."""
-    truth = record.future
+    truth = record.future[: len(forecast.quantiles)]
     seen = np.flatnonzero(~np.isnan(truth))
     true = truth[seen]
     quantiles = {level: forecast.quantiles[seen, place] for place, level in enumerate(LEVELS)}
@@ -71,6 +71,7 @@ class ForecastTally:
             self.errors, self.inside_80, self.counts = (
                 np.pad(each, (0, longer)) for each in (self.errors, self.inside_80, self.counts)
             )
+        truth = truth[: len(forecast.quantiles)]
         steps = np.flatnonzero(~np.isnan(truth))
         true, levels = truth[steps], np.array(LEVELS)
 
