@@ -1,4 +1,6 @@
-"""Ostinato's translator as benchmarks/translation_worker.py drives every contender: the toolkit's own loop, optimizer and search."""
+"""Ostinato's translator as benchmarks/translation_worker.py drives every contender: the
+toolkit's own loop, optimizer and search.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.target_search import search_targets
 from ostinato.training.loop import train
 from ostinato.training.optimise import build_optimizer
@@ -102,8 +106,9 @@ class Ostinato:
         return found
 
     def teach(self, batches: list, minutes: float) -> dict[str, Tensor]:
-        """Weights that translate more or less, so that decoding ends where it should. The output layer's bias stays zero,
-        as not every contender has one."""
+        """Weights that translate more or less, so that decoding ends where it should. The
+        output layer's bias stays zero, as not every contender has one.
+        """
         bias = self.network.decoder.output.bias.requires_grad_(False).zero_()
         optimizer = build_optimizer(self.network, self.options)
         began = time.monotonic()

@@ -1,10 +1,14 @@
 """Time and memory of forecasting on large inputs, each in a process of its own.
 
-    python benchmarks/series_size.py                  # rows: 1,000,000 x 32; short: 10,000 series; windows: all of a long table
+    python benchmarks/series_size.py                  # rows: 1,000,000 x 32; short: 10,000
+    series; windows: all of a long table
 
-rows: a wide table of 1,000,000 rows and 32 columns is read and trained on for one epoch of 5,000 windows. short: one epoch over 10,000
-series of 40 to 120 values. windows: the last 2,785 windows of a table of 14,400 rows and 7 columns (the size of ETTh1's usual
-test) are forecast 96 steps ahead from 720 before, with all baselines beside. The series are made up: what counts is their size."""
+rows: a wide table of 1,000,000 rows and 32 columns is read and trained on for one epoch of
+    5,000 windows. short: one epoch over 10,000
+series of 40 to 120 values. windows: the last 2,785 windows of a table of 14,400 rows and 7
+columns (the size of ETTh1's usual
+test) are forecast 96 steps ahead from 720 before, with all baselines beside. The series are
+made up: what counts is their size."""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ FEW = {"epochs": 1.0, "least_steps": 0, "tensorboard": False}
 
 
 def main() -> None:
-    parser = flags(__doc__, runs="runs/series_size")
+    parser = flags(__doc__, runs="runs/series_size", needs_data=False)
     parser.add_argument("--parts", nargs="+", default=["rows", "short", "windows"])
     parser.add_argument("--one", help="used by the benchmark itself")
     arguments = parser.parse_args()

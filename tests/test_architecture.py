@@ -1,6 +1,7 @@
 """The tree is the architecture: a folder imports only what stands to its right in the table."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ ALLOWED = {
     "cli": {
         "commands",
         "data",
+        "exit_status",
         "option_groups",
         "parser",
         "signature",
@@ -22,6 +24,7 @@ ALLOWED = {
         "terminal",
     },
     "terminal": set(),
+    "exit_status": {"terminal"},
     "parser": {"signature", "terminal"},
     "task_flags": {"commands", "option_groups", "tasks", "training"},
     "option_groups": set(),
@@ -45,6 +48,7 @@ ALLOWED = {
         "cells",
         "baselines",
         "terminal",
+        "exit_status",
     },
     "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
     "models": {"layers", "cells", "decoding", "data", "kernels"},
@@ -121,12 +125,18 @@ def test_nothing_that_is_loaded_can_execute(path):
 
 
 def test_importing_is_quick_because_torch_waits():
-    code = "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert "
+        "'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_help_does_not_import_torch():
-    code = "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' "
+        "not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -178,3 +188,10 @@ def test_no_files_import_each_other_in_a_circle():
         module: imported_modules(path, set(modules)) - {module} for module, path in modules.items()
     }
     assert find_circle(graph) == []
+
+
+def test_contributing_shows_this_table():
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    shown = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert {name: shown.get(name) for name in ALLOWED} == ALLOWED

@@ -13,6 +13,7 @@ from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
@@ -20,7 +21,6 @@ from ostinato.tasks.shared.streamer import (
     flatten_state,
     restore_state,
 )
-from ostinato.tasks.task import Record
 
 
 class Model(Trained):
@@ -29,7 +29,8 @@ class Model(Trained):
     def predict(self, inputs: Sequence[Any]) -> list[str]:
         """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]
 
-        Models of series also take a table, such as a DataFrame, and answer for each series in it."""
+        Models of series also take a table, such as a DataFrame, and answer for each series in
+        it."""
         return [prediction.text for prediction in self.predictions(inputs)]
 
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:

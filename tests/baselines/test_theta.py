@@ -1,4 +1,6 @@
-"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map against numpy."""
+"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map against
+numpy.
+"""
 
 import numpy as np
 import pytest

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from ostinato.data.series.time_axis import (
-    Frequency,
-    TimeAxis,
-    TimeFormat,
-    find_format,
-    find_frequency,
-    parse_times,
-)
+from ostinato.data.series.frequency import Frequency, find_frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat, find_format, parse_times
 from ostinato.errors import InputError
 
 
@@ -34,8 +29,16 @@ CASES = [
     (["1990", "1995", "2000"], "whole numbers in steps of 5", ["2005", "2010"]),
     (["2024-01-30", "2024-01-31", "2024-02-01"], "daily", ["2024-02-02", "2024-02-03"]),
     (["2024/02/28", "2024/02/29"], "daily", ["2024/03/01", "2024/03/02"]),
-    (["2016-07-01 22:00:00", "2016-07-01 23:00:00"], "hourly", ["2016-07-02 00:00:00", "2016-07-02 01:00:00"]),
-    (["2016-07-01T22:00", "2016-07-01T22:15", "2016-07-01T22:30"], "every 15 minutes", ["2016-07-01T22:45"]),
+    (
+        ["2016-07-01 22:00:00", "2016-07-01 23:00:00"],
+        "hourly",
+        ["2016-07-02 00:00:00", "2016-07-02 01:00:00"],
+    ),
+    (
+        ["2016-07-01T22:00", "2016-07-01T22:15", "2016-07-01T22:30"],
+        "every 15 minutes",
+        ["2016-07-01T22:45"],
+    ),
     (["2016-07-01 22:00:05", "2016-07-01 22:00:06"], "every second", ["2016-07-01 22:00:07"]),
     (["2024-01-01", "2024-02-01", "2024-03-01"], "monthly", ["2024-04-01", "2024-05-01"]),
     (["2024-01-31", "2024-02-29", "2024-03-31"], "monthly", ["2024-04-30", "2024-05-31"]),
@@ -53,10 +56,14 @@ CASES = [
     (["31.12.2023", "01.01.2024"], "daily", ["02.01.2024"]),
     (["01/13/2024", "01/14/2024"], "daily", ["01/15/2024"]),
     (["01/02/2024", "02/02/2024", "13/02/2024", "14/02/2024"], "daily", ["15/02/2024"]),
-    (["2024-01-01 00:00:00+02:00", "2024-01-01 01:00:00+02:00"], "hourly", ["2024-01-01 02:00:00+02:00"]),
+    (
+        ["2024-01-01 00:00:00+02:00", "2024-01-01 01:00:00+02:00"],
+        "hourly",
+        ["2024-01-01 02:00:00+02:00"],
+    ),
     (["2024-03-31 01:00+01:00", "2024-03-31 03:00+02:00"], "hourly", ["2024-03-31 02:00+00:00"]),
     (["2024-01-01T00:00:00Z", "2024-01-01T12:00:00Z"], "every 12 hours", ["2024-01-02T00:00:00Z"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("stamps", "name", "following"), CASES, ids=[case[0][0] for case in CASES])
@@ -90,7 +97,9 @@ def test_what_is_no_time_is_said_with_its_line():
     with pytest.raises(InputError, match=r"file:3: '2024-13-01' is no time stamp like the others"):
         parse_times(["2024-01-01", "2024-13-01"], find_format("2024-01-01"), where)
     with pytest.raises(InputError, match="has no time zone, but others have"):
-        parse_times(["2024-01-01 00:00Z", "2024-01-01 01:00"], find_format("2024-01-01 00:00Z"), where)  # fmt: skip
+        parse_times(
+            ["2024-01-01 00:00Z", "2024-01-01 01:00"], find_format("2024-01-01 00:00Z"), where
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The anomaly likelihood by hand, the recurrent autoencoder, truncated BPTT, and streams of anomalies."""
+"""The anomaly likelihood by hand, the recurrent autoencoder, truncated BPTT, and streams of
+anomalies.
+"""
 
 import math
 

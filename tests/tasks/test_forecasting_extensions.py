@@ -1,4 +1,6 @@
-"""Likelihoods of counts and quantiles, truncated BPTT, references, sample paths, streams, tables from Python."""
+"""Likelihoods of counts and quantiles, truncated BPTT, references, sample paths, streams, tables
+from Python.
+"""
 
 import json
 

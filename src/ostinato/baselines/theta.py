@@ -58,7 +58,8 @@ def forecast_theta(histories: Sequence[np.ndarray], horizon: int, season: int) -
 
 
 def seasonal_indices(values: np.ndarray, season: int) -> tuple[np.ndarray, bool] | None:
-    """(indices [season], whether multiplicative) by classical decomposition; None where not seasonal.
+    """(indices [season], whether multiplicative) by classical decomposition; None where not
+    seasonal.
 
     The significance test is that of the M3 and M4 competitions, on the values themselves.
     """
@@ -161,12 +162,16 @@ def search(values: np.ndarray, lines: tuple[np.ndarray, np.ndarray], alpha: np.n
 
 
 def extrapolate(alpha, power, start, slope) -> np.ndarray:
-    """The effect of a line, start + slope t, on a one-step forecast after t steps; power is (1 - alpha)^t."""
+    """The effect of a line, start + slope t, on a one-step forecast after t steps; power is (1 -
+    alpha)^t.
+    """
     return power * start + (1 - power * (1 - alpha)) / alpha * slope
 
 
 def regression_lines(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(start, slope) [N, T] each: the least squares line through the first 1, 2, ..., T values, at times 1, 2, ..."""
+    """(start, slope) [N, T] each: the least squares line through the first 1, 2, ..., T values, at
+    times 1, 2, ...
+    """
     time = np.arange(1.0, values.shape[1] + 1)
     return fit_line(time, values.cumsum(1), (values * time).cumsum(1))
 

@@ -20,7 +20,8 @@ from ostinato.metrics.significance import paired
 from ostinato.signature import check_types
 from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained
-from ostinato.tasks.task import TaskDefinition, Unsuitable
+from ostinato.tasks.task import TaskDefinition
+from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import TrainingDiverged
 
 SIGNIFICANT = 0.05

@@ -25,9 +25,13 @@ from ostinato.metrics.significance import paired
 from ostinato.notices import collect_notices, notify
 from ostinato.options import to_dict
 from ostinato.signature import check_types
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.folder import Trained, load, load_baseline
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
-from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Tally, Task
+from ostinato.tasks.tally import Tally
+from ostinato.tasks.task import Task
 
 FILES_NEEDED = (
     "name the files of a test set after the run: it was tested on a part of its training data, "
@@ -271,7 +275,9 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
 
 
 def describe_coverage(coverage: dict[str, float]) -> str:
-    """describe_coverage({"80": 0.79}) -> "true values inside the intervals: 79.0 % in those of 80 %" """
+    """describe_coverage({"80": 0.79}) -> "true values inside the intervals: 79.0 % in those of 80
+    %"
+    """
     shares = ", ".join(f"{share:.1%} in those of {level} %" for level, share in coverage.items())
     return f"true values inside the intervals: {shares}".replace("% in", " % in")
 

@@ -15,7 +15,7 @@ from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import bleu
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Record
+from ostinato.tasks.reader import Record
 
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
 

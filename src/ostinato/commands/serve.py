@@ -15,15 +15,17 @@ from ostinato.commands.run.device import choose
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Request
 from ostinato.tasks.shared.inference import independent_rows
-from ostinato.tasks.task import Predictor, Request
 from ostinato.terminal import print_message
 
 EXAMPLES = (
     "ostinato serve runs/language",
     "ostinato serve runs/de-en runs/sentiment --port 9000      # /models/de-en/predict, ...",
     "OSTINATO_TOKEN=... ostinato serve runs/language --host 0.0.0.0",
-    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' localhost:8000/predict",
+    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' "
+    "localhost:8000/predict",
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -12,10 +12,12 @@ No width answers worse than greedy decoding by this score. Two rules make it so:
 1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width`
    best, it takes the place of the last of them. Without this rule it can be crowded out by
    hypotheses that turn out worse.
-2. A sentence is not done because `width` hypotheses are complete, if a live one would still be among
-   the n best were it to end now, or if the greedy one can still become the best. Stopping at `width`
-   complete ones alone answers with improbable short sentences where the model is sure of a long one
-   (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam Search")."""
+2. A sentence is not done because `width` hypotheses are complete, if a live one would still be
+   among the n best were it to end now, or if the greedy one can still become the best. Stopping
+   at `width` complete ones alone answers with improbable short sentences where the model is
+   sure of a long one (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam
+   Search").
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,8 @@ def beam_search(
     beam_search(model.step, state, rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
     A sentence is done when no live hypothesis can still be among its n_best, or, with a length
-    penalty, when `width` are complete and neither a live one that ended now nor the greedy one would
-    improve on them.
+    penalty, when `width` are complete and neither a live one that ended now nor the greedy one
+    would improve on them.
 
     Args:
         step, state, rows, bos, eos, maximum_length, watch, forbidden: as of `greedy`.
@@ -128,10 +130,8 @@ def search(
         best = best_candidates(scores, totals, count=width, forbidden=forbidden, step=length)
         best, greedy = keep_greedy(best, greedy, scores, totals, forbidden)
         # from a parent's number within its sentence to its row in this step's batch
-        first_rows = (
-            torch.arange(len(alive), device=device).unsqueeze(1) * totals.shape[1]
-        )  # [S, 1]
-        parent_rows = best.parents + first_rows  # [S, K]
+        sentence_numbers = torch.arange(len(alive), device=device).unsqueeze(1)  # [S, 1]
+        parent_rows = best.parents + sentence_numbers * totals.shape[1]  # [S, K]
         watched = None if watch is None else watch(state)  # [S * W, ...]
         watched = None if watched is None else watched[parent_rows.flatten()]  # [S * K, ...]
         parents = indices[parent_rows]  # [S, K]
@@ -143,13 +143,12 @@ def search(
         complete = top(torch.cat([complete, finished], 1), n_best).values  # [S, n_best]
         remaining = remaining - (finished > -torch.inf).sum(1)  # [S]
         totals = totals.masked_fill(ended, -torch.inf)  # a finished hypothesis leaves the beam
-        greedy_totals = totals.gather(1, greedy.clamp(min=0).unsqueeze(1))  # [S, 1]
-        greedy_totals = greedy_totals.masked_fill((greedy < 0).unsqueeze(1), -torch.inf)
-        greedy = torch.where(greedy_totals[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
+        greedy_total = gather_greedy(totals, greedy)  # [S, 1]
+        greedy = torch.where(greedy_total[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
         at_once, later = reachable_scores(totals, length, limits, length_penalty)  # [S] each
         reach = torch.where(remaining > 0, torch.maximum(at_once, later), at_once)
         improvable = reach > complete[:, -1]  # a live one can still come among the n best
-        for score in reachable_scores(greedy_totals, length, limits, length_penalty):
+        for score in reachable_scores(greedy_total, length, limits, length_penalty):
             improvable |= score > complete[:, 0]  # the greedy one can still become the best
         alive = improvable.nonzero()[:, 0]  # [S']
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
@@ -172,7 +171,8 @@ def keep_greedy(
 
     Args:
         best: the K best candidates of each sentence [S, K].
-        slot: the greedy hypothesis' slot [S] among the W of before this step; -1 where it has ended.
+        slot: the greedy hypothesis' slot [S] among the W of before this step; -1 where it has
+            ended.
         scores: log-probabilities of the next token [S * W, V].
         totals: the sums of before this step [S, W].
         forbidden: tokens that are never produced.
@@ -197,13 +197,21 @@ def keep_greedy(
     return Candidates(values, new_parents, new_tokens), slots
 
 
+def gather_greedy(totals: Tensor, slot: Tensor) -> Tensor:
+    """The greedy hypotheses' sums [S, 1] of totals [S, K] by their slots [S]; -inf for slot -1."""
+    found = totals.gather(1, slot.clamp(min=0).unsqueeze(1))
+    return found.masked_fill((slot < 0).unsqueeze(1), -torch.inf)
+
+
 def reachable_scores(
     live: Tensor, length: int, limits: Tensor, length_penalty: float
 ) -> tuple[Tensor, Tensor]:
-    """The best scores [B] that live hypotheses [B, W] can end with at the next step, and at the limit.
+    """The best scores [B] that live hypotheses [B, W] can end with at the next step, and at the
+    limit.
 
-    -inf where none is live, or none may be continued. A sum can only fall and the penalty is monotone in the length,
-    so the greater of the two bounds what can be reached at all."""
+    -inf where none is live, or none may be continued. A sum can only fall and the penalty is
+    monotone in the length, so the greater of the two bounds what can be reached at all.
+    """
     best = live.amax(1).masked_fill(length >= limits, -torch.inf)
     at_once = best / penalty(length + 1, length_penalty)
     return at_once, best / penalty(limits.double(), length_penalty)

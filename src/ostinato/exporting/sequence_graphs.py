@@ -1,7 +1,8 @@
 """An encoder-decoder as two ONNX graphs: the encoder, and a step of the decoder.
 
     encoder    tokens [batch, time], lengths [batch]
-               -> values and keys [batch, time, M] (with attention), hidden_0, cell_0, ... [batch, H]
+               -> values and keys [batch, time, M] (with attention), hidden_0, cell_0, ...
+               [batch, H]
                   and, where the decoder reads them at every step, context and feed
     decoder    tokens [batch, 1], lengths (ones) [batch], values, keys, source_lengths [batch],
                hidden_0, ... and, where the encoder gives them, context and feed
@@ -20,7 +21,9 @@ from ostinato.errors import InputError
 from ostinato.exporting.network_program import add_linear, add_recurrent, refuse_network
 from ostinato.exporting.onnx_graph import NEGATIVE, Graph, ProgramGraph
 from ostinato.exporting.program import Program
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder
 
 
 def write_encoder_decoder(model: Any, *, small: bool = False) -> dict[str, bytes]:

@@ -1,4 +1,5 @@
-"""A recurrent autoencoder of windows (Malhotra et al. 2016): what it cannot reproduce is an anomaly.
+"""A recurrent autoencoder of windows (Malhotra et al. 2016): what it cannot reproduce is an
+anomaly.
 
 A window of W values is encoded into the last state of one recurrent network, from which another
 reproduces them backwards, the last value first. Letters: B batch, T time, W window.

@@ -1,4 +1,5 @@
-"""The next value of a series given all before it, as a Student t distribution: what is unlikely is an anomaly.
+"""The next value of a series given all before it, as a Student t distribution: what is unlikely is
+an anomaly.
 
 Letters: B batch, T time, D features.
 """
@@ -93,7 +94,8 @@ class PointForecaster(nn.Module):
 
 
 class PointForecasterEnsemble(nn.Module):
-    """Point forecasters or autoencoders whose surprise and expectation are averaged; the alarm is at
+    """Point forecasters or autoencoders whose surprise and expectation are averaged; the alarm is
+    at
     the mean of their thresholds."""
 
     def __init__(self, models: list[Any]):

@@ -24,7 +24,8 @@ class StepBatch(Batch):
 
 
 class StepReader(NamedTuple):
-    """What a step reads: the value before it, the value a season before it, and what is known of it.
+    """What a step reads: the value before it, the value a season before it, and what is known of
+    it.
 
     Attributes:
         features: What a step of a window holds; covariates of the past alone are not read.
@@ -91,7 +92,7 @@ class StepReader(NamedTuple):
         return -(-(self.look_back + self.horizon - 1) // steps)
 
     def split_window(self, batch: Batch, steps: int) -> Iterator[StepBatch]:
-        """Windows in chunks of `steps` steps, of which all but the first continue the one before."""
+        """Windows in chunks of `steps` steps; all but the first continue the one before."""
         whole = self.read_window(batch)
         targets = require_targets(whole)
         for start in range(0, whole.inputs.shape[1], steps):

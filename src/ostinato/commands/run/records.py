@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.files.columns import ALIASES, OPTIONS
 from ostinato.data.files.npz import format_label
-from ostinato.data.files.table import ALIASES, OPTIONS
 from ostinato.data.files.wording import name_paths
 from ostinato.errors import InputError
 from ostinato.tasks import find_task

@@ -23,7 +23,8 @@ from ostinato.inspection.views.states import Corpus
 from ostinato.models.inspectable import Inspectable, RecurrentPart
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.language.next_words import suggest_words
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus

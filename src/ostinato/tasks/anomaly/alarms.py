@@ -1,4 +1,6 @@
-"""The answer to a series: for every step what was expected, a score, and whether there is an alarm."""
+"""The answer to a series: for every step what was expected, a score, and whether there is an
+alarm.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.anomaly.features import SeriesFeatures
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 HEADER = "unique_id,ds,y,expected,score,anomaly"
 

@@ -12,7 +12,9 @@ from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms
 from ostinato.tasks.anomaly.features import WARM_UP, running_moments
 from ostinato.tasks.anomaly.reader import LabelledSeries
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 GAUSSIAN_WINDOW = 6400  # steps, NAB's
 
@@ -21,7 +23,9 @@ def score_by_gaussian(values: np.ndarray) -> np.ndarray:
     """1 - the tail probability of each value under a Gaussian of the values before it [T]."""
     mean, deviation = running_moments(values, GAUSSIAN_WINDOW)
     z = np.abs(values - mean) / np.maximum(deviation, 1e-6)
-    scores = np.array([1 - 0.5 * math.erfc(each / math.sqrt(2)) if each == each else 0 for each in z])  # fmt: skip
+    scores = np.array(
+        [1 - 0.5 * math.erfc(each / math.sqrt(2)) if each == each else 0 for each in z]
+    )
     scores[:WARM_UP] = 0
     return scores
 

@@ -16,14 +16,17 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     # the data
     labels: str | None = option(
         None,
-        "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of 0 and 1",
+        "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of "
+        "0 and 1",
         when_predicting=True,
         group="data",
     )
     season: int | None = option(
-        None, "steps of a season, 1 for none (default: of the frequency, such as a day)", minimum=1,
+        None,
+        "steps of a season, 1 for none (default: of the frequency, such as a day)",
+        minimum=1,
         group="data",
-    )  # fmt: skip
+    )
     memory: int = option(
         1000, "steps of the past that give mean and deviation", minimum=10, group="data"
     )
@@ -34,14 +37,16 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     # the model
     detector: Literal["forecaster", "autoencoder"] = option(
         "forecaster",
-        "what expects a value: a network that predicts it from all before, or one that reproduces the "
+        "what expects a value: a network that predicts it from all before, or one "
+        "that reproduces the "
         "last --window values from a code",
     )
     window: int = option(32, "autoencoder: steps of a window", minimum=2, maximum=10_000)
     code_size: int = option(4, "autoencoder: numbers that a window becomes", minimum=1)
     scoring: Literal["error", "surprise"] = option(
         "error",
-        "what is unusual: the absolute error beside those before it (the anomaly likelihood of Lavin "
+        "what is unusual: the absolute error beside those before it (the anomaly "
+        "likelihood of Lavin "
         "and Ahmad 2015), or -log p",
     )
     cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
@@ -52,15 +57,18 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     )
     false_alarms: float = option(
         0.001,
-        "the threshold gives so many alarms a step on held-back series, taken to be without anomalies",
+        "the threshold gives so many alarms a step on held-back series, taken to be without "
+        "anomalies",
         above=0,
         maximum=0.5,
     )
     # predicting
     threshold: float | None = option(
-        None, "score from which on there is an alarm (default: by --false-alarms)", minimum=0,
+        None,
+        "score from which on there is an alarm (default: by --false-alarms)",
+        minimum=0,
         when_predicting=True,
-    )  # fmt: skip
+    )
     hold_off: int = option(
         100, "steps after an alarm without another", minimum=0, when_predicting=True
     )

@@ -28,8 +28,9 @@ from ostinato.tasks.anomaly.scoring import (
     score_surprise,
 )
 from ostinato.tasks.anomaly.streamer import AnomalyStreamer
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Predictor
 
 PIECE = 2000  # steps of a series that go through the network at a time, with the state carried
 SHOWN = 6
@@ -60,7 +61,7 @@ class AnomalyPredictor(Predictor):
     def surprise(
         self, network: Any, record: LabelledSeries
     ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
-        """-log p of each standardised value, what was expected of it, [T] each, and the features."""
+        """-log p of each standardised value, what was expected of it [T], and the features."""
         features = self.preprocessing.features(record)
         losses, location, _ = self.observe(network, features)
         return losses, location * features.scale + features.mean, features

@@ -14,7 +14,7 @@ from ostinato.notices import notify
 from ostinato.tasks.anomaly.features import SeriesFeatures, make_features
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.reader import LabelledSeries
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class AnomalyPreprocessing(Preprocessing):
         marked = sum(int(record.labels.sum()) for record in records)
         notify(
             f"{len(records):,} series of {steps:,} steps"
-            + f", {marked:,} of them labelled as anomalies (training does not look at labels)" * (marked > 0)
-        )  # fmt: skip
+            + f", {marked:,} of them labelled as anomalies (training does not look at labels)"
+            * (marked > 0)
+        )
         return options, cls(options)
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import numpy as np
 
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series_table import SeriesColumns, read_series
-from ostinato.data.series.time_axis import find_format, parse_times
+from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_table import read_series
+from ostinato.data.series.time_format import find_format, parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 SHORTEST = 20  # steps of a series to learn from
 DEV_SHARE = 0.2
@@ -40,7 +41,9 @@ class LabelledSeries(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """Whether each step is in a window of true anomalies [T]; nowhere, for a series without labels."""
+        """Whether each step is in a window of true anomalies [T]; nowhere, for a series
+        without labels.
+        """
         if self.series.labels is None:
             return np.zeros(len(self.values), dtype=bool)
         return self.series.labels
@@ -81,8 +84,10 @@ class AnomalyReader(Reader):
                     "give longer ones"
                 )
             if short:
-                notify(f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
-                       + f" and {len(short) - 1:,} others" * (len(short) > 1))  # fmt: skip
+                notify(
+                    f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
+                    + f" and {len(short) - 1:,} others" * (len(short) > 1)
+                )
             series = [each for each in series if (~np.isnan(each.values)).sum() >= SHORTEST]
         return [as_labelled(each) for each in series]
 
@@ -145,8 +150,8 @@ def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
         ) from None
     if not any(each.name in windows for each in series):
         raise InputError(
-            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the series "
-            f"({', '.join(each.name for each in series[:3])})"
+            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the "
+            f"series ({', '.join(each.name for each in series[:3])})"
         )
     return [label_series(each, windows.get(each.name, []), where) for each in series]
 

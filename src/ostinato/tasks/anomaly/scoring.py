@@ -53,7 +53,8 @@ def compare_recent(values: np.ndarray, smooth: int, longest: int, least_variance
 
 
 def score_errors(errors: np.ndarray, smooth: int) -> np.ndarray:
-    """The anomaly likelihood of the last steps [T], from 0 to 1 (Lavin and Ahmad 2015, equations 4 to 6).
+    """The anomaly likelihood of the last steps [T], from 0 to 1 (Lavin and Ahmad 2015, equations 4
+    to 6).
 
     The tail probability of the mean of the last `smooth` errors under a Gaussian of the errors
     before them, on NAB's logarithmic scale: -log(p + 1e-10) / 23.03.
@@ -70,9 +71,11 @@ def score_errors(errors: np.ndarray, smooth: int) -> np.ndarray:
 
 
 def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
-    """How unusual the surprise of the last steps is among the surprise before them [T], from 0 to 1.
+    """How unusual the surprise of the last steps is among the surprise before them [T], from 0 to
+    1.
 
-    The mean of the last `smooth` steps, in deviations from the mean of all before, as 1 - exp(-d / 3).
+    The mean of the last `smooth` steps, in deviations from the mean of all before, as 1 -
+    exp(-d / 3).
 
     Args:
         surprise: -log p of each step, NaN where it has none.
@@ -87,7 +90,8 @@ def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
 def find_alarms(
     scores: np.ndarray, threshold: float, hold_off: int, since: int | None = None
 ) -> np.ndarray:
-    """Whether there is an alarm at each step [T]: at or above the threshold, `hold_off` steps after the last.
+    """Whether there is an alarm at each step [T]: at or above the threshold, `hold_off` steps after
+    the last.
 
     Args:
         scores: [T]

@@ -1,4 +1,4 @@
-"""A detector fed value by value: the score of each new step, with the past in the caller's state."""
+"""A detector fed value by value: scores of new steps, with the past in the caller's state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.series.time_axis import Frequency, TimeAxis, TimeFormat
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
 from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.tasks.anomaly.alarms import Alarms, make_alarms
 from ostinato.tasks.anomaly.features import SeriesFeatures

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import data_uri, from_array, open_image
+from ostinato.data.images.picture import Picture
 from ostinato.tasks.captioning.image_kinds import name_of
 
 HEAD = """<!doctype html>
@@ -43,7 +43,8 @@ def format_figure(record: Picture, caption: str, maximum: float | None) -> str:
     if record.captions and not right:
         references = f"<small>{escape(' / '.join(record.captions))}</small>"
     return (
-        f'<figure>{format_image(record, maximum)}<figcaption class="{"right" if right else "other"}">'
+        f"<figure>{format_image(record, maximum)}<figcaption "
+        f'class="{"right" if right else "other"}">'
         f"{escape(caption)}<small>{escape(name_of(record))}</small>{references}"
         "</figcaption></figure>"
     )

@@ -1,4 +1,6 @@
-"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of n-grams."""
+"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of
+n-grams.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ from ostinato.tasks.shared.small_data import (
     POSITION_FREE_POOLINGS,
     random_part,
 )
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 
 MANY_TEXTS = 500  # from here on, words seen once are better learned as <unk>
 FEW_WORDS = 400_000  # texts of at most this many words train fast enough for several networks
@@ -61,7 +63,9 @@ class TextEncoder:
     def fit(
         cls, options: ClassificationOptions, texts: Sequence[str]
     ) -> tuple[ClassificationOptions, Self]:
-        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding size."""
+        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding
+        size.
+        """
         units = train_tokenizer(
             options.unit,
             texts,
@@ -135,7 +139,10 @@ def count_longer(units: Tokenizer, text: str, most: int) -> int:
 
 
 def cut_tokens(tokens: list, most: int, part: str) -> list:
-    """At most `most` tokens, without the `part` that is to go: cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]"""
+    """At most `most` tokens, without the surplus of the `part` that is to go.
+
+    cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]
+    """
     excess = len(tokens) - most
     if excess <= 0:
         return tokens

@@ -1,4 +1,6 @@
-"""What dialogue models are measured against: the reply that was given to the most similar utterance seen."""
+"""What dialogue models are measured against: the reply that was given to the most similar
+utterance seen.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.dialogue.options import DialogueOptions
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.prediction import Counts
 
 WORDS = WordTokenizer(
     Vocabulary([]), TextNormaliser(lowercase=True)
@@ -22,8 +25,9 @@ KEPT = 50_000  # pairs remembered; of more, the first
 
 
 class Retrieval(Baseline):
-    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for the perplexity, how often
-    each token occurs (add one)."""
+    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for
+    the perplexity, how often each token occurs (add one).
+    """
 
     name = "nearest utterance"
 

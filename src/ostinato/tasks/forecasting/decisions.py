@@ -1,4 +1,6 @@
-"""What the data decides: season, horizon, look-back and decoder, scales of covariates, the calendar."""
+"""What the data decides: season, horizon, look-back and decoder, scales of covariates, the
+calendar.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from ostinato.data.files.wording import pluralise
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.season import find_season
-from ostinato.data.series.time_axis import Frequency
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
@@ -83,7 +85,8 @@ def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptio
     if decoder == "segments":
         if options.hidden_size % 2:
             raise InputError(
-                f"{option_name('hidden_size')} must be even with segments; got {options.hidden_size}"
+                f"{option_name('hidden_size')} must be even with segments; got "
+                f"{options.hidden_size}"
             )
         if segment is None:
             fits = 4 <= season <= 48 and season <= look_back // 2
@@ -129,7 +132,8 @@ def collect_categories(
         values = sorted({each.static[place] for each in series})
         if len(values) > most:
             raise InputError(
-                f"{option_name('static_covariates')}: {name} has {len(values):,} values; at most {most} can be told apart"
+                f"{option_name('static_covariates')}: {name} has {len(values):,} "
+                f"values; at most {most} can be told apart"
             )
         found.append(values)
     return found

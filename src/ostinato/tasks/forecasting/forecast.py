@@ -12,7 +12,7 @@ import numpy as np
 
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.models.forecaster import LEVELS, MEDIAN
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 SCORES = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 DIGITS = 7  # significant digits in tables
@@ -44,7 +44,9 @@ class Forecast(Prediction):
         return self.quantiles[:, MEDIAN]
 
     def quantile(self, level: float) -> np.ndarray:
-        """The quantile of any level [H]: interpolated, and beyond the outermost as of a Gaussian."""
+        """The quantile of any level [H]: interpolated, and beyond the outermost as of a
+        Gaussian.
+        """
         if level in LEVELS:
             return self.quantiles[:, LEVELS.index(level)]
         score = NormalDist().inv_cdf(level)

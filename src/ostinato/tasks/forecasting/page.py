@@ -60,10 +60,8 @@ def draw_figure(record: Window, forecast: Forecast) -> str:
         y = HEIGHT - 4 - (values - low) / span * (HEIGHT - 8)
         return [f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if b == b]
 
-    areas = "".join(
-        f'<polygon class="band" points="{" ".join(place(shown, upper) + place(shown, lower)[::-1])}"/>'
-        for lower, upper in bands
-    )
+    outlines = [place(shown, upper) + place(shown, lower)[::-1] for lower, upper in bands]
+    areas = "".join(f'<polygon class="band" points="{" ".join(each)}"/>' for each in outlines)
     lines = "".join(
         draw_line(kind, place(start, values))
         for kind, start, values in (
@@ -72,7 +70,8 @@ def draw_figure(record: Window, forecast: Forecast) -> str:
             ("forecast", shown, forecast.point),
         )
     )
-    ends = f"{forecast.stamps[0]} to {forecast.stamps[-1]}: {write(shorten(float(forecast.point[-1])))}"
+    last = write(shorten(float(forecast.point[-1])))
+    ends = f"{forecast.stamps[0]} to {forecast.stamps[-1]}: {last}"
     return (
         f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">'
         f"{areas}{lines}</svg><figcaption>{name}<br><small>{escape(ends)}</small></figcaption></figure>"

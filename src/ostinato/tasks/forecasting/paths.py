@@ -26,7 +26,8 @@ def draw_paths(
     seed: int,
     counts: bool,
 ) -> list[np.ndarray]:
-    """Whole futures [S, H] of each window; at each step their values follow the forecast's quantiles.
+    """Whole futures [S, H] of each window; at each step their values follow the forecast's
+    quantiles.
 
     Args:
         network: A Forecaster.

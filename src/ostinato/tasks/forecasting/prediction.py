@@ -26,8 +26,10 @@ from ostinato.tasks.forecasting.scenarios import Scenario, collect_scenario
 from ostinato.tasks.forecasting.scores import ForecastTally, count_forecast, judge
 from ostinato.tasks.forecasting.streamer import ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor, spread
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Piece, Predictor, Request, spread
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
@@ -60,7 +62,9 @@ class ForecastingPredictor(Predictor):
         *,
         seed: int,
     ) -> list[np.ndarray]:
-        """Whole futures of some windows, [S, H] each, whose values at each step follow the forecast."""
+        """Whole futures of some windows, [S, H] each, whose values at each step follow the
+        forecast.
+        """
         counts = self.options.likelihood == "negative-binomial"
         encode = self.preprocessing.encode_windows
         return draw_paths(network, encode, records, forecasts, samples, seed=seed, counts=counts)
@@ -118,7 +122,9 @@ class ForecastingPredictor(Predictor):
         return record.series.seasonal_error(record.cut, season)
 
     def calibrate(self, network: Any, records: Sequence[Window]) -> None:
-        """Measures the correction of the quantiles on held-back windows, and keeps it in the network."""
+        """Measures the correction of the quantiles on held-back windows, and keeps it in the
+        network.
+        """
         records = list(islice(iter(records), 5000))
         if self.preprocessing.refers:
             self.choose_share(network, records)
@@ -141,7 +147,9 @@ class ForecastingPredictor(Predictor):
         network.persistence.fill_(measure_persistence(ranks))
 
     def choose_share(self, network: Any, records: Sequence[Window]) -> None:
-        """How much of its correction of the reference forecast is worth having on held-back windows."""
+        """How much of its correction of the reference forecast is worth having on held-back
+        windows.
+        """
         shares = [
             each.share for each in network.modules() if getattr(each, "share", None) is not None
         ]
@@ -180,7 +188,8 @@ class ForecastingPredictor(Predictor):
         of its last steps given those before."""
         horizon = int(self.options.horizon or 1)
         scored = [
-            record if len(record.future) else Window.at(record.series, max(0, record.cut - horizon), horizon)
+            record if len(record.future) else Window.at(record.series, max(0, record.cut -
+            horizon), horizon)
             for record in records
         ]  # fmt: skip
         found = []
@@ -228,7 +237,9 @@ class ForecastingPredictor(Predictor):
         return [*choose_shown(records, SHOWN), *choose_shown(records, SHOWN_ON_PAGE), *examples]
 
     def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
-        """Further results of an evaluation: the error of each step ahead, coverage, pinball losses."""
+        """Further results of an evaluation: the error of each step ahead, coverage, pinball
+        losses.
+        """
         tally = self.tally()
         tally.add(records, predictions)
         return tally.result()

@@ -1,4 +1,6 @@
-"""Scales, seasons, calendar features and covariates: windows as tensors, and forecasts back as values."""
+"""Scales, seasons, calendar features and covariates: windows as tensors, and forecasts back as
+values.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from ostinato.baselines.linear_map import fit_linear_map
 from ostinato.data.batching.batch import Example
-from ostinato.data.series.time_axis import Frequency
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError, option_name
 from ostinato.models.forecaster import WindowFeatures
@@ -35,7 +37,7 @@ from ostinato.tasks.forecasting.windows import (
     Windows,
     training_cuts,
 )
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 
 FAR = 3.0  # scaled units, or a factor of 20, that a reference forecast may lie beyond its history
 MOST_EMBEDDED = 500  # series with an embedding of their own
@@ -80,7 +82,8 @@ class ForecastingPreprocessing(Preprocessing):
         smallest = min(float(np.nanmin(each.values)) for each in series)
         if options.scaling == "log" and smallest < 0:
             raise InputError(
-                f"{option_name('scaling')} log needs values of 0 or more; the smallest is {smallest:g}"
+                f"{option_name('scaling')} log needs values of 0 or more; the smallest "
+                f"is {smallest:g}"
             )
         if options.likelihood == "negative-binomial":
             check_counts(series)

@@ -2,7 +2,8 @@
 
 The steps of a path are tied by their ranks. An autoregressive network draws paths itself, and their
 ranks are taken (the Schaake shuffle, Clark et al. 2004); of other networks the ranks follow an
-autoregression, as persistent as the errors of forecasts were on held-back windows (a Gaussian copula).
+autoregression, as persistent as the errors of forecasts were on held-back windows (a Gaussian
+copula).
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.series.time_axis import Frequency, TimeAxis, TimeFormat
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
 from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window

@@ -24,9 +24,11 @@ from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.language.streaming import LanguageStreamer
 from ostinato.tasks.language.text_scores import score_text, sum_by_group
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import answer_in_batches, device_of
 from ostinato.tasks.shared.streamer import is_plain
-from ostinato.tasks.task import Counts, Piece, Prediction, Predictor, Request
 
 GROUPS = 4000  # consecutive lines are counted together where a text has more lines than this
 

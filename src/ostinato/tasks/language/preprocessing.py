@@ -27,8 +27,8 @@ from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.notices import notify
 from ostinato.tasks.language.encoded_text import EncodedText, encode_lines
 from ostinato.tasks.language.options import LanguageOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.ngram_network import describe_tensors, ngram_to_tensors
-from ostinato.tasks.task import Preprocessing
 
 NGRAM_TOKENS = 20_000_000  # n-grams are counted on at most this many tokens
 HMM_TOKENS = 1_000_000  # a hidden Markov model is fitted to at most this many tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ostinato.data.text.pretrained import Pretrained, check_frozen, read_embeddings
 from ostinato.notices import notify
 from ostinato.options import option
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.cells import CELLS
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)
 class ModelChoice(TaskOptions):
-    """Options with a `model` and a `cell` field; `--model gru` means a recurrent network of that cell.
+    """Options with a `model` and a `cell` field; `--model gru` means a recurrent network of
+    that cell.
 
     Mix in to the left of the class that declares the two fields."""
 

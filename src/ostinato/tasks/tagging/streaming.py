@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import collate
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
-from ostinato.tasks.task import Prediction
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ class TaggingStreamer(Streamer):
         return TaggedWord(words, tags, probabilities), (before, position, last, recurrent)
 
     def advance(self, before: Tensor, scores: Tensor, *, first: bool) -> Tensor:
-        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions [1, K]."""
+        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions
+        [1, K].
+        """
         if first:
             total = self.potentials.start + scores
         else:

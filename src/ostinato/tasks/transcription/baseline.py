@@ -1,4 +1,6 @@
-"""The baselines of transcription: the commonest transcript, and where few different ones occur, the nearest recording."""
+"""The baselines of transcription: the commonest transcript, and where few different ones
+occur, the nearest recording.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from torch import Tensor
 from ostinato.baselines.dynamic_time_warping import warped_distances
 from ostinato.data.audio.recordings import Recording
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
 FEW_CLASSES = 30  # different transcripts up to which recordings are compared
@@ -107,7 +111,9 @@ def strided(preprocessing: TranscriptionPreprocessing, record: Recording) -> np.
 
 
 def fit_baseline(task: Task, records: Sequence[Recording]) -> Baseline:
-    """The nearest recording where few different transcripts recur, else the commonest transcript."""
+    """The nearest recording where few different transcripts recur, else the commonest
+    transcript.
+    """
     counts = Counter(record.text for record in records)
     commonest = CommonestTranscript(min(counts, key=lambda text: (-counts[text], text)))
     if len(counts) <= FEW_CLASSES and len(records) >= 2 * len(counts):

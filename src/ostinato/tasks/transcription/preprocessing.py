@@ -19,7 +19,7 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.ctc import BLANK, least_frames
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.transcription.features import (
     FeatureStream,
     Statistics,
@@ -149,7 +149,8 @@ class TranscriptionPreprocessing(Preprocessing):
             )
         if own is not None and record.front_end and record.front_end != own.kind:
             raise InputError(
-                f"{record.where}: features made by {record.front_end}, but the model's are {own.kind}"
+                f"{record.where}: features made by {record.front_end}, but the model's are "
+                f"{own.kind}"
             )
 
     def read(self, record: Recording) -> Iterator[np.ndarray]:
@@ -265,8 +266,8 @@ def decide_front_end(
     front_end = FrontEnd(kind, rate, bins)
     if given and given[0].audio.shape[1] != front_end.size:
         raise InputError(
-            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which has "
-            f"{front_end.size}"
+            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which "
+            f"has {front_end.size}"
         )
     return front_end
 

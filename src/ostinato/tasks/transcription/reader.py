@@ -22,7 +22,7 @@ from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 MOST_NAMED = 10  # recordings that a notice names
 
@@ -119,7 +119,8 @@ class TranscriptionReader(Reader):
         values = np.asarray(value)
         if values.dtype.kind not in "fiu":
             raise InputError(
-                f"expected the path of a sound file, samples or features; got {type(value).__name__}"
+                "expected the path of a sound file, samples or features; got "
+                f"{type(value).__name__}"
             )
         if values.ndim == 1:
             return Recording(as_samples(values, rate), clean(text), where="the input")

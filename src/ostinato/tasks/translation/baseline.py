@@ -1,4 +1,6 @@
-"""The baseline of translation: word for word by a dictionary that is learned from the training pairs."""
+"""The baseline of translation: word for word by a dictionary that is learned from the training
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from ostinato.baselines.dictionary import Dictionary
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.prediction import TEXT_METRICS
 
@@ -17,7 +20,9 @@ WORDS = WordTokenizer(Vocabulary([]))  # splits and joins texts; its vocabulary 
 
 
 class WordForWord(Baseline):
-    """Each word replaced by its most probable translation, in the order of the source (IBM model 1)."""
+    """Each word replaced by its most probable translation, in the order of the source (IBM
+    model 1).
+    """
 
     name = "word for word"
 

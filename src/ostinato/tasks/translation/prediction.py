@@ -12,10 +12,11 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Predictor
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 
@@ -24,7 +25,9 @@ TEXT_METRICS = ("bleu", "chrf")
 
 @dataclass(frozen=True)
 class Alignment:
-    """The tokens of both sides; `attended[t]` is the source position that target token t attended to most."""
+    """The tokens of both sides; `attended[t]` is the source position that target token t
+    attended to most.
+    """
 
     source_tokens: list[str]
     tokens: list[str]
@@ -126,7 +129,9 @@ class TranslationPredictor(Predictor):
         return [value for value, _ in self.score(network, records)]
 
     def score(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
-        """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty source."""
+        """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty
+        source.
+        """
         examples = [self.preprocessing.encode(record) for record in records]
         found = answer_in_batches(
             network,

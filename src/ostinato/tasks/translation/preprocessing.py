@@ -17,9 +17,9 @@ from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
-from ostinato.tasks.task import Preprocessing
 from ostinato.tasks.translation.options import TranslationOptions
 
 
@@ -129,7 +129,9 @@ class TranslationPreprocessing(Preprocessing):
         return self.options.subword_sampling > 0 and self.options.unit == "subword"
 
     def ids(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
-        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation (BPE-dropout)."""
+        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation
+        (BPE-dropout).
+        """
         most = self.options.maximum_tokens
         if draw is None or self.options.unit != "subword":
             return units.encode(text)[:most]

@@ -12,7 +12,9 @@ from torch import Tensor
 from ostinato.baselines.flattened_regression import FlattenedRegression
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 
 Values = Callable[[Clip], np.ndarray]  # a clip's frames or features, [T, ...]
@@ -41,7 +43,9 @@ class MostFrequent(Baseline):
 
 
 class FlattenedClips(Baseline):
-    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each frame by itself."""
+    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each
+    frame by itself.
+    """
 
     name = "flattened frames, linear"
 
@@ -122,7 +126,9 @@ def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
 
 
 def fit_baseline(task: Task, records: Sequence[Clip]) -> Baseline:
-    """A linear model of the flattened frames, or the most frequent label where frames are too large."""
+    """A linear model of the flattened frames, or the most frequent label where frames are too
+    large.
+    """
     preprocessing = task.preprocessing
     return FlattenedClips.fit(
         records,

@@ -13,10 +13,11 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
-from ostinato.tasks.task import Counts, Prediction, Predictor
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
@@ -71,7 +72,9 @@ class VideoPredictor(Predictor):
         return why_not_step_by_step(network)
 
     def probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
-        """The probability of each label, [F, C]: F is 1, or the number of frames where these have labels."""
+        """The probability of each label, [F, C]: F is 1, or the number of frames where these
+        have labels.
+        """
         found: list[np.ndarray] = []
         for start in range(0, len(records), CLIPS_IN_MEMORY):
             clips = records[start : start + CLIPS_IN_MEMORY]
@@ -117,7 +120,9 @@ class VideoPredictor(Predictor):
         return "\t" if spaces else " "
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[float]:
-        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown label."""
+        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown
+        label.
+        """
         labels = self.preprocessing.labels
         values = []
         for record, given in zip(records, self.probabilities(network, records), strict=True):
