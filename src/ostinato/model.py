@@ -11,6 +11,7 @@ from typing import Any
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
+from ostinato.notices import notify
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
 from ostinato.tasks.reader import Record
@@ -248,7 +249,10 @@ def train(task: str, **settings: Any) -> Model:
     """
     from ostinato.commands.train import train as run
 
-    return as_model(run(task, **settings))
+    trained = run(task, **settings)
+    if trained.not_saved:
+        notify(trained.not_saved)
+    return as_model(trained)
 
 
 def as_model(trained: Trained) -> Model:

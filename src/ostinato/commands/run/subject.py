@@ -268,7 +268,7 @@ def find_next_words(task: Task, network: Any) -> Callable | None:
 
     @torch.inference_mode()
     def suggest(text: str, count: int) -> list[tuple[str, float]]:
-        return suggest_words(task.preprocessing, network, text, count)
+        return [each[:2] for each in suggest_words(task.preprocessing, network, text, count)]
 
     return suggest
 

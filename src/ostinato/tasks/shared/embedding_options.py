@@ -15,7 +15,8 @@ from ostinato.tasks.task_options import TaskOptions
 class EmbeddingOptions(TaskOptions):
     embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
     embeddings: str | None = option(
-        None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size",
     )
     freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
 
