@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,10 @@ class Model(Trained):
     """What `ostinato.train` and `ostinato.load` return: task, network(s), folder and report."""
 
     def predict(self, inputs: Sequence[Any]) -> list[str]:
-        """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]"""
+        """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]
+
+        Models of series also take a table, such as a DataFrame, and answer for each series in
+        it."""
         return [prediction.text for prediction in self.predictions(inputs)]
 
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:
@@ -50,6 +53,11 @@ class Model(Trained):
         """
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
+        if self.task.reader.reads_tables and is_table(inputs):
+            from ostinato.commands.run.records import as_files
+
+            with as_files(self.task.name, {}, inputs=inputs) as files:
+                return list(self.task.reader.read_inputs(files["inputs"]))
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
         return [self.as_record(each, number) for number, each in enumerate(inputs, start=1)]
@@ -156,6 +164,12 @@ class Model(Trained):
                 for name, tensor in unique_state(network).items()
             }
         )
+
+
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a DataFrame, columns by name, or rows by column."""
+    rows = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Mapping)
+    return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
 
 
 class Stream:

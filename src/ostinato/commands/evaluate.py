@@ -30,6 +30,7 @@ from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
+from ostinato.tasks.tally import Tally
 from ostinato.tasks.task import Task
 
 FILES_NEEDED = (
@@ -129,7 +130,45 @@ def predict_all(
     ]
 
 
-Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
+class KeptPredictions(Sequence):
+    """Some of the predictions of an evaluation, by their place among all.
+
+    Args:
+        number: Of all predictions.
+        kept: Those that are kept, by place.
+    """
+
+    def __init__(self, number: int, kept: dict[int, Prediction]):
+        self.number, self.kept = number, kept
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, place):  # type: ignore[override]
+        return self.kept[place]
+
+
+def measure_pieces(
+    task: Task, network: nn.Module, records: Sequence[Record], tally: Tally
+) -> tuple[KeptPredictions, dict[str, list[Counts]]]:
+    """The counts of each metric, and the predictions that are shown; the others are not kept."""
+    shown = set(task.predictor.shown(records))
+    kept: dict[int, Prediction] = {}
+    counts: dict[str, list[Counts]] = {}
+    place = 0
+    for piece in track_pieces(records, "evaluating"):
+        predictions = task.predictor.predict(network, piece)
+        for name, each in task.predictor.count(network, piece, predictions).items():
+            counts.setdefault(name, []).extend(each)
+        tally.add(piece, predictions)
+        for prediction in predictions:
+            if place in shown:
+                kept[place] = prediction
+            place += 1
+    return KeptPredictions(len(records), kept), counts
+
+
+Measured = tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]
 
 
 def measure(
@@ -147,10 +186,17 @@ def measure(
         The scores as a mapping, the counts of each metric per example, and the predictions.
     """
     began = time.perf_counter()
-    predictions = predict_all(task, network, records) if task.definition.needs_predictions else []
-    seconds = time.perf_counter() - began
-    counts = task.predictor.count(network, records, predictions)
-    seconds = seconds if task.definition.needs_predictions else time.perf_counter() - began
+    predictions: Sequence[Prediction] = []
+    tables: dict[str, Any] | None = None
+    if tally := task.predictor.tally():
+        predictions, counts = measure_pieces(task, network, records, tally)
+        seconds, tables = time.perf_counter() - began, tally.result()
+    else:
+        needed = task.definition.needs_predictions
+        predictions = predict_all(task, network, records) if needed else []
+        seconds = time.perf_counter() - began
+        counts = task.predictor.count(network, records, predictions)
+        seconds = seconds if needed else time.perf_counter() - began
     result: dict[str, Any] = {
         "examples": len(records),
         "metrics": {},
@@ -171,7 +217,7 @@ def measure(
             if remark is not None:
                 notify(remark)
     result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
-    result |= task.predictor.tables(records, predictions)
+    result |= task.predictor.tables(records, predictions) if tables is None else tables
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions
@@ -215,6 +261,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield result["verdict"]
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
+    if "calibration" in result:
+        yield describe_coverage(result["calibration"]["coverage"])
     if "by_step" in result:
         yield from tabulate_steps(result["by_step"])
     if "against" in result:
@@ -224,6 +272,14 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
             for name, value in against["metrics"].items()
         ]
         yield from table(["metric", "this run", against["run"], "p"], rows)
+
+
+def describe_coverage(coverage: dict[str, float]) -> str:
+    """describe_coverage({"80": 0.79}) -> "true values inside the intervals: 79.0 % in those of 80
+    %"
+    """
+    shares = ", ".join(f"{share:.1%} in those of {level} %" for level, share in coverage.items())
+    return f"true values inside the intervals: {shares}".replace("% in", " % in")
 
 
 def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ostinato.data.batching.held_out import hold_out, overlap
 from ostinato.errors import InputError
@@ -21,6 +21,9 @@ class Reader(ABC):
             knows.
         task_name: The task's name, for messages.
     """
+
+    # whether examples are whole tables, such as a DataFrame of series, when predicting, too
+    reads_tables: ClassVar[bool] = False
 
     def __init__(self, options: Any, preprocessing: Any = None, *, task_name: str = "?"):
         self.options, self.preprocessing, self.task_name = options, preprocessing, task_name

@@ -7,6 +7,7 @@ Messages call the file "train" and its lines, one an example, are counted from 1
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -106,6 +107,9 @@ def list_rows(value: Any, part: str) -> list[Any]:
     if hasattr(value, "columns") and hasattr(value, "to_dicts"):  # polars
         return value.to_dicts()
     if hasattr(value, "columns") and hasattr(value, "to_dict"):  # pandas
+        if type(value.index).__name__ in ("DatetimeIndex", "PeriodIndex", "MultiIndex"):
+            value = value.reset_index()  # times, as statsmodels and neuralforecast have them
+            value = value.rename(columns={"index": "ds"})
         return value.to_dict("records")
     if isinstance(value, Mapping):
         columns = {name: list(column) for name, column in value.items()}
@@ -143,6 +147,8 @@ def write_rows(
         settings.get(f"{OPTIONS.get(column, column)}_column") or column
         for column in task.record_columns
     )
+    if task.reader.reads_tables:
+        return write_table(path.with_suffix(".csv"), rows, part)
     if task.name == "melody":
         return write_text(path.with_suffix(".json"), json.dumps(rows, default=plain_value))
     if task.name == "language":
@@ -167,6 +173,45 @@ def write_rows(
             row[key] = str(Path(row[key]).absolute())
     lines = (json.dumps(row, ensure_ascii=False, default=plain_value) for row in pairs)
     return write_text(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines))
+
+
+def write_table(path: Path, rows: Sequence[Any], part: str) -> Path:
+    """Writes a table of series: rows by column, or whole series of numbers, one after the other.
+
+    Series without names and times are called 1, 2, ..., and their steps 1, 2, ..."""
+    if not isinstance(rows[0], Mapping):
+        if is_array(rows) and not is_list(rows[0]):
+            rows = [rows]
+        rows = [
+            {"unique_id": number, "ds": step, "y": value}
+            for number, series in enumerate(rows, start=1)
+            for step, value in enumerate(as_values(series, part, number), start=1)
+        ]
+    columns = list(rows[0])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row, Mapping) or row.keys() != rows[0].keys():
+                raise InputError(
+                    f"{part}:{number}: expected a dict of {', '.join(map(str, columns))}, as the "
+                    f"first is; got {row!r:.60}"
+                )
+            writer.writerow(["" if (each := plain_value(row[name])) is None else each
+                             for name in columns])  # fmt: skip
+    return path
+
+
+def as_values(series: Any, part: str, number: int) -> list[Any]:
+    """The numbers of a series given in Python."""
+    found = series.tolist() if hasattr(series, "tolist") else series
+    if not isinstance(found, (list, tuple)) or any(
+        not (each is None or isinstance(each, (int, float))) for each in found
+    ):
+        raise InputError(
+            f"{part}:{number}: expected numbers, or dicts by column; got {series!r:.60}"
+        )
+    return list(found)
 
 
 def write_text(path: Path, content: str) -> Path:

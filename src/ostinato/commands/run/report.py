@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import torch
@@ -35,7 +35,10 @@ def finish(run: TrainingRun) -> Trained:
     report = build_report(run, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
-    pictures = task.predictor.pictures(tested, predictions)
+    pictures = {
+        **task.predictor.pictures(tested, predictions),
+        **task.predictor.draw_tables(result),
+    }
     return Trained(
         task, [network], run.folder, report, counts, not_saved=save_pictures(run, pictures)
     )
@@ -88,7 +91,7 @@ def choose_weights(run: TrainingRun) -> str:
 
 
 def build_report(
-    run: TrainingRun, result: dict[str, Any], predictions: list, weights: str
+    run: TrainingRun, result: dict[str, Any], predictions: Sequence, weights: str
 ) -> dict[str, Any]:
     """The contents of report.json."""
     task, splits = run.task, run.splits

@@ -56,6 +56,7 @@ def as_labelled(series: TimeSeries) -> LabelledSeries:
 
 class AnomalyReader(Reader):
     options: AnomalyOptions
+    reads_tables = True
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
         """The series of the files with their labels."""
