@@ -73,8 +73,17 @@ class AutoregressiveForecaster(Forecaster):
         """The degrees of freedom of the Student t distribution, above 2."""
         return 2 + self.log_freedom.clamp(-3, 5).exp()
 
+    score_name = "log p"  # of `step_scores`
+
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """-log p of each value that is there, given those before it, in the window and after it."""
+        losses, seen = self.losses(batch)
+        counted = seen[:, 1:].clone()
+        counted[:, : min(self.season, self.look_back // 2)] = False  # too little is known there
+        return Loss((losses * counted).sum(), int(counted.sum()))
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """-log p of each value but the first [B, L + H - 1], and which values are there [B, L + H]."""
         targets = require_targets(batch)
         seen = torch.cat([batch.inputs[:, : self.look_back, 1] > 0, ~targets.isnan()], 1)
         values = torch.cat([batch.inputs[:, : self.look_back, 0], targets.nan_to_num()], 1)
@@ -84,10 +93,12 @@ class AutoregressiveForecaster(Forecaster):
         inputs = self.read_steps(values, seen.to(values.dtype), steps, known[:, 1:], static)
         outputs, _ = self.recurrent(inputs)
         location, scale = self.distribution(self.dropout(outputs))
-        losses = self.negative_log_likelihood(values[:, 1:], location, scale)
-        counted = seen[:, 1:].clone()
-        counted[:, : min(self.season, self.look_back // 2)] = False  # too little is known there
-        return Loss((losses * counted).sum(), int(counted.sum()))
+        return self.negative_log_likelihood(values[:, 1:], location, scale), seen
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step ahead, given the true values before it [B, H]."""
+        losses, seen = self.losses(batch)
+        return -(losses * seen[:, 1:])[:, -self.horizon :]
 
     def outside(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """(what is known of each step [B, L + H, K], static features [B, static])"""

@@ -15,6 +15,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import Loss, require_targets
 
 LEAST_SCALE = 0.05  # of a standardised value: nothing is forecast more surely
@@ -70,11 +71,28 @@ class PointForecaster(nn.Module):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The surprise of every value that is there."""
+        losses, seen = self.losses(batch)
+        return Loss(losses.sum(), int(seen.sum()))
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """-log p of each value [B, T], zero where there is none, and whether there is one."""
         targets = require_targets(batch)
         seen = (targets != IGNORE) & ~targets.isnan()
         location, scale, _ = self.distributions(batch.inputs)
-        losses = self.surprise(torch.where(seen, targets, 0.0), location, scale)
-        return Loss((losses * seen).sum(), int(seen.sum()))
+        return self.surprise(torch.where(seen, targets, 0.0), location, scale) * seen, seen
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers."""
+        return [RecurrentPart("recurrent", self.recurrent)]
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """What is expected of each step [B, T]."""
+        return self.distributions(batch.inputs)[0]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step's value [B, T]."""
+        return -self.losses(batch)[0]
 
 
 class PointForecasterEnsemble(nn.Module):

@@ -14,6 +14,7 @@ from ostinato.commands.run.config import RunConfig
 from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
+from ostinato.commands.run.subject import observe_gates
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
@@ -169,10 +170,12 @@ class TrainingRun:
         name = self.task.options.dev_metric
         self.network.eval()
         score = self.task.predictor.dev_score(self.network, self.splits.dev, name)
+        gates = observe_gates(self.task, self.network, self.splits.dev)
         self.network.train()
         value = score if METRICS[name].higher_is_better else -score
         self.schedule.scores.append(value)
         self.curves.record_scores(progress.step, progress.epoch, {name: score})
+        self.curves.record_gates(progress.step, progress.epoch, gates)
         self.require_folder()
         checkpoint_averaging.save_candidate(
             self.training_folder,

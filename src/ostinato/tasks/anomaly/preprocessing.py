@@ -53,6 +53,10 @@ class AnomalyPreprocessing(Preprocessing):
             torch.from_numpy(found.targets[part].copy()),
         )
 
+    def input_labels(self, record: LabelledSeries) -> Sequence[str]:
+        """The time stamps."""
+        return record.series.stamps[record.start : record.stop]
+
     def trainable_records(self, records: Any) -> list[LabelledSeries]:
         """The series in chunks."""
         chunk = self.options.chunk
