@@ -46,7 +46,7 @@ INPUTS = {
 FURTHER = {
     "translation": ("words", "attention", "beam", "forcing"),
     "dialogue": ("words", "attention", "beam", "forcing"),
-    "language": ("words", "beam", "suggestions"),
+    "language": ("words", "beam", "forcing", "suggestions"),
     "classification": ("words",),
     "tagging": ("words",),
     "captioning": ("words", "attention", "beam", "forcing"),
@@ -354,3 +354,46 @@ def test_teacher_forcing_against_free_running(ostinato):
     assert many["examples"] == 100
     with pytest.raises(ValueError, match="this model has no view 'forcing'"):
         package.inspect(package.load(run_of("tagging")), "a b", "forcing")
+
+
+@pytest.mark.parametrize("task", ["translation", "language"])
+def test_evaluate_tells_what_free_running_costs(task, ostinato):
+    outcome = ostinato(
+        "evaluate", run_of(task), "--free-running", "--against", run_of(task), "--json"
+    )
+    result = json.loads(outcome.out)
+    found = result["free_running"]
+    assert found["examples"] == 100
+    assert found["gap"] == pytest.approx(found["free_running"] - found["teacher_forcing"])
+    assert result["against"]["free_running"] == found
+    by_position = found["by_position"]
+    weighted = zip(by_position["teacher_forcing"], by_position["examples"], strict=True)
+    total = sum(value * count for value, count in weighted)
+    assert found["teacher_forcing"] == pytest.approx(total / sum(by_position["examples"]))
+    lines = ostinato("evaluate", run_of(task), "--free-running").out
+    assert "gold prefix" in lines and "own prefix" in lines
+
+
+def test_free_running_of_a_language_model_by_hand():
+    model = package.load(run_of("language"))
+    text = "To be or not"
+    data = package.inspect(model, text, "forcing").data
+    network, preprocessing = model.network, model.task.preprocessing
+    ids = preprocessing.prompt_ids(text)
+    logits = network.output(network.recurrent(network.embedding(torch.tensor([ids[:-1]])))[0])[0]
+    gold = -logits.log_softmax(-1)[range(len(ids) - 1), ids[1:]]
+    np.testing.assert_allclose(data["by_position"]["teacher_forcing"], gold.detach(), rtol=1e-5)
+    own, free = [ids[0]], []
+    for target in ids[1:]:
+        row = network.output(network.recurrent(network.embedding(torch.tensor([own])))[0])[0, -1]
+        scores = row.log_softmax(-1).detach()
+        free.append(-float(scores[target]))
+        scores[list(preprocessing.never_generated)] = -torch.inf
+        own.append(int(scores.argmax()))
+    np.testing.assert_allclose(data["by_position"]["free_running"], free, rtol=1e-5)
+
+
+def test_free_running_of_a_tagger(ostinato):
+    outcome = ostinato("evaluate", run_of("tagging"), "--free-running")
+    assert outcome.status == 2
+    assert "--free-running: a model of task tagging does not read its own answers" in outcome.err

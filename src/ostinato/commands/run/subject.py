@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -67,8 +67,8 @@ def build_subject(
         parts,
         run=refuse_run,
         step_scores=refuse_run,
-        search=refuse_search if searches(trained.task, network) else None,
-        pairs=refuse_run if hasattr(network, "bos") else None,  # type: ignore[arg-type]
+        search=refuse_search if decodes(trained.task, network) else None,
+        pairs=refuse_run if decodes(trained.task, network) else None,  # type: ignore[arg-type]
         emissions=refuse_emissions if hasattr(network, "log_probabilities_by_frame") else None,
         next_words=find_next_words(trained.task, own),
         corpus=corpus if corpus is None else refuse_run,
@@ -294,8 +294,8 @@ def describe_record(task: Task, record: Record) -> str:
     return " ".join(words) if words else f"an input of the task {task.name}"
 
 
-def searches(task: Task, network: Any) -> bool:
-    """Whether a model has a beam search: encoder-decoders and language models have."""
+def decodes(task: Task, network: Any) -> bool:
+    """Whether a model goes on from its own answers: encoder-decoders and language models do."""
     reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
     return hasattr(network, "bos") or reads_prompts
 
@@ -333,15 +333,27 @@ def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStar
 
 
 def collect_pairs(
-    task: Task, network: Any, records: Sequence[Record]
+    task: Task, network: Any, records: Iterable[Record]
 ) -> list[tuple[SearchStart, list[int]]]:
-    """Where decoding begins and the target's ids, for the first records that have a target."""
+    """Where decoding begins and the target's ids, for the first records that have a target.
+
+    Of a text a language model is given the first token, and is to write the next ones.
+    """
+    found = []
     examples = (encode(task, record) for record in records)
     usable = (each for each in examples if each.targets is not None and len(each.inputs))
-    found = []
     for example in islice(usable, MOST_PAIRS):
-        start = find_search(task, network, prepare(example), "")
-        found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+        if hasattr(network, "bos"):
+            dtype = next(network.parameters()).dtype
+            batch = prepare(example)
+            if batch.inputs.is_floating_point():
+                batch = replace(batch, inputs=batch.inputs.to(dtype))
+            start = find_search(task, network, batch, "")
+            found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+        else:
+            ids = example.inputs.tolist()[: MOST_CONTINUED + 1]
+            start = find_search(task, network, prepare(example), "")
+            found.append((replace(start, bos=ids[0]), example.targets.tolist()[: len(ids)]))  # type: ignore[union-attr]
     return found
 
 
