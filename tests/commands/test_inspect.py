@@ -42,6 +42,7 @@ INPUTS = {
     "transcription": str(GOLDEN / "transcription/input.npz"),
     "forecasting": str(GOLDEN / "forecasting/input.csv"),
     "anomaly": str(GOLDEN / "anomaly/input.csv"),
+    "autoencoder": str(GOLDEN / "autoencoder/input.npz"),
 }
 FURTHER = {
     "translation": ("words", "attention", "beam", "forcing"),
