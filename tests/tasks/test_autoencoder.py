@@ -221,7 +221,7 @@ def test_what_bad_tables_get(content, options, message, tmp_path, ostinato, monk
         ({"X": np.array([["a", "b"]])}, "expected numbers X [N, D]"),
         ({"images": np.ones((3, 4))}, "images [N, H, W]"),
         ({"X": np.array([[1.0, np.inf], [1, 2]])}, "row 1: value 2 is not a finite number"),
-        ({"X": np.ones((3, 4, 2)), "lengths": np.array([9, 2, 5])}, "lengths"),
+        ({"X": np.ones((3, 4, 2)), "lengths": np.array([9, 2, 5])}, "series 1 has length 9"),
     ],
 )
 def test_what_bad_arrays_get(arrays, message, tmp_path, ostinato, monkeypatch):
