@@ -1,6 +1,8 @@
 """The optional part of the build: the native kernels. Everything else stands in pyproject.toml.
 
-Without a C++ compiler (GCC or Clang) the package installs all the same and runs its reference loops."""
+Without a C++ compiler (GCC or Clang) the package installs all the same and runs its reference
+loops.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
 
 class BuildNative(build_ext):
-    """Compiles the files at the same time, each with its own flags, and gives up with one warning."""
+    """Compiles the files at the same time, each with its own flags, and gives up with one
+    warning.
+    """
 
     def run(self):
         try:
@@ -56,8 +60,9 @@ class BuildNative(build_ext):
             Exception
         ) as error:  # whatever a compiler can fail with: the package works without it
             self.warn(
-                f"the native kernels were not built ({' '.join(str(error).split())[:200]}); ostinato will run its "
-                "slower reference loops. Install a C++ compiler (GCC or Clang) and install again to have them."
+                f"the native kernels were not built ({' '.join(str(error).split())[:200]}); "
+                "ostinato will run its slower reference loops. Install a C++ compiler (GCC or "
+                "Clang) and install again to have them."
             )
 
     def build_extension(self, extension):

@@ -1,12 +1,17 @@
-"""What one line, `ostinato.accelerate(model)`, gains in two unchanged torch.nn programs, from batch to optimizer step.
+"""What one line, `ostinato.accelerate(model)`, gains in two unchanged torch.nn programs, from
+batch to optimizer step.
 
     python benchmarks/accelerate.py --threads 1 --markdown
 
-tagger     words -> nn.Embedding -> bidirectional nn.LSTM on a PackedSequence -> nn.Linear -> cross-entropy; lengths 5..50
-language   words -> nn.Embedding -> 3-layer nn.GRU, state carried from batch to batch -> nn.Linear -> cross-entropy
+tagger     words -> nn.Embedding -> bidirectional nn.LSTM on a PackedSequence -> nn.Linear ->
+           cross-entropy; lengths 5..50
+language   words -> nn.Embedding -> 3-layer nn.GRU, state carried from batch to batch ->
+           nn.Linear -> cross-entropy
 
-A step is forward, backward and Adam; inference is the forward pass alone. The plain and the accelerated copy start from the
-same weights and take turns; their losses are compared at every step. Medians."""
+A step is forward, backward and Adam; inference is the forward pass alone. The plain and the
+accelerated copy start from the same weights and take turns; their losses are compared at every
+step. Medians.
+"""
 
 from __future__ import annotations
 

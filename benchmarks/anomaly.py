@@ -1,12 +1,16 @@
-"""The Numenta Anomaly Benchmark: one network and one setting for all 58 series, its score, and the windowed Gaussian's beside it.
+"""The Numenta Anomaly Benchmark: one network and one setting for all 58 series, its score, and
+the windowed Gaussian's beside it.
 
     python benchmarks/anomaly.py --data FOLDER
 
-FOLDER/anomaly_nab holds data/*/*.csv.gz, labels/combined_windows.json and results/final_results.json (numenta/NAB). The network learns
-from the probation of each series, its first 15 % (at most 750 steps), without labels; the rest is scored in the order of time. As NAB does
-for every detector, the threshold is the best one over all series for the standard profile ("best threshold"); beside it stands the score
-with the threshold of the run itself, which has seen no label. That the scorer is NAB's own shows in the windowed Gaussian, computed here
-as NAB does, beside its stored score."""
+FOLDER/anomaly_nab holds data/*/*.csv.gz, labels/combined_windows.json and
+results/final_results.json (numenta/NAB). The network learns from the probation of each series,
+its first 15 % (at most 750 steps), without labels; the rest is scored in the order of time. As
+NAB does for every detector, the threshold is the best one over all series for the standard
+profile ("best threshold"); beside it stands the score with the threshold of the run itself,
+which has seen no label. That the scorer is NAB's own shows in the windowed Gaussian, computed
+here as NAB does, beside its stored score.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +116,9 @@ def best_with_hold_off(series: list[Series], scores: list[np.ndarray], hold_off:
 
 
 def score_windowed_gaussian(values: np.ndarray, size: int = 6400, step: int = 100) -> np.ndarray:
-    """NAB's detector: 1 - the tail probability under the window's Gaussian, which moves on by `step`."""
+    """NAB's detector: 1 - the tail probability under the window's Gaussian, which moves on by
+    `step`.
+    """
     window: list[float] = []
     waiting: list[float] = []
     mean, deviation, found = 0.0, 1.0, []

@@ -1,16 +1,22 @@
-"""What the forms of attention cost and gain: BLEU and speed of each, on Multi30k, after equally many epochs of the same recipe.
+"""What the forms of attention cost and gain: BLEU and speed of each, on Multi30k, after equally
+many epochs of the same recipe.
 
-    python benchmarks/attention_forms.py --data FOLDER                                  # five forms, about 40 minutes on one core
-    python benchmarks/attention_forms.py --data FOLDER --forms general input-feeding    # some of them
-    python benchmarks/attention_forms.py --tatoeba fra.txt.gz --epochs 1 --set hidden_size=256 vocabulary_size=2000    # 9 minutes
+    python benchmarks/attention_forms.py --data FOLDER  # five forms, about 40 minutes on one core
+    python benchmarks/attention_forms.py --data FOLDER --forms general input-feeding  # some of them
+    # 9 minutes
+    python benchmarks/attention_forms.py --tatoeba fra.txt.gz --epochs 1 --set hidden_size=256 \
+        vocabulary_size=2000
 
-FOLDER as in multi30k.py; Tatoeba's short sentences as in tatoeba.py, English to French. All runs are the recipe multi30k but for
-the form and the number of epochs, over which its learning rate falls to zero; so few epochs tell the forms apart, and are no measure
-of what the recipe reaches.
+FOLDER as in multi30k.py; Tatoeba's short sentences as in tatoeba.py, English to French. All
+runs are the recipe multi30k but for the form and the number of epochs, over which its learning
+rate falls to zero; so few epochs tell the forms apart, and are no measure of what the recipe
+reaches.
 
-    general          Luong's, after the recurrence, so that a whole target runs through one call of the kernel
+    general          Luong's, after the recurrence, so that a whole target runs through one call
+                     of the kernel
     dot, additive    the same with other scores
-    input-feeding    general, its result an input of the next step, so that the decoder goes step by step
+    input-feeding    general, its result an input of the next step, so that the decoder goes
+                     step by step
     gru              general, with GRUs for LSTMs
     none             no attention at all"""
 

@@ -1,11 +1,15 @@
-"""Captions of emoji that were held out: exact match and BLEU beside the nearest neighbour's, altogether and for each group of emoji.
+"""Captions of emoji that were held out: exact match and BLEU beside the nearest neighbour's,
+altogether and for each group of emoji.
 
-    python benchmarks/captioning.py                        # the packaged sample, a seed: some minutes on one core
+    python benchmarks/captioning.py  # the packaged sample, a seed: some minutes on one core
     python benchmarks/captioning.py --seeds 1 2 3 --attention none additive
-    python benchmarks/captioning.py --picture emoji.png    # also draw some of them beside what was said of them
+    # also draw some of them beside what was said of them
+    python benchmarks/captioning.py --picture emoji.png
 
-No name of the test set stands in the training data: whoever repeats a caption heard before has an exact match of 0. The skin tones of
-one emoji are all in one part. The clock counts everything from reading the files on."""
+No name of the test set stands in the training data: whoever repeats a caption heard before has
+an exact match of 0. The skin tones of one emoji are all in one part. The clock counts
+everything from reading the files on.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +114,9 @@ def as_row(model: ostinato.Model, attention: str, seed: int) -> dict[str, Any]:
 
 
 def by_group(model: ostinato.Model) -> list[list[Any]]:
-    """[group, emoji, exact match, BLEU, the nearest neighbour's BLEU] of each group of the test set."""
+    """[group, emoji, exact match, BLEU, the nearest neighbour's BLEU] of each group of the
+    test set.
+    """
     task, network = model.task, model.network
     file = str(sample_files("captioning")["test"])
     with gzip.open(file, "rt", encoding="utf-8") as stream:
@@ -158,7 +164,9 @@ def cells(row: dict[str, Any]) -> list[Any]:
 
 
 def draw(model: ostinato.Model, output: str, *, columns: int = 4, rows: int = 8) -> None:
-    """Every so-manieth picture of the test set, right and wrong alike, with its caption; below a wrong one, its name."""
+    """Every so-manieth picture of the test set, right and wrong alike, with its caption; below
+    a wrong one, its name.
+    """
     from matplotlib.figure import Figure
     from PIL import Image
 

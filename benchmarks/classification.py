@@ -1,20 +1,28 @@
-"""Classification quality: accuracy on test sets that the field knows, with the baselines' beside it; three seeds each, and
-together (the mean of the three models' probabilities); DNA by ten-fold cross-validation.
+"""Classification quality: accuracy on test sets that the field knows, with the baselines'
+beside it; three seeds each, and together (the mean of the three models' probabilities); DNA by
+ten-fold cross-validation.
 
-    python benchmarks/classification.py --data FOLDER                    # all seven sets: about an hour and three quarters
+    # all seven sets: about an hour and three quarters
+    python benchmarks/classification.py --data FOLDER
     python benchmarks/classification.py --data FOLDER --sets sst2 --seeds 1
 
 FOLDER has one folder a set, as its publisher names the files inside:
 
     sentiment_sst2                train.tsv, dev.tsv, test.tsv: SST-2, whole sentences, binary
-    sentiment_movie_reviews_long  reviews.tsv: id, label, text of Pang and Lee's polarity data 2.0; folds cv8 and cv9 are dev and test
-    names_nationality             one file of names a nationality; a tenth each is dev and test (seeded). `names` has each name of a
-                                  nationality once, and equal names in one part; `names_as_listed` has every line by itself: one test
-                                  name in six then stands in the training data, two thirds of these the few Arabic ones
-    seqclass_JapaneseVowels       JapaneseVowels_TRAIN.ts, JapaneseVowels_TEST.ts, of the UEA archive
+    sentiment_movie_reviews_long  reviews.tsv: id, label, text of Pang and Lee's polarity data
+                                  2.0; folds cv8 and cv9 are dev and test
+    names_nationality             one file of names a nationality; a tenth each is dev and test
+                                  (seeded). `names` has each name of a nationality once, and
+                                  equal names in one part; `names_as_listed` has every line by
+                                  itself: one test name in six then stands in the training data,
+                                  two thirds of these the few Arabic ones
+    seqclass_JapaneseVowels       JapaneseVowels_TRAIN.ts, JapaneseVowels_TEST.ts, of the UEA
+                                  archive
     seqclass_BasicMotions         BasicMotions_TRAIN.ts, BasicMotions_TEST.ts
-    genomics_splice               splice.tsv with columns class and sequence: UCI's primate splice junctions, 60 bases each; ten folds,
-                                  all that are the same sequence in one of them, the fold before each is its dev set
+    genomics_splice               splice.tsv with columns class and sequence: UCI's primate
+                                  splice junctions, 60 bases each; ten folds, all that are the
+                                  same sequence in one of them, the fold before each is its dev
+                                  set
 
 None of the models uses pretrained vectors. The clock counts everything from reading the files on;
 `epochs` are those gone through before it ran out."""
@@ -151,7 +159,9 @@ def read_arguments() -> argparse.Namespace:
 def measure(
     arguments: argparse.Namespace, name: str, files: dict[str, list[str]], seed: int
 ) -> dict[str, Any]:
-    """One run trained and tested, by the same calls as a user's, and a convolution on the same data beside it."""
+    """One run trained and tested, by the same calls as a user's, and a convolution on the same
+    data beside it.
+    """
     minutes = arguments.minutes or SETS[name]["minutes"]
     settings = {
         **SETS[name].get("settings", {}),
@@ -228,7 +238,9 @@ def epochs_of(run: str) -> float:
 def one_fold(
     arguments: argparse.Namespace, folds: dict[str, list[str]], fold: int, kind: str, seed: int
 ) -> Any:
-    """A model tested on one fold, its weights chosen by the next one, trained on the other eight."""
+    """A model tested on one fold, its weights chosen by the next one, trained on the other
+    eight.
+    """
     out = Path(arguments.runs, f"splice-{kind}-{fold}")
     files = {
         "train": [

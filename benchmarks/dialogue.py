@@ -1,10 +1,15 @@
-"""Dialogue: how much the turns before the utterance help. Perplexity and BLEU of the system's replies on simulated dialogues.
+"""Dialogue: how much the turns before the utterance help. Perplexity and BLEU of the system's
+replies on simulated dialogues.
 
-    python benchmarks/dialogue.py --data FOLDER            # 1, 3 and 7 turns read, three seeds each: about 30 minutes on one core
+    # 1, 3 and 7 turns read, three seeds each: about 30 minutes on one core
+    python benchmarks/dialogue.py --data FOLDER
 
-FOLDER has train, dev and test of the film tickets in <https://github.com/google-research-datasets/simulated-dialogue> (sim-M):
-train.json, dev.json, test.json, gzipped or not. Users book film tickets; every reply of the system is to be given. The reply of the
-most similar training utterance stands beside the network, and for the perplexity the tokens' frequencies."""
+FOLDER has train, dev and test of the film tickets in
+<https://github.com/google-research-datasets/simulated-dialogue> (sim-M): train.json, dev.json,
+test.json, gzipped or not. Users book film tickets; every reply of the system is to be given.
+The reply of the most similar training utterance stands beside the network, and for the
+perplexity the tokens' frequencies.
+"""
 
 from __future__ import annotations
 

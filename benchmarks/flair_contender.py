@@ -1,12 +1,16 @@
-"""Flair's SequenceTagger (Akbik et al. 2019), as benchmarks/tagging_speed.py measures it: a process of its own, in an environment of
-its own, that imports nothing of Ostinato.
+"""Flair's SequenceTagger (Akbik et al. 2019), as benchmarks/tagging_speed.py measures it: a
+process of its own, in an environment of its own, that imports nothing of Ostinato.
 
-    VENV/bin/python -I benchmarks/flair_contender.py        # JSON lines in and out: see `main`; -I, since accelerate.py stands beside it
+    # JSON lines in and out: see `main`; -I, since accelerate.py stands beside it
+    VENV/bin/python -I benchmarks/flair_contender.py
 
-A BiLSTM with a conditional random field over trainable one-hot embeddings of words and CharacterEmbeddings (an LSTM both ways, Lample
-et al. 2016), of the sizes that the other contenders have, but that a word's characters are read by a recurrent network: Flair has no
-convolution over them. It trains as flair.trainers.ModelTrainer does (forward_loss, clipping, a step, embeddings let go), without what
-that writes and logs, by the Adam of the other contenders."""
+A BiLSTM with a conditional random field over trainable one-hot embeddings of words and
+CharacterEmbeddings (an LSTM both ways, Lample et al. 2016), of the sizes that the other
+contenders have, but that a word's characters are read by a recurrent network: Flair has no
+convolution over them. It trains as flair.trainers.ModelTrainer does (forward_loss, clipping, a
+step, embeddings let go), without what that writes and logs, by the Adam of the other
+contenders.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,9 @@ class Contender:
 
 
 def main() -> None:
-    """The first line makes the contender; each further one is {"do": "train" | "tag", ...}, answered by the seconds that it took."""
+    """The first line makes the contender; each further one is {"do": "train" | "tag", ...},
+    answered by the seconds that it took.
+    """
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         contender = Contender(**json.loads(sys.stdin.readline()))

@@ -1,14 +1,20 @@
-"""Forecasts on public sets by their published protocols: our networks and baselines, published figures beside.
+"""Forecasts on public sets by their published protocols: our networks and baselines, published
+figures beside.
 
-    python benchmarks/forecasting.py --data FOLDER --sets m3-monthly m4-hourly etth1-96 ili exchange-96
+    python benchmarks/forecasting.py --data FOLDER --sets m3-monthly m4-hourly etth1-96 ili
+    exchange-96
     python benchmarks/forecasting.py --data FOLDER --sets m3-monthly --models theta seasonal-naive
 
-FOLDER/forecast_m3 (m3_monthly.csv.gz), forecast_m4_hourly (Hourly-train.csv.gz, Hourly-test.csv.gz), timeseries (ETTh1.csv.gz),
-forecast_ili (national_illness.csv), forecast_exchange_rate (exchange_rate.txt.gz).
+FOLDER/forecast_m3 (m3_monthly.csv.gz), forecast_m4_hourly (Hourly-train.csv.gz,
+Hourly-test.csv.gz), timeseries (ETTh1.csv.gz), forecast_ili (national_illness.csv),
+forecast_exchange_rate (exchange_rate.txt.gz).
 
-M3 and M4: one global model of all series, the official test steps, sMAPE and MASE as the competitions define them. ETTh1, ILI and
-exchange rates: all channels standardised by the training part, every window of the test part scored (none dropped), MSE. What the
-weights and epochs are chosen by is the end of the training part, or the official validation part; the test part is scored once."""
+M3 and M4: one global model of all series, the official test steps, sMAPE and MASE as the
+competitions define them. ETTh1, ILI and exchange rates: all channels standardised by the
+training part, every window of the test part scored (none dropped), MSE. What the weights and
+epochs are chosen by is the end of the training part, or the official validation part; the test
+part is scored once.
+"""
 
 from __future__ import annotations
 
@@ -46,20 +52,79 @@ PUBLISHED = {
     "exchange-96": "repeat .081, DLinear .081, NLinear .089",
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "m3": {"season": 12, "scaling": "log", "decoder": "direct", "hidden_size": 64, "look_back": 36,
-           "epochs": 15.0, "epoch_windows": 20_000, "batch_size": 128, "members": 2},
-    "m4": {"season": 24, "look_back": 240, "segment": 24, "hidden_size": 128, "batch_size": 64,
-           "epochs": 12.0, "epoch_windows": 20_000, "scaling": "mean"},
-    "etth1": {"season": 24, "scaling": "none", "look_back": 720, "segment": 48, "hidden_size": 256,
-              "dropout": 0.5, "skip": False, "calendar": False, "batch_size": 128, "epochs": 10.0,
-              "epoch_windows": 20_000, "learning_rate": 0.001},
-    "ili": {"season": 52, "scaling": "none", "look_back": 104, "segment": 8, "hidden_size": 128,
-            "dropout": 0.3, "calendar": False, "batch_size": 32, "epochs": 20.0},
-    "exchange": {"season": 1, "scaling": "none", "look_back": 96, "segment": 24, "hidden_size": 64,
-                 "dropout": 0.3, "calendar": False, "batch_size": 64, "epochs": 5.0, "skip": False},
-}  # fmt: skip
-COLUMNS = ["set", "model", "seed", "sMAPE", "MASE", "MSE", "80 % covered", "MSIS",
-           "last value: MASE", "last value: MSE", "train s", "test s"]  # fmt: skip
+    "m3": {
+        "season": 12,
+        "scaling": "log",
+        "decoder": "direct",
+        "hidden_size": 64,
+        "look_back": 36,
+        "epochs": 15.0,
+        "epoch_windows": 20_000,
+        "batch_size": 128,
+        "members": 2,
+    },
+    "m4": {
+        "season": 24,
+        "look_back": 240,
+        "segment": 24,
+        "hidden_size": 128,
+        "batch_size": 64,
+        "epochs": 12.0,
+        "epoch_windows": 20_000,
+        "scaling": "mean",
+    },
+    "etth1": {
+        "season": 24,
+        "scaling": "none",
+        "look_back": 720,
+        "segment": 48,
+        "hidden_size": 256,
+        "dropout": 0.5,
+        "skip": False,
+        "calendar": False,
+        "batch_size": 128,
+        "epochs": 10.0,
+        "epoch_windows": 20_000,
+        "learning_rate": 0.001,
+    },
+    "ili": {
+        "season": 52,
+        "scaling": "none",
+        "look_back": 104,
+        "segment": 8,
+        "hidden_size": 128,
+        "dropout": 0.3,
+        "calendar": False,
+        "batch_size": 32,
+        "epochs": 20.0,
+    },
+    "exchange": {
+        "season": 1,
+        "scaling": "none",
+        "look_back": 96,
+        "segment": 24,
+        "hidden_size": 64,
+        "dropout": 0.3,
+        "calendar": False,
+        "batch_size": 64,
+        "epochs": 5.0,
+        "skip": False,
+    },
+}
+COLUMNS = [
+    "set",
+    "model",
+    "seed",
+    "sMAPE",
+    "MASE",
+    "MSE",
+    "80 % covered",
+    "MSIS",
+    "last value: MASE",
+    "last value: MSE",
+    "train s",
+    "test s",
+]
 
 
 def main() -> None:
@@ -102,9 +167,15 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
             settings |= {"windows": "40", "stride": files.pop("stride")}
         began = time.perf_counter()
         trained = ostinato.train(
-            "forecasting", out=f"{arguments.runs}/{name}-{model}-{seed}", overwrite=True, seed=seed,
-            model=model, time_limit=f"{arguments.minutes}m", **files, **settings,
-        )  # fmt: skip
+            "forecasting",
+            out=f"{arguments.runs}/{name}-{model}-{seed}",
+            overwrite=True,
+            seed=seed,
+            model=model,
+            time_limit=f"{arguments.minutes}m",
+            **files,
+            **settings,
+        )
         seconds = time.perf_counter() - began
         began = time.perf_counter()
         loaded = ostinato.load(trained.folder, windows=windows, stride=1)
@@ -112,9 +183,18 @@ def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> 
         tested = time.perf_counter() - began
     beside = {each["name"]: each["metrics"] for each in result["baseline"]["simpler"]}
     beside[result["baseline"]["name"]] = result["baseline"]["metrics"]
-    return {"set": name, "model": model, "seed": seed, "metrics": result["metrics"], "baselines": beside,
-            "intervals": result["intervals"], "verdict": result.get("verdict", ""), "seconds": seconds,
-            "test_seconds": tested, "settings": settings}  # fmt: skip
+    return {
+        "set": name,
+        "model": model,
+        "seed": seed,
+        "metrics": result["metrics"],
+        "baselines": beside,
+        "intervals": result["intervals"],
+        "verdict": result.get("verdict", ""),
+        "seconds": seconds,
+        "test_seconds": tested,
+        "settings": settings,
+    }
 
 
 def parse(text: str) -> Any:
@@ -129,9 +209,17 @@ def parse(text: str) -> Any:
 
 def cells(row: dict[str, Any]) -> list[Any]:
     metrics, last = row["metrics"], row["baselines"].get("last value", {})
-    found = [metrics["smape"], metrics["mase"], metrics["mse"], metrics["coverage_80"], metrics["msis"],
-             last.get("mase", float("nan")), last.get("mse", float("nan")), row["seconds"],
-             row["test_seconds"]]  # fmt: skip
+    found = [
+        metrics["smape"],
+        metrics["mase"],
+        metrics["mse"],
+        metrics["coverage_80"],
+        metrics["msis"],
+        last.get("mase", float("nan")),
+        last.get("mse", float("nan")),
+        row["seconds"],
+        row["test_seconds"],
+    ]
     return [row["set"], row["model"], row["seed"], *(number(float(each)) for each in found)]
 
 
@@ -148,8 +236,12 @@ def write_files(data: str, name: str, folder: Path) -> dict[str, Any]:
             writer.writerow(["unique_id", "ds", "y"])
             for key, values in series:
                 writer.writerows((key, step, value) for step, value in enumerate(values[:end], 1))
-    return {"train": [str(folder / "train.csv")], "test": [str(folder / "test.csv")],
-            "horizon": horizon, "windows": "1"}  # fmt: skip
+    return {
+        "train": [str(folder / "train.csv")],
+        "test": [str(folder / "test.csv")],
+        "horizon": horizon,
+        "windows": "1",
+    }
 
 
 def read_rows(path: str) -> Iterator[list[str]]:
@@ -195,9 +287,12 @@ def write_long_range(data: str, family: str, horizon: int, folder: Path) -> dict
             writer = csv.writer(file)
             writer.writerow(["ds", *names])
             writer.writerows([step, *row] for step, row in enumerate(scaled[:end].tolist(), 1))
-    return {**{part: [str(folder / f"{part}.csv")] for part in ("train", "dev", "test")},
-            "horizon": horizon, "windows": str(ends[2] - ends[1] - horizon + 1),
-            "stride": max(1, (ends[1] - ends[0] - horizon) // 40)}  # fmt: skip
+    return {
+        **{part: [str(folder / f"{part}.csv")] for part in ("train", "dev", "test")},
+        "horizon": horizon,
+        "windows": str(ends[2] - ends[1] - horizon + 1),
+        "stride": max(1, (ends[1] - ends[0] - horizon) // 40),
+    }
 
 
 def read_channels(data: str, family: str) -> tuple[Sequence[str], np.ndarray]:
@@ -206,8 +301,11 @@ def read_channels(data: str, family: str) -> tuple[Sequence[str], np.ndarray]:
         path = find(f"{data}/forecast_exchange_rate", "exchange_rate.txt")
         values = np.array([[float(each) for each in row] for row in read_rows(path)])
         return [f"rate {place}" for place in range(1, values.shape[1] + 1)], values
-    path = find(f"{data}/timeseries", "ETTh1.csv") if family == "etth1" else find(
-        f"{data}/forecast_ili", "national_illness.csv")  # fmt: skip
+    path = (
+        find(f"{data}/timeseries", "ETTh1.csv")
+        if family == "etth1"
+        else find(f"{data}/forecast_ili", "national_illness.csv")
+    )
     rows = read_rows(path)
     _, *names = next(rows)
     return names, np.array([[float(each) for each in row[1:]] for row in rows])

@@ -1,15 +1,21 @@
-"""DNA: a label a sequence and a label a base, with the baselines beside the networks; and what a long sequence costs.
+"""DNA: a label a sequence and a label a base, with the baselines beside the networks; and what
+a long sequence costs.
 
-    python benchmarks/genome.py --data FOLDER            # all of it: about fifteen minutes on one core
+    python benchmarks/genome.py --data FOLDER  # all of it: about fifteen minutes on one core
     python benchmarks/genome.py --parts islands memory   # needs no data
 
-    peaks     which of two proteins is bound (Oct4 or Mafk, 200 bases each): 7,797 sequences to learn from, 200 to test on. --data
-              has oct4.fa, mafk.fa, oct4_test.fa and mafk_test.fa, which stand in BIMSBbioinfo/janggu, src/janggu/resources
-    repeats   which bases are repeats: those that RepeatMasker has put in lower case in the same folder's genome.fa (the case is
-              taken away); learned on one sequence of 30,000 bases, tested on the other
-    islands   segments drawn from a hidden Markov model, for which the hidden Markov model is as good as anything can be
-    chunks    the probabilities of 100,000 bases window by window, against those of the whole sequence at once
-    memory    the most memory that `ostinato predict` takes for sequences of 1 and 10 million bases, and its bases a second
+    peaks     which of two proteins is bound (Oct4 or Mafk, 200 bases each): 7,797 sequences to
+              learn from, 200 to test on. --data has oct4.fa, mafk.fa, oct4_test.fa and
+              mafk_test.fa, which stand in BIMSBbioinfo/janggu, src/janggu/resources
+    repeats   which bases are repeats: those that RepeatMasker has put in lower case in the same
+              folder's genome.fa (the case is taken away); learned on one sequence of 30,000
+              bases, tested on the other
+    islands   segments drawn from a hidden Markov model, for which the hidden Markov model is as
+              good as anything can be
+    chunks    the probabilities of 100,000 bases window by window, against those of the whole
+              sequence at once
+    memory    the most memory that `ostinato predict` takes for sequences of 1 and 10 million
+              bases, and its bases a second
 
 Splice junctions, ten-fold, are in classification.py."""
 

@@ -2,8 +2,9 @@
 
     python benchmarks/inspect_views.py [--output FILE.json]
 
-Random weights and inputs; about a minute on one core. What is to be reached on two cores: gates of 1,000 steps x
-2 layers x 512 units in 2 s, gradients of 200 steps x 256 units in 10 s, a search of a million states in 1 s.
+Random weights and inputs; about a minute on one core. What is to be reached on two cores: gates
+of 1,000 steps x 2 layers x 512 units in 2 s, gradients of 200 steps x 256 units in 10 s, a
+search of a million states in 1 s.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def main() -> None:
     rows = measure()
     for row in rows:
         print(
-            f"{row['case']:32} {row['seconds']:6.2f} s, processor {row['processor']:6.2f} s, page {row['page']:,}"
+            f"{row['case']:32} {row['seconds']:6.2f} s, processor {row['processor']:6.2f} s, "
+            f"page {row['page']:,}"
         )
     if arguments.output:
         arguments.output.write_text(json.dumps({"torch": torch.__version__, "rows": rows}))

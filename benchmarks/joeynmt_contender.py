@@ -1,9 +1,12 @@
 """JoeyNMT's recurrent translator as benchmarks/translation_worker.py drives every contender.
 
-Runs in an environment of its own that has joeynmt and safetensors (translation_speed.py --joeynmt-python); imports nothing of Ostinato.
-Its training step is that of joeynmt.training.TrainManager._train_step, and its searches those of joeynmt.search. It ties the output
-layer only to embeddings as wide as the hidden layer, has no bias there, feeds attention's result to the next step as asked, and
-starts the LSTM decoder's memory cell from the encoder's output in place of its memory cell."""
+Runs in an environment of its own that has joeynmt and safetensors (translation_speed.py
+--joeynmt-python); imports nothing of Ostinato. Its training step is that of
+joeynmt.training.TrainManager._train_step, and its searches those of joeynmt.search. It ties the
+output layer only to embeddings as wide as the hidden layer, has no bias there, feeds
+attention's result to the next step as asked, and starts the LSTM decoder's memory cell from the
+encoder's output in place of its memory cell.
+"""
 
 from __future__ import annotations
 

@@ -1,15 +1,20 @@
-"""How fast the kernels are, beside torch.nn, ONNX Runtime, OpenVINO and JAX (each if it is installed).
+"""How fast the kernels are, beside torch.nn, ONNX Runtime, OpenVINO and JAX (each if it is
+installed).
 
     python benchmarks/kernels.py                        # the whole table, about half an hour
     python benchmarks/kernels.py --cells gru --threads 1 --seconds 1 --markdown
-    python benchmarks/kernels.py --threads 1 --together --clock processor --seconds 0.3      # minutes, on a busy machine
+    # minutes, on a busy machine
+    python benchmarks/kernels.py --threads 1 --together --clock processor --seconds 0.3
 
-Each of them runs in a process of its own; the processes take turns, so that whatever else the machine does hits all.
-With `--clock processor` a run's time is what its process spent on the processor, which others can lengthen only by what they
-leave in the caches; use it for one thread on a machine that is not idle. Only runs without an involuntary context switch count
-(unless there are none); medians of those. Every peer's output is compared with torch's before anything is timed. "GEMM" is a
-1024 x 1024 x 1024 float32 product, by torch or by the kernels' own routine, whichever is faster, measured in the same run;
-ratios above 1 mean that ours is faster. A single step a call: streaming.py; the large softmax: large_softmax.py."""
+Each of them runs in a process of its own; the processes take turns, so that whatever else the
+machine does hits all. With `--clock processor` a run's time is what its process spent on the
+processor, which others can lengthen only by what they leave in the caches; use it for one
+thread on a machine that is not idle. Only runs without an involuntary context switch count
+(unless there are none); medians of those. Every peer's output is compared with torch's before
+anything is timed. "GEMM" is a 1024 x 1024 x 1024 float32 product, by torch or by the kernels'
+own routine, whichever is faster, measured in the same run; ratios above 1 mean that ours is
+faster. A single step a call: streaming.py; the large softmax: large_softmax.py.
+"""
 
 from __future__ import annotations
 
@@ -237,7 +242,9 @@ def worker(
     threads: int,
     clock: str,
 ) -> None:
-    """One process of one peer: sends its outputs, then the times of as many runs as are asked for."""
+    """One process of one peer: sends its outputs, then the times of as many runs as are asked
+    for.
+    """
     now = CLOCKS[clock]
     os.environ["OMP_NUM_THREADS"] = str(threads)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -337,7 +344,9 @@ def typical(times: list[tuple[float, int]]) -> float:
 
 
 def gemm(threads: int, clock: str) -> float:
-    """Floating-point operations a second of a large product: torch's or the kernels' own, whichever is faster."""
+    """Floating-point operations a second of a large product: torch's or the kernels' own,
+    whichever is faster.
+    """
     import torch
 
     from ostinato.kernels import bindings
@@ -409,7 +418,8 @@ def means(rows: list[dict]) -> None:
                 for c in ("to torch", "to best peer")
             ]
             print(
-                f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x the best peer"
+                f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x "
+                "the best peer"
             )
 
 

@@ -1,22 +1,31 @@
 """Language models: how well and how fast.
 
-    python benchmarks/language.py shakespeare --data input.txt --minutes 3      # characters; below 1.88 nats is the aim
-    python benchmarks/language.py shakespeare --data input.txt --minutes 60     # the same, given an hour
-    python benchmarks/language.py ptb --data FOLDER                             # recipe zaremba2014-small, beside Kneser-Ney
-    python benchmarks/language.py training                                      # tokens a second beside a plain loop; needs no data
-    python benchmarks/language.py generation                                    # likewise, tokens made a second
+    # characters; below 1.88 nats is the aim
+    python benchmarks/language.py shakespeare --data input.txt --minutes 3
+    # the same, given an hour
+    python benchmarks/language.py shakespeare --data input.txt --minutes 60
+    python benchmarks/language.py ptb --data FOLDER  # recipe zaremba2014-small, beside Kneser-Ney
+    python benchmarks/language.py training  # tokens a second beside a plain loop; needs no data
+    python benchmarks/language.py generation  # likewise, tokens made a second
 
-shakespeare  tiny Shakespeare (https://github.com/karpathy/char-rnn, data/tinyshakespeare/input.txt): the first 90 % of its characters
-             to learn from, of which the last 5 % of lines choose the weights; the last 10 % are scored whole, in nats a character
-ptb          ptb.train.txt, ptb.valid.txt and ptb.test.txt as Mikolov prepared them, 10,000 words; perplexity of the test text
+shakespeare  tiny Shakespeare (https://github.com/karpathy/char-rnn,
+             data/tinyshakespeare/input.txt): the first 90 % of its characters to learn from, of
+             which the last 5 % of lines choose the weights; the last 10 % are scored whole, in
+             nats a character
+ptb          ptb.train.txt, ptb.valid.txt and ptb.test.txt as Mikolov prepared them, 10,000
+             words; perplexity of the test text
 
-             Of both: the network alone; with a cache of what it has just read (--cache, Grave et al. 2017); a Kneser-Ney n-gram counted
-             on the same text; the n-gram together with the network, which has no cache then
+             Of both: the network alone; with a cache of what it has just read (--cache, Grave
+             et al. 2017); a Kneser-Ney n-gram counted on the same text; the n-gram together
+             with the network, which has no cache then
 
-training     2 x 200 and 2 x 650 LSTM units, 10,000 words, batches of 20 x 35, SGD: beside the loop of pytorch's
-             examples/word_language_model, written out in plain_language_model.py, on the same made-up numbers in turns
-generation   characters (1 x 512 units) and words (2 x 200 units, 10,000 words), 1 and 64 samples, weights in each format: the whole
-             way to the text, beside a loop over torch.nn.LSTMCell that makes numbers"""
+training     2 x 200 and 2 x 650 LSTM units, 10,000 words, batches of 20 x 35, SGD: beside the
+             loop of pytorch's examples/word_language_model, written out in
+             plain_language_model.py, on the same made-up numbers in turns
+generation   characters (1 x 512 units) and words (2 x 200 units, 10,000 words), 1 and 64
+             samples, weights in each format: the whole way to the text, beside a loop over
+             torch.nn.LSTMCell that makes numbers
+"""
 
 from __future__ import annotations
 
@@ -193,7 +202,9 @@ def ptb(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str, Any]]]
 
 
 def with_kneser_ney(run: str, settings: dict[str, Any]) -> float:
-    """Perplexity of the mean of a network's probabilities and those of the n-gram counted on the same text (Mikolov et al. 2010)."""
+    """Perplexity of the mean of a network's probabilities and those of the n-gram counted on
+    the same text (Mikolov et al. 2010).
+    """
     ostinato.train("language", out=f"{run}-kneser-ney", **settings, model="kneser-ney")
     return ostinato.load(f"{run},{run}-kneser-ney").evaluate([settings["test"]])["metrics"][
         "perplexity"
@@ -201,7 +212,9 @@ def with_kneser_ney(run: str, settings: dict[str, Any]) -> float:
 
 
 def in_turns(contenders: dict[str, Callable[[], int]], seconds: float) -> dict[str, float]:
-    """Tokens a second of each contender, the median of its turns; a call does some work and says how many tokens that was."""
+    """Tokens a second of each contender, the median of its turns; a call does some work and
+    says how many tokens that was.
+    """
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
     for work in contenders.values():
         work()  # warm
@@ -269,8 +282,9 @@ def train_ours(model: LanguageModel, numbers: torch.Tensor) -> int:
 
 
 def generation(arguments: argparse.Namespace) -> tuple[list[str], list[dict[str, Any]]]:
-    """Sampling at temperature 1 from untrained weights, which takes as long as from trained ones: ours as `ostinato generate` does,
-    to the text; the plain loop makes numbers."""
+    """Sampling at temperature 1 from untrained weights, which takes as long as from trained
+    ones: ours as `ostinato generate` does, to the text; the plain loop makes numbers.
+    """
     rows = []
     letters, words = (
         Vocabulary([chr(48 + place) for place in range(61)]),

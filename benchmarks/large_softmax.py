@@ -1,9 +1,12 @@
-"""The large softmax: time and memory of `kernels.linear_cross_entropy` beside nn.Linear + F.cross_entropy, with all gradients.
+"""The large softmax: time and memory of `kernels.linear_cross_entropy` beside nn.Linear +
+F.cross_entropy, with all gradients.
 
     python benchmarks/large_softmax.py --threads 1 --markdown
 
-Each runs in a process of its own; the two take turns. Memory is the most that a run needs beyond what stood there before it
-(hidden, weight, bias) and beyond the gradients, which both must give. The losses and gradients are compared in the same run."""
+Each runs in a process of its own; the two take turns. Memory is the most that a run needs
+beyond what stood there before it (hidden, weight, bias) and beyond the gradients, which both
+must give. The losses and gradients are compared in the same run.
+"""
 
 from __future__ import annotations
 

@@ -4,12 +4,14 @@
     python benchmarks/learning.py adding gru --seeds 0 1 2
     python benchmarks/learning.py copying --json
 
-adding    two marked numbers of 600 are to be added. Mean squared error on fresh sequences; always answering 1 has 0.167.
-          The published GRU reaches 5.3e-5.
-copying   ten symbols are to be repeated after 1000 steps of nothing. Cross-entropy per step; knowing only when to
-          speak has 10 ln 8 / 1020 = 0.0204, where published RNN, LSTM and GRU stay (0.0197 at best). The lag grows while learning
-          (curriculum); what is reported is at the full lag, on fresh sequences.
-digits    scikit-learn's 8 x 8 digits, one pixel a step (needs scikit-learn). Accuracy on a third that is held out.
+adding    two marked numbers of 600 are to be added. Mean squared error on fresh sequences;
+          always answering 1 has 0.167. The published GRU reaches 5.3e-5.
+copying   ten symbols are to be repeated after 1000 steps of nothing. Cross-entropy per step;
+          knowing only when to speak has 10 ln 8 / 1020 = 0.0204, where published RNN, LSTM and
+          GRU stay (0.0197 at best). The lag grows while learning (curriculum); what is reported
+          is at the full lag, on fresh sequences.
+digits    scikit-learn's 8 x 8 digits, one pixel a step (needs scikit-learn). Accuracy on a
+          third that is held out.
 
 The vanilla network is among them: it fails where the lag is long, which is what gates are for."""
 
@@ -51,7 +53,9 @@ class Reader(nn.Module):
 def fit(
     model: nn.Module, loss: Callable[[int], Tensor], updates: int, rate: float, *, hold: float = 0.0
 ) -> None:
-    """Adam with clipped gradients; the rate rises over the first twentieth, and after `hold` falls as a cosine."""
+    """Adam with clipped gradients; the rate rises over the first twentieth, and after `hold`
+    falls as a cosine.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.99))
     for update in range(updates):
         share = max(0.0, update / updates - hold) / (1 - hold)
@@ -65,12 +69,16 @@ def fit(
 
 
 def length_now(longest: int, share: float, *, full: float) -> int:
-    """The curriculum: ten steps for the first part of the updates, then ever longer, from `full` on at full length."""
+    """The curriculum: ten steps for the first part of the updates, then ever longer, from
+    `full` on at full length.
+    """
     return int(10 * (longest / 10) ** min(1.0, max(0.0, (share / full - 0.35) / 0.65)))
 
 
 def adding_batch(rows: int, steps: int = ADDING) -> tuple[Tensor, Tensor]:
-    """Numbers from 0 to 1 beside marks, one in each half: [B, T, 2]; the sum of the two marked [B]"""
+    """Numbers from 0 to 1 beside marks, one in each half: [B, T, 2]; the sum of the two marked
+    [B]
+    """
     numbers, marks = torch.rand(rows, steps), torch.zeros(rows, steps)
     half = steps // 2
     marks.scatter_(1, torch.randint(half, (rows, 1)), 1)
@@ -93,7 +101,9 @@ def adding(cell: CellType, *, updates: int) -> Result:
 
 
 def copying_batch(rows: int, lag: int) -> tuple[Tensor, Tensor]:
-    """Ten symbols, `lag` - 1 blanks, a mark, ten blanks: [B, lag + 20] of 0 (blank), 1 to 8, 9 (mark); targets alike"""
+    """Ten symbols, `lag` - 1 blanks, a mark, ten blanks: [B, lag + 20] of 0 (blank), 1 to 8, 9
+    (mark); targets alike
+    """
     symbols = torch.randint(1, SYMBOLS + 1, (rows, 10))
     x, target = torch.zeros(2, rows, lag + 20, dtype=torch.int64)
     x[:, :10], x[:, lag + 9], target[:, lag + 10 :] = symbols, SYMBOLS + 1, symbols
@@ -101,7 +111,9 @@ def copying_batch(rows: int, lag: int) -> tuple[Tensor, Tensor]:
 
 
 def copying(cell: CellType, *, updates: int, layers: int = 1) -> Result:
-    """Cross-entropy per step at the full lag (Arjovsky et al., 2016), and how many of the ten are right."""
+    """Cross-entropy per step at the full lag (Arjovsky et al., 2016), and how many of the ten
+    are right.
+    """
     model = Reader(cell, (SYMBOLS + 2, 128, SYMBOLS + 1), layers=layers, last=False)
 
     def loss(update: int) -> Tensor:

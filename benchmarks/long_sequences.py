@@ -1,10 +1,14 @@
-"""Backpropagation through very long sequences: peak memory and time, everything kept or computed again in blocks.
+"""Backpropagation through very long sequences: peak memory and time, everything kept or
+computed again in blocks.
 
-    python benchmarks/long_sequences.py                       # 1,000 to 100,000 steps, 8 rows, 128 units: about 2 minutes
+    # 1,000 to 100,000 steps, 8 rows, 128 units: about 2 minutes
+    python benchmarks/long_sequences.py
 
-`Recurrent(..., recompute=True)` keeps every sqrt(T)-th state and runs each block once more on the way back; the gradients are the
-same. Each row of the table is a process of its own; its memory is the largest it ever held, less what it held before the layer ran.
-The inputs, the outputs and their gradients, which grow with T whatever the layer does, are given beside it."""
+`Recurrent(..., recompute=True)` keeps every sqrt(T)-th state and runs each block once more on
+the way back; the gradients are the same. Each row of the table is a process of its own; its
+memory is the largest it ever held, less what it held before the layer ran. The inputs, the
+outputs and their gradients, which grow with T whatever the layer does, are given beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,17 +1,22 @@
-"""Music quality: negative log-likelihood a step, in nats, on sets that the field knows, with the baselines' beside it.
+"""Music quality: negative log-likelihood a step, in nats, on sets that the field knows, with
+the baselines' beside it.
 
-    python benchmarks/melody.py --data FOLDER                        # everything: about a quarter of an hour on one core
+    python benchmarks/melody.py --data FOLDER  # everything: about a quarter of an hour on one core
     python benchmarks/melody.py --data FOLDER --runs-of jsb-voices --minutes 3.5
 
 FOLDER has one folder a set:
 
-    melody_jsb                jsb-chorales-quarter.json: Bach's chorales, a chord each quarter; the split and the frames of
-                              Boulanger-Lewandowski, Bengio and Vincent (2012), so that their numbers compare
-    melody_oneills1850_abc    O'Neill's Music of Ireland (1903) in ABC; equal X: numbers are taken once; a tenth each is dev and test,
-                              of those with a kind (R:) as of the others
+    melody_jsb                jsb-chorales-quarter.json: Bach's chorales, a chord each quarter;
+                              the split and the frames of Boulanger-Lewandowski, Bengio and
+                              Vincent (2012), so that their numbers compare
+    melody_oneills1850_abc    O'Neill's Music of Ireland (1903) in ABC; equal X: numbers are
+                              taken once; a tenth each is dev and test, of those with a kind
+                              (R:) as of the others
 
-Published, on the test set of the chorales: GRU with independent pitches 8.43 (Bai, Kolter and Koltun 2018), RNN-NADE 5.56
-(Boulanger-Lewandowski et al. 2012). The clock counts everything from reading the files on."""
+Published, on the test set of the chorales: GRU with independent pitches 8.43 (Bai, Kolter and
+Koltun 2018), RNN-NADE 5.56 (Boulanger-Lewandowski et al. 2012). The clock counts everything
+from reading the files on.
+"""
 
 from __future__ import annotations
 

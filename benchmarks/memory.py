@@ -1,4 +1,6 @@
-"""How much memory a process takes at most, its own and that of a command; needs nothing but Python."""
+"""How much memory a process takes at most, its own and that of a command; needs nothing but
+Python.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ from pathlib import Path
 
 
 def peak_mib() -> float:
-    """The most memory that this process has held. Not by getrusage where there is another way: in a process that was just started it
-    counts the one that started it, too."""
+    """The most memory that this process has held. Not by getrusage where there is another way:
+    in a process that was just started it counts the one that started it, too.
+    """
     status = Path("/proc/self/status")
     for line in status.read_text().splitlines() if status.is_file() else ():
         if line.startswith("VmHWM:"):
@@ -25,8 +28,9 @@ def peak_mib() -> float:
 def cost_of(command: Sequence[str]) -> tuple[float, float]:
     """(seconds, MiB at most) of `ostinato COMMAND` in a process of its own."""
     program = (
-        f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import ostinato.cli, memory; "
-        "status = ostinato.cli.main(sys.argv[1:]); print('peak_mib', memory.peak_mib(), file=sys.stderr); sys.exit(status)"
+        f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import ostinato.cli, "
+        "memory; status = ostinato.cli.main(sys.argv[1:]); print('peak_mib', memory.peak_mib(), "
+        "file=sys.stderr); sys.exit(status)"
     )
     began = time.perf_counter()
     done = subprocess.run(

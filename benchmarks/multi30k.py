@@ -1,11 +1,14 @@
-"""Translation quality on Multi30k: BLEU on test_2016_flickr (sacrebleu, cased, detokenised) after so many minutes of training.
+"""Translation quality on Multi30k: BLEU on test_2016_flickr (sacrebleu, cased, detokenised)
+after so many minutes of training.
 
-    python benchmarks/multi30k.py --data FOLDER                                  # three pairs, 15 minutes each: about 50 minutes
+    python benchmarks/multi30k.py --data FOLDER  # three pairs, 15 minutes each: about 50 minutes
     python benchmarks/multi30k.py --data FOLDER --pairs de-en --minutes 90       # about 95 minutes
 
-FOLDER has train, val and test_2016_flickr in de, en and fr (train.de or train.de.gz, ...): the raw text of
-https://github.com/multi30k/dataset. The clock counts everything from reading the files on; the weights with the best BLEU on val
-are tested. A word-for-word dictionary learned from the same sentences (IBM model 1) stands beside them."""
+FOLDER has train, val and test_2016_flickr in de, en and fr (train.de or train.de.gz, ...): the
+raw text of https://github.com/multi30k/dataset. The clock counts everything from reading the
+files on; the weights with the best BLEU on val are tested. A word-for-word dictionary learned
+from the same sentences (IBM model 1) stands beside them.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ def main() -> None:
     print(*setting(arguments), sep="\n")
     print(*table(COLUMNS, [cells(row) for row in rows]), sep="\n")
     print(
-        f"tokens/s: target tokens, <eos> counted, while training; BLEU's signature: {rows[0]['beam_5']['details']['bleu']['signature']}"
+        "tokens/s: target tokens, <eos> counted, while training; BLEU's signature: "
+        f"{rows[0]['beam_5']['details']['bleu']['signature']}"
     )
     write(arguments.output, arguments, {"runs": rows})
 

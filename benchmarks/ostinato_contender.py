@@ -1,4 +1,6 @@
-"""Ostinato's translator as benchmarks/translation_worker.py drives every contender: the toolkit's own loop, optimizer and search."""
+"""Ostinato's translator as benchmarks/translation_worker.py drives every contender: the
+toolkit's own loop, optimizer and search.
+"""
 
 from __future__ import annotations
 
@@ -102,8 +104,9 @@ class Ostinato:
         return found
 
     def teach(self, batches: list, minutes: float) -> dict[str, Tensor]:
-        """Weights that translate more or less, so that decoding ends where it should. The output layer's bias stays zero,
-        as not every contender has one."""
+        """Weights that translate more or less, so that decoding ends where it should. The
+        output layer's bias stays zero, as not every contender has one.
+        """
         bias = self.network.decoder.output.bias.requires_grad_(False).zero_()
         optimizer = build_optimizer(self.network, self.options)
         began = time.monotonic()

@@ -1,8 +1,11 @@
-"""Whether rounding the output layer's products costs anything: the same training with and without, side by side.
+"""Whether rounding the output layer's products costs anything: the same training with and
+without, side by side.
 
     python benchmarks/output_precision.py --data FOLDER      # 2 minutes on one core
 
-FOLDER as in multi30k.py. The same batches, the same seed; printed is the loss a token on batches held back, after every quarter."""
+FOLDER as in multi30k.py. The same batches, the same seed; printed is the loss a token on
+batches held back, after every quarter.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,9 @@ def read_arguments() -> argparse.Namespace:
 def losses(
     arguments: argparse.Namespace, precision: str, sizes: dict[str, int], batches: list
 ) -> list[dict[str, Any]]:
-    """The loss a token on the batches held back, after each quarter of the steps, and the seconds of training until then."""
+    """The loss a token on the batches held back, after each quarter of the steps, and the
+    seconds of training until then.
+    """
     torch.manual_seed(1)
     given = {name: getattr(arguments, name) for name in ("cell", "embedding_size", "hidden_size")}
     contender = Ostinato(

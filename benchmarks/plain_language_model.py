@@ -1,7 +1,9 @@
 """A language model as tutorials write it on torch.nn: what benchmarks/language.py compares with.
 
-The training loop is that of pytorch's examples/word_language_model (main.py): chunks of a batchified text, the state detached
-between them, gradients clipped, plain SGD. Generating is a loop over torch.nn.LSTMCell with torch.multinomial."""
+The training loop is that of pytorch's examples/word_language_model (main.py): chunks of a
+batchified text, the state detached between them, gradients clipped, plain SGD. Generating is a
+loop over torch.nn.LSTMCell with torch.multinomial.
+"""
 
 from __future__ import annotations
 

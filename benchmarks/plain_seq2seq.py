@@ -1,9 +1,12 @@
-"""A translator in plain torch.nn, as tutorials write it: what benchmarks/translation_speed.py measures Ostinato against.
+"""A translator in plain torch.nn, as tutorials write it: what benchmarks/translation_speed.py
+measures Ostinato against.
 
-A packed bidirectional nn.GRU or nn.LSTM reads the source; the decoder takes one step at a time through another one, looks at the
-source (Luong's general attention), and hands the result to the next step (input feeding); nn.Linear over the whole vocabulary and
-nn.CrossEntropyLoss follow. Greedy search runs on whole batches, beam search on one sentence after the other. The output layer shares
-the target embedding's weights, and the network is the same function as Ostinato's of the same sizes: `load_ostinato` takes its weights.
+A packed bidirectional nn.GRU or nn.LSTM reads the source; the decoder takes one step at a time
+through another one, looks at the source (Luong's general attention), and hands the result to
+the next step (input feeding); nn.Linear over the whole vocabulary and nn.CrossEntropyLoss
+follow. Greedy search runs on whole batches, beam search on one sentence after the other. The
+output layer shares the target embedding's weights, and the network is the same function as
+Ostinato's of the same sizes: `load_ostinato` takes its weights.
 
 Imports nothing but torch, and is run by benchmarks/translation_worker.py."""
 
@@ -18,7 +21,9 @@ PAD, UNK, BOS, EOS, IGNORE = 0, 1, 2, 3, -100
 
 class Seq2Seq(nn.Module):
     """input_feeding   attention's result is an input of the next step
-    whole_target    without input feeding: one call of the decoder's nn.GRU or nn.LSTM for the whole target while training"""
+    whole_target    without input feeding: one call of the decoder's nn.GRU or nn.LSTM for the
+                    whole target while training
+    """
 
     def __init__(
         self,
@@ -52,7 +57,9 @@ class Seq2Seq(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def encode(self, source: Tensor, lengths: Tensor):
-        """[B, S] -> outputs [B, S, H], attention's keys [B, S, H], mask [B, S], first decoder state."""
+        """[B, S] -> outputs [B, S, H], attention's keys [B, S, H], mask [B, S], first decoder
+        state.
+        """
         embedded = self.dropout(self.source_embedding(source))
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, state = self.encoder(packed)
@@ -63,7 +70,9 @@ class Seq2Seq(nn.Module):
         return memory, self.attention(memory), source != PAD, state
 
     def step(self, tokens: Tensor, feed: Tensor, state, memory: Tensor, keys: Tensor, mask: Tensor):
-        """tokens [B, U] (U = 1 with input feeding) -> what predicts the next ones [B, U, E], and the state."""
+        """tokens [B, U] (U = 1 with input feeding) -> what predicts the next ones [B, U, E],
+        and the state.
+        """
         embedded = self.dropout(self.target_embedding(tokens))
         inputs = torch.cat([embedded, feed], dim=-1) if self.input_feeding else embedded
         hidden, state = self.decoder(inputs, state)
@@ -77,7 +86,9 @@ class Seq2Seq(nn.Module):
         return torch.zeros(rows, 1, self.target_embedding.embedding_dim)
 
     def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
-        """source [B, S], target [B, U] -> logits [B, U, V], the true previous token given at each step."""
+        """source [B, S], target [B, U] -> logits [B, U, V], the true previous token given at
+        each step.
+        """
         memory, keys, mask, state = self.encode(source, lengths)
         if self.whole_target:
             attended, _ = self.step(target, None, state, memory, keys, mask)
@@ -106,7 +117,9 @@ class Seq2Seq(nn.Module):
 
     @torch.no_grad()
     def beam(self, source: Tensor, width: int, longest: int) -> list[int]:
-        """The best translation of one sentence [1, S]; hypotheses ranked by their log-probability / ((5 + length) / 6)."""
+        """The best translation of one sentence [1, S]; hypotheses ranked by their
+        log-probability / ((5 + length) / 6).
+        """
         memory, keys, mask, state = self.encode(source, torch.tensor([source.shape[1]]))
         hypotheses, scores, finished = [[BOS]], torch.zeros(1), []
         feed = self.first_feed(1)
@@ -175,7 +188,9 @@ def until_end(tokens: list[int]) -> list[int]:
 
 
 class Plain:
-    """The network with its training loop and its searches, as translation_worker.py drives every contender."""
+    """The network with its training loop and its searches, as translation_worker.py drives
+    every contender.
+    """
 
     def __init__(self, spec: dict):
         sizes = (

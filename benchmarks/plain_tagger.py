@@ -1,8 +1,11 @@
-"""A tagger in plain torch.nn, as tutorials write it: what benchmarks/tagging_speed.py measures Ostinato against.
+"""A tagger in plain torch.nn, as tutorials write it: what benchmarks/tagging_speed.py measures
+Ostinato against.
 
-Words and a convolution over their characters (Ma and Hovy 2016) run through a packed bidirectional nn.LSTM to a conditional random
-field, whose forward algorithm and Viterbi go step by step over [B, K, K] as in pytorch-crf. Each word of a batch is spelled as often as
-it stands there, padded to the longest. It is the same function as Ostinato's tagger without affixes: `load_ostinato` takes its weights.
+Words and a convolution over their characters (Ma and Hovy 2016) run through a packed
+bidirectional nn.LSTM to a conditional random field, whose forward algorithm and Viterbi go step
+by step over [B, K, K] as in pytorch-crf. Each word of a batch is spelled as often as it stands
+there, padded to the longest. It is the same function as Ostinato's tagger without affixes:
+`load_ostinato` takes its weights.
 
 Imports nothing but torch."""
 
@@ -108,7 +111,9 @@ class PlainTagger(nn.Module):
         return found
 
     def load_ostinato(self, weights: dict[str, Tensor]) -> None:
-        """Weights of an Ostinato tagger of the same sizes (an nn.LSTM's gates stand in the same order, with two biases in place of one)."""
+        """Weights of an Ostinato tagger of the same sizes (an nn.LSTM's gates stand in the
+        same order, with two biases in place of one).
+        """
         plain = {
             "words.weight": "words.weight",
             "characters.weight": "speller.embedding.weight",

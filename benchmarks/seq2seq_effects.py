@@ -1,18 +1,24 @@
-"""The three effects of Sutskever, Vinyals and Le (2014), measured anew with a small model of their kind: LSTMs without attention.
+"""The three effects of Sutskever, Vinyals and Le (2014), measured anew with a small model of
+their kind: LSTMs without attention.
 
-    python benchmarks/seq2seq_effects.py --tatoeba fra.txt.gz              # about 40 minutes on one core
-    python benchmarks/seq2seq_effects.py --data FOLDER --epochs 12         # Multi30k, of which such a model learns little in an hour
+    python benchmarks/seq2seq_effects.py --tatoeba fra.txt.gz  # about 40 minutes on one core
+    # Multi30k, of which such a model learns little in an hour
+    python benchmarks/seq2seq_effects.py --data FOLDER --epochs 12
 
-For each seed one model is trained on sources as they stand and one on reversed sources, with all else equal, for as many epochs.
-Reported on the test set (test_2016_flickr of Multi30k; of Tatoeba 2,000 sentences, see tatoeba.py), in BLEU:
+For each seed one model is trained on sources as they stand and one on reversed sources, with
+all else equal, for as many epochs. Reported on the test set (test_2016_flickr of Multi30k; of
+Tatoeba 2,000 sentences, see tatoeba.py), in BLEU:
 
     1. the source reversed against not (section 3.3 of the paper)
-    2. beams of several widths; as in the paper, hypotheses are ranked by their log-probability, whatever their length (section 3.2)
-    3. n-best lists of the seed's weaker model (by BLEU on val) rescored by the stronger one, alone and interpolated with the list's
-       own score, the weight tuned on a list for val (section 3.7 rescores the 1000-best lists of another system)
+    2. beams of several widths; as in the paper, hypotheses are ranked by their log-probability,
+       whatever their length (section 3.2)
+    3. n-best lists of the seed's weaker model (by BLEU on val) rescored by the stronger one,
+       alone and interpolated with the list's own score, the weight tuned on a list for val
+       (section 3.7 rescores the 1000-best lists of another system)
 
-A difference has a 95 % interval (paired bootstrap) and a p-value (approximate randomisation) over the sentences of all seeds together;
-what each seed found stands in its own column."""
+A difference has a 95 % interval (paired bootstrap) and a p-value (approximate randomisation)
+over the sentences of all seeds together; what each seed found stands in its own column.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +151,9 @@ def read_arguments() -> argparse.Namespace:
 
 
 def train(arguments: argparse.Namespace, kind: str, seed: int, found: Found) -> Path:
-    """One run of the paper's model, small: the encoder's last state is all that the decoder gets."""
+    """One run of the paper's model, small: the encoder's last state is all that the decoder
+    gets.
+    """
     run = Path(arguments.runs) / f"{kind.replace(' ', '-')}-{seed}"
     names = {"train": "train", "dev": "val", "test": arguments.test}
     files = {part: parallel(arguments.data, name, arguments.pair) for part, name in names.items()}
@@ -216,7 +224,8 @@ def rescored(arguments: argparse.Namespace, runs: dict[str, Path], found: Found)
     score = found.add("rescored, interpolated", firsts(mixed.candidates), references)
     found.weights.append(mixed.weight)
     say(
-        f"{weaker.name} rescored by {stronger.name} with weight {mixed.weight:.2f}: BLEU {score:.2f}"
+        f"{weaker.name} rescored by {stronger.name} with weight {mixed.weight:.2f}: BLEU "
+        f"{score:.2f}"
     )
 
 
@@ -313,9 +322,15 @@ def report(arguments: argparse.Namespace, found: Found) -> Iterator[str]:
         for each in differences(arguments, found)
     ]
     yield from table(["what", "against", "difference", "95 % interval", "p", *seeds], rows)
-    yield f"the stronger model's share when interpolated, tuned on val: {' '.join(map(number, found.weights))}"
+    yield (
+        "the stronger model's share when interpolated, tuned on val: "
+        f"{' '.join(map(number, found.weights))}"
+    )
     speeds = [run["tokens_per_second"] for run in found.runs]
-    yield f"{found.runs[0]['parameters']:,} parameters; {min(speeds):,.0f} to {max(speeds):,.0f} tokens/s while training"
+    yield (
+        f"{found.runs[0]['parameters']:,} parameters; {min(speeds):,.0f} to {max(speeds):,.0f} "
+        "tokens/s while training"
+    )
 
 
 def signed(value: float) -> str:

@@ -1,10 +1,11 @@
-"""How quickly `ostinato serve` answers: steps of sessions, sentences classified, health beside slow clients.
+"""How quickly `ostinato serve` answers: steps of sessions, sentences classified, health beside
+slow clients.
 
 A server process is started for a run; the clients are raw connections of this process, so that
 they cost little. Two minutes on two cores.
 
-    ostinato train language --cell lstm --hidden-size 256 --layers 2 --epochs 1 --out runs/characters
-    ostinato train classification --out runs/sentiment
+    ostinato train language --cell lstm --hidden-size 256 --layers 2 --epochs 1 --out
+    runs/characters ostinato train classification --out runs/sentiment
     python benchmarks/serving.py --language runs/characters --classification runs/sentiment
 """
 
@@ -113,7 +114,9 @@ async def measure_predictions(port: int, texts: list[str], clients: int, seconds
 
 
 async def measure_health(port: int) -> float:
-    """The slowest of 100 calls of /health in milliseconds, beside SLOW clients that send no more."""
+    """The slowest of 100 calls of /health in milliseconds, beside SLOW clients that send no
+    more.
+    """
     slow = [await Connection.open(port) for _ in range(SLOW)]
     for each in slow:
         each.writer.write(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n")
@@ -150,7 +153,9 @@ class Server:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time of all its threads, which does not depend on what else the machine does."""
+        """Processor time of all its threads, which does not depend on what else the machine
+        does.
+        """
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

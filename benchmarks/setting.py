@@ -1,5 +1,7 @@
-"""What every benchmark says of itself: the machine, the versions and the settings; where its data and its result are; and what those
-that train on several sets with several seeds have in common."""
+"""What every benchmark says of itself: the machine, the versions and the settings; where its
+data and its result are; and what those that train on several sets with several seeds have in
+common.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ KEPT = (
 
 
 def machine() -> dict[str, Any]:
-    """{"processor": "AMD EPYC", "cores": 2, "memory_gib": 23.4, "torch": "2.13.0+cpu", "threads": 2, ...}"""
+    """{"processor": "AMD EPYC", "cores": 2, "memory_gib": 23.4, "torch": "2.13.0+cpu",
+    "threads": 2, ...}
+    """
     import numpy
     import sacrebleu
     import torch
@@ -64,7 +68,10 @@ def memory_gib() -> float:
 
 
 def setting(arguments: argparse.Namespace) -> Iterator[str]:
-    """Two lines that stand above every table. Where the data lies is the reader's own affair and left out."""
+    """Two lines that stand above every table.
+
+    Where the data lies is the reader's own affair and left out.
+    """
     yield ", ".join(f"{name} {value}" for name, value in machine().items())
     yield "settings: " + ", ".join(
         f"{name} {listed(value)}" for name, value in settings(arguments).items()

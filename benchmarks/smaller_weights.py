@@ -1,9 +1,12 @@
-"""What smaller weights cost: the same trained model with its recurrent weights in float32, bfloat16 and int8.
+"""What smaller weights cost: the same trained model with its recurrent weights in float32,
+bfloat16 and int8.
 
-    python benchmarks/smaller_weights.py                                # tagging, classification and language
+    python benchmarks/smaller_weights.py  # tagging, classification and language
     python benchmarks/smaller_weights.py --tasks language --cells gru --time-limit 60s
 
-Trains a model on the package's own sample and scores the sample's test set in all three formats, by `kernels.weights_as`."""
+Trains a model on the package's own sample and scores the sample's test set in all three
+formats, by `kernels.weights_as`.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""One time step a call: microseconds of stacked layers at batch 1 to 16, beside torch.nn, ONNX Runtime and OpenVINO.
+"""One time step a call: microseconds of stacked layers at batch 1 to 16, beside torch.nn, ONNX
+Runtime and OpenVINO.
 
-    python benchmarks/streaming.py                                   # batch 1 and 16, 2 layers, H = 256, one thread
+    python benchmarks/streaming.py  # batch 1 and 16, 2 layers, H = 256, one thread
     python benchmarks/streaming.py --batches 1 --hidden-size 512 --markdown
-    python benchmarks/streaming.py --whole                           # what smaller weights do to whole sequences
+    python benchmarks/streaming.py --whole  # what smaller weights do to whole sequences
 
-Every contender carries its state from call to call and takes its turn in one process; medians of the calls without an
-involuntary context switch. float32 outputs are compared with torch's over 20 steps before anything is timed; of the smaller
-weights the largest difference is printed. "step" is `ostinato.StreamingStep`, "Recurrent" a call of the ordinary layer for
-one step, as decoding does it. A contender that is not installed is left out."""
+Every contender carries its state from call to call and takes its turn in one process; medians
+of the calls without an involuntary context switch. float32 outputs are compared with torch's
+over 20 steps before anything is timed; of the smaller weights the largest difference is
+printed. "step" is `ostinato.StreamingStep`, "Recurrent" a call of the ordinary layer for one
+step, as decoding does it. A contender that is not installed is left out.
+"""
 
 from __future__ import annotations
 
@@ -256,7 +259,8 @@ def main() -> None:
                 )
         return
     print(
-        f"{machine()}; {options.layers} layers, H = {options.hidden_size}, one thread; microseconds a step"
+        f"{machine()}; {options.layers} layers, H = {options.hidden_size}, one thread; "
+        "microseconds a step"
     )
     for cell in options.cells.split(","):
         for batch in map(int, options.batches.split(",")):

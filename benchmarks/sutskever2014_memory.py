@@ -1,9 +1,12 @@
-"""The full-size model of Sutskever, Vinyals and Le (2014), 384 million parameters, trained within 8 GiB of memory.
+"""The full-size model of Sutskever, Vinyals and Le (2014), 384 million parameters, trained
+within 8 GiB of memory.
 
     python benchmarks/sutskever2014_memory.py [--steps 3] [--tokens 25] [--limit 8]
 
-Vocabularies of 160,000 and 80,000 made-up words, four layers of 1,000 units, batches of 128: the recipe as it stands.
-Takes a few steps in a process of its own, then a checkpoint, and prints the peak of its resident memory after each part."""
+Vocabularies of 160,000 and 80,000 made-up words, four layers of 1,000 units, batches of 128:
+the recipe as it stands. Takes a few steps in a process of its own, then a checkpoint, and
+prints the peak of its resident memory after each part.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,9 @@ def main() -> None:
     )
     within = result["peak_gib"] <= arguments.limit
     print(
-        f"{result['parameters']:,} parameters; {result['tokens_per_second']:,.0f} target tokens a second; "
-        f"peak {result['peak_gib']:.2f} GiB: {'within' if within else 'BEYOND'} {arguments.limit:g} GiB"
+        f"{result['parameters']:,} parameters; {result['tokens_per_second']:,.0f} target tokens a "
+        f"second; peak {result['peak_gib']:.2f} GiB: {'within' if within else 'BEYOND'} "
+        f"{arguments.limit:g} GiB"
     )
     write(arguments.output, arguments, result)
     sys.exit(0 if within else 1)
@@ -113,7 +117,8 @@ def measure(arguments: argparse.Namespace) -> dict:
         normalise=options.normalise,
     ):
         note(
-            f"step {progress.step}: loss {progress.loss:.3f}, gradient norm {progress.gradient_norm:.2f}"
+            f"step {progress.step}: loss {progress.loss:.3f}, gradient norm "
+            f"{progress.gradient_norm:.2f}"
         )
         if progress.step > 1:  # the first one warms up
             tokens, seconds = tokens + progress.tokens, seconds + progress.seconds

@@ -1,19 +1,24 @@
-"""Tagging quality: parts of speech, entities and chunks on the sets that the field knows, with the counted baselines' scores beside
-them; three seeds each, and together (the mean of the three networks' scores).
+"""Tagging quality: parts of speech, entities and chunks on the sets that the field knows, with
+the counted baselines' scores beside them; three seeds each, and together (the mean of the three
+networks' scores).
 
-    python benchmarks/tagging.py --data FOLDER                           # all three sets: about an hour
+    python benchmarks/tagging.py --data FOLDER  # all three sets: about an hour
     python benchmarks/tagging.py --data FOLDER --sets ewt --seeds 1
 
 FOLDER has one folder a set, as its publisher names the files inside (each may be gzipped):
 
-    pos_ud_english_ewt  en_ewt-ud-train.conllu, en_ewt-ud-dev.conllu, en_ewt-ud-test.conllu: universal parts of speech
+    pos_ud_english_ewt  en_ewt-ud-train.conllu, en_ewt-ud-dev.conllu, en_ewt-ud-test.conllu:
+                        universal parts of speech
     ner_conll2003       eng.train, eng.testa, eng.testb: entities
-    chunk_conll2000     train.txt, test.txt: chunks; each tenth sentence of train.txt chooses the weights
+    chunk_conll2000     train.txt, test.txt: chunks; each tenth sentence of train.txt chooses
+                        the weights
 
-Spans are scored as conlleval scores them. None of the models uses pretrained vectors. For chunks the network also reads the parts of
-speech that the files carry beside the word (a tagger's, not people's), as the shared task meant it; --words-alone leaves them out. EWT
-takes the settings of `ostinato train tagging`; those of the CoNLL sets stand in SETS below. The
-clock counts everything from reading the files on."""
+Spans are scored as conlleval scores them. None of the models uses pretrained vectors. For
+chunks the network also reads the parts of speech that the files carry beside the word (a
+tagger's, not people's), as the shared task meant it; --words-alone leaves them out. EWT takes
+the settings of `ostinato train tagging`; those of the CoNLL sets stand in SETS below. The clock
+counts everything from reading the files on.
+"""
 
 from __future__ import annotations
 

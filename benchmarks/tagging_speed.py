@@ -1,18 +1,24 @@
 """Speed of training and predicting a tagger, and the memory of tagging a long file.
 
-    python benchmarks/tagging_speed.py --data FOLDER                                     # about 5 minutes on two cores
-    python benchmarks/tagging_speed.py --data FOLDER --flair-python VENV/bin/python      # with Flair, about 8 minutes
+    python benchmarks/tagging_speed.py --data FOLDER  # about 5 minutes on two cores
+    # with Flair, about 8 minutes
+    python benchmarks/tagging_speed.py --data FOLDER --flair-python VENV/bin/python
 
-FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's tagger with the settings that `ostinato train
-tagging` takes; one without affixes and with plain dropout alone, which is the very function of the plain loop; and that loop,
-benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on the same batches with the same fused Adam
-and gradient clipping; the loss of one batch with the same weights is printed to show that the plain loop computes the same. Their
-segments are interleaved, and the table has medians. Predicting begins with words and ends with the best tags of each, without
-probabilities; Ostinato sorts the sentences by length as its commands do, the plain loop takes them as they come, and once sorted, too.
-Flair's SequenceTagger (flair_contender.py, in a process and an environment of its own that has flair) trains on the same batches.
+FOLDER has en_ewt-ud-train.conllu, perhaps gzipped: English UD EWT. Contenders: Ostinato's
+tagger with the settings that `ostinato train tagging` takes; one without affixes and with plain
+dropout alone, which is the very function of the plain loop; and that loop,
+benchmarks/plain_tagger.py: torch.nn's packed BiLSTM with a CRF as in pytorch-crf. All train on
+the same batches with the same fused Adam and gradient clipping; the loss of one batch with the
+same weights is printed to show that the plain loop computes the same. Their segments are
+interleaved, and the table has medians. Predicting begins with words and ends with the best tags
+of each, without probabilities; Ostinato sorts the sentences by length as its commands do, the
+plain loop takes them as they come, and once sorted, too. Flair's SequenceTagger
+(flair_contender.py, in a process and an environment of its own that has flair) trains on the
+same batches.
 
-Then `ostinato predict` tags --tokens words from one file in a process of its own, and a tenth of them: what it needs at most
-must not grow with the file."""
+Then `ostinato predict` tags --tokens words from one file in a process of its own, and a tenth
+of them: what it needs at most must not grow with the file.
+"""
 
 from __future__ import annotations
 
@@ -201,8 +207,8 @@ def main() -> None:
         sep="\n",
     )
     print(
-        f"-log p of one batch, the same weights: {results['losses'][0]:.4f}, plain loop {results['losses'][1]:.4f}; "
-        f"the same tags: {results['same']:.2%} of sentences"
+        f"-log p of one batch, the same weights: {results['losses'][0]:.4f}, plain loop "
+        f"{results['losses'][1]:.4f}; the same tags: {results['same']:.2%} of sentences"
     )
     print(
         *table(
@@ -237,7 +243,9 @@ def read_arguments() -> argparse.Namespace:
 
 
 def speed(arguments: argparse.Namespace, file: str) -> dict[str, Any]:
-    """Tokens a second of each contender, and whether the two that should be are the same function."""
+    """Tokens a second of each contender, and whether the two that should be are the same
+    function.
+    """
     records = TASK.create({}).reader.read([file], training=True)
     same = Ours(
         records,
@@ -297,7 +305,9 @@ def seconds(act: Callable[[Any], Any], argument: Any) -> float:
 
 
 def streamed(arguments: argparse.Namespace, file: str) -> list[dict[str, float]]:
-    """A file of so many tokens, and one of a tenth, each tagged by `ostinato predict` in a process of its own."""
+    """A file of so many tokens, and one of a tenth, each tagged by `ostinato predict` in a
+    process of its own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         ostinato.train(
             "tagging", train=[file], out=f"{folder}/run", time_limit="20s", tensorboard=False

@@ -1,9 +1,13 @@
-"""Tatoeba's English-French pairs from manythings.org/anki, cut into train, val and test: short sentences, quickly learned.
+"""Tatoeba's English-French pairs from manythings.org/anki, cut into train, val and test: short
+sentences, quickly learned.
 
-    split("fra.txt.gz", "work", longest=8)    # writes work/train.en, train.fr, val.en, val.fr, test.en, test.fr
+    # writes work/train.en, train.fr, val.en, val.fr, test.en, test.fr
+    split("fra.txt.gz", "work", longest=8)
 
-An English sentence and all its translations stand in one part only, decided by a checksum of the English; val and test keep one
-translation of each. `longest` is the most words an English sentence may have. CC BY 2.0; the sentences are those of <https://tatoeba.org>."""
+An English sentence and all its translations stand in one part only, decided by a checksum of
+the English; val and test keep one translation of each. `longest` is the most words an English
+sentence may have. CC BY 2.0; the sentences are those of <https://tatoeba.org>.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,8 @@ def english_to_french(path: str) -> dict[str, list[str]]:
 
 
 def parts_of_test(texts: dict[str, list[str]]) -> dict[str, str]:
-    """The sentences with the smallest checksums are held back: the same ones whatever else the file holds."""
+    """The sentences with the smallest checksums are held back: the same ones whatever else the
+    file holds.
+    """
     ordered = iter(sorted(texts, key=lambda english: (zlib.crc32(english.encode()), english)))
     return {next(ordered): part for part, size in SIZES.items() for _ in range(size)}

@@ -1,16 +1,20 @@
 """Word and character error rates of transcription, and how fast it streams.
 
-    python benchmarks/transcription.py --sets sample                       # the packaged sample (AN4)
+    python benchmarks/transcription.py --sets sample  # the packaged sample (AN4)
     python benchmarks/transcription.py --sets an4 fsdd digits prompts --data FOLDER
     python benchmarks/transcription.py --sets streaming                     # needs a run: --run RUN
 
-sample    the packaged features of AN4, official test set: greedy, and with a word 3-gram of the training transcripts whose weight and
-          bonus are chosen on the dev set (7 held-out training speakers)
+sample    the packaged features of AN4, official test set: greedy, and with a word 3-gram of the
+          training transcripts whose weight and bonus are chosen on the dev set (7 held-out
+          training speakers)
 an4       the same from FOLDER/speech_an4_mfcc at full precision
-fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from (20-24 of them the dev set)
-digits    the same recordings joined to strings of one to six digits of one speaker, drawn with a seed from each part
+fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from (20-24 of them
+          the dev set)
+digits    the same recordings joined to strings of one to six digits of one speaker, drawn with
+          a seed from each part
 prompts   FOLDER/speech_prompts_en: sentences of one voice, its own split
-streaming the real-time factor and the delay of a run of one direction, on one thread, chunks of 40 ms
+streaming the real-time factor and the delay of a run of one direction, on one thread, chunks of
+40 ms
 
 The test set is used once, for the row that is printed."""
 
@@ -87,7 +91,9 @@ def read_arguments() -> argparse.Namespace:
 
 
 def measure_set(arguments: argparse.Namespace, name: str) -> list[dict[str, Any]]:
-    """One training; its greedy scores and, for sentences of known words, those with a language model."""
+    """One training; its greedy scores and, for sentences of known words, those with a language
+    model.
+    """
     files, settings = prepare(arguments, name)
     out = f"{arguments.runs}/{name}"
     if not arguments.trained:

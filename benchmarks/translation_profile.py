@@ -1,8 +1,11 @@
-"""Where the time of Ostinato's training steps goes, part by part: `python benchmarks/translation_speed.py --data FOLDER --profile`.
+"""Where the time of Ostinato's training steps goes, part by part: `python
+benchmarks/translation_speed.py --data FOLDER --profile`.
 
-A step is taken apart at the borders between the parts: each part's outputs are cut off from what made them, so that its backward
-pass can be timed alone. The output layer computes its gradients together with the loss, so its backward pass is next to nothing. With
-input feeding the decoder's recurrence and its attention alternate and count as one."""
+A step is taken apart at the borders between the parts: each part's outputs are cut off from
+what made them, so that its backward pass can be timed alone. The output layer computes its
+gradients together with the loss, so its backward pass is next to nothing. With input feeding
+the decoder's recurrence and its attention alternate and count as one.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def print_profile(arguments: argparse.Namespace) -> None:
     print(*setting(arguments), sep="\n")
     for cell in arguments.cells:
         for feeding, precision in ((False, "float32"), (False, "bfloat16"), (True, "float32")):
-            name = f"{cell}{', input feeding' if feeding else ''}{NARROW if precision == 'bfloat16' else ''}"
+            name = f"{cell}{', input feeding' if feeding else ''}"
+            name += NARROW if precision == "bfloat16" else ""
             spec = {
                 "cell": cell,
                 "input_feeding": feeding,
@@ -55,7 +59,9 @@ def print_profile(arguments: argparse.Namespace) -> None:
 
 
 def profile(contender: Ostinato, batches: list, repeats: int) -> dict[str, float]:
-    """Milliseconds that each part takes of a step: the median over the repeats of the mean over the batches."""
+    """Milliseconds that each part takes of a step: the median over the repeats of the mean
+    over the batches.
+    """
     contender.network.train()
     found: Times = defaultdict(list)
     for repeat in range(repeats + 1):
@@ -83,7 +89,9 @@ class timing:
 
 
 class Border:
-    """What one part hands to the next, cut off: `given` goes on, `backward` sends the gradients it collected back."""
+    """What one part hands to the next, cut off: `given` goes on, `backward` sends the
+    gradients it collected back.
+    """
 
     def __init__(self, made: State):
         self.made: list[Tensor] = []

@@ -1,15 +1,22 @@
-"""Speed and memory of training and decoding a translator: Ostinato beside a plain torch.nn loop of the usual kind, and JoeyNMT.
+"""Speed and memory of training and decoding a translator: Ostinato beside a plain torch.nn loop
+of the usual kind, and JoeyNMT.
 
-    python benchmarks/translation_speed.py --data FOLDER                                        # about 40 minutes on two cores
-    python benchmarks/translation_speed.py --data FOLDER --joeynmt-python VENV/bin/python       # with JoeyNMT, about 55 minutes
-    python benchmarks/translation_speed.py --data FOLDER --profile                              # where Ostinato's time goes: 2 minutes
+    python benchmarks/translation_speed.py --data FOLDER  # about 40 minutes on two cores
+    # with JoeyNMT, about 55 minutes
+    python benchmarks/translation_speed.py --data FOLDER --joeynmt-python VENV/bin/python
+    # where Ostinato's time goes: 2 minutes
+    python benchmarks/translation_speed.py --data FOLDER --profile
 
-FOLDER has Multi30k's train and test_2016_flickr (see multi30k.py). All contenders have the same sizes, vocabularies, batches, dropout,
-label smoothing, gradient clipping and (fused) Adam, and each runs in a process of its own, so that its peak memory is its own. Their
-segments are interleaved; the table has medians over the repeats. For decoding all of them get the same weights, trained by
-Ostinato for a few minutes, so that they compute the same function (the loss of one batch is printed to show it) and stop where a
-translator stops. The plain loop is benchmarks/plain_seq2seq.py; it is shown as tutorials have it, with input feeding, without, and
-without it on the whole target at once. Tokens are target tokens, <eos> counted when training."""
+FOLDER has Multi30k's train and test_2016_flickr (see multi30k.py). All contenders have the same
+sizes, vocabularies, batches, dropout, label smoothing, gradient clipping and (fused) Adam, and
+each runs in a process of its own, so that its peak memory is its own. Their segments are
+interleaved; the table has medians over the repeats. For decoding all of them get the same
+weights, trained by Ostinato for a few minutes, so that they compute the same function (the loss
+of one batch is printed to show it) and stop where a translator stops. The plain loop is
+benchmarks/plain_seq2seq.py; it is shown as tutorials have it, with input feeding, without, and
+without it on the whole target at once. Tokens are target tokens, <eos> counted when
+training.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +38,10 @@ from setting import parallel, setting, write
 
 @dataclass
 class Contender:
-    """`program` is one of translation_worker.py's. `segments` collects what each repeat took, in seconds."""
+    """`program` is one of translation_worker.py's.
+
+    `segments` collects what each repeat took, in seconds.
+    """
 
     name: str
     program: str
@@ -332,7 +342,8 @@ def give_weights(
     """The same trained weights to all contenders of a kind (with and without input feeding)."""
     for feeding in (False, True):
         say(
-            f"{cell}: training the weights to decode with, input feeding {feeding}, {arguments.minutes:g} minutes"
+            f"{cell}: training the weights to decode with, input feeding {feeding}, "
+            f"{arguments.minutes:g} minutes"
         )
         path = str(work.with_name(f"{cell}-{feeding}.safetensors"))
         alike = [worker for worker in running(workers) if worker.contender.input_feeding is feeding]

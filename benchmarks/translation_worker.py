@@ -1,6 +1,8 @@
-"""One contender of benchmarks/translation_speed.py in a process of its own, so that its memory is its own.
+"""One contender of benchmarks/translation_speed.py in a process of its own, so that its memory
+is its own.
 
-    python translation_worker.py plain WORK.json     # then a JSON object a line on stdin, one answered at a time on stdout
+    # then a JSON object a line on stdin, one answered at a time on stdout
+    python translation_worker.py plain WORK.json
 
 Imports Ostinato only for the contender that is Ostinato: another may run in another environment."""
 

@@ -1,15 +1,20 @@
-"""Labels for films: recurrent networks beside a feedforward one on the flattened frames, a linear one, and the most frequent label.
+"""Labels for films: recurrent networks beside a feedforward one on the flattened frames, a
+linear one, and the most frequent label.
 
-    python benchmarks/video.py                                   # the packaged sample: digits that move, a label a clip
-    python benchmarks/video.py --data FOLDER --sets signs signs-apart --models lstm trees     # key points of signs, 5-fold
+    python benchmarks/video.py  # the packaged sample: digits that move, a label a clip
+    # key points of signs, 5-fold
+    python benchmarks/video.py --data FOLDER --sets signs signs-apart --models lstm trees
 
-FOLDER/frames_signs_hello_thanks_iloveyou/keypoints.npz has X [90, 30, 258] (pose and hands of one signer, zeros where a hand is not
-seen), y and labels: three signs, thirty clips each. It has no split, so each fifth in turn is tested on what the other four taught,
-the same number of each sign in every part; scores are over all clips. An eighth of each fold's training clips is the dev set that
-chooses the weights; nothing is chosen by the test fold.
+FOLDER/frames_signs_hello_thanks_iloveyou/keypoints.npz has X [90, 30, 258] (pose and hands of
+one signer, zeros where a hand is not seen), y and labels: three signs, thirty clips each. It
+has no split, so each fifth in turn is tested on what the other four taught, the same number of
+each sign in every part; scores are over all clips. An eighth of each fold's training clips is
+the dev set that chooses the weights; nothing is chosen by the test fold.
 
-Clips recorded one after the other are alike whatever they show: `signs-apart` deals out six neighbouring clips of a sign at a time, so
-that those right before and after a clip are not learned from. `trees` is scikit-learn's ExtraTreesClassifier of a clip's mean frame."""
+Clips recorded one after the other are alike whatever they show: `signs-apart` deals out six
+neighbouring clips of a sign at a time, so that those right before and after a clip are not
+learned from. `trees` is scikit-learn's ExtraTreesClassifier of a clip's mean frame.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +134,9 @@ def as_row(
 
 
 def trees(arguments: argparse.Namespace, name: str, model: str, seed: int) -> dict[str, Any]:
-    """What many random decision trees make of a clip's mean frame, learned from training and dev clips together."""
+    """What many random decision trees make of a clip's mean frame, learned from training and
+    dev clips together.
+    """
     from sklearn.ensemble import ExtraTreesClassifier
 
     x, y, labels = signs(arguments)
@@ -152,7 +159,9 @@ def signs(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def seen_in(arguments: argparse.Namespace) -> str:
-    """What of the signs stands in the key points at all: 33 of the pose (x, y, z, visibility), 21 of each hand (x, y, z)."""
+    """What of the signs stands in the key points at all: 33 of the pose (x, y, z, visibility),
+    21 of each hand (x, y, z).
+    """
     x, y, _ = signs(arguments)
     hand = (x[..., 132:] != 0).any(-1)
     wrists = x[..., :132].reshape(*x.shape[:2], 33, 4)[:, :, [15, 16]]
@@ -165,14 +174,16 @@ def seen_in(arguments: argparse.Namespace) -> str:
     np.fill_diagonal(apart, np.inf)
     beside = np.abs(apart.argmin(1) - np.arange(len(y))) == 1
     return (
-        f"signs: a hand in {hand.mean():.0%} of the frames, {hand.any(1).sum()} of {len(y)} clips; a wrist in {wrist.sum()} clips; "
-        f"the clip most alike in its mean is the one before or behind for {beside.mean():.0%}"
+        f"signs: a hand in {hand.mean():.0%} of the frames, {hand.any(1).sum()} of {len(y)} "
+        f"clips; a wrist in {wrist.sum()} clips; the clip most alike in its mean is the one "
+        f"before or behind for {beside.mean():.0%}"
     )
 
 
 def fold_of(y: np.ndarray, name: str) -> np.ndarray:
-    """Which fold tests each clip: those of each sign dealt out in turn after a shuffle that is always the same; `signs-apart`: in the
-    order of their recording, neighbours together."""
+    """Which fold tests each clip: those of each sign dealt out in turn after a shuffle that is
+    always the same; `signs-apart`: in the order of their recording, neighbours together.
+    """
     fold = np.empty(len(y), dtype=int)
     if name == "signs-apart":
         for sign in np.unique(y):

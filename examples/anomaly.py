@@ -1,4 +1,5 @@
-"""Anomalies from Python: trains on the packaged series, says what it found, scores a series of your own.
+"""Anomalies from Python: trains on the packaged series, says what it found, scores a series of
+your own.
 
 Expect a NAB score of about 60 (windowed Gaussian: 42, last change: 45), after about a minute.
 
@@ -16,7 +17,8 @@ def main(run: str = "runs/example-anomaly") -> None:
     model = ostinato.train("anomaly", out=run, overwrite=True)
     report = model.report
     print(
-        f"NAB {report['metrics']['nab']:.1f}; {report['baseline']['name']}: {report['baseline']['metrics']['nab']:.1f}"
+        f"NAB {report['metrics']['nab']:.1f}; {report['baseline']['name']}: "
+        f"{report['baseline']['metrics']['nab']:.1f}"
     )
     print(f"{report['alarms']}; picture: {run}/anomalies.png")
 

@@ -1,6 +1,8 @@
-"""Film reviews, positive or negative, from Python: trains on the packaged sample, answers, says how sure it is, compares.
+"""Film reviews, positive or negative, from Python: trains on the packaged sample, answers, says
+how sure it is, compares.
 
-Expect an accuracy of about 75 % after about a minute on two cores (a bag of words with scikit-learn: about 77 %).
+Expect an accuracy of about 75 % after about a minute on two cores (a bag of words with
+scikit-learn: about 77 %).
 
     python examples/classification.py [RUN]
 """
@@ -15,11 +17,13 @@ def main(run: str = "runs/example-classification") -> None:
     model = ostinato.train("classification", out=run, overwrite=True)
     scores, intervals = model.report["metrics"], model.report["intervals"]
     print(
-        f"accuracy {scores['accuracy']:.1%}, 95 % interval {intervals['accuracy'][0]:.1%} to {intervals['accuracy'][1]:.1%}; "
-        f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.1%}"
+        f"accuracy {scores['accuracy']:.1%}, 95 % interval {intervals['accuracy'][0]:.1%} to "
+        f"{intervals['accuracy'][1]:.1%}; {model.report['baseline']['name']}: "
+        f"{model.report['baseline']['metrics']['accuracy']:.1%}"
     )
     print(
-        f"calibration error {scores['calibration_error']:.3f}; who is taken for whom: {run}/confusion.png"
+        f"calibration error {scores['calibration_error']:.3f}; who is taken for whom: "
+        f"{run}/confusion.png"
     )
 
     reviews = [

@@ -1,7 +1,9 @@
-"""Replies learned from the packaged conversations, from Python: trains, answers, goes on with a conversation.
+"""Replies learned from the packaged conversations, from Python: trains, answers, goes on with a
+conversation.
 
-Expect a test perplexity of about 210 after about half a minute (token frequencies alone: 400). 500 short conversations teach the
-form of a reply, not knowledge of the world: give it your own with train=[...].
+Expect a test perplexity of about 210 after about half a minute (token frequencies alone: 400).
+500 short conversations teach the form of a reply, not knowledge of the world: give it your own
+with train=[...].
 
     python examples/dialogue.py [RUN]
 """

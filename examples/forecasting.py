@@ -1,6 +1,8 @@
-"""Tomorrow's temperature from Python: trains on the packaged weather, forecasts, checks itself, draws scenarios.
+"""Tomorrow's temperature from Python: trains on the packaged weather, forecasts, checks itself,
+draws scenarios.
 
-Expect a MASE of about 0.75 for forecasts of two weeks (Theta: 0.87, last value: 0.93), after about half a minute.
+Expect a MASE of about 0.75 for forecasts of two weeks (Theta: 0.87, last value: 0.93), after
+about half a minute.
 
     python examples/forecasting.py [RUN]
 """

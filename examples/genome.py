@@ -1,6 +1,8 @@
-"""Splice junctions from Python: trains on the packaged sample, says what each sequence is and how sure it is, compares.
+"""Splice junctions from Python: trains on the packaged sample, says what each sequence is and
+how sure it is, compares.
 
-Expect a test accuracy of about 0.967 after about a minute (position weights by logistic regression: 0.94).
+Expect a test accuracy of about 0.967 after about a minute (position weights by logistic
+regression: 0.94).
 
     python examples/genome.py [RUN]
 """
@@ -15,14 +17,15 @@ def main(run: str = "runs/example-genome") -> None:
     model = ostinato.train("genome", out=run, overwrite=True)
     scores, intervals = model.report["metrics"], model.report["intervals"]
     print(
-        f"accuracy {scores['accuracy']:.3f}, 95 % interval {intervals['accuracy'][0]:.3f} to {intervals['accuracy'][1]:.3f}; "
-        f"AUROC {scores['auroc']:.3f}"
+        f"accuracy {scores['accuracy']:.3f}, 95 % interval {intervals['accuracy'][0]:.3f} to "
+        f"{intervals['accuracy'][1]:.3f}; AUROC {scores['auroc']:.3f}"
     )
     print(
         f"{model.report['baseline']['name']}: {model.report['baseline']['metrics']['accuracy']:.3f}"
     )
 
-    sequence = "TTCTATGAGAAACGTGGCATTGTGCGCAAGGTGGGCCCCGCGGGACGGGGCAGCTCCGGG"  # an exon ends, and an intron begins with GT
+    # an exon ends, and an intron begins with GT
+    sequence = "TTCTATGAGAAACGTGGCATTGTGCGCAAGGTGGGCCCCGCGGGACGGGGCAGCTCCGGG"
     answer = model.predictions([sequence])[0]
     print(answer.text)  # BED: name, start, end, label, score
     print(

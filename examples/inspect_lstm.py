@@ -1,7 +1,9 @@
-"""What happens inside torch.nn's RNN, GRU and LSTM: do their gradients vanish? From Python, on layers of your own.
+"""What happens inside torch.nn's RNN, GRU and LSTM: do their gradients vanish? From Python, on
+layers of your own.
 
-Expect, in a few seconds, the largest singular value of dh_T/dh_0 of each over 40 steps: largest for the LSTM whose
-forget gates are biased to be open (0.6), 10^-8 for the GRU and the other LSTM, 10^-12 for the RNN; and a page, gates.html.
+Expect, in a few seconds, the largest singular value of dh_T/dh_0 of each over 40 steps: largest
+for the LSTM whose forget gates are biased to be open (0.6), 10^-8 for the GRU and the other
+LSTM, 10^-12 for the RNN; and a page, gates.html.
 
     python examples/inspect_lstm.py [FOLDER]
 """

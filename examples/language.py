@@ -1,6 +1,8 @@
-"""Shakespeare, by characters, from Python: trains on the packaged sample, makes up a scene, completes words, scores lines.
+"""Shakespeare, by characters, from Python: trains on the packaged sample, makes up a scene,
+completes words, scores lines.
 
-Expect a few minutes on two cores, and a perplexity of a character near that of an 8-gram with Kneser-Ney smoothing (4.9).
+Expect a few minutes on two cores, and a perplexity of a character near that of an 8-gram with
+Kneser-Ney smoothing (4.9).
 
     python examples/language.py [RUN]
 """
@@ -14,8 +16,8 @@ def main(run: str = "runs/example-language") -> None:
     model = ostinato.train("language", out=run, overwrite=True)
     scores, baseline = model.report["metrics"], model.report["baseline"]
     print(
-        f"perplexity {scores['perplexity']:.2f}, {scores['bits_per_character']:.2f} bits a character; "
-        f"{baseline['name']}: {baseline['metrics']['perplexity']:.2f}"
+        f"perplexity {scores['perplexity']:.2f}, {scores['bits_per_character']:.2f} bits a "
+        f"character; {baseline['name']}: {baseline['metrics']['perplexity']:.2f}"
     )
 
     print("ROMEO:" + model.generate(prompt="ROMEO:", length=300, temperature=0.8, seed=2)[0])

@@ -1,7 +1,8 @@
-"""Music from Python: trains on traditional tunes, generates jigs and waltzes, continues and scores a tune.
+"""Music from Python: trains on traditional tunes, generates jigs and waltzes, continues and
+scores a tune.
 
-Expect training to take about two and a half minutes on two cores; tune.abc, tune.png and tune.wav to look at and to listen to (and
-tune.mid with `pip install '.[music]'`).
+Expect training to take about two and a half minutes on two cores; tune.abc, tune.png and
+tune.wav to look at and to listen to (and tune.mid with `pip install '.[music]'`).
 
     python examples/melody.py [RUN]
 """
@@ -18,7 +19,8 @@ def main(run: str = "runs/example-melody") -> None:
     model = ostinato.train("melody", out=run, overwrite=True)
     scores, baseline = model.report["metrics"], model.report["baseline"]
     print(
-        f"{scores['nll_per_step']:.3f} nats a step; {baseline['name']}: {baseline['metrics']['nll_per_step']:.3f}"
+        f"{scores['nll_per_step']:.3f} nats a step; {baseline['name']}: "
+        f"{baseline['metrics']['nll_per_step']:.3f}"
     )
 
     for kind in ("jig", "waltz"):

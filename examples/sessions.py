@@ -1,10 +1,12 @@
-"""Sessions of a server from Python's standard library alone: what comes next, the state fetched and put back.
+"""Sessions of a server from Python's standard library alone: what comes next, the state fetched
+and put back.
 
     ostinato train language --out runs/language
     ostinato serve runs/language &
     python examples/sessions.py "To be, or n" [URL]
 
-Prints the five most probable next characters after the text, feeds the best one, and goes on for 40.
+Prints the five most probable next characters after the text, feeds the best one, and goes on
+for 40.
 """
 
 import json

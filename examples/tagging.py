@@ -1,6 +1,7 @@
 """Parts of speech on the packaged sample, from Python: trains, tags, looks at the second best.
 
-Expect a test accuracy of about 0.90 after about half a minute (a hidden Markov model: 0.884), from 1,200 sentences.
+Expect a test accuracy of about 0.90 after about half a minute (a hidden Markov model: 0.884),
+from 1,200 sentences.
 
     python examples/tagging.py [RUN]
 """

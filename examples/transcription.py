@@ -1,6 +1,8 @@
-"""From speech to text, from Python: trains on the packaged sample (AN4, spelled words and numbers), transcribes a sound file, listens.
+"""From speech to text, from Python: trains on the packaged sample (AN4, spelled words and
+numbers), transcribes a sound file, listens.
 
-Expect a word error rate of about 20 to 30 % (the commonest transcript: 157 %) after three minutes on a core of its own.
+Expect a word error rate of about 20 to 30 % (the commonest transcript: 157 %) after three
+minutes on a core of its own.
 
     python examples/transcription.py [RUN]
 """

@@ -1,4 +1,5 @@
-"""English to French on the packaged sample, from Python: trains, translates, looks at where it looked.
+"""English to French on the packaged sample, from Python: trains, translates, looks at where it
+looked.
 
 Expect a test BLEU of about 40 after about three minutes on two cores (word for word: about 12).
 
@@ -14,7 +15,8 @@ def main(run: str = "runs/example-translation") -> None:
     model = ostinato.train("translation", out=run, overwrite=True)
     scores, intervals = model.report["metrics"], model.report["intervals"]
     print(
-        f"BLEU {scores['bleu']:.1f}, 95 % interval {intervals['bleu'][0]:.1f} to {intervals['bleu'][1]:.1f}"
+        f"BLEU {scores['bleu']:.1f}, 95 % interval {intervals['bleu'][0]:.1f} to "
+        f"{intervals['bleu'][1]:.1f}"
     )
 
     print(model.predict(["I don't know where he is.", "She is my sister."]))

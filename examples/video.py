@@ -1,6 +1,8 @@
-"""Where a handwritten digit moves, from Python: trains on the packaged sample, answers, says how sure it is, learns labels of frames.
+"""Where a handwritten digit moves, from Python: trains on the packaged sample, answers, says
+how sure it is, learns labels of frames.
 
-Expect an accuracy of about 99 % for the direction (a linear model of the flattened frames: 59 %), after about half a minute.
+Expect an accuracy of about 99 % for the direction (a linear model of the flattened frames: 59
+%), after about half a minute.
 
     python examples/video.py [RUN]
 """
@@ -17,8 +19,8 @@ def main(run: str = "runs/example-video") -> None:
     model = ostinato.train("video", out=run, overwrite=True)
     scores, beside = model.report["metrics"], model.report["baseline"]
     print(
-        f"accuracy {scores['accuracy']:.1%}; {beside['name']}: {beside['metrics']['accuracy']:.1%}; "
-        f"who is taken for whom: {run}/confusion.png"
+        f"accuracy {scores['accuracy']:.1%}; {beside['name']}: "
+        f"{beside['metrics']['accuracy']:.1%}; who is taken for whom: {run}/confusion.png"
     )
 
     square = np.zeros((8, 20, 20), np.uint8)  # not a digit, but it moves
@@ -26,7 +28,8 @@ def main(run: str = "runs/example-video") -> None:
         square[step, 6:12, 2 + step : 8 + step] = 200
     [answer] = model.predictions([square])
     print(
-        f"a square that moves to the right: {answer.text}, {answer.details['probabilities'][answer.text]:.0%}"
+        f"a square that moves to the right: {answer.text}, "
+        f"{answer.details['probabilities'][answer.text]:.0%}"
     )
 
     # a label a frame: is the sum of all steps so far above zero?
@@ -42,7 +45,8 @@ def main(run: str = "runs/example-video") -> None:
             bidirectional=False,
         )
     print(
-        f"frames: {model.report['metrics']['accuracy']:.1%}; each by itself: {model.report['baseline']['metrics']['accuracy']:.1%}"
+        f"frames: {model.report['metrics']['accuracy']:.1%}; each by itself: "
+        f"{model.report['baseline']['metrics']['accuracy']:.1%}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from toy_language import TINY, Outcome, write_toy
 # how long an example takes depends on what else runs on the machine
 settings.register_profile("ostinato", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ostinato")
+
+# a shell's background job ignores these, and so would every process that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +35,9 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A run that tests only read: 20 pairs, 8 units, an epoch; beside it train.src and train.tgt."""
+    """A run that tests only read: 20 pairs, 8 units, an epoch; beside it train.src and
+    train.tgt.
+    """
     from ostinato.cli import main
 
     folder = tmp_path_factory.mktemp("trained")
@@ -43,7 +50,9 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch) -> Path:
-    """The working directory of a test: a copy of the run as `run`, beside train.src and train.tgt."""
+    """The working directory of a test: a copy of the run as `run`, beside train.src and
+    train.tgt.
+    """
     shutil.copytree(trained.parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

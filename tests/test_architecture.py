@@ -15,6 +15,7 @@ ALLOWED = {
     "cli": {
         "commands",
         "data",
+        "exit_status",
         "option_groups",
         "parser",
         "signature",
@@ -22,6 +23,7 @@ ALLOWED = {
         "terminal",
     },
     "terminal": set(),
+    "exit_status": {"terminal"},
     "parser": {"signature", "terminal"},
     "task_flags": {"commands", "option_groups", "tasks", "training"},
     "option_groups": set(),
@@ -45,6 +47,7 @@ ALLOWED = {
         "cells",
         "baselines",
         "terminal",
+        "exit_status",
     },
     "tasks": {"models", "baselines", "data", "metrics", "layers", "cells", "decoding"},
     "models": {"layers", "cells", "decoding", "data", "kernels"},
@@ -121,12 +124,18 @@ def test_nothing_that_is_loaded_can_execute(path):
 
 
 def test_importing_is_quick_because_torch_waits():
-    code = "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert 'torch' not in sys.modules"
+    code = (
+        "import sys, ostinato; assert 'torch' not in sys.modules; ostinato.InputError; assert "
+        "'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_help_does_not_import_torch():
-    code = "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from ostinato.cli import main; assert main(['--help']) == 0; assert 'torch' "
+        "not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 

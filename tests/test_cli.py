@@ -130,7 +130,10 @@ def test_exit_statuses(error, status, message, monkeypatch, capsys):
 
 
 def test_our_own_failure_shows_itself():
-    code = "from ostinato import cli; cli.run = lambda *_: 1 / 0; import sys; sys.exit(cli.main(['tasks']))"
+    code = (
+        "from ostinato import cli; cli.run = lambda *_: 1 / 0; import sys; "
+        "sys.exit(cli.main(['tasks']))"
+    )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert process.returncode == 1
     assert "ZeroDivisionError" in process.stderr

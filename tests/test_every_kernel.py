@@ -1,4 +1,6 @@
-"""Every kernel equals the reference loop, values and gradients, on every path that this machine has."""
+"""Every kernel equals the reference loop, values and gradients, on every path that this
+machine has.
+"""
 
 import concurrent.futures
 import copy
@@ -229,7 +231,9 @@ def test_backward_in_time(name):
 @needs_native
 @pytest.mark.parametrize("name", CELLS)
 def test_only_what_is_asked_for(name):
-    """Gradients of the last state alone, of the outputs alone, of the inputs alone, of the weights alone."""
+    """Gradients of the last state alone, of the outputs alone, of the inputs alone, of the
+    weights alone.
+    """
     cell, x, state, scales = example(CELLS[name], 4, 5, 3, 18)
     for weights, inputs, states, part in [(0, 1, 0, 0), (1, 0, 0, 1), (0, 0, 1, 0), (1, 1, 1, -1)]:
         grads = []
@@ -272,7 +276,9 @@ def test_twice_backward_and_second_derivatives(name):
 @pytest.mark.parametrize("name", [*CELLS, *(name for name in DROPPED if name.endswith(", both"))])
 @pytest.mark.parametrize("lengths", [None, [4, 1, 0]])
 def test_second_derivatives_backward_in_time(name, lengths):
-    """Of outputs and last states, by inputs, first states and weights, through zoneout's draws, too."""
+    """Of outputs and last states, by inputs, first states and weights, through zoneout's
+    draws, too.
+    """
     cell, x, state, scales = example((CELLS | DROPPED)[name], 3, 4, 3, 5)
     lengths = None if lengths is None else torch.tensor(lengths)
 
@@ -435,7 +441,9 @@ def test_packed_weights_follow_the_weights():
 
 @needs_native
 def test_threads_at_once():
-    """Several Python threads, one model: the packing of one must not be seen half done by another."""
+    """Several Python threads, one model: the packing of one must not be seen half done by
+    another.
+    """
     cell, x, state, _ = example(CELLS["lstm"], 4, 5, 8, 200)
     with torch.no_grad():
         expected = by_kernel(cell, x, state, None)[0]

@@ -1,4 +1,6 @@
-"""Every task keeps the contract: its description, options and sample, and what a caller may expect."""
+"""Every task keeps the contract: its description, options and sample, and what a caller may
+expect.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Options: dataclass fields with checks; one place says what is allowed, for flags, recipes and Python."""
+"""Options: dataclass fields with checks; one place says what is allowed, for flags, recipes
+and Python.
+"""
 
 from __future__ import annotations
 

@@ -4,9 +4,11 @@
     model.predict(["A dog runs."])
     ostinato.load("runs/en-fr").evaluate(["test.en", "test.fr"])
     ostinato.inspect(my_module, x, "gates").draw("gates.html")      # see what happens inside
-    ostinato.accelerate(my_module)          # torch.nn.RNN, GRU and LSTM inside it, replaced by equal, faster ones
+    # torch.nn.RNN, GRU and LSTM inside it, replaced by equal, faster ones
+    ostinato.accelerate(my_module)
 
-Names are imported when they are first used, so that `import ostinato` and `ostinato --help` are quick.
+Names are imported when they are first used, so that `import ostinato` and `ostinato --help` are
+quick.
 """
 
 import importlib
@@ -22,6 +24,8 @@ _WHERE = {
     "Model": "ostinato.model",
     "inspect": "ostinato.model",
     "accelerate": "ostinato.layers.drop_in.accelerate",
+    "compare": "ostinato.commands.compare",
+    "search": "ostinato.commands.search",
     "verify": "ostinato.commands.verify",
     "Recurrent": "ostinato.layers.recurrent",
     "StreamingStep": "ostinato.layers.streaming",

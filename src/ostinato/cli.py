@@ -1,29 +1,18 @@
-"""The command line: finds the command, calls it, prints its result, reports errors in one line.
-
-Exit statuses: 0 success; 2 an error that the user can put right (one line on stderr); 1 a failure
-of ours; 130 and 143 after an interrupt."""
+"""The command line: finds the command, calls it, prints its result, reports errors in one line."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, cast
 
-from ostinato.errors import InputError, Interrupted, name_options_as_flags, nearest
-from ostinato.terminal import (
-    discard,
-    escape_controls,
-    open_missing_streams,
-    print_message,
-    print_text,
-)
+from ostinato.errors import InputError, nearest
+from ostinato.exit_status import run_and_report
+from ostinato.terminal import escape_controls, open_missing_streams, print_text
 
 COMMANDS = {
     "train": "a model from files: "
@@ -36,6 +25,8 @@ COMMANDS = {
     "rescore": "reorder an n-best list: ostinato rescore runs/de-en list.nbest --source test.de",
     "compare": "several models on the same data: "
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
+    "search": "good settings, found by training many models: "
+    "ostinato search classification --trials 30 --trial-time-limit 60s",
     "inspect": "what happens inside, as a picture or a page: "
     'ostinato inspect gates runs/language "To be or not" --output gates.html',
     "export": "a model for ONNX Runtime, a browser or NumPy: "
@@ -174,60 +165,17 @@ def describe_commands() -> Iterator[str]:
     )
 
 
-@contextmanager
-def ending_by_sigterm() -> Iterator[None]:
-    """SIGTERM raises Interrupted, so that temporary files are removed; training saves first."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted("stopped", 128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The entry point; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     open_missing_streams()
-    try:
-        if sys.stdout is None:
-            raise InputError("standard output is closed; send it to a file or to /dev/null")
-        with name_options_as_flags(), ending_by_sigterm():
-            start(arguments)
-        return 0
-    except InputError as error:
-        print_message(error)
-        return 2
-    except BrokenPipeError:  # the reader of our output, such as head, has closed it
-        discard(1)
-        return 0
-    except OSError as error:
-        if error.filename is None:
-            raise
-        # a file name that is too long, a folder without permission
-        print_message(f"{error.filename}: {error.strerror}")
-        return 2
-    except Interrupted as interrupted:
-        print_message(interrupted)
-        return interrupted.status
-    except KeyboardInterrupt:
-        print_message("interrupted")
-        return 130
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+    return run_and_report(partial(start, arguments))
 
 
 def start(arguments: list[str]) -> None:
     """Shows the overview or the version, or runs the command that the first argument names."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed; send it to a file or to /dev/null")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print_lines(describe_commands())
         return

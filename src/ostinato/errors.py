@@ -21,7 +21,9 @@ class InputError(ValueError):
 
     The message names the file (and line), what is wrong, and what to do:
     `InputError("train.de:17: empty line; remove it from both sides")`. It names an option by
-    `option_name`. Of a very long message, which quotes a very long field, the middle is left out."""
+    `option_name`. Of a very long message, which quotes a very long field, the middle is left
+    out.
+    """
 
     def __init__(self, message: object = ""):
         super().__init__(shorten(str(message)))

@@ -16,7 +16,8 @@ GROUPS: dict[str, str] = {
         joint_vocabulary tokenized lowercase zero_digits maximum_tokens maximum_length maximum_steps
         long_lines cut window margin text_column label_column label_separator source_column
         target_column word_column tag_column sentence_column tag_names feature_columns
-        sequence_column image_column caption_column ordinal scheme binary positive masked reverse_source turns replies image_size
+        sequence_column image_column caption_column ordinal scheme binary positive masked
+        reverse_source turns replies image_size
         features encoder encoder_output normalise_pixels feature_cache steps_per_quarter voices
         condition repeats normalise_key""",
     "model": "",

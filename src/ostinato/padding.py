@@ -23,7 +23,8 @@ def padding_mask(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Reverses the real steps of each row; padding stays where it is: [1, 2, 3, 0] of length 3 -> [3, 2, 1, 0].
+    """Reverses the real steps of each row; padding stays where it is: [1, 2, 3, 0] of length 3
+    -> [3, 2, 1, 0].
 
     Args:
         x: [B, T, D]

@@ -11,7 +11,11 @@ from ostinato.errors import InputError
 from ostinato.option_groups import group_options
 from ostinato.options import Field
 
-TAKING_TASKS = ("train", "compare")  # their first argument is a task; that of the others is a run
+TAKING_TASKS = (
+    "train",
+    "compare",
+    "search",
+)  # their first argument is a task; that of the others is a run
 
 
 def find_subject(arguments: list[str], known: Callable[[str], bool]) -> str:
@@ -34,7 +38,7 @@ def names_subject(arguments: list[str]) -> bool:
 
 
 def describe_task(command: str, arguments: list[str]) -> str:
-    """What the task reads, for `train TASK` and `compare TASK`; otherwise nothing."""
+    """What the task reads, for commands whose first argument is a task; otherwise nothing."""
     if command not in TAKING_TASKS or not names_subject(arguments):
         return ""
     from ostinato.tasks import TASKS, find_task

@@ -1,4 +1,6 @@
-"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map against numpy."""
+"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map
+against numpy.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ def test_naive_forecasts_by_hand():
 
 
 def squared_error(values, alpha, first, weight, start, slope):
-    """The sum of squared one-step errors of the optimised Theta model, step by step, and its level."""
+    """The sum of squared one-step errors of the optimised Theta model, step by step, and its
+    level.
+    """
     level, total = first, 0.0
     for step, value in enumerate(values):
         trend = (1 - alpha) ** step * start + (1 - (1 - alpha) ** (step + 1)) / alpha * slope
@@ -40,10 +44,9 @@ def test_theta_is_the_optimum_of_its_squared_errors(monkeypatch):
     )
     _, level = squared_error(values, 0.4, best[1], best[2], middle, slope)
     expected = [
-        level
-        + best[2] * (0.6**8 * middle + (step - 1 + (1 - 0.6**9) / 0.4) * slope)
+        level + best[2] * (0.6**8 * middle + (step - 1 + (1 - 0.6**9) / 0.4) * slope)
         for step in (1, 2, 3)
-    ]  # fmt: skip
+    ]
     assert theta.smooth_theta(values[None], 3)[0] == pytest.approx(np.array(expected), abs=0.05)
 
 

@@ -1,4 +1,6 @@
-"""What is particular to single cells: where weights start, what gates are called, how forms relate."""
+"""What is particular to single cells: where weights start, what gates are called, how forms
+relate.
+"""
 
 from functools import partial
 

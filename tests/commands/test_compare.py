@@ -32,7 +32,8 @@ def data(tmp_path, monkeypatch):
     chance = random.Random(0)
     for name, count in [("train.tsv", 60), ("test.tsv", 40)]:
         rows = [
-            f"{chance.choice('abc')} {'fine' if number % 2 else 'dull'} {chance.choice('abc')}\t{'good' if number % 2 else 'bad'}\n"
+            f"{chance.choice('abc')} {'fine' if number % 2 else 'dull'} "
+            f"{chance.choice('abc')}\t{'good' if number % 2 else 'bad'}\n"
             for number in range(count)
         ]
         (tmp_path / name).write_text("".join(rows))

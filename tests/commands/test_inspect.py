@@ -1,4 +1,6 @@
-"""ostinato inspect: every view on a run of each task, what the numbers are, and what bad input gets."""
+"""ostinato inspect: every view on a run of each task, what the numbers are, and what bad input
+gets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The whole road from the command line: what each command prints, in which form, and what it leaves behind."""
+"""The whole road from the command line: what each command prints, in which form, and what it
+leaves behind.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +134,8 @@ class TestShapes:
         outcome = ostinato("evaluate", "run")
         assert outcome.status == 2
         assert outcome.err.startswith(
-            "name the files of a test set after the run: it was tested on a part of its training data"
+            "name the files of a test set after the run: it was tested on a part of its "
+            "training data"
         )
 
     def test_sampling_follows_the_seed(self, place, ostinato):
@@ -491,7 +494,9 @@ class TestRescore:
             firsts.setdefault(number, float(score))
             assert firsts[number] >= float(score)
         sources, compared = Path("train.src").read_text().splitlines(), 0
-        for line in lines:  # the list's own score is the same model's, unless the list cut a candidate off or could not spell it
+        # the list's own score is the same model's, unless the list cut a candidate off or could
+        # not spell it
+        for line in lines:
             number, text, _, score = line.split(" ||| ")
             if "<unk>" in text or len(text.split()) == 10 + 2 * len(sources[int(number)].split()):
                 continue

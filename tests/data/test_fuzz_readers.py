@@ -175,7 +175,10 @@ CONLLU = "# text = I do\n" + "".join(
 COMMENTED = (
     "# id 7\tdomain=en\njan _ _ B-PER\nvik _ _ I-PER\n\n# id 8 x\n# _ _ O\nporto _ _ B-LOC\n"
 )
-WORDS = 'Sentence #,Word,POS,Tag\nSentence: 1,Carl,NNP,B-per\n,"a ""b""",VBZ,O\nSentence: 2,Bert,NNP,O\n'
+WORDS = (
+    'Sentence #,Word,POS,Tag\nSentence: 1,Carl,NNP,B-per\n,"a ""b""",VBZ,O\nSentence: '
+    "2,Bert,NNP,O\n"
+)
 TOKENS = (
     '{"tokens": ["Oslo", "\\u00e9", 7], "ner_tags": [1, 0, "O"], "id": null}\n'
     '{"tokens": [], "ner_tags": []}\n'

@@ -59,9 +59,15 @@ def test_columns_and_covariates(tmp_path):
         "x,1,3,9,0,north\nx,2,4,8,1,north\nx,3,,7,,north\nx,4,,6,,north\n"
     )
     [series] = read(
-        tmp_path, text, series="shop", time="day", target="sold",
-        past=("rain",), future=("price",), static=("town",),
-    )  # fmt: skip
+        tmp_path,
+        text,
+        series="shop",
+        time="day",
+        target="sold",
+        past=("rain",),
+        future=("price",),
+        static=("town",),
+    )
     assert series.values.tolist() == [
         3,
         4,
@@ -146,7 +152,9 @@ def test_seasonal_errors():
 def test_seasons_are_found():
     time = np.arange(240)
     random = np.random.default_rng(0)
-    waves = [10 + np.sin(2 * np.pi * time / 12 + n) + 0.2 * random.normal(size=240) for n in range(3)]  # fmt: skip
+    waves = [
+        10 + np.sin(2 * np.pi * time / 12 + n) + 0.2 * random.normal(size=240) for n in range(3)
+    ]
     walks = [random.normal(size=240).cumsum() for _ in range(3)]
     assert find_season(waves, 1) == 12 and find_season(waves, 12) == 12
     assert find_season(walks, 12) == 1 and find_season(walks, 1) == 1

@@ -1,4 +1,6 @@
-"""The log-probabilities of given sequences, by stepping through them: not fast, but for any step function."""
+"""The log-probabilities of given sequences, by stepping through them: not fast, but for any
+step function.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def score_sequences(
     bos: int | Tensor,
     eos: int | None,
 ) -> list[float]:
-    """score_sequences(step, state, [[5, 6], [7]], bos=2, eos=3) -> [log p(5 6 <eos>), log p(7 <eos>)]; eos=None: without <eos>"""
+    """score_sequences(step, state, [[5, 6], [7]], bos=2, eos=3) -> [log p(5 6 <eos>), log p(7
+    <eos>)]; eos=None: without <eos>
+    """
     wanted = [[*sequence, *([] if eos is None else [eos])] for sequence in sequences]
     lengths = torch.tensor([len(row) for row in wanted], dtype=torch.int64)
     tokens, lengths = first_tokens(state, rows=len(wanted), bos=bos, maximum_length=lengths)

@@ -18,7 +18,9 @@ def table(
     dtype: torch.dtype = torch.float64,
     ties: bool = False,
 ) -> Tensor:
-    """The logits [rows, V, V] of a random first-order Markov model for each row; with `ties` many of them are equal."""
+    """The logits [rows, V, V] of a random first-order Markov model for each row; with `ties`
+    many of them are equal.
+    """
     generator = torch.Generator().manual_seed(seed)
     if ties:
         return torch.randint(-2, 2, (rows, vocabulary, vocabulary), generator=generator).to(dtype)
@@ -28,7 +30,9 @@ def table(
 
 
 def step(tokens: Tensor, state: tuple[Tensor, Tensor, Tensor]):
-    """State: each row's table [N, V, V]; all tokens so far, folded into a number [N]; the last token [N]."""
+    """State: each row's table [N, V, V]; all tokens so far, folded into a number [N]; the last
+    token [N].
+    """
     tables, past, _ = state
     past = (past * 31 + tokens) % 7
     logits = tables[torch.arange(len(tokens)), tokens] + 0.3 * (
@@ -51,7 +55,9 @@ Found = tuple[list[int], float, bool]
 
 
 def enumerate_all(tables: Tensor, length: int, *, forbidden: tuple[int, ...] = ()) -> list[Found]:
-    """Every sequence of at most `length` steps of a single row, with its log-probability and whether <eos> ended it."""
+    """Every sequence of at most `length` steps of a single row, with its log-probability and
+    whether <eos> ended it.
+    """
     found = []
 
     def extend(tokens: list[int], total: float, last: int, state) -> None:

@@ -88,7 +88,9 @@ def test_a_beam_as_wide_as_the_space_is_brute_force(
     st.integers(3, 90),
 )
 def test_batched_is_one_by_one(seed, rows, width, ties, length_penalty, vocabulary):
-    """With rows that stop at different steps: dropping the finished sentences changes nothing for the others."""
+    """With rows that stop at different steps: dropping the finished sentences changes nothing
+    for the others.
+    """
     tables = table(seed, rows=rows, vocabulary=vocabulary, ties=ties)
     tables[:, :, EOS] += torch.arange(rows).unsqueeze(1) * 1.5
     limits = torch.randint(0, 7, (rows,), generator=torch.Generator().manual_seed(seed))
@@ -102,7 +104,9 @@ def test_batched_is_one_by_one(seed, rows, width, ties, length_penalty, vocabula
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(1, 4), st.integers(1, 6))
 def test_scores_are_the_models_own(seed, rows, width):
-    """Also under `forbidden`, which does not renormalise, and of hypotheses that ran out of steps."""
+    """Also under `forbidden`, which does not renormalise, and of hypotheses that ran out of
+    steps.
+    """
     tables = table(seed, rows=rows, vocabulary=5)
     for row, hypotheses in enumerate(run(tables, width=width, n_best=width, forbidden=(BOS, 4))):
         assert len({tuple(h.tokens) + (h.finished,) for h in hypotheses}) == len(hypotheses)
@@ -142,7 +146,9 @@ def test_what_is_watched_follows_the_hypotheses(seed, width):
 def test_no_width_answers_worse_than_greedy(
     seed, width, length_penalty, vocabulary, sharp, forbidden
 ):
-    """By the search's own score: finished before unfinished, then the normalised log-probability."""
+    """By the search's own score: finished before unfinished, then the normalised
+    log-probability.
+    """
     tables = table(seed, rows=4, vocabulary=vocabulary) * sharp
     options = {"maximum_length": 9, "forbidden": forbidden}
     found = run(tables, width=width, length_penalty=length_penalty, **options)
@@ -161,7 +167,9 @@ def test_no_width_answers_worse_than_greedy(
 
 @pytest.mark.parametrize("width", range(2, 11))
 def test_a_sure_long_answer_is_found_though_many_short_ones_are_complete(width):
-    """Four steps of .97, then <eos>; at every step <eos> has .02 (stopped too early, the answer would be empty)."""
+    """Four steps of .97, then <eos>; at every step <eos> has .02 (stopped too early, the
+    answer would be empty).
+    """
     steps = torch.full((5, 12), 0.01 / 10, dtype=torch.float64)
     steps[:4, 2], steps[:4, EOS] = 0.97, 0.02
     steps[4, EOS] = 0.999
@@ -186,14 +194,18 @@ def test_a_sure_long_answer_is_found_though_many_short_ones_are_complete(width):
 @settings(max_examples=30, deadline=None)
 @given(seeds, st.integers(1, 5))
 def test_a_wider_search_of_all_steps_finds_no_less(seed, width):
-    """The stopping rule loses nothing: to find more hypotheses the search goes on, and the best stays the best."""
+    """The stopping rule loses nothing: to find more hypotheses the search goes on, and the
+    best stays the best.
+    """
     tables = table(seed, rows=2)
     few, many = run(tables, width=5, n_best=width), run(tables, width=5, n_best=5)
     assert all(same(one, other[:width]) for one, other in zip(few, many, strict=True))
 
 
 def test_with_a_length_penalty_a_sentence_is_done_when_no_live_hypothesis_would_be_better_now():
-    """A strong penalty could reward any length: the search stops all the same, once `width` are complete."""
+    """A strong penalty could reward any length: the search stops all the same, once `width`
+    are complete.
+    """
     tables = torch.zeros(1, 3, 3, dtype=torch.float64)
     tables[:, :, EOS] = 3.0  # greedy ends at once
     expansions = list(
@@ -267,7 +279,8 @@ def test_tables_that_are_shared_are_not_written_to():
         ({"maximum_length": -1}, "maximum_length must not be negative; got -1"),
         (
             {"maximum_length": torch.tensor([1, 2])},
-            r"maximum_length must be an int or an int tensor of shape \[1\].*got torch.int64 of shape \[2\]",
+            r"maximum_length must be an int or an int tensor of shape \[1\].*got torch.int64 "
+            r"of shape \[2\]",
         ),
         (
             {"bos": torch.tensor([0.5])},
@@ -304,7 +317,9 @@ def test_a_token_that_is_impossible_is_not_produced():
 
 
 class Shared:
-    """A leaf that is no tensor: one memory for each sentence, of which its hypotheses' rows only know the number."""
+    """A leaf that is no tensor: one memory for each sentence, of which its hypotheses' rows
+    only know the number.
+    """
 
     def __init__(self, values, rows):
         self.values, self.rows = values, rows
@@ -315,7 +330,8 @@ class Shared:
     def select(self, index):
         rows = self.rows[index]
         sentences, counts = rows.unique_consecutive(return_counts=True)
-        # what an attention relies on to share its memory: each sentence's rows side by side, and all of them as many
+        # what an attention relies on to share its memory: each sentence's rows side by side, and
+        # all of them as many
         assert len(sentences) == len(rows.unique()) and counts.unique().numel() <= 1
         return Shared(self.values, rows)
 

@@ -50,7 +50,9 @@ def test_a_wide_beam_is_the_sum_over_all_paths(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_equal_to_flashlight(seed):
-    """flashlight-text's decoder keeps paths that end with a blank apart, and wants a silence label."""
+    """flashlight-text's decoder keeps paths that end with a blank apart, and wants a silence
+    label.
+    """
     theirs = pytest.importorskip("flashlight.lib.text.decoder")
     frames, labels = 6, 4
     rows = random_rows(seed, frames, labels).astype(np.float32)

@@ -46,7 +46,8 @@ def test_the_line_search_is_as_good_as_a_fine_grid(seed, number, sentences, ties
     tuned = tune_weight(numbers, own, model, counts, score=accuracy)
     assert 0 <= tuned.weight <= 1
     assert tuned.score == pytest.approx(best_by_hand(numbers, own, model, counts, tuned.weight))
-    # whole scores are equal at simple fractions, where the order of candidates decides: the grid leaves them out
+    # whole scores are equal at simple fractions, where the order of candidates decides: the grid
+    # leaves them out
     grid = [best_by_hand(numbers, own, model, counts, (step + 0.3) / 997) for step in range(997)]
     assert tuned.score >= max(grid) - 1e-12
 

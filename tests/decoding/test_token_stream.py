@@ -1,4 +1,6 @@
-"""Streaming: the tokens that sampling gives, one at a time, each row by itself, in constant room."""
+"""Streaming: the tokens that sampling gives, one at a time, each row by itself, in constant
+room.
+"""
 
 from __future__ import annotations
 

@@ -29,19 +29,32 @@ SETTINGS = {
     "text": ("classification", {"members": 1, "hidden_size": 12, "embedding_size": 8}),
     "text-last": (
         "classification",
-        {"members": 2, "hidden_size": 8, "bidirectional": False, "pooling": "last",
-         "characters": "none", "embedding_size": 6, "cell": "rnn"},
+        {
+            "members": 2,
+            "hidden_size": 8,
+            "bidirectional": False,
+            "pooling": "last",
+            "characters": "none",
+            "embedding_size": 6,
+            "cell": "rnn",
+        },
     ),
     "series": ("classification", {"members": 1, "hidden_size": 8, "pooling": "mean"}),
     "tags": ("tagging", {"hidden_size": 10, "embedding_size": 8, "character_size": 6}),
     "tags-softmax": (
         "tagging",
-        {"hidden_size": 7, "bidirectional": False, "crf": False, "characters": "none",
-         "embedding_size": 6, "cell": "gru-reset-before"},
+        {
+            "hidden_size": 7,
+            "bidirectional": False,
+            "crf": False,
+            "characters": "none",
+            "embedding_size": 6,
+            "cell": "gru-reset-before",
+        },
     ),
     "frames": ("video", {"hidden_size": 8, "members": 1, "pooling": "both-ends"}),
     "bases": ("genome", {"motifs": 0, "hidden_size": 8, "pooling": "max"}),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,12 @@ def open_page(browser, tmp_path):
         assert output.stat().st_size < 3_000_000
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: errors.append(request.url)
-                if not request.url.startswith("file:") else None)  # fmt: skip
+        page.on(
+            "request",
+            lambda request: (
+                errors.append(request.url) if not request.url.startswith("file:") else None
+            ),
+        )
         page.goto(output.as_uri())
         model.networks[0] = with_small_weights(model.networks[0])
         return page

@@ -1,4 +1,6 @@
-"""What transcription says to sound that it cannot use: exit status 2, one line, nothing left behind."""
+"""What transcription says to sound that it cannot use: exit status 2, one line, nothing left
+behind.
+"""
 
 from __future__ import annotations
 
@@ -64,19 +66,24 @@ ROWS = [
     ("outside", table("../no.wav\tx"), "predict run bad.tsv", "is outside the folder of the table"),
     ("no transcripts", table("a.wav\t"), "evaluate run bad.tsv", "bad.tsv: no transcripts"),
     ("no column", table("a\tb", "x\ty\tz"), f"{TRAIN} bad.tsv", "no column 'audio'"),
-    ("a bad duration", table("a.wav\tx\tlong", "audio\ttext\tduration"), f"{TRAIN} bad.tsv",
-     "bad.tsv:2: duration must be seconds; got 'long'"),
+    (
+        "a bad duration",
+        table("a.wav\tx\tlong", "audio\ttext\tduration"),
+        f"{TRAIN} bad.tsv",
+        "bad.tsv:2: duration must be seconds; got 'long'",
+    ),
     ("a sound file alone", None, f"{TRAIN} a.wav", "a.wav: a sound file without its transcript"),
     ("an absurd rate", None, "predict run - --rate 7", "must be at least 1000; got 7"),
     ("an unknown format", None, "predict run a.wav --format doc", "--format"),
     ("two recordings as SRT", None, "predict run a.wav b.wav --format srt", "holds one recording"),
     ("no such phrases", None, "predict run a.wav --phrases no.txt", "no.txt"),
     ("no such language model", None, "predict run a.wav --lm no.txt", "no.txt"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("make", "command", "message"), [row[1:] for row in ROWS],
-                         ids=[row[0] for row in ROWS])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "command", "message"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
 def test_one_line(made, make, command, message, monkeypatch, capsys):
     from ostinato.cli import main
 
@@ -103,6 +110,12 @@ def test_what_is_left_out_is_named(made, monkeypatch, capsys):
     assert main([*f"{TRAIN} many.tsv --dev train.tsv".replace("new", "left").split(), *TINY]) == 0
     error = " ".join(capsys.readouterr().err.split())
     assert "6 recordings left out" in error
-    for part in ("silent.wav: silent", "clipped.wav: clipped", "nothing.wav: no samples",
-                 "no.wav: missing", "../b.wav: outside the folder", "a.wav: empty transcript"):  # fmt: skip
+    for part in (
+        "silent.wav: silent",
+        "clipped.wav: clipped",
+        "nothing.wav: no samples",
+        "no.wav: missing",
+        "../b.wav: outside the folder",
+        "a.wav: empty transcript",
+    ):
         assert part in error

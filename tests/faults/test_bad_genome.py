@@ -1,4 +1,6 @@
-"""What genome says to files that it cannot learn from or be asked about: exit status 2, one line, nothing left behind."""
+"""What genome says to files that it cannot learn from or be asked about: exit status 2, one
+line, nothing left behind.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever a user can put right: exit status 2, one line on stderr that says what, no traceback, nothing written or lost."""
+"""Whatever a user can put right: exit status 2, one line on stderr that says what, no
+traceback, nothing written or lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What classification says to data that it cannot learn from or be asked about: exit status 2, one line, nothing left behind."""
+"""What classification says to data that it cannot learn from or be asked about: exit status 2,
+one line, nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +162,8 @@ ROWS = [
         "pickled labels",
         npz(X=NUMBERS, y=np.array(["a", None] * 5, dtype=object)),
         f"{TRAIN} bad.npz",
-        "bad.npz: refused: 'y' holds Python objects, which could execute code when read; save labels as text or as whole numbers",
+        "bad.npz: refused: 'y' holds Python objects, which could execute code when read; "
+        "save labels as text or as whole numbers",
     ),
     (
         "an object without its label",
@@ -172,7 +175,8 @@ ROWS = [
         "a row with a column too many",
         text("text,label\nx,y\na,b,c\n", "bad.csv"),
         f"{TRAIN} bad.csv",
-        "bad.csv:3: 3 fields, expected 2 (text, label); a separator inside a field must go, or be quoted in a CSV",
+        "bad.csv:3: 3 fields, expected 2 (text, label); a separator inside a field must go, "
+        "or be quoted in a CSV",
     ),
     (
         "predict: NaN on a line",

@@ -1,4 +1,6 @@
-"""What melody says to files that it cannot learn from or go on with: exit status 2, one line, nothing left behind."""
+"""What melody says to files that it cannot learn from or go on with: exit status 2, one line,
+nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -76,14 +78,16 @@ ROWS = [
         "bad.abc",
         b"X:1\nT:Odd\nK:Z\nABC\n",
         f"{TRAIN} bad.abc",
-        r"bad.abc: no tunes in it but 1 tune that does not parse, the first 'Odd' \(bad.abc:3: K:Z is no key\)",
+        r"bad.abc: no tunes in it but 1 tune that does not parse, the first 'Odd' "
+        r"\(bad.abc:3: K:Z is no key\)",
     ),
     (
         "JSON of another shape",
         "bad.json",
         b'{"train": ["abc"]}',
         f"{TRAIN} bad.json",
-        "bad.json: piece 1: expected a list of pitches, or of lists of pitches that sound together; got abc",
+        "bad.json: piece 1: expected a list of pitches, or of lists of pitches that sound "
+        "together; got abc",
     ),
     (
         "JSON without the part",

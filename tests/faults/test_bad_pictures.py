@@ -1,4 +1,6 @@
-"""What captioning and video say to pictures, films and networks that they cannot use: exit status 2, one line, nothing left behind."""
+"""What captioning and video say to pictures, films and networks that they cannot use: exit
+status 2, one line, nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ LABELS = np.arange(10) % 2
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with pictures, train.tsv, clips.npz, features.npz, and runs of them: `run`, `film` and `series`."""
+    """A folder with pictures, train.tsv, clips.npz, features.npz, and runs of them: `run`,
+    `film` and `series`.
+    """
     from ostinato.cli import main
 
     folder = tmp_path_factory.mktemp("pictures")

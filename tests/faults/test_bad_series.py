@@ -1,4 +1,6 @@
-"""What forecasting says to files and options that it cannot use: exit status 2, one line, nothing left behind."""
+"""What forecasting says to files and options that it cannot use: exit status 2, one line,
+nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +40,37 @@ ROWS = [
     ("an empty file", "", f"{TRAIN} bad.csv", r"bad.csv: no series \(0 rows\)"),
     ("a header alone", "unique_id,ds,y\n", f"{TRAIN} bad.csv", r"bad.csv: no series \(0 rows\)"),
     ("no file", "ds,y\n1,1\n", f"{TRAIN} bad.csv none.csv", "none.csv: no such file"),
-    ("no ds", "unique_id,y\na,1\n", f"{TRAIN} bad.csv", "bad.csv:1: no column 'ds' or 'date' among"),
+    (
+        "no ds",
+        "unique_id,y\na,1\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:1: no column 'ds' or 'date' among",
+    ),
     ("no y", "unique_id,ds\na,1\n", f"{TRAIN} bad.csv", "bad.csv:1: no column 'y' among"),
-    ("a column that is not there", GOOD, f"{TRAIN} bad.csv --target-column sold", "no column 'sold'"),
-    ("a covariate that is not there", GOOD, f"{TRAIN} bad.csv --past-covariates rain", "no column 'rain'"),
+    (
+        "a column that is not there",
+        GOOD,
+        f"{TRAIN} bad.csv --target-column sold",
+        "no column 'sold'",
+    ),
+    (
+        "a covariate that is not there",
+        GOOD,
+        f"{TRAIN} bad.csv --past-covariates rain",
+        "no column 'rain'",
+    ),
     (
         "a date that does not parse",
         "unique_id,ds,y\na,2024-01-01,1\na,2024-02-30,1\n",
         f"{TRAIN} bad.csv",
         "bad.csv:3: '2024-02-30' is no time stamp like the others",
     ),
-    ("text in a number column", "ds,y\n1,one\n", f"{TRAIN} bad.csv", "bad.csv:2: y is 'one', not a number"),
+    (
+        "text in a number column",
+        "ds,y\n1,one\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:2: y is 'one', not a number",
+    ),
     ("an infinite value", "ds,y\n1,1\n2,-inf\n", f"{TRAIN} bad.csv", "bad.csv:3: y is infinite"),
     (
         "a time stamp twice",
@@ -82,8 +104,18 @@ ROWS = [
         f"{TRAIN} bad.csv --scaling log --horizon 3",
         "--scaling log needs values of 0 or more; the smallest is -9",
     ),
-    ("a level that is none", GOOD, f"{TRAIN} bad.csv --level 80,150", "--level: expected percentages"),
-    ("windows that are none", "", "evaluate good-run good.csv --windows some", "--windows: expected a number"),
+    (
+        "a level that is none",
+        GOOD,
+        f"{TRAIN} bad.csv --level 80,150",
+        "--level: expected percentages",
+    ),
+    (
+        "windows that are none",
+        "",
+        "evaluate good-run good.csv --windows some",
+        "--windows: expected a number",
+    ),
     (
         "a future covariate missing",
         "",
@@ -108,8 +140,13 @@ ROWS = [
         "predict good-run bad.csv",
         "bad.csv:2: series 'a' has no value",
     ),
-    ("a flag of training", "", "predict good-run good.csv --horizon 9", "cannot be changed on a trained"),
-]  # fmt: skip
+    (
+        "a flag of training",
+        "",
+        "predict good-run good.csv --horizon 9",
+        "cannot be changed on a trained",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +161,9 @@ def test_odd_series_are_named_and_the_rest_is_learned(tmp_path, ostinato, monkey
     monkeypatch.chdir(tmp_path)
     flat = "".join(f"flat,{step},3\n" for step in range(1, 41))
     Path("odd.csv").write_text(GOOD + flat + "one,1,5\n")
-    outcome = ostinato("train", "forecasting", "--train", "odd.csv", "--horizon", 4, "--out", "new", *TINY)  # fmt: skip
+    outcome = ostinato(
+        "train", "forecasting", "--train", "odd.csv", "--horizon", 4, "--out", "new", *TINY
+    )
     assert outcome.status == 0, outcome.err
     assert "left out, with fewer than two values: series 'one' (odd.csv:82)" in outcome.err
     assert "constant: series 'flat'; they have no MASE" in outcome.err

@@ -1,4 +1,6 @@
-"""What tagging says to files that it cannot learn from or be asked about: exit status 2, one line, nothing left behind."""
+"""What tagging says to files that it cannot learn from or be asked about: exit status 2, one
+line, nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,8 @@ ROWS = [
         "one tag only",
         "the O\ndog O\n\ncat O\n",
         f"{TRAIN} bad.txt --dev train.txt",
-        r"all 3 words have the tag 'O'; a tagger needs two tags or more: is it the right --tag-column\?",
+        r"all 3 words have the tag 'O'; a tagger needs two tags or more: is it the right "
+        r"--tag-column\?",
     ),
     (
         "no such column",

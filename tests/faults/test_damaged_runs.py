@@ -1,4 +1,6 @@
-"""A run folder that is damaged, truncated, of a newer format or a trap: refused in one line, never executed, never misread."""
+"""A run folder that is damaged, truncated, of a newer format or a trap: refused in one line,
+never executed, never misread.
+"""
 
 from __future__ import annotations
 

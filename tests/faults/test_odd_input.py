@@ -1,4 +1,6 @@
-"""Input that is odd, but no mistake: there is an answer, a line for each line, and a word on what was left out."""
+"""Input that is odd, but no mistake: there is an answer, a line for each line, and a word on
+what was left out.
+"""
 
 from __future__ import annotations
 
@@ -94,8 +96,8 @@ def test_a_dev_set_that_takes_much_says_so(place, ostinato):
     Path("a").write_text("one\ntwo\n" * 10)
     Path("b").write_text("ONE\nTWO\n" * 10)
     assert (
-        "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1, whatever --seed is)"
-        in ostinato(*TRAIN, "a", "b").err
+        "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1, "
+        "whatever --seed is)" in ostinato(*TRAIN, "a", "b").err
     )
 
 

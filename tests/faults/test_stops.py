@@ -1,4 +1,7 @@
-"""Runs that are stopped: by Ctrl-C, a signal, a kill, a full disk or numbers gone wild. What was learned is there, and --resume goes on."""
+"""Runs that are stopped: by Ctrl-C, a signal, a kill, a full disk or numbers gone wild.
+
+What was learned is there, and --resume goes on.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,8 @@ def test_stopped_where_nothing_can_be_saved_it_does_not_say_saved(number, place)
     _, err = process.communicate(timeout=60)
     last = err.splitlines()[-1]
     assert re.match(
-        r"stopped at step \d+, which is not saved: no checkpoint of step \d+ \(there is none before "
+        r"stopped at step \d+, which is not saved: no checkpoint of step \d+ \(there is none "
+        r"before "
         r"it\): .*no space left",
         last,
     ), err
@@ -314,7 +318,8 @@ def test_training_that_diverges_keeps_the_last_good_model(place, ostinato):
     assert outcome.status == 2
     last = outcome.err.splitlines()[-1]
     assert re.match(
-        r"training diverged at step \d+: loss .*; try a lower --learning-rate.*; the last good model is in new$",
+        r"training diverged at step \d+: loss .*; try a lower --learning-rate.*; the last "
+        r"good model is in new$",
         last,
     )
     assert "Traceback" not in outcome.err

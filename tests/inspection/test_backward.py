@@ -1,4 +1,6 @@
-"""What is recorded and differentiated equals what autograd gives, for torch.nn, every cell, and user's cells."""
+"""What is recorded and differentiated equals what autograd gives, for torch.nn, every cell,
+and user's cells.
+"""
 
 from __future__ import annotations
 

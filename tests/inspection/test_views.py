@@ -1,4 +1,6 @@
-"""Views of modules: their numbers against hand-written loops and autograd, their choices and their errors."""
+"""Views of modules: their numbers against hand-written loops and autograd, their choices and
+their errors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Two directions of a layer in one call: the numbers of one after the other, the same bits each time."""
+"""Two directions of a layer in one call: the numbers of one after the other, the same bits
+each time.
+"""
 
 import pytest
 import torch

@@ -68,7 +68,9 @@ def test_float32(monkeypatch, N, H, V, smoothing, isa):
 @pytest.mark.parametrize("kernels", [True, False])
 @pytest.mark.parametrize("wanted", [(True, True, True), (True, False, False), (False, True, True)])
 def test_products_of_bfloat16(monkeypatch, kernels, wanted):
-    """Off by what rounding to 8 binary digits does, 1 part in 256 at most, and exact where nothing is rounded."""
+    """Off by what rounding to 8 binary digits does, 1 part in 256 at most, and exact where
+    nothing is rounded.
+    """
     monkeypatch.setattr(module, "TOGETHER", 3000)
     generator = torch.Generator().manual_seed(1)
     shapes = (50, 64), (300, 64), (300,)

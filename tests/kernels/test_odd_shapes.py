@@ -1,4 +1,6 @@
-"""Shapes at the edges: nothing, one of everything, sizes that no vector divides, very long sequences."""
+"""Shapes at the edges: nothing, one of everything, sizes that no vector divides, very long
+sequences.
+"""
 
 import pytest
 import torch

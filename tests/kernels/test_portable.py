@@ -1,4 +1,6 @@
-"""What is to run on any processor is compiled without x86's headers, and for arm64 where a compiler for it is there."""
+"""What is to run on any processor is compiled without x86's headers, and for arm64 where a
+compiler for it is there.
+"""
 
 import shutil
 import subprocess

@@ -1,4 +1,6 @@
-"""What stands around a tagger's recurrence: the compiled functions against the reference, in every instruction set."""
+"""What stands around a tagger's recurrence: the compiled functions against the reference, in
+every instruction set.
+"""
 
 import pytest
 import torch

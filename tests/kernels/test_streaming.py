@@ -1,4 +1,6 @@
-"""The compiled step equals the layers' own: every cell, format and instruction set; smaller weights as near as they can be."""
+"""The compiled step equals the layers' own: every cell, format and instruction set; smaller
+weights as near as they can be.
+"""
 
 import functools
 

@@ -1,4 +1,6 @@
-"""The compiled token step equals embedding, layers and output layer; what it draws equals the reference; rows do not touch one another."""
+"""The compiled token step equals embedding, layers and output layer; what it draws equals the
+reference; rows do not touch one another.
+"""
 
 import functools
 import gc

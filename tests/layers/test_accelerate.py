@@ -1,4 +1,6 @@
-"""accelerate: what is replaced, what is left alone and why, what stays the same, and the way back."""
+"""accelerate: what is replaced, what is left alone and why, what stays the same, and the way
+back.
+"""
 
 from __future__ import annotations
 
@@ -249,8 +251,8 @@ def test_report():
     assert str(accelerate(model)).splitlines() == [
         "path     kind                     replaced",
         "encoder  torch.nn.LSTM            yes",
-        f"odd      {__name__}.Twisted  no        a subclass, Twisted, that may compute something else; "
-        "derive it from ostinato.nn",
+        f"odd      {__name__}.Twisted  no        a subclass, Twisted, that may compute something "
+        "else; derive it from ostinato.nn",
     ]
     assert str(accelerate(nn.Linear(1, 1))) == "Linear has no recurrent layers."
 

@@ -1,4 +1,6 @@
-"""Attention: weights that sum to one, by the formulas of the papers; a memory shared among hypotheses."""
+"""Attention: weights that sum to one, by the formulas of the papers; a memory shared among
+hypotheses.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The network that looks at pictures: shapes, one picture's answer whatever its batch, and gradients."""
+"""The network that looks at pictures: shapes, one picture's answer whatever its batch, and
+gradients.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,6 @@
-"""docs/recurrence.md cannot go stale: quoted code is the code, and everything else on the page runs."""
+"""docs/recurrence.md cannot go stale: quoted code is the code, and everything else on the page
+runs.
+"""
 
 import importlib
 import inspect

@@ -1,4 +1,6 @@
-"""ostinato.nn against torch.nn: numbers, gradients, shapes, complaints, and everything that wraps a module."""
+"""ostinato.nn against torch.nn: numbers, gradients, shapes, complaints, and everything that
+wraps a module.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ def configurations(draw):
 
 
 def question(sizes, options, form, batch, steps, lengths, with_state, kind):
-    """Inputs of a configuration: x for torch, x and lengths for us, and the initial state or None."""
+    """Inputs of a configuration: x for torch, x and lengths for us, and the initial state or
+    None.
+    """
     torch.manual_seed(len(lengths) + steps)
     rows = options["num_layers"] * (2 if options["bidirectional"] else 1)
     some = [] if form == "unbatched" else [batch]
@@ -593,7 +597,9 @@ def test_second_derivatives(kind):
 
 @EACH_KIND
 def test_compile(kind):
-    """torch.compile takes torch.nn's layers, and ours, only with this switch of its own; without it, it steps round."""
+    """torch.compile takes torch.nn's layers, and ours, only with this switch of its own;
+    without it, it steps round.
+    """
     layer = getattr(ours, kind)(3, 4, 2)
     x = torch.randn(5, 2, 3)
     torch._dynamo.reset()

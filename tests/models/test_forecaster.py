@@ -1,4 +1,6 @@
-"""Forecasters: quantiles in order, losses by hand, likelihoods against torch's, every cell and decoder."""
+"""Forecasters: quantiles in order, losses by hand, likelihoods against torch's, every cell and
+decoder.
+"""
 
 import pytest
 import torch

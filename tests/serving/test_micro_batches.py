@@ -47,9 +47,11 @@ def test_rows_are_independent(cell, pooling):
 
     def answer(rows):
         return answer_in_batches(
-            head, rows, lambda batch: list(head(body(batch.inputs, batch.lengths))),
+            head,
+            rows,
+            lambda batch: list(head(body(batch.inputs, batch.lengths))),
             empty=torch.zeros(3),
-        )  # fmt: skip
+        )
 
     with independent_rows():
         together = answer(examples)

@@ -158,8 +158,9 @@ sys.exit(main(sys.argv[1:]))
 def test_slow_headers_and_bodies_get_408(runs):
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW, "serve", runs[1], "--port", "0", "--no-snapshot"],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         port = int(re.search(r":(\d+)$", process.stderr.readline().strip())[1])
         head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -244,8 +245,10 @@ def test_the_page_in_a_browser(server):
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         page = browser.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text)
-                if message.type == "error" else None)  # fmt: skip
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if message.type == "error" else None,
+        )
         page.goto(f"http://127.0.0.1:{server.port}/")
         page.wait_for_selector("#generate:visible")
         assert "language" in page.inner_text("#about")

@@ -1,4 +1,6 @@
-"""Anomaly detection from files to alarms: scores depend on the past alone, labels in a column or as windows."""
+"""Anomaly detection from files to alarms: scores depend on the past alone, labels in a column
+or as windows.
+"""
 
 import json
 from dataclasses import replace
@@ -20,8 +22,15 @@ from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.reader import as_labelled
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms, score_surprise
 
-TINY = {"hidden_size": 12, "epochs": 8.0, "least_steps": 0, "learning_rate": 0.01,
-        "tensorboard": False, "season": 24, "smooth": 2}  # fmt: skip
+TINY = {
+    "hidden_size": 12,
+    "epochs": 8.0,
+    "least_steps": 0,
+    "learning_rate": 0.01,
+    "tensorboard": False,
+    "season": 24,
+    "smooth": 2,
+}
 STEPS = 900
 
 
@@ -36,7 +45,9 @@ def make(path, *, broken=True, seed=0):
             values[600:612] = 95
             labels[595:625] = 1
         for step in range(STEPS):
-            stamp = str(np.datetime64("2024-01-01T00:00") + np.timedelta64(step, "h")).replace("T", " ")  # fmt: skip
+            stamp = str(np.datetime64("2024-01-01T00:00") + np.timedelta64(step, "h")).replace(
+                "T", " "
+            )
             lines.append(f"{name},{stamp},{values[step]:.3f},{labels[step]}")
     path.write_text("\n".join(lines) + "\n")
     return str(path)
@@ -79,7 +90,9 @@ def test_a_score_depends_on_the_past_alone(model, files):
     values[500:] = 1e4
     later = as_labelled(replace(record.series, values=values, cached={}))
     for step in ("inputs", "targets", "mean", "scale"):
-        one, two = (getattr(model.task.preprocessing.features(each), step)[:500] for each in (record, later))  # fmt: skip
+        one, two = (
+            getattr(model.task.preprocessing.features(each), step)[:500] for each in (record, later)
+        )
         assert np.array_equal(one, two, equal_nan=True)
     score = model.task.predictor.score
     assert np.allclose(

@@ -1,4 +1,6 @@
-"""Captioning from files to sentences: pictures, features, frames, a network of one's own, and the page."""
+"""Captioning from files to sentences: pictures, features, frames, a network of one's own, and
+the page.
+"""
 
 import io
 import json
@@ -36,7 +38,9 @@ TINY = {
 
 
 def paint(folder, count=36):
-    """folder/*.png, of one colour with a little noise, and folder/train.tsv: "red", "a red one" for each red one."""
+    """folder/*.png, of one colour with a little noise, and folder/train.tsv: "red", "a red
+    one" for each red one.
+    """
     chance = np.random.default_rng(0)
     rows = ["image\tcaption"]
     for number in range(count):

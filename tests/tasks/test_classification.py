@@ -1,4 +1,6 @@
-"""Classification from files to answers: training, saving, loading, predicting, every model and kind of label."""
+"""Classification from files to answers: training, saving, loading, predicting, every model and
+kind of label.
+"""
 
 import io
 import json

@@ -1,4 +1,6 @@
-"""Replies: which turns are read, conversations that go on, and the nearest utterance beside them."""
+"""Replies: which turns are read, conversations that go on, and the nearest utterance beside
+them.
+"""
 
 import io
 

@@ -40,7 +40,9 @@ CELL_MODELS = ("rnn", "gru", "lstm")
 
 
 def make(path, *, series=4, steps=120, covariates=False, seed=0):
-    """Waves of 12 steps with some noise, monthly; with covariates, a price that lowers the values."""
+    """Waves of 12 steps with some noise, monthly; with covariates, a price that lowers the
+    values.
+    """
     random = np.random.default_rng(seed)
     lines = ["unique_id,ds,y" + ",price,rain,town" * covariates]
     for number in range(series):
@@ -98,7 +100,7 @@ def test_it_learns_and_is_loaded(model, file, capsys):
         (high50, high80),
         (high80, high99),
     ):
-        assert (lower <= upper).all()  # fmt: skip
+        assert (lower <= upper).all()
 
 
 def test_rolling_origins(model, file, capsys):
@@ -122,14 +124,18 @@ def test_rolling_origins(model, file, capsys):
 
 
 def test_nothing_after_the_cut_changes_a_forecast(model, file, capsys):
-    """Every later value, covariate and missing mark is changed, and the forecast has the same bits."""
+    """Every later value, covariate and missing mark is changed, and the forecast has the same
+    bits.
+    """
     records = model.task.reader.read([file])
     later = [perturb_future(record) for record in records]
     assert not np.array_equal(later[0].future, records[0].future)
     predictor = model.task.predictor
     for one, other in zip(
-        predictor.predict(model.network, records), predictor.predict(model.network, later), strict=True
-    ):  # fmt: skip
+        predictor.predict(model.network, records),
+        predictor.predict(model.network, later),
+        strict=True,
+    ):
         assert np.array_equal(one.quantiles, other.quantiles)
     assert main(["verify", str(model.folder), file, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

@@ -1,4 +1,6 @@
-"""DNA from files to labels: whole sequences and bases, both strands, windows, baselines, colours."""
+"""DNA from files to labels: whole sequences and bases, both strands, windows, baselines,
+colours.
+"""
 
 from __future__ import annotations
 
@@ -199,7 +201,9 @@ def test_windows_do_not_depend_on_the_pieces(length, margin):
 
 
 def test_chunked_is_whole(forwards, folder):
-    """With a carried state, windows get the answers of the whole sequence; streaming those of predict."""
+    """With a carried state, windows get the answers of the whole sequence; streaming those of
+    predict.
+    """
     reader, predictor = forwards.task.reader, forwards.task.predictor
     bases = "".join(random.Random(5).choices("ACGT", k=777))
     found = {}
@@ -440,7 +444,9 @@ def test_odd_letters_have_answers(whole, both_ways):
 
 
 def test_memory_does_not_grow_with_the_sequence(folder, tmp_path):
-    """A sequence of a million bases that comes in lines takes no more than one of a tenth of that."""
+    """A sequence of a million bases that comes in lines takes no more than one of a tenth of
+    that.
+    """
     import tracemalloc
 
     from ostinato.data.dna.fasta import StreamedSequence

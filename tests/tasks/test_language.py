@@ -1,4 +1,6 @@
-"""Language: texts to streams, scores that do not depend on how a text is cut, continuations, suggestions, and what is refused."""
+"""Language: texts to streams, scores that do not depend on how a text is cut, continuations,
+suggestions, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ def network(made: Task, seed: int = 0):
 @pytest.mark.parametrize("model", ["lstm", "kneser-ney", "hmm"])
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_text_has_one_score_however_it_is_read(unit, model):
-    """Any chunk length, and token by token from its beginning: every token once, the state carried."""
+    """Any chunk length, and token by token from its beginning: every token once, the state
+    carried.
+    """
     made = task(unit, model=model)
     network_ = network(made)
     corpus = Corpus.from_lines(verses(60, seed=1))
@@ -132,7 +136,9 @@ def test_parts_that_are_read_side_by_side_hardly_differ():
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_streamed_is_in_memory(unit, tmp_path, monkeypatch):
-    """A text on disk and packed, encoded into a memory map, trains to the same bits as one in memory."""
+    """A text on disk and packed, encoded into a memory map, trains to the same bits as one in
+    memory.
+    """
     train, dev = (
         write(tmp_path / "train.txt", verses(300)),
         write(tmp_path / "dev.txt", verses(30, seed=2)),
@@ -313,7 +319,9 @@ def test_an_ensemble_and_the_baseline_answer_together(tmp_path):
 
 
 def test_a_network_and_an_n_gram_answer_together(tmp_path):
-    """In either order the mean of their probabilities, which is never less than half the better one's."""
+    """In either order the mean of their probabilities, which is never less than half the
+    better one's.
+    """
     train, dev = (
         write(tmp_path / "train.txt", verses(300)),
         write(tmp_path / "dev.txt", verses(30, seed=2)),
@@ -455,7 +463,8 @@ def test_smaller_weights_where_there_are_any():
     counted = task(model="hmm", weights="bfloat16")
     with pytest.raises(
         InputError,
-        match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout",
+        match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without "
+        "zoneout",
     ):
         list(counted.predictor.generate(network(counted), Request(length=5)))
 

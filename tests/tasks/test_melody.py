@@ -1,4 +1,6 @@
-"""Melody, from files to tunes: the sample, conditions, prompts, keys; equal seeds, equal tunes; chunks."""
+"""Melody, from files to tunes: the sample, conditions, prompts, keys; equal seeds, equal
+tunes; chunks.
+"""
 
 from __future__ import annotations
 
@@ -405,7 +407,8 @@ def test_what_generate_refuses(tunes, request_, message):
 def test_a_model_without_kinds_refuses_them(chords):
     with pytest.raises(
         InputError,
-        match="--condition jig: this model has learned no kinds of tunes; train with --condition genre",
+        match="--condition jig: this model has learned no kinds of tunes; train with --condition "
+        "genre",
     ):
         chords.generate(condition="jig")
 

@@ -17,7 +17,9 @@ from ostinato.errors import InputError  # noqa: E402
 
 
 def network(path, *, shape=("N", 3, 8, 8), kind="map", opset=13, inputs=1, dtype=TensorProto.FLOAT):
-    """One convolution that takes the mean of each quarter of each colour: a map [1, 3, 2, 2], or a vector [1, 12]."""
+    """One convolution that takes the mean of each quarter of each colour: a map [1, 3, 2, 2],
+    or a vector [1, 12].
+    """
     weights = np.zeros((3, 3, 4, 4), np.float32)
     for colour in range(3):
         weights[colour, colour] = 1 / 16
@@ -108,7 +110,8 @@ def test_captions_by_it(tmp_path):
     other = network(tmp_path / "b.onnx", kind="vector")
     with pytest.raises(
         InputError,
-        match="b.onnx: not the network that the model was trained with; name that one with --encoder",
+        match="b.onnx: not the network that the model was trained with; name that one with "
+        "--encoder",
     ):
         package.load(tmp_path / "run", encoder=other).predict(files)
 
@@ -118,7 +121,8 @@ def test_captions_by_it(tmp_path):
     [
         (
             {"shape": ("N", 10)},
-            r"a.onnx: its input is not a picture: expected one tensor \[N, 3, H, W\] or \[N, H, W, 3\]; got x tensor",
+            r"a.onnx: its input is not a picture: expected one tensor \[N, 3, H, W\] or \[N, "
+            r"H, W, 3\]; got x tensor",
         ),
         ({"shape": ("N", 5, 8, 8)}, "its input is not a picture"),
         ({"inputs": 2}, "its input is not a picture"),

@@ -9,12 +9,14 @@ import pytest
 
 import ostinato
 
-# the process's own peak: getrusage of a process that was just started counts the one that started it, too
+# the process's own peak: getrusage of a process that was just started counts the one that started
+# it, too
 PROGRAM = """
 import pathlib, resource, sys, ostinato.cli
 status = ostinato.cli.main(sys.argv[1:])
 file = pathlib.Path("/proc/self/status")
-own = [line.split()[1] for line in file.read_text().splitlines() if line.startswith("VmHWM")] if file.exists() else []
+lines = file.read_text().splitlines() if file.exists() else []
+own = [line.split()[1] for line in lines if line.startswith("VmHWM")]
 print(*own or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss], file=sys.stderr)
 sys.exit(status)
 """
@@ -44,7 +46,9 @@ def test_a_million_tokens_stream(tmp_path):
 
 
 def peak(folder, tokens):
-    """The most memory, in bytes, that tagging so many tokens takes; every line is counted on the way out."""
+    """The most memory, in bytes, that tagging so many tokens takes; every line is counted on
+    the way out.
+    """
     sentences = tokens // 8
     with (folder / "long.txt").open("w") as file:
         file.writelines(

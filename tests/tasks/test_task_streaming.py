@@ -1,4 +1,6 @@
-"""Models of one direction fed item by item: chunked = whole, saved and restored = never interrupted."""
+"""Models of one direction fed item by item: chunked = whole, saved and restored = never
+interrupted.
+"""
 
 from __future__ import annotations
 
@@ -83,8 +85,10 @@ def test_marks_follow_their_word(words):
     assert list(itertools.chain(*parts)) == tokenizer.encode("Well, what is it?")
     line_end = words.task.preprocessing.line_end
     assert streamer.parse("what\nis") == [
-        *tokenizer.encode("what"), line_end, *tokenizer.encode("is")
-    ]  # fmt: skip
+        *tokenizer.encode("what"),
+        line_end,
+        *tokenizer.encode("is"),
+    ]
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mingru"])
@@ -145,9 +149,15 @@ def test_states_of_other_models_are_refused(language, words, tmp_path):
 
 @pytest.mark.parametrize("pooling", ["last", "max", "mean", "both-ends", "ensemble"])
 def test_a_text_classified_word_by_word(folder, pooling):
-    model = train("classification", out=folder / pooling, bidirectional=False, pooling=pooling,
-        hidden_size=8, embedding_size=6, members=2,
-    )  # fmt: skip
+    model = train(
+        "classification",
+        out=folder / pooling,
+        bidirectional=False,
+        pooling=pooling,
+        hidden_size=8,
+        embedding_size=6,
+        members=2,
+    )
     stream = model.stream()
     assert stream.carries_state
     text = "a great and moving film, if a little long"
@@ -167,9 +177,15 @@ def test_a_series_step_by_step(folder, tmp_path):
     values, labels = random.normal(size=(40, 9, 2)), np.arange(40) % 2
     np.savez(tmp_path / "train.npz", X=values + labels[:, None, None], y=labels)
     model = ostinato.train(
-        "classification", train=[tmp_path / "train.npz"], out=folder / "series",
-        bidirectional=False, pooling="last", hidden_size=6, members=1, **QUICK,
-    )  # fmt: skip
+        "classification",
+        train=[tmp_path / "train.npz"],
+        out=folder / "series",
+        bidirectional=False,
+        pooling="last",
+        hidden_size=6,
+        members=1,
+        **QUICK,
+    )
     stream = model.stream()
     for step in values[0].tolist():
         answer = stream.feed(step)
@@ -209,9 +225,14 @@ def test_bases_as_they_are_read(folder, tmp_path):
         rows.append(f"{bases}\t{''.join('x' if each in 'CG' else '.' for each in bases)}")
     (tmp_path / "train.tsv").write_text("\n".join(rows) + "\n")
     model = ostinato.train(
-        "genome", train=[tmp_path / "train.tsv"], out=folder / "bases", bidirectional=False,
-        hidden_size=8, motifs=4, **QUICK,
-    )  # fmt: skip
+        "genome",
+        train=[tmp_path / "train.tsv"],
+        out=folder / "bases",
+        bidirectional=False,
+        hidden_size=8,
+        motifs=4,
+        **QUICK,
+    )
     stream, text = model.stream(), rows[1].split("\t")[0]
     assert stream.carries_state
     labels, shares = [], []
@@ -265,9 +286,15 @@ def test_filtered_tags_by_brute_force():
 
 
 def test_a_sentence_word_by_word(folder):
-    model = train("tagging", out=folder / "tags", bidirectional=False, hidden_size=7, embedding_size=6,
-        character_size=6, affix_size=4,
-    )  # fmt: skip
+    model = train(
+        "tagging",
+        out=folder / "tags",
+        bidirectional=False,
+        hidden_size=7,
+        embedding_size=6,
+        character_size=6,
+        affix_size=4,
+    )
     stream = model.stream()
     one = [stream.feed(word) for word in ("The", "dog", "runs")]
     several = model.stream().feed("The dog runs")

@@ -1,4 +1,6 @@
-"""Transcription: preprocessing, decoding with language models, times, formats, streams, and the command line."""
+"""Transcription: preprocessing, decoding with language models, times, formats, streams, and
+the command line.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ TINY = {
 
 
 def make(path, *, pixels, per_frame, count=32, seed=0):
-    """A bright column that wanders to the right or to the left; of a label a frame, in which half it stands."""
+    """A bright column that wanders to the right or to the left; of a label a frame, in which
+    half it stands.
+    """
     chance = np.random.default_rng(seed)
     lengths = chance.integers(3, 7, count)
     y = np.arange(count) % 2

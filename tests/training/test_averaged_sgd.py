@@ -1,4 +1,6 @@
-"""Averaged gradient descent: the mean of the steps since it began, seen only inside `averaged`, and saved with a checkpoint."""
+"""Averaged gradient descent: the mean of the steps since it began, seen only inside
+`averaged`, and saved with a checkpoint.
+"""
 
 from __future__ import annotations
 

@@ -279,7 +279,9 @@ def test_the_first_checkpoint_cannot_be_written(tmp_path):
 
 
 def save_without_pause(folder, told):
-    """Go on from what is there: weights that all equal the step, saved step after step, until killed."""
+    """Go on from what is there: weights that all equal the step, saved step after step, until
+    killed.
+    """
     model = toy()
     optimizer = build_optimizer(model, Options())
     step = load(folder, model, optimizer).position.step
@@ -321,7 +323,9 @@ def test_kills_at_any_moment_leave_a_checkpoint_that_can_be_loaded(tmp_path):
 def test_a_kill_between_any_two_operations_leaves_a_checkpoint_that_can_be_loaded(
     tmp_path, monkeypatch
 ):
-    """The same without chance: the save is cut short at its first, second, ... operation on files."""
+    """The same without chance: the save is cut short at its first, second, ... operation on
+    files.
+    """
 
     class Killed(BaseException):
         pass

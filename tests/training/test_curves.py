@@ -86,10 +86,14 @@ def test_a_full_disk_is_told_in_one_line(tmp_path):
     with pytest.raises(InputError) as refused:
         curves.record_step(progress(1))
     assert str(refused.value) == (
-        f"{tmp_path / 'log.jsonl'}: cannot be written: No space left on device; make room and --resume"
+        f"{tmp_path / 'log.jsonl'}: cannot be written: No space left on device; make room "
+        "and --resume"
     )
 
 
 def test_plots_and_events_are_imported_where_they_are_used():
-    code = "import sys, ostinato.training.curves; sys.exit(bool({'matplotlib', 'tensorboardX'} & set(sys.modules)))"
+    code = (
+        "import sys, ostinato.training.curves; sys.exit(bool({'matplotlib', 'tensorboardX'} & "
+        "set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -94,6 +94,7 @@ def test_in_another_thread_nothing_is_caught():
 def test_the_process_ends_with_the_signals_status():
     code = (
         "import os, signal, sys\nfrom ostinato.training.interrupt import interruptible\n"
-        "with interruptible() as interrupt:\n os.kill(os.getpid(), signal.SIGTERM)\n sys.exit(interrupt.exit_status)"
+        "with interruptible() as interrupt:\n os.kill(os.getpid(), signal.SIGTERM)\n "
+        "sys.exit(interrupt.exit_status)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 143

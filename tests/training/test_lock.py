@@ -30,7 +30,8 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path):
         with pytest.raises(InputError) as refused, locked(tmp_path / "run"):
             pass
         assert str(refused.value) == (
-            f"{tmp_path / 'run'}: in use by process {process.pid}; wait for it, stop it, or choose another --out"
+            f"{tmp_path / 'run'}: in use by process {process.pid}; wait for it, stop it, or "
+            "choose another --out"
         )
     finally:
         process.send_signal(signal.SIGKILL)

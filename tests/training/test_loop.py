@@ -251,7 +251,9 @@ def test_batches_are_moved_to_the_models_device_only():
 
 
 def test_what_is_kept_of_weights_is_stale_after_a_step_of_a_fused_optimizer():
-    """torch's fused Adam does not count the change; dev scores between steps must come from the new weights."""
+    """torch's fused Adam does not count the change; dev scores between steps must come from
+    the new weights.
+    """
     from ostinato import CELLS, Recurrent, kernels
     from ostinato.models.loss import Loss
 

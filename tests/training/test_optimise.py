@@ -67,7 +67,9 @@ def test_betas_momentum_and_epsilon_arrive():
 
 @pytest.mark.parametrize("name", ["sgd", "adagrad", "sparse-adam"])
 def test_sparse_embeddings_train_like_dense_ones(name):
-    """SGD and Adagrad leave a row without gradient as it is; so does Adam at its first step (but for its epsilon)."""
+    """SGD and Adagrad leave a row without gradient as it is; so does Adam at its first step
+    (but for its epsilon).
+    """
     settings = Options(optimizer=name, learning_rate=0.1)
     sparse, dense = toy(sparse=True, dropout=0.0), toy(sparse=False, tied=False, dropout=0.0)
     steps = 1 if name == "sparse-adam" else 4
@@ -99,7 +101,8 @@ def test_adam_for_most_and_sparse_adam_for_the_embeddings_have_one_learning_rate
     [
         (
             {"optimizer": "adam"},
-            "--optimizer adam cannot take the sparse gradients of the embeddings; use sgd, adagrad or sparse-adam",
+            "--optimizer adam cannot take the sparse gradients of the embeddings; use sgd, "
+            "adagrad or sparse-adam",
         ),
         (
             {"optimizer": "sgd", "momentum": 0.9},
@@ -164,7 +167,10 @@ def test_every_option_says_what_it_is():
 
 
 def test_options_and_schedules_need_no_torch():
-    code = "import sys, ostinato.training.options, ostinato.training.schedule; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, ostinato.training.options, ostinato.training.schedule; sys.exit('torch' in "
+        "sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

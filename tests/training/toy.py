@@ -35,7 +35,9 @@ class Toy(nn.Module):
 
 
 def sum_losses(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]:
-    """(sum of the losses, number of tokens) without dropout; the state is carried where batches continue."""
+    """(sum of the losses, number of tokens) without dropout; the state is carried where
+    batches continue.
+    """
     was_training = model.training
     total, count, state = 0.0, 0, None
     model.eval()

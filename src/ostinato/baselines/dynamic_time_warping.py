@@ -1,4 +1,5 @@
-"""The nearest neighbour by dynamic time warping: how isolated words were recognised before (Sakoe and Chiba 1978).
+"""The nearest neighbour by dynamic time warping: how isolated words were recognised before
+(Sakoe and Chiba 1978).
 
 T frames, D features, N templates."""
 

@@ -5,12 +5,12 @@
 where h' is h without its first token.
 
 At the highest order a(h w) are counts, below it the number of different tokens before "h w"; an
-n-gram that nothing precedes keeps its count. So do n-grams at the beginning of a line where contexts
-do not reach across lines, and at the beginning of a text where they do, as SRILM and KenLM do with
-n-grams that begin with <s>: what stands before them says nothing of how often a line begins so. D is
-one of three discounts for a = 1, 2 and 3 or more, estimated from counts of counts;
-gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with the uniform
-distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
+n-gram that nothing precedes keeps its count. So do n-grams at the beginning of a line where
+contexts do not reach across lines, and at the beginning of a text where they do, as SRILM and
+KenLM do with n-grams that begin with <s>: what stands before them says nothing of how often a
+line begins so. D is one of three discounts for a = 1, 2 and 3 or more, estimated from counts of
+counts; gamma(h) is the probability mass freed by the discounts; unigrams are interpolated with
+the uniform distribution. Source: Chen and Goodman 1998, section 3; Kneser and Ney 1995.
 
 M n-grams of one order, N tokens of a text, V vocabulary.
 """

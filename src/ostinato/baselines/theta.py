@@ -54,7 +54,8 @@ def forecast_theta(histories: Sequence[np.ndarray], horizon: int, season: int) -
 
 
 def seasonal_indices(values: np.ndarray, season: int) -> tuple[np.ndarray, bool] | None:
-    """(indices [season], whether multiplicative) by classical decomposition; None where not seasonal.
+    """(indices [season], whether multiplicative) by classical decomposition; None where not
+    seasonal.
 
     The significance test is that of the M3 and M4 competitions, on the values themselves.
     """

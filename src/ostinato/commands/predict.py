@@ -117,7 +117,9 @@ def predict_files(
 
 @dataclass(frozen=True)
 class MosesLine(Prediction):
-    """One candidate of the answer to input `number`, as a line of an n-best list in Moses' format."""
+    """One candidate of the answer to input `number`, as a line of an n-best list in Moses'
+    format.
+    """
 
     number: int
     answer: str

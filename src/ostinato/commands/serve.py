@@ -23,7 +23,8 @@ EXAMPLES = (
     "ostinato serve runs/language",
     "ostinato serve runs/de-en runs/sentiment --port 9000      # /models/de-en/predict, ...",
     "OSTINATO_TOKEN=... ostinato serve runs/language --host 0.0.0.0",
-    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' localhost:8000/predict",
+    "curl -d '{\"inputs\": [\"a text\"]}' -H 'Content-Type: application/json' "
+    "localhost:8000/predict",
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

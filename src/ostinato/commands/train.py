@@ -39,7 +39,8 @@ def train(
 
     Args:
         task: what to learn; `ostinato tasks` lists them
-        train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without any, the small sample that the package carries
+        train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without
+            any, the small sample that the package carries
         dev: files to choose the best weights by; without any, part of the training data is held
             out
         test: files to report on; without any, the dev set

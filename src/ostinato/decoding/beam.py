@@ -12,10 +12,12 @@ No width answers worse than greedy decoding by this score. Two rules make it so:
 1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width`
    best, it takes the place of the last of them. Without this rule it can be crowded out by
    hypotheses that turn out worse.
-2. A sentence is not done because `width` hypotheses are complete, if a live one would still be among
-   the n best were it to end now, or if the greedy one can still become the best. Stopping at `width`
-   complete ones alone answers with improbable short sentences where the model is sure of a long one
-   (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam Search")."""
+2. A sentence is not done because `width` hypotheses are complete, if a live one would still be
+   among the n best were it to end now, or if the greedy one can still become the best. Stopping
+   at `width` complete ones alone answers with improbable short sentences where the model is
+   sure of a long one (on stopping rules: Meister, Vieira and Cotterell 2020, "Best-First Beam
+   Search").
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,8 @@ def beam_search(
     beam_search(model.step, state, rows=2, bos=2, eos=3, maximum_length=50) -> 2 lists, best first
 
     A sentence is done when no live hypothesis can still be among its n_best, or, with a length
-    penalty, when `width` are complete and neither a live one that ended now nor the greedy one would
-    improve on them.
+    penalty, when `width` are complete and neither a live one that ended now nor the greedy one
+    would improve on them.
 
     Args:
         step, state, rows, bos, eos, maximum_length, watch, forbidden: as of `greedy`.
@@ -172,7 +174,8 @@ def keep_greedy(
 
     Args:
         best: the K best candidates of each sentence [S, K].
-        slot: the greedy hypothesis' slot [S] among the W of before this step; -1 where it has ended.
+        slot: the greedy hypothesis' slot [S] among the W of before this step; -1 where it has
+            ended.
         scores: log-probabilities of the next token [S * W, V].
         totals: the sums of before this step [S, W].
         forbidden: tokens that are never produced.
@@ -200,10 +203,12 @@ def keep_greedy(
 def reachable_scores(
     live: Tensor, length: int, limits: Tensor, length_penalty: float
 ) -> tuple[Tensor, Tensor]:
-    """The best scores [B] that live hypotheses [B, W] can end with at the next step, and at the limit.
+    """The best scores [B] that live hypotheses [B, W] can end with at the next step, and at the
+    limit.
 
-    -inf where none is live, or none may be continued. A sum can only fall and the penalty is monotone in the length,
-    so the greater of the two bounds what can be reached at all."""
+    -inf where none is live, or none may be continued. A sum can only fall and the penalty is
+    monotone in the length, so the greater of the two bounds what can be reached at all.
+    """
     best = live.amax(1).masked_fill(length >= limits, -torch.inf)
     at_once = best / penalty(length + 1, length_penalty)
     return at_once, best / penalty(limits.double(), length_penalty)

@@ -1,4 +1,5 @@
-"""Decoding of connectionist temporal classification (Graves et al. 2006): best path, prefix beam, alignment.
+"""Decoding of connectionist temporal classification (Graves et al. 2006): best path, prefix
+beam, alignment.
 
 T frames, C labels, of which number 0 is the blank. A path has a label or the blank at every frame;
 it stands for the sequence that is left when repeats are merged and blanks removed."""
@@ -17,7 +18,9 @@ NEVER = -math.inf
 
 
 class Span(NamedTuple):
-    """Where a label is emitted: frames `start` to `end` (excluded), and its mean log-probability."""
+    """Where a label is emitted: frames `start` to `end` (excluded), and its mean
+    log-probability.
+    """
 
     label: int
     start: int
@@ -59,7 +62,9 @@ def collapse(path: Sequence[int]) -> list[int]:
 
 
 def least_frames(labels: Sequence[int]) -> int:
-    """The frames that CTC needs for a sequence: one a label, and a blank between equal neighbours."""
+    """The frames that CTC needs for a sequence: one a label, and a blank between equal
+    neighbours.
+    """
     repeats = sum(a == b for a, b in zip(labels, labels[1:], strict=False))
     return len(labels) + repeats
 

@@ -24,7 +24,8 @@ def greedy(
 ) -> list[Hypothesis]:
     """The hypothesis of the likeliest tokens of each row; of equal tokens the lowest.
 
-    greedy(model.step, model.initial_state(batch), rows=2, bos=2, eos=3, maximum_length=50) -> 2 hypotheses
+    greedy(model.step, model.initial_state(batch), rows=2, bos=2, eos=3, maximum_length=50)
+    -> 2 hypotheses
 
     Args:
         step: the model's step function.

@@ -63,8 +63,8 @@ def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: b
             arrays, attributes = to_onnx(tuple(map(from_cell, cells)))
         except ValueError as error:
             raise InputError(
-                f"the cell {type(cells[0]).__name__} is none of ONNX's RNN, GRU and LSTM ({error}); "
-                "train with --cell rnn, gru or lstm"
+                f"the cell {type(cells[0]).__name__} is none of ONNX's RNN, GRU and LSTM "
+                f"({error}); train with --cell rnn, gru or lstm"
             ) from None
         if "P" in arrays or cells[0].output_size != cells[0].hidden_size:
             raise InputError(
@@ -108,7 +108,8 @@ def add_words(program: Program, embedding: nn.Embedding | None, encoder: Any) ->
     if encoder is not None:
         if encoder.filters is None:
             raise InputError(
-                "--characters recurrent is not exported; train with --characters convolution or none"
+                "--characters recurrent is not exported; train with --characters convolution "
+                "or none"
             )
         program.inputs["characters"] = "characters"
         weights: dict[str, Any] = {
@@ -283,7 +284,8 @@ def tagging_program(model: Any) -> Program:
 
 
 def file_names(fitted: Any) -> list[str]:
-    """The tags as the files have them, where that is a matter of renaming (BIO); else the network's.
+    """The tags as the files have them, where that is a matter of renaming (BIO); else the
+    network's.
 
     ["B-PER", "E-PER", "S-PER", "O"] -> ["B-PER", "I-PER", "B-PER", "O"]"""
     tags = list(fitted.tags.tokens)

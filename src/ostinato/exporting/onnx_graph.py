@@ -195,8 +195,9 @@ class ProgramGraph:
         filters = graph.node("Reshape", self.weight(step, "filters"), shape)
         total = self.weight(step, "bias")
         for place in range(width):
-            end = graph.node("Add", graph.node("Unsqueeze", count, graph.constant([0])),
-                             graph.constant([place]))  # fmt: skip
+            end = graph.node(
+                "Add", graph.node("Unsqueeze", count, graph.constant([0])), graph.constant([place])
+            )
             part = graph.node("Slice", padded, graph.constant([place]), end, graph.constant([2]))
             table = graph.node("Gather", filters, graph.constant(place), axis=2)
             product = graph.node("MatMul", part, graph.node("Transpose", table, perm=[1, 0]))

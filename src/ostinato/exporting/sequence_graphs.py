@@ -1,7 +1,8 @@
 """An encoder-decoder as two ONNX graphs: the encoder, and a step of the decoder.
 
     encoder    tokens [batch, time], lengths [batch]
-               -> values and keys [batch, time, M] (with attention), hidden_0, cell_0, ... [batch, H]
+               -> values and keys [batch, time, M] (with attention), hidden_0, cell_0, ...
+               [batch, H]
                   and, where the decoder reads them at every step, context and feed
     decoder    tokens [batch, 1], lengths (ones) [batch], values, keys, source_lengths [batch],
                hidden_0, ... and, where the encoder gives them, context and feed

@@ -124,7 +124,7 @@ class Attended(NamedTuple):
 
 @dataclass
 class Recording:
-    """What was recorded: `parts` by name, what each was called with, and attention, call by call."""
+    """What was recorded: `parts` by name, the arguments of each call, and attention per call."""
 
     parts: dict[str, PartRun] = field(default_factory=dict)
     inputs: dict[str, list[Tensor]] = field(default_factory=dict)
@@ -238,7 +238,9 @@ def forward_of(
 
 
 def hide_step(x: Tensor, step: int, before: int) -> Tensor:
-    """x [B, T, D] with zeros at a step (from 1) of the whole sequence, of which `before` are past."""
+    """x [B, T, D] with zeros at a step (from 1) of the whole sequence, of which `before` are
+    past.
+    """
     place = step - 1 - before
     if not 0 <= place < x.shape[1]:
         return x
@@ -289,7 +291,9 @@ def hold_units(state: State, clamps: Sequence[Clamp]) -> State:
 
 
 def join_calls(calls: list[list[LayerRun]]) -> list[LayerRun]:
-    """The calls of one module as one run where they are a decoder's steps, else the longest call."""
+    """The calls of one module as one run where they are a decoder's steps, else the longest
+    call.
+    """
     first, rows = calls[0], {run.x.shape[0] for call in calls for run in call}
     going_on = len(calls) > 1 and len(rows) == 1 and all(run.direction == 0 for run in first)
     if len(calls) == 1 or not going_on or any(run.lengths is not None for run in first):

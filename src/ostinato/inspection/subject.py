@@ -122,7 +122,9 @@ class Subject:
     def record_scores(
         self, *, gradients: bool = True, edits: Edits | None = None
     ) -> tuple[Recording, Tensor]:
-        """Runs the network -> what its layers did, and the log-probability of each prediction [U]."""
+        """Runs the network -> what its layers did, and the log-probability of each prediction
+        [U].
+        """
         if self.step_scores is None:
             raise InputError("this model makes no predictions of which a probability is known")
         with torch.set_grad_enabled(gradients), record(self.parts, self.network, edits) as found:

@@ -1,4 +1,6 @@
-"""Adam over the rows of a table that were read, with the steps they missed; see `training.lazy_adam`."""
+"""Adam over the rows of a table that were read, with the steps they missed; see
+`training.lazy_adam`.
+"""
 
 from __future__ import annotations
 

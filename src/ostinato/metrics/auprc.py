@@ -41,9 +41,9 @@ def score(total: Sequence[float]) -> float:
 def binning_error(total: Sequence[float]) -> float:
     """The greatest difference from the area with the examples of each bin in any order.
 
-    A bin with p examples of the class and n others, after P and N of these in the bins above: at best
-    its p come first, at worst its n, and the precision at each of the p is (P + i) / (P + i + N + ...).
-    Sums over i = 1 .. p are taken as p times their extremes.
+    A bin with p examples of the class and n others, after P and N of these in the bins above:
+    at best its p come first, at worst its n, and the precision at each of the p is (P + i) / (P
+    + i + N + ...). Sums over i = 1 .. p are taken as p times their extremes.
     """
     errors = []
     for present, absent in np.asarray(total, dtype=np.float64).reshape(-1, 2, BINS)[:, :, ::-1]:

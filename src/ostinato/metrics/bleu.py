@@ -36,8 +36,9 @@ def is_installed(tokenizer: str) -> bool:
 def choose_tokenizer(references: Iterable[str]) -> str:
     """sacreBLEU's tokenizer for the script that most letters of the references are of.
 
-    Han is "zh"; Han with kana is Japanese, "ja-mecab", and Hangul "ko-mecab", both "char" where MeCab
-    is not installed; Thai, Lao, Khmer, Burmese and Tibetan are "char"; all others are "13a".
+    Han is "zh"; Han with kana is Japanese, "ja-mecab", and Hangul "ko-mecab", both "char" where
+    MeCab is not installed; Thai, Lao, Khmer, Burmese and Tibetan are "char"; all others are
+    "13a".
     """
     found: Counter[str] = Counter()
     for reference in list(references)[:SAMPLE]:

@@ -1,4 +1,5 @@
-"""Character error rate in per cent: 100 (substitutions + deletions + insertions) / characters of the reference.
+"""Character error rate in per cent: 100 (substitutions + deletions + insertions) / characters
+of the reference.
 
 It may exceed 100. White space counts as one space between words, as in jiwer."""
 

@@ -62,7 +62,9 @@ def distance_table(hypothesis: Sequence[str], reference: Sequence[str]) -> np.nd
 
 
 def count_edits(hypothesis: Sequence[str], reference: Sequence[str]) -> Edits:
-    """count_edits(["a", "c"], ["a", "b", "d"]) -> Edits(substitutions=1, deletions=1, insertions=0)"""
+    """count_edits(["a", "c"], ["a", "b", "d"]) -> Edits(substitutions=1, deletions=1,
+    insertions=0)
+    """
     pairs = [(given, true) for given, true in align(hypothesis, reference) if given != true]
     deletions = sum(not given for given, _ in pairs)
     insertions = sum(not true for _, true in pairs)

@@ -37,7 +37,9 @@ class DetailedMetric(Metric, Protocol):
     """A metric with more to report than its score, such as sacreBLEU's signature."""
 
     def details(self, total: Sequence[float], /, **settings: Any) -> dict[str, Any]:
-        """What a report shows beside the score, from the summed counts and the metric's settings."""
+        """What a report shows beside the score, from the summed counts and the metric's
+        settings.
+        """
         ...
 
 

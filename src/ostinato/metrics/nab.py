@@ -1,9 +1,9 @@
 """The Numenta Anomaly Benchmark's score, standard profile (Lavin and Ahmad 2015): at most 100.
 
-An alarm inside a window of true anomalies counts the more the earlier it is, once a window; a window
-without one costs 1, a false alarm up to 0.11. 0 is the score of no alarm at all, 100 that of one at
-the first point of every window. The benchmark's first 15 % of a series are for its caller to leave out
-of alarms and windows; `probation` says how many there are.
+An alarm inside a window of true anomalies counts the more the earlier it is, once a window; a
+window without one costs 1, a false alarm up to 0.11. 0 is the score of no alarm at all, 100
+that of one at the first point of every window. The benchmark's first 15 % of a series are for
+its caller to leave out of alarms and windows; `probation` says how many there are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Word error rate in per cent: 100 (substitutions + deletions + insertions) / words of the reference.
+"""Word error rate in per cent: 100 (substitutions + deletions + insertions) / words of the
+reference.
 
 It may exceed 100. White space counts as one space between words, as in jiwer."""
 

@@ -1,7 +1,9 @@
-"""DeepAR (Salinas et al. 2017): a recurrent network whose output is the distribution of the next value.
+"""DeepAR (Salinas et al. 2017): a recurrent network whose output is the distribution of the
+next value.
 
-Trained by the likelihood of every step given those before (teacher forcing). A forecast draws paths:
-each value drawn is the input of the step after it. Letters as in `models.forecaster`; S paths.
+Trained by the likelihood of every step given those before (teacher forcing). A forecast draws
+paths: each value drawn is the input of the step after it. Letters as in `models.forecaster`; S
+paths.
 """
 
 from __future__ import annotations

@@ -133,7 +133,8 @@ class Classifier(nn.Module):
         head: Vectors -> probabilities; see `models.heads`.
         dropout: On the body's output.
         input_dropout: On the body's input; default: `dropout`.
-        character_encoder: The batch's characters -> further vectors [B, T, S], concatenated to the embedding.
+        character_encoder: The batch's characters -> further vectors [B, T, S], concatenated to
+            the embedding.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Past values to future values: windows of L steps in, quantiles of the H steps after them out.
 
-`SegmentForecaster` reads segments and decodes all steps ahead in parallel (SegRNN, Lin et al. 2023);
+`SegmentForecaster` reads segments and decodes all steps ahead in parallel (SegRNN, Lin et al.
+2023);
 `DirectForecaster` reads steps and maps the last state to all steps ahead (MQ-RNN, Wen et al. 2017).
 Letters: B batch, L look-back, H horizon, D features of a step, K of them known in the future,
 Q quantile levels.
@@ -26,7 +27,8 @@ MEDIAN = LEVELS.index(0.5)
 
 
 class WindowFeatures(NamedTuple):
-    """The features of a step of a window, in this order; the last H steps of a window are the future.
+    """The features of a step of a window, in this order; the last H steps of a window are the
+    future.
 
     Attributes:
         past: Covariates known up to the present; 0 in the future.
@@ -70,7 +72,8 @@ class WindowFeatures(NamedTuple):
 
 
 class Forecaster(nn.Module):
-    """The base of all forecasters: quantiles, their loss, and what was learned from held-back windows.
+    """The base of all forecasters: quantiles, their loss, and what was learned from held-back
+    windows.
 
     Args:
         look_back: L.
@@ -129,7 +132,9 @@ def pinball_loss(quantiles: Tensor, targets: Tensor) -> Loss:
 
 
 def order_quantiles(raw: Tensor) -> Tensor:
-    """Q free numbers [..., Q] -> ascending quantiles: the median, and positive steps away from it."""
+    """Q free numbers [..., Q] -> ascending quantiles: the median, and positive steps away from
+    it.
+    """
     middle = raw[..., MEDIAN : MEDIAN + 1]
     above = middle + functional.softplus(raw[..., MEDIAN + 1 :] - 3).cumsum(-1)
     below = functional.softplus(raw[..., :MEDIAN] - 3).flip(-1).cumsum(-1).flip(-1)
@@ -150,7 +155,8 @@ class WindowSkip(nn.Linear):
 
 
 class SegmentForecaster(Forecaster):
-    """SegRNN: a recurrent layer over segments of the window, and one step of it for each coming segment.
+    """SegRNN: a recurrent layer over segments of the window, and one step of it for each coming
+    segment.
 
     The decoder starts each coming segment from the state after the window and reads only which
     segment it is, of which series, and what is known of the future; all segments in parallel.
@@ -234,7 +240,8 @@ class SegmentForecaster(Forecaster):
 
 
 class DirectForecaster(Forecaster):
-    """A recurrent network over the steps of the window, whose last state is mapped to all steps ahead.
+    """A recurrent network over the steps of the window, whose last state is mapped to all steps
+    ahead.
 
     The last state becomes a context for each step ahead, and a small network, the same for all
     steps, joins it with what is known of that step (Wen et al. 2017).
@@ -294,7 +301,9 @@ class DirectForecaster(Forecaster):
 
 
 class LinearForecaster(Forecaster):
-    """A linear map of the window, the same number for every quantile: NLinear, fitted in closed form."""
+    """A linear map of the window, the same number for every quantile: NLinear, fitted in
+    closed form.
+    """
 
     weight: Tensor
     bias: Tensor

@@ -23,7 +23,9 @@ CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.l
 
 
 class _WithoutInitialisation(TorchFunctionMode):
-    """Skips the drawing of initial weights: there is no memory to fill, and no random number is used."""
+    """Skips the drawing of initial weights: there is no memory to fill, and no random number
+    is used.
+    """
 
     def __torch_function__(
         self,

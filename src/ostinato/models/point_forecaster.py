@@ -1,4 +1,5 @@
-"""The next value of a series given all before it, as a Student t distribution: what is unlikely is an anomaly.
+"""The next value of a series given all before it, as a Student t distribution: what is unlikely
+is an anomaly.
 
 Letters: B batch, T time, D features.
 """
@@ -96,7 +97,9 @@ class PointForecaster(nn.Module):
 
 
 class PointForecasterEnsemble(nn.Module):
-    """Point forecasters whose surprise is averaged; the alarm is at the mean of their thresholds."""
+    """Point forecasters whose surprise is averaged; the alarm is at the mean of their
+    thresholds.
+    """
 
     def __init__(self, models: list[PointForecaster]):
         super().__init__()

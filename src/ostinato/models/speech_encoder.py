@@ -22,7 +22,9 @@ from ostinato.padding import padding_mask
 
 
 def stack_frames(x: Tensor, factor: int) -> Tensor:
-    """Neighbouring frames side by side: [B, T, D] -> [B, ceil(T / factor), factor D], zeros at the end."""
+    """Neighbouring frames side by side: [B, T, D] -> [B, ceil(T / factor), factor D], zeros at
+    the end.
+    """
     rows, frames, size = x.shape
     short = -frames % factor
     return functional.pad(x, (0, 0, 0, short)).reshape(rows, (frames + short) // factor, -1)

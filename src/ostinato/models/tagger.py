@@ -31,7 +31,8 @@ class Tagger(nn.Module):
 
     Args:
         words: The word embedding; None for a model of characters only.
-        character_encoder: Vectors of words by their characters; None for a model of whole words only.
+        character_encoder: Vectors of words by their characters; None for a model of whole words
+            only.
         cell: The recurrent cell.
         hidden_size: Units of a layer, of both directions together; see bidirectional_hidden_size.
         labels: K.

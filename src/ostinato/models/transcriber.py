@@ -1,7 +1,9 @@
-"""Many to many, unaligned, by connectionist temporal classification: from frames to a shorter label sequence.
+"""Many to many, unaligned, by connectionist temporal classification: from frames to a shorter
+label sequence.
 
-Graves et al. 2006. B batch, T frames, T' frames after subsampling, C labels with the blank, U labels
-of a target."""
+Graves et al. 2006. B batch, T frames, T' frames after subsampling, C labels with the blank, U
+labels of a target.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class Transcriber(nn.Module):
         return Loss(losses.sum(), int(counts.sum()))
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there, too)."""
+        """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there,
+        too).
+        """
         targets, target_lengths = require_targets(batch), batch.target_lengths
         if target_lengths is None:
             target_lengths = (targets != IGNORE).sum(-1).cpu()
@@ -113,7 +117,9 @@ class Transcriber(nn.Module):
 
 
 class TranscriberStream:
-    """A transcriber of one direction, frame by frame: rows of log-probabilities as they become known."""
+    """A transcriber of one direction, frame by frame: rows of log-probabilities as they become
+    known.
+    """
 
     def __init__(self, model: Transcriber):
         self.model, self.encoder = model, EncoderStream(model.encoder)
@@ -132,7 +138,9 @@ class TranscriberStream:
 
 
 def needed_frames(targets: Tensor) -> Tensor:
-    """Frames that CTC needs for targets [B, U] padded with -100: labels, and repeats of a neighbour."""
+    """Frames that CTC needs for targets [B, U] padded with -100: labels, and repeats of a
+    neighbour.
+    """
     real = targets != IGNORE
     repeats = (targets[:, 1:] == targets[:, :-1]) & real[:, 1:]
     return real.sum(-1) + repeats.sum(-1)

@@ -1,4 +1,6 @@
-"""A trained model is a folder: model.json says what it is, model.safetensors what it has learned, report.json how well."""
+"""A trained model is a folder: model.json says what it is, model.safetensors what it has
+learned, report.json how well.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ READABLE = (1, 2)
 class Trained:
     """A task with what it has learned: one network, or several that decode together.
 
-    `counts` is what each metric counted of each example that the run was tested on, as `train` leaves it for `compare`."""
+    `counts` is what each metric counted of each example that the run was tested on, as `train`
+    leaves it for `compare`.
+    """
 
     task: Task
     networks: list[nn.Module]
@@ -119,7 +123,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
     if not path.is_file():
         raise InputError(
-            f"{folder}: no trained model in it (model.json is missing); is its training still running?"
+            f"{folder}: no trained model in it (model.json is missing); is its training "
+            "still running?"
         )
     description = read_json(path)
     version = description.get("format")
@@ -133,7 +138,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
         isinstance(description.get(name), kind) for name, kind in kinds.items()
     ):
         raise InputError(
-            f"{path}: damaged (format, task, options or state is missing); copy the run again or train anew"
+            f"{path}: damaged (format, task, options or state is missing); copy the run "
+            "again or train anew"
         )
     return description
 
@@ -141,13 +147,16 @@ def describe(folder: str | Path) -> dict[str, Any]:
 def task_from(
     description: dict[str, Any], where: str | Path, changes: dict[str, Any] | None = None
 ) -> Task:
-    """The task that model.json describes; `changes` may alter the options that matter only when predicting."""
+    """The task that model.json describes; `changes` may alter the options that matter only
+    when predicting.
+    """
     from ostinato.tasks import TASKS
 
     name = description["task"]
     if name not in TASKS:
         raise InputError(
-            f"{where}: of task '{name}', which this version does not have{nearest(str(name), TASKS)}"
+            f"{where}: of task '{name}', which this version does not "
+            f"have{nearest(str(name), TASKS)}"
         )
     definition = TASKS[name]
     known = options.fields(definition.options)
@@ -155,14 +164,16 @@ def task_from(
     if unknown := [option for option in values if option not in known]:
         raise InputError(
             f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
-            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was trained by"
+            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was "
+            "trained by"
         )
     given = changes or {}
     allowed = [name for name, field in known.items() if field.metadata.get("when_predicting")]
     for option in given:
         if option not in allowed:
             raise InputError(
-                f"{option_name(option)} cannot be changed on a trained model{nearest(option, allowed)}"
+                f"{option_name(option)} cannot be changed on a trained "
+                f"model{nearest(option, allowed)}"
             )
     task = definition.create(
         {**values, **given},
@@ -193,7 +204,9 @@ def move_decided_options(
 def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
     """A run folder, or several joined by commas as one ensemble.
 
-    Raises InputError for what is missing, damaged, newer than this version, or does not fit together."""
+    Raises InputError for what is missing, damaged, newer than this version, or does not fit
+    together.
+    """
     folders = [Path(part) for part in str(folder).split(",")]
     descriptions = [describe(part) for part in folders]
     for part, description in zip(folders, descriptions, strict=True):
@@ -216,7 +229,9 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
 
 
 def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """What runs that answer together must have in common: the task, and its vocabularies or scalers."""
+    """What runs that answer together must have in common: the task, and its vocabularies or
+    scalers.
+    """
     from ostinato.tasks import TASKS
 
     name = description["task"]

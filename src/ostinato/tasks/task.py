@@ -1,6 +1,7 @@
 """A task: an application of recurrent networks, composed of small parts with one job each.
 
-    file -> Reader -> record -> Preprocessing -> Example -> Batch -> network -> Predictor -> Prediction
+    file -> Reader -> record -> Preprocessing -> Example -> Batch -> network
+        -> Predictor -> Prediction
 
 Every task folder holds the same files, importing one way down this list:
 
@@ -8,7 +9,8 @@ Every task folder holds the same files, importing one way down this list:
     reader.py         files -> records, for training and for predicting
     preprocessing.py  vocabularies and scalers: fitted once, saved as JSON; record -> Example
     network.py        options and preprocessing -> nn.Module
-    prediction.py     the network's answer as a typed Prediction; its text, its JSON, its metric counts
+    prediction.py     the network's answer as a typed Prediction; its text, its JSON, its metric
+                      counts
     baseline.py       the simplest model that could work
     __init__.py       TASK, a TaskDefinition that names these parts
 
@@ -95,7 +97,9 @@ class Request:
 
 
 class Piece(NamedTuple):
-    """A newly generated part of sample number `sample`: `text` to print at once; `result`, the whole sample, when complete."""
+    """A newly generated part of sample number `sample`: `text` to print at once; `result`, the
+    whole sample, when complete.
+    """
 
     sample: int
     text: str
@@ -138,7 +142,8 @@ class Reader(ABC):
 
     Args:
         options: The task's options.
-        preprocessing: What was fitted, or None before fitting; it tells which inputs the model knows.
+        preprocessing: What was fitted, or None before fitting; it tells which inputs the model
+            knows.
         task_name: The task's name, for messages.
     """
 
@@ -147,7 +152,9 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, files: Sequence[str], *, training: bool = False) -> Any:
-        """The records of the files, a sequence; `training` drops those that cannot be learned from, with a notice."""
+        """The records of the files, a sequence; `training` drops those that cannot be learned
+        from, with a notice.
+        """
 
     @abstractmethod
     def read_inputs(self, files: Sequence[str]) -> Iterator[Record]:
@@ -162,7 +169,9 @@ class Reader(ABC):
         """Records of equal key never stand in both the training and the dev set."""
 
     def check_compatible(self, records: Sequence[Record]) -> None:  # noqa: B027 (optional)
-        """Raises InputError for a dev or test record of another kind than the model was fitted on."""
+        """Raises InputError for a dev or test record of another kind than the model was fitted
+        on.
+        """
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
         """Splits off about `number` records as dev set: (training records, dev records)."""
@@ -188,7 +197,9 @@ class Reader(ABC):
 
 
 class Preprocessing(ABC):
-    """What is fitted before training (vocabularies, scalers), and the way from a record to an Example."""
+    """What is fitted before training (vocabularies, scalers), and the way from a record to an
+    Example.
+    """
 
     @classmethod
     @abstractmethod
@@ -210,14 +221,20 @@ class Preprocessing(ABC):
 
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
-        """A record as tensors; with `draw`, a seed, as one of its random variations for training."""
+        """A record as tensors; with `draw`, a seed, as one of its random variations for
+        training.
+        """
 
     def count_cut(self, record: Record) -> int:
-        """The tokens or steps of an input that `encode` leaves out, as it is longer than the maximum."""
+        """The tokens or steps of an input that `encode` leaves out, as it is longer than the
+        maximum.
+        """
         return 0
 
     def vocabulary(self, side: str) -> Sequence[str]:
-        """The tokens or labels by id of the "inputs" or the "targets"; empty where there are none."""
+        """The tokens or labels by id of the "inputs" or the "targets"; empty where there are
+        none.
+        """
         return ()
 
     def input_labels(self, record: Record) -> Sequence[str]:
@@ -234,7 +251,9 @@ class Preprocessing(ABC):
         return False
 
     def trainable_records(self, records: Any) -> Any:
-        """The training records without those too long to learn from, with a notice that counts them."""
+        """The training records without those too long to learn from, with a notice that counts
+        them.
+        """
         return records
 
     def batches(
@@ -258,7 +277,9 @@ class Predictor(ABC):
     def stream(
         self, network: nn.Module, inputs: Iterator[Record], *, ahead: int = 1
     ) -> Iterator[Any]:
-        """Predictions for inputs as they arrive; at most `ahead` are read before they are answered."""
+        """Predictions for inputs as they arrive; at most `ahead` are read before they are
+        answered.
+        """
         while records := list(islice(inputs, ahead)):
             yield from self.predict(network, records)
 
@@ -275,7 +296,9 @@ class Predictor(ABC):
         return "the model needs the whole of an input"
 
     def open_stream(self, network: nn.Module) -> Any:
-        """What `model.stream()` gives where a model answers parts of an input; None: a callable for whole inputs."""
+        """What `model.stream()` gives where a model answers parts of an input; None: a
+        callable for whole inputs.
+        """
         return None
 
     def analyse(
@@ -297,14 +320,18 @@ class Predictor(ABC):
 
     @abstractmethod
     def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
-        """What one metric counts of each record, by the fastest decoding: for dev scores while training."""
+        """What one metric counts of each record, by the fastest decoding: for dev scores while
+        training.
+        """
 
     def metric_settings(self, metric: str, records: Any) -> dict[str, Any]:
         """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
         return {}
 
     def calibrate(self, network: nn.Module, records: Any) -> None:  # noqa: B027 (optional)
-        """After training, on the dev set: what the network keeps in buffers about its own errors."""
+        """After training, on the dev set: what the network keeps in buffers about its own
+        errors.
+        """
 
     def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
         """Further results of an evaluation, by name."""
@@ -331,7 +358,9 @@ class Predictor(ABC):
         raise InputError(f"a model of task {self.task_name} does not generate; use predict")
 
     def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
-        """Writes complete samples to the file asked for (its suffix may choose the format); gives the files written."""
+        """Writes complete samples to the file asked for (its suffix may choose the format);
+        gives the files written.
+        """
         write_atomically(path, "".join(f"{result}\n" for result in results).encode())
         return [path]
 
@@ -408,7 +437,8 @@ class TaskDefinition:
         record_columns: The names of the two parts of an example that is given in Python.
         throughput_unit: The tokens that are counted as tokens per second.
         compare_models: The models that `compare` trains by default.
-        per_network_state: Keys of the preprocessing's state that may differ between runs of an ensemble.
+        per_network_state: Keys of the preprocessing's state that may differ between runs of an
+            ensemble.
         needs_predictions: Whether `Predictor.count` needs predictions; a language model's does not.
     """
 
@@ -461,7 +491,9 @@ class Task:
         return self.definition.predictor(self.options, self.preprocessing, task_name=self.name)
 
     def fit(self, records: Any) -> Task:
-        """The same task, fitted: vocabularies and scalers made, options that the data decides filled in."""
+        """The same task, fitted: vocabularies and scalers made, options that the data decides
+        filled in.
+        """
         options, preprocessing = self.definition.preprocessing.fit(self.options, records)
         return replace(self, options=options, preprocessing=preprocessing)
 

@@ -95,9 +95,9 @@ class GradientWatch:
 
     They explode when a norm is `factor` times the median of the last `window` norms. They vanish
     between layers when the gradient of some parameter is, `window` times in a row, less than
-    1 / `floor` of the largest one (each as a norm per component); and through time when the gradient
-    of a recurrent layer's inputs is, at some step of each of the longest sequences, less than
-    1 / `floor` of its largest (see TimeProfiles).
+    1 / `floor` of the largest one (each as a norm per component); and through time when the
+    gradient of a recurrent layer's inputs is, at some step of each of the longest sequences,
+    less than 1 / `floor` of its largest (see TimeProfiles).
 
     Args:
         model: whose gradients are watched

@@ -1,4 +1,6 @@
-"""FASTA as it is found: line ends, case, empty sequences, and what is refused by line and letter."""
+"""FASTA as it is found: line ends, case, empty sequences, and what is refused by line and
+letter.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,8 @@ def test_sequences_may_be_left_unread(tmp_path):
         (b"ACGT\n", r"x.fa:1: expected a FASTA header such as '>chr1', got 'ACGT'"),
         (
             b">a\nACGT\nACXT\n",
-            r"x.fa:3: 'X' \(letter 3 of the line\) is not a nucleotide; expected A, C, G, T, U, N or another IUPAC code",
+            r"x.fa:3: 'X' \(letter 3 of the line\) is not a nucleotide; expected A, C, G, T, "
+            r"U, N or another IUPAC code",
         ),
         (b">p\nMKLE\n", r"x.fa:2: 'L' \(letter 3 of the line\) is not a nucleotide"),
         (b">a\nAC-T\n", r"x.fa:2: '-' \(letter 3"),

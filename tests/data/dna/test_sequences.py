@@ -114,7 +114,8 @@ def test_to_be_labelled(folder):
         (
             ["oct4.fa"],
             "",
-            r"oct4.fa:1: no label; give a FASTA file a class, headers with label=..., a BED file of segments, or a table",
+            r"oct4.fa:1: no label; give a FASTA file a class, headers with label=..., a BED "
+            r"file of segments, or a table",
         ),
         (["genes.bed"], "", "genes.bed: segments of which sequences\\? give the FASTA file, too"),
         (
@@ -145,7 +146,8 @@ def test_to_be_labelled(folder):
         (
             ["new.tsv"],
             "dna\tlabel\nACGT\tx\n",
-            "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with sequence_column",
+            "new.tsv:1: no column 'sequence' or 'seq' among 'dna', 'label'; name it with "
+            "sequence_column",
         ),
         (
             ["new.tsv"],

@@ -30,7 +30,8 @@ def plain(sentences):
 TABLES = [  # name, text
     (
         "a.csv",
-        'Sentence #,Word,POS,Tag\nSentence: 1,Carl,N,B-per\n,"a, ""b""",V,O\nSentence: 2,Bert,N,O\n',
+        'Sentence #,Word,POS,Tag\nSentence: 1,Carl,N,B-per\n,"a, ""b""",V,O\nSentence: '
+        "2,Bert,N,O\n",
     ),
     ("a.csv", 'sentence_id;word;tag\n7;Carl;B-per\n7;"a, ""b""";O\n8;Bert;O\n'),
     ("a.csv", 'Word,Tag\nCarl,B-per\n"a, ""b""",O\n\n,\nBert,O\n'),
@@ -175,7 +176,8 @@ FAULTS = [  # name, text, settings, message
         "a.csv",
         "Word,Tag\n" + "a,X\n" * 1001,
         {},
-        ":1002: 1,000 words, and nothing that separates sentences; name a column that does: sentence_column",
+        ":1002: 1,000 words, and nothing that separates sentences; name a column that does: "
+        "sentence_column",
     ),
 ]
 

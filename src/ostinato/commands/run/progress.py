@@ -70,6 +70,16 @@ def hold_notices() -> Iterator[None]:
         say(line)
 
 
+@contextmanager
+def silence_notices() -> Iterator[None]:
+    """Prints no notices during the `with` block: they have been printed for the same data."""
+    before, PRINTER.held = PRINTER.held, []
+    try:
+        yield
+    finally:
+        PRINTER.held = before
+
+
 class TrainingBar:
     """A bar while the `with` block runs; `update` it after each step, `show_score` after each
     evaluation on the dev set."""

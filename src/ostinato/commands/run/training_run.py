@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class TrainingRun:
         notices: what the user was told about the data, for the report
         tokens: tokens trained on so far
         training_seconds: seconds that the steps took so far
+        after_score: called with the last step after each evaluation on the dev set
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class TrainingRun:
     notices: list[str]
     tokens: int = 0
     training_seconds: float = 0.0
+    after_score: Callable[[Progress], None] | None = None
 
     @property
     def training_folder(self) -> Path:
@@ -139,13 +141,15 @@ class TrainingRun:
             epoch = progress.epoch
             if due or self.schedule.is_finished(epoch):
                 self._evaluate(progress, bar)
+                if self.after_score is not None:
+                    self.after_score(progress)
             if self.interrupt:
                 self._stop(progress)
             if self.schedule.is_finished(epoch):
-                self._try_to_save_checkpoint(progress)
+                self.try_to_save(progress)
                 return
             if time.monotonic() - saved_at > self.options.checkpoint_every:
-                self._try_to_save_checkpoint(progress)
+                self.try_to_save(progress)
                 saved_at = time.monotonic()
 
     def _record(self, progress: Progress, bar: TrainingBar) -> None:
@@ -203,7 +207,7 @@ class TrainingRun:
             self.interrupt.exit_status,
         )
 
-    def _try_to_save_checkpoint(self, progress: Progress) -> None:
+    def try_to_save(self, progress: Progress) -> None:
         """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
         try:
             self._save_checkpoint(progress)

@@ -1,4 +1,6 @@
-"""Sound files: WAV, FLAC, OGG and MP3 of any rate, width and number of channels, as mono samples."""
+"""Sound files: WAV, FLAC, OGG and MP3 of any rate, width and number of channels, as mono
+samples.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +147,8 @@ def resample(samples: np.ndarray, before: int, after: int) -> np.ndarray:
 
 
 def missing_bytes(file: str | os.PathLike) -> int:
-    """How many bytes of sound a WAV file lacks of those that its header promises (a truncated copy).
+    """How many bytes of sound a WAV file lacks of those that its header promises (a truncated
+    copy).
 
     0 for other formats, and for headers of unknown length, as recorders on a pipe write them.
     """

@@ -75,7 +75,9 @@ class Filterbank(NamedTuple):
 def filterbank(rate: int) -> Filterbank:
     """40 triangles of unit area, equally spaced in 2595 log10(1 + f / 700) from 130 to 6800 Hz (or
     0.425 of the rate), their edges rounded to the bins of the Fourier transform; then
-    cos(pi i (j + 1/2) / 40) / 40 with the first filter at half weight (CMU Sphinx 3, fe_sigproc)."""
+    cos(pi i (j + 1/2) / 40) / 40 with the first filter at half weight (CMU Sphinx 3,
+    fe_sigproc).
+    """
     width = round(WINDOW_SECONDS * rate)
     transform = 1 << math.ceil(math.log2(width))
     highest = min(HIGHEST, 0.425 * rate)

@@ -1,4 +1,6 @@
-"""Recordings with their transcripts, from the files people have: manifests, folders, features, and audio paths."""
+"""Recordings with their transcripts, from the files people have: manifests, folders, features,
+and audio paths.
+"""
 
 from __future__ import annotations
 
@@ -217,7 +219,10 @@ def strings(
 
 
 def as_features(values: Any, where: str = "the input") -> np.ndarray:
-    """Features as float32 [T, D]. InputError for other shapes, and for values that are not finite."""
+    """Features as float32 [T, D].
+
+    InputError for other shapes, and for values that are not finite.
+    """
     try:
         values = np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError):
@@ -267,7 +272,8 @@ def find_problem(record: Recording) -> str | None:
 def read_audio_list(
     files: Sequence[FilePath], *, audio_column: str | None = None, folder: str | None = None
 ) -> Iterator[Recording]:
-    """What is to be transcribed: sound files, folders and tables of them, lists with a path a line, .npz.
+    """What is to be transcribed: sound files, folders and tables of them, lists with a path a
+    line, .npz.
 
     A blank line is a recording without audio.
     """

@@ -100,7 +100,9 @@ def lines(stream: BinaryIO, head: bytes) -> Iterator[Recording]:
 
 
 def wav_stream(stream: BinaryIO) -> LiveAudio:
-    """The samples behind the header of a WAV whose length is not known yet, as recorders write it."""
+    """The samples behind the header of a WAV whose length is not known yet, as recorders write
+    it.
+    """
     exactly(stream, 8)  # size and "WAVE"
     rate = channels = 0
     while True:

@@ -68,7 +68,8 @@ def read_bed(file: FilePath) -> list[BedLine]:
             )
         if not all(is_position(field) for field in fields[1:3]):
             raise InputError(
-                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and {quote(fields[2])}"
+                f"{where}: start and end must be whole numbers; got {quote(fields[1])} and "
+                f"{quote(fields[2])}"
             )
         start, end = int(fields[1]), int(fields[2])
         if end <= start:

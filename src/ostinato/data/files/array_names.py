@@ -49,7 +49,10 @@ def match_names(names: Sequence[str], wanted: Sequence[str], *, training: bool) 
 
 
 def split_name(name: str, wanted: Sequence[str]) -> tuple[str | None, str]:
-    """split_name("X_train", ("X", "y")) -> ("X", "train"); (None, "") for a name of no known use."""
+    """The kind and the part that an array's name tells; (None, "") for a name of no known use.
+
+    split_name("X_train", ("X", "y")) -> ("X", "train")
+    """
     match = NAME.fullmatch(name)
     if match is None:
         return None, ""

@@ -282,7 +282,9 @@ def read_npz(file: FilePath, *, training: bool = False, time_axis: int = 1) -> I
 
 
 def ask_for_time_axis(shape: tuple[int, ...], file: FilePath) -> None:
-    """Says it where series have far more numbers than steps: the axes may be the other way round."""
+    """Says it where series have far more numbers than steps: the axes may be the other way
+    round.
+    """
     number, steps, size = shape
     if steps <= FEW_STEPS and size >= MANY_TIMES * steps and size > 1:
         notify(

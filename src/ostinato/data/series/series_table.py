@@ -1,4 +1,5 @@
-"""Series from tables: long (`unique_id`, `ds`, `y`, covariates) or wide (a date column, a series a column).
+"""Series from tables: long (`unique_id`, `ds`, `y`, covariates) or wide (a date column, a
+series a column).
 
 CSV, TSV and Parquet, gzipped or not. Numbers are converted block by block, so that a file of a
 million rows is never in memory as text.

@@ -62,7 +62,10 @@ class TagForm(NamedTuple):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """split_tag("B-PER") -> ("B", "PER"); split_tag("O") -> ("O", ""); split_tag("B") -> ("B", "")"""
+    """A tag's letter and kind.
+
+    split_tag("B-PER") -> ("B", "PER"); split_tag("O") -> ("O", ""); split_tag("B") -> ("B", "")
+    """
     letter, _, kind = tag.partition("-")
     return letter, kind
 

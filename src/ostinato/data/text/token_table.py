@@ -171,8 +171,9 @@ def check_distinct(file: FilePath, rows: Sequence[Row], needed: Sequence[str]) -
     for row in rows[:1]:
         if any(name not in row.values for name in needed):
             raise InputError(
-                f"{display_path(file)}:{row.line}: one column is asked for twice; name "
-                f"another {option_name('word_column')}, {option_name('tag_column')} or {option_name('feature_columns')}"
+                f"{display_path(file)}:{row.line}: one column is asked for twice; name another "
+                f"{option_name('word_column')}, {option_name('tag_column')} or "
+                f"{option_name('feature_columns')}"
             )
 
 

@@ -16,7 +16,9 @@ from ostinato.inspection.view import View
 
 
 class Losses(NamedTuple):
-    """-log p of each target of one example [U]: after the true tokens, and after the model's own."""
+    """-log p of each target of one example [U]: after the true tokens, and after the model's
+    own.
+    """
 
     forced: list[float]
     free: list[float]

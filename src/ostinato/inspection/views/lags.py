@@ -1,4 +1,6 @@
-"""lags: which share of dL/dW each lag contributes, and what truncated backpropagation would lose."""
+"""lags: which share of dL/dW each lag contributes, and what truncated backpropagation would
+lose.
+"""
 
 from __future__ import annotations
 

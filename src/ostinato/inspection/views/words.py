@@ -74,7 +74,9 @@ def view_words(subject: Subject, selection: Selection) -> View:
 
 
 def find_embedding(network: nn.Module, size: int, side: str) -> nn.Embedding | None:
-    """The embedding of a vocabulary of this size: of the inputs the first, of the targets the last."""
+    """The embedding of a vocabulary of this size: of the inputs the first, of the targets the
+    last.
+    """
     found = [
         module
         for module in network.modules()

@@ -31,7 +31,9 @@ def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tu
 
 
 def linear_scan(a: Tensor, b: Tensor, first: Tensor) -> Tensor:
-    """(a, b [B, T, H], first [B, H]) -> h [B, T, H], h_t = a_t h_{t-1} + b_t, in float32 or more."""
+    """(a, b [B, T, H], first [B, H]) -> h [B, T, H], h_t = a_t h_{t-1} + b_t, in float32 or
+    more.
+    """
     precise = torch.promote_types(a.dtype, torch.float32)
     return LinearScan.apply(a.to(precise), b.to(precise), first.to(precise)).to(a.dtype)
 

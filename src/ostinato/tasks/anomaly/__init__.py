@@ -25,10 +25,11 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 TASK = TaskDefinition(
     name="anomaly",
     reads=(
-        "series as forecasting does, CSV, TSV or Parquet, long or wide; labels, where there are any, "
-        "in a column anomaly of 0 and 1, or as NAB's JSON of windows (--labels)"
+        "series as forecasting does, CSV, TSV or Parquet, long or wide; labels, where there are "
+        "any, in a column anomaly of 0 and 1, or as NAB's JSON of windows (--labels)"
     ),
-    example="ostinato train anomaly --train cpu.csv disk.csv --labels windows.json --out runs/servers",
+    example="ostinato train anomaly --train cpu.csv disk.csv --labels windows.json --out "
+    "runs/servers",
     metrics=METRIC_NAMES,
     sample="anomaly",
     options=AnomalyOptions,

@@ -21,7 +21,9 @@ def score_by_gaussian(values: np.ndarray) -> np.ndarray:
     """1 - the tail probability of each value under a Gaussian of the values before it [T]."""
     mean, deviation = running_moments(values, GAUSSIAN_WINDOW)
     z = np.abs(values - mean) / np.maximum(deviation, 1e-6)
-    scores = np.array([1 - 0.5 * math.erfc(each / math.sqrt(2)) if each == each else 0 for each in z])  # fmt: skip
+    scores = np.array(
+        [1 - 0.5 * math.erfc(each / math.sqrt(2)) if each == each else 0 for each in z]
+    )
     scores[:WARM_UP] = 0
     return scores
 

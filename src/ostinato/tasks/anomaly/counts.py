@@ -27,8 +27,8 @@ def probation_of(length: int) -> int:
 def count_alarms(record: LabelledSeries, alarms: np.ndarray) -> dict[str, Counts]:
     """What NAB's score, and F1, precision and recall count of one series, after its probation.
 
-    F1 is of the single points, never point-adjusted. Precision and recall are of events: an alarm is
-    right inside a window, a window is found if it has an alarm.
+    F1 is of the single points, never point-adjusted. Precision and recall are of events: an
+    alarm is right inside a window, a window is found if it has an alarm.
     """
     labels, start = record.labels, probation_of(len(record.values))
     windows = [pair for pair in find_windows(labels.tolist()) if pair[1] >= start]
@@ -52,8 +52,8 @@ def summarise_alarms(
 ) -> dict[str, Any]:
     """{"windows": 116, "found": 80, "false_alarms": 31, "false_alarms_a_day": 0.1, "delay": 0.2}
 
-    The delay is from the begin of a window to its first alarm, as a share of the window, the mean of
-    those found; false alarms a day only where the time stamps are dates.
+    The delay is from the begin of a window to its first alarm, as a share of the window, the
+    mean of those found; false alarms a day only where the time stamps are dates.
     """
     windows_in_all, found, false, delays, days = 0, 0, 0, [], 0.0
     for record, alarm in zip(records, alarms, strict=True):

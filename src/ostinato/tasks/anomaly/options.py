@@ -16,14 +16,17 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     # the data
     labels: str | None = option(
         None,
-        "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of 0 and 1",
+        "the windows of true anomalies as NAB's JSON, by file name; else a column anomaly of "
+        "0 and 1",
         when_predicting=True,
         group="data",
     )
     season: int | None = option(
-        None, "steps of a season, 1 for none (default: of the frequency, such as a day)", minimum=1,
+        None,
+        "steps of a season, 1 for none (default: of the frequency, such as a day)",
+        minimum=1,
         group="data",
-    )  # fmt: skip
+    )
     memory: int = option(
         1000, "steps of the past that give mean and deviation", minimum=10, group="data"
     )
@@ -37,15 +40,18 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     )
     false_alarms: float = option(
         0.001,
-        "the threshold gives so many alarms a step on held-back series, taken to be without anomalies",
+        "the threshold gives so many alarms a step on held-back series, taken to be without "
+        "anomalies",
         above=0,
         maximum=0.5,
     )
     # predicting
     threshold: float | None = option(
-        None, "score from which on there is an alarm (default: by --false-alarms)", minimum=0,
+        None,
+        "score from which on there is an alarm (default: by --false-alarms)",
+        minimum=0,
         when_predicting=True,
-    )  # fmt: skip
+    )
     hold_off: int = option(
         100, "steps after an alarm without another", minimum=0, when_predicting=True
     )

@@ -32,10 +32,14 @@ def draw_alarms(
         above.plot(x, record.values, color="#1f4e79", linewidth=0.7)
         steps = np.flatnonzero(prediction.alarms)
         above.plot(steps, record.values[steps], "v", color="#c0392b", markersize=7)
-        above.set_title(f"{prediction.name}: alarms, and the windows of anomalies", fontsize=9, loc="left")  # fmt: skip
+        above.set_title(
+            f"{prediction.name}: alarms, and the windows of anomalies", fontsize=9, loc="left"
+        )
         above.set_xticks([])
         below.plot(x, prediction.scores, color="0.4", linewidth=0.7)
         below.set(ylim=(0, 1.05))
         places = np.linspace(0, max(0, len(x) - 1), 5).astype(int)
-        below.set_xticks(places, [prediction.stamps[each] for each in places] if len(x) else [], fontsize=7)  # fmt: skip
+        below.set_xticks(
+            places, [prediction.stamps[each] for each in places] if len(x) else [], fontsize=7
+        )
     return lambda file: figure.savefig(file, format="png", dpi=110)

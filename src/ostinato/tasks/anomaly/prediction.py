@@ -87,7 +87,9 @@ class AnomalyPredictor(Predictor):
     def surprise(
         self, network: Any, record: LabelledSeries
     ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
-        """-log p of each standardised value, what was expected of it, [T] each, and the features."""
+        """-log p of each standardised value, what was expected of it, [T] each, and the
+        features.
+        """
         features = self.preprocessing.features(record)
         device, state = device_of(network), None
         surprises, expected = [np.zeros(0)], [np.zeros(0)]

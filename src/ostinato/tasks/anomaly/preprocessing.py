@@ -30,8 +30,9 @@ class AnomalyPreprocessing(Preprocessing):
         marked = sum(int(record.labels.sum()) for record in records)
         notify(
             f"{len(records):,} series of {steps:,} steps"
-            + f", {marked:,} of them labelled as anomalies (training does not look at labels)" * (marked > 0)
-        )  # fmt: skip
+            + f", {marked:,} of them labelled as anomalies (training does not look at labels)"
+            * (marked > 0)
+        )
         return options, cls(options)
 
     def to_dict(self) -> dict[str, Any]:

@@ -40,7 +40,9 @@ class LabelledSeries(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """Whether each step is in a window of true anomalies [T]; nowhere, for a series without labels."""
+        """Whether each step is in a window of true anomalies [T]; nowhere, for a series
+        without labels.
+        """
         if self.series.labels is None:
             return np.zeros(len(self.values), dtype=bool)
         return self.series.labels
@@ -80,8 +82,10 @@ class AnomalyReader(Reader):
                     "give longer ones"
                 )
             if short:
-                notify(f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
-                       + f" and {len(short) - 1:,} others" * (len(short) > 1))  # fmt: skip
+                notify(
+                    f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
+                    + f" and {len(short) - 1:,} others" * (len(short) > 1)
+                )
             series = [each for each in series if (~np.isnan(each.values)).sum() >= SHORTEST]
         return [as_labelled(each) for each in series]
 
@@ -144,8 +148,8 @@ def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
         ) from None
     if not any(each.name in windows for each in series):
         raise InputError(
-            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the series "
-            f"({', '.join(each.name for each in series[:3])})"
+            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the "
+            f"series ({', '.join(each.name for each in series[:3])})"
         )
     return [label_series(each, windows.get(each.name, []), where) for each in series]
 

@@ -11,9 +11,11 @@ LONGEST = 5000  # steps of surprise that a step is compared with
 
 
 def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
-    """How unusual the surprise of the last steps is among the surprise before them [T], from 0 to 1.
+    """How unusual the surprise of the last steps is among the surprise before them [T], from 0
+    to 1.
 
-    The mean of the last `smooth` steps, in deviations from the mean of all before, as 1 - exp(-d / 3).
+    The mean of the last `smooth` steps, in deviations from the mean of all before, as 1 -
+    exp(-d / 3).
 
     Args:
         surprise: -log p of each step, NaN where it has none.
@@ -36,7 +38,9 @@ def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
 
 
 def find_alarms(scores: np.ndarray, threshold: float, hold_off: int) -> np.ndarray:
-    """Whether there is an alarm at each step [T]: at or above the threshold, `hold_off` steps after the last."""
+    """Whether there is an alarm at each step [T]: at or above the threshold, `hold_off` steps
+    after the last.
+    """
     alarms = np.zeros(len(scores), dtype=bool)
     last = -hold_off - 1
     for step in np.flatnonzero(scores >= threshold):

@@ -37,8 +37,8 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     )
     pixel_maximum: float | None = option(
         None,
-        "the value of a white pixel in an .npz or array (default: 1, 255 or 65535, by the type and the "
-        "greatest value of all training data)",
+        "the value of a white pixel in an .npz or array (default: 1, 255 or 65535, by the type "
+        "and the greatest value of all training data)",
         above=0,
         when_predicting=True,
         group="data",

@@ -43,7 +43,8 @@ def format_figure(record: Picture, caption: str, maximum: float | None) -> str:
     if record.captions and not right:
         references = f"<small>{escape(' / '.join(record.captions))}</small>"
     return (
-        f'<figure>{format_image(record, maximum)}<figcaption class="{"right" if right else "other"}">'
+        f"<figure>{format_image(record, maximum)}<figcaption "
+        f'class="{"right" if right else "other"}">'
         f"{escape(caption)}<small>{escape(name_of(record))}</small>{references}"
         "</figcaption></figure>"
     )

@@ -1,4 +1,6 @@
-"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of n-grams."""
+"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of
+n-grams.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class TextEncoder:
     def fit(
         cls, options: ClassificationOptions, texts: Sequence[str]
     ) -> tuple[ClassificationOptions, Self]:
-        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding size."""
+        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding
+        size.
+        """
         units = train_tokenizer(
             options.unit,
             texts,
@@ -136,7 +140,10 @@ def count_longer(units: Tokenizer, text: str, most: int) -> int:
 
 
 def cut_tokens(tokens: list, most: int, part: str) -> list:
-    """At most `most` tokens, without the `part` that is to go: cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]"""
+    """At most `most` tokens, without the surplus of the `part` that is to go.
+
+    cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]
+    """
     excess = len(tokens) - most
     if excess <= 0:
         return tokens

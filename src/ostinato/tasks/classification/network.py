@@ -1,4 +1,6 @@
-"""The networks that classify: recurrent, convolutional, feed-forward, and the closed-form baselines."""
+"""The networks that classify: recurrent, convolutional, feed-forward, and the closed-form
+baselines.
+"""
 
 from __future__ import annotations
 

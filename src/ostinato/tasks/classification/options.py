@@ -16,7 +16,8 @@ from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
 CLOSED_FORM = ("bag-of-words", "most-frequent")
 NEURAL = ("convolution", "feedforward")
-# The strong regularisation that keeps a network from memorising words keeps it from learning characters at all.
+# The strong regularisation that keeps a network from memorising words keeps it from learning
+# characters at all.
 DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
     "character": {
         "embedding_size": 64,
@@ -69,9 +70,9 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
     crop: float | None = option(
         None,
-        "while training, a random part of each text or series, at least this share of it, or above 1 this many "
-        "steps (default: 0.5 of fewer than 500 series whose steps are pooled by mean, max, attention or "
-        "ensemble; else 1, the whole)",
+        "while training, a random part of each text or series, at least this share of it, or "
+        "above 1 this many steps (default: 0.5 of fewer than 500 series whose steps are pooled "
+        "by mean, max, attention or ensemble; else 1, the whole)",
         above=0,
     )
     cut: Literal["end", "start", "middle"] = option(
@@ -79,7 +80,8 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
     )
     class_weights: Literal["none", "balanced", "root"] = option(
         "none",
-        "weights of the classes in the loss: balanced is the inverse frequency, root its square root",
+        "weights of the classes in the loss: balanced is the inverse frequency, root its "
+        "square root",
     )
     # the model
     model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
@@ -183,7 +185,8 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         super().__post_init__()
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                f"--character-size must be even, half of it for each direction; got {self.character_size}"
+                "--character-size must be even, half of it for each direction; got "
+                f"{self.character_size}"
             )
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(

@@ -56,7 +56,8 @@ class ClassificationPreprocessing(Preprocessing):
         labels = Vocabulary(sorted(names, key=float if options.ordinal else None), specials=())
         weights = weigh_classes(options.class_weights, given, labels.tokens)
         notify(
-            f"{len(labels)} labels: {format_counts([label for labels in given for label in labels])}"
+            f"{len(labels)} labels: "
+            f"{format_counts([label for labels in given for label in labels])}"
         )
         is_text = isinstance(records[0].inputs, str)
         if options.model == "bag-of-words" and not is_text:
@@ -90,7 +91,9 @@ class ClassificationPreprocessing(Preprocessing):
     def solve(
         self, inputs: Sequence[Any], given: Sequence[Sequence[str]]
     ) -> tuple[np.ndarray, ...]:
-        """The parameters of a closed-form model: the classes' shares, or scikit-learn's coefficients."""
+        """The parameters of a closed-form model: the classes' shares, or scikit-learn's
+        coefficients.
+        """
         options, labels = self.options, self.labels
         truth = np.array(  # [N, C]
             [[label in each for label in labels.tokens] for each in given], dtype=np.float64

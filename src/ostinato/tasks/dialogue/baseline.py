@@ -1,4 +1,6 @@
-"""What dialogue models are measured against: the reply that was given to the most similar utterance seen."""
+"""What dialogue models are measured against: the reply that was given to the most similar
+utterance seen.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ KEPT = 50_000  # pairs remembered; of more, the first
 
 
 class Retrieval(Baseline):
-    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for the perplexity, how often
-    each token occurs (add one)."""
+    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for
+    the perplexity, how often each token occurs (add one).
+    """
 
     name = "nearest utterance"
 

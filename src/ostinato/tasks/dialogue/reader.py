@@ -63,7 +63,9 @@ class DialogueReader(TranslationReader):
                 yield from self.limit(iterate_lines(path), path)
 
     def as_record(self, value: Any) -> Pair:
-        """An utterance; a list of turns, the last of which is to be answered; or a pair (either, reply)."""
+        """An utterance; a list of turns, the last of which is to be answered; or a pair
+        (either, reply).
+        """
         if isinstance(value, list):
             return Pair(join_turns([*map(str, value)], self.options.turns), "")
         if isinstance(value, tuple) and isinstance(value[0], list):

@@ -1,4 +1,6 @@
-"""The baselines of forecasting: Theta, seasonal naive, naive, drift, and a linear map of the window."""
+"""The baselines of forecasting: Theta, seasonal naive, naive, drift, and a linear map of the
+window.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ class Forecast(Prediction):
         return self.quantiles[:, MEDIAN]
 
     def quantile(self, level: float) -> np.ndarray:
-        """The quantile of any level [H]: interpolated, and beyond the outermost as of a Gaussian."""
+        """The quantile of any level [H]: interpolated, and beyond the outermost as of a
+        Gaussian.
+        """
         if level in LEVELS:
             return self.quantiles[:, LEVELS.index(level)]
         score = NormalDist().inv_cdf(level)

@@ -33,9 +33,10 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         None, "columns that do not change within a series, joined by commas", group="data"
     )
     fill: Literal["none", "zero", "previous", "linear"] = option(
-        "none", "what missing values of the past become; none: the network reads that they are missing",
+        "none",
+        "what missing values of the past become; none: the network reads that they are missing",
         group="data",
-    )  # fmt: skip
+    )
     horizon: int | None = option(
         None,
         "steps to forecast (default: a season, or 12)",
@@ -47,9 +48,11 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         None, "steps of a season, 1 for none (default: found)", minimum=1, group="data"
     )
     look_back: int | None = option(
-        None, "steps that a forecast reads (default: by horizon, season and length)", minimum=1,
+        None,
+        "steps that a forecast reads (default: by horizon, season and length)",
+        minimum=1,
         group="data",
-    )  # fmt: skip
+    )
     calendar: bool | None = option(
         None,
         "read hour, weekday and the like from the time stamps (default: where they are dates)",
@@ -57,13 +60,15 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     )
     scaling: Literal["mean", "standard", "robust", "log", "none"] = option(
         "standard",
-        "how values are scaled: by their mean, by mean and deviation, by median and quartiles, as logarithms",
+        "how values are scaled: by their mean, by mean and deviation, by median and "
+        "quartiles, as logarithms",
         group="data",
     )
     scale_over: Literal["window", "series"] = option(
-        "window", "what the scale is taken from: each window, or the training part of each series",
+        "window",
+        "what the scale is taken from: each window, or the training part of each series",
         group="data",
-    )  # fmt: skip
+    )
     anchor: bool = option(
         True, "subtract the last value from the window and add it to the forecast", group="data"
     )
@@ -74,10 +79,10 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     decoder: Literal["segments", "direct", "autoregressive"] | None = option(
         None,
-        "segments: the network reads and predicts segments (SegRNN); direct: steps, and the last state "
-        "predicts all; autoregressive: a value after the other, drawn from a distribution (DeepAR) "
-        "(default: segments for a look-back of 48 or more, else direct)",
-    )  # fmt: skip
+        "segments: the network reads and predicts segments (SegRNN); direct: steps, and the last "
+        "state predicts all; autoregressive: a value after the other, drawn from a distribution "
+        "(DeepAR) (default: segments for a look-back of 48 or more, else direct)",
+    )
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 64)
     segment: int | None = option(
         None, "segments: their length in steps (default: a season, or by the look-back)", minimum=1

@@ -1,4 +1,6 @@
-"""Pictures: history, forecast, intervals and baselines of each series; the error of each step ahead."""
+"""Pictures: history, forecast, intervals and baselines of each series; the error of each step
+ahead.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,16 @@ def draw_panel(panel, record: Window, forecast: Forecast, season: int) -> None:
             label = "Theta" if name == "theta" else label
             panel.plot(ahead, points, color="0.55", linewidth=1, linestyle=style, label=label)
     if len(truth := record.future):
-        panel.plot(ahead[: len(truth)], truth, color=TRUTH, linewidth=1.1, alpha=0.9, marker=".",
-                   markersize=3, label="what came")  # fmt: skip
+        panel.plot(
+            ahead[: len(truth)],
+            truth,
+            color=TRUTH,
+            linewidth=1.1,
+            alpha=0.9,
+            marker=".",
+            markersize=3,
+            label="what came",
+        )
     panel.plot(ahead, forecast.point, color=INK, linewidth=1.8, label="forecast")
     panel.set_title(forecast.name, fontsize=10, loc="left")
     panel.spines[["top", "right"]].set_visible(False)

@@ -81,7 +81,9 @@ class ForecastingPredictor(Predictor):
         return record.series.seasonal_error(record.cut, season)
 
     def calibrate(self, network: Any, records: Sequence[Window]) -> None:
-        """Measures the correction of the quantiles on held-back windows, and keeps it in the network."""
+        """Measures the correction of the quantiles on held-back windows, and keeps it in the
+        network.
+        """
         records = list(islice(iter(records), 5000))
         forecasts = self.forecast(network, records, correct=False)
         horizon = int(self.options.horizon or 1)
@@ -126,9 +128,11 @@ class ForecastingPredictor(Predictor):
         of its last steps given those before."""
         horizon = int(self.options.horizon or 1)
         scored = [
-            record if len(record.future) else Window.at(record.series, max(0, record.cut - horizon), horizon)
+            record
+            if len(record.future)
+            else Window.at(record.series, max(0, record.cut - horizon), horizon)
             for record in records
-        ]  # fmt: skip
+        ]
         found = []
         for record, forecast in zip(scored, self.predict(network, scored), strict=True):
             truth = record.future

@@ -1,4 +1,6 @@
-"""Scales, seasons, calendar features and covariates: windows as tensors, and forecasts back as values."""
+"""Scales, seasons, calendar features and covariates: windows as tensors, and forecasts back as
+values.
+"""
 
 from __future__ import annotations
 
@@ -211,8 +213,12 @@ class ForecastingPreprocessing(Preprocessing):
             count = len(inputs) - first
             columns = series.axis.calendar(start, count)
             names = series.axis.features
-            chosen = [2 * names.index(name) + turn for name in self.calendar for turn in (0, 1)
-                      if name in names]  # fmt: skip
+            chosen = [
+                2 * names.index(name) + turn
+                for name in self.calendar
+                for turn in (0, 1)
+                if name in names
+            ]
             inputs[first:, column : column + len(chosen)] = columns[:, chosen]
             column += 2 * len(self.calendar)
         for place, known in enumerate(self.categories):
@@ -346,7 +352,8 @@ def collect_categories(
         values = sorted({each.static[place] for each in series})
         if len(values) > most:
             raise InputError(
-                f"--static-covariates: {name} has {len(values):,} values; at most {most} can be told apart"
+                f"--static-covariates: {name} has {len(values):,} values; at most {most} can "
+                "be told apart"
             )
         found.append(values)
     return found

@@ -71,7 +71,9 @@ def draw_scenarios(
 
 
 def draw_value(quantiles: np.ndarray, score: float) -> float:
-    """The value of a normal score: interpolated, and beyond the outermost quantiles as of a Gaussian."""
+    """The value of a normal score: interpolated, and beyond the outermost quantiles as of a
+    Gaussian.
+    """
     place = int(np.clip(np.searchsorted(SCORES, score), 1, len(SCORES) - 1))
     share = (score - SCORES[place - 1]) / (SCORES[place] - SCORES[place - 1])
     return float(quantiles[place - 1] + share * (quantiles[place] - quantiles[place - 1]))

@@ -67,7 +67,14 @@ def errors_by_step(
 
 def judge(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     """In words, whether the model is better than the best of the baselines, by the main metric."""
-    metric = next((name for name in ("mase", "mae") if result["metrics"].get(name) == result["metrics"].get(name)), None)  # fmt: skip
+    metric = next(
+        (
+            name
+            for name in ("mase", "mae")
+            if result["metrics"].get(name) == result["metrics"].get(name)
+        ),
+        None,
+    )
     beside = {
         each["name"]: each["metrics"].get(metric)
         for each in (baseline, *baseline.get("simpler", ()))
@@ -84,7 +91,10 @@ def judge(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
     if score >= best:
         return f"The model is no better than the best simple method: {share}. Use that one."
     if high is None or high >= best:
-        return f"The model is hardly better than the best simple method: {share}, within the interval of its score."
+        return (
+            f"The model is hardly better than the best simple method: {share}, within the "
+            "interval of its score."
+        )
     return (
         f"The model is better than every simple method by {1 - score / best:.1%} or more: {share}."
     )

@@ -1,4 +1,6 @@
-"""Naive, seasonal naive, drift and Theta in a network's place: they read the history of each window."""
+"""Naive, seasonal naive, drift and Theta in a network's place: they read the history of each
+window.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class StatisticalForecaster(Forecaster):
 
 
 def trim(values: np.ndarray) -> np.ndarray:
-    """The last MOST_STEPS values from the first that is there, gaps filled linearly; [0] for none."""
+    """The last MOST_STEPS values from the first that is there, gaps filled linearly; [0] for
+    none.
+    """
     seen = np.flatnonzero(~np.isnan(values))
     if not len(seen):
         return np.zeros(1)

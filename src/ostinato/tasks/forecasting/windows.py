@@ -73,9 +73,11 @@ class Windows(Sequence):
 
 
 def evaluation_cuts(length: int, horizon: int, windows: str, stride: int | None) -> range:
-    """The cuts of the windows that are scored, in ascending order; the last is a horizon before the end.
+    """The cuts of the windows that are scored, in ascending order; the last is a horizon before
+    the end.
 
-    evaluation_cuts(100, 10, "3", None) -> 70, 80, 90;  evaluation_cuts(100, 10, "all", 1) -> 1, ..., 90
+    evaluation_cuts(100, 10, "3", None) -> 70, 80, 90;  evaluation_cuts(100, 10, "all", 1) -> 1,
+    ..., 90
     """
     last = length - horizon
     step = stride or (1 if windows == "all" else horizon)
@@ -85,7 +87,9 @@ def evaluation_cuts(length: int, horizon: int, windows: str, stride: int | None)
 
 
 def training_cuts(length: int, horizon: int, season: int) -> range:
-    """The cuts of the windows to learn from: a season before each, where the series is long enough."""
+    """The cuts of the windows to learn from: a season before each, where the series is long
+    enough.
+    """
     first = max(1, min(season, length - horizon, length // 2))
     return range(first, max(first + 1, length - horizon + 1)) if length > 1 else range(0)
 

@@ -52,8 +52,9 @@ class MelodyReader(Reader):
         return self.reading().piece(value, "the input")
 
     def read_prompt(self, prompt: str | None, *, files: bool = True) -> Tune:
-        """The first tune of a file (if `files` may be named), or notes given as text; without a prompt an
-        empty tune."""
+        """The first tune of a file (if `files` may be named), or notes given as text; without a
+        prompt an empty tune.
+        """
         if prompt is None or not prompt.strip():
             return Tune((), 0)
         named = prompt.lower().removesuffix(".gz").endswith(ENDINGS)

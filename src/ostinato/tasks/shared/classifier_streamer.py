@@ -1,4 +1,6 @@
-"""Classifiers of one direction fed step by step: the answer after each item to all that came so far."""
+"""Classifiers of one direction fed step by step: the answer after each item to all that came
+so far.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ from ostinato.tasks.task import Counts
 
 
 def split_labels(label: str, separator: str | None) -> list[str]:
-    """The labels of an example: split_labels("a, b", ",") -> ["a", "b"]; without a separator, the one it has."""
+    """The labels of an example: split_labels("a, b", ",") -> ["a", "b"]; without a separator,
+    the one it has.
+    """
     if separator is None:
         return [label] if label else []
     return list(dict.fromkeys(part.strip() for part in label.split(separator) if part.strip()))
@@ -47,7 +49,9 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
 def weigh_classes(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:
     """The weight of each class in the loss, 1 in the mean over the examples.
 
-    "balanced" is the inverse of the class's frequency, "root" the square root of that, "none" equal."""
+    "balanced" is the inverse of the class's frequency, "root" the square root of that, "none"
+    equal.
+    """
     counts = Counter(label for each in labels for label in each)
     power = {"none": 0.0, "root": 0.5, "balanced": 1.0}[kind]
     raw = {label: counts[label] ** -power for label in known}
@@ -66,7 +70,9 @@ def is_grade(text: str) -> bool:
 def class_probabilities(
     network: Any, examples: Sequence[Example], classes: int, *, tokens: int = 8192
 ) -> np.ndarray:
-    """The probability of each class for each example, [N, C] float64; batches hold at most `tokens` padded tokens."""
+    """The probability of each class for each example, [N, C] float64; batches hold at most
+    `tokens` padded tokens.
+    """
     rows = answer_in_batches(
         network,
         examples,
@@ -123,7 +129,9 @@ def count_labels(
 def count_calibration(
     probabilities: Mapping[str, float], truth: Sequence[str], right: bool, *, several: bool
 ) -> Counts:
-    """What the calibration error counts of one choice among the classes; or of every label's yes or no."""
+    """What the calibration error counts of one choice among the classes; or of every label's
+    yes or no.
+    """
     count = METRICS["calibration_error"].count
     if not several:
         return count(max(probabilities.values()), right)
@@ -139,8 +147,8 @@ def notify_unseen(labels: Sequence[str], known: Vocabulary) -> None:
     unseen = [label for label in labels if label not in known]
     if unseen:
         notify(
-            f"{len(unseen):,} {pluralise('label', len(unseen))} unseen in training, counted as wrong: "
-            f"{format_counts(unseen)}"
+            f"{len(unseen):,} {pluralise('label', len(unseen))} unseen in training, counted as "
+            f"wrong: {format_counts(unseen)}"
         )
 
 

@@ -11,7 +11,8 @@ from ostinato.tasks.task import TaskOptions
 
 @dataclass(frozen=True)
 class ModelChoice(TaskOptions):
-    """Options with a `model` and a `cell` field; `--model gru` means a recurrent network of that cell.
+    """Options with a `model` and a `cell` field; `--model gru` means a recurrent network of
+    that cell.
 
     Mix in to the left of the class that declares the two fields."""
 

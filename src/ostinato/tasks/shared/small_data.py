@@ -1,4 +1,6 @@
-"""What small data sets get: random parts of the examples (crops), and several networks (members)."""
+"""What small data sets get: random parts of the examples (crops), and several networks
+(members).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Models fed item by item: the state of a sequence goes in with each item and comes out with its answer.
+"""Models fed item by item: the state of a sequence goes in with each item and comes out with
+its answer.
 
     streamer = task.predictor.streamer(network)
     state = streamer.start()

@@ -24,9 +24,9 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 TASK = TaskDefinition(
     name="tagging",
     reads=(
-        "CoNLL columns (word first, tag last), CoNLL-U (--tag-column upos), a CSV with a word a row "
-        "(Sentence #, Word, Tag), JSONL or Parquet with tokens and ner_tags; predict also reads a "
-        "tokenised sentence a line"
+        "CoNLL columns (word first, tag last), CoNLL-U (--tag-column upos), a CSV with a word a "
+        "row (Sentence #, Word, Tag), JSONL or Parquet with tokens and ner_tags; predict also "
+        "reads a tokenised sentence a line"
     ),
     example=(
         "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos "

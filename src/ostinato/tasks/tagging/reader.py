@@ -43,7 +43,8 @@ class TaggingReader(Reader):
         ]
         if not found:
             raise InputError(
-                f"{' '.join(map(display_path, files))}: no examples (no line with a word and its tag)"
+                f"{' '.join(map(display_path, files))}: no examples (no line with a word and "
+                "its tag)"
             )
         if options.binary:
             written = detect_format(sentence.tags for sentence in found)

@@ -86,7 +86,9 @@ class TaggingStreamer(Streamer):
         return TaggedWord(words, tags, probabilities), (before, position, last, recurrent)
 
     def advance(self, before: Tensor, scores: Tensor, *, first: bool) -> Tensor:
-        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions [1, K]."""
+        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions
+        [1, K].
+        """
         if first:
             total = self.potentials.start + scores
         else:

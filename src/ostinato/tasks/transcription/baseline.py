@@ -1,4 +1,6 @@
-"""The baselines of transcription: the commonest transcript, and where few different ones occur, the nearest recording."""
+"""The baselines of transcription: the commonest transcript, and where few different ones
+occur, the nearest recording.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,9 @@ def strided(preprocessing: TranscriptionPreprocessing, record: Recording) -> np.
 
 
 def fit_baseline(task: Task, records: Sequence[Recording]) -> Baseline:
-    """The nearest recording where few different transcripts recur, else the commonest transcript."""
+    """The nearest recording where few different transcripts recur, else the commonest
+    transcript.
+    """
     counts = Counter(record.text for record in records)
     commonest = CommonestTranscript(min(counts, key=lambda text: (-counts[text], text)))
     if len(counts) <= FEW_CLASSES and len(records) >= 2 * len(counts):

@@ -1,4 +1,5 @@
-"""Features as the network reads them: normalised, with their derivatives, and varied while training.
+"""Features as the network reads them: normalised, with their derivatives, and varied while
+training.
 
 T frames, D features."""
 
@@ -153,7 +154,9 @@ def add_deltas(frames: np.ndarray, deltas: int) -> np.ndarray:
 
 
 def change_speed(frames: np.ndarray, factor: float) -> np.ndarray:
-    """Frames interpolated in time: as many as if spoken `factor` times as fast (Ko et al. 2015, on features)."""
+    """Frames interpolated in time: as many as if spoken `factor` times as fast (Ko et al.
+    2015, on features).
+    """
     number = max(1, round(len(frames) / factor))
     if number == len(frames):
         return frames
@@ -172,7 +175,9 @@ def mask_features(
     bands: int,
     width: int,
 ) -> np.ndarray:
-    """Random stretches of time and bands of features set to 0, the mean (SpecAugment, Park et al. 2019)."""
+    """Random stretches of time and bands of features set to 0, the mean (SpecAugment, Park et
+    al. 2019).
+    """
     frames = frames.copy()
     steps, size = frames.shape
     for _ in range(times):

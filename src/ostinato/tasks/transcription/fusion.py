@@ -1,4 +1,6 @@
-"""Language models for decoding: word n-grams within the prefix beam (shallow fusion), and lists of phrases."""
+"""Language models for decoding: word n-grams within the prefix beam (shallow fusion), and
+lists of phrases.
+"""
 
 from __future__ import annotations
 

@@ -138,7 +138,10 @@ class LiveTranscription:
         return self.end_line()
 
     def state(self) -> dict[str, Any]:
-        """All that the stream holds. InputError while samples are resampled, whose state is soxr's."""
+        """All that the stream holds.
+
+        InputError while samples are resampled, whose state is soxr's.
+        """
         if self.resampler is not None:
             raise InputError(
                 "the state of a stream can be kept only at the model's own sample rate"

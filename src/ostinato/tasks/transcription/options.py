@@ -29,20 +29,22 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     audio_folder: str | None = option(
         None,
-        "folder that audio paths in a table are relative to, and must stay in (default: the table's)",
+        "folder that audio paths in a table are relative to, and must stay in (default: the "
+        "table's)",
         when_predicting=True,
         group="data",
     )
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
         None,
-        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what an "
-        ".npz says, log-mel for sound files)",
+        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what "
+        "an .npz says, log-mel for sound files)",
         group="data",
     )
     sample_rate: int | None = option(
         None,
-        "samples a second that recordings are brought to (default: the most frequent one, at most 16000)",
+        "samples a second that recordings are brought to (default: the most frequent one, at "
+        "most 16000)",
         minimum=1000,
         maximum=192_000,
         group="data",
@@ -69,7 +71,8 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     subsampling_by: Literal["stack", "pyramid", "convolution"] = option(
         "stack",
-        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: with a stride",
+        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: "
+        "with a stride",
     )
     lookahead: int = option(
         0, "--no-bidirectional: frames of future, after subsampling", minimum=0, maximum=100
@@ -103,7 +106,8 @@ class TranscriptionOptions(BidirectionalOptions):
     # decoding
     beam: int | None = option(
         None,
-        "width of the prefix beam; 1 is greedy (default: 1, or 32 with a language model or phrases)",
+        "width of the prefix beam; 1 is greedy (default: 1, or 32 with a language model or "
+        "phrases)",
         minimum=1,
         maximum=10_000,
         when_predicting=True,
@@ -113,8 +117,8 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     lm: str = option(
         "none",
-        "language model: none; transcripts, a word n-gram model of those trained on; or a text file to "
-        "make one of",
+        "language model: none; transcripts, a word n-gram model of those trained on; or a text "
+        "file to make one of",
         when_predicting=True,
     )
     lm_order: int = option(
@@ -173,8 +177,9 @@ class TranscriptionOptions(BidirectionalOptions):
             pairs = self.subsampling.bit_length() - 1
             if 2**pairs != self.subsampling or pairs >= self.layers:
                 raise InputError(
-                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, ... "
-                    f"and --layers more than its halvings; got {self.subsampling} and {self.layers}"
+                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, "
+                    f"... and --layers more than its halvings; got {self.subsampling} and "
+                    f"{self.layers}"
                 )
         if self.phrases is not None and self.lm != "none":
             raise InputError("--phrases and --lm: give one of them")

@@ -1,4 +1,6 @@
-"""A picture of one recording: its features with the words, and the posteriors of the labels under them."""
+"""A picture of one recording: its features with the words, and the posteriors of the labels
+under them.
+"""
 
 from __future__ import annotations
 

@@ -196,8 +196,8 @@ class TranscriptionPredictor(Predictor):
         known = sum(self.reference(record) in model.sentences for record in records)
         if known:
             notify(
-                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the test "
-                "set; its scores will flatter"
+                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the "
+                "test set; its scores will flatter"
             )
 
     def count_quickly(

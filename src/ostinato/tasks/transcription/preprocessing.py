@@ -158,7 +158,8 @@ class TranscriptionPreprocessing(Preprocessing):
             )
         if own is not None and record.front_end and record.front_end != own.kind:
             raise InputError(
-                f"{record.where}: features made by {record.front_end}, but the model's are {own.kind}"
+                f"{record.where}: features made by {record.front_end}, but the model's are "
+                f"{own.kind}"
             )
 
     def read(self, record: Recording) -> Iterator[np.ndarray]:
@@ -274,8 +275,8 @@ def decide_front_end(
     front_end = FrontEnd(kind, rate, bins)
     if given and given[0].audio.shape[1] != front_end.size:
         raise InputError(
-            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which has "
-            f"{front_end.size}"
+            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which "
+            f"has {front_end.size}"
         )
     return front_end
 

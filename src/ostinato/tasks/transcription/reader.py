@@ -119,7 +119,8 @@ class TranscriptionReader(Reader):
         values = np.asarray(value)
         if values.dtype.kind not in "fiu":
             raise InputError(
-                f"expected the path of a sound file, samples or features; got {type(value).__name__}"
+                "expected the path of a sound file, samples or features; got "
+                f"{type(value).__name__}"
             )
         if values.ndim == 1:
             return Recording(as_samples(values, rate), clean(text), where="the input")

@@ -1,7 +1,8 @@
 """The weight of a language model and the bonus of words, chosen on a dev set.
 
 tuned = tune_fusion(ostinato.load("runs/speech", lm="transcripts"), ["dev.tsv"])
-model = ostinato.load("runs/speech", lm="transcripts", lm_weight=tuned.weight, word_bonus=tuned.bonus)
+model = ostinato.load("runs/speech", lm="transcripts", lm_weight=tuned.weight,
+word_bonus=tuned.bonus)
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ BONUSES = (0.0, 1.5)
 
 
 class Tuned(NamedTuple):
-    """The best setting: `lm_weight`, `word_bonus`, and the dev WER there; and all that were tried."""
+    """The best setting: `lm_weight`, `word_bonus`, and the dev WER there; and all that were
+    tried.
+    """
 
     weight: float
     bonus: float

@@ -1,4 +1,6 @@
-"""The baseline of translation: word for word by a dictionary that is learned from the training pairs."""
+"""The baseline of translation: word for word by a dictionary that is learned from the training
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ WORDS = WordTokenizer(Vocabulary([]))  # splits and joins texts; its vocabulary 
 
 
 class WordForWord(Baseline):
-    """Each word replaced by its most probable translation, in the order of the source (IBM model 1)."""
+    """Each word replaced by its most probable translation, in the order of the source (IBM
+    model 1).
+    """
 
     name = "word for word"
 

@@ -94,7 +94,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
     )
     output_precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of the output layer's products while training; bfloat16 is faster on processors that have it",
+        "of the output layer's products while training; bfloat16 is faster on processors "
+        "that have it",
     )
     dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         None,

@@ -24,7 +24,9 @@ TEXT_METRICS = ("bleu", "chrf")
 
 @dataclass(frozen=True)
 class Alignment:
-    """The tokens of both sides; `attended[t]` is the source position that target token t attended to most."""
+    """The tokens of both sides; `attended[t]` is the source position that target token t
+    attended to most.
+    """
 
     source_tokens: list[str]
     tokens: list[str]
@@ -126,7 +128,9 @@ class TranslationPredictor(Predictor):
         return [value for value, _ in self.score(network, records)]
 
     def score(self, network: nn.Module, records: Sequence[Pair]) -> list[tuple[float, int]]:
-        """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty source."""
+        """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty
+        source.
+        """
         examples = [self.preprocessing.encode(record) for record in records]
         found = answer_in_batches(
             network,

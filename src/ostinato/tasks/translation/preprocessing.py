@@ -129,7 +129,9 @@ class TranslationPreprocessing(Preprocessing):
         return self.options.subword_sampling > 0 and self.options.unit == "subword"
 
     def ids(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
-        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation (BPE-dropout)."""
+        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation
+        (BPE-dropout).
+        """
         most = self.options.maximum_tokens
         if draw is None or self.options.unit != "subword":
             return units.encode(text)[:most]

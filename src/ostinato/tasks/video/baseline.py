@@ -41,7 +41,9 @@ class MostFrequent(Baseline):
 
 
 class FlattenedClips(Baseline):
-    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each frame by itself."""
+    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each
+    frame by itself.
+    """
 
     name = "flattened frames, linear"
 
@@ -122,7 +124,9 @@ def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
 
 
 def fit_baseline(task: Task, records: Sequence[Clip]) -> Baseline:
-    """A linear model of the flattened frames, or the most frequent label where frames are too large."""
+    """A linear model of the flattened frames, or the most frequent label where frames are too
+    large.
+    """
     preprocessing = task.preprocessing
     return FlattenedClips.fit(
         records,

@@ -22,20 +22,22 @@ class VideoOptions(ModelChoice, BidirectionalOptions):
     # the data
     class_weights: Literal["none", "balanced", "root"] = option(
         "none",
-        "weights of the classes in the loss: balanced is the inverse frequency, root its square root",
+        "weights of the classes in the loss: balanced is the inverse frequency, root its "
+        "square root",
     )
     pixel_maximum: float | None = option(
         None,
-        "the value of a white pixel (default: 1, 255 or 65535, by the type and the greatest value of all "
-        "training data)",
+        "the value of a white pixel (default: 1, 255 or 65535, by the type and the greatest "
+        "value of all training data)",
         above=0,
         when_predicting=True,
         group="data",
     )
     crop: float | None = option(
         None,
-        "while training, a random part of each clip, at least this share of it (default: 0.5 of fewer than "
-        "500 clips of features with a label each that are pooled by mean, max, attention or ensemble; else 1)",
+        "while training, a random part of each clip, at least this share of it (default: 0.5 of "
+        "fewer than 500 clips of features with a label each that are pooled by mean, max, "
+        "attention or ensemble; else 1)",
         above=0,
         maximum=1,
     )

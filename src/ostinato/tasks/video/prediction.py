@@ -71,7 +71,9 @@ class VideoPredictor(Predictor):
         return why_not_step_by_step(network)
 
     def probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
-        """The probability of each label, [F, C]: F is 1, or the number of frames where these have labels."""
+        """The probability of each label, [F, C]: F is 1, or the number of frames where these
+        have labels.
+        """
         found: list[np.ndarray] = []
         for start in range(0, len(records), CLIPS_IN_MEMORY):
             clips = records[start : start + CLIPS_IN_MEMORY]
@@ -117,7 +119,9 @@ class VideoPredictor(Predictor):
         return "\t" if spaces else " "
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[float]:
-        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown label."""
+        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown
+        label.
+        """
         labels = self.preprocessing.labels
         values = []
         for record, given in zip(records, self.probabilities(network, records), strict=True):

@@ -39,7 +39,8 @@ MOST_DEVIATIONS = 5.0  # features are clipped here, lest a rare outlier dominate
 
 @dataclass(frozen=True)
 class VideoPreprocessing(Preprocessing):
-    """The labels, the shape of a frame ((C, H, W) of pixels, (D,) of features) and the features' scaler.
+    """The labels, the shape of a frame ((C, H, W) of pixels, (D,) of features) and the
+    features' scaler.
 
     `shares` of the labels in the training data are for initialisation only."""
 

@@ -71,7 +71,9 @@ class VideoReader(Reader):
             check_scale([record.frames for record in records], name, maximum)
 
     def check_frames(self, record: Clip, first: tuple[int, ...]) -> None:
-        """Raises InputError for frames of another shape than the model's, or than the first clip's."""
+        """Raises InputError for frames of another shape than the model's, or than the first
+        clip's.
+        """
         fitted = self.preprocessing is not None
         wanted = self.preprocessing.shape if fitted else first
         if record.frames.shape[1:] != wanted:
@@ -93,7 +95,9 @@ class VideoReader(Reader):
                 yield record
 
     def as_record(self, value: Any) -> Clip:
-        """Frames as an array or lists, [T, D], [T, H, W] or [T, H, W, C]; or a pair (frames, label or labels)."""
+        """Frames as an array or lists, [T, D], [T, H, W] or [T, H, W, C]; or a pair (frames,
+        label or labels).
+        """
         if isinstance(value, Clip):
             return value
         label: str | tuple[str, ...] = ""
@@ -119,7 +123,11 @@ class VideoReader(Reader):
 
 
 def describe_shape(shape: Sequence[int]) -> str:
-    """describe_shape((3, 24, 32)) -> "32 x 24 pixels in colour"; describe_shape((258,)) -> "258 features" """
+    """A clip's shape in words.
+
+    describe_shape((3, 24, 32)) -> "32 x 24 pixels in colour"
+    describe_shape((258,)) -> "258 features"
+    """
     if len(shape) == 1:
         return f"{shape[0]:,} features"
     return f"{shape[2]} x {shape[1]} pixels{' in colour' if shape[0] == 3 else ''}"

@@ -1,0 +1,1 @@
+"""Hyper-parameter studies: what `ostinato search` varies, its trials and its report."""

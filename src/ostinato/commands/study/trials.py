@@ -1,0 +1,351 @@
+"""The trials of a study: each trains one model in its own run folder and reports its dev scores.
+
+Optuna (Akiba et al. 2019) proposes the settings, by the tree-structured Parzen estimator (Bergstra
+et al. 2011), and stops trials whose dev score is below the median of the others at the same share
+of their budget. The study is one SQLite file, which several processes share."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.commands.run.prepare import open_run
+from ostinato.commands.run.progress import say, silence_notices
+from ostinato.commands.run.report import finish
+from ostinato.commands.run.run_files import is_resumable, is_run
+from ostinato.commands.run.training_run import TrainingRun
+from ostinato.commands.study.search_space import SearchSpace, known_options, space_from_dict
+from ostinato.errors import InputError, Interrupted
+from ostinato.metrics import METRICS
+from ostinato.tasks import find_task
+from ostinato.tasks.folder import Trained, read_json
+from ostinato.tasks.task import Unsuitable
+from ostinato.training.loop import Progress, TrainingDiverged
+from ostinato.training.options import LEARNING_RATES
+
+if TYPE_CHECKING:
+    import optuna
+
+PLAN, DATABASE, TRIALS = "search.json", "study.db", "trials"
+SHARES = 10  # the shares of a trial's budget at which its dev score is compared
+LEAST_SHARE = 3  # a trial is compared from this share on
+LEAST_TRIALS = 4  # with this many before it
+SHORTEST = 0.5  # a trial is not begun with less than this share of its time left
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study searches; saved as search.json.
+
+    Attributes:
+        task: The name of the task.
+        train: Files to learn from; none: the packaged sample.
+        dev: Files that the trials are judged on; none: a part of the training data.
+        recipe: Settings that all trials share.
+        settings: Options that all trials share.
+        space: What is varied, as `space_to_dict` gives it.
+        trial_seconds: The time limit of a trial; None: its epochs end it.
+        seed: Of the proposals and of each trial.
+        device: Where the trials run.
+    """
+
+    task: str
+    train: list[str]
+    dev: list[str]
+    recipe: str | None
+    settings: dict[str, Any]
+    space: dict[str, dict[str, Any]]
+    trial_seconds: float | None
+    seed: int
+    device: str
+
+    @property
+    def search_space(self) -> SearchSpace:
+        return space_from_dict(self.space)
+
+    def request(self, changes: dict[str, Any], seconds: float | None) -> RunRequest:
+        """The training run of a trial with these settings and this time limit."""
+        return RunRequest(
+            self.task,
+            self.train,
+            self.dev,
+            recipe=self.recipe,
+            time_limit=None if seconds is None else f"{seconds:.3f}",
+            seed=self.seed,
+            device=self.device,
+            settings={**self.settings, **changes},
+        )
+
+    def base_config(self) -> RunConfig:
+        """The configuration that the trials vary."""
+        return make_config(self.request({}, None))
+
+
+@dataclass(frozen=True)
+class StudyLimits:
+    """When a study ends: after `trials` of them, or at `deadline`, by time.time()."""
+
+    trials: int
+    deadline: float | None = None
+
+
+class HopelessTrial(Exception):
+    """The dev scores of a trial are below the median of the others."""
+
+
+def read_plan(folder: Path) -> StudyPlan:
+    """The plan of the study in a folder.
+
+    Raises:
+        InputError: No study, or a damaged one.
+    """
+    if not (folder / PLAN).is_file():
+        raise InputError(f"{folder}: no study to resume; leave out --resume to start one")
+    try:
+        return StudyPlan(**read_json(folder / PLAN))
+    except TypeError:
+        raise InputError(f"{folder / PLAN}: damaged; choose another --out") from None
+
+
+def open_study(folder: Path) -> optuna.Study:
+    """The optuna study of the folder, created if need be.
+
+    Raises:
+        InputError: Optuna is not installed, or the file holds no study.
+    """
+    try:
+        import optuna
+        import sqlalchemy.exc
+    except ImportError:
+        raise InputError(
+            "a search needs optuna: pip install 'ostinato[search]', or pip install optuna"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = (folder / DATABASE).absolute()
+    try:
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}}
+        )
+        return optuna.create_study(
+            study_name="ostinato",
+            storage=storage,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(
+                n_startup_trials=LEAST_TRIALS, n_warmup_steps=LEAST_SHARE - 1
+            ),
+        )
+    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError):
+        raise InputError(
+            f"{path}: cannot be read or written as a study; choose another --out"
+        ) from None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one process of the study at a time runs the `with` block."""
+    with (folder / "ask.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def requeue_interrupted(folder: Path) -> int:
+    """Trials of processes that have ended go to the front of the queue; gives their number.
+
+    Each continues in its own run folder. The caller holds the study: no process of it runs."""
+    import optuna
+
+    study = open_study(folder)
+    left = study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    for trial in left:
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study.enqueue_trial(trial.params, user_attrs=dict(trial.user_attrs))
+    return len(left)
+
+
+def run_trials(folder: Path, plan: StudyPlan, limits: StudyLimits) -> None:
+    """Runs trials until the study has as many as it should, or its time is over.
+
+    Raises:
+        InputError: The first trial cannot be trained, so that no other could.
+        Interrupted: A signal has come; the trial is saved and continues with --resume.
+    """
+    study = open_study(folder)
+    while True:
+        seconds = trial_seconds(plan, limits)
+        if seconds is not None and seconds <= 0:
+            return
+        trial = ask_trial(folder, study, plan, limits)
+        if trial is None:
+            return
+        run_trial(folder, study, trial, plan, seconds)
+
+
+def trial_seconds(plan: StudyPlan, limits: StudyLimits) -> float | None:
+    """The time for the next trial: None without a limit; 0 when none should begin."""
+    if limits.deadline is None:
+        return plan.trial_seconds
+    left = limits.deadline - time.time()
+    if plan.trial_seconds is None:
+        return max(0.0, left)
+    return min(left, plan.trial_seconds) if left >= SHORTEST * plan.trial_seconds else 0.0
+
+
+def ask_trial(
+    folder: Path, study: optuna.Study, plan: StudyPlan, limits: StudyLimits
+) -> optuna.Trial | None:
+    """The next trial, or None if the study has enough.
+
+    What it proposes follows from the seed and the trials before it, so that a study that was
+    stopped continues as it would have."""
+    import optuna
+
+    states = optuna.trial.TrialState
+    with alone(folder):
+        trials = study.get_trials(deepcopy=False)
+        waiting = sum(trial.state == states.WAITING for trial in trials)
+        counted = sum(trial.state not in (states.FAIL, states.WAITING) for trial in trials)
+        if counted >= limits.trials:
+            return None
+        if not counted and not waiting:
+            study.enqueue_trial(default_settings(plan))
+        study.sampler = optuna.samplers.TPESampler(
+            seed=(plan.seed * 1_000_003 + counted) % 2**32, constant_liar=True
+        )
+        trial = study.ask()
+        settings = {name: entry.suggest(trial, name) for name, entry in plan.search_space.items()}
+        if "folder" not in trial.user_attrs:
+            trial.set_user_attr("folder", f"{counted:04}")
+            trial.set_user_attr("settings", settings)
+        return trial
+
+
+def default_settings(plan: StudyPlan) -> dict[str, Any]:
+    """The task's defaults, or the nearest values of the space: the first trial has these."""
+    known = known_options(find_task(plan.task))
+    values = {name: each.default for name, each in known.items()} | plan.base_config().values
+    rate = LEARNING_RATES[values["optimizer"]]
+    values["learning_rate"] = values["learning_rate"] or rate
+    return {name: entry.nearest(values[name]) for name, entry in plan.search_space.items()}
+
+
+def run_trial(
+    folder: Path,
+    study: optuna.Study,
+    trial: optuna.Trial,
+    plan: StudyPlan,
+    seconds: float | None,
+) -> None:
+    """Trains one trial, in its own run folder, and tells the study its score."""
+    from optuna.trial import TrialState
+
+    path = folder / TRIALS / trial.user_attrs["folder"]
+    resume = is_run(path) and is_resumable(path)  # it keeps the time limit that it began with
+    request = plan.request(trial.user_attrs["settings"], None if resume else seconds)
+    began = time.monotonic()
+    try:
+        trained = train_trial(path, request, trial, resume=resume)
+    except HopelessTrial:
+        close(study, trial, began, TrialState.PRUNED, why="below the median")
+    except (TrainingDiverged, Unsuitable) as error:
+        close(study, trial, began, TrialState.PRUNED, why=str(error))
+    except Interrupted as stop:
+        raise Interrupted(
+            f"trial {trial.number} is saved; go on with: {resume_command(folder, plan)}",
+            stop.status,
+        ) from None
+    except InputError as error:
+        close(study, trial, began, TrialState.PRUNED, why=str(error))
+        if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            raise
+    else:
+        metric = trained.task.options.dev_metric
+        score = trained.report["metrics"][metric]
+        trial.set_user_attr("metric", metric)
+        trial.set_user_attr("score", score)
+        trial.set_user_attr("interval", trained.report["intervals"].get(metric))
+        trial.set_user_attr("parameters", trained.report["parameters"])
+        value = score if METRICS[metric].higher_is_better else -score
+        close(study, trial, began, TrialState.COMPLETE, value=value)
+
+
+def train_trial(path: Path, request: RunRequest, trial: optuna.Trial, *, resume: bool) -> Trained:
+    """Trains in the folder, or continues what was interrupted there."""
+    quiet = silence_notices() if trial.number else nullcontext()
+    with quiet, open_run(path, request, resume=resume, overwrite=False) as run:
+        watch = MedianWatch(trial, run)
+        run.after_score = watch
+        run.train()
+        run.interrupt.exit_at_once("trained, but not reported on")
+        return finish(run)
+
+
+def close(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    began: float,
+    state: Any,
+    *,
+    value: float | None = None,
+    why: str = "",
+) -> None:
+    """Tells the study how a trial has ended."""
+    trial.set_user_attr("seconds", round(time.monotonic() - began, 1))
+    if why:
+        trial.set_user_attr("why", why)
+    study.tell(trial, value, state=state)
+    say(describe_end(trial.number, trial.user_attrs, state.name.lower()))
+
+
+def describe_end(number: int, attributes: dict[str, Any], state: str) -> str:
+    """The line on stderr for a trial that has ended."""
+    settings = ", ".join(f"{name} {short(value)}" for name, value in attributes["settings"].items())
+    if "score" in attributes:
+        result = f"{attributes['metric']} {attributes['score']:.4g}"
+    else:
+        result = f"{state}: {attributes['why']}"
+    return f"trial {number}, {attributes['seconds']:.0f} s: {result} ({settings})"
+
+
+def short(value: Any) -> str:
+    """short(0.0012345) -> "0.00123" """
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def resume_command(folder: Path, plan: StudyPlan) -> str:
+    """The command that continues the study."""
+    return f"ostinato search {plan.task} --out {folder} --resume"
+
+
+class MedianWatch:
+    """Stops a trial whose best dev score is below the median of the others' at the same share of
+    their time or epochs.
+
+    Args:
+        trial: What is reported to.
+        run: Its training run.
+    """
+
+    def __init__(self, trial: optuna.Trial, run: TrainingRun) -> None:
+        self.trial, self.run, self.reported = trial, run, 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Reports the best dev score so far for each tenth of the budget that is over.
+
+        Raises:
+            HopelessTrial: The trial is stopped; its run is saved and can be resumed.
+        """
+        done = min(1.0, self.run.schedule.fraction_done(progress.epoch))
+        share = int(done * SHARES + 1e-9)
+        for each in range(self.reported + 1, share + 1):
+            self.trial.report(max(self.run.schedule.scores), each)
+        self.reported = max(self.reported, share)
+        if share < SHARES and self.trial.should_prune():
+            self.run.try_to_save(progress)
+            raise HopelessTrial

@@ -1,0 +1,63 @@
+"""The exit status of a process, and what it says on stderr when it fails.
+
+0 success; 2 an error that the user can put right (one line on stderr); 1 a failure of ours; 130 and
+143 after an interrupt."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ostinato.errors import InputError, Interrupted, name_options_as_flags
+from ostinato.terminal import discard, print_message
+
+
+def run_and_report(action: Callable[[], object]) -> int:
+    """Calls the action; returns the exit status."""
+    try:
+        with name_options_as_flags(), ending_by_sigterm():
+            action()
+        return 0
+    except InputError as error:
+        print_message(error)
+        return 2
+    except BrokenPipeError:  # the reader of our output, such as head, has closed it
+        discard(1)
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # a file name that is too long, a folder without permission
+        print_message(f"{error.filename}: {error.strerror}")
+        return 2
+    except Interrupted as interrupted:
+        print_message(interrupted)
+        return interrupted.status
+    except KeyboardInterrupt:
+        print_message("interrupted")
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+
+
+@contextmanager
+def ending_by_sigterm() -> Iterator[None]:
+    """SIGTERM raises Interrupted, so that temporary files are removed; training saves first."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted("stopped", 128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
