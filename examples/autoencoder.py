@@ -1,6 +1,7 @@
-"""Handwritten digits through a code of eight numbers, from Python; the linear autoencoder beside principal components.
+"""Handwritten digits through a code of eight numbers; the linear code beside principal components.
 
-Expect a mean squared error of about 3.7 of the deep autoencoder and 6.2 of the linear one, after about ten seconds.
+Expect a mean squared error of about 3.7 of the deep autoencoder and 6.2 of the linear one, after
+about ten seconds.
 
     python examples/autoencoder.py [RUN]
 """

@@ -1,4 +1,4 @@
-"""Autoencoders: the linear one is principal component analysis; rows, images, sequences, bad input."""
+"""Autoencoders: the linear one is principal component analysis; files, sequences, bad input."""
 
 from __future__ import annotations
 

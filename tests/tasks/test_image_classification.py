@@ -1,4 +1,4 @@
-"""Images with a label each: folders of pictures, .npz; feed-forward, convolutional and recurrent."""
+"""Images with a label each: folders of pictures, .npz; feed-forward, convolution, recurrent."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ EXAMPLES = (
     "ostinato inspect gradients runs/language book.txt --against runs/gru --output page.html",
     'ostinato inspect words runs/sentiment "good bad great" --json',
     "ostinato inspect learning runs/language --output learning.png",
-    "ostinato inspect remedies --output remedies.png     # clipping, truncation, LSTM, GRU: what helps?",
+    "ostinato inspect remedies --output remedies.png     # clipping, LSTM, GRU: what helps?",
     "ostinato inspect --help          # the views: all, " + ", ".join([*VIEWS, REMEDY_VIEW]),
 )
 

@@ -1,4 +1,4 @@
-"""Rows of numbers, images and series as arrays, from tables, .npz and .ts: inputs without labels."""
+"""Rows of numbers, images and series from tables, .npz and .ts: inputs without labels."""
 
 from __future__ import annotations
 

@@ -228,7 +228,9 @@ def fit_linear_autoencoder(covariance: np.ndarray, code: int, *, seed: int) -> n
 
 
 def principal_angles(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The angles between the subspaces that the rows of two matrices [K, D] span, largest first [K].
+    """The angles between the subspaces that the rows of two matrices [K, D] span, [K].
+
+    The largest comes first.
 
     By sines for small angles, as the arc cosine of nearly 1 has only half of the digits.
 

@@ -85,7 +85,7 @@ class AutoregressiveForecaster(Forecaster):
         return Loss((losses * counted).sum(), int(counted.sum()))
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-log p of each value but the first [B, L + H - 1], and which values are there [B, L + H]."""
+        """-log p of all values but the first [B, L + H - 1], and which are there [B, L + H]."""
         targets = require_targets(batch)
         seen = torch.cat([batch.inputs[:, : self.look_back, 1] > 0, ~targets.isnan()], 1)
         values = torch.cat([batch.inputs[:, : self.look_back, 0], targets.nan_to_num()], 1)

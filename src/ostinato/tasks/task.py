@@ -242,7 +242,7 @@ class Preprocessing(ABC):
         return ()
 
     def target_labels(self, record: Record) -> Sequence[str]:
-        """What to call each step of a record's targets; empty: its tokens, or the steps' numbers."""
+        """What to call each step of a record's targets; empty: its tokens, or their numbers."""
         return ()
 
     @property

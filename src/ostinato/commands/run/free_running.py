@@ -38,7 +38,7 @@ def measure_free_running(task: Task, network: Any, records: Sequence[Record]) ->
 
 def format_free_running(name: str, found: dict[str, Any], other: dict[str, Any] | None,
                         other_name: str) -> Iterator[str]:  # fmt: skip
-    """A table: the loss on gold and on own prefixes, of a run and of one that it is compared with."""
+    """A table: the loss on gold and on own prefixes, of a run and of another beside it."""
     rows = [
         [run, each["teacher_forcing"], each["free_running"], each["gap"]]
         for run, each in ((name, found), (other_name, other))

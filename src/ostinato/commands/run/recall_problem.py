@@ -1,4 +1,4 @@
-"""A problem with long lags: a symbol at the first step is to be named after a number of steps of noise.
+"""A problem with long lags: a symbol at the first step is to be named after steps of noise.
 
 The first step shows one of K symbols; each step has a random number besides; at the last step, n
 later, the symbol is asked for. In the manner of Hochreiter and Schmidhuber, 1997, section 5, and
@@ -96,7 +96,7 @@ def draw_sequences(rows: int, lag: int, generator: torch.Generator) -> tuple[Ten
 
 
 def try_remedy(remedy: Remedy, *, seed: int, steps: int = STEPS) -> Trial:
-    """Trains on sequences of all lags: the same ones, and the same first weights, for each remedy."""
+    """Trains on sequences of all lags: the same ones, and first weights, for each remedy."""
     torch.manual_seed(seed)
     network = RecallNetwork(remedy)
     trial, generator = Trial(remedy.name), torch.Generator().manual_seed(seed)

@@ -37,7 +37,7 @@ class TrainingMean(Baseline):
 
 
 class Components(Baseline):
-    """The first principal components; a sequence is flattened, and padded or cut to a fixed length."""
+    """The first principal components; a sequence is flattened, and padded or cut to one length."""
 
     name = "principal components"
 

@@ -39,6 +39,6 @@ class AutoencoderOptions(ModelChoice, RecurrentOptions):
     # predicting
     show: Literal["codes", "reconstructions", "errors"] = option(
         "codes",
-        "what predict prints: the code, the reconstruction, or the mean squared error of each input",
+        "what predict prints of each input: its code, its reconstruction, or its squared error",
         when_predicting=True,
     )

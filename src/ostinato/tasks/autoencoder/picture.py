@@ -34,7 +34,8 @@ def draw_reconstructions(
 
         with_values = bool(len(eigenvalues))
         figure = Figure(figsize=(1.1 * SHOWN, 4.8 if with_values else 2.4), layout="constrained")
-        grid = figure.add_gridspec(3 if with_values else 2, SHOWN, height_ratios=[1, 1, 1.6][: 3 if with_values else 2])  # fmt: skip
+        rows = 3 if with_values else 2
+        grid = figure.add_gridspec(rows, SHOWN, height_ratios=[1, 1, 1.6][:rows])
         for column, number in enumerate(chosen):
             for row, values in enumerate((inputs[number], reconstructions[number])):
                 axes = figure.add_subplot(grid[row, column])

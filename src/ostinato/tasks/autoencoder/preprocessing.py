@@ -98,7 +98,7 @@ class AutoencoderPreprocessing(Preprocessing):
         return replace(found, weight=weight, optimum=optimum)
 
     def flatten(self, records: Sequence[Vector]) -> np.ndarray:
-        """The scaled inputs, sequences padded with zeros or cut to `steps` steps, [N, steps * D]."""
+        """The scaled inputs, sequences padded with zeros or cut to `steps`, [N, steps * D]."""
         flat = np.zeros((len(records), self.steps, self.size))
         for row, record in zip(flat, records, strict=True):
             values = self.apply(record.values)[: self.steps]

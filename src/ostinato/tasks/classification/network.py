@@ -97,7 +97,7 @@ def build_character_encoder(
 def build_body(
     options: ClassificationOptions, size: int, image: tuple[int, int, int] | None = None
 ) -> nn.Module:
-    """The network from inputs [B, T, size], or rows of images (H, W, C), to vectors [B, output_size]."""
+    """The network from inputs [B, T, size], or images (H, W, C) by row, to [B, output_size]."""
     if options.model == "convolution" and image is not None:
         filters = max(1, options.filters // 4)  # 25 and 50 by default
         return ImageConvolution(image, filters=filters, hidden_size=options.hidden_size)

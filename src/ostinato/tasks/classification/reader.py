@@ -116,8 +116,8 @@ class ClassificationReader(Reader):
 
     def as_record(self, value: Any) -> Labelled:
         """A text, an image [H, W] or [H, W, C] or the name of its file, a series [T, D] as lists or
-        array ([D, T] if time is the second axis of files,
-        too), or a pair of one of these and its label."""
+        array ([D, T] if time is the second axis of files, too), or a pair of one of these and its
+        label."""
         if isinstance(value, Labelled):
             return value
         label = ""
