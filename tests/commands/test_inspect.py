@@ -259,6 +259,13 @@ def test_similar_states_of_a_corpus(tmp_path, ostinato):
     assert data["states"] == sum(len(line) for line in corpus.read_text().splitlines())
 
 
+def test_views_of_the_model_alone_take_any_input():
+    model = package.load(run_of("autoencoder"))
+    given = np.zeros((3, 2))
+    alone = package.inspect(model, None, "parameters").data
+    assert package.inspect(model, given, "parameters").data == alone
+
+
 def test_learning_and_an_example_of_the_test_set(place, ostinato):
     data = json.loads(ostinato("inspect", "learning", "run", "--json").out)["data"]
     assert len(data["steps"]) == len(data["loss"]) == len(data["gradient_norm"])

@@ -245,7 +245,8 @@ def inspect_input(
         )
     steps = MOST_STEPS.get(view, STEPS)
     if view in WITHOUT_INPUT:
-        text = x if isinstance(x, str) else " ".join(map(str, x or ()))
+        words = [x] if isinstance(x, str) else x if isinstance(x, list | tuple) else []
+        text = " ".join(word for word in words if isinstance(word, str))
         return build_view(build_subject(model, [], steps=steps, text=text), view, selection)
     values = x if isinstance(x, list) else [x]
     records = [model.task.reader.as_record(value) for value in values]
