@@ -54,7 +54,7 @@ from ostinato.models.language_model import LanguageModel
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.prediction import LanguagePredictor
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
-from ostinato.tasks.task import Request
+from ostinato.tasks.request import Request
 from ostinato.training.loop import train
 from plain_language_model import PlainLanguageModel, generate_plainly, train_plainly
 from setting import find, setting, write

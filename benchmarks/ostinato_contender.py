@@ -14,7 +14,9 @@ from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.target_search import search_targets
 from ostinato.training.loop import train
 from ostinato.training.optimise import build_optimizer

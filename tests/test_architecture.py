@@ -1,6 +1,7 @@
 """The tree is the architecture: a folder imports only what stands to its right in the table."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -187,3 +188,10 @@ def test_no_files_import_each_other_in_a_circle():
         module: imported_modules(path, set(modules)) - {module} for module, path in modules.items()
     }
     assert find_circle(graph) == []
+
+
+def test_contributing_shows_this_table():
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    shown = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert {name: shown.get(name) for name in ALLOWED} == ALLOWED

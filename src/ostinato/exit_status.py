@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from types import FrameType
 
 from ostinato.errors import InputError, Interrupted, name_options_as_flags
 from ostinato.terminal import discard, print_message
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run_and_report(action: Callable[[], object]) -> int:
@@ -28,6 +31,10 @@ def run_and_report(action: Callable[[], object]) -> int:
         discard(1)
         return 0
     except OSError as error:
+        if error.errno in FULL:
+            where = error.filename or "the disk"
+            print_message(f"{where}: {error.strerror}; make room and run again")
+            return 2
         if error.filename is None:
             raise
         # a file name that is too long, a folder without permission

@@ -11,8 +11,10 @@ from typing import Any
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
+from ostinato.notices import notify
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
@@ -20,7 +22,6 @@ from ostinato.tasks.shared.streamer import (
     flatten_state,
     restore_state,
 )
-from ostinato.tasks.task import Record
 
 
 class Model(Trained):
@@ -234,7 +235,10 @@ def train(task: str, **settings: Any) -> Model:
     """
     from ostinato.commands.train import train as run
 
-    return as_model(run(task, **settings))
+    trained = run(task, **settings)
+    if trained.not_saved:
+        notify(trained.not_saved)
+    return as_model(trained)
 
 
 def as_model(trained: Trained) -> Model:

@@ -28,6 +28,8 @@ def option(
     above: float | None = None,
     when_predicting: bool = False,
     group: str | None = None,
+    path: Literal["kept", "given", "written"] | None = None,
+    words: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that is an option.
 
@@ -39,6 +41,9 @@ def option(
         above: a bound that is not allowed itself
         when_predicting: whether it can be changed on a trained model
         group: where `--help` shows it, unless where option_groups.py says
+        path: the option names a file or folder: kept, a copy of the file goes into the run folder;
+            given, the user gives it whenever it is needed; written, likewise, and it is written to
+        words: values of a path that are none
     """
     metadata = {
         "help": help,
@@ -47,6 +52,8 @@ def option(
         "above": above,
         "when_predicting": when_predicting,
         "group": group,
+        "path": path,
+        "words": words,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)

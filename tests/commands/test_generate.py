@@ -8,7 +8,7 @@ from ostinato.commands import generate as command
 from ostinato.commands.generate import Generation, check_request
 from ostinato.errors import InputError
 from ostinato.tasks import TASKS
-from ostinato.tasks.task import Piece, Request
+from ostinato.tasks.request import Piece, Request
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,9 @@ from ostinato.data.dna.sequences import read_unlabelled as read_unlabelled_dna
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.safetensors_io import load_weights, save_weights
 from ostinato.data.files.table import read_table
-from ostinato.data.images.captioned import read_captioned, read_features, read_images
+from ostinato.data.images.captioned import read_captioned, read_images
 from ostinato.data.images.images import read_image
+from ostinato.data.images.picture_arrays import read_features
 from ostinato.data.images.video_clips import read_clips
 from ostinato.data.images.video_clips import read_unlabelled as read_unlabelled_clips
 from ostinato.data.labelled import read_labelled, read_unlabelled

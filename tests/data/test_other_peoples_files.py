@@ -8,7 +8,8 @@ import pytest
 from ostinato.data.files.table import read_table
 from ostinato.data.images.captioned import read_captioned
 from ostinato.data.labelled import read_labelled
-from ostinato.data.series.series import has_rows_of_numbers, read_series
+from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
+from ostinato.data.series.series import read_series
 from ostinato.data.text.conversations import read_conversations
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices

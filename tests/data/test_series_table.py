@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ostinato.data.series.season import find_season, is_seasonal
-from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices

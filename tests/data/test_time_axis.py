@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from ostinato.data.series.time_axis import (
-    Frequency,
-    TimeAxis,
-    TimeFormat,
-    find_format,
-    find_frequency,
-    parse_times,
-)
+from ostinato.data.series.frequency import Frequency, find_frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat, find_format, parse_times
 from ostinato.errors import InputError
 
 

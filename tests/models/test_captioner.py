@@ -8,7 +8,7 @@ from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.layers.convolution import ImageNetwork, ThumbnailNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, ImageEncoder, RegionEncoder
-from ostinato.models.encoder_decoder import Decoder
+from ostinato.models.decoder import Decoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import search_targets
 

@@ -13,7 +13,9 @@ from ostinato.cells.state import select
 from ostinato.data.batching.batch import IGNORE, Batch, Example, collate
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder, shift
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder, shift
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import sample_targets, search_targets
 

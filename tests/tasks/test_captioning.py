@@ -11,8 +11,8 @@ from PIL import Image
 
 import ostinato as package
 from ostinato.cli import main
-from ostinato.data.images.captioned import Picture
 from ostinato.data.images.image_loader import ImageCache
+from ostinato.data.images.picture import Picture
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.captioning import TASK

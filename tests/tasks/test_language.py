@@ -30,7 +30,8 @@ from ostinato.tasks.language.next_words import half_typed_word
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import is_tokenized
 from ostinato.tasks.language.text_scores import score_text
-from ostinato.tasks.task import Request, Task
+from ostinato.tasks.request import Request
+from ostinato.tasks.task import Task
 
 UNITS = ("character", "word", "subword")
 SMALL = {"hidden_size": 12, "embedding_size": 6, "tensorboard": False}

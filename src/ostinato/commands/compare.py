@@ -20,7 +20,8 @@ from ostinato.metrics.significance import paired
 from ostinato.signature import check_types
 from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained
-from ostinato.tasks.task import TaskDefinition, Unsuitable
+from ostinato.tasks.task import TaskDefinition
+from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import TrainingDiverged
 
 SIGNIFICANT = 0.05
@@ -84,8 +85,14 @@ def compare(
     metric = next(iter(next(iter(trained.values())).report["metrics"]))
     result = rank_models(task, metric, trained, seed)
     result["picture"] = str(folder / "compare.png")
-    draw_scores(result, folder / "compare.png")
-    write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
+    not_saved = [each.not_saved for each in trained.values() if each.not_saved]
+    try:
+        write_atomically(folder / "compare.json", (as_json(result) + "\n").encode())
+        draw_scores(result, folder / "compare.png")
+    except (InputError, OSError) as error:
+        not_saved.append(str(error))
+    if not_saved:  # hours of training are no less worth for it: `lines` shows them first
+        result["not_saved"] = not_saved[-1]
     return result
 
 
@@ -131,6 +138,11 @@ def train_models(
             if isinstance(error, Unsuitable) and not skip_unsuitable:
                 raise
             say(f"note: {name} left out: {error}")
+        except InputError as error:
+            if not trained:
+                raise
+            runs = ", ".join(str(folder / done) for done in trained)
+            raise InputError(f"{error} (trained and complete: {runs})") from error
     if not trained:
         raise InputError(
             f"none of {', '.join(names)} can be trained here; name others with --models"
@@ -219,10 +231,14 @@ def draw_scores(result: dict[str, Any], path: Path) -> None:
 
 
 def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
-    """The table of models, best first."""
-    if json:
-        yield as_json(result)
-        return
+    """The table of models, best first; then InputError if its files could not be saved."""
+    yield from [as_json(result)] if json else tabulate(result)
+    if "not_saved" in result:
+        raise InputError(result["not_saved"])
+
+
+def tabulate(result: dict[str, Any]) -> Iterator[str]:
+    """The table of models for people."""
     rows = []
     for row in result["models"]:
         low, high = row["interval"]

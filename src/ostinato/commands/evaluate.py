@@ -26,9 +26,12 @@ from ostinato.metrics.significance import paired
 from ostinato.notices import collect_notices, notify
 from ostinato.options import to_dict
 from ostinato.signature import check_types
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.folder import Trained, load, load_baseline
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
-from ostinato.tasks.task import Baseline, Counts, Prediction, Record, Task
+from ostinato.tasks.task import Task
 
 FILES_NEEDED = (
     "name the files of a test set after the run: it was tested on a part of its training data, "

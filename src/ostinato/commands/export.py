@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ostinato.commands.run.default_files import tested_files
-from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.atomic import write_all_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.notices import notify
@@ -60,9 +60,9 @@ def export(
     if int8 or format == "html":
         scored = list(dev) or files_to_score(model, needed=int8)
         result |= check_small(model, scored, tolerance) if scored else {}
-    for path, content in files.items():
+    for path in files:
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, content)
+    write_all_atomically(files)
     result["files"] = [str(path) for path in files]
     result["bytes"] = sum(map(len, files.values()))
     return result

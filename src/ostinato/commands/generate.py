@@ -13,7 +13,8 @@ from ostinato.commands.tables import as_json
 from ostinato.errors import InputError, option_name
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Piece, Request, Task
+from ostinato.tasks.request import Piece, Request
+from ostinato.tasks.task import Task
 
 EXAMPLES = (
     "ostinato generate runs/language --prompt ROMEO: --length 500",

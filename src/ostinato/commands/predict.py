@@ -17,8 +17,9 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.cut_inputs import collect_cuts, notify_cut
-from ostinato.tasks.task import Prediction, Task
+from ostinato.tasks.task import Task
 
 # inputs read ahead, so that inputs of similar length share a batch and memory stays bounded
 WINDOW = 2000

@@ -15,9 +15,11 @@ from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import bleu
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Record
+from ostinato.tasks.reader import Record
 
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
+
+LABELLING = ("genome",)  # its targets are labels of bases, which no n-best list can hold
 
 EXAMPLES = (
     "ostinato rescore runs/de-en list.nbest --source test.de",
@@ -61,6 +63,10 @@ def rescore(
     if not 0 <= weight <= 1:
         raise InputError(
             f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}"
+        )
+    if trained.task.name in LABELLING:
+        raise InputError(
+            f"a model of task {trained.task.name} cannot rescore: its answers are labels, not texts"
         )
     candidates = read_nbest(nbest)
     records = (

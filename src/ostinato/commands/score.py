@@ -10,8 +10,8 @@ from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.tables import as_json
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
-from ostinato.tasks.task import Record
 
 EXAMPLES = (
     "ostinato score runs/de-en test.de test.en",

@@ -15,8 +15,9 @@ from ostinato.commands.run.device import choose
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Request
 from ostinato.tasks.shared.inference import independent_rows
-from ostinato.tasks.task import Predictor, Request
 from ostinato.terminal import print_message
 
 EXAMPLES = (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.commands.tables import as_json, format_interval, number, table
+from ostinato.errors import InputError
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained
 
@@ -79,6 +80,8 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     report = trained.report
     if json:
         yield as_json(report)
+        if trained.not_saved:
+            raise InputError(trained.not_saved)
         return
     yield ""
     columns = ["task", "metric", "score", "95 % interval", "baseline", "seconds", "tokens/s"]
@@ -102,6 +105,8 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield ""
     yield "Next:"
     yield from (f"  {command}" for command in report["next"])
+    if trained.not_saved:  # the report has been shown; the exit status tells of the failure
+        raise InputError(trained.not_saved)
 
 
 def shown_metrics(baseline: dict[str, Any]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +13,7 @@ from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
 from ostinato.commands.run.progress import show_working
+from ostinato.commands.run.records import make_temporary_folder
 from ostinato.commands.tables import as_json, table
 from ostinato.data.files.safetensors_io import (
     load_unique_state,
@@ -27,7 +26,8 @@ from ostinato.inspection.verify import Check
 from ostinato.inspection.verify import verify as verify_layer
 from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.folder import Trained, load
-from ostinato.tasks.task import Prediction, Record
+from ostinato.tasks.prediction import Prediction
+from ostinato.tasks.reader import Record
 
 FILES_NEEDED = (
     "name the files of some examples after the run: the files that it was trained on are gone"
@@ -142,8 +142,8 @@ def largest_difference(values: list[float], others: list[float]) -> float:
 def save_and_load(network: nn.Module) -> nn.Module:
     """A copy of the network with its weights read back from a file."""
     other = copy.deepcopy(network)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
+    with make_temporary_folder() as folder:
+        path = folder / "model.safetensors"
         save_weights(path, unique_state(network))
         load_unique_state(other, load_weights(path), str(path))
     return other

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import is_image
 from ostinato.data.images.labelled_images import has_images, read_image_arrays, read_pixels
-from ostinato.data.series.series import has_rows_of_numbers, is_series, read_series
+from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
+from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
 KINDS = ("texts", "series of numbers", "images")
@@ -93,6 +95,14 @@ def read_labelled(
         if not found:
             raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
+    check_labelled(records, files, unlabelled=unlabelled)
+    return records
+
+
+def check_labelled(
+    records: Sequence[Labelled], files: Sequence[FilePath], *, unlabelled: bool
+) -> None:
+    """InputError for texts and series together, and, but with `unlabelled`, for a missing label."""
     kinds = sorted({kind_of(record.inputs) for record in records}, key=KINDS.index)
     if len(kinds) > 1:
         raise InputError(
@@ -102,7 +112,6 @@ def read_labelled(
     missing = None if unlabelled else next((record for record in records if not record.label), None)
     if missing is not None:
         raise InputError(f"{missing.where}: no label; complete the row or remove it")
-    return records
 
 
 def kind_of(inputs: str | np.ndarray) -> str:

@@ -11,7 +11,8 @@ from ostinato.data.files.npz import is_npz, list_arrays, load_arrays
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import read_table
 from ostinato.data.files.wording import display_path, quote
-from ostinato.data.series.series import is_series, is_value, read_series
+from ostinato.data.series.rows_of_numbers import is_value
+from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 from ostinato.notices import notify
 

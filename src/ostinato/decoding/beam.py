@@ -130,10 +130,8 @@ def search(
         best = best_candidates(scores, totals, count=width, forbidden=forbidden, step=length)
         best, greedy = keep_greedy(best, greedy, scores, totals, forbidden)
         # from a parent's number within its sentence to its row in this step's batch
-        first_rows = (
-            torch.arange(len(alive), device=device).unsqueeze(1) * totals.shape[1]
-        )  # [S, 1]
-        parent_rows = best.parents + first_rows  # [S, K]
+        sentence_numbers = torch.arange(len(alive), device=device).unsqueeze(1)  # [S, 1]
+        parent_rows = best.parents + sentence_numbers * totals.shape[1]  # [S, K]
         watched = None if watch is None else watch(state)  # [S * W, ...]
         watched = None if watched is None else watched[parent_rows.flatten()]  # [S * K, ...]
         parents = indices[parent_rows]  # [S, K]
@@ -145,13 +143,12 @@ def search(
         complete = top(torch.cat([complete, finished], 1), n_best).values  # [S, n_best]
         remaining = remaining - (finished > -torch.inf).sum(1)  # [S]
         totals = totals.masked_fill(ended, -torch.inf)  # a finished hypothesis leaves the beam
-        greedy_totals = totals.gather(1, greedy.clamp(min=0).unsqueeze(1))  # [S, 1]
-        greedy_totals = greedy_totals.masked_fill((greedy < 0).unsqueeze(1), -torch.inf)
-        greedy = torch.where(greedy_totals[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
+        greedy_total = gather_greedy(totals, greedy)  # [S, 1]
+        greedy = torch.where(greedy_total[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
         at_once, later = reachable_scores(totals, length, limits, length_penalty)  # [S] each
         reach = torch.where(remaining > 0, torch.maximum(at_once, later), at_once)
         improvable = reach > complete[:, -1]  # a live one can still come among the n best
-        for score in reachable_scores(greedy_totals, length, limits, length_penalty):
+        for score in reachable_scores(greedy_total, length, limits, length_penalty):
             improvable |= score > complete[:, 0]  # the greedy one can still become the best
         alive = improvable.nonzero()[:, 0]  # [S']
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
@@ -198,6 +195,12 @@ def keep_greedy(
     new_parents[lost, -1], new_tokens[lost, -1] = parents, tokens
     slots[lost] = values.shape[1] - 1
     return Candidates(values, new_parents, new_tokens), slots
+
+
+def gather_greedy(totals: Tensor, slot: Tensor) -> Tensor:
+    """The greedy hypotheses' sums [S, 1] of totals [S, K] by their slots [S]; -inf for slot -1."""
+    found = totals.gather(1, slot.clamp(min=0).unsqueeze(1))
+    return found.masked_fill((slot < 0).unsqueeze(1), -torch.inf)
 
 
 def reachable_scores(

@@ -257,6 +257,8 @@ def tagging_program(model: Any) -> Program:
     network, fitted = model.network, model.task.preprocessing
     if type(network) is not Tagger:
         raise refuse_network(network)
+    if not isinstance(network.recurrent, Recurrent):
+        raise InputError("a tagger that is not recurrent is not exported")
     if len(network.features):
         raise InputError("a model with --feature-columns is not exported")
     program = Program()

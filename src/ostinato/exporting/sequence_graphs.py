@@ -21,7 +21,9 @@ from ostinato.errors import InputError
 from ostinato.exporting.network_program import add_linear, add_recurrent, refuse_network
 from ostinato.exporting.onnx_graph import NEGATIVE, Graph, ProgramGraph
 from ostinato.exporting.program import Program
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder
 
 
 def write_encoder_decoder(model: Any, *, small: bool = False) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ B sentences, T words, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,8 @@ class Tagger(nn.Module):
             probability `unknown_rate[w]`, so that its vector is trained.
         features: Embeddings of further features of each word; inputs are then [B, T, 1 + F], the
             words first.
+        context: In place of the recurrent network, another one (x [B, T, D], lengths) ->
+            ([B, T, H], None) with an `output_size`: see models.word_windows.
     """
 
     unknown_rate: Tensor
@@ -72,6 +74,7 @@ class Tagger(nn.Module):
         locked: bool = False,
         unknown: int = 1,
         features: Sequence[Embedding] = (),
+        context: Callable[[int], nn.Module] | None = None,
     ):
         super().__init__()
         if words is None and character_encoder is None:
@@ -86,16 +89,22 @@ class Tagger(nn.Module):
         )
         size += sum(each.embedding_dim for each in features)
         self.dropout = Dropout(dropout, locked=locked)
-        self.recurrent = Recurrent(
-            cell,
-            size,
-            bidirectional_hidden_size(hidden_size, merge=merge) if bidirectional else hidden_size,
-            layers=layers,
-            bidirectional=bidirectional,
-            merge=merge,
-            dropout=dropout,
-            locked=locked,
-            recurrent_dropout=recurrent_dropout,
+        self.recurrent = (
+            context(size)
+            if context is not None
+            else Recurrent(
+                cell,
+                size,
+                bidirectional_hidden_size(hidden_size, merge=merge)
+                if bidirectional
+                else hidden_size,
+                layers=layers,
+                bidirectional=bidirectional,
+                merge=merge,
+                dropout=dropout,
+                locked=locked,
+                recurrent_dropout=recurrent_dropout,
+            )
         )
         self.output = nn.Linear(self.recurrent.output_size, labels)
         start, transitions, end = legal
@@ -167,6 +176,8 @@ class Tagger(nn.Module):
     def recurrent_parts(self) -> list[RecurrentPart]:
         """The layers over the words, and those over their characters."""
         spelling = [] if self.speller is None else name_parts(self.speller, "characters")
+        if not isinstance(self.recurrent, Recurrent):
+            return spelling
         return [*spelling, RecurrentPart("recurrent", self.recurrent)]
 
     def own_targets(self, batch: Batch) -> Tensor:

@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ class Sessions:
             for each in self.live.values()
         ]
         content = json.dumps({"format": SNAPSHOT, "sessions": sessions}).encode()
+        if path.is_symlink():  # a run folder may be a stranger's: nothing is written through a link
+            path.unlink()
         write(path, content)
         path.chmod(0o600)
 
@@ -126,7 +129,8 @@ class Sessions:
                 state = from_bytes(bytes.fromhex(each["state"]))
                 session = Session(str(each["id"]), state, self.clock(), int(each["items"]))
                 self.live[session.id] = session
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             LOGGER.warning("%s: not the sessions of this model; left out", path)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written to
+            path.unlink(missing_ok=True)
         return len(self.live)

@@ -5,7 +5,7 @@ learned, report.json how well.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ from ostinato.data.files.safetensors_io import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest, option_name
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept, resolve_paths
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
 READABLE = (1, 2)
@@ -34,7 +37,7 @@ class Trained:
     """A task with what it has learned: one network, or several that decode together.
 
     `counts` is what each metric counted of each example that the run was tested on, as `train`
-    leaves it for `compare`.
+    leaves it for `compare`. `not_saved` says why a picture of a new run could not be saved, if so.
     """
 
     task: Task
@@ -42,22 +45,29 @@ class Trained:
     folder: Path
     report: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, list[Counts]] = field(default_factory=dict, repr=False)
+    not_saved: str = ""
 
     @property
     def network(self) -> nn.Module:
         return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
 
 
-def save_description(folder: Path, task: Task) -> None:
-    """Writes model.json: all that is needed to build the network and to encode for it."""
+def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None = None) -> None:
+    """Writes model.json: all that is needed to build the network and to encode for it; beside it
+    the files of options that a run keeps, unless their contents are given as `kept`."""
     from ostinato import __version__
 
+    kept = read_kept(task.options) if kept is None else kept
+    values, not_kept = describe_paths(task.options, kept)
+    for name, content in kept.items():
+        write_atomically(folder / values[name], content)
     description = {
         "format": FORMAT,
         "ostinato": __version__,
         "torch": torch.__version__,
         "task": task.name,
-        "options": options.to_dict(task.options),
+        "options": values,
+        "not_kept": not_kept,
         "state": task.preprocessing.to_dict(),
     }
     write_atomically(
@@ -145,10 +155,19 @@ def describe(folder: str | Path) -> dict[str, Any]:
 
 
 def task_from(
-    description: dict[str, Any], where: str | Path, changes: dict[str, Any] | None = None
+    description: dict[str, Any],
+    where: str | Path,
+    changes: dict[str, Any] | None = None,
+    *,
+    paths: Mapping[str, Any] | None = None,
 ) -> Task:
-    """The task that model.json describes; `changes` may alter the options that matter only
-    when predicting.
+    """The task that model.json describes.
+
+    Args:
+        description: the contents of model.json
+        where: its folder
+        changes: options given now; only those that matter when predicting may be
+        paths: files and folders of the user's that a run does not keep
     """
     from ostinato.tasks import TASKS
 
@@ -175,6 +194,7 @@ def task_from(
                 f"{option_name(option)} cannot be changed on a trained "
                 f"model{nearest(option, allowed)}"
             )
+    values = resolve_paths({**values, **(paths or {})}, known, where, {**(paths or {}), **given})
     task = definition.create(
         {**values, **given},
         lambda name: option_name(name) if name in given else f"{where}/model.json: {name}",
@@ -207,6 +227,8 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     Raises InputError for what is missing, damaged, newer than this version, or does not fit
     together.
     """
+    from ostinato.tasks import TASKS
+
     folders = [Path(part) for part in str(folder).split(",")]
     descriptions = [describe(part) for part in folders]
     for part, description in zip(folders, descriptions, strict=True):
@@ -216,9 +238,11 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
                 "train both on the same data with the same --unit and vocabulary options"
             )
     networks = [
-        load_network(part, description, device)
+        load_network(part, description, device, changes)
         for part, description in zip(folders, descriptions, strict=True)
     ]
+    known = options.fields(TASKS[descriptions[0]["task"]].options)
+    notify_not_kept(descriptions[0].get("not_kept"), known, folders[0], changes or {})
     report = folders[0] / "report.json"
     return Trained(
         task_from(descriptions[0], folders[0], changes),
@@ -239,8 +263,13 @@ def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, {key: value for key, value in description["state"].items() if key not in own}
 
 
-def load_network(folder: Path, description: dict[str, Any], device: str) -> nn.Module:
-    task, path = task_from(description, folder), folder / "model.safetensors"
+def load_network(
+    folder: Path,
+    description: dict[str, Any],
+    device: str,
+    changes: dict[str, Any] | None = None,
+) -> nn.Module:
+    task, path = task_from(description, folder, changes), folder / "model.safetensors"
     weights = load_weights(path)
     if not task.options.closed_form:  # before memory is taken for sizes that the file belies
         check_shapes(unique_state(task.outline()), weights, str(path))

@@ -8,19 +8,18 @@
 from __future__ import annotations
 
 import json
-import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
-from ostinato.training.file_removal import remove_files
+from ostinato.training.event_log import EventLog
 from ostinato.training.loop import Progress
 
 LOG = "log.jsonl"
 LOGGED = ("loss", "gradient_norm", "learning_rate", "tokens", "seconds")
 POINTS = 400  # of a plotted curve: more cannot be told apart
-EVENT_FILE = re.compile(r"events\.out\.tfevents\..*")
 
 
 class Curves:
@@ -53,7 +52,7 @@ class Curves:
         write_atomically(self.path, "".join(map(_to_line, before)).encode())
         # unbuffered: a kill loses no line
         self.file = self.path.open("ab", buffering=0)
-        self.events = _open_events(folder / "tensorboard", resumed_step) if tensorboard else None
+        self.events = EventLog(folder / "tensorboard", resumed_step) if tensorboard else None
 
     def __enter__(self) -> Curves:
         return self
@@ -66,18 +65,16 @@ class Curves:
         values = {name: getattr(progress, name) for name in LOGGED}
         self._append({"step": progress.step, "epoch": progress.epoch, **values})
         if self.events is not None:
-            for name in ("loss", "gradient_norm", "learning_rate"):
-                self.events.add_scalar(f"train/{name}", values[name], progress.step)
-            self.events.add_scalar(
-                "train/tokens_per_second", progress.tokens / progress.seconds, progress.step
-            )
+            names = ("loss", "gradient_norm", "learning_rate")
+            shown = {f"train/{name}": values[name] for name in names}
+            shown["train/tokens_per_second"] = progress.tokens / progress.seconds
+            self.events.record(progress.step, shown)
 
     def record_scores(self, step: int, epoch: float, scores: dict[str, float]) -> None:
         """Records the dev scores after a step."""
         self._append({"step": step, "epoch": epoch, "dev": scores})
         if self.events is not None:
-            for name, value in scores.items():
-                self.events.add_scalar(f"dev/{name}", value, step)
+            self.events.record(step, {f"dev/{name}": value for name, value in scores.items()})
 
     def record_gates(self, step: int, epoch: float, gates: dict[str, Any]) -> None:
         """Records how open the gates are after a step: [mean, share shut, share open] of each."""
@@ -85,7 +82,8 @@ class Curves:
             self._append({"step": step, "epoch": epoch, "gates": gates})
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # a network's disk that is full may say so only now
+            self.file.close()
         if self.events is not None:
             self.events.close()
 
@@ -157,15 +155,3 @@ def _thin_out(points: list[tuple[float, float]]) -> Points:
 
 def _to_line(record: dict[str, Any]) -> str:
     return json.dumps(record) + "\n"
-
-
-def _open_events(folder: Path, resumed_step: int | None) -> Any:
-    """A tensorboardX writer; events after the resumed step are hidden in TensorBoard."""
-    from tensorboardX import SummaryWriter
-
-    if resumed_step is None:
-        remove_files(folder, EVENT_FILE)
-        return SummaryWriter(str(folder))
-    return SummaryWriter(
-        str(folder), purge_step=resumed_step + 1, filename_suffix=f".{resumed_step}"
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}\.tmp")  # as data.files.atomic names its files
+from ostinato.data.files.atomic import TEMPORARY
 
 
 def remove_files(folder: Path, names: re.Pattern[str]) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -81,14 +81,17 @@ def locked(folder: Path) -> Iterator[Lock]:
                 f"{folder}: in use by process {owner or 'unknown'}; "
                 "wait for it, stop it, or choose another --out"
             ) from None
-        file.seek(0)
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        _write_owner(file, f"{os.getpid()}\n")
         directory = os.open(folder, os.O_RDONLY)
         try:
             yield Lock(folder, file, directory)
         finally:
             os.close(directory)
-            file.seek(0)
-            file.truncate(0)
+            _write_owner(file, "")
+
+
+def _write_owner(file: TextIO, owner: str) -> None:
+    """Replaces the content of the lock file; on a full disk the lock holds without a name."""
+    with suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), owner.encode(), 0)

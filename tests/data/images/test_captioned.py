@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ostinato.data.images.captioned import read_captioned, read_features, read_images
+from ostinato.data.images.captioned import read_captioned, read_images
+from ostinato.data.images.picture_arrays import read_features
 from ostinato.errors import InputError
 
 

@@ -5,7 +5,8 @@ import gzip
 import numpy as np
 import pytest
 
-from ostinato.data.series.series import as_series, is_series, parse_series, read_series
+from ostinato.data.series.labelled_series import as_series, parse_series
+from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
 HEADER = (

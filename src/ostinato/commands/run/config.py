@@ -79,6 +79,15 @@ class RunConfig:
         chosen = find_task(self.task)
         return chosen.create(options.split(self.values, chosen.options, Options)[0])
 
+    def not_kept_paths(self) -> dict[str, Any]:
+        """The files and folders among the options that a run folder does not keep."""
+        known = options.fields(find_task(self.task).options)
+        return {
+            name: value
+            for name, value in self.values.items()
+            if name in known and known[name].metadata.get("path") in ("given", "written")
+        }
+
     def build_options(self) -> Options:
         """The training options."""
         chosen = find_task(self.task)

@@ -9,7 +9,8 @@ from ostinato.commands.run.subject import collect_pairs, decodes, first_network
 from ostinato.commands.tables import table
 from ostinato.errors import InputError, option_name
 from ostinato.inspection.views.forcing import measure, summarise
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
 
 
 def measure_free_running(task: Task, network: Any, records: Sequence[Record]) -> dict[str, Any]:

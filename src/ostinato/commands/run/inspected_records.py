@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from ostinato.errors import InputError
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
 
 LONGEST_NAME = 256  # of a file, in bytes
 

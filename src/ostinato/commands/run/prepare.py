@@ -14,11 +14,12 @@ from torch import nn
 
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose
-from ostinato.commands.run.progress import hold_notices, track
+from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
     TRAINING,
     read_config,
+    refuse_links,
     refuse_used,
     remove_run,
     save_config,
@@ -29,6 +30,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
+from ostinato.tasks.kept_files import read_kept
 from ostinato.tasks.task import Task
 from ostinato.training import checkpoint
 from ostinato.training.checkpoint import Checkpoint
@@ -69,6 +71,8 @@ def prepare_run(
     notices = stack.enter_context(collect_notices())
     until_checked = stack.enter_context(ExitStack())
     until_checked.enter_context(hold_notices())
+    if resume:
+        refuse_links(folder)
     saved_config = read_config(folder, request.task) if resume else None
     config = make_config(request) if saved_config is None else resume_config(saved_config, request)
     device = choose(config.device)
@@ -121,9 +125,10 @@ def prepare_run(
 def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool) -> Parts:
     """Reads the data and builds the network, or restores it where a run continues."""
     task, options = config.build_task(), config.build_options()
-    splits = read_splits(config, task)
+    with explain_by_notices():
+        splits = read_splits(config, task)
     torch.manual_seed(config.seed)
-    task, network = restore_network(folder) if continues else fit_network(task, splits)
+    task, network = restore_network(folder, config) if continues else fit_network(task, splits)
     network = network.to(device)
     for records in (splits.dev, splits.test):
         task.reader.check_compatible(records)
@@ -150,9 +155,10 @@ def fit_network(task: Task, splits: Splits) -> tuple[Task, nn.Module]:
     return fitted_task, network
 
 
-def restore_network(folder: Path) -> tuple[Task, nn.Module]:
+def restore_network(folder: Path, config: RunConfig) -> tuple[Task, nn.Module]:
     """The task as the run folder describes it, and a network of its sizes."""
-    task = run_folder.task_from(run_folder.describe(folder), folder)
+    paths = config.not_kept_paths()
+    task = run_folder.task_from(run_folder.describe(folder), folder, paths=paths)
     return task, task.build_network()
 
 
@@ -167,10 +173,11 @@ def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) ->
     """Replaces a run that the folder may hold by the beginning of this one.
 
     The configuration is written first: it marks the folder as a run."""
+    kept = read_kept(task.options)  # before what may be one of them is removed
     remove_run(folder)
     (folder / TRAINING).mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
-    run_folder.save_description(folder, task)
+    run_folder.save_description(folder, task, kept)
     run_folder.save_baseline(folder, task.fit_baseline(splits.train))
 
 

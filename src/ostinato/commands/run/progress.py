@@ -21,7 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ostinato.notices import LOGGER
+from ostinato.errors import InputError, shorten
+from ostinato.notices import LOGGER, collect_notices
 from ostinato.terminal import print_message
 from ostinato.training.loop import Progress as Step
 
@@ -68,6 +69,19 @@ def hold_notices() -> Iterator[None]:
         PRINTER.held = None
     for line in held:
         say(line)
+
+
+@contextmanager
+def explain_by_notices() -> Iterator[None]:
+    """Where the `with` block fails, what was noted in it becomes a part of the error, which is one
+    line: what was left out while reading may tell why nothing is left."""
+    with collect_notices() as notices:
+        try:
+            yield
+        except InputError as error:
+            if notices:
+                error.args = (shorten(f"{error} (noted before: {'; '.join(notices)})"),)
+            raise
 
 
 @contextmanager

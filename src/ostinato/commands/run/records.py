@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.files.columns import ALIASES, OPTIONS
 from ostinato.data.files.npz import format_label
-from ostinato.data.files.table import ALIASES, OPTIONS
+from ostinato.data.files.streams import temporary_file_error
 from ostinato.data.files.wording import name_paths
 from ostinato.errors import InputError
 from ostinato.tasks import find_task
@@ -45,19 +46,33 @@ def as_files(
         InputError: neither files nor examples, or examples that are no pairs.
     """
     definition = find_task(task)
-    with tempfile.TemporaryDirectory(prefix="ostinato-") as folder:
+    with make_temporary_folder() as folder:
         files: dict[str, list[str]] = {}
         names: dict[str, str] = {}
         for part, value in parts.items():
             given = list_files(value, part)
             if given is None:
                 rows = list_rows(value, part)
-                path = write_rows(definition, rows, Path(folder) / part, settings, part)
+                try:
+                    path = write_rows(definition, rows, folder / part, settings, part)
+                except OSError as error:
+                    raise InputError(temporary_file_error(error)) from None
                 given = [str(path)]
                 names[str(path)] = part
             files[part] = given
         with name_paths(names):
             yield files
+
+
+@contextmanager
+def make_temporary_folder() -> Iterator[Path]:
+    """A folder that is removed with all that is in it when the `with` block ends."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="ostinato-")
+    except OSError as error:
+        raise InputError(temporary_file_error(error)) from None
+    with made as folder:
+        yield Path(folder)
 
 
 def list_files(value: Any, part: str) -> list[str] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
@@ -32,10 +33,26 @@ def finish(run: TrainingRun) -> Trained:
     report = build_report(run, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
-    for name, write in task.predictor.pictures(tested, predictions).items():
-        write_atomically(run.folder / name, write)
-    draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
-    return Trained(task, [network], run.folder, report, counts)
+    pictures = task.predictor.pictures(tested, predictions)
+    return Trained(
+        task, [network], run.folder, report, counts, not_saved=save_pictures(run, pictures)
+    )
+
+
+def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], object]]) -> str:
+    """Draws the task's pictures and the learning curves into the run folder.
+
+    Returns:
+        Why a picture could not be drawn or saved, or "". The model and its report are complete
+        then, so that it is no reason to keep them from the user.
+    """
+    try:
+        for name, write in pictures.items():
+            write_atomically(run.folder / name, write)
+        draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
+    except (InputError, OSError) as error:
+        return f"{error}; the model and its report are complete in {run.folder}"
+    return ""
 
 
 def choose_weights(run: TrainingRun) -> str:

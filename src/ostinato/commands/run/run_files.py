@@ -4,6 +4,7 @@
     RUN/model.json, model.safetensors          the model, with the best weights so far
     RUN/baseline.json, baseline.safetensors    what it is compared with
     RUN/report.json, curves.png                at the end
+    RUN/kept-OPTION.SUFFIX                     a copy of a file that an option names
     RUN/training/plan.json                     the RunConfig
     RUN/training/{manifest.json,a,b}           the checkpoint
     RUN/training/{averages.json,average-STEP.safetensors}  weights of the best dev scores
@@ -25,6 +26,7 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks import folder as run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, curves
+from ostinato.training.event_log import EVENT_FILE
 from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty
 from ostinato.training.lock import NAME as LOCK
 from ostinato.training.lock import is_lock_file
@@ -32,7 +34,9 @@ from ostinato.training.lock import is_lock_file
 TRAINING = "training"
 PLAN = "plan.json"
 MODEL = "model.json"
-MODEL_FILES = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png")
+MODEL_FILES = re.compile(
+    r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
+)
 PLAN_FILE = re.compile(re.escape(PLAN))
 TRAINING_FILES = re.compile(
     "|".join(
@@ -64,6 +68,22 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
             )
     elif folder.is_dir() and not all(map(is_remnant, folder.iterdir())):
         raise InputError(f"{folder}: holds files that are no run; choose another --out")
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises InputError for links among the files of a run, through which others would be written:
+    the folder may be a stranger's."""
+    training = folder / TRAINING
+    places = [(folder, MODEL_FILES), (training, TRAINING_FILES), (training, PLAN_FILE)]
+    places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
+    folders = [training, training / "tensorboard", *(training / n for n in checkpoint.GENERATIONS)]
+    files = [folder / LOCK, training / checkpoint.MANIFEST]
+    for place, names in places:
+        if place.is_dir():
+            files += [path for path in place.iterdir() if names.fullmatch(path.name)]
+    for path in [*folders, *files]:
+        if path.is_symlink():
+            raise InputError(f"{path}: a link; a run is resumed only where its files are its own")
 
 
 def is_run(folder: Path) -> bool:
@@ -122,7 +142,7 @@ def remove_run(folder: Path) -> None:
     checkpoint.remove(training)
     remove_files(folder, MODEL_FILES)
     remove_files(training, TRAINING_FILES)
-    remove_files(training / "tensorboard", curves.EVENT_FILE)
+    remove_files(training / "tensorboard", EVENT_FILE)
     remove_folder_if_empty(training / "tensorboard")
     remove_files(training, PLAN_FILE)
 

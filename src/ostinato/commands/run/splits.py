@@ -10,7 +10,8 @@ from ostinato.data.files.samples import sample_files
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
 
 HELD_OUT_SHARE = 0.05  # of the training data, for a dev set where none is given
 MAXIMUM_HELD_OUT = 2000

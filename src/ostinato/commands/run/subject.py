@@ -25,8 +25,9 @@ from ostinato.inspection.views.states import Corpus
 from ostinato.models.inspectable import Inspectable, RecurrentPart
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.language.next_words import suggest_words
+from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Record, Task
+from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus
@@ -364,7 +365,7 @@ def find_next_words(task: Task, network: Any) -> Callable | None:
 
     @torch.inference_mode()
     def suggest(text: str, count: int) -> list[tuple[str, float]]:
-        return suggest_words(task.preprocessing, network, text, count)
+        return [each[:2] for each in suggest_words(task.preprocessing, network, text, count)]
 
     return suggest
 

@@ -15,6 +15,7 @@ from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
 from ostinato.commands.run.subject import observe_gates
+from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
@@ -140,7 +141,7 @@ class TrainingRun:
             due = is_due(self.options.evaluate_every, epoch, progress.epoch)
             epoch = progress.epoch
             if due or self.schedule.is_finished(epoch):
-                self._evaluate(progress, bar)
+                self._evaluate_or_stop(progress, bar)
                 if self.after_score is not None:
                     self.after_score(progress)
             if self.interrupt:
@@ -158,6 +159,16 @@ class TrainingRun:
         self.tokens += progress.inputs if by_inputs else progress.tokens
         self.training_seconds += progress.seconds
         bar.update(self.schedule.fraction_done(progress.epoch), progress)
+
+    def _evaluate_or_stop(self, progress: Progress, bar: TrainingBar) -> None:
+        """Ends the run where its weights cannot be saved, and says what it can go on from."""
+        try:
+            self._evaluate(progress, bar)
+        except NotWritten as error:
+            saved = checkpoint.exists(self.training_folder)
+            go_on = f"go on from the last checkpoint with: {self.resume_command}" * saved
+            begin = f"begin again with: {self.resume_command}" * (not saved)
+            raise InputError(f"stopped at step {progress.step}: {error}; {go_on}{begin}") from error
 
     def _evaluate(self, progress: Progress, bar: TrainingBar) -> None:
         """Computes a dev score; the weights are saved if they are the best so far, or may yet be

@@ -25,7 +25,7 @@ from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
 from ostinato.tasks import find_task
 from ostinato.tasks.folder import Trained, read_json
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import Progress, TrainingDiverged
 from ostinato.training.options import LEARNING_RATES
 

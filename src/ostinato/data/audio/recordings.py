@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.audio.audio_files import audio_info, is_audio, missing_bytes, read_blocks
+from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import load_arrays, split_series
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 

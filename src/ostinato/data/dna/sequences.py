@@ -20,9 +20,10 @@ from ostinato.data.dna.fasta import (
     read_fasta,
     stem,
 )
+from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import Row, is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, option_name
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import as_pixels, from_array, read_image
 from ostinato.data.images.onnx_encoder import OnnxEncoder
+from ostinato.data.images.picture import Picture
 from ostinato.errors import InputError
 
 CACHE_SIZE = 1 << 30  # bytes; an image that does not fit is read again whenever it is needed

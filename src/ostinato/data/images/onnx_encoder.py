@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.files.atomic import sha256, write_atomically
+from ostinato.data.files.atomic import remove_leftovers, sha256, write_atomically
 from ostinato.data.files.streams import cannot_open
 from ostinato.data.files.wording import first_line
 from ostinato.errors import InputError, option_name
@@ -55,6 +55,8 @@ class OnnxEncoder:
             raise InputError(cannot_open(path, FileNotFoundError()))
         self.digest = sha256(path)
         self.cache = None if cache is None else Path(cache)
+        if self.cache is not None:
+            remove_leftovers(self.cache)
         self.session = open_session(path)
         given = self.session.get_inputs()
         shape = given[0].shape if len(given) == 1 else []
@@ -97,7 +99,7 @@ class OnnxEncoder:
                 path.unlink()  # cut short: computed again
         found = self.run(pixels)
         self.cache.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: np.save(file, found))
+        write_atomically(path, lambda file: np.save(file, found), tidy=False)
         return found
 
     def run(self, pixels: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ostinato.data.files.npz import (
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.pixel_range import decide_pixel_maximum
-from ostinato.data.series.series import parse_series
+from ostinato.data.series.labelled_series import parse_series
 from ostinato.errors import InputError
 
 CONTENTS = ("X", "frames", "features")

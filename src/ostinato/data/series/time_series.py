@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.series.time_axis import Frequency, TimeAxis, TimeFormat
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
 from ostinato.errors import InputError
 
 PLAIN = TimeAxis(Frequency("step"), 1, 0, TimeFormat(""))

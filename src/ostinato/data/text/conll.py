@@ -73,8 +73,29 @@ def read_sentences(
         yield from read_token_table(file, kind, chain(head, lines), columns, tagged=True)
         return
     layout = read_layout(file, head)
-    if layout is None:
-        return
+    if layout is not None:
+        read_lines = read_again(file, head)
+        yield from split_sentences(
+            layout, chain(head, lines), read_lines, word_column, tag_column, feature_columns
+        )
+
+
+def split_sentences(
+    layout: Layout,
+    lines: Iterable[str],
+    read_lines: Callable[[], Iterable[str]],
+    word_column: str | None,
+    tag_column: str | None,
+    feature_columns: Sequence[str],
+) -> Iterator[Sentence]:
+    """The tagged sentences of lines of columns.
+
+    Args:
+        layout: of the file.
+        lines: of the file.
+        read_lines: reads them again from the first one, to tell comments from tokens.
+        word_column, tag_column, feature_columns: as of `read_sentences`.
+    """
     word = layout.find_word(word_column)
     tag = layout.find_column(tag_column, "upos" if layout.conllu else -1, "tag_column")
     if word == tag:
@@ -83,11 +104,11 @@ def read_sentences(
             "a token needs its tag beside it"
         )
     further = layout.find_features(feature_columns, (word, tag))
-    comments = Comments(layout.columns, tag, layout.fields, read_again(file, head))
+    comments = Comments(layout.columns, tag, layout.fields, read_lines)
     words: list[str] = []
     tags: list[str] = []
     features: list[tuple[str, ...]] = []
-    for number, line in enumerate(chain(head, lines), start=1):
+    for number, line in enumerate(lines, start=1):
         fields = parse_token(layout, number, line, first=not words, comments=comments)
         if fields is None:
             continue
@@ -198,9 +219,14 @@ def read_blocks(
         raise InputError(needs_columns(f"{layout.file}:{layout.line}", feature_columns))
     else:
         found = (Sentence(split_words(line)) for line in everything)
-    for number, sentence in enumerate(found):
-        if said and not number:  # only now: a fault in the first sentence is said alone
-            notify(said)
+    yield from notify_after_first(found, said)
+
+
+def notify_after_first(sentences: Iterable[Sentence], notice: str) -> Iterator[Sentence]:
+    """The sentences, with a notice once the first was read: an error in it is shown alone."""
+    for number, sentence in enumerate(sentences):
+        if notice and not number:
+            notify(notice)
         yield sentence
 
 

@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ostinato.data.files.columns import ALIASES
 from ostinato.data.files.csv import guess_delimiter
 from ostinato.data.files.lines import iterate_lines, read_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import ALIASES, is_table, read_table
+from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
 from ostinato.data.text.alignment import describe_divergence
 from ostinato.errors import InputError

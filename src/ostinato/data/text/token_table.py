@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from ostinato.data.files.columns import ALIASES, Columns, Row
 from ostinato.data.files.csv import csv_rows, guess_delimiter, tsv_rows
 from ostinato.data.files.json_lines import json_rows
+from ostinato.data.files.parquet import parquet_objects
 from ostinato.data.files.streams import FilePath, open_binary
-from ostinato.data.files.table import ALIASES, Columns, Row, kind_by_name, parquet_objects
+from ostinato.data.files.table import kind_by_name
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError, option_name

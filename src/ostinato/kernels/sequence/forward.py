@@ -195,11 +195,11 @@ def forward_call(
     width = formula.record_width(training=training) * hidden
     # without a backward pass only a few steps' gates exist at a time, and two steps' states
     chunk = min(max(bindings.CHUNK, batch), arrangement.rows)
-    gates = x.new_empty(arrangement.rows if training else chunk, width)
-    state_rows = arrangement.rows if training else 2 * batch
-    h_previous = x.new_empty(state_rows, output)
-    h_masked = None if dropout.mask is None else x.new_empty(state_rows, output)
-    c_previous = x.new_empty(state_rows, hidden) if formula.memory else None
+    saved = SavedForBackward(
+        None if given else inputs,
+        x.new_empty(arrangement.rows if training else chunk, width),
+        *allocate_states(formula, direction, arrangement.rows if training else 2 * batch),
+    )
     call = bindings.recurrence_call(
         kind=formula.kind,
         training=training,
@@ -211,11 +211,11 @@ def forward_call(
         inputs=inputs,
         gathered=None if training or given else x.new_empty(chunk, input_size),
         input_size=input_size,
-        gates=gates,
+        gates=saved.gates,
         gates_width=width,
-        h_previous=h_previous,
-        h_masked=h_masked,
-        c_previous=c_previous,
+        h_previous=saved.h_previous,
+        h_masked=None if dropout.mask is None else saved.h_masked,
+        c_previous=saved.c_previous,
         h0=state[0].contiguous(),
         c0=state[1].contiguous() if formula.memory else None,
         outputs=outputs,
@@ -224,13 +224,22 @@ def forward_call(
         c_last=last[1] if formula.memory else None,
         **dropout_fields(dropout),
     )
-    return call, SavedForBackward(
-        None if given else inputs,
-        gates,
-        h_previous,
-        c_previous,
-        h_previous if h_masked is None else h_masked,
-    )
+    return call, saved
+
+
+def allocate_states(
+    formula: Formula, direction: Direction, rows: int
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Memory for h_previous [rows, O], c_previous [rows, H] or None, and h_masked [rows, O].
+
+    Without recurrent dropout h_masked is h_previous itself.
+    """
+    x, weights = direction.x, direction.weights
+    output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
+    h_previous = x.new_empty(rows, output)
+    c_previous = x.new_empty(rows, hidden) if formula.memory else None
+    masked = direction.dropout.mask is not None
+    return h_previous, c_previous, x.new_empty(rows, output) if masked else h_previous
 
 
 def weight_fields(formula: Formula, weights: Weights, packed: Packed) -> dict[str, Tensor | None]:

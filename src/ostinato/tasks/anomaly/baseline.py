@@ -12,7 +12,9 @@ from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms
 from ostinato.tasks.anomaly.features import WARM_UP, running_moments
 from ostinato.tasks.anomaly.reader import LabelledSeries
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 GAUSSIAN_WINDOW = 6400  # steps, NAB's
 

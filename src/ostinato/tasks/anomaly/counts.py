@@ -11,7 +11,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.f1 import count_labels
 from ostinato.metrics.nab import find_windows
 from ostinato.tasks.anomaly.reader import LabelledSeries
-from ostinato.tasks.task import Counts
+from ostinato.tasks.prediction import Counts
 
 METRIC_NAMES = ("nab", "f1", "precision", "recall", "mae")
 ALARM_METRICS = METRIC_NAMES[:4]

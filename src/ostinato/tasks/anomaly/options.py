@@ -20,6 +20,7 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         "0 and 1",
         when_predicting=True,
         group="data",
+        path="given",
     )
     season: int | None = option(
         None,

@@ -19,8 +19,9 @@ from ostinato.tasks.anomaly.picture import draw_alarms
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 from ostinato.tasks.anomaly.reader import LabelledSeries, as_labelled
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms, score_surprise
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Prediction, Predictor
 
 HEADER = "unique_id,ds,y,expected,score,anomaly"
 LEAST_THRESHOLD = 0.632  # three deviations: what few held-back steps show is no lower bound

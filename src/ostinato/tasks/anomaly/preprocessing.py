@@ -13,7 +13,7 @@ from ostinato.notices import notify
 from ostinato.tasks.anomaly.features import SeriesFeatures, make_features
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.reader import LabelledSeries
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)

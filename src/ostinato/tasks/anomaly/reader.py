@@ -12,13 +12,14 @@ import numpy as np
 
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series_table import SeriesColumns, read_series
-from ostinato.data.series.time_axis import find_format, parse_times
+from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_table import read_series
+from ostinato.data.series.time_format import find_format, parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 SHORTEST = 20  # steps of a series to learn from
 DEV_SHARE = 0.2

@@ -13,7 +13,9 @@ from ostinato.baselines.principal_components import PrincipalComponents
 from ostinato.data.vectors import Vector
 from ostinato.tasks.autoencoder.prediction import count_errors
 from ostinato.tasks.autoencoder.preprocessing import AutoencoderPreprocessing
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 
 class TrainingMean(Baseline):

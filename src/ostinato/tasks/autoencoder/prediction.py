@@ -17,8 +17,9 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.autoencoder.options import AutoencoderOptions
 from ostinato.tasks.autoencoder.picture import draw_reconstructions
 from ostinato.tasks.autoencoder.preprocessing import AutoencoderPreprocessing
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches, independent_rows
-from ostinato.tasks.task import Counts, Prediction, Predictor
 
 STEPS_IN_A_BATCH = 8192
 DIGITS = 6  # of a number that is printed

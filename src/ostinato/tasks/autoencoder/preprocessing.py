@@ -16,7 +16,8 @@ from ostinato.errors import InputError
 from ostinato.models.autoencoder import fit_linear_autoencoder, principal_angles
 from ostinato.notices import notify
 from ostinato.tasks.autoencoder.options import AutoencoderOptions
-from ostinato.tasks.task import Preprocessing, Unsuitable
+from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.unsuitable import Unsuitable
 
 MOST_VALUES = 4096  # of an input whose covariance is looked at
 SEED = 1  # of the linear autoencoder's first weights: the optimum does not depend on it

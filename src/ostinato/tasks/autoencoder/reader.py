@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.series import as_series
+from ostinato.data.series.labelled_series import as_series
 from ostinato.data.vectors import Vector, read_vectors, require_alike
 from ostinato.errors import InputError
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 
 class AutoencoderReader(Reader):

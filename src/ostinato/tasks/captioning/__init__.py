@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
 from ostinato.data.files.samples import sample_files
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.captioning.baseline import NearestCaption
 from ostinato.tasks.captioning.network import build_network

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ostinato.baselines.nearest_neighbour import NearestNeighbour
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.prediction import TEXT_METRICS
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.prediction import Counts
 
 SIDE = 16  # pictures are compared at this many pixels a side
 MAXIMUM_VALUES = 4_000_000  # saved with a run; of larger training sets a sample is searched

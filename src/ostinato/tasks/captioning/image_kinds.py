@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
 from ostinato.errors import InputError
 
 KindName = Literal["pictures", "clips", "regions", "steps"]

@@ -15,7 +15,8 @@ from ostinato.layers.convolution import (
 )
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, ImageEncoder, RegionEncoder
-from ostinato.models.encoder_decoder import Decoder, Encoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.captioning.image_kinds import ImageKind
 from ostinato.tasks.captioning.options import CaptioningOptions

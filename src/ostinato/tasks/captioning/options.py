@@ -34,6 +34,7 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         "the folder of the images that a table or COCO's JSON names (default: that of the table)",
         when_predicting=True,
         group="data",
+        path="given",
     )
     pixel_maximum: float | None = option(
         None,
@@ -47,11 +48,13 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         None,
         "an .npz of features [N, D] or [N, R, D] with names [N], for the images that a table names",
         when_predicting=True,
+        path="kept",
     )
     encoder: str | None = option(
         None,
         "a pretrained convolutional network, as an ONNX file; it is not trained further",
         when_predicting=True,
+        path="kept",
     )
     encoder_output: str | None = option(None, "which output of --encoder (default: the first)")
     normalise_pixels: Literal[tuple(NORMALISATIONS)] = option(
@@ -61,6 +64,7 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         None,
         "a folder that caches the features computed by --encoder",
         when_predicting=True,
+        path="written",
     )
     shift: float = option(
         0.08,

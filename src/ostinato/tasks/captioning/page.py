@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from ostinato.data.images.captioned import Picture
 from ostinato.data.images.images import data_uri, from_array, open_image
+from ostinato.data.images.picture import Picture
 from ostinato.tasks.captioning.image_kinds import name_of
 
 HEAD = """<!doctype html>

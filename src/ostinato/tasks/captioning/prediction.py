@@ -11,7 +11,7 @@ from torch import nn
 
 from ostinato.data.batching.batch import Batch
 from ostinato.data.batching.buckets import target_length
-from ostinato.data.images.captioned import Picture
+from ostinato.data.images.picture import Picture
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
@@ -19,10 +19,11 @@ from ostinato.tasks.captioning.image_kinds import is_blank, name_of
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import caption_page
 from ostinato.tasks.captioning.preprocessing import CaptioningPreprocessing, split_captions
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Predictor
 
 Answer = TypeVar("Answer")
 

@@ -12,9 +12,9 @@ import torch
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed
-from ostinato.data.images.captioned import Picture, find_pixel_maximum
 from ostinato.data.images.image_loader import ImageLoader
 from ostinato.data.images.images import augment
+from ostinato.data.images.picture import Picture, find_pixel_maximum
 from ostinato.data.images.pixel_range import BYTE
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
@@ -30,8 +30,8 @@ from ostinato.tasks.captioning.image_kinds import (
     kind_of,
 )
 from ostinato.tasks.captioning.options import CaptioningOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
-from ostinato.tasks.task import Preprocessing
 
 
 @dataclass(frozen=True)

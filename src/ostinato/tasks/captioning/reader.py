@@ -10,19 +10,15 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.files.npz import is_npz
-from ostinato.data.images.captioned import (
-    Features,
-    Picture,
-    find_pixel_maximum,
-    read_captioned,
-    read_features,
-    read_images,
-)
+from ostinato.data.images.captioned import read_captioned, read_images
+from ostinato.data.images.image_paths import Features
 from ostinato.data.images.images import decode_stream
+from ostinato.data.images.picture import Picture, find_pixel_maximum
+from ostinato.data.images.picture_arrays import read_features
 from ostinato.data.images.pixel_range import check_scale
 from ostinato.errors import InputError
 from ostinato.tasks.captioning.image_kinds import check_kind, kind_of, name_of
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 
 class CaptioningReader(Reader):

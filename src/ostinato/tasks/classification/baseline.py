@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ostinato.baselines import bag_of_words
 from ostinato.data.labelled import Labelled
 from ostinato.notices import notify
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
-from ostinato.tasks.task import Baseline, Task
+from ostinato.tasks.task import Task
 
 
 def fit_baseline(task: Task, records: Sequence[Labelled]) -> Baseline:

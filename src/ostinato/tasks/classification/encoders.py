@@ -40,7 +40,7 @@ from ostinato.tasks.shared.small_data import (
     POSITION_FREE_POOLINGS,
     random_part,
 )
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 
 MANY_TEXTS = 500  # from here on, words seen once are better learned as <unk>
 FEW_WORDS = 400_000  # texts of at most this many words train fast enough for several networks

@@ -15,6 +15,8 @@ from ostinato.tasks.classification.encoders import TextEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.classification.streaming import ClassificationStreamer
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
@@ -24,7 +26,6 @@ from ostinato.tasks.shared.label_counts import (
     notify_unseen,
     split_labels,
 )
-from ostinato.tasks.task import Counts, Prediction, Predictor
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from ostinato.tasks.classification.encoders import (
 )
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
-from ostinato.tasks.task import Preprocessing, Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.images.images import decode_stream, is_image
 from ostinato.data.images.labelled_images import as_image, read_pixels
 from ostinato.data.labelled import Labelled, kind_of, read_labelled, read_unlabelled
-from ostinato.data.series.series import as_series, parse_series
+from ostinato.data.series.labelled_series import as_series, parse_series
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
+from ostinato.tasks.reader import Reader
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
-from ostinato.tasks.task import Reader
 
 
 class ClassificationReader(Reader):

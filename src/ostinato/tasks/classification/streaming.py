@@ -10,7 +10,7 @@ from torch import nn
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.labelled import Labelled
-from ostinato.data.series.series import as_series
+from ostinato.data.series.labelled_series import as_series
 from ostinato.errors import InputError
 from ostinato.tasks.classification.encoders import SeriesEncoder, TextEncoder
 from ostinato.tasks.shared.classifier_streamer import ClassifierStreamer

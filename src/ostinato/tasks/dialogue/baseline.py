@@ -14,8 +14,9 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.dialogue.options import DialogueOptions
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.prediction import Counts
 
 WORDS = WordTokenizer(
     Vocabulary([]), TextNormaliser(lowercase=True)

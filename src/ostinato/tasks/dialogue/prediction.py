@@ -11,7 +11,7 @@ from ostinato.data.text.parallel import Pair
 from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.dialogue.reader import join_turns
 from ostinato.tasks.dialogue.streaming import DialogueStreamer
-from ostinato.tasks.task import Counts
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.translation.prediction import Translation, TranslationPredictor
 
 

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from ostinato.models.forecaster import MEDIAN, LinearForecaster
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scores import POINT_METRICS, count_points
 from ostinato.tasks.forecasting.statistical import forecast_points
 from ostinato.tasks.forecasting.windows import Window, stack_windows
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 PIECE = 500  # windows at a time
 NAMES = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.models.forecaster import LEVELS, MEDIAN
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 SCORES = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 DIGITS = 7  # significant digits in tables

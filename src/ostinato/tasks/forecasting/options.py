@@ -118,13 +118,16 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         when_predicting=True,
     )
     future: str | None = option(
-        None, "a table with the future covariates of the steps to predict", when_predicting=True
+        None,
+        "a table with the future covariates of the steps to predict",
+        when_predicting=True,
+        path="given",
     )
     conformal: bool = option(
         True, "correct the intervals by what held-back windows showed", when_predicting=True
     )
     picture: str | None = option(
-        None, "also draw the forecasts into this .png file", when_predicting=True
+        None, "also draw the forecasts into this .png file", when_predicting=True, path="written"
     )
 
     def __post_init__(self) -> None:

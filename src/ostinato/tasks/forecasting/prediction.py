@@ -22,8 +22,10 @@ from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
 from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Counts, Piece, Predictor, Request
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16

@@ -16,8 +16,8 @@ from torch import Tensor
 from ostinato.baselines.linear_map import fit_linear_map
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.season import find_season
-from ostinato.data.series.time_axis import Frequency
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError
 from ostinato.models.forecaster import WindowFeatures
@@ -31,7 +31,7 @@ from ostinato.tasks.forecasting.windows import (
     Windows,
     training_cuts,
 )
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 
 MOST_EMBEDDED = 500  # series with an embedding of their own
 LINEAR_WINDOWS = 20_000  # that the linear map is fitted to

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
-from ostinato.data.series.series_table import SeriesColumns, read_series
+from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 DEV_SHARE = 0.2  # of a series that may be held back at its end
 DEV_WINDOWS = 64  # wanted in all, where the series are long enough

@@ -11,7 +11,7 @@ from ostinato.metrics import METRICS
 from ostinato.models.forecaster import LEVELS
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
-from ostinato.tasks.task import Counts
+from ostinato.tasks.prediction import Counts
 
 METRIC_NAMES = ("mase", "smape", "mae", "mse", "crps", "coverage_80", "msis")
 POINT_METRICS = ("mase", "smape", "mae", "mse")

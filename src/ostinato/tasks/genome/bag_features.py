@@ -16,7 +16,7 @@ from ostinato.baselines.kmers import Kmers
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.sequences import cut_to_middle
 from ostinato.tasks.genome.options import GenomeOptions
-from ostinato.tasks.task import Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing
 from ostinato.tasks.genome.segmentation import BlockCounter, Region, SegmentCollector
 from ostinato.tasks.genome.windows import BASES_PER_BATCH, Window, WindowLabeller, split_windows
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 WINDOWS_PER_REGION = 1000  # the answer to a longer sequence is given in regions
 MOST_BLOCKS = 500  # of a sequence; intervals are resampled from blocks

@@ -25,6 +25,8 @@ from ostinato.tasks.genome.preprocessing import GenomePreprocessing
 from ostinato.tasks.genome.segmentation import LABEL_METRICS, Run
 from ostinato.tasks.genome.streaming import BaseStreamer, SequenceStreamer
 from ostinato.tasks.genome.windows import BASES_PER_BATCH
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
@@ -33,7 +35,6 @@ from ostinato.tasks.shared.label_counts import (
     log_probability,
     notify_unseen,
 )
-from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SEQUENCE_BASES_PER_BATCH = 1 << 15  # when whole sequences are labelled, padding included
 SEQUENCES_AHEAD = 256  # sequences that are read before they are labelled

@@ -31,8 +31,9 @@ from ostinato.tasks.genome.labels import (
     weigh_labels,
 )
 from ostinato.tasks.genome.options import GenomeOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels
-from ostinato.tasks.task import Preprocessing, Unsuitable
+from ostinato.tasks.unsuitable import Unsuitable
 
 ONLY_SEQUENCES = ("k-mers", "weight-matrix", "feedforward")  # models of one label a sequence
 ONLY_BASES = ("hmm",)  # models of a label a base

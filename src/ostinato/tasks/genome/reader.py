@@ -13,7 +13,7 @@ from ostinato.errors import InputError
 from ostinato.tasks.genome.labels import collect_labels
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 KINDS = ("one label a sequence", "a label for each base")
 # of fewer sequences with labels of bases, the end of each is held out rather than some as a whole

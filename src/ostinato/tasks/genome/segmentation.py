@@ -11,7 +11,7 @@ from ostinato.data.dna.bed import Segment
 from ostinato.metrics import METRICS
 from ostinato.metrics.f1 import count_labels
 from ostinato.tasks.genome.windows import LabelledWindow, Window
-from ostinato.tasks.task import Counts
+from ostinato.tasks.prediction import Counts
 
 LABEL_METRICS = ("accuracy", "f1", "auroc", "auprc")
 

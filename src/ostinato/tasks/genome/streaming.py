@@ -11,9 +11,9 @@ from torch import nn
 from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Example, collate
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing, encode_ids
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.classifier_streamer import ClassifierStreamer
 from ostinato.tasks.shared.streamer import Streamer
-from ostinato.tasks.task import Prediction
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from ostinato.baselines.ngram import NGram
 from ostinato.data.text.corpus import Corpus
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.language.prediction import LanguagePredictor
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.shared.ngram_network import (
     NGramNetwork,
     ngram_from_tensors,
     ngram_to_tensors,
 )
-from ostinato.tasks.task import Baseline, Counts
 
 UNIGRAM = "unigram_"  # begins the names of the unigram model's tensors
 

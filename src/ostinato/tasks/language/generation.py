@@ -22,8 +22,8 @@ from ostinato.notices import notify
 from ostinato.tasks.language.network import LanguageNetwork, with_cache
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import device_of
-from ostinato.tasks.task import Piece, Request
 
 ROWS = 64  # samples that are generated in parallel
 

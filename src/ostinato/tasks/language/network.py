@@ -34,8 +34,10 @@ def build_network(
             tensors, size=size, impossible=IMPOSSIBLE, line_end=preprocessing.ngram_line_end
         )
     last_size = options.last_size or options.hidden_size
+    embedding = Embedding(size, options.embedding_size, word_dropout=options.word_dropout)
+    embedding.weight.requires_grad_(not options.freeze_embeddings)
     return LanguageModel(
-        Embedding(size, options.embedding_size, word_dropout=options.word_dropout),
+        embedding,
         options.cell_type,
         [options.hidden_size] * (options.layers - 1) + [last_size],
         layers=options.layers,
@@ -74,8 +76,15 @@ def initialise(
     if preprocessing.fitted is not None:
         # assigned, not copied: the n-grams of a large text take gigabytes
         network.load_state_dict(dict(preprocessing.fitted), assign=True)
-    elif options.initial_range is not None:
+        return
+    if options.initial_range is not None:
         initialise_uniform(network, options.initial_range)
+    if preprocessing.vectors is not None and isinstance(network, LanguageModel):
+        network.embedding.load_pretrained(
+            preprocessing.vectors.rows,
+            preprocessing.vectors.vectors,
+            frozen=options.freeze_embeddings,
+        )
 
 
 def with_cache(options: LanguageOptions, network: nn.Module) -> LanguageNetwork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,20 +11,38 @@ import torch
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import EOS
+from ostinato.decoding.spelling import ERROR, count_edits, most_edits
 from ostinato.decoding.word_completion import Pieces, likely_words
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.shared.inference import device_of
 
+POOL = 50  # likely words among which a misspelt one is looked for
 WORD = re.compile(r"[\w'’-]*")
+
+
+class Suggestion(NamedTuple):
+    """A word that may come next: its probability after the words before, and the typing errors in
+    what was typed of it."""
+
+    word: str
+    probability: float
+    edits: int = 0
+
+    @property
+    def score(self) -> float:
+        """P(word | words before) P(typed | word), by which suggestions are ranked."""
+        return float(self.probability * ERROR**self.edits)
 
 
 def suggest_words(
     preprocessing: LanguagePreprocessing, network: LanguageNetwork, text: str, count: int
-) -> list[tuple[str, float]]:
+) -> list[Suggestion]:
     """The most probable next words with their probabilities, given the words before.
 
-    If no space follows the last word, the words that it may become."""
+    If no space follows the last word, the words that it may become: those that begin so, and those
+    that were meant if it is misspelt, a factor of ERROR less likely for each typing error (a noisy
+    channel, Kernighan, Church and Gale 1990)."""
     tokenizer, tokenized = preprocessing.tokenizer, bool(preprocessing.options.tokenized)
     prefix = half_typed_word(text, tokenized=tokenized)
     before = text[: len(text) - len(prefix)]
@@ -36,9 +55,23 @@ def suggest_words(
         tokenized=tokenized,
         after_mark=bool(before) and not before[-1].isspace(),
     )
-    return likely_words(
-        network.step, logits, state, pieces, count=count, prefix=tokenizer.normalise(prefix)
-    )
+    typed = tokenizer.normalise(prefix)
+
+    def search(prefix: str, count: int) -> dict[str, float]:
+        return dict(likely_words(network.step, logits, state, pieces, count=count, prefix=prefix))
+
+    found = {word: Suggestion(word, value) for word, value in search(typed, count).items()}
+    if most := most_edits(typed):
+        # where words are single tokens, all of them; else those that are likely here
+        pool = POOL if pieces.inside.any() else len(pieces.texts)
+        for begin in dict.fromkeys((typed[:1], "")) if pieces.inside.any() else ("",):
+            for word, value in search(begin, pool).items():
+                if abs(len(word) - len(typed)) > most and len(word) < len(typed):
+                    continue
+                edits = count_edits(typed, word)
+                if word not in found and edits <= most:
+                    found[word] = Suggestion(word, value, edits)
+    return sorted(found.values(), key=lambda each: (-each.score, each.word))[:count]
 
 
 def half_typed_word(text: str, *, tokenized: bool) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.data.text.pretrained import check_frozen
+from ostinato.errors import InputError, option_name
 from ostinato.options import option
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
@@ -82,6 +83,10 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
         None, "units of the last layer (default: as the others)", minimum=1
     )
     embedding_size: int = option(64, "dimensions of a token's vector", minimum=1)
+    embeddings: str | None = option(
+        None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
+    )
+    freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
     residual: bool = option(
         False, "residual connections around all layers but the first (Wu et al. 2016)"
     )
@@ -154,7 +159,7 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
     suggest: int = option(
         0,
         "predict: this many most probable next words instead of a continuation; a half-typed word "
-        "is completed",
+        "is completed, a misspelt one corrected",
         minimum=0,
         maximum=1000,
         when_predicting=True,
@@ -191,6 +196,9 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_frozen(self.freeze_embeddings, self.embeddings)
+        if self.embeddings is not None and self.closed_form:
+            raise InputError(f"{option_name('embeddings')}: --model {self.model} has no vectors")
         if self.residual and self.layers > 1 and self.last_size not in (None, self.hidden_size):
             raise InputError("--residual needs layers of equal size; leave out --last-size")
 

@@ -19,14 +19,16 @@ from ostinato.models.loss import require_targets
 from ostinato.notices import notify
 from ostinato.tasks.language.generation import ROWS, generate_texts
 from ostinato.tasks.language.network import LanguageNetwork, with_cache
-from ostinato.tasks.language.next_words import suggest_words
+from ostinato.tasks.language.next_words import Suggestion, suggest_words
 from ostinato.tasks.language.options import LanguageOptions
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.language.streaming import LanguageStreamer
 from ostinato.tasks.language.text_scores import score_text, sum_by_group
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import answer_in_batches, device_of
 from ostinato.tasks.shared.streamer import is_plain
-from ostinato.tasks.task import Counts, Piece, Prediction, Predictor, Request
 
 GROUPS = 4000  # consecutive lines are counted together where a text has more lines than this
 
@@ -55,17 +57,19 @@ class Continuation(Prediction):
 class Suggestions(Prediction):
     """The most probable next words with their probabilities, the best first."""
 
-    words: list[tuple[str, float]]
+    words: list[Suggestion]
 
     @property
     def text(self) -> str:
-        return "\t".join(word for word, _ in self.words)
+        return "\t".join(each.word for each in self.words)
 
     @property
     def details(self) -> dict[str, Any]:
         return {
             "suggestions": [
-                {"word": word, "probability": probability} for word, probability in self.words
+                {"word": each.word, "probability": each.probability}
+                | ({"edits": each.edits} if each.edits else {})
+                for each in self.words
             ]
         }
 

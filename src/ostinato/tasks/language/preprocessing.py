@@ -17,6 +17,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.batching.bptt_stream import BpttStream
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.detokenizer import StreamingDetokenizer
+from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
     Tokenizer,
@@ -27,8 +28,9 @@ from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
 from ostinato.notices import notify
 from ostinato.tasks.language.encoded_text import EncodedText, encode_lines
 from ostinato.tasks.language.options import LanguageOptions
+from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.ngram_network import describe_tensors, ngram_to_tensors
-from ostinato.tasks.task import Preprocessing
 
 NGRAM_TOKENS = 20_000_000  # n-grams are counted on at most this many tokens
 HMM_TOKENS = 1_000_000  # a hidden Markov model is fitted to at most this many tokens
@@ -46,6 +48,7 @@ class LanguagePreprocessing(Preprocessing):
         tokenizer: Of the text.
         counted: Types and shapes of a closed-form model's tensors; None for a recurrent network.
         fitted: These tensors, after `fit` only.
+        vectors: Pretrained embeddings, after `fit` only.
         encoded: Texts that have been encoded, as long as their records exist.
     """
 
@@ -53,6 +56,7 @@ class LanguagePreprocessing(Preprocessing):
     tokenizer: Tokenizer
     counted: Mapping[str, Sequence[Any]] | None = None
     fitted: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
+    vectors: Pretrained | None = field(default=None, repr=False, compare=False)
     encoded: WeakKeyDictionary[Corpus, EncodedText] = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -76,7 +80,11 @@ class LanguagePreprocessing(Preprocessing):
             lowercase=options.lowercase,
             tokenized=tokenized,
         )
-        preprocessing = cls(options, tokenizer)
+        vectors = None
+        if options.embeddings is not None:
+            vectors = read_vectors(options.embeddings, tokenizer.id_to_token)
+            options = replace(options, embedding_size=vectors.vectors.shape[1])
+        preprocessing = cls(options, tokenizer, vectors=vectors)
         if options.closed_form:
             fitted = preprocessing.fit_closed_form(records)
             preprocessing = replace(preprocessing, counted=describe_tensors(fitted), fitted=fitted)

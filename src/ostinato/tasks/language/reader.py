@@ -9,7 +9,7 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.errors import InputError
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 LONG_LINE = 40  # characters; shorter lines recur in any text
 COMPARED = 1 << 16  # lines that are looked up in the training text

@@ -16,9 +16,9 @@ from ostinato.errors import InputError
 from ostinato.models.language_model import LanguageModel
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer, join_states, split_state
 from ostinato.tasks.shared.text_chunks import encode_chunk
-from ostinato.tasks.task import Prediction
 
 SHOWN = 5  # next tokens in an answer
 

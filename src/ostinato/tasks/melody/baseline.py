@@ -7,6 +7,7 @@ from typing import Any
 
 from ostinato.data.music.tunes import Tune
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.melody.markov import (
     CountingModel,
     describe_model,
@@ -16,7 +17,8 @@ from ostinato.tasks.melody.markov import (
     score_tune,
 )
 from ostinato.tasks.melody.prediction import METRIC_NAMES
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 Normalise = Callable[[Tune], Tune]
 

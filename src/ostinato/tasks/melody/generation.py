@@ -16,7 +16,7 @@ from ostinato.tasks.melody.improvise import Beginning, improvise, notes_of
 from ostinato.tasks.melody.options import MelodyOptions
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing, most_frequent
 from ostinato.tasks.melody.tune_files import GeneratedTune
-from ostinato.tasks.task import Piece, Request
+from ostinato.tasks.request import Piece, Request
 
 DEFAULT_BARS = 16
 

@@ -22,8 +22,10 @@ from ostinato.tasks.melody.options import MelodyOptions
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
 from ostinato.tasks.melody.reader import MelodyReader
 from ostinato.tasks.melody.tune_files import save_tunes
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor, spread
+from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import answer_in_batches
-from ostinato.tasks.task import Counts, Piece, Prediction, Predictor, Request, spread
 
 METRIC_NAMES = ("perplexity", "nll_per_step")
 LONGEST_SHOWN = 160  # characters of a tune in the report

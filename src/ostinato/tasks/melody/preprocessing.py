@@ -20,8 +20,8 @@ from ostinato.notices import notify
 from ostinato.tasks.melody.features import StepFeatures, transpose_to_c
 from ostinato.tasks.melody.markov import fit_counting_models, model_tensors
 from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.ngram_network import allocate_tensors, describe_tensors
-from ostinato.tasks.task import Preprocessing
 
 HIDDEN_LABELS = 0.1  # share of the labels hidden in training, for generation without a label
 POLYPHONIC = 0.05  # tunes with this share of steps on which notes sound together are chords

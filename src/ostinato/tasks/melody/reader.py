@@ -12,7 +12,7 @@ from ostinato.data.music.tunes import Note, Tune
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.melody.options import MelodyOptions
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 MOST_LISTED = 3  # tunes that do not parse are named, up to this many
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from ostinato.data.files.atomic import Content, write_atomically
+from ostinato.data.files.atomic import Content, write_all_atomically
 from ostinato.data.music import piano_roll
 from ostinato.data.music.abc_text import abc_text
 from ostinato.data.music.midi import midi_bytes
@@ -56,7 +56,7 @@ def save_tunes(
             f"{path}: {path.suffix} is no kind of music file that can be written"
             f"{nearest(suffix, FORMATS)}; without an ending, all kinds are"
         )
-    files: list[Path] = []
+    contents: dict[Path, Content] = {}
     for form in (suffix,) if suffix else FORMATS:
         first = path.with_suffix(path.suffix or form)
         if form == ".abc":
@@ -64,16 +64,14 @@ def save_tunes(
                 abc_text(tune, steps_per_quarter, number, tempo=tempo)
                 for number, tune in enumerate(tunes, start=1)
             ]
-            contents: dict[Path, Content] = {first: "\n".join(texts).encode()}
+            contents[first] = "\n".join(texts).encode()
         else:
-            contents = {
+            contents |= {
                 number_path(first, number, len(tunes)): render(tune, form, steps_per_quarter, tempo)
                 for number, tune in enumerate(tunes, start=1)
             }
-        for file, content in contents.items():
-            write_atomically(file, content)
-            files.append(file)
-    return files
+    write_all_atomically(contents)
+    return list(contents)
 
 
 def number_path(path: Path, number: int, count: int) -> Path:

@@ -10,7 +10,9 @@ from torch import nn
 
 from ostinato import options
 from ostinato.notices import silence_notices
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 
 
 class ClosedFormBaseline(Baseline):

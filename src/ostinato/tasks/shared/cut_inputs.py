@@ -7,7 +7,8 @@ from typing import Any
 
 from ostinato.data.files.wording import pluralise
 from ostinato.notices import notify
-from ostinato.tasks.task import Preprocessing, Task
+from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.task import Task
 
 
 def count_cuts(task: Task, records: Iterable[Any]) -> list[int]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from ostinato.data.text.pretrained import Pretrained, check_frozen, read_embeddings
 from ostinato.notices import notify
 from ostinato.options import option
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)
 class EmbeddingOptions(TaskOptions):
     embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
     embeddings: str | None = option(
-        None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size",
     )
     freeze_embeddings: bool = option(False, "do not train the pretrained vectors further")
 

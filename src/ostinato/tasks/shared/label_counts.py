@@ -16,8 +16,8 @@ from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS, confusion
 from ostinato.notices import notify
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.shared.inference import answer_in_batches
-from ostinato.tasks.task import Counts
 
 
 def split_labels(label: str, separator: str | None) -> list[str]:

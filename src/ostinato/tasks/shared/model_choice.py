@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostinato.cells import CELLS
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ostinato.tasks.task import Prediction
+from ostinato.tasks.prediction import Prediction
 
 
 class RankedAnswers(Prediction):

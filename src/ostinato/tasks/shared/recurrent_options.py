@@ -15,7 +15,7 @@ from ostinato.cells.rnn import ACTIVATIONS
 from ostinato.errors import InputError
 from ostinato.layers.recurrent import MERGES
 from ostinato.options import option
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
 

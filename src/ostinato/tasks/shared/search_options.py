@@ -15,7 +15,7 @@ from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import sample_targets, search_targets
 from ostinato.options import option
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostinato.options import option
-from ostinato.tasks.task import TaskOptions
+from ostinato.tasks.task_options import TaskOptions
 
 
 @dataclass(frozen=True)

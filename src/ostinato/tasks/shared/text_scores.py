@@ -10,7 +10,8 @@ from typing import Any, Literal
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS, bleu
 from ostinato.options import option
-from ostinato.tasks.task import Counts, TaskOptions
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task_options import TaskOptions
 
 References = str | Sequence[str]  # of one prediction
 

@@ -8,10 +8,11 @@ from typing import Any
 from ostinato.data.text.sentence import Sentence
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS, CountingTagger
 from ostinato.tasks.tagging.prediction import count_tags
 from ostinato.tasks.tagging.span_reader import SpanReader
-from ostinato.tasks.task import Baseline, Counts
 
 DISPLAY_NAMES = {"hmm": "hidden Markov model", "most-frequent": "most frequent tag"}
 EVERY = 10  # every tenth sentence is held out to choose the better baseline

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -10,6 +12,7 @@ from ostinato.errors import InputError
 from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble
+from ostinato.models.word_windows import FixedLengthNetwork, WindowNetwork
 from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
@@ -44,7 +47,19 @@ def build_network(
         recurrent_dropout=options.recurrent_dropout,
         locked=options.locked_dropout,
         features=features,
+        context=choose_context(options),
     )
+
+
+def choose_context(options: TaggingOptions) -> Callable[[int], nn.Module] | None:
+    """What is built in place of the recurrent network, from the size of a word's vector."""
+    if options.model == "feedforward":
+        return lambda size: FixedLengthNetwork(size, options.hidden_size, options.fixed_length)
+    if options.model == "convolution":
+        return lambda size: WindowNetwork(
+            size, options.hidden_size, layers=options.layers, dropout=options.dropout
+        )
+    return None
 
 
 def build_character_encoder(

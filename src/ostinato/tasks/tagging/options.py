@@ -13,6 +13,7 @@ from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
 
 CLOSED_FORM = ("hmm", "most-frequent")
+NOT_RECURRENT = ("feedforward", "convolution")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,16 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
     maximum_tokens: int = option(500, "longer sentences are split", minimum=1)
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
-        "recurrent", "a recurrent network (of --cell), or a baseline"
+    model: Literal[("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
+        "recurrent",
+        "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: "
+        "over windows of words; or a baseline that is counted",
+    )
+    fixed_length: int = option(
+        40,
+        "--model feedforward: words that it reads; it knows nothing of those after them",
+        minimum=1,
+        maximum=1000,
     )
     hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
     bidirectional: bool = option(

@@ -16,13 +16,14 @@ from ostinato.decoding.viterbi import Path
 from ostinato.metrics import METRICS
 from ostinato.models.tagger import best_labels
 from ostinato.notices import notify
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
 from ostinato.tasks.tagging.span_reader import SpanReader, span_reader
 from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
-from ostinato.tasks.task import Counts, Prediction, Predictor
 
 SPAN_METRICS = ("f1", "precision", "recall")
 

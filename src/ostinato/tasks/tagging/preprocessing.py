@@ -18,11 +18,11 @@ from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagF
 from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
 from ostinato.tasks.tagging.options import TaggingOptions
-from ostinato.tasks.task import Preprocessing
 
 CACHED_WORDS = 200_000  # so that the cache does not grow with the length of a file
 

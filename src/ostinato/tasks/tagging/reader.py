@@ -13,10 +13,10 @@ from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import OUTSIDE, STANDARD, TagForm
 from ostinato.data.text.tag_schemes import detect_format
 from ostinato.errors import InputError
+from ostinato.tasks.reader import Reader
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_tagged
-from ostinato.tasks.task import Reader
 
 NAME = "NAME"  # the tag of names with --binary
 PROPER_NOUNS = frozenset(("PROPN", "NNP", "NNPS"))  # the parts of speech that are names

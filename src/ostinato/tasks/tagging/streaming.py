@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import collate
+from ostinato.layers.recurrent import Recurrent
+from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
-from ostinato.tasks.task import Prediction
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def why_not_step_by_step(network: nn.Module) -> str:
     recurrent = getattr(network, "recurrent", None)
     if recurrent is None:
         return "the model is no single recurrent network"
+    if not isinstance(recurrent, Recurrent):
+        return "the network is not recurrent: it needs the whole sentence"
     if recurrent.directions == 2:
         return "the network reads in both directions: it needs the sentence (--no-bidirectional)"
     return ""

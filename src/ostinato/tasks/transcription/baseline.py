@@ -15,7 +15,9 @@ from torch import Tensor
 from ostinato.baselines.dynamic_time_warping import warped_distances
 from ostinato.data.audio.recordings import Recording
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
 FEW_CLASSES = 30  # different transcripts up to which recordings are compared

@@ -33,6 +33,7 @@ class TranscriptionOptions(BidirectionalOptions):
         "table's)",
         when_predicting=True,
         group="data",
+        path="given",
     )
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
@@ -120,6 +121,8 @@ class TranscriptionOptions(BidirectionalOptions):
         "language model: none; transcripts, a word n-gram model of those trained on; or a text "
         "file to make one of",
         when_predicting=True,
+        path="kept",
+        words=("transcripts",),
     )
     lm_order: int = option(
         3, "words of its longest n-grams", minimum=1, maximum=9, when_predicting=True
@@ -144,7 +147,10 @@ class TranscriptionOptions(BidirectionalOptions):
         when_predicting=True,
     )
     phrases: str | None = option(
-        None, "a text file with all transcripts that are possible, one a line", when_predicting=True
+        None,
+        "a text file with all transcripts that are possible, one a line",
+        when_predicting=True,
+        path="kept",
     )
     format: Literal[FORMATS] = option(  # type: ignore[valid-type]
         "text", "what predict prints: text, or words with their times", when_predicting=True

@@ -18,8 +18,9 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.models.transcriber import Transcriber
 from ostinato.notices import notify
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
-from ostinato.tasks.task import Counts, Predictor
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.error_analysis import analyse_errors
 from ostinato.tasks.transcription.live import LiveTranscription

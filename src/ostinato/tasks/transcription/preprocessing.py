@@ -19,7 +19,7 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.ctc import BLANK, least_frames
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.task import Preprocessing
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.transcription.features import (
     FeatureStream,
     Statistics,

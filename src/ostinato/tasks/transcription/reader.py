@@ -22,7 +22,7 @@ from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.notices import notify
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 MOST_NAMED = 10  # recordings that a notice names
 

@@ -11,7 +11,8 @@ from ostinato.baselines.dictionary import Dictionary
 from ostinato.data.text.parallel import Pair
 from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.tasks.task import Baseline, Counts
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.prediction import TEXT_METRICS
 

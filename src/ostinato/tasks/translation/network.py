@@ -6,7 +6,9 @@ from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.initialisation import initialise_uniform
-from ostinato.models.encoder_decoder import Decoder, Encoder, EncoderDecoder
+from ostinato.models.decoder import Decoder
+from ostinato.models.encoder import Encoder
+from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 

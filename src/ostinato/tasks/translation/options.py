@@ -74,7 +74,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
         None, "weights are initialised uniformly in plus or minus this", above=0
     )
     embeddings: str | None = option(
-        None, "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size"
+        None,
+        "pretrained source vectors (word2vec text or binary, GloVe); sets --embedding-size",
     )
     target_embeddings: str | None = option(None, "pretrained target vectors")
     sparse_embeddings: bool = option(

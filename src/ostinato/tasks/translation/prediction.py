@@ -12,10 +12,11 @@ from ostinato.data.text.parallel import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
-from ostinato.tasks.task import Counts, Predictor
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 

@@ -17,9 +17,9 @@ from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError
 from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
-from ostinato.tasks.task import Preprocessing
 from ostinato.tasks.translation.options import TranslationOptions
 
 

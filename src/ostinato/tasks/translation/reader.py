@@ -11,7 +11,7 @@ from ostinato.data.files.wording import display_path, pluralise, truncate_text
 from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, join_lines, read_pairs
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 
 
 class TranslationReader(Reader):

@@ -12,7 +12,9 @@ from torch import Tensor
 from ostinato.baselines.flattened_regression import FlattenedRegression
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.tasks.task import Baseline, Counts, Task
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.task import Task
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 
 Values = Callable[[Clip], np.ndarray]  # a clip's frames or features, [T, ...]

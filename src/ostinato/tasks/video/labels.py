@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ostinato.data.images.video_clips import Clip
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
-from ostinato.tasks.task import Counts
+from ostinato.tasks.prediction import Counts
 
 
 def labels_of(record: Clip) -> tuple[str, ...]:

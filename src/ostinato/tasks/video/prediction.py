@@ -13,10 +13,11 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.prediction import Counts, Prediction
+from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
-from ostinato.tasks.task import Counts, Prediction, Predictor
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing

@@ -20,6 +20,7 @@ from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.notices import notify
+from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import weigh_classes
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -29,7 +30,6 @@ from ostinato.tasks.shared.small_data import (
     POSITION_FREE_POOLINGS,
     random_part,
 )
-from ostinato.tasks.task import Preprocessing
 from ostinato.tasks.video.labels import labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.reader import describe_shape

@@ -18,7 +18,7 @@ from ostinato.data.images.video_clips import (
     read_unlabelled,
 )
 from ostinato.errors import InputError
-from ostinato.tasks.task import Reader
+from ostinato.tasks.reader import Reader
 from ostinato.tasks.video.labels import labels_of
 
 

@@ -1,0 +1,146 @@
+"""What every task's predictor is: a network's answers, and what the metrics count of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+from torch import nn
+
+from ostinato.data.files.atomic import write_atomically
+from ostinato.errors import InputError
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
+from ostinato.tasks.prediction import Counts
+from ostinato.tasks.reader import Record
+from ostinato.tasks.request import Piece, Request
+
+
+class Predictor(ABC):
+    """A network's answers, and what the metrics count of them."""
+
+    def __init__(self, options: Any, preprocessing: Any, *, task_name: str = "?"):
+        self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
+
+    @abstractmethod
+    def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Any]:
+        """A Prediction for every record, in order, for an empty one, too."""
+
+    def stream(
+        self, network: nn.Module, inputs: Iterator[Record], *, ahead: int = 1
+    ) -> Iterator[Any]:
+        """Predictions for inputs as they arrive; at most `ahead` are read before they are
+        answered.
+        """
+        while records := list(islice(inputs, ahead)):
+            yield from self.predict(network, records)
+
+    # whether `predict` answers a batch in one pass through the network, so that the inputs of
+    # several callers can be answered together (`shared.inference.independent_rows`)
+    one_pass: ClassVar[bool] = False
+
+    def streamer(self, network: nn.Module, as_record: Callable[[Any], Record]) -> Any:
+        """What feeds the network item by item: a `shared.streamer.Streamer`; None if it cannot."""
+        return None
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        """Why `streamer` gives None, for people."""
+        return "the model needs the whole of an input"
+
+    def open_stream(self, network: nn.Module) -> Any:
+        """What `model.stream()` gives where a model answers parts of an input; None: a
+        callable for whole inputs.
+        """
+        return None
+
+    def analyse(
+        self,
+        records: Any,
+        predictions: Sequence[Any],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, dict[str, Any]]:
+        """What a report shows besides the metrics' own details: {"speakers": {...}}."""
+        return {}
+
+    @abstractmethod
+    def count(
+        self, network: nn.Module, records: Any, predictions: Sequence[Any]
+    ) -> dict[str, list[Counts]]:
+        """For each metric of the task, what it counts of each record."""
+
+    @abstractmethod
+    def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
+        """What one metric counts of each record, by the fastest decoding: for dev scores while
+        training.
+        """
+
+    def metric_settings(self, metric: str, records: Any) -> dict[str, Any]:
+        """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
+        return {}
+
+    def calibrate(self, network: nn.Module, records: Any) -> None:  # noqa: B027 (optional)
+        """After training, on the dev set: what the network keeps in buffers about its own
+        errors.
+        """
+
+    def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
+        """Further results of an evaluation, by name."""
+        return {}
+
+    def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+        """In words, how the scores compare with the baselines'; "" where the table says it all."""
+        return ""
+
+    def laws(self, network: nn.Module, records: Sequence[Record]) -> dict[str, float]:
+        """For `verify`, laws of this task: how many of the records break each."""
+        return {}
+
+    def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
+        """The score that chooses the best weights while training."""
+        return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))
+
+    @abstractmethod
+    def log_probabilities(self, network: nn.Module, records: Any) -> list[float]:
+        """log P of each record (of its target given its source, where it has both)."""
+
+    def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
+        """Samples from the model, piece by piece."""
+        raise InputError(f"a model of task {self.task_name} does not generate; use predict")
+
+    def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
+        """Writes complete samples to the file asked for (its suffix may choose the format);
+        gives the files written.
+        """
+        write_atomically(path, "".join(f"{result}\n" for result in results).encode())
+        return [path]
+
+    def format_lines(self, predictions: Iterator[Any], output: str | None = None) -> Iterator[str]:
+        """Predictions as lines of text; the name of the output file may choose their form."""
+        return (prediction.text for prediction in predictions)
+
+    def pictures(
+        self, records: Any, predictions: Sequence[Any]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        """Pictures for the run's folder: {"confusion.png": a function that writes it}."""
+        return {}
+
+    @abstractmethod
+    def show(self, record: Record, prediction: Any) -> dict[str, str]:
+        """A record and its prediction as a few named strings, for the report's examples."""
+
+    def examples(
+        self, network: nn.Module, records: Any, predictions: Sequence[Any]
+    ) -> list[dict[str, str]]:
+        """A few examples of the test set for the report."""
+        pairs = spread(list(zip(records, predictions, strict=True)))
+        return [self.show(record, prediction) for record, prediction in pairs]
+
+
+def spread(items: list, number: int = 5) -> list:
+    """Evenly spaced items: spread([0, 1, ..., 99], 5) -> [0, 20, 40, 60, 80]."""
+    return items[:: max(1, len(items) // number)][:number]
