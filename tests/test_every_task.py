@@ -151,6 +151,8 @@ def test_it_is_served(trained):
         value = model.task.preprocessing.load(record)[0].transpose(1, 2, 0)
     elif name == "video":
         value = record.frames.transpose(0, 2, 3, 1).tolist()
+    elif name == "autoencoder":
+        value = record.values.tolist()
     else:
         value = [60, 62, 64] if name == "melody" else record[0]
         value = list(value) if name == "tagging" else value

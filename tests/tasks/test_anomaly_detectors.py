@@ -11,8 +11,8 @@ import torch
 import ostinato as package
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch
-from ostinato.models.autoencoder import RecurrentAutoencoder
 from ostinato.models.point_forecaster import PointForecaster
+from ostinato.models.window_autoencoder import WindowAutoencoder
 from ostinato.tasks.anomaly.scoring import compare_recent, find_alarms, score_errors
 
 TINY = {"hidden_size": 8, "epochs": 4.0, "least_steps": 0, "learning_rate": 0.01, "season": 24,
@@ -67,7 +67,7 @@ def test_chunks_give_the_loss_of_the_whole():
 
 def test_the_autoencoder_reproduces_what_it_knows():
     torch.manual_seed(0)
-    network = RecurrentAutoencoder(CELLS["gru"], 16, code_size=3, window=8)
+    network = WindowAutoencoder(CELLS["gru"], 16, code_size=3, window=8)
     values = torch.sin(torch.arange(200.0) * 0.5).unsqueeze(0)
     batch = Batch(torch.zeros(1, 200, 1), torch.tensor([200]), values)
     optimizer = torch.optim.Adam(network.parameters(), 0.02)

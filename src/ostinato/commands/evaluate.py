@@ -12,6 +12,7 @@ from torch import nn
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import as_files
 from ostinato.commands.tables import as_json, number, scores, table
@@ -44,6 +45,8 @@ EXAMPLES = (
     "ostinato evaluate runs/one,runs/two test.de test.en          # together, as an ensemble",
     "ostinato evaluate runs/de-en test.de test.en --against runs/other"
     "          # is the difference significant?",
+    "ostinato evaluate runs/de-en --free-running --against runs/scheduled"
+    "          # what reading its own words costs",
     "ostinato evaluate runs/de-en --help          # with the options of this model",
 )
 
@@ -56,6 +59,7 @@ def evaluate(
     against: str | None = None,
     device: str = "cpu",
     seed: int = 1,
+    free_running: bool = False,
     **changes,
 ) -> dict[str, Any]:
     """The scores of a trained model and of a baseline on a test set, with 95 % intervals.
@@ -67,6 +71,8 @@ def evaluate(
         against: another run: is the difference from it significant? (paired test)
         device: cpu, cuda, or auto
         seed: of the resampling for intervals and tests
+        free_running: of decoders, also the loss when they read their own tokens in place of the
+            true ones
     """
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
@@ -85,6 +91,8 @@ def evaluate(
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
         result, counts, _ = measure(task, trained.network, records, seed=seed)
+        if free_running:
+            result["free_running"] = measure_free_running(task, trained.network, records)
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -99,6 +107,9 @@ def evaluate(
     if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
+        if free_running:
+            found = measure_free_running(other.task, other.network, records)
+            result["against"]["free_running"] = found
     return result
 
 
@@ -265,6 +276,14 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield describe_coverage(result["calibration"]["coverage"])
     if "by_step" in result:
         yield from tabulate_steps(result["by_step"])
+    if "free_running" in result:
+        against = result.get("against", {})
+        yield from format_free_running(
+            result["run"],
+            result["free_running"],
+            against.get("free_running"),
+            against.get("run", ""),
+        )
     if "against" in result:
         against = result["against"]
         rows = [

@@ -73,18 +73,26 @@ class AutoregressiveForecaster(Forecaster):
         """The degrees of freedom of the Student t distribution, above 2."""
         return 2 + self.log_freedom.clamp(-3, 5).exp()
 
+    score_name = "log p"  # of `step_scores`
+
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """-log p of each value that is there, given those before it, in the window and after it.
 
         Of a StepBatch, whose steps may continue those of `state`, -log p of its steps."""
         steps = batch if isinstance(batch, StepBatch) else self.reader.read_window(batch)
-        outputs, state = self.recurrent(steps.inputs, state=state if batch.continues else None)
+        losses, counted, state = self.step_losses(steps, state if batch.continues else None)
+        # windows are whole; only chunks of them continue
+        state = state if isinstance(batch, StepBatch) else None
+        return Loss(losses.sum(), int(counted.sum()), state)
+
+    def step_losses(self, steps: StepBatch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """-log p of each step's value [B, U], 0 where there is none; where there is one; the
+        state."""
+        outputs, state = self.recurrent(steps.inputs, state=state)
         values = require_targets(steps)
         counted = ~values.isnan()
         losses = self.losses(values.nan_to_num(), self.output(self.dropout(outputs)), steps.inputs)
-        # windows are whole; only chunks of them continue
-        state = state if isinstance(batch, StepBatch) else None
-        return Loss((losses * counted).sum(), int(counted.sum()), state)
+        return losses * counted, counted, state
 
     def losses(self, values: Tensor, raw: Tensor, inputs: Tensor) -> Tensor:
         """-log p of values [B, U].
@@ -95,6 +103,11 @@ class AutoregressiveForecaster(Forecaster):
             inputs: What the steps read [B, U, width].
         """
         return self.negative_log_likelihood(values, *self.distribution_of(raw))
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step ahead, given the true values before it [B, H]."""
+        losses, _, _ = self.step_losses(self.reader.read_window(batch))
+        return -losses[:, -self.horizon :]
 
     def outside(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """As `StepReader.outside`."""

@@ -19,6 +19,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart, name_parts
 from ostinato.models.loss import Loss, require_targets
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
@@ -93,6 +94,7 @@ class Forecaster(nn.Module):
     correction: Tensor
     persistence: Tensor
     share: Tensor | None
+    score_name = "the forecast (median, in the scale of the window)"  # of `step_scores`
 
     def __init__(self, look_back: int, horizon: int, *, reference: bool = False):
         super().__init__()
@@ -118,6 +120,19 @@ class Forecaster(nn.Module):
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The pinball loss of all quantiles, summed over the steps that have a value."""
         return pinball_loss(self.quantiles(batch), require_targets(batch))
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers; a linear map has none."""
+        return name_parts(self)
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The forecast: the median of each step ahead [B, H]."""
+        return self.quantiles(batch)[..., MEDIAN]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """The forecast itself, as there is no density: the median of each step ahead [B, H]."""
+        return self.quantiles(batch)[..., MEDIAN]
 
 
 def pinball_loss(quantiles: Tensor, targets: Tensor) -> Loss:
@@ -227,6 +242,10 @@ class SegmentForecaster(Forecaster):
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
         return self.add_reference(quantiles, inputs)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The layers over segments; the steps that decode come after them."""
+        return [RecurrentPart("recurrent", self.recurrent, stride=self.segment)]
 
     def known_segments(self, inputs: Tensor) -> Tensor:
         """What is known of each coming segment, [B, coming, W * K + static]"""

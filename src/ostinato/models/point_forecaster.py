@@ -17,6 +17,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import Loss, require_targets
 
 LEAST_SCALE = 0.05  # of a standardised value: nothing is forecast more surely
@@ -85,12 +86,29 @@ class PointForecaster(nn.Module):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The surprise of every value that is there; batches may continue (truncated BPTT)."""
+        losses, seen, state = self.losses(batch, state if batch.continues else None)
+        return Loss(losses.sum(), int(seen.sum()), state)
+
+    def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """-log p of each value [B, T], zero where there is none; where there is one; the state."""
         targets = require_targets(batch)
         seen = (targets != IGNORE) & ~targets.isnan()
-        state = state if batch.continues else None
         location, scale, state = self.distributions(batch.inputs, state)
         losses = self.surprise(torch.where(seen, targets, 0.0), location, scale)
-        return Loss((losses * seen).sum(), int(seen.sum()), state)
+        return losses * seen, seen, state
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers."""
+        return [RecurrentPart("recurrent", self.recurrent)]
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """What is expected of each step [B, T]."""
+        return self.distributions(batch.inputs)[0]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step's value [B, T]."""
+        return -self.losses(batch)[0]
 
 
 class PointForecasterEnsemble(nn.Module):

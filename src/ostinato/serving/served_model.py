@@ -29,6 +29,7 @@ NUMBERS = {
     "transcription": "a sound as the body of the request (Content-Type: audio/wav)",
     "forecasting": "a list of numbers",
     "anomaly": "a list of numbers",
+    "autoencoder": "a list of numbers, or of steps of a sequence",
 }
 CHECKED = 50  # merged batches of which one request is answered a second time, alone
 

@@ -141,7 +141,7 @@ def write_rows(
     task: TaskDefinition, rows: list[Any], path: Path, settings: Mapping[str, Any], part: str
 ) -> Path:
     """Writes the examples to path.jsonl, .npz, .conll, .txt or .json; gives the file's name."""
-    if not rows:
+    if not len(rows):
         raise InputError(f"{part}: no examples")
     columns = tuple(
         settings.get(f"{OPTIONS.get(column, column)}_column") or column
@@ -154,6 +154,8 @@ def write_rows(
     if task.name == "language":
         texts = [read_text(row, columns[0], part, n) for n, row in enumerate(rows, start=1)]
         return write_text(path.with_suffix(".txt"), "".join(f"{text}\n" for text in texts))
+    if task.name == "autoencoder":
+        return write_vectors(path, rows, part)
     if task.name == "dialogue" and any(isinstance(row, list) for row in rows):
         rows = [{"turns": list(row)} if isinstance(row, (list, tuple)) else row for row in rows]
     pairs = [as_row(row, columns, part, number) for number, row in enumerate(rows, start=1)]
@@ -197,8 +199,8 @@ def write_table(path: Path, rows: Sequence[Any], part: str) -> Path:
                     f"{part}:{number}: expected a dict of {', '.join(map(str, columns))}, as the "
                     f"first is; got {row!r:.60}"
                 )
-            writer.writerow(["" if (each := plain_value(row[name])) is None else each
-                             for name in columns])  # fmt: skip
+            values = [plain_value(row[name]) for name in columns]
+            writer.writerow(["" if value is None else value for value in values])
     return path
 
 
@@ -212,6 +214,29 @@ def as_values(series: Any, part: str, number: int) -> list[Any]:
             f"{part}:{number}: expected numbers, or dicts by column; got {series!r:.60}"
         )
     return list(found)
+
+
+def write_vectors(path: Path, rows: Sequence[Any], part: str) -> Path:
+    """Rows of numbers [D] or sequences [T, D] as path.npz; rows of named numbers as path.jsonl."""
+    if all(isinstance(row, Mapping) for row in rows):
+        named = [{str(name): plain_value(value) for name, value in row.items()} for row in rows]
+        return write_text(
+            path.with_suffix(".jsonl"), "".join(f"{json.dumps(row)}\n" for row in named)
+        )
+    try:
+        arrays = [np.asarray(row, dtype=np.float64) for row in rows]
+    except (TypeError, ValueError):
+        arrays = []
+    if not arrays or arrays[0].ndim not in (1, 2) or len({each.shape[1:] for each in arrays}) > 1:
+        raise InputError(f"{part}: expected rows of numbers [D], or sequences [T, D]; {EXPECTED}")
+    file = path.with_suffix(".npz")
+    if arrays[0].ndim == 2:
+        np.savez(file, X=np.concatenate(arrays), lengths=np.array(list(map(len, arrays))))
+    elif len({len(each) for each in arrays}) > 1:
+        raise InputError(f"{part}: rows of differing length")
+    else:
+        np.savez(file, X=np.stack(arrays))
+    return file
 
 
 def write_text(path: Path, content: str) -> Path:

@@ -14,6 +14,7 @@ from ostinato.commands.run.init_from import Reuse
 from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
+from ostinato.commands.run.subject import observe_gates
 from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -210,14 +211,17 @@ class TrainingRun:
     def _score_weights(self, progress: Progress, bar: TrainingBar) -> None:
         name = self.task.options.dev_metric
         self.network.eval()
-        score = 0.0
+        score, gates = 0.0, None
         if self.group.is_main:
             score = self.task.predictor.dev_score(self.network, self.splits.dev, name)
+            gates = observe_gates(self.task, self.network, self.splits.dev)
         score = float(self.group.share(score))
         self.network.train()
         value = score if METRICS[name].higher_is_better else -score
         self.schedule.scores.append(value)
         if self.group.is_main:
+            if self.curves is not None and gates is not None:
+                self.curves.record_gates(progress.step, progress.epoch, gates)
             self._save_scored_weights(progress, name, score, value)
             bar.show_score(progress, score, abs(max(self.schedule.scores)))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ostinato.models.autoencoder import RecurrentAutoencoder
 from ostinato.models.point_forecaster import PointForecaster
+from ostinato.models.window_autoencoder import WindowAutoencoder
 from ostinato.tasks.anomaly.features import FEATURES
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
@@ -11,10 +11,10 @@ from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 
 def build_network(
     options: AnomalyOptions, preprocessing: AnomalyPreprocessing
-) -> PointForecaster | RecurrentAutoencoder:
+) -> PointForecaster | WindowAutoencoder:
     """A fresh network."""
     if options.detector == "autoencoder":
-        return RecurrentAutoencoder(
+        return WindowAutoencoder(
             options.cell_type,
             options.hidden_size,
             code_size=options.code_size,

@@ -57,6 +57,10 @@ class AnomalyPreprocessing(Preprocessing):
             torch.from_numpy(found.targets[part].copy()),
         )
 
+    def input_labels(self, record: LabelledSeries) -> Sequence[str]:
+        """The time stamps."""
+        return record.series.stamps[record.start : record.stop]
+
     def batches(
         self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
     ) -> BpttWindows:

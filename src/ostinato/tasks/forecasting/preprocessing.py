@@ -276,6 +276,17 @@ class ForecastingPreprocessing(Preprocessing):
         encoded = self.encode_window(record)
         return Example(torch.from_numpy(encoded.inputs), torch.from_numpy(encoded.targets))
 
+    def input_labels(self, record: Window) -> Sequence[str]:
+        """The time stamps of the window; "before" where it begins before the series does."""
+        look_back = int(self.options.look_back or 1)
+        start = max(0, record.cut - look_back)
+        stamps = record.series.axis.stamps(start, record.cut - start)
+        return [*["before"] * (look_back - len(stamps)), *stamps]
+
+    def target_labels(self, record: Window) -> Sequence[str]:
+        """The time stamps of the steps ahead."""
+        return record.series.axis.stamps(record.cut, int(self.options.horizon or 1))
+
     def training_windows(self, series: Sequence[TimeSeries]) -> Windows:
         """Every window of the training series."""
         options = self.options

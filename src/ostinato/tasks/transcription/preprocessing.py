@@ -140,6 +140,15 @@ class TranscriptionPreprocessing(Preprocessing):
         running = self.options.normalisation == "running"
         return FeatureStream(self.statistics, running=running, deltas=self.options.deltas)
 
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.labels.tokens if side == "targets" else ()
+
+    def input_labels(self, record: Recording) -> Sequence[str]:
+        """The time of each frame."""
+        hop = self.seconds_per_frame / self.options.subsampling
+        frames = len(whole_features(record, self.front_end, self.cache))
+        return [f"{frame * hop:.2f} s" for frame in range(frames)]
+
     def check(self, record: Recording) -> None:
         """Raises InputError for features of another kind than the model's."""
         own = self.front_end
