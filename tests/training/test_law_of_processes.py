@@ -48,7 +48,7 @@ SETTINGS = {
 QUICK = ("language", "tagging")
 CASES = {
     **{name: {} for name in TASKS if name != "captioning"},  # its batch norm looks at whole batches
-    "subwords": {"task": "translation", "unit": "subword"},
+    "subwords": {"task": "translation", "unit": "subword", "subword_sampling": 0.1},
     "lazy adam": {
         "task": "translation",
         "optimizer": "adam",
