@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import pytest
 
 import ostinato
@@ -144,8 +145,6 @@ def test_it_is_served(trained):
     from ostinato.serving.settings import Settings
 
     name, model = trained
-    if name in ("transcription", "forecasting", "anomaly"):
-        pytest.skip("recordings and series are not read from HTTP requests yet")
     record = TASKS[name].create({}).reader.read([str(sample_files(name)["test"])])[0]
     if name == "captioning":
         value = model.task.preprocessing.load(record)[0].transpose(1, 2, 0)
@@ -153,6 +152,10 @@ def test_it_is_served(trained):
         value = record.frames.transpose(0, 2, 3, 1).tolist()
     elif name == "autoencoder":
         value = record.values.tolist()
+    elif name == "transcription":
+        value = record.audio[:80].tolist()
+    elif name in ("forecasting", "anomaly"):
+        value = [*np.nan_to_num(record.series.values[:60]).tolist(), None]
     else:
         value = [60, 62, 64] if name == "melody" else record[0]
         value = list(value) if name == "tagging" else value
@@ -175,6 +178,8 @@ def test_it_is_served(trained):
             assert output["prediction"] == model.stream()(value)
         [prediction] = response.json()["predictions"]
         assert prediction["prediction"] == model.predict([value])[0]
+        about = client.get("/model").json()
+        assert about["carries_state"] == model.stream().carries_state
         wrong = client.post("/predict", json={"inputs": [{"a": 1}]})
         assert wrong.status_code == 422
 

@@ -21,8 +21,6 @@ from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,
     WholeInputs,
-    flatten_state,
-    restore_state,
 )
 
 SAVED_FILE = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|kept-.+")
@@ -137,12 +135,9 @@ class Model(Trained):
         write_all_atomically({**contents, target / "README.md": card.encode()})
         return target
 
-    def stream(self) -> Any:
-        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
-
-        A transcriber of one direction takes chunks of samples: see `LiveTranscription`."""
-        own = self.task.predictor.open_stream(self.network)
-        return Stream(self) if own is None else own
+    def stream(self) -> Stream:
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
+        return Stream(self)
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
@@ -182,9 +177,14 @@ class Stream:
         stream.state = before   # back again; or in another stream of the same model
         stream.save("state.safetensors")
 
-    Models of one direction carry a state: language models, and with --no-bidirectional taggers and
-    classifiers of texts, series, films and DNA; of a conversation it is the turns. Others answer
-    each item on its own (`carries_state` is False, `why_not` says why).
+    Models of one direction carry a state: language models, forecasters and detectors of anomalies,
+    and with --no-bidirectional taggers, transcribers and classifiers of texts, series, films and
+    DNA; of a conversation it is the turns. Others answer each item on its own (`carries_state` is
+    False, `why_not` says why). Speech comes in chunks, and its end is told:
+
+        for chunk in microphone:    # samples [n], -1 to 1 or 16-bit numbers
+            print(stream(chunk))    # the text so far
+        final = stream.finish()     # a Transcript: text, words with times
 
     Args:
         model: The model.
@@ -203,6 +203,15 @@ class Stream:
         answer, self.state = self.streamer.feed(self.streamer.parse(item), self.state)
         return answer
 
+    def finish(self) -> Any:
+        """The sequence has ended: the answer to all of it; the next item begins another one.
+
+        Raises:
+            InputError: The end changes nothing for this model.
+        """
+        answer, self.state = self.streamer.finish(self.state)
+        return answer
+
     def each(self, items: Iterable[Any]) -> Iterator[str]:
         return map(self, items)
 
@@ -212,7 +221,7 @@ class Stream:
 
     def to_bytes(self) -> bytes:
         """The state as a safetensors file, with the fingerprint of the model."""
-        return state_to_bytes(self.state, self.model.fingerprint)
+        return state_to_bytes(self.streamer, self.state, self.model.fingerprint)
 
     def from_bytes(self, content: bytes) -> None:
         """Restores a state.
@@ -220,7 +229,7 @@ class Stream:
         Raises:
             InputError: It is no state, or that of another model.
         """
-        self.state = state_from_bytes(content, self.streamer.start(), self.model.fingerprint)
+        self.state = state_from_bytes(self.streamer, content, self.model.fingerprint)
 
     def save(self, path: str | Path) -> None:
         """Writes the state to a file, whole or not at all."""
@@ -236,15 +245,15 @@ class Stream:
             raise InputError(f"{path}: {error}") from None
 
 
-def state_to_bytes(state: Any, fingerprint: str) -> bytes:
+def state_to_bytes(streamer: Streamer, state: Any, fingerprint: str) -> bytes:
     """A state as a safetensors file; an empty state has no tensors."""
     import safetensors.torch
 
-    tensors = {name: each.contiguous() for name, each in flatten_state(state).items()}
+    tensors = {name: each.contiguous() for name, each in streamer.to_tensors(state).items()}
     return safetensors.torch.save(tensors, metadata={"model": fingerprint})
 
 
-def state_from_bytes(content: bytes, like: Any, fingerprint: str) -> Any:
+def state_from_bytes(streamer: Streamer, content: bytes, fingerprint: str) -> Any:
     """The inverse of `state_to_bytes`.
 
     Raises:
@@ -261,7 +270,7 @@ def state_from_bytes(content: bytes, like: Any, fingerprint: str) -> Any:
         raise InputError("not a state: expected a safetensors file") from None
     if header.get("__metadata__", {}).get("model") != fingerprint:
         raise InputError("the state is not of this model: it was made by other weights")
-    return restore_state(tensors, like)
+    return streamer.from_tensors(tensors)
 
 
 def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:

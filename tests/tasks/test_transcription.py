@@ -152,13 +152,19 @@ def test_a_stream_goes_on_from_its_state(tones):
     samples = read_audio(read_recordings([manifest])[1].audio)
     stream = model.stream()
     stream(samples[:2000])
-    kept = stream.state()
-    other = model.stream()
-    other.restore(kept)
-    assert other.text == stream.text
+    kept, content = stream.state, stream.to_bytes()
+    other, third = model.stream(), model.stream()
+    other.state = kept
+    third.from_bytes(content)
+    nothing = np.zeros(0, np.float32)
+    assert other(nothing) == stream(nothing) == third(nothing)
     stream(samples[2000:])
     other((samples[2000:] * 32768).astype(np.int16))  # 16-bit numbers, too
-    assert np.array_equal(stream.finish().posteriors, other.finish().posteriors)
+    third(samples[2000:3000])
+    third(samples[3000:])
+    found = stream.finish().posteriors
+    assert np.array_equal(found, other.finish().posteriors)
+    assert np.array_equal(found, third.finish().posteriors)
 
 
 def test_streams_are_told_what_they_cannot_do(tones, both):

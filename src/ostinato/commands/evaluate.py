@@ -227,7 +227,9 @@ def measure(
                 remark = metric.remark(add_up(each), **settings)
             if remark is not None:
                 notify(remark)
-    result["details"] |= task.predictor.analyse(records, predictions, counts, seed=seed)
+    further = task.predictor.analyse(records, predictions, counts, seed=seed)
+    result["details"] |= further.pop("details", {})
+    result |= further
     result |= task.predictor.tables(records, predictions) if tables is None else tables
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)

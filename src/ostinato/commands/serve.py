@@ -30,6 +30,8 @@ EXAMPLES = (
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 INSPECTED = ("translation", "dialogue", "language", "classification", "tagging", "genome")
+PANELS = 600_000  # bytes of the heat maps of a view on the page
+UNSERVED = ("states", "forcing")  # views
 SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
 
 
@@ -153,30 +155,40 @@ def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[s
     return models
 
 
-def read_state(streamer: Any, fingerprint: str, content: bytes) -> Any:
-    """A state from the bytes of a file. Raises InputError for what is no state of the model."""
-    from ostinato.model import state_from_bytes
-
-    return state_from_bytes(content, streamer.start(), fingerprint)
-
-
-def find_views(model: Trained) -> dict[str, Callable[[Any], Any]]:
+def find_views(model: Trained) -> dict[str, Callable[[Any, bool], Any]]:
     """The views of `ostinato inspect` on an input of the model, by name.
 
     Of models whose inputs are texts or values, and never names of files; without `states`, which
-    searches the files of the run's test set."""
+    searches the files of the run's test set, and `forcing`, which needs examples with targets."""
     from ostinato.inspection.views import VIEWS
 
     if model.task.name not in INSPECTED:
         return {}
-    return {name: partial(view_input, model, name) for name in VIEWS if name != "states"}
+    return {name: partial(view_input, model, name) for name in VIEWS if name not in UNSERVED}
 
 
-def view_input(model: Trained, view: str, value: Any) -> Any:
-    """A view's JSON of one input."""
+def find_suited(model: Trained) -> list[str] | None:
+    """The names of the views that suit a model of texts; None: all."""
+    from ostinato.commands.run.subject import build_subject
+    from ostinato.inspection.views import list_views
+
+    if model.task.name not in INSPECTED:
+        return None
+    try:
+        record = model.task.reader.as_record("a")
+        names = list_views(build_subject(model, [record], steps=1))
+    except InputError:  # a model of series
+        return None
+    return [name for name in names if name not in UNSERVED]
+
+
+def view_input(model: Trained, view: str, value: Any, panels: bool = False) -> Any:
+    """A view's JSON of one input, or what the page draws of it."""
     from ostinato.commands.inspect import inspect_input
+    from ostinato.inspection.page import describe_views
 
-    return json_module.loads(inspect_input(model, [value], view).json())
+    found = inspect_input(model, [value], view)
+    return describe_views([found], PANELS)[0] if panels else json_module.loads(found.json())
 
 
 def build_application(
@@ -184,7 +196,7 @@ def build_application(
     settings: Any,
     *,
     snapshot: bool = True,
-    views: Callable[[Trained], dict[str, Callable[[Any], Any]]] | None = None,
+    views: Callable[[Trained], dict[str, Callable[[Any, bool], Any]]] | None = None,
     page: Path | None = None,
 ) -> Any:
     """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
@@ -198,13 +210,14 @@ def build_application(
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
-    from ostinato.model import state_to_bytes
+    from ostinato.model import state_from_bytes, state_to_bytes
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
     from ostinato.serving.endpoints import Endpoints
     from ostinato.serving.model_worker import ModelThread
     from ostinato.serving.served_model import ServedModel
 
+    drawing = Path(__file__).parents[1] / "inspection" / "page"
     thread, counters = ModelThread(), Counters()
     endpoints: dict[str, Endpoints] = {}
     for name, model in models.items():
@@ -217,13 +230,16 @@ def build_application(
             generates=generates,
             together=independent_rows,
             views=(views or find_views)(model),
+            suited=None if views else find_suited(model),
         )
         endpoints[name] = Endpoints(
             served,
             thread,
             counters,
-            state_to_bytes=partial(state_to_bytes, fingerprint=model.fingerprint),
-            state_from_bytes=partial(read_state, served.streamer, model.fingerprint),
+            state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
+            state_from_bytes=partial(
+                state_from_bytes, served.streamer, fingerprint=model.fingerprint
+            ),
         )
     paths = {
         name: Path(model.folder) / SNAPSHOT
@@ -238,5 +254,6 @@ def build_application(
         snapshots=paths,
         write=write_atomically,
         page=page or PAGE,
+        more_page={f"panels.{kind}": drawing / f"page.{kind}" for kind in ("js", "css")},
         version=__version__,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,16 @@ from starlette.websockets import WebSocket
 from ostinato.serving.counters import Counters
 from ostinato.serving.endpoints import Endpoints
 from ostinato.serving.gateway import Gateway, refuse
-from ostinato.serving.model_worker import ModelThread
+from ostinato.serving.model_worker import FAILED, ModelThread
 from ostinato.serving.openapi import describe_api
 from ostinato.serving.refusal import Refusal
 from ostinato.serving.settings import Settings
+from ostinato.serving.speech_socket import SpeechSocket
 from ostinato.serving.websocket import TRY_AGAIN, StreamSocket
 
 LOGGER = logging.getLogger("ostinato.serving")
 PAGE = Path(__file__).parent / "page"
-PAGE_FILES = {"page.js": "text/javascript", "page.css": "text/css"}
+KINDS = {".js": "text/javascript", ".css": "text/css"}
 ROUTES = ("predict", "generate", "sessions", "stream", "model", "inspect")
 HOUSEKEEPING = 5.0  # seconds between two looks for idle sessions
 
@@ -44,6 +45,7 @@ class Application:
         snapshots: Where the sessions of a model are kept while no server runs.
         write: (path, content) writes a file whole or not at all.
         page: The folder of the page's files: index.html, page.js, page.css.
+        more_page: Further files of the page, by name.
         version: Of the package.
     """
 
@@ -57,10 +59,15 @@ class Application:
         snapshots: dict[str, Path] | None = None,
         write: Callable[[Path, bytes], None] = lambda path, content: None,
         page: Path = PAGE,
+        more_page: Mapping[str, Path] | None = None,
         version: str = "",
     ):
         self.models, self.thread, self.settings, self.counters = models, thread, settings, counters
         self.snapshots, self.write, self.page = snapshots or {}, write, page
+        self.page_files = {
+            **{name: page / name for name in ("page.js", "page.css")},
+            **(more_page or {}),
+        }
         self.version, self.ready, self.sockets = version, False, 0
         first = next(iter(models.values()))
         routes = [
@@ -77,6 +84,8 @@ class Application:
         handlers: dict[Any, Any] = {
             Refusal: lambda request, error: refuse(error),
             HTTPException: self.http_error,
+            # never a 500: the gateway logs what is raised again after this answer
+            Exception: lambda request, error: refuse(Refusal(503, FAILED)),
         }
         starlette = Starlette(routes=routes, exception_handlers=handlers, lifespan=self.lifespan)
         starlette.router.redirect_slashes = False
@@ -128,10 +137,10 @@ class Application:
         return FileResponse(self.page / "index.html", media_type="text/html")
 
     async def page_file(self, request: Request) -> Response:
-        name = request.path_params["file"]
-        if name not in PAGE_FILES or not (self.page / name).is_file():
+        path = self.page_files.get(request.path_params["file"])
+        if path is None or not path.is_file():
             raise Refusal(404, "no such file")
-        return FileResponse(self.page / name, media_type=PAGE_FILES[name])
+        return FileResponse(path, media_type=KINDS[path.suffix])
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -165,7 +174,8 @@ class Application:
             return
         self.sockets += 1
         try:
-            await StreamSocket(endpoints, socket).converse()
+            kind = SpeechSocket if endpoints.served.streamer.listens else StreamSocket
+            await kind(endpoints, socket).converse()
         finally:
             self.sockets -= 1
 

@@ -15,7 +15,7 @@ from ostinato.serving.generate_fields import read_generate_fields
 from ostinato.serving.json_body import read_body, read_json
 from ostinato.serving.model_worker import MicroBatches, ModelThread, as_refusal
 from ostinato.serving.refusal import Refusal
-from ostinato.serving.served_model import ServedModel, log_unexpected
+from ostinato.serving.served_model import ServedModel, log_unexpected, to_finite
 from ostinato.serving.sessions import Session, Sessions
 
 CHUNK = 32  # items of a session that are fed before others have their turn
@@ -45,6 +45,7 @@ class Endpoints:
         self.served, self.thread, self.counters = served, thread, counters
         self.settings = served.settings
         self.state_to_bytes, self.state_from_bytes = state_to_bytes, state_from_bytes
+        self.listening = 0  # messages of speakers that wait for the model
         self.sessions = Sessions(served.streamer.start, self.settings)
         most_waiting, observe = self.settings.waiting, counters.together.add
         self.predictions = MicroBatches(
@@ -55,13 +56,13 @@ class Endpoints:
         )
 
     async def describe(self, request: Request) -> Response:
-        return JSONResponse(self.served.describe())
+        return JSONResponse(to_finite(self.served.describe()))
 
     async def predict(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith(("image/", "audio/")):
+        if kind.startswith(("image/", "audio/")) or kind in self.served.task.reader.decodes:
             content = await read_body(request, self.settings.file, self.settings)
-            records = [await self.thread.run(self.served.file_record, content, kind)]
+            records = await self.thread.run(self.served.file_records, content, kind)
         else:
             inputs = self.read_inputs(await read_json(request, self.settings))
             records = [
@@ -121,13 +122,16 @@ class Endpoints:
         body = await read_json(request, self.settings)
         if "input" not in body:
             raise Refusal(422, 'expected {"input": ...}')
+        panels = body.get("panels", False)
+        if not isinstance(panels, bool):
+            raise Refusal(422, '"panels" must be true or false')
         self.served.check_size(body["input"], 1)
         try:
-            found = await self.thread.run(view, body["input"])
+            found = await self.thread.run(view, body["input"], panels)
         except Exception as error:
             log_unexpected(error)
             raise Refusal(422, "the view cannot be drawn of this input") from None
-        return JSONResponse(found)
+        return JSONResponse(to_finite(found))
 
     # sessions
 
@@ -139,10 +143,18 @@ class Endpoints:
 
     async def feed_session(self, request: Request) -> Response:
         session = self.sessions.find(request.path_params["id"])
-        inputs = self.read_inputs(await read_json(request, self.settings))
+        body = await read_json(request, self.settings)
+        ends = body.get("end", False)
+        if not isinstance(ends, bool):
+            raise Refusal(422, '"end" must be true or false')
+        inputs = [] if ends and body.get("inputs") in (None, []) else self.read_inputs(body)
         items = [self.served.item(value, number) for number, value in enumerate(inputs, start=1)]
         async with session.lock:
-            outputs, session.state = await self.feed(items, session.state)
+            outputs, state = await self.feed(items, session.state)
+            if ends:
+                last, state = await self.finish(state)
+                outputs.append(last)
+            session.state = state
             session.items += len(items)
             session.used = self.sessions.clock()
         return JSONResponse({"outputs": outputs})
@@ -155,6 +167,22 @@ class Endpoints:
             outputs += more
         self.counters.items += len(items)
         return outputs, state
+
+    async def finish(self, state: Any) -> tuple[dict[str, Any], Any]:
+        """The answer at the end of a sequence, and the state before the next one."""
+        try:
+            answer, state = await self.thread.run(self.served.streamer.finish, state)
+        except InputError:
+            raise Refusal(422, "the end of a sequence changes nothing for this model") from None
+        except Exception as error:
+            raise as_refusal(error) from None
+        return self.served.to_json(answer), state
+
+    def as_refusal(self, error: Exception) -> Refusal:
+        """An error of the model as the client sees it."""
+        if isinstance(error, InputError):
+            return Refusal(422, "the model cannot answer this input")
+        return as_refusal(error)
 
     async def read_state(self, request: Request) -> Response:
         session = self.find_stateful(request)

@@ -6,7 +6,10 @@ from typing import Any
 
 from ostinato.serving.settings import Settings
 
-VALUE = {"description": "a text, or lists of numbers", "type": ["string", "array", "number"]}
+VALUE = {
+    "description": "a text, lists of numbers, or a series as columns",
+    "type": ["string", "array", "number", "object", "null"],
+}
 ERROR = {
     "type": "object",
     "properties": {"error": {"type": "string"}},

@@ -22,13 +22,14 @@ TEXTS = {
     "tagging": "a sentence with spaces between its words, or a list of words",
     "genome": "a sequence of bases",
 }
+SERIES = 'a list of numbers, {"ds": [...], "y": [...]}, or a table as the body (text/csv)'
 NUMBERS = {
-    "captioning": "an image as the body of the request (Content-Type: image/png), or features",
-    "video": "frames as lists of numbers",
+    "captioning": "an image as the body (Content-Type: image/png), or features [[...], ...]",
+    "video": "frames as lists of numbers, or an .npz as the body (application/x-npz)",
     "melody": "a list of pitches, or of chords",
-    "transcription": "a sound as the body of the request (Content-Type: audio/wav)",
-    "forecasting": "a list of numbers",
-    "anomaly": "a list of numbers",
+    "transcription": "a sound as the body (Content-Type: audio/wav), or a list of samples",
+    "forecasting": SERIES,
+    "anomaly": SERIES,
     "autoencoder": "a list of numbers, or of steps of a sequence",
 }
 CHECKED = 50  # merged batches of which one request is answered a second time, alone
@@ -44,7 +45,9 @@ class ServedModel:
         request: Builds a request to generate from its fields.
         generates: Whether the model makes samples of its own.
         together: A context in which a batch's rows do not depend on each other.
-        views: By name, what inspects an input of the model: value -> what JSON can hold.
+        views: By name, what inspects an input of the model: (value, whether its panels are wanted,
+            for a page) -> what JSON can hold.
+        suited: The names of the views that suit the model; all where None.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class ServedModel:
         request: Callable[..., Any],
         generates: bool = False,
         together: Callable[[], AbstractContextManager] = nullcontext,
-        views: dict[str, Callable[[Any], Any]] | None = None,
+        views: dict[str, Callable[[Any, bool], Any]] | None = None,
+        suited: Sequence[str] | None = None,
     ):
         self.model, self.name, self.settings = model, name, settings
         self.task, self.network = model.task, model.network
         self.request, self.generates = request, generates
         self.together, self.views = together, views or {}
+        self.suited = sorted(self.views if suited is None else suited)
         self.streamer = model.streamer()
         self.merges, self.checked = bool(self.task.predictor.one_pass), 0
 
@@ -73,10 +78,13 @@ class ServedModel:
             "name": self.name,
             "task": task.name,
             "input": reads,
+            "reads_text": self.reads_text,
             "item": self.streamer.item,
             "carries_state": self.streamer.carries_state,
             "generates": self.generates,
-            "views": sorted(self.views),
+            "suggests": self.generates and task.name == "language" and self.streamer.carries_state,
+            "words": getattr(task.options, "unit", "") == "word",
+            "views": self.suited,
             "parameters": sum(each.numel() for each in self.network.parameters()),
             "metrics": report.get("metrics", {}),
         }
@@ -84,6 +92,12 @@ class ServedModel:
             found["why_no_state"] = self.streamer.why_not
         labels = getattr(getattr(task.preprocessing, "labels", None), "tokens", None)
         return found | ({"labels": list(labels)} if labels else {})
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether an input is a text."""
+        series = not getattr(self.task.preprocessing, "reads_text", True)
+        return self.task.name in TEXTS and not series
 
     # from JSON
 
@@ -95,7 +109,7 @@ class ServedModel:
                 raise Refusal(413, f"input {number} is too long; at most {most:,} characters")
             if self.task.name not in TEXTS and value.strip():
                 raise self.not_an_input(number)
-        elif isinstance(value, list) and count_values(value) > self.settings.numbers:
+        elif isinstance(value, list | dict) and count_values(value) > self.settings.numbers:
             most = self.settings.numbers
             raise Refusal(413, f"input {number} is too long; at most {most:,} values")
 
@@ -106,7 +120,8 @@ class ServedModel:
     def record(self, value: Any, number: int) -> Any:
         """An input as a record. Raises a Refusal for what the model does not read."""
         self.check_size(value, number)
-        if value is None or isinstance(value, dict | bool):
+        columns = isinstance(value, dict) and self.task.reader.reads_columns
+        if value is None or isinstance(value, bool) or (isinstance(value, dict) and not columns):
             raise self.not_an_input(number)
         try:
             return self.task.reader.as_record(value)
@@ -114,14 +129,18 @@ class ServedModel:
             log_unexpected(error)
             raise self.not_an_input(number) from None
 
-    def file_record(self, content: bytes, media_type: str) -> Any:
-        """The body of a request as a record."""
+    def file_records(self, content: bytes, media_type: str) -> list[Any]:
+        """The body of a request as records."""
         try:
-            return self.task.reader.decode(content, media_type)
+            records = self.task.reader.decode(content, media_type)
         except Exception as error:
             log_unexpected(error)
             reads = self.describe()["input"]
             raise Refusal(415, f"this model reads no such file; it reads {reads}") from None
+        if not 0 < len(records) <= self.settings.inputs:
+            most = self.settings.inputs
+            raise Refusal(413, f"expected 1 to {most:,} inputs in the file; got {len(records):,}")
+        return records
 
     def item(self, value: Any, number: int) -> Any:
         """An item of a stream, parsed."""
@@ -219,9 +238,11 @@ class ServedModel:
         return self.task.predictor.generate(self.network, self.request(**fields))
 
 
-def count_values(value: list[Any]) -> int:
-    """The number of values in lists of lists."""
-    return sum(count_values(each) if isinstance(each, list) else 1 for each in value)
+def count_values(value: Any) -> int:
+    """The number of values in lists of lists, and of objects."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(count_values(each) if isinstance(each, list | dict) else 1 for each in value)
 
 
 def to_finite(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
     -> {"input": "a"}           <- {"output": {...}}
     -> {"inputs": ["b", "c"]}   <- {"outputs": [{...}, {...}]}
+    -> {"end": true}            <- {"output": {...}}: the sequence has ended, where that matters
     -> {"reset": true}          <- {"reset": true}
     -> {"eof": 1}               <- {"eof": true}, and the connection closes
 
@@ -59,15 +60,21 @@ class StreamSocket:
         """Answers a message; whether the conversation goes on."""
         try:
             if isinstance(message, bytes):
-                raise Refusal(415, "this model reads JSON messages, not bytes")
+                why_not = self.endpoints.served.streamer.why_not
+                reason = f"; it carries no state: {why_not}" if why_not else ""
+                raise Refusal(415, f"this model reads JSON messages, not bytes{reason}")
             content = parse_object(message)
             reply = await self.reply(content)
         except Refusal as refusal:
-            self.errors += 1
-            await self.socket.send_json({"error": refusal.message})
-            return self.errors < MOST_ERRORS
+            return await self.send_error(refusal)
         await self.socket.send_json(reply)
         return "eof" not in reply
+
+    async def send_error(self, refusal: Refusal) -> bool:
+        """Tells what is wrong; whether the conversation goes on."""
+        self.errors += 1
+        await self.socket.send_json({"error": refusal.message})
+        return self.errors < MOST_ERRORS
 
     async def reply(self, content: dict[str, Any]) -> dict[str, Any]:
         served = self.endpoints.served
@@ -76,12 +83,15 @@ class StreamSocket:
         if content.get("reset"):
             self.state = served.streamer.start()
             return {"reset": True}
+        if content.get("end"):
+            output, self.state = await self.endpoints.finish(self.state)
+            return {"output": output}
         if "input" in content:
             items = [served.item(content["input"], 1)]
             (output,), self.state = await self.endpoints.feed(items, self.state)
             return {"output": output}
         if "inputs" not in content:
-            raise Refusal(422, "expected input, inputs, reset or eof")
+            raise Refusal(422, "expected input, inputs, end, reset or eof")
         inputs = self.endpoints.read_inputs(content)
         items = [served.item(value, number) for number, value in enumerate(inputs, start=1)]
         outputs, self.state = await self.endpoints.feed(items, self.state)

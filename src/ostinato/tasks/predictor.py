@@ -51,12 +51,6 @@ class Predictor(ABC):
         """Why `streamer` gives None, for people."""
         return "the model needs the whole of an input"
 
-    def open_stream(self, network: nn.Module) -> Any:
-        """What `model.stream()` gives where a model answers parts of an input; None: a
-        callable for whole inputs.
-        """
-        return None
-
     def analyse(
         self,
         records: Any,
@@ -64,8 +58,9 @@ class Predictor(ABC):
         counts: Mapping[str, list[Counts]],
         *,
         seed: int = 1,
-    ) -> dict[str, dict[str, Any]]:
-        """What a report shows besides the metrics' own details: {"speakers": {...}}."""
+    ) -> dict[str, Any]:
+        """Further results of an evaluation by name, such as tables; what is under "details" is
+        shown with the metrics' own details: {"by_step": [...], "details": {"speakers": {...}}}."""
         return {}
 
     @abstractmethod

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from ostinato.data.batching.held_out import hold_out, overlap
+from ostinato.data.files.npz import check_unpacked
 from ostinato.errors import InputError
 
 Record = Any  # what a reader makes of a line or a file, such as a Pair of sentences
+LARGEST_DECODED = 256 << 20  # bytes of the arrays of an .npz that comes over a network
 
 
 class Reader(ABC):
@@ -59,9 +63,21 @@ class Reader(ABC):
         """The share of the records that are in the training data, too."""
         return overlap([self.key(each) for each in records], [self.key(each) for each in training])
 
-    def decode(self, content: bytes, media_type: str) -> Record:
-        """The content of a file, such as an image of type "image/png", as a record."""
-        raise InputError(f"a model of task {self.task_name} does not read files of this kind")
+    reads_columns: ClassVar[bool] = False  # whether `as_record` takes {"column": [values]}
+    # media types of files that name no other files -> the endings of their names
+    decodes: ClassVar[Mapping[str, str]] = {}
+
+    def decode(self, content: bytes, media_type: str) -> list[Record]:
+        """The content of a file, such as an image of type "image/png", as records."""
+        suffix = self.decodes.get(media_type)
+        if suffix is None:
+            raise InputError(f"a model of task {self.task_name} does not read files of this kind")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"input{suffix}"
+            path.write_bytes(content)
+            if suffix == ".npz":
+                check_unpacked(path, LARGEST_DECODED)
+            return list(self.read_inputs([str(path)]))
 
     def with_target(self, record: Record, text: str) -> Record:
         """The record with another target, for rescoring an n-best list."""

@@ -27,6 +27,17 @@ def is_npz(file: FilePath) -> bool:
     return str(file).lower().removesuffix(".gz").endswith(".npz")
 
 
+def check_unpacked(file: FilePath, most: int) -> None:
+    """Raises InputError for an archive whose members are larger than `most` bytes in all."""
+    try:
+        with open_binary(file) as stream, zipfile.ZipFile(stream) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        raise InputError(f"{display_path(file)}: no .npz, or a damaged one") from None
+    if size > most:
+        raise InputError(f"{display_path(file)}: {size:,} bytes unpacked; at most {most:,}")
+
+
 def load_arrays(
     file: FilePath, wanted: Sequence[str], *, training: bool = False
 ) -> dict[str, np.ndarray]:

@@ -26,11 +26,9 @@ def build_page(views: Sequence[Sheet]) -> str:
     and of the largest ones the units that vary the most. The page says which.
     """
     css, script = (read(part) for part in PARTS)
-    heatmaps = [panel for view in views for panel in view.panels if isinstance(panel, Heatmap)]
     content = [describe(view, {}) for view in views]
     room = LARGEST - len(encode_json(content).encode()) - len(css) - len(script) - 6000
-    packing = choose_packing(heatmaps, room)
-    data = encode_json([describe(view, packing) for view in views])
+    data = encode_json(describe_views(views, room))
     title = html.escape(views[0].title if len(views) == 1 else "Inside the model")
     return (
         read("page.html")
@@ -61,6 +59,13 @@ def choose_packing(heatmaps: Sequence[Heatmap], room: int) -> dict[int, tuple[st
         return {id(panel): ("f4", len(panel.values)) for panel in heatmaps}
     share = min(1.0, room / (total * 4 / 3))
     return {id(panel): ("u1", max(1, int(len(panel.values) * share))) for panel in heatmaps}
+
+
+def describe_views(views: Sequence[Sheet], room: int) -> list[dict[str, Any]]:
+    """Views as the page's script reads them, their heat maps in so many bytes of text."""
+    heatmaps = [panel for view in views for panel in view.panels if isinstance(panel, Heatmap)]
+    packing = choose_packing(heatmaps, room)
+    return [describe(view, packing) for view in views]
 
 
 def describe(view: Sheet, packing: dict[int, tuple[str, int]]) -> dict[str, Any]:

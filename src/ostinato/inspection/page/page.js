@@ -300,7 +300,7 @@ function scatter(panel, box) {
     panel.names.forEach((name, at) => {
       const [a, b] = [x(panel.x[at]), height - y(panel.y[at])];
       svg.append(panel.marked[at] ? shape("rect", { x: a - 4, y: b - 4, width: 8, height: 8, fill: colourOf(1) }) : shape("circle", { cx: a, cy: b, r: 3, fill: colourOf(0) }));
-      svg.append(shape("text", { x: a + 6, y: b + 4, style: panel.marked[at] ? "font-weight:700" : "" }, visible(name)));
+      svg.append(shape("text", { x: a + 6, y: b + 4, "font-weight": panel.marked[at] ? 700 : 400 }, visible(name)));
     });
     frame.replaceChildren(svg);
   }
@@ -309,27 +309,31 @@ function scatter(panel, box) {
 }
 
 const DRAW = { heatmap, lines, table, text, graph, scatter };
+let panelNumber = 0;
+// a view's input, answer, notes and panels into a section, the panels' titles as headings
+function drawView(view, section, heading) {
+  if (view.text) section.append(make("p", { class: "input" }, make("span", { class: "label", text: "Input: " }), view.text));
+  if (view.answer) section.append(make("p", { class: "answer" }, make("span", { class: "label", text: "Answer: " }), view.answer));
+  if (view.notes.length) section.append(make("ul", { class: "notes" }, ...view.notes.map(note => make("li", { text: note, class: /VANISHES|EXPLODES/.test(note) ? "warn" : "" }))));
+  const grid = make("div", { class: "panels" });
+  section.append(grid);
+  for (const panel of view.panels) {
+    const narrow = panel.kind === "heatmap" && panel.columns.length <= 30;
+    const box = make("section", { class: narrow ? "panel narrow" : "panel", "data-kind": panel.kind });
+    box.append(make(heading, { text: panel.title }));
+    panel.number = panelNumber++;
+    grid.append(box);
+    DRAW[panel.kind](panel, box);
+  }
+}
 function build() {
   const views = JSON.parse(document.getElementById("data").textContent), main = document.getElementById("main"), nav = document.getElementById("views");
-  let number = 0;
   main.replaceChildren();
   views.forEach((view, at) => {
     const section = make("section", { id: `view-${at}`, "data-view": view.name });
     if (views.length > 1) { section.append(make("h2", { text: view.title })); nav.append(make("a", { href: `#view-${at}`, text: view.title })); }
-    if (view.text) section.append(make("p", { class: "input" }, make("span", { class: "label", text: "Input: " }), view.text));
-    if (view.answer) section.append(make("p", { class: "answer" }, make("span", { class: "label", text: "Answer: " }), view.answer));
-    if (view.notes.length) section.append(make("ul", { class: "notes" }, ...view.notes.map(note => make("li", { text: note, class: /VANISHES|EXPLODES/.test(note) ? "warn" : "" }))));
     main.append(section);
-    const grid = make("div", { class: "panels" });
-    section.append(grid);
-    for (const panel of view.panels) {
-      const narrow = panel.kind === "heatmap" && panel.columns.length <= 30;
-      const box = make("section", { class: narrow ? "panel narrow" : "panel", "data-kind": panel.kind });
-      box.append(make(views.length > 1 ? "h3" : "h2", { text: panel.title }));
-      panel.number = number++;
-      grid.append(box);
-      DRAW[panel.kind](panel, box);
-    }
+    drawView(view, section, views.length > 1 ? "h3" : "h2");
   });
   if (views.length < 2) nav.remove();
   const redraw = () => redraws.forEach(draw => draw());
@@ -342,4 +346,4 @@ function build() {
   label();
   document.documentElement.dataset.ready = "true";
 }
-build();
+if (document.getElementById("data")) build();

@@ -142,7 +142,9 @@ class AnomalyPredictor(Predictor):
             if prediction.stamps:
                 yield prediction.text
 
-    def tables(self, records: Any, predictions: Sequence[Alarms]) -> dict[str, Any]:
+    def analyse(
+        self, records: Any, predictions: Sequence[Alarms], counts: Any, *, seed: int = 1
+    ) -> dict[str, Any]:
         return summarise_alarms(records, [each.alarms for each in predictions])
 
     def pictures(self, records: Any, predictions: Sequence[Alarms]) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_format import find_format, parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
@@ -57,6 +58,8 @@ def as_labelled(series: TimeSeries) -> LabelledSeries:
 class AnomalyReader(Reader):
     options: AnomalyOptions
     reads_tables = True
+    reads_columns = True
+    decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
         """The series of the files with their labels."""
@@ -95,9 +98,12 @@ class AnomalyReader(Reader):
         yield from map(as_labelled, self.read_tables(files))
 
     def as_record(self, value: Any) -> LabelledSeries:
-        """A list or an array of values, a TimeSeries, or a LabelledSeries."""
+        """A list or an array of values; columns, {"ds": [...], "y": [...]}; a TimeSeries; or a
+        LabelledSeries."""
         if isinstance(value, LabelledSeries):
             return value
+        if isinstance(value, Mapping):
+            value = read_object(value, self.read_tables)
         if isinstance(value, TimeSeries):
             return as_labelled(value)
         return as_labelled(TimeSeries("series", parse_values(value)))

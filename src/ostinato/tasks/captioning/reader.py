@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ostinato.tasks.reader import Reader
 
 
 class CaptioningReader(Reader):
+    decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
+
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Picture]:
         records = read_captioned(
             files,
@@ -100,12 +102,12 @@ class CaptioningReader(Reader):
         in_time = self.preprocessing is not None and self.preprocessing.kind.name == "steps"
         return Picture(values, captions, ordered=values.ndim == 4 or in_time)
 
-    def decode(self, content: bytes, media_type: str) -> Picture:
+    def decode(self, content: bytes, media_type: str) -> list[Picture]:
         """The content of an image file, which Pillow decodes."""
         if not media_type.startswith("image/"):
             return super().decode(content, media_type)
         image = decode_stream(BytesIO(content), "the image")
-        return self.as_record(np.asarray(image))
+        return [self.as_record(np.asarray(image))]
 
     def key(self, record: Picture) -> str | bytes:
         return record.image if isinstance(record.image, str) else record.image.tobytes()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from ostinato.tasks.shared.label_counts import is_grade, split_labels
 
 
 class ClassificationReader(Reader):
+    decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
+
     def labels_of(self, record: Labelled) -> list[str]:
         return split_labels(record.label, self.options.label_separator)
 

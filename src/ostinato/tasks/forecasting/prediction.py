@@ -41,6 +41,7 @@ SHOWN_ON_PAGE = 300
 class ForecastingPredictor(Predictor):
     options: ForecastingOptions
     preprocessing: ForecastingPreprocessing
+    one_pass = True
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:

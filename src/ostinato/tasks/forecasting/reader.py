@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.series.series_columns import SeriesColumns
+from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
@@ -28,6 +29,8 @@ GUESS = 12  # horizon where neither option nor model tells one
 class ForecastingReader(Reader):
     options: ForecastingOptions
     reads_tables = True
+    reads_columns = True
+    decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
     @property
     def columns(self) -> SeriesColumns:
@@ -173,9 +176,13 @@ class ForecastingReader(Reader):
         return [join_known(each, by_name.get(each.name), self.horizon) for each in series]
 
     def as_record(self, value: Any) -> Window:
-        """A list or an array of values; a TimeSeries; or a Window."""
+        """A list or an array of values; columns, {"ds": [...], "y": [...], covariates}; a
+        TimeSeries; or a Window."""
         if isinstance(value, Window):
             return value
+        if isinstance(value, Mapping):
+            value = read_object(value, self.read_tables)
+            self.check_future(value)
         if isinstance(value, TimeSeries):
             return Window.at(value, len(value), self.horizon)
         values = parse_values(value)

@@ -6,7 +6,8 @@ its answer.
     answer, state = streamer.feed(streamer.parse("a"), state)
 
 A state is a tuple of tensors, nested or not, whose first dimension is 1. What a state is made of is
-up to the streamer; nobody else looks into it but to store it (`flatten_state`) and to restore it.
+up to the streamer; nobody else looks into it. `to_tensors` stores it, `from_tensors` restores it. A
+streamer whose state is more than tensors, such as a beam, has both of its own.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ class Streamer(ABC):
         carries_state: Whether an answer depends on the items before it.
         item: What an item is, in a phrase.
         why_not: Why no state is carried; empty where one is.
+        listens: Whether items are chunks of sound, and `listen` is there.
     """
 
     carries_state: ClassVar[bool] = True
+    listens: ClassVar[bool] = False
     item: str = "an item"
     why_not: str = ""
 
@@ -50,6 +53,22 @@ class Streamer(ABC):
     @abstractmethod
     def feed(self, item: Any, state: State) -> tuple[Any, State]:
         """The answer (a Prediction) to a parsed item, and the state after it."""
+
+    def finish(self, state: State) -> tuple[Any, State]:
+        """The sequence has ended: the answer to all of it, and the state before the next one.
+
+        Raises:
+            InputError: An answer of this model does not depend on where a sequence ends.
+        """
+        raise InputError("the end of a sequence changes nothing for this model")
+
+    def to_tensors(self, state: State) -> dict[str, Tensor]:
+        """A state as named tensors, to be stored."""
+        return flatten_state(state)
+
+    def from_tensors(self, tensors: dict[str, Tensor]) -> State:
+        """The inverse of `to_tensors`. Raises InputError for what is no state of the model."""
+        return restore_state(tensors, self.start())
 
     def feed_all(self, items: Sequence[Any], states: Sequence[State]) -> list[tuple[Any, State]]:
         """An item of each of several sequences; the answers are those of `feed`, bit for bit."""

@@ -86,6 +86,9 @@ class TaggingStreamer(Streamer):
             position, last = position + 1, torch.tensor([[best]])
         return TaggedWord(words, tags, probabilities), (before, position, last, recurrent)
 
+    def finish(self, state: State) -> tuple[TaggedWord, State]:
+        return TaggedWord([], [], []), self.start()
+
     def advance(self, before: Tensor, scores: Tensor, *, first: bool) -> Tensor:
         """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions
         [1, K].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,10 @@ from ostinato.tasks.transcription.transcript import Transcript
 
 
 class LiveTranscription:
-    """What `model.stream()` gives, for a model of one direction.
-
-        stream = model.stream()
-        for chunk in microphone:                  # samples [n], -1 to 1 or 16-bit numbers
-            print(stream(chunk))                  # the text so far
-        final = stream.finish()                   # a Transcript: text, words with times
+    """A recording as it is heard by a model of one direction: `accept` chunks, `finish` it.
 
     Chunks may have any size: frames, log-probabilities and text are those of the whole recording,
-    to the bit. `state()` and `restore()` keep a stream and go on with it.
+    to the bit. `copy()` goes on from here on its own; `state()` and `restore()` keep all of it.
 
     Args:
         network: A transcriber of one direction.
@@ -56,17 +52,23 @@ class LiveTranscription:
         if not self.decoder.is_greedy and self.decoder.phrases is None:
             self.beam = self.decoder.start_beam()
 
-    def __call__(self, chunk: Any) -> str:
-        """A chunk of samples [n], or of features [n, D] -> the text so far."""
-        values = np.asarray(chunk)
-        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
-            raise InputError("expected a chunk of samples [n] or of features [n, D]")
-        if values.ndim == 2:
-            self.accept_features(values.astype(np.float32))
-        else:
-            scale = np.float32(1 / 32768 if values.dtype.kind in "iu" else 1)
-            self.accept(values.astype(np.float32) * scale)
-        return self.text
+    def copy(self) -> LiveTranscription:
+        """Another that goes on from here; neither changes the other.
+
+        InputError while samples are resampled, whose state is soxr's."""
+        kept = self.state()
+        other = copy.copy(self)
+        preprocessing = self.decoder.preprocessing
+        if preprocessing.front_end is not None:
+            other.front_end = preprocessing.front_end.start()
+            other.front_end.restore(kept["front_end"])
+        other.features = preprocessing.start_features()
+        other.features.restore(kept["features"])
+        other.encoder = self.network.start_stream()
+        other.encoder.encoder.restore(kept["encoder"])
+        other.rows, other.labels = kept["rows"], list(self.labels)
+        other.beam = copy.copy(self.beam)  # `advance` replaces what a beam holds
+        return other
 
     def accept(self, samples: np.ndarray) -> None:
         """Samples of -1 to 1."""
@@ -109,6 +111,11 @@ class LiveTranscription:
     def pause(self) -> float:
         """Seconds since the last label."""
         return self.blanks * self.decoder.preprocessing.seconds_per_frame
+
+    @property
+    def paused(self) -> bool:
+        """Whether a line has ended: there is text, and a pause after it."""
+        return bool(self.labels) and self.pause >= self.decoder.options.pause_seconds
 
     def end_line(self) -> Transcript:
         """The transcript since the last line's end; the next one begins."""

@@ -34,6 +34,7 @@ from ostinato.tasks.transcription.preprocessing import (
     read_samples,
 )
 from ostinato.tasks.transcription.segments import cut_segments
+from ostinato.tasks.transcription.streaming import TranscriptionStreamer
 from ostinato.tasks.transcription.transcript import (
     Transcript,
     join_transcripts,
@@ -150,11 +151,22 @@ class TranscriptionPredictor(Predictor):
         empty = np.zeros((0, len(self.preprocessing.labels)), np.float32)
         return answer_in_batches(network, examples, rows, empty=empty, tokens=FRAMES_IN_A_BATCH)
 
-    def open_stream(self, network: nn.Module) -> LiveTranscription | None:
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Recording]
+    ) -> TranscriptionStreamer | None:
         """For chunks of samples, where the model reads in one direction."""
-        if not self.options.streams or not isinstance(network, Transcriber):
+        if not isinstance(network, Transcriber) or self.why_no_streamer(network):
             return None
-        return LiveTranscription(network, self.decoder)
+        return TranscriptionStreamer(network, self.decoder)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        if not isinstance(network, Transcriber):
+            return "an ensemble needs the whole recording"
+        if self.options.bidirectional:
+            return "the network reads in both directions: it needs the whole (--no-bidirectional)"
+        if not self.options.streams:
+            return "features are normalised over the whole recording (--normalisation running)"
+        return ""
 
     def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
         """A recording frame by frame; a live one with its partial text on the terminal."""
@@ -175,7 +187,7 @@ class TranscriptionPredictor(Predictor):
             live.accept(chunk)
             if show:
                 show(live.text)
-            if live.labels and live.pause >= self.options.pause_seconds:
+            if live.paused:
                 lines += 1
                 if show:
                     show("")
@@ -257,11 +269,11 @@ class TranscriptionPredictor(Predictor):
         counts: Any,
         *,
         seed: int = 1,
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, Any]:
         references = [self.reference(record) for record in records]
         texts = [prediction.text for prediction in predictions]
         speakers = [record.speaker for record in records]
-        return analyse_errors(texts, references, speakers, counts["wer"], seed=seed)
+        return {"details": analyse_errors(texts, references, speakers, counts["wer"], seed=seed)}
 
     def format_lines(
         self, predictions: Iterator[Transcript], output: str | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ostinato.data.audio.audio_files import missing_bytes
+from ostinato.data.audio.audio_files import audio_info, missing_bytes, read_blocks
 from ostinato.data.audio.recordings import (
     OUTSIDE,
     Recording,
@@ -25,10 +26,13 @@ from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.reader import Reader
 
+MOST_SECONDS = 3600  # of a sound that comes over a network
 MOST_NAMED = 10  # recordings that a notice names
 
 
 class TranscriptionReader(Reader):
+    decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
+
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Recording]:
         records = read_recordings(
             files,
@@ -127,6 +131,19 @@ class TranscriptionReader(Reader):
         if values.ndim == 1:
             return Recording(as_samples(values, rate), clean(text), where="the input")
         return Recording(as_features(values), clean(text), where="the input")
+
+    def decode(self, content: bytes, media_type: str) -> list[Recording]:
+        """The content of a sound file, or of an .npz of features."""
+        if not media_type.startswith("audio/"):
+            return super().decode(content, media_type)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "sound"  # libsndfile tells the format by the content
+            path.write_bytes(content)
+            info = audio_info(path)
+            if info.seconds > MOST_SECONDS:
+                raise InputError(f"a recording of more than {MOST_SECONDS // 60} minutes")
+            values = np.concatenate([np.zeros(0, np.float32), *read_blocks(path)])
+        return [Recording(Samples(values, info.rate), where="the sound")]
 
     def key(self, record: Recording) -> Hashable:
         if isinstance(record.audio, np.ndarray):

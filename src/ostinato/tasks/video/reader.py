@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from ostinato.tasks.video.labels import labels_of
 
 
 class VideoReader(Reader):
+    decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
+
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Clip]:
         name = " ".join(map(display_path, files))
         records = [clip for file in files for clip in read_clips(file, training=training)]

@@ -1,0 +1,163 @@
+"""Speech fed chunk by chunk: the text so far after each, the transcript at the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.errors import InputError
+from ostinato.models.transcriber import Transcriber
+from ostinato.tasks.prediction import Prediction
+from ostinato.tasks.shared.streamer import Streamer, flatten_state, restore_state
+from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.live import LiveTranscription
+from ostinato.tasks.transcription.transcript import Transcript
+
+MOST_ROWS = 100_000  # of a line that is never ended
+LAYOUT, RECURRENT = "layout", "recurrent."  # names of tensors of a stored state
+
+
+@dataclass(frozen=True)
+class PartialText(Prediction):
+    """The text of a recording so far."""
+
+    heard: str
+
+    @property
+    def text(self) -> str:
+        return self.heard
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {}
+
+
+class TranscriptionStreamer(Streamer):
+    """The state is a LiveTranscription, which is copied before it hears more.
+
+    Args:
+        network: A transcriber of one direction.
+        decoder: How its output becomes text.
+    """
+
+    listens = True
+    item = (
+        "a chunk of samples at the model's rate, -1 to 1 or whole 16-bit numbers, or of features "
+        "[n, D]"
+    )
+
+    def __init__(self, network: Transcriber, decoder: Decoder):
+        self.network, self.decoder = network, decoder
+
+    def start(self) -> Any:
+        return LiveTranscription(self.network, self.decoder)
+
+    def listen(self, rate: int) -> LiveTranscription:
+        """A recording of another rate, for one listener; it cannot be copied or stored."""
+        return LiveTranscription(self.network, self.decoder, rate=rate)
+
+    def parse(self, item: Any) -> np.ndarray:
+        try:
+            values = np.asarray(item)
+        except ValueError:  # lists of different lengths
+            values = np.array("")
+        if isinstance(item, list) and not item:
+            values = np.zeros(0, np.float32)
+        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2):
+            raise InputError("expected a chunk of samples [n] or of features [n, D]")
+        preprocessing = self.decoder.preprocessing
+        size = len(preprocessing.statistics.mean)
+        if values.ndim == 2 and values.shape[1] != size:
+            raise InputError(f"{values.shape[1]} features a frame, but the model has {size}")
+        if values.ndim == 1 and preprocessing.front_end is None:
+            raise InputError("the model knows features only, not how they are made of sound")
+        scale = np.float32(1 / 32768 if values.dtype.kind in "iu" and values.ndim == 1 else 1)
+        found = values.astype(np.float32) * scale
+        if not np.isfinite(found).all():
+            raise InputError("a sample is not a finite number")
+        return found
+
+    def feed(self, item: np.ndarray, state: Any) -> tuple[PartialText, Any]:
+        if len(state.rows) > MOST_ROWS:
+            raise InputError("the recording is too long to be kept; end it")
+        live = state.copy()
+        if item.ndim == 2:
+            live.accept_features(item)
+        elif len(item):
+            live.accept(item)
+        return PartialText(live.text), live
+
+    def finish(self, state: Any) -> tuple[Transcript, Any]:
+        return state.copy().finish(), self.start()
+
+    def to_tensors(self, state: Any) -> dict[str, Tensor]:
+        """The recurrent states, and the rest by the positions that `layout`, JSON, has for them."""
+        content = state.state()
+        recurrent = tuple(content["encoder"].pop("states"))
+        tensors = {f"{RECURRENT}{name}": each for name, each in flatten_state(recurrent).items()}
+        content["rows"] = np.stack(content["rows"]) if content["rows"] else None
+        layout = json.dumps(lay_out(content, tensors)).encode()
+        return {**tensors, LAYOUT: torch.tensor(list(layout), dtype=torch.uint8)[None]}
+
+    def from_tensors(self, tensors: dict[str, Tensor]) -> Any:
+        live = LiveTranscription(self.network, self.decoder)
+        like = tuple(live.encoder.encoder.states)
+        own = {
+            name.removeprefix(RECURRENT): each
+            for name, each in tensors.items()
+            if name.startswith(RECURRENT)
+        }
+        recurrent = restore_state(own, like)
+        try:
+            content = collect(json.loads(bytes(tensors[LAYOUT][0].tolist())), tensors)
+            content["front_end"] = to_arrays(content["front_end"])
+            content["features"] = to_arrays(content["features"])
+            content["encoder"]["states"] = list(recurrent)
+            content["rows"] = [] if content["rows"] is None else list(content["rows"])
+            live.restore(content)
+            live.copy().finish()  # what cannot go on is no state
+        except (ValueError, TypeError, KeyError, IndexError, RuntimeError, RecursionError):
+            raise InputError("the state is not of this model: its parts do not fit") from None
+        return live
+
+
+def lay_out(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """A value of dicts, lists and arrays with a name, "@3", in place of each array; these are added
+    to `tensors` by their names."""
+    if isinstance(value, dict):
+        return {key: lay_out(each, tensors) for key, each in value.items()}
+    if isinstance(value, list):
+        return [lay_out(each, tensors) for each in value]
+    if isinstance(value, np.ndarray | Tensor):
+        name = f"@{len(tensors)}"
+        tensors[name] = torch.as_tensor(value).clone()
+        return name
+    return value
+
+
+def collect(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `lay_out`. ValueError for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: collect(each, tensors) for key, each in value.items()}
+    if isinstance(value, list):
+        return [collect(each, tensors) for each in value]
+    if isinstance(value, str):
+        found = tensors[value]
+        if not bool(torch.isfinite(found).all()):
+            raise ValueError("not finite")
+        return found
+    return value
+
+
+def to_arrays(value: Any) -> Any:
+    """A value of dicts and lists with arrays in place of its tensors."""
+    if isinstance(value, dict):
+        return {key: to_arrays(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [to_arrays(each) for each in value]
+    return value.numpy() if isinstance(value, Tensor) else value
