@@ -141,7 +141,7 @@ def test_connectivity_of_a_forecaster_is_the_gradient_of_its_forecast(decoder):
         wanted = network.quantiles(batch)[..., LEVELS.index(0.5)]
         torch.testing.assert_close(scores, wanted)
     else:  # teacher forcing: all but the window's own steps are the loss
-        losses, _ = network.losses(batch)
+        losses, _, _ = network.step_losses(network.reader.read_window(batch))
         torch.testing.assert_close(scores, -losses[:, -3:])
     (part,) = network.recurrent_parts()
     with record([part]) as recording:
@@ -172,9 +172,13 @@ def test_a_series_without_its_future_is_looked_at_before_its_last_steps(ostinato
 
 def test_gates_are_logged_while_training_and_shown(tmp_path, ostinato):
     package.train(
-        "tagging", out=tmp_path / "run", epochs=0.05, hidden_size=8, embedding_size=6,
+        "tagging",
+        out=tmp_path / "run",
+        epochs=0.05,
+        hidden_size=8,
+        embedding_size=6,
         tensorboard=False,
-    )  # fmt: skip
+    )
     data = json.loads(ostinato("inspect", "learning", tmp_path / "run", "--json").out)["data"]
     layers = data["gates"]
     assert layers

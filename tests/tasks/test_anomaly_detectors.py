@@ -15,8 +15,15 @@ from ostinato.models.point_forecaster import PointForecaster
 from ostinato.models.window_autoencoder import WindowAutoencoder
 from ostinato.tasks.anomaly.scoring import compare_recent, find_alarms, score_errors
 
-TINY = {"hidden_size": 8, "epochs": 4.0, "least_steps": 0, "learning_rate": 0.01, "season": 24,
-        "tensorboard": False, "memory": 100}  # fmt: skip
+TINY = {
+    "hidden_size": 8,
+    "epochs": 4.0,
+    "least_steps": 0,
+    "learning_rate": 0.01,
+    "season": 24,
+    "tensorboard": False,
+    "memory": 100,
+}
 
 
 @pytest.fixture(scope="module")

@@ -89,9 +89,11 @@ def test_all_that_a_recurrent_decoder_knows_went_through_the_code():
     batch = collate([Example(torch.randn(7, 2)), Example(torch.randn(4, 2))])
     batch = Batch(batch.inputs.double(), batch.lengths)
     codes = network.encode(batch)
-    torch.testing.assert_close(network.reconstruct(batch), network.decode(codes, batch.lengths) * (
-        torch.arange(7)[None, :, None] < batch.lengths[:, None, None]
-    ))  # fmt: skip
+    torch.testing.assert_close(
+        network.reconstruct(batch),
+        network.decode(codes, batch.lengths)
+        * (torch.arange(7)[None, :, None] < batch.lengths[:, None, None]),
+    )
     alone = Batch(batch.inputs[1:, :4], batch.lengths[1:])
     torch.testing.assert_close(network.encode(alone), codes[1:])
     torch.testing.assert_close(network.reconstruct(alone), network.reconstruct(batch)[1:, :4])
@@ -165,9 +167,17 @@ def test_a_table_and_what_predict_shows(tmp_path, ostinato):
 
 def test_sequences_from_python(tmp_path):
     model = ostinato.train(
-        "autoencoder", train=waves(40), test=waves(8, 1), out=tmp_path / "run", cell="gru",
-        code_size=3, hidden_size=12, epochs=2.0, least_steps=0, tensorboard=False,
-    )  # fmt: skip
+        "autoencoder",
+        train=waves(40),
+        test=waves(8, 1),
+        out=tmp_path / "run",
+        cell="gru",
+        code_size=3,
+        hidden_size=12,
+        epochs=2.0,
+        least_steps=0,
+        tensorboard=False,
+    )
     assert model.task.options.model == "recurrent"
     assert model.report["baseline"]["name"] == "principal components"
     sequence = waves(1, 2)[0]

@@ -42,9 +42,23 @@ def pictures(tmp_path, monkeypatch):
 @pytest.mark.parametrize("model", ["feedforward", "convolution", "gru"])
 def test_a_folder_of_pictures_a_class(model, pictures, ostinato):
     outcome = ostinato(
-        "train", "classification", "--train", "pictures", "--model", model, "--out", "run",
-        "--epochs", "12", "--hidden-size", "16", "--filters", "16", "--dropout", "0.1",
-    )  # fmt: skip
+        "train",
+        "classification",
+        "--train",
+        "pictures",
+        "--model",
+        model,
+        "--out",
+        "run",
+        "--epochs",
+        "12",
+        "--hidden-size",
+        "16",
+        "--filters",
+        "16",
+        "--dropout",
+        "0.1",
+    )
     assert outcome.status == 0, outcome.err
     assert "images of 12 x 10 pixels, colour" in outcome.err
     assert json.loads(Path("run/report.json").read_text())["metrics"]["accuracy"] >= 0.8
@@ -81,9 +95,16 @@ def test_an_archive_of_images(tmp_path, ostinato):
 
 def package_train(run):
     return ostinato.train(
-        "classification", train=[str(DIGITS["train"])], dev=[str(DIGITS["dev"])],
-        out=run, model="feedforward", hidden_size=32, epochs=1.0, least_steps=0, tensorboard=False,
-    )  # fmt: skip
+        "classification",
+        train=[str(DIGITS["train"])],
+        dev=[str(DIGITS["dev"])],
+        out=run,
+        model="feedforward",
+        hidden_size=32,
+        epochs=1.0,
+        least_steps=0,
+        tensorboard=False,
+    )
 
 
 def ostinato_load(run):

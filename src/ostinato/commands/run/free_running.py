@@ -37,8 +37,9 @@ def measure_free_running(task: Task, network: Any, records: Sequence[Record]) ->
     return summarise([measure(*pair) for pair in collect_pairs(task, member, records)])
 
 
-def format_free_running(name: str, found: dict[str, Any], other: dict[str, Any] | None,
-                        other_name: str) -> Iterator[str]:  # fmt: skip
+def format_free_running(
+    name: str, found: dict[str, Any], other: dict[str, Any] | None, other_name: str
+) -> Iterator[str]:
     """A table: the loss on gold and on own prefixes, of a run and of another beside it."""
     rows = [
         [run, each["teacher_forcing"], each["free_running"], each["gap"]]

@@ -107,7 +107,11 @@ def list_rows(value: Any, part: str) -> list[Any]:
     if hasattr(value, "columns") and hasattr(value, "to_dicts"):  # polars
         return value.to_dicts()
     if hasattr(value, "columns") and hasattr(value, "to_dict"):  # pandas
-        if type(value.index).__name__ in ("DatetimeIndex", "PeriodIndex", "MultiIndex"):
+        if type(getattr(value, "index", None)).__name__ in (
+            "DatetimeIndex",
+            "PeriodIndex",
+            "MultiIndex",
+        ):
             value = value.reset_index()  # times, as statsmodels and neuralforecast have them
             value = value.rename(columns={"index": "ds"})
         return value.to_dict("records")

@@ -32,9 +32,11 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         1000, "steps of the past that give mean and deviation", minimum=10, group="data"
     )
     chunk: int = option(
-        256, "steps after which the gradient is truncated; the state is carried on", minimum=16,
+        256,
+        "steps after which the gradient is truncated; the state is carried on",
+        minimum=16,
         group="training",
-    )  # fmt: skip
+    )
     # the model
     detector: Literal["forecaster", "autoencoder"] = option(
         "forecaster",

@@ -12,12 +12,12 @@ from ostinato.cells.state import State
 from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.data.series.time_format import TimeFormat
-from ostinato.data.series.time_series import TimeSeries, parse_values
+from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.anomaly.alarms import Alarms, make_alarms
 from ostinato.tasks.anomaly.features import SeriesFeatures
 from ostinato.tasks.anomaly.reader import as_labelled
 from ostinato.tasks.anomaly.scoring import LONGEST, find_alarms
-from ostinato.tasks.shared.series_state import SeriesState
+from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
 from ostinato.tasks.shared.streamer import Streamer
 
 
@@ -50,7 +50,7 @@ class AnomalyStreamer(Streamer):
         )
 
     def parse(self, item: Any) -> np.ndarray:
-        return parse_values([item] if isinstance(item, (int, float)) or item is None else item)
+        return parse_new_values(item)
 
     def features(self, values: SeriesState, new: np.ndarray) -> SeriesFeatures:
         """The features of new steps."""

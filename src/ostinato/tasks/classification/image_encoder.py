@@ -49,8 +49,9 @@ class ImageEncoder:
         grey = all(is_grey(image) for image in images)
         white = float(max(image.max() for image in images))
         encoder = cls(options, (height, width, 1 if grey else 3), max(white, 1e-6), (), ())
-        pixels = np.concatenate([encoder.prepare(image).reshape(-1, encoder.shape[2])
-                                 for image in images])  # fmt: skip
+        pixels = np.concatenate(
+            [encoder.prepare(image).reshape(-1, encoder.shape[2]) for image in images]
+        )
         mean = pixels.mean(0, dtype=np.float64)
         deviation = np.maximum(pixels.std(0, dtype=np.float64), 1e-6)
         encoder = replace(encoder, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))

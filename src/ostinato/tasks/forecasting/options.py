@@ -118,9 +118,12 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     )
     # predicting
     samples: int = option(
-        0, "sample paths to print beside each forecast", minimum=0, maximum=10_000,
+        0,
+        "sample paths to print beside each forecast",
+        minimum=0,
+        maximum=10_000,
         when_predicting=True,
-    )  # fmt: skip
+    )
     level: str = option(
         "80,95", "coverage of the intervals in percent, joined by commas", when_predicting=True
     )
@@ -136,7 +139,10 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         when_predicting=True,
     )
     future: str | None = option(
-        None, "a table with the future covariates of the steps to predict", when_predicting=True
+        None,
+        "a table with the future covariates of the steps to predict",
+        when_predicting=True,
+        path="given",
     )
     conformal: bool = option(
         True, "correct the intervals by what held-back windows showed", when_predicting=True
@@ -145,6 +151,7 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         None,
         "also draw the forecasts: some of them into this .png file, or all into this .html page",
         when_predicting=True,
+        path="written",
     )
 
     def __post_init__(self) -> None:

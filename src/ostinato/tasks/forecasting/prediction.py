@@ -189,10 +189,11 @@ class ForecastingPredictor(Predictor):
         of its last steps given those before."""
         horizon = int(self.options.horizon or 1)
         scored = [
-            record if len(record.future) else Window.at(record.series, max(0, record.cut -
-            horizon), horizon)
+            record
+            if len(record.future)
+            else Window.at(record.series, max(0, record.cut - horizon), horizon)
             for record in records
-        ]  # fmt: skip
+        ]
         found = []
         for record, forecast in zip(scored, self.predict(network, scored), strict=True):
             truth = record.future

@@ -261,8 +261,12 @@ class ForecastingPreprocessing(Preprocessing):
             count = len(inputs) - first
             columns = series.axis.calendar(start, count)
             names = series.axis.features
-            chosen = [2 * names.index(name) + turn for name in self.calendar for turn in (0, 1)
-                      if name in names]  # fmt: skip
+            chosen = [
+                2 * names.index(name) + turn
+                for name in self.calendar
+                for turn in (0, 1)
+                if name in names
+            ]
             inputs[first:, column : column + len(chosen)] = columns[:, chosen]
             column += 2 * len(self.calendar)
         for place, known in enumerate(self.categories):

@@ -12,10 +12,10 @@ from ostinato.cells.state import State
 from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.data.series.time_format import TimeFormat
-from ostinato.data.series.time_series import TimeSeries, parse_values
+from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
-from ostinato.tasks.shared.series_state import SeriesState
+from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
 from ostinato.tasks.shared.streamer import Streamer
 
 MOST_KEPT = 1000  # values, where scales or reference forecasts are of a whole history
@@ -44,7 +44,7 @@ class ForecastingStreamer(Streamer):
         return (SeriesState.empty(self.kept).tensors, torch.zeros(1, 4, dtype=torch.float64))
 
     def parse(self, item: Any) -> np.ndarray:
-        return parse_values([item] if isinstance(item, (int, float)) or item is None else item)
+        return parse_new_values(item)
 
     def feed(self, item: np.ndarray, state: State) -> tuple[Forecast, State]:
         held, errors = state

@@ -8,6 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.data.series.time_series import parse_values
+from ostinato.errors import InputError
+
+
+def parse_new_values(item: Any) -> np.ndarray:
+    """A number, None for a missing one, or a list of them, as values.
+
+    Raises:
+        InputError: Anything else, or an infinite value.
+    """
+    if isinstance(item, bool):
+        raise InputError(f"expected a number; got {item}")
+    one = item is None or isinstance(item, (int, float, np.number))
+    return parse_values([item] if one else item)
+
 
 class SeriesState:
     """The last K values of a series, and how many there were in all.
@@ -27,7 +42,7 @@ class SeriesState:
             (
                 torch.zeros(1, 1, dtype=torch.int64),
                 torch.zeros(1, most, dtype=torch.float64),
-                torch.zeros(1, most, dtype=torch.int64),
+                torch.zeros(1, most, dtype=torch.uint8),
             )
         )
 
@@ -49,7 +64,7 @@ class SeriesState:
         most = values.shape[1]
         missing = np.isnan(new)
         added = torch.from_numpy(np.where(missing, 0.0, new)).unsqueeze(0)
-        marks = torch.from_numpy((~missing).astype(np.int64)).unsqueeze(0)
+        marks = torch.from_numpy((~missing).astype(np.uint8)).unsqueeze(0)
         return SeriesState(
             (
                 count + len(new),
