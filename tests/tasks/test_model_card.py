@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import ostinato
-from ostinato import model as models
 from ostinato.errors import InputError
+from ostinato.hub import fetch_from_hub
 from ostinato.tasks.model_card import format_model_card
 
 
@@ -83,4 +83,4 @@ def test_a_name_of_the_hub(trained, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="someone/toy: no such folder, .*: offline mode is on$"):
         ostinato.load("someone/toy")
     Path("runs").mkdir()  # a misspelt run is not looked for on the hub
-    assert models.fetch_from_hub("runs/toy") == "runs/toy"
+    assert fetch_from_hub("runs/toy") == "runs/toy"

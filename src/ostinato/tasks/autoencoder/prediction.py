@@ -140,7 +140,7 @@ class AutoencoderPredictor(Predictor):
         counts: Mapping[str, list[Counts]],
         *,
         seed: int = 1,
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, Any]:
         """The variance that is explained; of the linear model its optimum beside the components."""
         values = np.concatenate([self.preprocessing.apply(each.values) for each in records])
         errors = sum(each[0] for each in counts["mse"]) / max(1, len(values))
@@ -148,7 +148,7 @@ class AutoencoderPredictor(Predictor):
         details = {"explained variance": {"share": 1 - errors / variance if variance else 0.0}}
         if self.preprocessing.optimum:
             details["training optimum"] = dict(self.preprocessing.optimum)
-        return details
+        return {"details": details}
 
     def pictures(
         self, records: Sequence[Vector], predictions: Sequence[Encoded]
