@@ -1,4 +1,4 @@
-"""Estimators that keep scikit-learn's conventions: Classifier, Regressor, Tagger, Forecaster.
+"""Estimators that follow scikit-learn's conventions: Classifier, Regressor, Tagger, Forecaster.
 
     from ostinato.sklearn import Classifier
     GridSearchCV(Classifier(), {"cell": ["gru", "lstm"]}).fit(texts, labels)

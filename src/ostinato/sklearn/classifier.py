@@ -1,4 +1,4 @@
-"""Sequences to a class."""
+"""Many to one: sequences to classes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ostinato.tasks.shared.inference import independent_rows
 class Classifier(ClassifierMixin, RecurrentEstimator):
     """Classifies texts or series with the recurrent network of the classification task.
 
-    X is a list or column of texts; an array [N, T, D], or a list of arrays [T, D] that differ in T;
-    or a table [N, T], a series of T numbers in each row. For the parameters see
-    `RecurrentEstimator`.
+    X is a list or column of texts; an array [N, T, D] of series; a list of arrays [T, D] of
+    different lengths T; or a table [N, T] with one series of T numbers per row. For the parameters
+    see `RecurrentEstimator`.
 
     Attributes:
         classes_: The classes in the order of `predict_proba`'s columns.
         task_: The fitted task.
-        network_: The network.
+        network_: The trained network.
     """
 
     task_name = "classification"

@@ -1,4 +1,4 @@
-"""What the estimators share: parameters, a random seed, training in memory."""
+"""The common part of the estimators: parameters, a random seed, training in memory."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from ostinato.tasks.task import Task
 from ostinato.training.loop import train
 from ostinato.training.schedule import Schedule, is_due
 
-LEAST_ROWS = 40  # with fewer the training data itself is the dev set
+LEAST_ROWS = 40  # with fewer examples the training data itself is the dev set
 
 
 class RecurrentEstimator(BaseEstimator):
     """The parameters of every estimator.
 
     Args:
-        cell: The recurrent cell: rnn, gru, lstm, ...; `ostinato.CELLS` has them all.
+        cell: The recurrent cell: rnn, gru, lstm, ...; all keys of `ostinato.CELLS`.
         hidden_size: Units of each layer.
-        layers: Recurrent layers.
-        dropout: On the inputs, between layers and before the output.
-        learning_rate: Of Adam.
-        epochs: Passes over the training data; None: as many as the task's defaults say, more where
-            the data is small.
+        layers: The number of recurrent layers.
+        dropout: Dropout rate on the inputs, between layers and before the output.
+        learning_rate: The learning rate of Adam.
+        epochs: Passes over the training data; None: the task's default, and more for
+            small data.
         batch_size: Sequences in a batch.
-        random_state: Seed of the weights, the batches and the held-out part.
+        random_state: The seed of the weights, the batches and the held-out part.
         options: Further options of the task and of training, by name.
     """
 
     task_name = ""
-    holds_out_ends = False  # whether a dev set is the end of each example, and not whole examples
+    holds_out_ends = False  # whether the held-out part is the end of each series
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class RecurrentEstimator(BaseEstimator):
         return {**found, "tensorboard": False, **(self.options or {})}
 
     def seed(self) -> int:
-        """A seed that follows from `random_state`."""
+        """The seed given by `random_state`."""
         if isinstance(self.random_state, int):
             return self.random_state
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -102,14 +102,14 @@ class RecurrentEstimator(BaseEstimator):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's random numbers from `seed` inside of the block, as before after it."""
+    """Seeds torch's random numbers inside the block, and restores their state after it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
 def train_in_memory(parts: Parts) -> None:
-    """Trains the network; it ends with the weights of the best dev score."""
+    """Trains the network, and restores the weights with the best dev score."""
     if parts.optimizer is None:
         return
     options, name = parts.options, parts.task.options.dev_metric

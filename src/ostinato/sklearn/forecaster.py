@@ -1,4 +1,4 @@
-"""Past values to future values."""
+"""Forecasts: past values to future values."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ostinato.sklearn.estimator import RecurrentEstimator
 
 
 class Forecaster(RecurrentEstimator):
-    """Forecasts series with the network of the forecasting task, one model for all of them.
+    """Forecasts series with the network of the forecasting task, one global model.
 
-    X is a list of series [T], which may differ in T, or a table [N, T], a series in each row. The
-    next `horizon` values follow the last of each series.
+    X is a list of series [T] of possibly different lengths, or a table [N, T] with one series per
+    row. The forecast is of the `horizon` values after the end of each series.
 
     Args:
         horizon: The number of values to forecast.
-        season: The steps of a season; None: found in the data.
-        cell: As for `RecurrentEstimator`, like all that follow.
+        season: The season length in steps; None: detected in the data.
+        cell: The recurrent cell, as in `RecurrentEstimator`.
         hidden_size: Units of each layer.
-        layers: Recurrent layers.
-        dropout: On the inputs, between layers and before the output.
-        learning_rate: Of Adam.
+        layers: The number of recurrent layers.
+        dropout: Dropout rate on the inputs, between layers and before the output.
+        learning_rate: The learning rate of Adam.
         epochs: Passes over the training data.
         batch_size: Windows in a batch.
-        random_state: Seed.
+        random_state: The seed of the weights, the batches and the held-out part.
         options: Further options of the task and of training, by name.
 
     Attributes:
@@ -70,7 +70,7 @@ class Forecaster(RecurrentEstimator):
         return found if self.season is None else {"season": self.season, **found}
 
     def fit(self, X: Any, y: Any = None) -> Forecaster:
-        """Trains on series; the ends of some are held out to choose the weights by."""
+        """Trains on series; the ends of some are the dev set that selects the weights."""
         series = check_series(X)
         self.task_, self.network_ = self.fit_task([each.tolist() for each in series])
         return self
@@ -86,7 +86,7 @@ class Forecaster(RecurrentEstimator):
         return np.stack([each.point for each in self.forecast(X)])
 
     def predict_interval(self, X: Any, level: float = 80.0) -> tuple[np.ndarray, np.ndarray]:
-        """The lower and the upper ends [N, horizon] of central intervals of `level` percent."""
+        """Lower and upper bounds, each [N, horizon], of central `level` % prediction intervals."""
         if not 0 < level < 100:
             raise ValueError(f"level must be between 0 and 100 percent; got {level}")
         low, high = zip(*(each.interval(level) for each in self.forecast(X)), strict=True)

@@ -1,4 +1,4 @@
-"""Series to a number."""
+"""Many to one: series to numbers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule
 
-LEAST_STEPS = 400  # of the optimizer, where the data is small
+LEAST_STEPS = 400  # the minimum number of optimizer steps, for small data
 
 
 class Regressor(RegressorMixin, RecurrentEstimator):
     """Predicts a number, or several, from a series, by least squares.
 
-    X is an array [N, T, D], a list of arrays [T, D] that differ in T, or a table [N, T], a series
-    of T numbers in each row. Inputs and targets are standardised by the training data. For the
-    parameters see `RecurrentEstimator`; `options` takes those of training.
+    X is an array [N, T, D], a list of arrays [T, D] of different lengths T, or a table [N, T] with
+    one series of T numbers per row. Inputs and targets are standardised with the mean and standard
+    deviation of the training data. For the
+    parameters see `RecurrentEstimator`; `options` are options of training.
 
     Attributes:
         network_: The network.
     """
 
     def fit(self, X: Any, y: Any) -> Regressor:
-        """Trains on series X and their numbers y, [N] or [N, K]."""
+        """Trains on series X and their targets y, [N] or [N, K]."""
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         series = as_sequences(self, X, reset=True, texts=False)
@@ -71,7 +72,7 @@ class Regressor(RegressorMixin, RecurrentEstimator):
         return tags
 
     def train(self, examples: list[Example], seed: int) -> None:
-        """Trains the network in place, with a cosine schedule to the last epoch."""
+        """Trains the network in place; the learning rate follows a cosine schedule."""
         batches = BucketedBatches(examples, batch_size=self.batch_size, tokens=None, seed=seed)
         options = Options(
             **{
@@ -102,7 +103,7 @@ class Regressor(RegressorMixin, RecurrentEstimator):
         return torch.tensor((series - self.center_) / self.scale_).float()
 
     def predict(self, X: Any) -> np.ndarray:
-        """The numbers of each series, [N] or [N, K] as in `fit`."""
+        """The predicted targets, [N] or [N, K] as in `fit`."""
         check_is_fitted(self, "network_")
         series = as_sequences(self, X, reset=False, texts=False)
         examples = [Example(self.scale(each)) for each in series]
@@ -118,6 +119,6 @@ class Regressor(RegressorMixin, RecurrentEstimator):
 
 
 def spread(values: np.ndarray) -> np.ndarray:
-    """The standard deviation of each column; 1 for constants."""
+    """The standard deviation of each column of values [N, D]; 1 for a constant column."""
     found = values.std(0)
     return np.where(found > 0, found, 1.0)

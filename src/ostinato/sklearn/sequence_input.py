@@ -1,4 +1,4 @@
-"""X as scikit-learn's users have it: texts, tables, arrays [N, T, D], lists of unequal series."""
+"""Checks and converts X: texts, tables, arrays [N, T, D], lists of series of unequal length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def holds_texts(X: Any) -> bool:
 
 
 def holds_series(X: Any, *, known: bool = False) -> bool:
-    """Whether X is an array [N, T, D], or a list of arrays [T] or [T, D] that may differ in T.
+    """Whether X is an array [N, T, D], or a list of arrays [T] or [T, D] of any lengths T.
 
     Series [T] of equal length are a table, unless it is `known` that X holds series."""
     if isinstance(X, np.ndarray) and X.dtype != object:
@@ -32,16 +32,16 @@ def holds_series(X: Any, *, known: bool = False) -> bool:
 def as_sequences(estimator: Any, X: Any, *, reset: bool, texts: bool = True) -> list[Any]:
     """X as a list of texts, or of series [T, D].
 
-    A table [N, T], array or DataFrame, is a series of T numbers in each row.
+    A table [N, T], as an array or a DataFrame, has one series of T numbers per row.
 
     Args:
-        estimator: Learns what it reads, and the number of columns or dimensions, with `reset`.
-        X: What `fit` or `predict` was given.
-        reset: Whether this is `fit`.
-        texts: Whether texts can be read.
+        estimator: With `reset`, the kind of X and its number of columns are stored here.
+        X: The argument of `fit` or `predict`.
+        reset: Whether `fit` is the caller.
+        texts: Whether texts are accepted.
 
     Raises:
-        ValueError: Not finite, empty, or of another kind than in `fit`.
+        ValueError: X is not finite, is empty, or is not of the kind that `fit` was given.
     """
     if texts and holds_texts(X):
         kind, found = "texts", list(X)

@@ -1,4 +1,4 @@
-"""A tag for each word."""
+"""Many to many, aligned: a tag for each word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ostinato.sklearn.estimator import RecurrentEstimator
 
 
 class Tagger(RecurrentEstimator):
-    """Tags sentences with the network of the tagging task (and its CRF where tags are spans).
+    """Tags sentences with the network of the tagging task (with a CRF if the tags are spans).
 
     X is a list of sentences, each a list of words; y a list of tags for each. For the parameters
     see `RecurrentEstimator`.
@@ -43,7 +43,7 @@ class Tagger(RecurrentEstimator):
         return [list(each.tags) for each in self.task_.predictor.predict(self.network_, records)]
 
     def score(self, X: Sequence[Sequence[str]], y: Sequence[Sequence[str]]) -> float:
-        """The share of words whose tag is right."""
+        """The accuracy: the fraction of words with the right tag."""
         pairs = [
             (found, wanted)
             for row, truth in zip(self.predict(X), y, strict=True)

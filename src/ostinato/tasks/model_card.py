@@ -1,6 +1,6 @@
-"""A model card: what a model is, how good, and how it was made, for people and for model hubs.
+"""A model card: a model's description, scores and training command, for people and model hubs.
 
-The front matter has the fields that huggingface_hub's cards have: licence, library, pipeline tag
+The front matter has the fields of huggingface_hub's cards: licence, library, pipeline tag
 and, as `model-index`, the metrics (Mitchell et al. 2019, "Model Cards for Model Reporting")."""
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def format_model_card(
     """The card as Markdown with a front matter in YAML.
 
     Args:
-        name: What to call the model.
-        task: Its task.
+        name: The name of the model.
+        task: The name of its task.
         report: The contents of report.json.
         plan: The contents of training/plan.json; empty where it is missing.
-        licence: A licence identifier such as "mit"; "unknown" where nobody has said.
+        licence: A licence identifier such as "mit"; "unknown" if none was given.
     """
     tested = str(report.get("tested_on", "unknown"))
     fields: dict[str, Any] = {
@@ -96,7 +96,7 @@ def describe_model(
 
 
 def train_command(plan: Mapping[str, Any]) -> str:
-    """The command of a run, from its plan; names of files without their folders."""
+    """The command of a run, from its plan; file names are given without their folders."""
     words = ["ostinato", "train", plan["task"]]
     for part in ("train", "dev", "test"):
         names = [str(file).replace("\\", "/").rsplit("/", 1)[-1] for file in plan.get(part, ())]

@@ -1,6 +1,6 @@
-"""What the processes of a run tell each other at each step: gradients, the time, and signals.
+"""What the processes of a run exchange at each step: gradients, the time, and signals.
 
-A single process tells nobody anything: its model, its clock and its signals are its own."""
+A run in a single process exchanges nothing."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Exchange:
 
     Args:
         group: the processes
-        model: that is trained
-        interrupt: signals to this process
-        clock: seconds of training so far; process 0's holds for all
-        seed: of the random numbers
+        model: the network that is trained
+        interrupt: the signals received by this process
+        clock: gives the seconds of training so far; all processes use the clock of process 0
+        seed: the seed of the random numbers
     """
 
     def __init__(
@@ -44,23 +44,25 @@ class Exchange:
 
     @property
     def reduce(self) -> Callable[[Sequence[nn.Parameter]], None] | None:
-        """What `train` is given to sum the gradients."""
+        """The function with which `train` sums the gradients over processes; None if alone."""
         return None if self.group.size == 1 else self._sum
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether a signal has come, to any of the processes, the same for all of them."""
+        """Whether any process has received a signal; all processes agree."""
         return bool(self.interrupt) if self.group.size == 1 else self.signals > 0
 
     def divide(self, batches: EpochBatches) -> EpochBatches:
-        """The rows of this process."""
+        """The batches with the rows of this process only."""
         return (
             batches if self.group.size == 1 else divide(batches, self.group.rank, self.group.size)
         )
 
     def begin_step(self, step: int) -> None:
-        """With several processes, the random numbers of a step (dropout) follow from its number:
-        different ones in each process, and a resumed run draws the same ones again."""
+        """With several processes, seeds the random numbers of a step (dropout).
+
+        The seed depends on the run's seed, the step and the rank: processes draw different numbers,
+        and a resumed run draws the same ones again."""
         if self.group.size > 1:
             drawn = np.random.default_rng([self.seed, step, self.group.rank]).integers(2**62)
             torch.manual_seed(int(drawn))
@@ -71,7 +73,7 @@ class Exchange:
         return self.group.gather_rows(tensors, rows)
 
     def _sum(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Sums the gradients, and learns process 0's time and whether a signal has come."""
+        """Sums the gradients, the clock of process 0 and the signals, in one reduction."""
         time = self.clock() if self.group.is_main else 0.0
         sums = sum_gradients(parameters, (time, bool(self.interrupt), self.interrupt.number or 0))
         self.seconds, self.signals = sums[0], round(sums[1])

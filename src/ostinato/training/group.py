@@ -1,12 +1,12 @@
 """The group of processes that train one model, as each of them sees it.
 
-    launched = read_launched()          # what torchrun, or --processes, has put in the environment
+    launched = read_launched()          # from the environment set by torchrun or --processes
     with join(launched, "cpu") as group:
         if group.is_main: ...           # only this one writes
-        score = group.share(score)      # what process 0 says
+        score = group.share(score)      # the value of process 0, in all of them
 
-A run in a single process has the group `ALONE`: nothing is sent and nothing is waited for.
-Messages are JSON and tensors: nothing that is received can execute."""
+A run in a single process has the group `ALONE`, which communicates nothing. Messages are JSON and
+tensors, never pickles: no message can execute code."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from torch import Tensor
 from ostinato.errors import InputError
 from ostinato.training.distributed import TIMEOUT, ProcessLost, losing_processes
 
-PATIENCE = timedelta(days=14)  # while process 0 evaluates or saves, which may take long
+PATIENCE = timedelta(days=14)  # the timeout while process 0 evaluates or saves
 STORE = "OSTINATO_STORE"  # the file at which the processes of --processes meet
 
 
 class Launched(NamedTuple):
-    """What the launcher says of this process.
+    """The place of this process in its group, as set by the launcher.
 
     Attributes:
-        rank: number of this process, from 0
-        size: number of processes, on all machines
-        local_rank: number of this process on its machine: which of its GPUs it takes
-        local_size: processes on this machine
+        rank: rank of this process, from 0
+        size: number of processes on all machines (the world size)
+        local_rank: rank of this process on its machine, and the index of its GPU
+        local_size: number of processes on this machine
     """
 
     rank: int = 0
@@ -46,7 +46,7 @@ class Launched(NamedTuple):
 
 
 def read_launched(environment: Mapping[str, str] | None = None) -> Launched:
-    """What torchrun's variables say; without them, one process.
+    """Reads the environment variables of torchrun; without them, one process.
 
     Raises:
         InputError: the variables contradict each other.
@@ -73,10 +73,10 @@ class ProcessGroup:
     """The processes that train one model.
 
     Attributes:
-        rank: number of this process, from 0
+        rank: rank of this process, from 0
         size: number of processes
-        control: the torch group of the messages that may be waited for long; None if alone
-        quick: the torch group of messages between CPUs that may not
+        control: the torch group with a long timeout, for evaluations; None if alone
+        quick: the torch group of CPU tensors, with the timeout of a step; None if alone
     """
 
     rank: int = 0
@@ -90,11 +90,11 @@ class ProcessGroup:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """A barrier: returns when all processes have called it."""
         self.gather(None)
 
     def gather(self, value: Any) -> list[Any]:
-        """What each process says, JSON values, in the order of the processes."""
+        """All-gather: the JSON values of all processes, by rank."""
         if self.size == 1:
             return [value]
         content = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8)
@@ -113,9 +113,9 @@ class ProcessGroup:
         ]
 
     def share(self, value: Any) -> Any:
-        """What process 0 says, a JSON value; those of the others are ignored.
+        """Broadcast: returns the JSON value of process 0; the arguments of the others are ignored.
 
-        Process 0 does not wait here: one that hangs is noticed in the next step."""
+        Process 0 does not wait for the others: one that hangs is noticed in the next step."""
         if self.size == 1:
             return value
         content = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8)
@@ -127,11 +127,11 @@ class ProcessGroup:
         return json.loads(bytes(content.tolist()))
 
     def gather_rows(self, tensors: Sequence[Tensor], rows: int) -> list[Tensor]:
-        """The tensors [N, ...] of the whole batch, of which each process has its rows.
+        """Gathers the tensors [N, ...] of the whole batch from the rows of each process.
 
         Args:
-            tensors: those of this process, [N / size, ...]
-            rows: N
+            tensors: this process's rows of each, [N / size, ...]: rows rank, rank + size, ...
+            rows: N, the number of rows of the whole batch
 
         Returns:
             The whole tensors, on the CPU.
@@ -168,16 +168,16 @@ ALONE = ProcessGroup()
 def join(
     launched: Launched, device: str, *, timeout: timedelta = TIMEOUT
 ) -> Iterator[ProcessGroup]:
-    """Meets the other processes. gloo on the CPU, NCCL on CUDA.
+    """Forms the group with the other processes, by gloo on the CPU and NCCL on CUDA.
 
     Args:
         launched: from `read_launched`
         device: cpu or cuda
-        timeout: how long the others wait for a process within a step before they give up
+        timeout: how long a process waits for the others within a step
 
     Raises:
-        ProcessLost: the others do not come.
-        InputError: their number is not the one that was launched.
+        ProcessLost: the other processes did not join in time.
+        InputError: the number of processes is not the number launched.
     """
     if launched.size == 1:
         yield ALONE
@@ -211,11 +211,11 @@ def join(
 
 
 def refuse_differences(group: ProcessGroup, found: Mapping[str, str]) -> None:
-    """Raises InputError where a process has other settings or data than process 0.
+    """Raises InputError if the settings or data of a process differ from those of process 0.
 
     Args:
-        group: all processes
-        found: digests of what must be the same, by what to call it
+        group: the group of all processes
+        found: digests that must agree, by a name for the message
     """
     everything = group.gather(dict(found))
     for rank, other in enumerate(everything):

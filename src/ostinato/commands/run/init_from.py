@@ -1,4 +1,4 @@
-"""`--init-from RUN`: a network that begins with the weights of another run of the same task.
+"""`--init-from RUN`: initialises a network with the weights of another run of the same task.
 
 Weights are matched by name. Where a dimension counts tokens, labels or characters, its rows are
 matched by token: the row of "house" goes to the row of "house", wherever it is in either
@@ -22,17 +22,17 @@ from ostinato.option_groups import group_of
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.task import Task
 
-# which vocabulary counts the rows of a tensor, by its name; the first pattern that matches
+# the vocabulary that indexes the rows of a tensor, by the first pattern that matches its name
 SIDES = (
     (re.compile(r"speller\.embedding"), "letters"),
     (re.compile(r"decoder|output|head|crf"), "targets"),
     (re.compile(r"embedding|words"), "inputs"),
 )
-HASHED = re.compile(r"affixes\.table")  # its rows are hashes of characters' ids
+HASHED = re.compile(r"affixes\.table")  # its rows are indexed by hashes of character ids
 RUNNING = re.compile(r"running_(mean|var)$")  # the only buffers that are learned
-# of how texts are read, what must be as before for their tokens to be found again
+# options of tokenisation, inherited so that tokens match those of the run
 READING = {"unit", "lowercase", "tokenized", "zero_digits"}
-# these name files, or follow from them
+# options that name files, or depend on them
 NOT_TAKEN = {"embeddings", "target_embeddings", "freeze_embeddings", "fixed_length"}
 
 
@@ -41,10 +41,10 @@ class Reuse:
     """What was taken over from a run, and what was not.
 
     Attributes:
-        run: the run
-        whole: names of the tensors taken over as they are
-        rows: of those matched by token: name -> rows taken over, rows in all
-        new: names of the tensors that begin anew
+        run: the run folder
+        whole: names of the tensors copied whole
+        rows: tensors matched by token: name -> (rows copied, all rows)
+        new: names of the tensors with new initial weights
     """
 
     run: str
@@ -53,7 +53,7 @@ class Reuse:
     new: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
-        """In one line, for people."""
+        """A one-line summary."""
         parts = [f"{len(self.whole)} of {self.count} tensors taken over whole"]
         parts += [
             f"{taken:,} of {all:,} rows of {name}" for name, (taken, all) in self.rows.items()
@@ -77,7 +77,7 @@ def describe_source(run: str | Path, task_name: str) -> dict[str, Any]:
     """The model.json of the run whose weights are taken over.
 
     Raises:
-        InputError: no run, one of another task, or of a model without a network.
+        InputError: there is no run, or it is of another task or of a closed-form model.
     """
     description = run_folder.describe(run)
     flag = option_name("init_from")
@@ -95,7 +95,7 @@ def describe_source(run: str | Path, task_name: str) -> dict[str, Any]:
 
 
 def inherit_options(run: str | Path, task: Any) -> dict[str, Any]:
-    """The options of the run's network, which hold unless others are given."""
+    """The network options of the run, used as defaults of the new one."""
     saved = describe_source(run, task.name)["options"]
     fields = option_fields.fields(task.options)
     return {
@@ -110,10 +110,10 @@ def inherit_options(run: str | Path, task: Any) -> dict[str, Any]:
 
 
 def take_over(network: nn.Module, task: Task, run: str) -> Reuse:
-    """Puts the weights of a run into a fresh network.
+    """Copies the weights of a run into a new network.
 
     Raises:
-        InputError: as of `describe_source`, or if nothing fits.
+        InputError: see `describe_source`; or no tensor has a matching shape.
     """
     description = describe_source(run, task.name)
     source = run_folder.task_from(description, run)
@@ -144,7 +144,10 @@ Vocabularies = Mapping[str, Sequence[str]]
 def copy_tensor(
     found: Reuse, name: str, new: Tensor, old: Tensor, known: tuple[Vocabularies, Vocabularies]
 ) -> None:
-    """Copies what fits of one tensor, and notes how much."""
+    """Copies one tensor, or its rows of known tokens, and records in `found` how much.
+
+    Rows are matched in each dimension whose size is that of the vocabulary: an embedding [V, E] or
+    output layer [V, H] in the first, the transitions [V, V] of a CRF in both."""
     before, now = known
     side = next((side for pattern, side in SIDES if pattern.search(name)), "")
     same = before.get(side) == now.get(side)
@@ -188,7 +191,7 @@ def copy_tensor(
 
 
 def vocabularies(task: Task) -> Vocabularies:
-    """The tokens by id of each vocabulary of a fitted task; those it has not are empty."""
+    """The tokens by id of each vocabulary of a fitted task; empty if the task has none."""
     preprocessing = task.preprocessing
     found = {side: list(preprocessing.vocabulary(side)) for side in ("inputs", "targets")}
     letters = getattr(preprocessing, "letters", None) or getattr(

@@ -1,7 +1,7 @@
-"""Several processes that train one model on this machine, started and watched over.
+"""Starts and monitors several processes that train one model on this machine.
 
-Each is a `commands.run.worker`. Where one of them dies, the others are ended, and a new group of
-processes goes on from the last checkpoint, as often as --restarts allows."""
+Each is a `commands.run.worker`. If one of them dies, the others are ended, and a new group of
+processes resumes from the last checkpoint, at most --restarts times."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from ostinato.training.interrupt import SIGNALS
 
 POLL = 0.05  # seconds
 GRACE = 10.0  # seconds for the others to end by themselves when one has died
-SAVING = 600.0  # seconds for process 0 to save when the others have ended in order
+SAVING = 600.0  # seconds for process 0 to save after the others have ended normally
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start.
+    """A run in several processes.
 
     Attributes:
         folder: the run folder
-        request: what to train
-        manner: how
-        processes: how many
-        restarts: how often a new group may go on where one has died
+        request: task, data and settings of the training run
+        manner: how it is run: resumed or not, threads
+        processes: the number of processes
+        restarts: how often a new group may resume after a process has died
     """
 
     folder: Path
@@ -58,7 +58,7 @@ class Launch:
 
 
 def launch(wanted: Launch) -> Trained:
-    """Trains in several processes; the trained run.
+    """Trains in several processes, and returns the trained run.
 
     Raises:
         InputError, Interrupted: as training in this process would.
@@ -86,7 +86,7 @@ def launch(wanted: Launch) -> Trained:
 
 
 def suggest(wanted: Launch) -> str:
-    """How to go on after a failure."""
+    """The command to continue with after a failure."""
     if not (wanted.folder / TRAINING / PLAN).is_file():
         return "nothing was saved yet; start again"
     return (
@@ -99,10 +99,10 @@ def run_group(wanted: Launch, job: Path) -> str | None:
     """Starts the processes and waits for their end.
 
     Returns:
-        None if the run is complete, else which process failed and how.
+        None if the run is complete, otherwise which process failed and how.
 
     Raises:
-        InputError, Interrupted: what the processes ended with.
+        InputError, Interrupted: as raised in a process.
     """
     content = {
         "request": asdict(wanted.request),
@@ -131,8 +131,9 @@ def run_group(wanted: Launch, job: Path) -> str | None:
 
 
 def start(job: Path, rank: int, size: int) -> subprocess.Popen:
-    """Process `rank`, which sees torchrun's variables. In a session of its own: Ctrl-C reaches the
-    launcher alone, which passes it on once."""
+    """Starts process `rank`, with the environment variables of torchrun.
+
+    It has its own session, so that Ctrl-C goes to the launcher, which forwards it once."""
     source = str(Path(ostinato.__file__).parents[1])
     environment = {
         **os.environ,
@@ -160,7 +161,7 @@ def start(job: Path, rank: int, size: int) -> subprocess.Popen:
 
 @contextmanager
 def forwarding_signals(workers: list[subprocess.Popen]) -> Iterator[None]:
-    """Signals to this process go to all workers, which save and end."""
+    """Forwards signals to all workers, which save a checkpoint and end."""
     before: dict[int, Any] = {}
 
     def forward(number: int, frame: object) -> None:
@@ -180,10 +181,10 @@ def forwarding_signals(workers: list[subprocess.Popen]) -> Iterator[None]:
 
 
 def wait(workers: list[subprocess.Popen]) -> set[int]:
-    """Until all have ended; those that do not end soon after another one's failure are killed.
+    """Waits until all have ended; kills those still running some time after one has failed.
 
     Returns:
-        Which were killed here.
+        The ranks of the killed processes.
     """
     ended_at: dict[int, float] = {}
     killed: set[int] = set()
@@ -207,7 +208,7 @@ def wait(workers: list[subprocess.Popen]) -> set[int]:
 
 
 def judge(job: Path, statuses: list[int], killed: set[int]) -> str | None:
-    """What the ends of all processes mean together; see `run_group`."""
+    """Combines the exit statuses and outcomes of all processes; returns as `run_group`."""
     if not any(statuses):
         return None
     ends: dict[int, dict[str, Any]] = {}
@@ -232,7 +233,7 @@ def judge(job: Path, statuses: list[int], killed: set[int]) -> str | None:
 
 
 def show_trace(job: Path, rank: int) -> None:
-    """The traceback of a process that is not process 0, whose own is on stderr already."""
+    """Prints the traceback of a process other than process 0, whose own is on stderr already."""
     path = job / f"stderr-{rank}.txt"
     if rank and path.is_file():
         sys.stderr.write(path.read_text(encoding="utf-8", errors="replace")[-5000:])

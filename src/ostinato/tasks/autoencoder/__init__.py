@@ -1,4 +1,4 @@
-"""Autoencoders: rows, images or sequences through a small code, and back. One to one."""
+"""Autoencoders: rows, images or sequences -> a code of lower dimension -> a reconstruction."""
 
 from __future__ import annotations
 

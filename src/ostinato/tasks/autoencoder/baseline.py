@@ -19,7 +19,7 @@ from ostinato.tasks.task import Task
 
 
 class TrainingMean(Baseline):
-    """The mean of the training inputs, whatever the input: a code of no numbers."""
+    """Reconstructs every input as the mean of the training inputs: a code of dimension 0."""
 
     name = "training mean"
 
@@ -39,7 +39,7 @@ class TrainingMean(Baseline):
 
 
 class Components(Baseline):
-    """The first principal components; a sequence is flattened, and padded or cut to one length."""
+    """The first principal components; sequences are padded or cut to one length and flattened."""
 
     name = "principal components"
 
@@ -69,7 +69,7 @@ class Components(Baseline):
 
 
 def fit_baseline(task: Task, records: Sequence[Vector]) -> Baseline:
-    """Principal components, or the mean where inputs have too many values for these."""
+    """Principal components, or the mean if inputs have too many values for a covariance."""
     components = task.preprocessing.components
     if components is None:
         return TrainingMean(task.preprocessing)
@@ -77,7 +77,7 @@ def fit_baseline(task: Task, records: Sequence[Vector]) -> Baseline:
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
-    """The baseline whose state() this is."""
+    """The baseline with this state, as returned by its state()."""
     if not state.get("components"):
         return TrainingMean(task.preprocessing)
     basis = state["tensors"]["basis"].double().numpy()

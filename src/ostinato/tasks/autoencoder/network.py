@@ -18,7 +18,7 @@ from ostinato.tasks.autoencoder.preprocessing import AutoencoderPreprocessing
 def build_network(
     options: AutoencoderOptions, preprocessing: AutoencoderPreprocessing
 ) -> Autoencoder:
-    """A fresh network."""
+    """A new network for inputs [B, T, D] and codes [B, K]."""
     size, code = preprocessing.size, options.code_size
     if options.closed_form:
         return LinearAutoencoder(size, code)
@@ -37,7 +37,7 @@ def build_network(
 def initialise(
     network: nn.Module, options: AutoencoderOptions, preprocessing: AutoencoderPreprocessing
 ) -> None:
-    """The weights of a model in closed form."""
+    """Sets the fitted weights [K, D] of a linear autoencoder or of principal components."""
     if isinstance(network, LinearAutoencoder) and preprocessing.weight is not None:
         with torch.no_grad():
             network.weight.copy_(torch.from_numpy(preprocessing.weight))

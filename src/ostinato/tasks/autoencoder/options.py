@@ -20,8 +20,8 @@ class AutoencoderOptions(ModelChoice, RecurrentOptions):
     # the data
     scaling: Literal["centre", "standard"] = option(
         "centre",
-        "of each value: centre subtracts its mean; standard divides by its deviation, too, for "
-        "columns of different units",
+        "centre subtracts the mean of each value; standard also divides by its standard deviation, "
+        "for columns of different units",
     )
     # the model
     model: Literal[("deep", "recurrent", *CELLS, *CLOSED_FORM)] | None = option(  # type: ignore[valid-type]
@@ -29,16 +29,16 @@ class AutoencoderOptions(ModelChoice, RecurrentOptions):
         "deep: hidden layers; linear: V = W^T; components: principal components; recurrent (of "
         "--cell): for sequences (default: deep, or recurrent for sequences)",
     )
-    code_size: int = option(8, "numbers of the code", minimum=1)
+    code_size: int = option(8, "dimension of the code", minimum=1)
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 128)
     layers: int = option(
         1, "hidden or recurrent layers on each side of the code", minimum=1, maximum=20
     )
-    dropout: float = option(0.0, "between recurrent layers", minimum=0, maximum=0.99)
+    dropout: float = option(0.0, "dropout rate between recurrent layers", minimum=0, maximum=0.99)
     dev_metric: Literal["mse", "mae"] = option("mse", "the dev score that chooses the best weights")
     # predicting
     show: Literal["codes", "reconstructions", "errors"] = option(
         "codes",
-        "what predict prints of each input: its code, its reconstruction, or its squared error",
+        "what predict prints for each input: its code, its reconstruction, or its squared error",
         when_predicting=True,
     )

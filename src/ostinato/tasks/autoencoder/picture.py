@@ -1,4 +1,4 @@
-"""A picture of reconstructions: inputs above, what became of them below, and the eigenvalues."""
+"""A figure of inputs, their reconstructions below them, and the eigenvalues."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def draw_reconstructions(
 
     Args:
         inputs, reconstructions: [T, D] each.
-        shape: Of images, else empty.
-        eigenvalues: Of the training inputs' covariance; may be empty.
-        code: How many of them a linear code of this size keeps.
+        shape: The shape [H, W] or [H, W, C] of images, otherwise empty.
+        eigenvalues: The eigenvalues of the training inputs' covariance; may be empty.
+        code: The dimension of the code, and the number of eigenvalues that a linear code keeps.
     """
     every = max(1, len(inputs) // SHOWN)
     chosen = range(0, len(inputs), every)[:SHOWN]
@@ -50,7 +50,7 @@ def draw_reconstructions(
 
 
 def draw_one(axes: Any, values: np.ndarray, shape: tuple[int, ...], like: np.ndarray) -> None:
-    """One input as an image, or as lines; on the scale of the original."""
+    """Draws values [T, D] as an image or as lines, on the scale of the original `like`."""
     axes.set_xticks([])
     axes.set_yticks([])
     low, high = float(like.min(initial=0.0)), float(like.max(initial=0.0))
@@ -66,14 +66,14 @@ def draw_one(axes: Any, values: np.ndarray, shape: tuple[int, ...], like: np.nda
                 image if image.ndim == 2 else image[..., 0], cmap="gray", vmin=low, vmax=high
             )
         return
-    # of a single row the values are side by side, of a sequence each is a line over time
+    # a single row is one line over its values; a sequence has a line over time for each value
     axes.plot(values[0] if len(values) == 1 else values, linewidth=0.8)
     margin = 0.1 * (high - low)
     axes.set_ylim(low - margin, high + margin)
 
 
 def draw_eigenvalues(axes: Any, eigenvalues: np.ndarray, code: int) -> None:
-    """The eigenvalues as bars; those that a linear code of this size discards in grey."""
+    """Draws the eigenvalues as bars; those that a linear code discards are grey."""
     places = np.arange(1, len(eigenvalues) + 1)
     colours = ["#0072b2" if place <= code else "#bbbbbb" for place in places]
     axes.bar(places, eigenvalues, color=colours)

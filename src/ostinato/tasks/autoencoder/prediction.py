@@ -1,4 +1,4 @@
-"""Codes and reconstructions, and what the metrics count of them."""
+"""Codes and reconstructions, and their errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches, independent_rows
 
 STEPS_IN_A_BATCH = 8192
-DIGITS = 6  # of a number that is printed
+DIGITS = 6  # significant digits of printed numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Encoded(Prediction):
     """The answer to one input.
 
     Args:
-        code: [K]; empty for an input without steps.
+        code: The code [K]; empty for a sequence of length 0.
         reconstruction: [T, D], in the units of the input.
-        error: The mean squared error, in the units in which the network reads.
-        shown: Which of the three is the text.
+        error: The mean squared error of the scaled values, as the network reads them.
+        shown: The one that is printed: codes, reconstructions or errors.
         sequence: Whether the input is a sequence.
     """
 
@@ -70,7 +70,7 @@ def join_numbers(values: np.ndarray) -> str:
 
 
 def round_numbers(values: np.ndarray) -> Any:
-    """Numbers as lists, with as many digits as are printed."""
+    """An array as nested lists, rounded to the digits that are printed."""
     if values.ndim > 1:
         return [round_numbers(row) for row in values]
     return [float(f"{value:.{DIGITS}g}") for value in values.tolist()]
@@ -84,7 +84,7 @@ class AutoencoderPredictor(Predictor):
     def answer(
         self, network: Any, records: Sequence[Vector]
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The code [K] and the reconstruction [T, D] of each record, as the network scales them."""
+        """The code [K] and the reconstruction [T, D] of each record, in scaled values."""
 
         def rows(batch: Batch) -> list[tuple[np.ndarray, np.ndarray]]:
             codes = network.encode(batch).double().cpu().numpy()
@@ -140,8 +140,13 @@ class AutoencoderPredictor(Predictor):
         counts: Mapping[str, list[Counts]],
         *,
         seed: int = 1,
+<<<<<<< HEAD
     ) -> dict[str, Any]:
         """The variance that is explained; of the linear model its optimum beside the components."""
+=======
+    ) -> dict[str, dict[str, Any]]:
+        """The explained variance; for a linear autoencoder also its optimum next to that of PCA."""
+>>>>>>> reading
         values = np.concatenate([self.preprocessing.apply(each.values) for each in records])
         errors = sum(each[0] for each in counts["mse"]) / max(1, len(values))
         variance = float(np.square(values).sum() / max(1, len(values)))
@@ -176,7 +181,7 @@ def count_errors(
     records: Sequence[Vector],
     reconstructions: Sequence[np.ndarray],
 ) -> dict[str, list[Counts]]:
-    """The errors of reconstructions, in the units in which the network reads."""
+    """The errors of reconstructions [T, D], in scaled values."""
     counts: dict[str, list[Counts]] = {"mse": [], "mae": []}
     for record, found in zip(records, reconstructions, strict=True):
         pair = [

@@ -19,25 +19,25 @@ from ostinato.tasks.autoencoder.options import AutoencoderOptions
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.unsuitable import Unsuitable
 
-MOST_VALUES = 4096  # of an input whose covariance is looked at
-SEED = 1  # of the linear autoencoder's first weights: the optimum does not depend on it
+MOST_VALUES = 4096  # the largest input size for which a covariance is computed
+SEED = 1  # the seed of the linear autoencoder's first weights: the optimum does not depend on it
 
 
 @dataclass(frozen=True)
 class AutoencoderPreprocessing(Preprocessing):
-    """What was fitted.
+    """Statistics of the training inputs, of D values each, and the models fitted in closed form.
 
     Args:
-        options: With the model decided.
-        mean, scale: Of each of the D values.
+        options: The options, with the model chosen.
+        mean, scale: The mean and scale of each value, [D].
         sequences: Whether inputs are sequences.
-        steps: Of the longest training sequence.
-        shape: Of images; else empty.
-        eigenvalues: Of the covariance of the training inputs, in descending order; of sequences,
-            flattened; empty where they have too many values.
-        optimum: Of the linear autoencoder on the training inputs, beside the principal components.
-        weight: Of a closed-form model, for initialisation only.
-        components: Of the training inputs, for the baseline only.
+        steps: The length of the longest training sequence.
+        shape: The shape of images, otherwise empty.
+        eigenvalues: The eigenvalues [steps * D] of the covariance of the training inputs (sequences
+            are flattened), in descending order; empty if inputs have too many values.
+        optimum: The error of the linear autoencoder on the training inputs, and that of PCA.
+        weight: The weights [K, D] of a closed-form model, for initialisation only.
+        components: The principal components of the training inputs, for the baseline only.
     """
 
     options: AutoencoderOptions
@@ -70,7 +70,7 @@ class AutoencoderPreprocessing(Preprocessing):
         return options, fitted.find_components(records)
 
     def find_components(self, records: Sequence[Vector]) -> Self:
-        """The same with principal components and, where it is the model, the linear optimum."""
+        """Adds the principal components and, with --model linear, the linear optimum."""
         if self.steps * self.size > MOST_VALUES:
             if self.options.closed_form:
                 raise InputError(
@@ -108,11 +108,11 @@ class AutoencoderPreprocessing(Preprocessing):
 
     @property
     def size(self) -> int:
-        """D."""
+        """D, the number of values of an input or of a time step."""
         return len(self.mean)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Values [T, D] as the network reads them."""
+        """Scales values [T, D] for the network."""
         return (values - self.mean) / self.scale
 
     def invert(self, values: np.ndarray) -> np.ndarray:
@@ -151,8 +151,8 @@ def decide_model(options: AutoencoderOptions, sequences: bool, size: int) -> Aut
     """The options with the model for this kind of input.
 
     Raises:
-        Unsuitable: A model of sequences for rows, or the other way round; a code as large as the
-            input of a linear model.
+        Unsuitable: A sequence model for rows, or vice versa; a linear model with a code larger
+            than the input.
     """
     if options.model is None:
         return replace(options, model="recurrent" if sequences else "deep")

@@ -48,7 +48,8 @@ class AutoencoderReader(Reader):
     def as_record(self, value: Any) -> Vector:
         """Numbers: [D], [1, D] or an image [H, W] for a model of rows, [T, D] for one of sequences.
 
-        A text is such numbers as JSON or between commas; an empty one is an input without steps.
+        A text has these numbers as JSON or separated by commas; an empty text is an input of length
+        0.
         """
         if isinstance(value, Vector):
             return value
@@ -77,7 +78,7 @@ def parse_text(text: str) -> Any:
 
 
 def flatten(value: Any) -> Any:
-    """Numbers nested in any way as one list of them."""
+    """Nested lists of numbers as one flat array."""
     try:
         return np.asarray(value, dtype=np.float64).reshape(-1)
     except (TypeError, ValueError, OverflowError):
