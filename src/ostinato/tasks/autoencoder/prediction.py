@@ -140,13 +140,8 @@ class AutoencoderPredictor(Predictor):
         counts: Mapping[str, list[Counts]],
         *,
         seed: int = 1,
-<<<<<<< HEAD
     ) -> dict[str, Any]:
-        """The variance that is explained; of the linear model its optimum beside the components."""
-=======
-    ) -> dict[str, dict[str, Any]]:
         """The explained variance; for a linear autoencoder also its optimum next to that of PCA."""
->>>>>>> reading
         values = np.concatenate([self.preprocessing.apply(each.values) for each in records])
         errors = sum(each[0] for each in counts["mse"]) / max(1, len(values))
         variance = float(np.square(values).sum() / max(1, len(values)))
