@@ -58,10 +58,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "decoder": "direct",
         "hidden_size": 64,
         "look_back": 36,
-        "epochs": 15.0,
+        "epochs": 4.0,
         "epoch_windows": 20_000,
         "batch_size": 128,
         "members": 2,
+        "reference": "theta",
+        "skip": False,
     },
     "m4": {
         "season": 24,

@@ -43,7 +43,20 @@ SAMPLES = Path(__file__).resolve().parents[1] / "src" / "ostinato" / "samples"
 TIMES = re.compile(
     r"seconds|per_second|^speed|^time$|memory|^version$"
 )  # keys that differ from run to run
-PROSE = {"notes", "next", "help", "name", "stopped", "title", "description", "warning", "warnings"}
+PROSE = {
+    "notes",
+    "next",
+    "verdict",
+    "threads",
+    "processes",
+    "help",
+    "name",
+    "stopped",
+    "title",
+    "description",
+    "warning",
+    "warnings",
+}
 CALLS = re.compile(r"^(report|evaluate)\.json$")  # the JSON in which prose occurs
 
 # What the child process does: it imports once, forks for each variant, and calls the command line

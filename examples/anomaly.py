@@ -1,7 +1,7 @@
 """Anomalies from Python: trains on the packaged series, says what it found, scores a series of
 your own.
 
-Expect a NAB score of about 60 (windowed Gaussian: 42, last change: 45), after about a minute.
+Expect a NAB score of about 51 (windowed Gaussian: 42, last change: 45), after about a minute.
 
     python examples/anomaly.py [RUN]
 """

@@ -150,6 +150,8 @@ def test_it_is_served(trained):
         value = model.task.preprocessing.load(record)[0].transpose(1, 2, 0)
     elif name == "video":
         value = record.frames.transpose(0, 2, 3, 1).tolist()
+    elif name == "autoencoder":
+        value = record.values.tolist()
     elif name == "transcription":
         value = record.audio[:80].tolist()
     elif name in ("forecasting", "anomaly"):

@@ -35,6 +35,7 @@ CALLS = [
     ("video", "predict", "predict video/run video/input.npz --json"),
     ("melody", "predict", "predict melody/run melody/input.abc --json --bars 2"),
     ("anomaly", "predict", "predict anomaly/run anomaly/input.csv --json"),
+    ("autoencoder", "predict", "predict autoencoder/run autoencoder/input.npz --json"),
     ("forecasting", "predict", "predict forecasting/run forecasting/input.csv --json"),
     ("transcription", "predict", "predict transcription/run transcription/input.npz --json"),
     ("melody", "generate", "generate melody/run --length 30 --samples 2 --json"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 # ostinato.X.Y, but not in paths, addresses and strings, as src/ostinato.X or
 # getLogger("ostinato.X")
 NAME = re.compile(r"(?<![\w/.\"'@])ostinato((?:\.[A-Za-z_]\w*)+)(?!\w*[/@])")

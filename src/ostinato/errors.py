@@ -71,6 +71,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names[:MOST_NAMES])}{others}"
 
 
+class RunFailed(RuntimeError):
+    """A failure that the user's input did not cause, told in one line: exit status 1."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal stopped the work after it was saved; `status` is the exit status."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ostinato.errors import InputError, Interrupted, name_options_as_flags
+from ostinato.errors import InputError, Interrupted, RunFailed, name_options_as_flags
 from ostinato.terminal import discard, print_message
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -27,6 +27,9 @@ def run_and_report(action: Callable[[], object]) -> int:
     except InputError as error:
         print_message(error)
         return 2
+    except RunFailed as error:
+        print_message(error)
+        return 1
     except BrokenPipeError:  # the reader of our output, such as head, has closed it
         discard(1)
         return 0

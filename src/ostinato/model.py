@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.atomic import write_all_atomically
 from ostinato.data.files.safetensors_io import digest, unique_state
 from ostinato.errors import InputError
+from ostinato.hub import fetch_from_hub
 from ostinato.notices import notify
-from ostinato.tasks.folder import Trained
+from ostinato.stream import Stream
+from ostinato.tasks.folder import Trained, read_json
 from ostinato.tasks.folder import load as load_trained
+from ostinato.tasks.model_card import format_model_card
 from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
@@ -21,12 +24,17 @@ from ostinato.tasks.shared.streamer import (
     WholeInputs,
 )
 
+SAVED_FILE = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|kept-.+")
+
 
 class Model(Trained):
     """What `ostinato.train` and `ostinato.load` return: task, network(s), folder and report."""
 
     def predict(self, inputs: Sequence[Any]) -> list[str]:
-        """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]"""
+        """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]
+
+        Models of series also take a table, such as a DataFrame, and answer for each series in
+        it."""
         return [prediction.text for prediction in self.predictions(inputs)]
 
     def predictions(self, inputs: Sequence[Any]) -> list[Any]:
@@ -43,6 +51,11 @@ class Model(Trained):
         """
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
+        if self.task.reader.reads_tables and is_table(inputs):
+            from ostinato.commands.run.records import as_files
+
+            with as_files(self.task.name, {}, inputs=inputs) as files:
+                return list(self.task.reader.read_inputs(files["inputs"]))
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
         return [self.as_record(each, number) for number, each in enumerate(inputs, start=1)]
@@ -86,6 +99,42 @@ class Model(Trained):
         complete = {piece.sample: piece.result for piece in pieces if piece.result is not None}
         return [complete[sample] for sample in sorted(complete)]
 
+    def save_pretrained(self, directory: str | Path, *, licence: str = "unknown") -> Path:
+        """Writes what is needed to use the model to a folder: its description and weights, and a
+        README.md with a model card, as model hubs expect them. `ostinato.load` reads the folder.
+
+        Args:
+            directory: The folder; made if need be. Files of other names in it stay.
+            licence: A licence identifier for the card, such as "mit".
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: An ensemble, which is several folders; or the folder cannot be written.
+        """
+        if len(self.networks) != 1:
+            raise InputError("an ensemble is several runs; save each of them")
+        target = Path(directory)
+        if target.exists() and target.resolve() == self.folder.resolve():
+            raise InputError(f"{target}: the run's own folder; name another one")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target}: cannot be made: {error.strerror}") from None
+        plan = self.folder / "training" / "plan.json"
+        name = target.resolve().name
+        card = format_model_card(
+            name, self.task.name, self.report, read_json(plan) if plan.is_file() else {}, licence
+        )
+        contents = {
+            target / path.name: path.read_bytes()
+            for path in sorted(self.folder.iterdir())
+            if path.is_file() and SAVED_FILE.fullmatch(path.name)
+        }
+        write_all_atomically({**contents, target / "README.md": card.encode()})
+        return target
+
     def stream(self) -> Stream:
         """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
         return Stream(self)
@@ -112,110 +161,10 @@ class Model(Trained):
         )
 
 
-class Stream:
-    """One item in, one answer out; what the model remembers of the items before is `state`.
-
-        stream = model.stream()
-        stream("ROM")           # "E": of a language model what comes next
-        before = stream.state   # tuples of tensors; a state is never changed, only replaced
-        stream("E")
-        stream.state = before   # back again; or in another stream of the same model
-        stream.save("state.safetensors")
-
-    Models of one direction carry a state: language models, forecasters and detectors of anomalies,
-    and with --no-bidirectional taggers, transcribers and classifiers of texts, series, films and
-    DNA; of a conversation it is the turns. Others answer each item on its own (`carries_state` is
-    False, `why_not` says why). Speech comes in chunks, and its end is told:
-
-        for chunk in microphone:    # samples [n], -1 to 1 or 16-bit numbers
-            print(stream(chunk))    # the text so far
-        final = stream.finish()     # a Transcript: text, words with times
-
-    Args:
-        model: The model.
-    """
-
-    def __init__(self, model: Model):
-        self.model, self.streamer = model, model.streamer()
-        self.carries_state, self.why_not = self.streamer.carries_state, self.streamer.why_not
-        self.state = self.streamer.start()
-
-    def __call__(self, item: Any) -> str:
-        return self.feed(item).text
-
-    def feed(self, item: Any) -> Any:
-        """The answer with its details (a Prediction): probabilities, what may come next."""
-        answer, self.state = self.streamer.feed(self.streamer.parse(item), self.state)
-        return answer
-
-    def finish(self) -> Any:
-        """The sequence has ended: the answer to all of it; the next item begins another one.
-
-        Raises:
-            InputError: The end changes nothing for this model.
-        """
-        answer, self.state = self.streamer.finish(self.state)
-        return answer
-
-    def each(self, items: Iterable[Any]) -> Iterator[str]:
-        return map(self, items)
-
-    def reset(self) -> None:
-        """Begins another sequence."""
-        self.state = self.streamer.start()
-
-    def to_bytes(self) -> bytes:
-        """The state as a safetensors file, with the fingerprint of the model."""
-        return state_to_bytes(self.streamer, self.state, self.model.fingerprint)
-
-    def from_bytes(self, content: bytes) -> None:
-        """Restores a state.
-
-        Raises:
-            InputError: It is no state, or that of another model.
-        """
-        self.state = state_from_bytes(self.streamer, content, self.model.fingerprint)
-
-    def save(self, path: str | Path) -> None:
-        """Writes the state to a file, whole or not at all."""
-        write_atomically(path, self.to_bytes())
-
-    def restore(self, path: str | Path) -> None:
-        """Reads what `save` wrote. Raises InputError as `from_bytes`."""
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such file; stream.save writes one")
-        try:
-            self.from_bytes(Path(path).read_bytes())
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-
-
-def state_to_bytes(streamer: Streamer, state: Any, fingerprint: str) -> bytes:
-    """A state as a safetensors file; an empty state has no tensors."""
-    import safetensors.torch
-
-    tensors = {name: each.contiguous() for name, each in streamer.to_tensors(state).items()}
-    return safetensors.torch.save(tensors, metadata={"model": fingerprint})
-
-
-def state_from_bytes(streamer: Streamer, content: bytes, fingerprint: str) -> Any:
-    """The inverse of `state_to_bytes`.
-
-    Raises:
-        InputError: These are no tensors, or they are the state of another model.
-    """
-    import safetensors
-    import safetensors.torch
-
-    try:
-        tensors = safetensors.torch.load(content)
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size])
-    except (safetensors.SafetensorError, ValueError, KeyError, RecursionError):
-        raise InputError("not a state: expected a safetensors file") from None
-    if header.get("__metadata__", {}).get("model") != fingerprint:
-        raise InputError("the state is not of this model: it was made by other weights")
-    return streamer.from_tensors(tensors)
+def is_table(inputs: Any) -> bool:
+    """Whether inputs are a DataFrame, columns by name, or rows by column."""
+    rows = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Mapping)
+    return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
 
 
 def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:
@@ -224,11 +173,13 @@ def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:
     model = ostinato.load("runs/de-en", beam=10)
 
     Args:
-        folder: The run folder(s).
+        folder: The run folder(s); or what `Model.save_pretrained` has written, or the name of such
+            a folder on the Hugging Face hub, OWNER/NAME (needs huggingface_hub, and honours
+            HF_HUB_OFFLINE).
         device: Where the network runs.
         changes: Options that apply to prediction.
     """
-    return as_model(load_trained(folder, changes, device))
+    return as_model(load_trained(fetch_from_hub(folder), changes, device))
 
 
 def train(task: str, **settings: Any) -> Model:

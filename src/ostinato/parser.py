@@ -19,6 +19,9 @@ METAVARS = {
     "against": "RUN",
     "recipe": "NAME|FILE",
     "time_limit": "TIME",
+    "process_timeout": "TIME",
+    "threads": "N|auto",
+    "init_from": "RUN",
     "device": "cpu|cuda|auto",
 }
 FILES = ("train", "dev", "test", "output", "source", "embeddings")  # options that name a file

@@ -1,5 +1,5 @@
-"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map
-against numpy.
+"""Naive forecasts by hand, Theta against a search over its squared errors, the linear map against
+numpy.
 """
 
 import numpy as np
@@ -20,15 +20,27 @@ def test_naive_forecasts_by_hand():
     assert extend_line([np.array([5.0])], 2).tolist() == [[5, 5]]
 
 
-def squared_error(values, alpha, first, weight, start, slope):
-    """The sum of squared one-step errors of the optimised Theta model, step by step, and its
-    level.
-    """
-    level, total = first, 0.0
-    for step, value in enumerate(values):
-        trend = (1 - alpha) ** step * start + (1 - (1 - alpha) ** (step + 1)) / alpha * slope
-        total += (value - level - weight * trend) ** 2
-        level = alpha * value + (1 - alpha) * level
+def line_through(values):
+    """(start, slope) of the least squares line at times 1, 2, ...; a single value has no slope."""
+    if len(values) < 2:
+        return values[0], 0.0
+    slope, start = np.polyfit(np.arange(1, len(values) + 1), values, 1)
+    return start, slope
+
+
+def forecast_one(values, level, alpha, weight):
+    """The next value by the dynamic optimised Theta model, from the line through all before it."""
+    start, slope = line_through(values)
+    power = (1 - alpha) ** len(values)
+    return level + weight * (power * start + (1 - power * (1 - alpha)) / alpha * slope)
+
+
+def squared_error(values, alpha, first, weight):
+    """The sum of squared one-step errors, step by step from the second value on, and the level."""
+    level, total = alpha * values[0] + (1 - alpha) * first, 0.0
+    for step in range(1, len(values)):
+        total += (values[step] - forecast_one(values[:step], level, alpha, weight)) ** 2
+        level = alpha * values[step] + (1 - alpha) * level
     return total, level
 
 
@@ -36,17 +48,17 @@ def test_theta_is_the_optimum_of_its_squared_errors(monkeypatch):
     monkeypatch.setattr(theta, "STEPS_FOR_THETA_2", 0)
     monkeypatch.setattr(theta, "SMOOTHING", np.array([0.4]))
     values = np.array([3.0, 4.0, 3.5, 5.0, 6.0, 5.5, 7.0, 6.5])
-    slope, middle = np.polyfit(np.arange(1, 9), values, 1)
     best = min(
-        (squared_error(values, 0.4, first, weight, middle, slope)[0], first, weight)
-        for first in np.linspace(-10, 10, 401)
-        for weight in np.linspace(0, 0.999, 200)
+        (squared_error(values, 0.4, first, weight)[0], first, weight)
+        for first in np.linspace(-10, 10, 201)
+        for weight in np.linspace(0, 0.999, 100)
     )
-    _, level = squared_error(values, 0.4, best[1], best[2], middle, slope)
-    expected = [
-        level + best[2] * (0.6**8 * middle + (step - 1 + (1 - 0.6**9) / 0.4) * slope)
-        for step in (1, 2, 3)
-    ]
+    _, level = squared_error(values, 0.4, best[1], best[2])
+    expected, longer = [], list(values)
+    for _ in range(3):
+        longer.append(forecast_one(np.array(longer), level, 0.4, best[2]))
+        level = 0.4 * longer[-1] + 0.6 * level
+        expected.append(longer[-1])
     assert theta.smooth_theta(values[None], 3)[0] == pytest.approx(np.array(expected), abs=0.05)
 
 

@@ -5,6 +5,7 @@ gets.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,19 @@ import torch
 from torch import nn
 
 import ostinato as package
+from ostinato.cells.gru import GRU
+from ostinato.cells.lstm import LSTM
 from ostinato.commands.inspect import inspect as look
+from ostinato.data.batching.batch import Batch, collate
+from ostinato.inspection.recording import record
 from ostinato.inspection.views import VIEWS
+from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
+from ostinato.models.forecaster import (
+    LEVELS,
+    DirectForecaster,
+    SegmentForecaster,
+    WindowFeatures,
+)
 from ostinato.tasks import TASKS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -29,14 +41,19 @@ INPUTS = {
     "captioning": str(GOLDEN / "captioning/input.tsv"),
     "video": str(GOLDEN / "video/input.npz"),
     "melody": str(GOLDEN / "melody/input.abc"),
+    "transcription": str(GOLDEN / "transcription/input.npz"),
+    "forecasting": str(GOLDEN / "forecasting/input.csv"),
+    "anomaly": str(GOLDEN / "anomaly/input.csv"),
+    "autoencoder": str(GOLDEN / "autoencoder/input.npz"),
 }
 FURTHER = {
     "translation": ("words", "attention", "beam", "forcing"),
     "dialogue": ("words", "attention", "beam", "forcing"),
-    "language": ("words", "beam", "suggestions"),
+    "language": ("words", "beam", "forcing", "suggestions"),
     "classification": ("words",),
     "tagging": ("words",),
     "captioning": ("words", "attention", "beam", "forcing"),
+    "transcription": ("posteriors",),
 }
 
 
@@ -59,23 +76,117 @@ def test_every_view_of_a_run_of_each_task(task, tmp_path, ostinato):
     assert all(view["data"] for view in views.values())
 
 
-# their networks have no recurrent_parts, own_targets and step_scores yet
-NOT_YET = {"transcription", "forecasting", "anomaly"}
-
-
 def test_every_task_has_an_input_here():
-    assert set(TASKS) - NOT_YET <= set(INPUTS), "add an input of the new task"
+    assert set(TASKS) <= set(INPUTS), "add an input of the new task"
 
 
-def test_a_task_that_cannot_be_looked_at_says_so(tmp_path, ostinato):
-    package.train(
-        "forecasting", out=tmp_path / "run", epochs=0.01, hidden_size=4, tensorboard=False
+@pytest.mark.parametrize("given", [True, False])
+def test_posteriors_are_the_models_and_the_transcript_is_aligned(given):
+    model = package.load(run_of("transcription"))
+    recording = next(iter(model.task.reader.read_inputs([INPUTS["transcription"]])))
+    text = recording.text
+    if not given:
+        text = model.predict([recording])[0]
+        recording = recording._replace(text="")
+    data = package.inspect(model, recording, "posteriors").data
+    rows = model.task.predictor.answer(model.network, [model.task.preprocessing.encode(recording)])[
+        0
+    ]
+    np.testing.assert_allclose(data["posteriors"], np.exp(rows), atol=1e-5)
+    np.testing.assert_allclose(data["posteriors"].sum(1), 1, atol=1e-12)
+    spelled = "".join(span["label"] for span in data["alignment"]).replace("space", " ")
+    targets = model.task.preprocessing.targets(text)
+    assert spelled == "".join(model.task.preprocessing.labels.decode(targets.tolist()))
+    assert len(data["posteriors"]) == -(-len(data["features"]) // model.task.options.subsampling)
+
+
+def test_step_scores_of_labels_add_up_to_the_best_path():
+    model = package.load(run_of("transcription"))
+    recording = next(iter(model.task.reader.read_inputs([INPUTS["transcription"]])))
+    network, example = model.network.double(), model.task.preprocessing.encode(recording)
+    batch = collate([example._replace(inputs=example.inputs.double(), targets=None)])
+    labels = torch.tensor([[1, 1, 2]])
+    scores = network.step_scores(replace(batch, targets=labels))[0].exp()
+    frames, _ = network.log_probabilities_by_frame(batch)
+    blank = [frames[0, :, 0]]
+    spans = network.align(frames[0], labels[0])
+    covered = {frame for span in spans for frame in range(span.start, span.end)}
+    rest = sum(
+        float(blank[0][frame].detach()) for frame in range(len(frames[0])) if frame not in covered
     )
-    file = tmp_path / "one.csv"
-    file.write_text("ds,y\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29)))
-    outcome = ostinato("inspect", "gates", tmp_path / "run", file, "--json")
-    assert outcome.status == 2 and "Traceback" not in outcome.err
-    assert ostinato("inspect", "parameters", tmp_path / "run", "--json").status == 0
+    best = float(scores.log().sum()) + rest
+    total = float(network.log_probabilities(replace(batch, targets=labels))[0])
+    assert best <= total + 1e-9  # one path of all that write the labels
+    assert [span.label for span in spans] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("decoder", ["direct", "segments", "autoregressive"])
+def test_connectivity_of_a_forecaster_is_the_gradient_of_its_forecast(decoder):
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 6}
+    if decoder == "segments":
+        network = SegmentForecaster(LSTM, 12, 3, WindowFeatures(), segment=4, **sizes)
+    elif decoder == "direct":
+        network = DirectForecaster(GRU, 12, 3, WindowFeatures(), **sizes)
+    else:
+        network = AutoregressiveForecaster(LSTM, 12, 3, WindowFeatures(), paths=5, **sizes)
+    network = network.double().eval()
+    inputs = torch.randn(1, 15, WindowFeatures().size, dtype=torch.float64)
+    inputs[..., 1], inputs[..., -1] = 1, 0
+    targets = torch.randn(1, 3, dtype=torch.float64)
+    batch = Batch(inputs, torch.tensor([15]), targets)
+    assert network.own_targets(batch).shape == (1, 3)
+    scores = network.step_scores(batch)
+    if decoder != "autoregressive":
+        wanted = network.quantiles(batch)[..., LEVELS.index(0.5)]
+        torch.testing.assert_close(scores, wanted)
+    else:  # teacher forcing: all but the window's own steps are the loss
+        losses, _, _ = network.step_losses(network.reader.read_window(batch))
+        torch.testing.assert_close(scores, -losses[:, -3:])
+    (part,) = network.recurrent_parts()
+    with record([part]) as recording:
+        value = network.step_scores(batch)[0, 1]
+    given = recording.inputs[part.name][0]
+    (gradient,) = torch.autograd.grad(value, given, retain_graph=True)
+    change = torch.zeros_like(inputs)
+    change[0, 2, 0] = 1e-6  # finite difference of a value of the window
+    moved = network.step_scores(replace(batch, inputs=inputs + change))[0, 1]
+    leaf = inputs.clone().requires_grad_()
+    (exact,) = torch.autograd.grad(network.step_scores(replace(batch, inputs=leaf))[0, 1], leaf)
+    assert float(moved - value.detach()) / 1e-6 == pytest.approx(float(exact[0, 2, 0]), abs=1e-4)
+    assert gradient.shape[1] == {"direct": 12, "segments": 3, "autoregressive": 14}[decoder]
+    assert bool(gradient.abs().sum() > 0)
+
+
+def test_a_series_without_its_future_is_looked_at_before_its_last_steps(ostinato):
+    task = "forecasting"
+    outcome = ostinato("inspect", "connectivity", run_of(task), INPUTS[task], "--json")
+    view = json.loads(outcome.out)
+    assert "score" in view["data"] and "log_probability" not in view["data"]
+    assert any("the forecast (median" in note for note in view["notes"])
+    gradients = json.loads(
+        ostinato("inspect", "gradients", run_of(task), INPUTS[task], "--json").out
+    )
+    assert gradients["data"]["loss_name"] == "the pinball loss of the targets that were given"
+
+
+def test_gates_are_logged_while_training_and_shown(tmp_path, ostinato):
+    package.train(
+        "tagging",
+        out=tmp_path / "run",
+        epochs=0.05,
+        hidden_size=8,
+        embedding_size=6,
+        tensorboard=False,
+    )
+    data = json.loads(ostinato("inspect", "learning", tmp_path / "run", "--json").out)["data"]
+    layers = data["gates"]
+    assert layers
+    for gates in layers.values():
+        assert {"forget", "hidden"} <= set(gates)
+        for each in gates.values():
+            assert len(each["steps"]) == len(each["mean"]) >= 1
+            assert all(0 <= value <= 1 for value in [*each["shut"], *each["open"]])
 
 
 def test_the_winner_of_the_beam_is_the_answer_and_attention_sums_to_one(ostinato):
@@ -129,8 +240,6 @@ def test_the_loss_of_a_task_equals_autograds():
     example = model.task.preprocessing.encode(
         model.task.reader.as_record(("a good film", "positive"))
     )
-    from ostinato.data.batching.batch import collate
-
     loss = network.loss(collate([example])).total
     assert view.data["loss"] == pytest.approx(float(loss.detach()), abs=1e-9)
     lags = package.inspect(model, ("a good film", "positive"), "lags").data["layers"]
@@ -152,6 +261,13 @@ def test_similar_states_of_a_corpus(tmp_path, ostinato):
     assert first["cosine"] == pytest.approx(1.0, abs=1e-5)
     assert (first["example"], first["step"], first["token"]) == (2, 5, "b")
     assert data["states"] == sum(len(line) for line in corpus.read_text().splitlines())
+
+
+def test_views_of_the_model_alone_take_any_input():
+    model = package.load(run_of("autoencoder"))
+    given = np.zeros((3, 2))
+    alone = package.inspect(model, None, "parameters").data
+    assert package.inspect(model, given, "parameters").data == alone
 
 
 def test_learning_and_an_example_of_the_test_set(place, ostinato):
@@ -252,3 +368,46 @@ def test_teacher_forcing_against_free_running(ostinato):
     assert many["examples"] == 100
     with pytest.raises(ValueError, match="this model has no view 'forcing'"):
         package.inspect(package.load(run_of("tagging")), "a b", "forcing")
+
+
+@pytest.mark.parametrize("task", ["translation", "language"])
+def test_evaluate_tells_what_free_running_costs(task, ostinato):
+    outcome = ostinato(
+        "evaluate", run_of(task), "--free-running", "--against", run_of(task), "--json"
+    )
+    result = json.loads(outcome.out)
+    found = result["free_running"]
+    assert found["examples"] == 100
+    assert found["gap"] == pytest.approx(found["free_running"] - found["teacher_forcing"])
+    assert result["against"]["free_running"] == found
+    by_position = found["by_position"]
+    weighted = zip(by_position["teacher_forcing"], by_position["examples"], strict=True)
+    total = sum(value * count for value, count in weighted)
+    assert found["teacher_forcing"] == pytest.approx(total / sum(by_position["examples"]))
+    lines = ostinato("evaluate", run_of(task), "--free-running").out
+    assert "gold prefix" in lines and "own prefix" in lines
+
+
+def test_free_running_of_a_language_model_by_hand():
+    model = package.load(run_of("language"))
+    text = "To be or not"
+    data = package.inspect(model, text, "forcing").data
+    network, preprocessing = model.network, model.task.preprocessing
+    ids = preprocessing.prompt_ids(text)
+    logits = network.output(network.recurrent(network.embedding(torch.tensor([ids[:-1]])))[0])[0]
+    gold = -logits.log_softmax(-1)[range(len(ids) - 1), ids[1:]]
+    np.testing.assert_allclose(data["by_position"]["teacher_forcing"], gold.detach(), rtol=1e-5)
+    own, free = [ids[0]], []
+    for target in ids[1:]:
+        row = network.output(network.recurrent(network.embedding(torch.tensor([own])))[0])[0, -1]
+        scores = row.log_softmax(-1).detach()
+        free.append(-float(scores[target]))
+        scores[list(preprocessing.never_generated)] = -torch.inf
+        own.append(int(scores.argmax()))
+    np.testing.assert_allclose(data["by_position"]["free_running"], free, rtol=1e-5)
+
+
+def test_free_running_of_a_tagger(ostinato):
+    outcome = ostinato("evaluate", run_of("tagging"), "--free-running")
+    assert outcome.status == 2
+    assert "--free-running: a model of task tagging does not read its own answers" in outcome.err

@@ -115,9 +115,16 @@ def test_from_python(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [(f"fine {n}", "good") for n in range(12)] + [(f"dull {n}", "bad") for n in range(12)]
     report = ostinato.search(
-        "classification", train=rows, trials=1, epochs=1, members=1, hidden_size=8,
-        embedding_size=8, minimum_count=1, tensorboard=False,
-    )  # fmt: skip
+        "classification",
+        train=rows,
+        trials=1,
+        epochs=1,
+        members=1,
+        hidden_size=8,
+        embedding_size=8,
+        minimum_count=1,
+        tensorboard=False,
+    )
     assert report["metric"] == "accuracy" and 0 <= report["score"] <= 1
 
 

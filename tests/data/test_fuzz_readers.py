@@ -40,6 +40,7 @@ from ostinato.data.text.corpus import Corpus
 from ostinato.data.text.nbest_format import read_nbest
 from ostinato.data.text.parallel import read_pairs
 from ostinato.data.text.pretrained import read_embeddings
+from ostinato.data.vectors import read_vectors
 from ostinato.errors import InputError
 
 FEW, MANY = 200, 5000  # mutations of each file
@@ -244,6 +245,8 @@ READERS = [
         npz(X=SERIES, y=[0, 1, 0, 1], labels=["a", "b"], lengths=[1, 2, 3, 3]),
         lambda p: every(read_series(p)),
     ),
+    Fuzzed("rows", "a.csv", text("a,b,c\n1,2.5,x\n-3,1e3,y\n"), lambda p: every(read_vectors(p))),
+    Fuzzed("images", "a.npz", npz(images=SERIES), lambda p: every(read_vectors(p))),
     Fuzzed("npz.gz", "a.npz.gz", packed(npz(X=SERIES, y=["a"] * 4)), lambda p: read_labelled([p])),
     Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_sentences(p))),
     Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_sentences(p))),

@@ -61,6 +61,7 @@ ROWS = [
     ("predict: an empty file", empty, "predict run bad.wav", "bad.wav: an empty file (0 bytes)"),
     ("predict: no such file", None, "predict run no.wav", "no.wav: no such file"),
     ("all left out", silent, f"{TRAIN} bad.tsv", "no recording to learn from (bad.wav: silent)"),
+    ("predict: truncated", truncated, "predict run bad.wav", "truncated (500 bytes are missing"),
     ("truncated", truncated, "evaluate run bad.tsv", "truncated (500 bytes are missing)"),
     ("missing", table("no.wav\tx"), "evaluate run bad.tsv", "bad.tsv:2: no.wav: missing"),
     ("outside", table("../no.wav\tx"), "predict run bad.tsv", "is outside the folder of the table"),

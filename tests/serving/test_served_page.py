@@ -38,10 +38,16 @@ def served(models, tmp_path_factory):
             "classification", train=rows, dev=rows[:4], out=folder / "c", **small
         ),
         "series": ostinato.train(
-            "forecasting", train=[str(folder / "wave.csv")], out=folder / "f", horizon=5,
-            look_back=14, hidden_size=8, epochs=1, tensorboard=False,
+            "forecasting",
+            train=[str(folder / "wave.csv")],
+            out=folder / "f",
+            horizon=5,
+            look_back=14,
+            hidden_size=8,
+            epochs=1,
+            tensorboard=False,
         ),
-    }  # fmt: skip
+    }
     settings = Settings()
     listener = socket.create_server(("127.0.0.1", 0))
     application = build_application(everything, settings, snapshot=False)

@@ -299,7 +299,7 @@ def test_a_series_that_grows_is_forecast_as_the_whole(client, series):
         assert np.array_equal(answer.quantiles, wanted.quantiles)
         [found] = client.post(path, json={"inputs": [value]}).json()["outputs"]
         assert found["forecast"] == wanted.details["forecast"]
-    assert stream.feed([1.0, None, 2.0]).start == 33
+    assert stream.feed([1.0, None, 2.0]).stamps[0] == "34"
     other = model.stream()
     other.from_bytes(stream.to_bytes())
     assert np.array_equal(other.feed(3.0).quantiles, stream.feed(3.0).quantiles)
@@ -335,5 +335,5 @@ def test_a_long_series_keeps_a_bounded_state(series):
     values = np.random.default_rng(0).normal(size=9000)
     for start in range(0, 9000, 1500):
         stream.feed(values[start : start + 1500].tolist())
-    assert len(stream.to_bytes()) < 80_000
+    assert len(stream.to_bytes()) < 100_000
     assert np.isfinite(stream.feed(0.5).scores).all()

@@ -8,14 +8,20 @@ import ostinato as package
 from ostinato.errors import InputError
 
 TEXT = "i want to think about it\nwe want to eat now\nthey want to think again\n" * 30
-TINY = {"hidden_size": 24, "embedding_size": 12, "epochs": 8.0, "least_steps": 300,
-        "learning_rate": 0.01, "tensorboard": False}  # fmt: skip
+TINY = {
+    "hidden_size": 24,
+    "embedding_size": 12,
+    "epochs": 8.0,
+    "learning_rate": 0.01,
+    "tensorboard": False,
+}
 
 
-@pytest.mark.parametrize("unit", ["word", "character"])
-def test_a_misspelt_word_is_corrected(unit, tmp_path):
+@pytest.mark.parametrize(("unit", "epochs"), [("word", 8.0), ("character", 120.0)])
+def test_a_misspelt_word_is_corrected(unit, epochs, tmp_path):
     (tmp_path / "t.txt").write_text(TEXT)
-    package.train("language", train=[tmp_path / "t.txt"], out=tmp_path / "run", unit=unit, **TINY)
+    settings = {**TINY, "unit": unit, "epochs": epochs}
+    package.train("language", train=[tmp_path / "t.txt"], out=tmp_path / "run", **settings)
     model = package.load(tmp_path / "run", suggest=3)
     swapped, half, fine = model.predictions(["i want to tihnk", "i want to thi", "we want to eat"])
     best = swapped.details["suggestions"][0]

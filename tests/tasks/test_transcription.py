@@ -33,6 +33,7 @@ from ostinato.tasks.transcription.fusion import WordNgram, WordScorer
 from ostinato.tasks.transcription.segments import cut_segments
 from ostinato.tasks.transcription.transcript import Transcript, Word, clock, cues
 from ostinato.tasks.transcription.tuning import tune_fusion
+from ostinato.tasks.transcription.units import Units
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -230,10 +231,12 @@ def test_a_language_model_that_knows_the_test_is_flagged(tones, tmp_path):
 
 def test_word_scores_are_those_of_the_n_gram_model():
     model = WordNgram(["one two", "one three", "two"], 2)
-    scorer = WordScorer(model, ["<blank>", *" ehnortw"], characters=True, weight=2.0, bonus=0.5)
+    tokens = ["<blank>", *" ehnortw"]
+    spellings = [Units("character").spell(token) for token in tokens]
+    scorer = WordScorer(model, spellings, whole=False, weight=2.0, bonus=0.5)
     state, total = scorer.start(), 0.0
     for letter in "one two":
-        state, score = scorer.extend(state, scorer.tokens.index(letter))
+        state, score = scorer.extend(state, tokens.index(letter))
         total += score
     total += scorer.finish(state)
     ids, history, expected = model.ids, model.start(), 0.0
@@ -242,13 +245,12 @@ def test_word_scores_are_those_of_the_n_gram_model():
         history = model.extend(history, ids[word])
     expected += model.log_probability(history, 0)
     assert total == pytest.approx(2 * expected + 0.5 * 2)
-    assert scorer.extend(scorer.start(), scorer.tokens.index("n"))[1] == -np.inf  # no such word
-    assert scorer.extend(scorer.start(), scorer.tokens.index(" "))[1] == -np.inf
-    by_words = WordScorer(model, ["<blank>", "one", "x"], characters=False, weight=1, bonus=0)
+    assert scorer.extend(scorer.start(), tokens.index("n"))[1] == -np.inf  # no such word
+    assert scorer.extend(scorer.start(), tokens.index(" "))[1] == -np.inf
+    words = [Units("word").spell(token) for token in ("<blank>", "one", "x")]
+    by_words = WordScorer(model, words, whole=True, weight=1, bonus=0)
     assert by_words.extend(by_words.start(), 2)[1] == -np.inf
-    openly = WordScorer(
-        model, ["<blank>", "one", "x"], characters=False, weight=1, bonus=0, open_vocabulary=True
-    )
+    openly = WordScorer(model, words, whole=True, weight=1, bonus=0, open_vocabulary=True)
     assert -50 < openly.extend(openly.start(), 2)[1] < -3
 
 
@@ -256,7 +258,8 @@ def test_the_language_model_decides_between_equal_sounds():
     tokens = ["<blank>", " ", "a", "b"]
     rows = np.log(np.array([[0.1, 0.1, 0.41, 0.39], [0.7, 0.1, 0.1, 0.1]]))
     model = WordNgram(["b", "b", "b", "a"], 2)
-    scorer = WordScorer(model, tokens, characters=True, weight=1.0, bonus=0.0)
+    spellings = [Units("character").spell(token) for token in tokens]
+    scorer = WordScorer(model, spellings, whole=False, weight=1.0, bonus=0.0)
     assert prefix_beam(rows, 8)[0].labels == (2,)
     assert prefix_beam(rows, 8, scorer=scorer)[0].labels == (3,)
 

@@ -26,11 +26,11 @@ class BagOfWords:
     """Token lists -> sparse feature vectors of n-grams.
 
     Args:
-        ngrams: The n-grams with features 1, 2, ...; feature 0 is padding, always with value 0.
-        idf: The inverse document frequency of each.
+        ngrams: The n-grams of features 1, 2, ...; feature 0 is padding, always with value 0.
+        idf: The inverse document frequency of each n-gram.
         order: The longest n-grams, in tokens.
-        weighting: `counts`, or `tf-idf`: counts times ln((1 + texts) / (1 + texts with it)) + 1,
-            normalised to length 1 (as scikit-learn).
+        weighting: `counts`, or `tf-idf`: counts times 1 + ln((1 + N) / (1 + n)), where n of the N
+            texts contain the n-gram, normalised to length 1 (as in scikit-learn).
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class BagOfWords:
             texts: Token lists.
             order: The longest n-grams, in tokens.
             weighting: See the class.
-            minimum: How many texts must have an n-gram.
-            most: The largest number of n-grams.
+            minimum: The least number of texts that must contain an n-gram.
+            most: The maximum number of n-grams.
         """
         counts: Counter[str] = Counter()
         documents = 0
@@ -82,7 +82,7 @@ class BagOfWords:
         )
 
     def vector(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Features and values of the known n-grams of a text; ([0], [0.0]) if it has none."""
+        """Feature ids [K] and values [K] of a text's known n-grams; ([0], [0.0]) if it has none."""
         counts = Counter(
             number
             for ngram in extract_ngrams(tokens, self.order)
@@ -143,13 +143,13 @@ def fit_logistic_regression(
     """Logistic regression by scikit-learn.
 
     Args:
-        vectors: Features and values of each of N examples.
+        vectors: Feature ids and values of each of N examples, as from `BagOfWords.vector`.
         labels: Class ids [N], each class at least once; or [N, classes] of 0 and 1 for one
             independent regression per class.
         features: The number of features, without feature 0.
         classes: The number of classes.
         strength: scikit-learn's C, the inverse of the L2 regularisation.
-        weights: Of the classes.
+        weights: The weight of each class in the loss, by class id; 1 if None.
 
     Returns:
         Coefficients [features + 1, classes] and intercepts [classes].
@@ -181,7 +181,10 @@ def fit_logistic_regression(
 def fit_each_label(
     matrix: Any, labels: np.ndarray, strength: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One regression per label; a label that all or no examples have gets a constant."""
+    """One regression per label; a label of all or of no examples gets a constant.
+
+    matrix [N, F], labels [N, C] of 0 and 1 -> coefficients [F, C], intercepts [C].
+    """
     from sklearn.linear_model import LogisticRegression
 
     coefficients = np.zeros((matrix.shape[1], labels.shape[1]))
@@ -196,12 +199,12 @@ def fit_each_label(
 
 
 class LinearClassifier(nn.Module):
-    """The fitted regression as a module: inputs [B, T, 2] of (feature, value) -> [B, C].
+    """The fitted regression as a module: inputs [B, T, 2] of (feature id, value) -> [B, C].
 
     Args:
         features: The number of features, without feature 0.
         classes: C.
-        many: Independent labels (sigmoid) instead of exclusive classes (softmax).
+        many: Multi-label: independent labels (sigmoid) instead of exclusive classes (softmax).
     """
 
     def __init__(self, features: int, classes: int, *, many: bool = False):

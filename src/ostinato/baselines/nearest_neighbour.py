@@ -1,4 +1,4 @@
-"""Nearest neighbour: the answer of the training example with the most similar vector."""
+"""Nearest neighbour: predicts the answer of the training example with the closest vector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 
 class NearestNeighbour:
-    """NearestNeighbour(vectors [N, D], answers).answer([[0.9, 0.1]]) -> nearest vectors' answers
+    """NearestNeighbour([[1, 0], [0, 1]], ["a", "b"]).answer([[0.9, 0.1]]) -> ["a"]
 
-    Euclidean distance on vectors in half precision; ties go to the first.
+    The distance is Euclidean, on vectors [N, D] in half precision; ties go to the first.
     """
 
     def __init__(self, vectors: np.ndarray, answers: Sequence[str]):

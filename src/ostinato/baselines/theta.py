@@ -1,10 +1,10 @@
-"""The optimised Theta method (Fiorucci, Pellegrini, Louzada, Petropoulos and Koehler 2016).
+"""The dynamic optimised Theta method (Fiorucci, Pellegrini, Louzada, Petropoulos and Koehler 2016).
 
 A series is the mean of two lines, its trend and one with the curvature theta times as strong; the
 first is extended, the second is smoothed exponentially. Theta, the smoothing parameter and the
 first level are those of the least squared one-step errors. For a given smoothing parameter the
 one-step forecasts are linear in the other two, so these are solved for, and only the smoothing
-parameter is searched, all series of one length at a time.
+parameter is searched, coarsely and then finely, all series of one length at a time.
 
 N series, K smoothing parameters tried, T steps, H steps ahead.
 """
@@ -12,15 +12,19 @@ N series, K smoothing parameters tried, T steps, H steps ahead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 LONGEST = 1000  # steps: older ones tell nothing
-SMOOTHING = np.linspace(0.1, 0.99, 45)  # the published bounds
+SMOOTHING = np.linspace(0.1, 0.99, 12)  # tried first, between the published bounds
+FINER = np.linspace(-1, 1, 9)[
+    1:-1
+]  # then between the neighbours of the best, in steps of the first
 LARGEST_WEIGHT = 1 - 1 / 1000  # of the trend: theta up to 1000
 # The published optimisation starts at theta 2, a weight of a half, and ends near it. Errors alone
 # would make the trend of many a short series go on for ever, so they are joined by as many steps
-# that speak for theta 2: 30 of 0, 3, 10 and 30 was best on the last 18 of the
+# that speak for theta 2: 30 of 0, 3, 10, 30 and 60 was best on the last 18 of the
 # training months of M3.
 STEPS_FOR_THETA_2 = 30
 
@@ -64,7 +68,9 @@ def seasonal_indices(values: np.ndarray, season: int) -> tuple[np.ndarray, bool]
     trend = moving_average(values, season)
     multiplicative = bool((values > 0).all() and (trend[~np.isnan(trend)] > 0).all())
     detrended = values / trend if multiplicative else values - trend
-    means = np.array([np.nanmean(detrended[start::season]) for start in range(season)])
+    whole = np.full(-(-len(values) // season) * season, np.nan)
+    whole[: len(values)] = detrended
+    means = np.nanmean(whole.reshape(-1, season), 0)
     if multiplicative:
         means = means / means.mean()
         if (means < 0.01).any():
@@ -104,37 +110,95 @@ def remove(values: np.ndarray, indices: tuple[np.ndarray, bool] | None) -> np.nd
 
 
 def smooth_theta(values: np.ndarray, horizon: int) -> np.ndarray:
-    """Forecasts [N, H] of series of one length [N, T], not seasonal."""
+    """Forecasts [N, H] of series of one length [N, T], not seasonal.
+
+    The trend that a step's forecast reads is the regression line of the values before it, so that
+    it is as uncertain in the errors that are minimised as it will be in the forecast (the dynamic
+    form of the paper, its equations 12 to 14).
+    """
     number, length = values.shape
     if length < 3:
         return np.repeat(values[:, -1:], horizon, 1)
-    time = np.arange(1, length + 1)
-    slope = ((values - values.mean(1, keepdims=True)) * (time - time.mean())).sum(1)
-    slope = (slope / ((time - time.mean()) ** 2).sum())[:, None]  # [N, 1]
-    start = values.mean(1, keepdims=True) - slope * time.mean()
-    alpha = SMOOTHING[None]  # [1, K]
-    level = np.zeros((number, alpha.shape[1]))  # of a smoothing that starts from 0
-    power = np.ones_like(alpha)  # (1 - alpha)^t
-    sums = np.zeros((6, number, alpha.shape[1]))
+    lines = regression_lines(values)
+    found = search(values, lines, np.broadcast_to(SMOOTHING, (number, len(SMOOTHING))))
+    if len(SMOOTHING) > 1:
+        step = SMOOTHING[1] - SMOOTHING[0]
+        near = (found.alpha[:, None] + FINER * step).clip(SMOOTHING[0], SMOOTHING[-1])
+        found = search(values, lines, near)
+    return continue_theta(values, horizon, found)
+
+
+class Fitted(NamedTuple):
+    """The parameters of each series [N] and its last level."""
+
+    alpha: np.ndarray
+    level: np.ndarray
+    weight: np.ndarray
+
+
+def search(values: np.ndarray, lines: tuple[np.ndarray, np.ndarray], alpha: np.ndarray) -> Fitted:
+    """The best of K smoothing parameters of each series [N, K]; see `smooth_theta`."""
+    starts, slopes = lines
+    number, length = values.shape
+    level = np.zeros(alpha.shape)  # of a smoothing that starts from 0
+    power = np.ones(alpha.shape)  # (1 - alpha)^t
+    sums = np.zeros((6, *alpha.shape))
     for step in range(length):
-        trend = power * start + (1 - power * (1 - alpha)) / alpha * slope
-        left = values[:, step, None] - level
-        sums += np.stack(
-            np.broadcast_arrays(
-                power * power, power * trend, trend * trend, power * left, trend * left, left * left
-            )
-        )
+        if step:  # the first value has no line before it
+            trend = extrapolate(alpha, power, starts[:, step - 1, None], slopes[:, step - 1, None])
+            left = values[:, step, None] - level
+            sums[0] += power * power
+            sums[1] += power * trend
+            sums[2] += trend * trend
+            sums[3] += power * left
+            sums[4] += trend * left
+            sums[5] += left * left
         level = alpha * values[:, step, None] + (1 - alpha) * level
         power = power * (1 - alpha)
     first, weight, errors = solve(sums, STEPS_FOR_THETA_2 / length)
-    best = errors.argmin(1)
-    rows = np.arange(number)
-    alpha = SMOOTHING[best][:, None]
-    last = (1 - alpha) ** length
-    level = level[rows, best, None] + last * first[rows, best, None]
-    steps = np.arange(1, horizon + 1)
-    trend = last * start + (steps - 1 + (1 - last * (1 - alpha)) / alpha) * slope
-    return level + weight[rows, best, None] * trend
+    rows, best = np.arange(number), errors.argmin(1)
+    last = level[rows, best] + power[rows, best] * first[rows, best]
+    return Fitted(alpha[rows, best], last, weight[rows, best])
+
+
+def extrapolate(alpha, power, start, slope) -> np.ndarray:
+    """The effect of a line, start + slope t, on a one-step forecast after t steps; power is (1 -
+    alpha)^t.
+    """
+    return power * start + (1 - power * (1 - alpha)) / alpha * slope
+
+
+def regression_lines(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(start, slope) [N, T] each: the least squares line through the first 1, 2, ..., T values, at
+    times 1, 2, ...
+    """
+    time = np.arange(1.0, values.shape[1] + 1)
+    return fit_line(time, values.cumsum(1), (values * time).cumsum(1))
+
+
+def fit_line(count, total, moment) -> tuple[np.ndarray, np.ndarray]:
+    """(start, slope) from the sum of y and of t y, t = 1, ..., count."""
+    times, squares = count * (count + 1) / 2, count * (count + 1) * (2 * count + 1) / 6
+    spread = np.maximum(count * squares - times**2, 1.0)  # 0 for a single value, whose slope is 0
+    slope = (count * moment - times * total) / spread
+    return (total - slope * times) / count, slope
+
+
+def continue_theta(values: np.ndarray, horizon: int, found: Fitted) -> np.ndarray:
+    """Forecasts [N, H], each of which takes the place of the value that the next one would read."""
+    alpha, level, weight = found
+    number, length = values.shape
+    time = np.arange(1.0, length + 1)
+    total, moment = values.sum(1), (values * time).sum(1)
+    forecasts = np.zeros((number, horizon))
+    for step in range(horizon):
+        count = length + step
+        start, slope = fit_line(float(count), total, moment)
+        coming = level + weight * extrapolate(alpha, (1 - alpha) ** count, start, slope)
+        forecasts[:, step] = coming
+        level = alpha * coming + (1 - alpha) * level
+        total, moment = total + coming, moment + (count + 1) * coming
+    return forecasts
 
 
 def solve(sums: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

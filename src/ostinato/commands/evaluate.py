@@ -12,6 +12,7 @@ from torch import nn
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import as_files
 from ostinato.commands.tables import as_json, number, scores, table
@@ -30,6 +31,7 @@ from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.cut_inputs import report_cuts
+from ostinato.tasks.tally import Tally
 from ostinato.tasks.task import Task
 
 FILES_NEEDED = (
@@ -43,6 +45,8 @@ EXAMPLES = (
     "ostinato evaluate runs/one,runs/two test.de test.en          # together, as an ensemble",
     "ostinato evaluate runs/de-en test.de test.en --against runs/other"
     "          # is the difference significant?",
+    "ostinato evaluate runs/de-en --free-running --against runs/scheduled"
+    "          # what reading its own words costs",
     "ostinato evaluate runs/de-en --help          # with the options of this model",
 )
 
@@ -55,6 +59,7 @@ def evaluate(
     against: str | None = None,
     device: str = "cpu",
     seed: int = 1,
+    free_running: bool = False,
     **changes,
 ) -> dict[str, Any]:
     """The scores of a trained model and of a baseline on a test set, with 95 % intervals.
@@ -66,6 +71,8 @@ def evaluate(
         against: another run: is the difference from it significant? (paired test)
         device: cpu, cuda, or auto
         seed: of the resampling for intervals and tests
+        free_running: of decoders, also the loss when they read their own tokens in place of the
+            true ones
     """
     check_seed(seed)
     trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
@@ -84,6 +91,8 @@ def evaluate(
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
         result, counts, _ = measure(task, trained.network, records, seed=seed)
+        if free_running:
+            result["free_running"] = measure_free_running(task, trained.network, records)
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -98,6 +107,9 @@ def evaluate(
     if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
+        if free_running:
+            found = measure_free_running(other.task, other.network, records)
+            result["against"]["free_running"] = found
     return result
 
 
@@ -129,7 +141,45 @@ def predict_all(
     ]
 
 
-Measured = tuple[dict[str, Any], dict[str, list[Counts]], list[Prediction]]
+class KeptPredictions(Sequence):
+    """Some of the predictions of an evaluation, by their place among all.
+
+    Args:
+        number: Of all predictions.
+        kept: Those that are kept, by place.
+    """
+
+    def __init__(self, number: int, kept: dict[int, Prediction]):
+        self.number, self.kept = number, kept
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __getitem__(self, place):  # type: ignore[override]
+        return self.kept[place]
+
+
+def measure_pieces(
+    task: Task, network: nn.Module, records: Sequence[Record], tally: Tally
+) -> tuple[KeptPredictions, dict[str, list[Counts]]]:
+    """The counts of each metric, and the predictions that are shown; the others are not kept."""
+    shown = set(task.predictor.shown(records))
+    kept: dict[int, Prediction] = {}
+    counts: dict[str, list[Counts]] = {}
+    place = 0
+    for piece in track_pieces(records, "evaluating"):
+        predictions = task.predictor.predict(network, piece)
+        for name, each in task.predictor.count(network, piece, predictions).items():
+            counts.setdefault(name, []).extend(each)
+        tally.add(piece, predictions)
+        for prediction in predictions:
+            if place in shown:
+                kept[place] = prediction
+            place += 1
+    return KeptPredictions(len(records), kept), counts
+
+
+Measured = tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]
 
 
 def measure(
@@ -147,10 +197,17 @@ def measure(
         The scores as a mapping, the counts of each metric per example, and the predictions.
     """
     began = time.perf_counter()
-    predictions = predict_all(task, network, records) if task.definition.needs_predictions else []
-    seconds = time.perf_counter() - began
-    counts = task.predictor.count(network, records, predictions)
-    seconds = seconds if task.definition.needs_predictions else time.perf_counter() - began
+    predictions: Sequence[Prediction] = []
+    tables: dict[str, Any] | None = None
+    if tally := task.predictor.tally():
+        predictions, counts = measure_pieces(task, network, records, tally)
+        seconds, tables = time.perf_counter() - began, tally.result()
+    else:
+        needed = task.definition.needs_predictions
+        predictions = predict_all(task, network, records) if needed else []
+        seconds = time.perf_counter() - began
+        counts = task.predictor.count(network, records, predictions)
+        seconds = seconds if needed else time.perf_counter() - began
     result: dict[str, Any] = {
         "examples": len(records),
         "metrics": {},
@@ -173,6 +230,7 @@ def measure(
     further = task.predictor.analyse(records, predictions, counts, seed=seed)
     result["details"] |= further.pop("details", {})
     result |= further
+    result |= task.predictor.tables(records, predictions) if tables is None else tables
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions
@@ -216,8 +274,18 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield result["verdict"]
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
+    if "calibration" in result:
+        yield describe_coverage(result["calibration"]["coverage"])
     if "by_step" in result:
         yield from tabulate_steps(result["by_step"])
+    if "free_running" in result:
+        against = result.get("against", {})
+        yield from format_free_running(
+            result["run"],
+            result["free_running"],
+            against.get("free_running"),
+            against.get("run", ""),
+        )
     if "against" in result:
         against = result["against"]
         rows = [
@@ -225,6 +293,14 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
             for name, value in against["metrics"].items()
         ]
         yield from table(["metric", "this run", against["run"], "p"], rows)
+
+
+def describe_coverage(coverage: dict[str, float]) -> str:
+    """describe_coverage({"80": 0.79}) -> "true values inside the intervals: 79.0 % in those of 80
+    %"
+    """
+    shares = ", ".join(f"{share:.1%} in those of {level} %" for level, share in coverage.items())
+    return f"true values inside the intervals: {shares}".replace("% in", " % in")
 
 
 def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:

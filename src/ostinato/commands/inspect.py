@@ -7,9 +7,11 @@ from typing import Any
 
 from torch import nn
 
+from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.inspected_records import names_file, read_corpus, read_records
 from ostinato.commands.run.progress import hold_notices, show_working
+from ostinato.commands.run.remedies import REMEDY_VIEW, compare_remedies
 from ostinato.commands.run.subject import MOST_PAIRS, build_subject
 from ostinato.commands.tables import as_json, table
 from ostinato.errors import InputError, nearest
@@ -36,13 +38,14 @@ EXAMPLES = (
     "ostinato inspect gradients runs/language book.txt --against runs/gru --output page.html",
     'ostinato inspect words runs/sentiment "good bad great" --json',
     "ostinato inspect learning runs/language --output learning.png",
-    "ostinato inspect --help          # the views: all, " + ", ".join(VIEWS),
+    "ostinato inspect remedies --output remedies.png     # clipping, LSTM, GRU: what helps?",
+    "ostinato inspect --help          # the views: all, " + ", ".join([*VIEWS, REMEDY_VIEW]),
 )
 
 
 def inspect(
     view: str,
-    run: str,
+    run: str = "",
     inputs: list[str] = [],  # noqa: B006
     *,
     part: str | None = None,
@@ -58,12 +61,15 @@ def inspect(
     length_penalty: float | None = None,
     force: str = "",
     corpus: list[str] = [],  # noqa: B006
+    seed: int = 1,
+    time_limit: str | None = None,
 ) -> list[View]:
     """What happens inside a model, as pictures, numbers and a page.
 
     Args:
         view: what to look at, several joined by commas, or all
-        run: the folder that `ostinato train` made
+        run: the folder that `ostinato train` made; of remedies a task, or none for the built-in
+            problem with long lags
         inputs: a text, a file, or - for standard input; a tab separates an input from its target;
             several are placed side by side (default: an example of the run's test set)
         part: of the model, such as encoder or decoder
@@ -79,10 +85,17 @@ def inspect(
         length_penalty: of the beam search
         force: words that the beam search must begin with
         corpus: files whose states are searched (default: the run's test set)
+        seed: of remedies: the same for all of them
+        time_limit: of remedies on a task: for each of them (default: 8s)
     """
     if count < 1 or example < 1:
         name, value = ("count", count) if count < 1 else ("example", example)
         raise InputError(f"--{name} must be at least 1; got {value}")
+    if view == REMEDY_VIEW:
+        check_seed(seed)
+        return [compare_remedies(run, inputs, seed=seed, time_limit=time_limit)]
+    if not run:
+        raise InputError(f"name the folder of a run after the view: ostinato inspect {view} RUN")
     changes: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty}
     changes = {name: value for name, value in changes.items() if value is not None}
     selection = Selection(part, layer, direction, unit, step, count, parse_clamps(clamp), force)
@@ -128,7 +141,7 @@ def choose_views(
         names = view.split(",")
         for name in names:
             if name not in VIEWS:
-                raise InputError(f"no view {name!r}{nearest(name, [*VIEWS, ALL])}")
+                raise InputError(f"no view {name!r}{nearest(name, [*VIEWS, REMEDY_VIEW, ALL])}")
         return names
     subject = next(iter(subjects("gates", trained, inputs, corpus, example)))
     tokens = subject.vocabularies.get("inputs") or subject.vocabularies.get("targets", ())
@@ -232,7 +245,8 @@ def inspect_input(
         )
     steps = MOST_STEPS.get(view, STEPS)
     if view in WITHOUT_INPUT:
-        text = x if isinstance(x, str) else " ".join(map(str, x or ()))
+        words = [x] if isinstance(x, str) else x if isinstance(x, list | tuple) else []
+        text = " ".join(word for word in words if isinstance(word, str))
         return build_view(build_subject(model, [], steps=steps, text=text), view, selection)
     values = x if isinstance(x, list) else [x]
     records = [model.task.reader.as_record(value) for value in values]

@@ -210,12 +210,12 @@ def build_application(
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
-    from ostinato.model import state_from_bytes, state_to_bytes
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
     from ostinato.serving.endpoints import Endpoints
     from ostinato.serving.model_worker import ModelThread
     from ostinato.serving.served_model import ServedModel
+    from ostinato.stream import state_from_bytes, state_to_bytes
 
     drawing = Path(__file__).parents[1] / "inspection" / "page"
     thread, counters = ModelThread(), Counters()

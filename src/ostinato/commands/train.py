@@ -10,12 +10,14 @@ from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.errors import InputError
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained
+from ostinato.training.group import read_launched
 
 EXAMPLES = (
     "ostinato train translation     # on the packaged sample; `ostinato tasks` lists the tasks",
     "ostinato train translation --train train.de train.en --dev dev.de dev.en --out runs/de-en",
     "ostinato train translation --recipe multi30k --train train.de train.en --time-limit 15m",
     "ostinato train translation --out runs/de-en --resume     # continues a run that was stopped",
+    "ostinato train translation --processes 4 --restarts 3     # four processes train together",
     "ostinato train translation --help     # common options of the task; --help-all lists them all",
 )
 
@@ -32,8 +34,13 @@ def train(
     time_limit: str | None = None,
     seed: int = 1,
     device: str = "cpu",
+    init_from: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    processes: int | None = None,
+    restarts: int = 0,
+    process_timeout: str = "10m",
+    threads: str = "auto",
     **settings,
 ) -> Trained:
     """From files to a trained model in a run folder, with a report of how good it is.
@@ -50,15 +57,25 @@ def train(
         time_limit: stop after this long: 90s, 10m, 2h
         seed: same seed, same data, same machine: same run
         device: cpu, cuda, or auto
+        init_from: begin with the weights, and the network's options, of this run of the same task
         resume: continue the run in --out, to the same weights as if it had never stopped
         overwrite: replace the run that --out holds
+        processes: that train together, each on its rows of every batch of --batch-size examples
+            for each of them (default: 1, or as torchrun started them); one GPU each with
+            --device cuda
+        restarts: how often new processes go on from the last checkpoint after one has died
+        process_timeout: how long the processes wait for one that no longer answers: 30s, 10m
+        threads: of each process: a number, or auto, which divides the cores that this container
+            or machine grants
     """
-    from ostinato.commands.run.config import RunRequest
-    from ostinato.commands.run.prepare import open_run
+    from ostinato.commands.run.config import RunRequest, parse_duration
+    from ostinato.commands.run.launcher import Launch, launch
+    from ostinato.commands.run.processes import count_processes
     from ostinato.commands.run.records import as_files
-    from ostinato.commands.run.report import finish
+    from ostinato.commands.run.train_here import Manner, train_here
 
     folder = Path(out or f"runs/{task}")
+    several = count_processes(folder, task, processes, restarts, resume=resume)
     with as_files(task, settings, train=train, dev=dev, test=test) as files:
         request = RunRequest(
             task,
@@ -68,16 +85,20 @@ def train(
             seed=seed,
             device=device,
             settings=settings,
+            processes=several.number,
+            init_from=init_from,
         )
-        with open_run(folder, request, resume=resume, overwrite=overwrite) as run:
-            run.train()
-            message = f"trained, but not reported on; for that: {run.resume_command}"
-            run.interrupt.exit_at_once(message)
-            return finish(run)
+        timeout = parse_duration(process_timeout, "process_timeout")
+        manner = Manner(resume, overwrite, threads, timeout)
+        if several.launched:
+            return train_here(folder, request, manner)
+        return launch(Launch(folder, request, manner, several.number, restarts))
 
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     report = trained.report
+    if read_launched().rank:  # of several processes, process 0 alone speaks
+        return
     if json:
         yield as_json(report)
         if trained.not_saved:

@@ -14,10 +14,13 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
+from ostinato.data.images.images import is_image
+from ostinato.data.images.labelled_images import has_images, read_image_arrays, read_pixels
 from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
 from ostinato.data.series.series import is_series, read_series
 from ostinato.errors import InputError
 
+KINDS = ("texts", "series of numbers", "images")
 MOST_LABELS = 20  # different labels of a table without a header, to be seen as its first column
 
 
@@ -25,7 +28,7 @@ class Labelled(NamedTuple):
     """Labelled("a fine film", "good", "train.tsv:7")
 
     Attributes:
-        inputs: a text, or a series [T, D].
+        inputs: a text, a series [T, D], or an image [H, W, C].
         label: as in the file; "" where there is none.
         where: its place for messages.
     """
@@ -53,6 +56,8 @@ def read_labelled(
         a folder                            of one folder a class with a text a file, or of one
                                             file a class with a text a line
         several text files without tabs     one a class, a text a line; the file's name is the label
+        a folder                            of one folder a class with an image a file
+        .npz with an array `images`         images [N, H, W] or [N, H, W, C], and labels y
         .ts, .npz, UCR's NAME_TRAIN.tsv     series of numbers
 
     Args:
@@ -78,7 +83,9 @@ def read_labelled(
     records: list[Labelled] = []
     for file in files:
         named = text_column or label_column
-        if is_series(file) or (not named and has_rows_of_numbers(file)):
+        if has_images(file):
+            found = [Labelled(*each) for each in read_image_arrays(file, training=training)]
+        elif is_series(file) or (not named and has_rows_of_numbers(file)):
             found = [
                 Labelled(series.values, series.label, series.where)
                 for series in read_series(file, training=training, time_axis=time_axis)
@@ -96,14 +103,22 @@ def check_labelled(
     records: Sequence[Labelled], files: Sequence[FilePath], *, unlabelled: bool
 ) -> None:
     """InputError for texts and series together, and, but with `unlabelled`, for a missing label."""
-    if len({isinstance(record.inputs, str) for record in records}) > 1:
+    kinds = sorted({kind_of(record.inputs) for record in records}, key=KINDS.index)
+    if len(kinds) > 1:
         raise InputError(
-            f"{' '.join(map(display_path, files))}: texts and series of numbers cannot be mixed; "
+            f"{' '.join(map(display_path, files))}: {' and '.join(kinds)} cannot be mixed; "
             "give files of one kind"
         )
     missing = None if unlabelled else next((record for record in records if not record.label), None)
     if missing is not None:
         raise InputError(f"{missing.where}: no label; complete the row or remove it")
+
+
+def kind_of(inputs: str | np.ndarray) -> str:
+    """What an input is: "texts", "series of numbers" or "images"."""
+    if isinstance(inputs, str):
+        return KINDS[0]
+    return KINDS[2] if inputs.ndim == 3 else KINDS[1]
 
 
 def read_one(
@@ -207,7 +222,7 @@ def read_class(file: Path) -> Iterator[Labelled]:
 
 
 def read_folder(folder: Path) -> Iterator[Labelled]:
-    """One folder a class with a text a file, or one file a class with a text a line.
+    """One folder a class with a text or an image a file, or one file a class with a text a line.
 
     Names that start with a dot are left out."""
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -218,7 +233,9 @@ def read_folder(folder: Path) -> Iterator[Labelled]:
         )
     for path in classes:
         for file in sorted(path.rglob("*")):
-            if file.is_file() and not file.name.startswith("."):
+            if file.is_file() and not file.name.startswith(".") and is_image(file):
+                yield Labelled(read_pixels(str(file)), path.name, str(file))
+            elif file.is_file() and not file.name.startswith("."):
                 text = " ".join(" ".join(iterate_lines(file)).split())
                 yield Labelled(text, path.name, str(file))
     for path in inside if not classes else ():
@@ -243,7 +260,16 @@ def read_unlabelled(
         time_axis: of X in an .npz, as of `read_labelled`.
     """
     for file in files:
-        if is_series(file) or (rows_of_numbers and has_rows_of_numbers(file)):
+        if has_images(file):
+            for pixels, label, where in read_image_arrays(file):
+                yield Labelled(pixels, label, where)
+        elif is_image(file):
+            yield Labelled(read_pixels(str(file)), "", str(file))
+        elif Path(file).is_dir():
+            for path in sorted(Path(file).rglob("*")):
+                if path.is_file() and is_image(path):
+                    yield Labelled(read_pixels(str(path)), "", str(path))
+        elif is_series(file) or (rows_of_numbers and has_rows_of_numbers(file)):
             for series in read_series(file, time_axis=time_axis):
                 yield Labelled(series.values, series.label, series.where)
         elif is_table(file):

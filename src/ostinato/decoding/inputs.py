@@ -1,4 +1,6 @@
-"""What every decoder needs: first tokens, maximum lengths, the mask of forbidden tokens."""
+"""Inputs of every decoder: first tokens, maximum lengths, the mask of forbidden tokens.
+
+Letters: B rows to decode, N rows of logits, V vocabulary."""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def per_row(value: int | Tensor, name: str, *, rows: int, device: torch.device) 
 def first_tokens(
     state: State, *, rows: int, bos: int | Tensor, maximum_length: int | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The first token of each row [B] and the greatest number of steps of each [B]."""
+    """The first token of each row [B] and its maximum number of steps [B]."""
     if rows < 0:
         raise ValueError(f"rows must not be negative; got {rows}")
     device = device_of(state)
@@ -57,7 +59,7 @@ def forbidden_mask(forbidden: Sequence[int], scores: Tensor, *, size: int) -> Te
     )
 
 
-@functools.lru_cache(maxsize=16)  # asked for at every step, and always the same
+@functools.lru_cache(maxsize=16)  # needed at every step, and always the same
 def build_forbidden_mask(
     forbidden: tuple[int, ...], vocabulary: int, size: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
@@ -80,7 +82,7 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 
 def refuse_broken(broken: bool | Tensor, step: int) -> None:
-    """Raises if the logits are NaN, +inf or all -inf: NaN would spread to every score."""
+    """Raises ValueError if logits are NaN, +inf or all -inf: NaN would spread to every score."""
     if bool(broken):
         raise ValueError(
             f"at step {step} the model gave logits that are NaN, +inf or nothing but -inf: "

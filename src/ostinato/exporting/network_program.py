@@ -223,6 +223,8 @@ def classification_program(model: Any) -> Program:
     network, fitted = model.network, model.task.preprocessing
     if model.task.options.closed_form:
         raise refuse_network(network)
+    if fitted.kind == "images":
+        raise InputError("a model of images is not exported; one of texts or series is")
     program, encoder = Program(), fitted.encoder
     about: dict[str, Any] = {"labels": fitted.labels.tokens}
     if model.task.options.several_labels:

@@ -22,6 +22,8 @@ from ostinato.inspection.panels import (
 # Okabe and Ito's colours, which colour-blind people tell apart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 LABELLED = 60  # steps up to which each has its label
+NAMED_ROWS = 40  # of a heat map up to which each row has its name
+TICKS = 10  # labels below a longer axis
 WIDTH = 9.0  # inches
 LEFT, RIGHT, TITLE = 0.9, 0.9, 0.35  # inches around and above a panel
 MOST_ROWS = 30  # of a table in a picture
@@ -44,6 +46,7 @@ def draw_views(views: Sequence[Sheet], file: IO[bytes], kind: str) -> None:
 
     panels = [panel for view in views for panel in view.panels]
     width = max(WIDTH, *(find_width(panel) for panel in panels))
+    left = max(LEFT, *(find_space_beside(panel) for panel in panels))
     first = views[0]
     heading = f"{first.title}: {first.text}" if first.text else first.title
     notes = [line for view in views for note in view.notes for line in textwrap.wrap(note, 110)]
@@ -56,7 +59,7 @@ def draw_views(views: Sequence[Sheet], file: IO[bytes], kind: str) -> None:
     y = height - top
     for panel, (high, below) in zip(panels, spaces, strict=True):
         y -= TITLE + high
-        inside = (LEFT / width, y / height, (width - LEFT - RIGHT) / width, high / height)
+        inside = (left / width, y / height, (width - left - RIGHT) / width, high / height)
         axes = figure.add_axes(inside)
         axes.set_title(plain(panel.title), fontsize=9, loc="left")
         DRAW[type(panel)](panel, axes)
@@ -71,6 +74,13 @@ def find_space_below(panel: Panel) -> float:
             return 0.5
         return 0.25 + 0.075 * max((len(str(name)) for name in panel.columns), default=0)
     return 0.5 if isinstance(panel, Graph) else 0.2
+
+
+def find_space_beside(panel: Panel) -> float:
+    """The space for the names of rows to the left of a panel, in inches."""
+    if isinstance(panel, Heatmap) and len(panel.rows) <= NAMED_ROWS:
+        return 0.35 + 0.068 * max((len(str(name)) for name in panel.rows), default=0)
+    return 0.0
 
 
 def plain(text: str) -> str:
@@ -114,16 +124,20 @@ def draw_heatmap(panel: Heatmap, axes: Any) -> None:
     axes.figure.colorbar(image, cax=beside).ax.tick_params(labelsize=7)
     label_steps(axes, panel.columns)
     axes.set_ylabel(panel.row_name)
-    if len(panel.rows) <= 40:
+    if len(panel.rows) <= NAMED_ROWS:
         axes.set_yticks(range(len(panel.rows)), [plain(row) for row in panel.rows], fontsize=7)
 
 
 def label_steps(axes: Any, columns: Sequence[str]) -> None:
-    """Labels below an axis of steps, of each where there is room."""
+    """Labels below an axis of steps: of each where there is room, else of some."""
     if len(columns) <= LABELLED:
         axes.set_xticks(
             range(len(columns)), [plain(column) for column in columns], rotation=90, fontsize=7
         )
+        return
+    every = -(-len(columns) // TICKS)
+    shown = range(every - 1, len(columns), every)
+    axes.set_xticks(shown, [plain(columns[place])[:12] for place in shown], fontsize=7)
 
 
 def draw_lines(panel: Lines, axes: Any) -> None:

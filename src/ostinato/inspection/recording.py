@@ -105,6 +105,7 @@ class PartRun:
     reads: str
     directions: int
     runs: list[LayerRun]
+    stride: int = 1
 
     @property
     def layers(self) -> int:
@@ -166,7 +167,9 @@ def record(
         if calls[part.name]:
             directions = 2 if part.module.bidirectional else 1
             runs = join_calls(calls[part.name])
-            recording.parts[part.name] = PartRun(part.name, part.reads, directions, runs)
+            recording.parts[part.name] = PartRun(
+                part.name, part.reads, directions, runs, part.stride
+            )
 
 
 def check_clamps(parts: Sequence[RecurrentPart], clamps: Sequence[Clamp]) -> None:

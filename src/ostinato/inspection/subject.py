@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.data.batching.batch import Batch
+from ostinato.decoding.ctc import Span
 from ostinato.errors import InputError
 from ostinato.inspection.recording import Edits, PartRun, Recording, record
 from ostinato.models.inspectable import RecurrentPart, name_parts
@@ -35,6 +36,25 @@ class SearchStart:
 
 
 @dataclass(frozen=True)
+class Emissions:
+    """What a model with connectionist temporal classification says of each frame of a recording.
+
+    Attributes:
+        features: The frames [T, D], as the network reads them.
+        log_probabilities: Of each label at each output frame [T', C]; number 0 is the blank.
+        labels: The names of the C labels.
+        spans: Where each label of the transcript is emitted.
+        seconds: From one output frame to the next.
+    """
+
+    features: Tensor
+    log_probabilities: Tensor
+    labels: Sequence[str]
+    spans: Sequence[Span]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Subject:
     """What is looked at.
 
@@ -44,6 +64,7 @@ class Subject:
         run: Runs the network on the input -> the loss, or None: that of `DEFAULT_LOSS`.
         loss_name: What the loss is, in words.
         step_scores: -> the log-probability of each prediction [1, U], or None.
+        score_name: What these scores are, in words.
         labels: For "inputs" and "targets" what to call each step.
         vocabularies: For "inputs" and "targets" the tokens by id, where there are any.
         ids: For "inputs" and "targets" the ids of the row's tokens.
@@ -51,6 +72,7 @@ class Subject:
         rows: What to call each example of the batch.
         search: -> where a beam search begins, for a model that has one.
         pairs: -> for each of some examples where decoding begins, and the target's ids.
+        emissions: -> labels by frame, of a model that transcribes.
         next_words: (text, number) -> the likeliest next words with their probabilities.
         corpus: -> (a label for each place, its hidden state), for the view `states`.
         log: The records of the run's training log.
@@ -65,6 +87,7 @@ class Subject:
     run: Callable[[], Tensor | None]
     loss_name: str = DEFAULT_LOSS
     step_scores: Callable[[], Tensor] | None = None
+    score_name: str = "log p"
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ids: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -72,6 +95,7 @@ class Subject:
     rows: Sequence[Mapping[str, Any]] = ()
     search: Callable[[], SearchStart] | None = None
     pairs: Callable[[], list[tuple[SearchStart, list[int]]]] | None = None
+    emissions: Callable[[], Emissions] | None = None
     next_words: Callable[[str, int], list[tuple[str, float]]] | None = None
     corpus: Callable[[], Any] | None = None
     log: Sequence[Mapping[str, Any]] = ()
@@ -110,7 +134,7 @@ class Subject:
     def steps_of(self, part: PartRun) -> list[str]:
         """What to call the steps of a part."""
         steps = part.runs[0].length(self.row)
-        known = list(self.labels.get(part.reads, ()))
+        known = list(self.labels.get(part.reads, ()))[:: part.stride]
         if part.reads == "targets" and len(known) >= steps:
             # a decoder reads the token before the one that it predicts
             return ["<bos>", *known[: steps - 1]]

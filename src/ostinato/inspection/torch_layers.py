@@ -1,4 +1,6 @@
-"""torch.nn's RNN, GRU and LSTM run as a Recurrent is, with their own arguments and results."""
+"""Runs torch.nn's RNN, GRU and LSTM as a Recurrent, with torch.nn's arguments and results.
+
+Letters: B batch, T time, D input, H hidden, R layers x directions."""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from ostinato.layers.validation import check_lengths
 
 
 def share_weights(module: Any) -> Recurrent:
-    """torch.nn's RNN, GRU or LSTM as a Recurrent around the same parameters."""
+    """A Recurrent that shares the parameters of torch.nn's RNN, GRU or LSTM."""
     weights = [getattr(module, name) for name in module._flat_weights_names]
     rows = module.num_layers * (2 if module.bidirectional else 1)
     each = len(weights) // rows
@@ -42,9 +44,21 @@ def share_weights(module: Any) -> Recurrent:
 def call_torch(
     module: nn.RNNBase, run: Callable, input: Any, hx: Any, lengths: Any
 ) -> tuple[Any, Any]:
-    """Calls `run` as a Recurrent is called, for arguments and results in torch.nn's form."""
+    """Calls a Recurrent's forward with arguments and results in the form of torch.nn.
+
+    Args:
+        module: torch.nn's layer, for its `mode` and `batch_first`
+        run: run(x [B, T, D], lengths [B], state) -> (outputs [B, T, H], state); a state is a
+            tuple of R cell states, each a tuple of [B, H]
+        input: [T, B, D], [B, T, D] with `batch_first`, [T, D], or a PackedSequence
+        hx: h [R, B, H], for an LSTM (h, c); zeros if None
+        lengths: [B], or None
+
+    Returns:
+        The outputs and the final state, in torch.nn's form.
+    """
     packed, is_lstm = isinstance(input, PackedSequence), module.mode == "LSTM"
-    if packed:  # in the order of its lengths, as the data are
+    if packed:  # rows in order of decreasing length, as the packed data are
         x, lengths = pad_packed_sequence(
             PackedSequence(input.data, input.batch_sizes), batch_first=True
         )

@@ -35,16 +35,17 @@ def count(
     Raises:
         ValueError: A quantile and the reference differ in length.
     """
-    levels, total = sorted(prediction), 0.0
-    for level, weight in zip(levels, weights(levels), strict=True):
+    levels = sorted(prediction)
+    for level in levels:
         if len(prediction[level]) != len(reference):
             raise ValueError(
                 "crps needs a quantile for each value; "
                 f"got {len(prediction[level])} for {len(reference)}"
             )
-        errors = np.subtract(reference, prediction[level])
-        total += 2 * weight * np.maximum(level * errors, (level - 1) * errors).sum()
-    return float(total), float(len(reference))
+    errors = np.subtract(reference, np.stack([prediction[level] for level in levels]))
+    column, shares = np.array(levels)[:, None], np.array(weights(levels))
+    losses = np.maximum(column * errors, (column - 1) * errors).sum(1)
+    return float(2 * (shares * losses).sum()), float(len(reference))
 
 
 def score(total: Sequence[float]) -> float:

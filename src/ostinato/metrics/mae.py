@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 
@@ -19,6 +21,8 @@ def count(
     Raises:
         ValueError: Two sequences differ in length.
     """
+    if isinstance(prediction, np.ndarray) and np.shape(prediction) == np.shape(reference):
+        return float(np.abs(prediction - np.asarray(reference)).sum()), int(np.size(reference))
     one, other = as_numbers(prediction), as_numbers(reference)
     if len(one) != len(other):
         raise ValueError(

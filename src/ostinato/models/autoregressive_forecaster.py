@@ -9,6 +9,7 @@ paths.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,7 @@ from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.forecaster import LEVELS, Forecaster, WindowFeatures
 from ostinato.models.loss import Loss, require_targets
-
-LIKELIHOODS = ("gaussian", "student-t")
+from ostinato.models.step_reader import StepBatch, StepReader
 
 
 class AutoregressiveForecaster(Forecaster):
@@ -36,11 +36,13 @@ class AutoregressiveForecaster(Forecaster):
         features: What a step holds; covariates of the past alone are not read.
         hidden_size: Units of each layer.
         season: The lag of the second value that a step reads; 1 for none.
-        likelihood: One of LIKELIHOODS.
+        likelihood: "gaussian" or "student-t"; `models.path_forecasters` has others.
         paths: S, drawn to estimate the quantiles.
         layers: Recurrent layers.
         dropout: Between layers and before the output layer.
     """
+
+    numbers: ClassVar[int] = 2  # that the output layer gives for each step
 
     def __init__(
         self,
@@ -57,16 +59,12 @@ class AutoregressiveForecaster(Forecaster):
         dropout: float = 0.0,
     ):
         super().__init__(look_back, horizon)
-        self.features, self.season, self.likelihood, self.paths = (
-            features,
-            season if season < look_back else 1,
-            likelihood,
-            paths,
-        )
-        width = 3 + features.known + features.static
+        self.likelihood, self.paths = likelihood, paths
+        self.reader = StepReader(features, look_back, horizon, season)
+        width = self.reader.width
         self.recurrent = Recurrent(cell, width, hidden_size, layers=layers, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(self.recurrent.output_size, 2)
+        self.output = nn.Linear(self.recurrent.output_size, self.numbers)
         # degrees of freedom are 2 + exp(this), one number for all series and steps
         self.log_freedom = nn.Parameter(torch.tensor(math.log(6.0)))
 
@@ -75,50 +73,72 @@ class AutoregressiveForecaster(Forecaster):
         """The degrees of freedom of the Student t distribution, above 2."""
         return 2 + self.log_freedom.clamp(-3, 5).exp()
 
+    score_name = "log p"  # of `step_scores`
+
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """-log p of each value that is there, given those before it, in the window and after it."""
-        targets = require_targets(batch)
-        seen = torch.cat([batch.inputs[:, : self.look_back, 1] > 0, ~targets.isnan()], 1)
-        values = torch.cat([batch.inputs[:, : self.look_back, 0], targets.nan_to_num()], 1)
-        seen, values = seen[:, : self.look_back + self.horizon], values * seen
-        known, static = self.outside(batch.inputs)
-        steps = torch.arange(1, values.shape[1], device=values.device)
-        inputs = self.read_steps(values, seen.to(values.dtype), steps, known[:, 1:], static)
-        outputs, _ = self.recurrent(inputs)
-        location, scale = self.distribution(self.dropout(outputs))
-        losses = self.negative_log_likelihood(values[:, 1:], location, scale)
-        counted = seen[:, 1:].clone()
-        counted[:, : min(self.season, self.look_back // 2)] = False  # too little is known there
-        return Loss((losses * counted).sum(), int(counted.sum()))
+        """-log p of each value that is there, given those before it, in the window and after it.
+
+        Of a StepBatch, whose steps may continue those of `state`, -log p of its steps."""
+        steps = batch if isinstance(batch, StepBatch) else self.reader.read_window(batch)
+        losses, counted, state = self.step_losses(steps, state if batch.continues else None)
+        # windows are whole; only chunks of them continue
+        state = state if isinstance(batch, StepBatch) else None
+        return Loss(losses.sum(), int(counted.sum()), state)
+
+    def step_losses(self, steps: StepBatch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """-log p of each step's value [B, U], 0 where there is none; where there is one; the
+        state."""
+        outputs, state = self.recurrent(steps.inputs, state=state)
+        values = require_targets(steps)
+        counted = ~values.isnan()
+        losses = self.losses(values.nan_to_num(), self.output(self.dropout(outputs)), steps.inputs)
+        return losses * counted, counted, state
+
+    def losses(self, values: Tensor, raw: Tensor, inputs: Tensor) -> Tensor:
+        """-log p of values [B, U].
+
+        Args:
+            values: [B, U]
+            raw: What the output layer gives [B, U, numbers].
+            inputs: What the steps read [B, U, width].
+        """
+        return self.negative_log_likelihood(values, *self.distribution_of(raw))
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step ahead, given the true values before it [B, H]."""
+        losses, _, _ = self.step_losses(self.reader.read_window(batch))
+        return -losses[:, -self.horizon :]
 
     def outside(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """(what is known of each step [B, L + H, K], static features [B, static])"""
-        start = 2 + self.features.past
-        known = inputs[..., start : start + self.features.known]
-        return known, self.features.read_static(inputs)
+        """As `StepReader.outside`."""
+        return self.reader.outside(inputs)
 
     def read_steps(
         self, values: Tensor, seen: Tensor, steps: Tensor, known: Tensor, static: Tensor
     ) -> Tensor:
-        """The inputs of some steps [B, U, width].
-
-        Args:
-            values: [B, at least all steps before the last one], 0 where missing.
-            seen: Whether a value is there, 1 or 0, likewise.
-            steps: Numbers of the steps [U], 1 or more.
-            known: What is known of them [B, U, K].
-            static: [B, static]
-        """
-        season = (steps - self.season).clamp(min=0)
-        reaches = (steps >= self.season).to(values.dtype)
-        parts = [values[:, steps - 1], seen[:, steps - 1], values[:, season] * reaches]
-        static = static.unsqueeze(1).expand(-1, len(steps), -1)
-        return torch.cat([torch.stack(parts, -1), known, static], -1)
+        """As `StepReader.read_steps`."""
+        return self.reader.read_steps(values, seen, steps, known, static)
 
     def distribution(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """(location, scale) of the next value."""
-        location, raw = self.output(hidden).unbind(-1)
-        return location, functional.softplus(raw) + 1e-3
+        return self.distribution_of(self.output(hidden))
+
+    def distribution_of(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """The output layer's numbers -> (location, scale)."""
+        location, raw_scale = raw.unbind(-1)
+        return location, functional.softplus(raw_scale) + 1e-3
+
+    def draw(self, raw: Tensor, noise: Tensor, static: Tensor, paths: int) -> Tensor:
+        """A value for each row [N].
+
+        Args:
+            raw: What the output layer gives [N, numbers].
+            noise: Of this step, as `draw_noise` gave it [N].
+            static: Static features [N, static].
+            paths: S; the rows are those of one series after another, N = B S.
+        """
+        location, scale = self.distribution_of(raw)
+        return location + scale * noise
 
     def negative_log_likelihood(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """-log p of each value."""
@@ -162,8 +182,7 @@ class AutoregressiveForecaster(Forecaster):
             place = torch.tensor([self.look_back + step], device=values.device)
             inputs = self.read_steps(values, seen, place, known[:, place], static)
             outputs, state = self.recurrent(inputs, state=state)
-            location, scale = self.distribution(outputs[:, 0])
-            drawn = location + scale * noise[:, step]
+            drawn = self.draw(self.output(outputs[:, 0]), noise[:, step], static, paths)
             values = torch.cat([values, drawn.unsqueeze(1)], 1)
             seen = torch.cat([seen, torch.ones_like(seen[:, :1])], 1)
         return values[:, self.look_back :].reshape(rows, paths, self.horizon)

@@ -19,6 +19,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart, name_parts
 from ostinato.models.loss import Loss, require_targets
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
@@ -35,6 +36,8 @@ class WindowFeatures(NamedTuple):
         static: Features that do not change.
         series: Series with an embedding; the last feature is the index, 0 for an unknown one.
         masked: Whether values may be missing, so that the network reads which ones are there.
+        reference: Whether the first known feature is the forecast of a simple method, which the
+            network corrects.
     """
 
     past: int = 0
@@ -42,6 +45,7 @@ class WindowFeatures(NamedTuple):
     static: int = 0
     series: int = 0
     masked: bool = True
+    reference: bool = False
 
     @property
     def size(self) -> int:
@@ -82,14 +86,20 @@ class Forecaster(nn.Module):
         correction: Added to the quantiles in units of the in-sample seasonal error [H, Q], so that
             on held-back windows each quantile is exceeded as often as it says.
         persistence: The correlation of consecutive errors of one forecast, for scenarios.
+        share: Of the network's correction of a reference forecast, chosen on held-back windows;
+            only where there is one.
     """
 
+    features: WindowFeatures
     correction: Tensor
     persistence: Tensor
+    share: Tensor | None
+    score_name = "the forecast (median, in the scale of the window)"  # of `step_scores`
 
-    def __init__(self, look_back: int, horizon: int):
+    def __init__(self, look_back: int, horizon: int, *, reference: bool = False):
         super().__init__()
         self.look_back, self.horizon = look_back, horizon
+        self.register_buffer("share", torch.ones(()) if reference else None)
         self.register_buffer("correction", torch.zeros(horizon, len(LEVELS)))
         self.register_buffer("persistence", torch.zeros(()))
 
@@ -97,9 +107,32 @@ class Forecaster(nn.Module):
         """A batch of windows [B, L + H, D] -> the quantiles of LEVELS, ascending, [B, H, Q]"""
         raise NotImplementedError
 
+    def add_reference(self, quantiles: Tensor, inputs: Tensor) -> Tensor:
+        """Quantiles [B, H, Q] of the error of a reference forecast -> of the values themselves.
+
+        The median is moved by a share of the correction, the others keep their distance from it."""
+        if self.share is None:
+            return quantiles
+        reference = self.features.read_known(inputs, self.look_back)[..., :1]
+        middle = quantiles[..., MEDIAN : MEDIAN + 1]
+        return reference + quantiles + (self.share - 1) * middle
+
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The pinball loss of all quantiles, summed over the steps that have a value."""
         return pinball_loss(self.quantiles(batch), require_targets(batch))
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers; a linear map has none."""
+        return name_parts(self)
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The forecast: the median of each step ahead [B, H]."""
+        return self.quantiles(batch)[..., MEDIAN]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """The forecast itself, as there is no density: the median of each step ahead [B, H]."""
+        return self.quantiles(batch)[..., MEDIAN]
 
 
 def pinball_loss(quantiles: Tensor, targets: Tensor) -> Loss:
@@ -171,7 +204,7 @@ class SegmentForecaster(Forecaster):
         dropout: float = 0.0,
         skip: bool = False,
     ):
-        super().__init__(look_back, horizon)
+        super().__init__(look_back, horizon, reference=features.reference)
         self.features, self.segment = features, segment
         self.coming = -(-horizon // segment)  # segments to predict
         half = hidden_size // 2
@@ -208,7 +241,11 @@ class SegmentForecaster(Forecaster):
         quantiles = order_quantiles(raw)
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return quantiles
+        return self.add_reference(quantiles, inputs)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The layers over segments; the steps that decode come after them."""
+        return [RecurrentPart("recurrent", self.recurrent, stride=self.segment)]
 
     def known_segments(self, inputs: Tensor) -> Tensor:
         """What is known of each coming segment, [B, coming, W * K + static]"""
@@ -252,7 +289,7 @@ class DirectForecaster(Forecaster):
         context: int = 16,
         skip: bool = False,
     ):
-        super().__init__(look_back, horizon)
+        super().__init__(look_back, horizon, reference=features.reference)
         self.features, self.context = features, context
         self.recurrent = Recurrent(
             cell, features.of_step, hidden_size, layers=layers, dropout=dropout
@@ -278,7 +315,7 @@ class DirectForecaster(Forecaster):
         quantiles = order_quantiles(self.local(torch.cat([contexts, known], -1)))
         if self.skip is not None:
             quantiles = quantiles + self.skip.of_quantiles(inputs)
-        return quantiles
+        return self.add_reference(quantiles, inputs)
 
 
 class LinearForecaster(Forecaster):
@@ -313,5 +350,8 @@ class ForecasterEnsemble(Forecaster):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The mean of the members' own losses."""
-        losses = [model.loss(batch) for model in self.models]
-        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count)
+        carried = state if isinstance(state, tuple) else [None] * len(self.models)
+        losses = [model.loss(batch, part) for model, part in zip(self.models, carried, strict=True)]
+        states = tuple(each.state for each in losses)
+        state = None if any(part is None for part in states) else states
+        return Loss(torch.stack([each.total for each in losses]).mean(), losses[0].count, state)

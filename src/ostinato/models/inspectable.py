@@ -23,11 +23,13 @@ class RecurrentPart(NamedTuple):
         module: A Recurrent, or torch.nn's RNN, GRU or LSTM.
         reads: What its steps are: the batch's "inputs", its "targets" (a decoder reads the target
             before the one that it predicts), or the "characters" of words.
+        stride: How many inputs lie between one step and the next: 4 after subsampling by 4.
     """
 
     name: str
     module: nn.Module
     reads: str = INPUTS
+    stride: int = 1
 
 
 @runtime_checkable
@@ -47,7 +49,11 @@ class Inspectable(Protocol):
         ...
 
     def step_scores(self, batch: Batch) -> Tensor:
-        """The log-probability of each target [B, U], zero where there is none; with its graph."""
+        """The log-probability of each target [B, U], zero where there is none; with its graph.
+
+        A model of numbers without a density gives its predictions themselves, and says so in an
+        attribute `score_name`.
+        """
         ...
 
     def loss(self, batch: Batch) -> Loss:

@@ -1,5 +1,5 @@
-"""The next value of a series given all before it, as a Student t distribution: what is unlikely
-is an anomaly.
+"""The next value of a series given all before it, as a Student t distribution: what is unlikely is
+an anomaly.
 
 Letters: B batch, T time, D features.
 """
@@ -7,6 +7,7 @@ Letters: B batch, T time, D features.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import Loss, require_targets
 
 LEAST_SCALE = 0.05  # of a standardised value: nothing is forecast more surely
@@ -69,38 +71,69 @@ class PointForecaster(nn.Module):
         constant = constant + 0.5 * (freedom * math.pi).log()
         return scale.log() + constant + (freedom + 1) / 2 * torch.log1p(z * z / freedom)
 
+    def observe(
+        self, inputs: Tensor, targets: Tensor, state: State = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """Steps with their values -> the surprise of each [B, T], what was expected, and the state.
+
+        Args:
+            inputs: Features of the past of each step [B, T, D].
+            targets: Their values [B, T], NaN where there is none.
+            state: After the steps before.
+        """
+        location, scale, state = self.distributions(inputs, state)
+        return self.surprise(targets.nan_to_num(), location, scale), location, state
+
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        """The surprise of every value that is there."""
+        """The surprise of every value that is there; batches may continue (truncated BPTT)."""
+        losses, seen, state = self.losses(batch, state if batch.continues else None)
+        return Loss(losses.sum(), int(seen.sum()), state)
+
+    def losses(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
+        """-log p of each value [B, T], zero where there is none; where there is one; the state."""
         targets = require_targets(batch)
         seen = (targets != IGNORE) & ~targets.isnan()
-        location, scale, _ = self.distributions(batch.inputs)
+        location, scale, state = self.distributions(batch.inputs, state)
         losses = self.surprise(torch.where(seen, targets, 0.0), location, scale)
-        return Loss((losses * seen).sum(), int(seen.sum()))
+        return losses * seen, seen, state
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The recurrent layers."""
+        return [RecurrentPart("recurrent", self.recurrent)]
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """What is expected of each step [B, T]."""
+        return self.distributions(batch.inputs)[0]
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each step's value [B, T]."""
+        return -self.losses(batch)[0]
 
 
 class PointForecasterEnsemble(nn.Module):
-    """Point forecasters whose surprise is averaged; the alarm is at the mean of their
-    thresholds.
-    """
+    """Point forecasters or autoencoders whose surprise and expectation are averaged; the alarm is
+    at
+    the mean of their thresholds."""
 
-    def __init__(self, models: list[PointForecaster]):
+    def __init__(self, models: list[Any]):
         super().__init__()
         self.models = nn.ModuleList(models)
         self.register_buffer("threshold", torch.stack([each.threshold for each in models]).mean())
 
     @property
-    def members(self) -> list[PointForecaster]:
-        """The models, typed."""
-        return list(self.models)  # type: ignore[arg-type]
+    def members(self) -> list[Any]:
+        """The models."""
+        return list(self.models)
 
-    def distributions(self, inputs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
-        """The mean of the locations and scales."""
-        found = [model.distributions(inputs) for model in self.members]
-        locations, scales, _ = zip(*found, strict=True)
-        return torch.stack(locations).mean(0), torch.stack(scales).mean(0), None
-
-    def surprise(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """The mean of the surprises at the averaged distribution."""
-        return torch.stack(
-            [model.surprise(values, location, scale) for model in self.members]
-        ).mean(0)
+    def observe(
+        self, inputs: Tensor, targets: Tensor, state: State = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """As a member's; the state is a tuple of theirs."""
+        states = state if isinstance(state, tuple) else (None,) * len(self.members)
+        found = [
+            model.observe(inputs, targets, part)
+            for model, part in zip(self.members, states, strict=True)
+        ]
+        surprises, locations, after = zip(*found, strict=True)
+        return torch.stack(surprises).mean(0), torch.stack(locations).mean(0), after

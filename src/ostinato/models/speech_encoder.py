@@ -17,6 +17,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State, map_state
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recurrent import Recurrent
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.padding import padding_mask
 
 
@@ -155,6 +156,15 @@ class SpeechEncoder(nn.Module):
     def factor(self) -> int:
         """Frames of the input for one of the output."""
         return math.prod(self.stacking) * (self.front.stride if self.front is not None else 1)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The layers, by number, with how many frames lie between their steps."""
+        stride = self.front.stride if self.front is not None else 1
+        parts = []
+        for number, (layer, factor) in enumerate(zip(self.layers, self.stacking, strict=True)):
+            stride *= factor
+            parts.append(RecurrentPart(f"encoder {number}", layer, stride=stride))
+        return parts
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         if self.front is not None:

@@ -8,6 +8,7 @@ B sentences, T words, K labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +107,7 @@ class Tagger(nn.Module):
                 recurrent_dropout=recurrent_dropout,
             )
         )
-        self.output = nn.Linear(self.recurrent.output_size, labels)
+        self.output = nn.Linear(cast(int, self.recurrent.output_size), labels)
         start, transitions, end = legal
         self.crf = CRF(labels, start=start, transitions=transitions, end=end)
         self.normalised = crf

@@ -15,8 +15,9 @@ from torch.nn import functional
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
-from ostinato.decoding.ctc import BLANK
+from ostinato.decoding.ctc import BLANK, Span, align, greedy
 from ostinato.layers.dropout import dropout
+from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import Loss, require_targets
 from ostinato.models.speech_encoder import EncoderStream, SpeechEncoder
 
@@ -38,8 +39,12 @@ class Transcriber(nn.Module):
     def log_probabilities_by_frame(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(log p [B, T', C], lengths [B])"""
         outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        return self.label_log_probabilities(outputs), lengths
+
+    def label_log_probabilities(self, outputs: Tensor) -> Tensor:
+        """The encoder's outputs [B, T', H] -> log p [B, T', C]"""
         outputs = dropout(outputs, self.dropout, training=self.training)
-        return self.output(outputs).log_softmax(-1), lengths
+        return self.output(outputs).log_softmax(-1)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The summed -log P(target | frames), by the number of labels.
@@ -51,12 +56,16 @@ class Transcriber(nn.Module):
         return Loss(losses.sum(), int(counts.sum()))
 
     def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there,
-        too).
-        """
+        """-log P of each target [B], 0 where it is impossible, and its labels [B] (0 there)."""
+        outputs, lengths = self.encoder(batch.inputs, batch.lengths)
+        return self.ctc_losses(outputs, lengths, batch)
+
+    def ctc_losses(self, outputs: Tensor, lengths: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As `losses`, of the encoder's outputs [B, T', H]."""
         targets, target_lengths = require_targets(batch), batch.target_lengths
-        assert target_lengths is not None  # padded targets have lengths
-        found, lengths = self.log_probabilities_by_frame(batch)
+        if target_lengths is None:
+            target_lengths = (targets != IGNORE).sum(-1).cpu()
+        found = self.label_log_probabilities(outputs)
         possible = needed_frames(targets) <= lengths.to(targets.device)  # [B]
         losses = functional.ctc_loss(
             found.transpose(0, 1).float(),
@@ -76,6 +85,39 @@ class Transcriber(nn.Module):
         lengths = self.encoder.output_lengths(batch.lengths).to(losses.device)
         impossible = needed_frames(require_targets(batch)) > lengths
         return (-losses).masked_fill(impossible, -torch.inf)
+
+    def recurrent_parts(self) -> list[RecurrentPart]:
+        """The layers of the encoder, each a part of its own, as frames are joined between them."""
+        return self.encoder.recurrent_parts()
+
+    @torch.no_grad()
+    def own_targets(self, batch: Batch) -> Tensor:
+        """The labels of the most probable path [B, U], padded with -100."""
+        found, lengths = self.log_probabilities_by_frame(batch)
+        rows = [
+            torch.tensor([span.label for span in greedy(row[:length].cpu().numpy())])
+            for row, length in zip(found, lengths.tolist(), strict=True)
+        ]
+        padded = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
+        return padded.long().to(found.device)
+
+    def step_scores(self, batch: Batch) -> Tensor:
+        """log p of each label over its frames of the most probable path of the target [B, U]."""
+        found, lengths = self.log_probabilities_by_frame(batch)
+        targets = require_targets(batch)
+        scores = found.new_zeros(targets.shape)
+        for row, length in enumerate(lengths.tolist()):
+            frames = found[row, :length]
+            for u, span in enumerate(self.align(frames, targets[row])):
+                scores[row, u] = frames[span.start : span.end, span.label].sum()
+        return scores
+
+    def align(self, frames: Tensor, targets: Tensor) -> list[Span]:
+        """Where each label is emitted: log p by frame [T', C] and targets [U] -> spans."""
+        labels = targets[targets != IGNORE].tolist()
+        if int(needed_frames(targets[None])) > len(frames):
+            return []
+        return align(frames.detach().cpu().double().numpy(), labels)
 
     def start_stream(self) -> TranscriberStream:
         return TranscriberStream(self)

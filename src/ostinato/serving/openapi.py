@@ -33,9 +33,9 @@ def describe_api(models: list[str], settings: Settings, version: str) -> dict[st
     """The OpenAPI document.
 
     Args:
-        models: Their names.
-        settings: The limits.
-        version: Of the package.
+        models: The names of the models.
+        settings: The server's limits.
+        version: The version of the package.
     """
     paths: dict[str, Any] = {
         "/health": {"get": operation("whether the server runs")},
@@ -121,7 +121,7 @@ def parameter(name: str) -> dict[str, Any]:
 
 
 def operation(summary: str, kind: str = "application/json") -> dict[str, Any]:
-    """An operation with the answers that each may have."""
+    """An operation with its summary and the responses common to all operations."""
     reference = {"$ref": "#/components/schemas/Error"}
     refused = {"application/json": {"schema": reference}}
     answers: dict[str, Any] = {"200": {"description": "the answer", "content": {kind: {}}}}

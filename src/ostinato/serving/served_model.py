@@ -30,6 +30,7 @@ NUMBERS = {
     "transcription": "a sound as the body (Content-Type: audio/wav), or a list of samples",
     "forecasting": SERIES,
     "anomaly": SERIES,
+    "autoencoder": "a list of numbers, or of steps of a sequence",
 }
 CHECKED = 50  # merged batches of which one request is answered a second time, alone
 

@@ -2,6 +2,7 @@
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.anomaly import TASK as ANOMALY
+from ostinato.tasks.autoencoder import TASK as AUTOENCODER
 from ostinato.tasks.captioning import TASK as CAPTIONING
 from ostinato.tasks.classification import TASK as CLASSIFICATION
 from ostinato.tasks.dialogue import TASK as DIALOGUE
@@ -30,6 +31,7 @@ TASKS: dict[str, TaskDefinition] = {
         TRANSCRIPTION,
         FORECASTING,
         ANOMALY,
+        AUTOENCODER,
     )
 }
 

@@ -5,7 +5,7 @@ learned, report.json how well.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,22 @@ from torch import nn
 from ostinato import options
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import (
-    check_shapes,
-    load_unique_state,
     load_weights,
     save_weights,
     unique_state,
 )
-from ostinato.errors import InputError, nearest, option_name
+from ostinato.errors import InputError, nearest
 from ostinato.tasks.baseline import Baseline
-from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept, resolve_paths
+from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept
 from ostinato.tasks.prediction import Counts
+from ostinato.tasks.saved_task import (
+    FORMAT,
+    describe,
+    load_weights_of,
+    read_json,
+    restore_task,
+)
 from ostinato.tasks.task import Task
-
-FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
-READABLE = (1, 2)
 
 
 @dataclass
@@ -111,49 +113,6 @@ def load_baseline(folder: Path, task: Task) -> Baseline | None:
         ) from None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            f"{path}: damaged (not JSON: {error}); copy the run again or train anew"
-        ) from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: damaged (no JSON object); copy the run again or train anew")
-    return content
-
-
-def describe(folder: str | Path) -> dict[str, Any]:
-    """The checked contents of a run's model.json."""
-    folder = Path(folder)
-    path = folder / "model.json"
-    if folder.is_file():
-        raise InputError(f"{folder}: a file; name the folder that `ostinato train` made")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such run folder; `ostinato train` makes one")
-    if not path.is_file():
-        raise InputError(
-            f"{folder}: no trained model in it (model.json is missing); is its training "
-            "still running?"
-        )
-    description = read_json(path)
-    version = description.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise InputError(
-            f"{path}: format {version} is newer than this version of ostinato reads ({FORMAT}); "
-            f"install ostinato {description.get('ostinato', 'of a newer version')} or later"
-        )
-    kinds = {"task": str, "options": dict, "state": dict}
-    if version not in READABLE or not all(
-        isinstance(description.get(name), kind) for name, kind in kinds.items()
-    ):
-        raise InputError(
-            f"{path}: damaged (format, task, options or state is missing); copy the run "
-            "again or train anew"
-        )
-    return description
-
-
 def task_from(
     description: dict[str, Any],
     where: str | Path,
@@ -177,48 +136,7 @@ def task_from(
             f"{where}: of task '{name}', which this version does not "
             f"have{nearest(str(name), TASKS)}"
         )
-    definition = TASKS[name]
-    known = options.fields(definition.options)
-    values, state = move_decided_options(description, known, definition.options.format_1_state_only)
-    if unknown := [option for option in values if option not in known]:
-        raise InputError(
-            f"{where}/model.json: has options that this version does not ({', '.join(unknown)}); "
-            f"install ostinato {description.get('ostinato', 'of a newer version')}, which it was "
-            "trained by"
-        )
-    given = changes or {}
-    allowed = [name for name, field in known.items() if field.metadata.get("when_predicting")]
-    for option in given:
-        if option not in allowed:
-            raise InputError(
-                f"{option_name(option)} cannot be changed on a trained "
-                f"model{nearest(option, allowed)}"
-            )
-    values = resolve_paths({**values, **(paths or {})}, known, where, {**(paths or {}), **given})
-    task = definition.create(
-        {**values, **given},
-        lambda name: option_name(name) if name in given else f"{where}/model.json: {name}",
-    )
-    try:
-        return task.restore(state)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{where}: damaged (vocabulary or scaler cannot be read: {error}); train anew"
-        ) from None
-
-
-def move_decided_options(
-    description: dict[str, Any], known: Collection[str], state_only: Collection[str] = ()
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(options, preprocessing state) of a model.json.
-
-    Format 1 kept the options that the data decided (members, crop, embedding_size, ...) in the
-    state, beside the values that were asked for; since format 2 they are options."""
-    values, state = dict(description["options"]), dict(description["state"])
-    if description["format"] == 1:
-        decided = [name for name in state if name in known and name not in state_only]
-        values |= {name: state[name] for name in decided}
-    return values, state
+    return restore_task(TASKS[name], description, where, changes, paths=paths)
 
 
 def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
@@ -269,10 +187,4 @@ def load_network(
     device: str,
     changes: dict[str, Any] | None = None,
 ) -> nn.Module:
-    task, path = task_from(description, folder, changes), folder / "model.safetensors"
-    weights = load_weights(path)
-    if not task.options.closed_form:  # before memory is taken for sizes that the file belies
-        check_shapes(unique_state(task.outline()), weights, str(path))
-    network = task.build_unchecked()
-    load_unique_state(network, weights, str(path))
-    return network.to(device).eval()
+    return load_weights_of(task_from(description, folder, changes), folder, device)

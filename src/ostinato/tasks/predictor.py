@@ -17,6 +17,7 @@ from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.reader import Record
 from ostinato.tasks.request import Piece, Request
+from ostinato.tasks.tally import Tally
 
 
 class Predictor(ABC):
@@ -83,6 +84,20 @@ class Predictor(ABC):
         errors.
         """
 
+    def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
+        """Further results of an evaluation, by name."""
+        return {}
+
+    def tally(self) -> Tally | None:
+        """What adds up `tables` piece by piece, so that an evaluation need not hold all
+        predictions; None: it holds them.
+        """
+        return None
+
+    def shown(self, records: Any) -> list[int]:
+        """With a tally: the places of the predictions that pictures and examples show."""
+        return []
+
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, how the scores compare with the baselines'; "" where the table says it all."""
         return ""
@@ -118,6 +133,10 @@ class Predictor(ABC):
         self, records: Any, predictions: Sequence[Any]
     ) -> dict[str, Callable[[BinaryIO], object]]:
         """Pictures for the run's folder: {"confusion.png": a function that writes it}."""
+        return {}
+
+    def draw_tables(self, result: Mapping[str, Any]) -> dict[str, Callable[[BinaryIO], object]]:
+        """Pictures of what `tables` gave, likewise."""
         return {}
 
     @abstractmethod

@@ -55,6 +55,10 @@ class Preprocessing(ABC):
         """What to call each step of a record's input; empty: its tokens, or the steps' numbers."""
         return ()
 
+    def target_labels(self, record: Record) -> Sequence[str]:
+        """What to call each step of a record's targets; empty: its tokens, or their numbers."""
+        return ()
+
     @property
     def varies(self) -> bool:
         """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""

@@ -26,6 +26,9 @@ class Reader(ABC):
         task_name: The task's name, for messages.
     """
 
+    # whether examples are whole tables, such as a DataFrame of series, when predicting, too
+    reads_tables: ClassVar[bool] = False
+
     def __init__(self, options: Any, preprocessing: Any = None, *, task_name: str = "?"):
         self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 

@@ -2,6 +2,7 @@
 
 {"step": 7, "epoch": 0.35, "loss": 5.12, "gradient_norm": 2.3, "learning_rate": 0.001, ...}
 {"step": 20, "epoch": 1.0, "dev": {"bleu": 12.3, "perplexity": 40.1}}
+{"step": 20, "epoch": 1.0, "gates": {"encoder, layer 0": {"forget": [0.61, 0.02, 0.13]}}}
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ class Curves:
         self._append({"step": step, "epoch": epoch, "dev": scores})
         if self.events is not None:
             self.events.record(step, {f"dev/{name}": value for name, value in scores.items()})
+
+    def record_gates(self, step: int, epoch: float, gates: dict[str, Any]) -> None:
+        """Records how open the gates are after a step: [mean, share shut, share open] of each."""
+        if gates:
+            self._append({"step": step, "epoch": epoch, "gates": gates})
 
     def close(self) -> None:
         with suppress(OSError):  # a network's disk that is full may say so only now

@@ -2,7 +2,7 @@
 
     with process_group(rank, size, store):         # in each of the processes, all seeded alike
         model = DistributedModel(model)
-        for progress in train(model, batches, optimizer, reduce=sum_gradients):
+        for progress in train(model, divide(batches, rank, size), optimizer, reduce=sum_gradients):
             ...
 
 The processes go through the same batches in the same order, so that N processes take the steps of
@@ -22,10 +22,28 @@ import torch.distributed as processes
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.batching.batch import Batch
+from ostinato.data.batching.batch import Batch, Share
+from ostinato.errors import InputError
+from ostinato.training.loop import EpochBatches
 
 # a process that died or hangs is an error of the others, not an endless wait
 TIMEOUT = timedelta(minutes=10)
+
+
+class ProcessLost(InputError):
+    """Another process of the group died, hangs, or is not there."""
+
+
+@contextmanager
+def losing_processes() -> Iterator[None]:
+    """What torch raises inside when another process is gone becomes ProcessLost."""
+    try:
+        yield
+    except InputError:
+        raise
+    except RuntimeError as error:  # torch.distributed's own errors are RuntimeErrors
+        reason = str(error).strip().split("\n")[0]
+        raise ProcessLost(f"another process of the run died or hangs: {reason:.300}") from error
 
 
 @contextmanager
@@ -46,27 +64,63 @@ def process_group(
 
 
 class DistributedModel(nn.Module):
-    """A model whose `loss` runs on this process's rows of a batch, and counts those of all."""
+    """A model whose `loss` runs on this process's rows of a batch, and counts those of all.
+
+    A whole batch is divided here; one that is a process's share already (`divide`) is used as it
+    is."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.rows = 0  # of the last batch, those of all processes
 
     def loss(self, batch: Batch, state: State = None) -> tuple[Tensor, int, State]:
         """(total, count, state): the value and the count of the whole batch, gradient and state of
         the rows of this process."""
-        rank, size = processes.get_rank(), processes.get_world_size()
-        shard, counts = shard_batch(batch, rank, size)
+        if batch.share is None:
+            batch = share_batch(batch, processes.get_rank(), processes.get_world_size())
+        counts = batch.share is None or batch.share.counts
+        self.rows = batch.sequences
         # to nn.Module's stub, any attribute may be a tensor
         compute_loss = cast(Callable[..., tuple[Tensor, int, State]], self.model.loss)
-        total, count, state = compute_loss(shard, state)
+        total, count, state = compute_loss(batch, state)
         total, count = total * counts, int(count) * counts
         summed = torch.stack(
             [total.detach().double(), total.new_tensor(count, dtype=torch.float64)]
         )
-        processes.all_reduce(summed)
+        with losing_processes():
+            processes.all_reduce(summed)
         others = (summed[0] - total.detach().double()).to(total.dtype)
         return total + others, int(summed[1].item()), state
+
+
+class DividedBatches:
+    """The rows of one process of any epoch's batches, which are read whole and then divided."""
+
+    def __init__(self, batches: EpochBatches, rank: int, size: int) -> None:
+        self.batches, self.rank, self.size = batches, rank, size
+
+    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from number `start` on."""
+        for batch in self.batches.epoch(number, start=start):
+            yield share_batch(batch, self.rank, self.size)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def divide(batches: EpochBatches, rank: int, size: int) -> EpochBatches:
+    """The rows of process `rank` of `size` of all batches; where the batches can (`divide`), the
+    rows of other processes are not even read."""
+    if hasattr(batches, "divide"):
+        return cast(EpochBatches, batches.divide(rank, size))
+    return DividedBatches(batches, rank, size)
+
+
+def share_batch(batch: Batch, rank: int, size: int) -> Batch:
+    """`shard_batch` as one Batch, which knows of what it is a share."""
+    shard, counts = shard_batch(batch, rank, size)
+    return replace(shard, share=Share(len(batch), int(batch.lengths.sum()), counts))
 
 
 def shard_batch(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
@@ -78,8 +132,9 @@ def shard_batch(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
     """
     counts = rank < len(batch)
     rows = slice(rank, None, size) if counts else slice(0, 1)
-    lengths = batch.lengths[rows]
-    inputs = batch.inputs[rows][:, : max(1, int(lengths.max()))]
+    lengths, inputs = batch.lengths[rows], batch.inputs[rows]
+    if inputs.dim() > 1 and inputs.shape[1] == int(batch.lengths.max()):  # padded to its longest
+        inputs = inputs[:, : max(1, int(lengths.max()))]
     targets = None if batch.targets is None else batch.targets[rows]
     target_lengths = None if batch.target_lengths is None else batch.target_lengths[rows]
     if targets is not None and target_lengths is not None:
@@ -97,23 +152,73 @@ def shard_batch(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
 
 
 @torch.no_grad()
-def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
+def sum_gradients(parameters: Sequence[nn.Parameter], extra: Sequence[float] = ()) -> list[float]:
     """Replaces every gradient by its sum over all processes: dense gradients in one message, sparse
-    ones one by one."""
-    dense = [
-        parameter.grad
-        for parameter in parameters
-        if parameter.grad is not None and not parameter.grad.is_sparse
+    ones one by one.
+
+    A parameter that only some processes have used has a gradient of zeros on the others; one that
+    none has used keeps no gradient.
+
+    Args:
+        parameters: the same ones, in the same order, in each process
+        extra: numbers to be summed along
+
+    Returns:
+        The sums of `extra`.
+    """
+    if not parameters:
+        return list(extra)
+    device = parameters[0].device
+    gradients = [parameter.grad for parameter in parameters]
+    kinds = [
+        [gradient is not None and not gradient.is_sparse for gradient in gradients],
+        [gradient is not None and gradient.is_sparse for gradient in gradients],
     ]
-    for parameter in parameters:
-        if parameter.grad is not None and parameter.grad.is_sparse:
-            parameter.grad = parameter.grad.coalesce()
-            processes.all_reduce(parameter.grad)
-    if not dense:
+    flat = [float(value) for row in (*kinds, extra) for value in row]
+    message = torch.tensor(flat, dtype=torch.float64, device=device)
+    with losing_processes():
+        processes.all_reduce(message)
+        found = message.tolist()
+        number = len(parameters)
+        dense = [p for p, used in zip(parameters, found[:number], strict=True) if used]
+        used_sparse = found[number : 2 * number]
+        sparse = [
+            p
+            for p, in_rows, whole in zip(parameters, used_sparse, found[:number], strict=True)
+            if in_rows and not whole
+        ]
+        for parameter in sparse:
+            _sum_sparse(parameter)
+        _sum_dense(dense)
+    return found[2 * number :]
+
+
+def _sum_dense(parameters: Sequence[nn.Parameter]) -> None:
+    if not parameters:
         return
-    message = torch.cat([gradient.flatten() for gradient in dense])
+    gradients = [
+        torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.to_dense()
+        for parameter in parameters
+    ]
+    message = torch.cat([gradient.flatten() for gradient in gradients])
     processes.all_reduce(message)
-    pieces = message.split([gradient.numel() for gradient in dense])
-    torch._foreach_copy_(
-        dense, [piece.view_as(gradient) for piece, gradient in zip(pieces, dense, strict=True)]
-    )
+    pieces = message.split([gradient.numel() for gradient in gradients])
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        parameter.grad = piece.view_as(parameter)
+
+
+def _sum_sparse(parameter: nn.Parameter) -> None:
+    gradient = parameter.grad
+    if gradient is None:
+        rows = torch.zeros(1, 0, dtype=torch.int64, device=parameter.device)
+        gradient = torch.sparse_coo_tensor(
+            rows, parameter.new_zeros(0, *parameter.shape[1:]), parameter.shape
+        )
+    if parameter.is_cuda:  # NCCL sums dense tensors only
+        whole = gradient.to_dense()
+        processes.all_reduce(whole)
+        parameter.grad = whole.to_sparse(1)
+        return
+    gradient = gradient.coalesce()
+    processes.all_reduce(gradient)
+    parameter.grad = gradient

@@ -187,8 +187,8 @@ def _train_epochs(
         batches_left = itertools.islice(remaining, max(0, last - first))
         for used, group in _group_batches(batches_left, first, settings.accumulate):
             if schedule is not None:
-                rate = schedule(step + 1, epoch + (used - len(group)) / size)
-                _set_learning_rate(optimizer, rate)
+                done = epoch + (used - len(group)) / size
+                _set_learning_rate(optimizer, schedule(step + 1, done), done)
             step += 1
             update = _take_step(model, optimizer, group, state, step, settings)
             state = update.gradients.state
@@ -203,7 +203,7 @@ def _train_epochs(
                 time.perf_counter() - began,
                 Position(step, epoch, used) if used < size else Position(step, epoch + 1, 0),
                 state,
-                sum(int(batch.lengths.sum()) for batch in group),
+                sum(batch.steps for batch in group),
             )
             began = time.perf_counter()
         epoch, first = epoch + 1, 0
@@ -234,7 +234,7 @@ def _take_step(
         norm=settings.clip_norm,
         value=settings.clip_value,
     )
-    learning_rate = float(optimizer.param_groups[0]["lr"])
+    learning_rate = max(float(group["lr"]) for group in optimizer.param_groups)
     if not (math.isfinite(gradients.loss) and math.isfinite(norm)):
         raise _describe_divergence(step, gradients.loss, norm, learning_rate, settings.clip_norm)
     optimizer.step()
@@ -297,10 +297,10 @@ def _compute_gradients(
     tokens, sequences, divisor = 0, 0, 0
     for batch in group:
         total, count, state = compute_loss(batch, detach(state) if batch.continues else None)
-        divisor = divisor or max(1, int(count) if normalise == "tokens" else len(batch))
+        divisor = divisor or max(1, int(count) if normalise == "tokens" else batch.sequences)
         (total / divisor).backward()
         totals.append(total.detach())
-        tokens, sequences = tokens + int(count), sequences + len(batch)
+        tokens, sequences = tokens + int(count), sequences + batch.sequences
     loss = torch.stack(totals).sum().item() / max(1, tokens)
     return _Gradients(loss, tokens, sequences, divisor, detach(state))
 
@@ -326,9 +326,11 @@ def _restore_state(
     return map_state(lambda like: next(remaining).to(like.device, like.dtype), structure)
 
 
-def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float, epoch: float) -> None:
+    """Each group's rate; 0 while it is not yet trained (layer_rates)."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        trained = epoch >= group.get("trained_from", 0.0) - 1e-9
+        group["lr"] = rate * group.get("rate_factor", 1.0) * trained
 
 
 def _describe_divergence(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.training.averaged_sgd import AveragedSGD
+from ostinato.training.layer_rates import set_layer_rates
 from ostinato.training.lazy_adam import LazyAdam, find_tables
 from ostinato.training.options import Options
 
@@ -36,6 +37,20 @@ class OptimizerGroup(torch.optim.Optimizer):
 
 
 def build_optimizer(model: nn.Module, options: Options) -> torch.optim.Optimizer:
+    """As `build_plain`, with a rate for each layer where the options say so.
+
+    Raises:
+        InputError: as `build_plain`.
+    """
+    optimizer = build_plain(model, options)
+    if options.layer_rate != 1 or options.unfreeze_every is not None:
+        set_layer_rates(
+            optimizer, model, factor=options.layer_rate, unfreeze_every=options.unfreeze_every
+        )
+    return optimizer
+
+
+def build_plain(model: nn.Module, options: Options) -> torch.optim.Optimizer:
     """The optimizer of the options over the model's trainable parameters.
 
     Weights decay, biases (and whatever else has less than two dimensions) do not. Embeddings with

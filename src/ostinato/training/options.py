@@ -105,6 +105,25 @@ class Options:
         "tokens", "divide the summed loss of a step by the number of tokens, or of sequences"
     )
 
+    freeze: str | None = option(
+        None,
+        "parameters that are not trained, by the beginnings of their names, separated by commas: "
+        "embedding,recurrent",
+    )
+    layer_rate: float = option(
+        1.0,
+        "factor on the learning rate from each layer to the one below it; usually 1, or 0.4 after "
+        "--init-from (Howard and Ruder 2018)",
+        above=0,
+        maximum=1,
+    )
+    unfreeze_every: float | None = option(
+        None,
+        "gradual unfreezing: the output layer is trained first, and one more layer below it after "
+        "each this many epochs",
+        above=0,
+    )
+
     schedule: ScheduleName = option("constant", "how the learning rate changes in training")
     warmup: int = option(
         0,

@@ -102,6 +102,7 @@ class Schedule:
         seconds_before: seconds of training before the run was resumed
         scores: dev scores so far, larger is better
         start_time: by time.monotonic()
+        agreed_seconds: time used so far as several processes have agreed on it; None: by the clock
     """
 
     options: Options
@@ -109,6 +110,7 @@ class Schedule:
     seconds_before: float = 0.0
     scores: list[float] = field(default_factory=list)
     start_time: float = field(default_factory=time.monotonic)
+    agreed_seconds: float | None = None
 
     def __call__(self, step: int, epoch: float) -> float:
         done = self.fraction_done(epoch)
@@ -119,6 +121,12 @@ class Schedule:
     @property
     def seconds(self) -> float:
         """Time used so far, before resuming included."""
+        if self.agreed_seconds is not None:
+            return self.agreed_seconds
+        return self.read_clock()
+
+    def read_clock(self) -> float:
+        """Time used so far by this process's clock."""
         return self.seconds_before + time.monotonic() - self.start_time
 
     def fraction_done(self, epoch: float) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from ostinato.data.audio.audio_files import Resampler, read_audio, read_blocks, resample
 from ostinato.data.audio.front_end import FrontEnd, filterbank
+from ostinato.data.audio.warping import warp, warp_matrix
 from ostinato.data.files.samples import FOLDER
 
 pytest.importorskip("soundfile")
@@ -81,3 +82,24 @@ def test_resampled_chunks_are_the_whole():
 def test_no_sound_has_no_features():
     for kind in ("mfcc", "log-mel"):
         assert FrontEnd(kind, 16000).features([np.zeros(0, np.float32)]).shape[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["mfcc", "log-mel"])
+def test_warped_features_are_those_of_warped_sound(kind):
+    """A peak at 1000 Hz, read at frequencies 1.25 times as high, is found at 800 Hz."""
+    front_end = FrontEnd(kind, 16_000)
+    np.testing.assert_allclose(warp_matrix(front_end, 1000), np.eye(front_end.size), atol=1e-5)
+    time = np.arange(16_000) / 16_000
+    frames = {
+        pitch: front_end.features([0.3 * np.sin(2 * np.pi * pitch * time).astype(np.float32)])
+        for pitch in (800, 1000)
+    }
+    warped = frames[1000][20:80].mean(0) @ warp_matrix(front_end, 1250)
+    own, other = frames[800][20:80].mean(0), frames[1000][20:80].mean(0)
+    assert np.abs(warped - own).mean() < 0.6 * np.abs(other - own).mean()
+
+
+def test_frequencies_are_warped_up_to_half_the_rate():
+    hertz = np.array([0.0, 1000.0, 4000.0, 8000.0])
+    np.testing.assert_allclose(warp(hertz, 0.9, 16_000), [0, 900, 3600, 8000])
+    assert (np.diff(warp(np.linspace(0, 8000, 99), 1.2, 16_000)) > 0).all()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato import options
+from ostinato.commands.run.init_from import inherit_options
 from ostinato.commands.run.recipe import read_recipe
 from ostinato.errors import InputError
 from ostinato.tasks import find_task
@@ -42,6 +43,8 @@ class RunRequest:
         seed: of all that is random
         device: cpu, cuda or auto
         settings: options of the task and of training by name
+        processes: that train together
+        init_from: a run whose weights are taken over
     """
 
     task: str
@@ -53,6 +56,8 @@ class RunRequest:
     seed: int = 1
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    processes: int = 1
+    init_from: str | None = None
 
 
 # whatever the seed, the same dev set and vocabulary: such runs can answer together
@@ -73,6 +78,8 @@ class RunConfig:
     device: str
     time_limit: float | None = None  # seconds
     held_out_seed: int | None = None  # of the dev set; None: `seed`, as runs of before have it
+    processes: int = 1  # the run began with; its batches hold --batch-size examples for each
+    init_from: str | None = None
 
     def build_task(self) -> Task:
         """The task with these options, not yet fitted to data."""
@@ -108,9 +115,10 @@ def make_config(request: RunRequest) -> RunConfig:
     )
     train = absolute_paths(request.train)
     sample_training = {} if train else chosen.sample_training
+    inherited = inherit_options(request.init_from, chosen) if request.init_from else {}
     data_defaults = chosen.options.data_defaults({**sample_training, **recipe, **request.settings})
     values = merge_settings(
-        chosen.training, data_defaults, sample_training, recipe, request.settings
+        chosen.training, data_defaults, sample_training, inherited, recipe, request.settings
     )
     check_seed(request.seed)
     config = RunConfig(
@@ -123,6 +131,8 @@ def make_config(request: RunRequest) -> RunConfig:
         request.device,
         None if request.time_limit is None else parse_duration(request.time_limit),
         held_out_seed=HELD_OUT_SEED,
+        processes=request.processes,
+        init_from=request.init_from and str(Path(request.init_from).absolute()),
     )
     config.build_task()
     config.build_options()
@@ -178,7 +188,7 @@ def relative_path(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, name: str = "time_limit") -> float:
     """Seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds.
 
     parse_duration("1h30m") -> 5400.0"""
@@ -186,5 +196,6 @@ def parse_duration(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", str(text))
     total = sum(float(number) * units[unit] for number, unit in parts)
     if not total or "".join(number + unit for number, unit in parts) != str(text):
-        raise InputError(f"--time-limit: expected a time such as 90s, 10m or 2h; got '{text}'")
+        flag = options.as_flag(name)
+        raise InputError(f"{flag}: expected a time such as 90s, 10m or 2h; got '{text}'")
     return total

@@ -5,8 +5,12 @@ from __future__ import annotations
 from ostinato.errors import InputError, nearest
 
 
-def choose(name: str) -> str:
+def choose(name: str, local_rank: int = 0) -> str:
     """The device of that name; "auto" is "cuda" where there is one, else "cpu".
+
+    Args:
+        name: cpu, cuda, cuda:1 or auto
+        local_rank: of several processes on this machine, the number of this one: its GPU's, too
 
     Raises:
         InputError: there is no such device.
@@ -18,7 +22,14 @@ def choose(name: str) -> str:
         raise InputError(f"--device: no choice '{name}'{nearest(name, ('cpu', 'cuda', 'auto'))}")
     available = torch.cuda.is_available()
     if name == "auto":
-        return "cuda" if available else "cpu"
+        name = "cuda" if available else "cpu"
     if kind == "cuda" and not available:
         raise InputError("--device cuda: this PyTorch sees no CUDA device; use --device cpu")
+    if local_rank and kind in ("cuda", "auto") and available:
+        if local_rank >= torch.cuda.device_count():
+            raise InputError(
+                f"--device cuda: {torch.cuda.device_count()} GPUs here, too few for this many "
+                "processes; one each"
+            )
+        return f"cuda:{local_rank}"
     return name

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,10 @@ import torch
 from torch import nn
 
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.commands.run.data_digest import digest_files, digest_json
 from ostinato.commands.run.device import choose
+from ostinato.commands.run.init_from import Reuse, take_over
+from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
@@ -28,6 +32,8 @@ from ostinato.commands.run.splits import Splits, read_splits
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
+from ostinato.data.files.wording import pluralise
+from ostinato.errors import InputError, option_name
 from ostinato.notices import collect_notices, notify
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.kept_files import read_kept
@@ -35,7 +41,10 @@ from ostinato.tasks.task import Task
 from ostinato.training import checkpoint
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.curves import Curves
+from ostinato.training.distributed import TIMEOUT
+from ostinato.training.group import ProcessGroup, join, read_launched, refuse_differences
 from ostinato.training.interrupt import interruptible
+from ostinato.training.layer_rates import freeze
 from ostinato.training.lock import locked
 from ostinato.training.loop import BEGINNING, EpochBatches
 from ostinato.training.optimise import build_optimizer
@@ -52,19 +61,33 @@ class Parts(NamedTuple):
     network: nn.Module
     optimizer: torch.optim.Optimizer | None  # None for a model that is fitted in closed form
     batches: EpochBatches
+    reuse: Reuse | None = None
 
 
 @contextmanager
 def open_run(
-    folder: Path, request: RunRequest, *, resume: bool, overwrite: bool
+    folder: Path,
+    request: RunRequest,
+    *,
+    resume: bool,
+    overwrite: bool,
+    timeout: timedelta = TIMEOUT,
 ) -> Iterator[TrainingRun]:
     """A run that is ready to train. Its folder is locked until the `with` block ends."""
     with ExitStack() as stack:
-        yield prepare_run(stack, folder, request, resume=resume, overwrite=overwrite)
+        yield prepare_run(
+            stack, folder, request, resume=resume, overwrite=overwrite, timeout=timeout
+        )
 
 
 def prepare_run(
-    stack: ExitStack, folder: Path, request: RunRequest, *, resume: bool, overwrite: bool
+    stack: ExitStack,
+    folder: Path,
+    request: RunRequest,
+    *,
+    resume: bool,
+    overwrite: bool,
+    timeout: timedelta,
 ) -> TrainingRun:
     """Checks and prepares everything; only then is the folder locked and written to."""
     start_time = time.monotonic()
@@ -75,22 +98,27 @@ def prepare_run(
         refuse_links(folder)
     saved_config = read_config(folder, request.task) if resume else None
     config = make_config(request) if saved_config is None else resume_config(saved_config, request)
-    device = choose(config.device)
-    if not resume:
+    launched = read_launched()
+    device = choose(config.device, launched.local_rank)
+    check_several(config, launched.size)
+    if not resume and launched.rank == 0:
         refuse_used(folder, overwrite)
+    group = stack.enter_context(join(launched, device, timeout=timeout))
     # a run that was stopped before its first checkpoint begins again
     continues = resume and checkpoint.exists(folder / TRAINING)
     parts = build_parts(folder, config, device, continues=continues)
+    compare_processes(group, config, parts, continues)
     # everything that can be wrong has been found: only now is the folder written to
-    lock = stack.enter_context(locked(folder))
+    lock = stack.enter_context(locked(folder)) if group.is_main else None
     interrupt = stack.enter_context(
         interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
     )
-    if not continues:
+    if lock is not None and not continues:
         refuse_used(folder, overwrite or resume)  # another process may have been quicker
         begin_folder(folder, config, parts.task, parts.splits)
-    elif config != saved_config:
+    elif lock is not None and config != saved_config:
         save_config(folder, config)  # the new end holds for the next --resume, too
+    group.wait()
     loaded = load_checkpoint(folder, parts) if continues else Checkpoint(BEGINNING)
     until_checked.close()
     seconds_before = loaded.seconds + time.monotonic() - start_time
@@ -100,13 +128,8 @@ def prepare_run(
         before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
         if notice := describe_schedule_change(before, schedule, loaded):
             notify(notice)
-    curves = stack.enter_context(
-        Curves(
-            folder / TRAINING,
-            resumed_step=loaded.position.step if continues else None,
-            tensorboard=parts.options.tensorboard,
-        )
-    )
+    describe_processes(group, config, loaded)
+    curves = stack.enter_context(open_curves(folder, parts, loaded, continues)) if lock else None
     return TrainingRun(
         folder,
         config,
@@ -119,6 +142,49 @@ def prepare_run(
         notices=notices,
         tokens=loaded.counters.get("tokens", 0),
         training_seconds=loaded.counters.get("training_seconds", 0.0),
+        group=group,
+    )
+
+
+def compare_processes(
+    group: ProcessGroup, config: RunConfig, parts: Parts, continues: bool
+) -> None:
+    """Raises InputError if the processes of the run do not all have the same before them."""
+    if group.size == 1:
+        return
+    found = {
+        "options": digest_json([config.task, config.values, config.seed, config.processes]),
+        "training data": digest_files(config.train),
+        "examples": digest_json(
+            [len(parts.splits.train), len(parts.batches), parts.task.preprocessing.to_dict()]
+        ),
+        "checkpoints in the run folder": digest_json(continues),
+    }
+    refuse_differences(group, found)
+
+
+def describe_processes(group: ProcessGroup, config: RunConfig, loaded: Checkpoint) -> None:
+    """Says how many processes and threads train, where it is not one process as before."""
+    threads = torch.get_num_threads()
+    if group.size > 1 or config.processes > 1:
+        notify(
+            f"{group.size} {'process' if group.size == 1 else 'processes'} with {threads} "
+            f"{pluralise('thread', threads)} each; a step reads {config.processes} times "
+            "--batch-size or --batch-tokens"
+        )
+    before = loaded.counters.get("threads", threads)
+    if before != threads:
+        notify(
+            f"resumed with {threads} {pluralise('thread', threads)}, {before} before: sums are "
+            "rounded in another order"
+        )
+
+
+def open_curves(folder: Path, parts: Parts, loaded: Checkpoint, continues: bool) -> Curves:
+    return Curves(
+        folder / TRAINING,
+        resumed_step=loaded.position.step if continues else None,
+        tensorboard=parts.options.tensorboard,
     )
 
 
@@ -129,15 +195,34 @@ def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool
         splits = read_splits(config, task)
     torch.manual_seed(config.seed)
     task, network = restore_network(folder, config) if continues else fit_network(task, splits)
+    reuse = None
+    if config.init_from is not None and not continues:
+        if task.options.closed_form:
+            raise InputError(
+                f"{option_name('init_from')}: this model is fitted without gradient steps; leave "
+                f"out {option_name('init_from')}"
+            )
+        reuse = take_over(network, task, config.init_from)
+        notify(reuse.describe())
+    if options.freeze is not None:
+        freeze(network, options.freeze)
     network = network.to(device)
     for records in (splits.dev, splits.test):
         task.reader.check_compatible(records)
     if config.values.keys() & {"batch_size", "batch_tokens"}:
         options = replace(options, least_batches=0)
-    batches = make_batches(task, splits, options, config.seed)
+    batches = make_batches(task, splits, multiply_batch(options, config.processes), config.seed)
     options = adapt_to_data(options, config, batches)
     optimizer = None if task.options.closed_form else build_optimizer(network, options)
-    return Parts(task, options, splits, network, optimizer, batches)
+    return Parts(task, options, splits, network, optimizer, batches, reuse)
+
+
+def multiply_batch(options: Options, processes: int) -> Options:
+    """The options for batches of which each process has --batch-size or --batch-tokens."""
+    size, tokens = options.batch_size, options.batch_tokens
+    return replace(
+        options, batch_size=size and size * processes, batch_tokens=tokens and tokens * processes
+    )
 
 
 def adapt_to_data(options: Options, config: RunConfig, batches: EpochBatches) -> Options:

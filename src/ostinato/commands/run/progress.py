@@ -33,7 +33,19 @@ Item = TypeVar("Item")
 
 def say(message: str) -> None:
     """A line for the person at the terminal, on stderr; results alone go to stdout."""
-    print_message(message)
+    if not CONSOLE.quiet:
+        print_message(message)
+
+
+@contextmanager
+def quiet(wanted: bool) -> Iterator[None]:
+    """Nothing of this process is shown while the block runs: of several, process 0 alone speaks."""
+    before = CONSOLE.quiet
+    CONSOLE.quiet = before or wanted
+    try:
+        yield
+    finally:
+        CONSOLE.quiet = before
 
 
 class NoticePrinter(logging.Handler):
@@ -44,6 +56,8 @@ class NoticePrinter(logging.Handler):
         self.held: list[str] | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        if CONSOLE.quiet:
+            return
         line = f"note: {record.getMessage()}"
         if self.held is None:
             say(line)

@@ -7,6 +7,7 @@ Messages call the file "train" and its lines, one an example, are counted from 1
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -106,6 +107,13 @@ def list_rows(value: Any, part: str) -> list[Any]:
     if hasattr(value, "columns") and hasattr(value, "to_dicts"):  # polars
         return value.to_dicts()
     if hasattr(value, "columns") and hasattr(value, "to_dict"):  # pandas
+        if type(getattr(value, "index", None)).__name__ in (
+            "DatetimeIndex",
+            "PeriodIndex",
+            "MultiIndex",
+        ):
+            value = value.reset_index()  # times, as statsmodels and neuralforecast have them
+            value = value.rename(columns={"index": "ds"})
         return value.to_dict("records")
     if isinstance(value, Mapping):
         columns = {name: list(column) for name, column in value.items()}
@@ -137,17 +145,21 @@ def write_rows(
     task: TaskDefinition, rows: list[Any], path: Path, settings: Mapping[str, Any], part: str
 ) -> Path:
     """Writes the examples to path.jsonl, .npz, .conll, .txt or .json; gives the file's name."""
-    if not rows:
+    if not len(rows):
         raise InputError(f"{part}: no examples")
     columns = tuple(
         settings.get(f"{OPTIONS.get(column, column)}_column") or column
         for column in task.record_columns
     )
+    if task.reader.reads_tables:
+        return write_table(path.with_suffix(".csv"), rows, part)
     if task.name == "melody":
         return write_text(path.with_suffix(".json"), json.dumps(rows, default=plain_value))
     if task.name == "language":
         texts = [read_text(row, columns[0], part, n) for n, row in enumerate(rows, start=1)]
         return write_text(path.with_suffix(".txt"), "".join(f"{text}\n" for text in texts))
+    if task.name == "autoencoder":
+        return write_vectors(path, rows, part)
     if task.name == "dialogue" and any(isinstance(row, list) for row in rows):
         rows = [{"turns": list(row)} if isinstance(row, (list, tuple)) else row for row in rows]
     pairs = [as_row(row, columns, part, number) for number, row in enumerate(rows, start=1)]
@@ -167,6 +179,68 @@ def write_rows(
             row[key] = str(Path(row[key]).absolute())
     lines = (json.dumps(row, ensure_ascii=False, default=plain_value) for row in pairs)
     return write_text(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines))
+
+
+def write_table(path: Path, rows: Sequence[Any], part: str) -> Path:
+    """Writes a table of series: rows by column, or whole series of numbers, one after the other.
+
+    Series without names and times are called 1, 2, ..., and their steps 1, 2, ..."""
+    if not isinstance(rows[0], Mapping):
+        if is_array(rows) and not is_list(rows[0]):
+            rows = [rows]
+        rows = [
+            {"unique_id": number, "ds": step, "y": value}
+            for number, series in enumerate(rows, start=1)
+            for step, value in enumerate(as_values(series, part, number), start=1)
+        ]
+    columns = list(rows[0])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for number, row in enumerate(rows, start=1):
+            if not isinstance(row, Mapping) or row.keys() != rows[0].keys():
+                raise InputError(
+                    f"{part}:{number}: expected a dict of {', '.join(map(str, columns))}, as the "
+                    f"first is; got {row!r:.60}"
+                )
+            values = [plain_value(row[name]) for name in columns]
+            writer.writerow(["" if value is None else value for value in values])
+    return path
+
+
+def as_values(series: Any, part: str, number: int) -> list[Any]:
+    """The numbers of a series given in Python."""
+    found = series.tolist() if hasattr(series, "tolist") else series
+    if not isinstance(found, (list, tuple)) or any(
+        not (each is None or isinstance(each, (int, float))) for each in found
+    ):
+        raise InputError(
+            f"{part}:{number}: expected numbers, or dicts by column; got {series!r:.60}"
+        )
+    return list(found)
+
+
+def write_vectors(path: Path, rows: Sequence[Any], part: str) -> Path:
+    """Rows of numbers [D] or sequences [T, D] as path.npz; rows of named numbers as path.jsonl."""
+    if all(isinstance(row, Mapping) for row in rows):
+        named = [{str(name): plain_value(value) for name, value in row.items()} for row in rows]
+        return write_text(
+            path.with_suffix(".jsonl"), "".join(f"{json.dumps(row)}\n" for row in named)
+        )
+    try:
+        arrays = [np.asarray(row, dtype=np.float64) for row in rows]
+    except (TypeError, ValueError):
+        arrays = []
+    if not arrays or arrays[0].ndim not in (1, 2) or len({each.shape[1:] for each in arrays}) > 1:
+        raise InputError(f"{part}: expected rows of numbers [D], or sequences [T, D]; {EXPECTED}")
+    file = path.with_suffix(".npz")
+    if arrays[0].ndim == 2:
+        np.savez(file, X=np.concatenate(arrays), lengths=np.array(list(map(len, arrays))))
+    elif len({len(each) for each in arrays}) > 1:
+        raise InputError(f"{part}: rows of differing length")
+    else:
+        np.savez(file, X=np.stack(arrays))
+    return file
 
 
 def write_text(path: Path, content: str) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
+
+import torch
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, measure
@@ -33,7 +35,10 @@ def finish(run: TrainingRun) -> Trained:
     report = build_report(run, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
-    pictures = task.predictor.pictures(tested, predictions)
+    pictures = {
+        **task.predictor.pictures(tested, predictions),
+        **task.predictor.draw_tables(result),
+    }
     return Trained(
         task, [network], run.folder, report, counts, not_saved=save_pictures(run, pictures)
     )
@@ -86,7 +91,7 @@ def choose_weights(run: TrainingRun) -> str:
 
 
 def build_report(
-    run: TrainingRun, result: dict[str, Any], predictions: list, weights: str
+    run: TrainingRun, result: dict[str, Any], predictions: Sequence, weights: str
 ) -> dict[str, Any]:
     """The contents of report.json."""
     task, splits = run.task, run.splits
@@ -123,6 +128,9 @@ def build_report(
         "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
         "seed": run.config.seed,
+        "processes": run.group.size,
+        **({"init_from": run.reuse.to_dict()} if run.reuse is not None else {}),
+        "threads": torch.get_num_threads(),
         "notes": list(run.notices),
         "verdict": task.predictor.verdict(result, baseline),
         "options": options.to_dict(task.options),

@@ -36,6 +36,8 @@ def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
             for name, value in changes.items()
             if name in request.settings or name in ("dev", "test")
         }
+    if requested.init_from not in (None, saved.init_from):
+        changes["init_from"] = requested.init_from
     refused = [options.as_flag(name) for name in changes if name not in CHANGEABLE]
     if refused:
         raise InputError(

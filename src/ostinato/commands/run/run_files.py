@@ -112,6 +112,8 @@ def is_plan(path: Path) -> bool:
     required = {field.name for field in dataclasses.fields(RunConfig)} - {
         "time_limit",
         "held_out_seed",
+        "processes",
+        "init_from",
     }
     try:
         return required <= json.loads(path.read_bytes()).keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from ostinato.data.batching.batch import PAD, Batch, Example, by_length, collate
 from ostinato.errors import InputError
+from ostinato.inspection.gate_averages import Averages, measure_gates
 from ostinato.inspection.subject import (
+    Emissions,
     SearchStart,
     Subject,
     copy_in_float64,
@@ -24,11 +26,14 @@ from ostinato.models.inspectable import Inspectable, RecurrentPart
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.reader import Record
+from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus
 MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
+OBSERVED, MOST_OBSERVED = 4, 100  # records and their steps whose gates a training run logs
+MOST_LINES = 3  # of an answer
 MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
 OWN_ANSWER = "-log p of the model's own answer"
 TRUE_TARGET = "-log p of the targets that were given"
@@ -63,8 +68,9 @@ def build_subject(
         parts,
         run=refuse_run,
         step_scores=refuse_run,
-        search=refuse_search if searches(trained.task, network) else None,
-        pairs=refuse_run if hasattr(network, "bos") else None,  # type: ignore[arg-type]
+        search=refuse_search if decodes(trained.task, network) else None,
+        pairs=refuse_run if decodes(trained.task, network) else None,  # type: ignore[arg-type]
+        emissions=refuse_emissions if hasattr(network, "log_probabilities_by_frame") else None,
         next_words=find_next_words(trained.task, own),
         corpus=corpus if corpus is None else refuse_run,
         vocabularies={side: preprocessing.vocabulary(side) for side in ("inputs", "targets")},
@@ -84,6 +90,10 @@ def refuse_run() -> Tensor:
 
 def refuse_search() -> SearchStart:
     raise InputError("this view needs an input: give a text or a file")
+
+
+def refuse_emissions() -> Emissions:
+    raise InputError("this view needs an input: give a sound file, or features in .npz")
 
 
 def first_network(network: nn.Module) -> nn.Module:
@@ -109,27 +119,34 @@ def add_records(
             f"a model of task {task.name} cannot be looked at with an input yet; "
             "the views parameters and learning need none: leave the input out"
         )
+    records = [shift_window(record) for record in records]
     examples = [encode(task, record) for record in records]
     if any(not len(example.inputs) for example in examples):
         raise InputError("the input is empty: there is nothing to look at")
-    example, cut = cut_example(examples[0], steps)
+    limit = find_limit(network, steps)
+    example, cut = cut_example(examples[0], limit)
     notes = subject.notes
+    if cut and subject.emissions is not None:  # the transcript is that of the whole recording
+        example = example._replace(targets=None)
     if cut:
-        notes = (*notes, f"The first {steps:,} of {steps + cut:,} steps are looked at.")
+        notes = (*notes, f"The first {limit:,} of {limit + cut:,} steps are looked at.")
     batch = prepare(example)
     given = batch.targets is not None
-    answer = trained.task.predictor.predict(own, [records[0]])[0].text if subject.parts else ""
+    answer = ""
+    if subject.parts:
+        answer = shorten_answer(task.predictor.predict(own, [records[0]])[0].text)
     if not given and subject.parts:
         batch = replace(batch, targets=find_own_targets(task, network, records[0], batch, answer))
     labels = label_steps(task, records[0], batch)
     text = subject.text or describe_record(task, records[0])
-    everything = [cut_example(each, steps)[0]._replace(targets=None) for each in examples]
+    everything = [cut_example(each, limit)[0]._replace(targets=None) for each in examples]
     alone = [each._replace(spellings=None) for each in everything]
     return replace(
         subject,
         run=lambda: network.loss(batch).total,
         step_scores=(lambda: network.step_scores(batch)) if subject.parts else None,
-        loss_name=TRUE_TARGET if given else OWN_ANSWER,
+        loss_name=name_loss(network, given=given),
+        score_name=getattr(network, "score_name", "log p"),
         labels=labels,
         batch=collate(alone),
         rows=[{"name": describe_record(task, record)[:40]} for record in records],
@@ -137,6 +154,9 @@ def add_records(
         pairs=None
         if subject.pairs is None
         else lambda: collect_pairs(task, network, records if given or corpus is None else corpus()),
+        emissions=None
+        if subject.emissions is None
+        else lambda: collect_emissions(task, network, batch),
         corpus=None if corpus is None else lambda: collect_states(task, own, corpus(), records[0]),
         text=text,
         answer=answer,
@@ -144,10 +164,70 @@ def add_records(
     )
 
 
+def shift_window(record: Record) -> Record:
+    """A window of a series with a known future: that of the last steps, given those before them."""
+    if hasattr(record, "horizon") and not len(record.future) and record.cut > record.horizon:
+        return record.at(record.series, record.cut - record.horizon, record.horizon)
+    return record
+
+
+def find_limit(network: Any, steps: int) -> int:
+    """The most steps of an input: of subsampled frames more, of a window of fixed length all."""
+    if hasattr(network, "look_back"):
+        return max(steps, network.look_back + network.horizon)
+    return steps * getattr(getattr(network, "encoder", None), "factor", 1)
+
+
+def observe_gates(task: Task, network: Any, records: Sequence[Record]) -> Averages:
+    """How open the gates of a network are on a few records: for the log of a training run."""
+    member = first_network(network)
+    if not isinstance(member, Inspectable):
+        return {}
+    limit = find_limit(member, MOST_OBSERVED)
+    encoded = (encode(task, record) for record in islice(iter(records), OBSERVED))
+    usable = [each for each in encoded if len(each.inputs) and each.targets is not None]
+    if not hasattr(member, "log_probabilities_by_frame"):  # a transcript is of a whole recording
+        usable = [cut_example(each, limit)[0] for each in usable]
+    if not usable:
+        return {}
+    return measure_gates(member, collate(usable).to(device_of(member)))
+
+
+def name_loss(network: Any, *, given: bool) -> str:
+    """What L is, in words."""
+    name = TRUE_TARGET if given else OWN_ANSWER
+    if getattr(network, "score_name", "log p") == "log p":
+        return name
+    return name.replace("-log p", "the pinball loss")
+
+
+def shorten_answer(text: str) -> str:
+    """The first lines of an answer: of a series it has a line for each step."""
+    lines = text.split("\n")
+    if len(lines) <= MOST_LINES:
+        return text
+    return "\n".join([*lines[:MOST_LINES], f"... ({len(lines):,} lines)"])
+
+
+@torch.no_grad()
+def collect_emissions(task: Task, network: Any, batch: Batch) -> Emissions:
+    """The posteriors of a recording, and the frames of each label of its target."""
+    found, lengths = network.log_probabilities_by_frame(batch)
+    frames = found[0, : int(lengths[0])]
+    assert batch.targets is not None
+    return Emissions(
+        batch.inputs[0],
+        frames,
+        task.preprocessing.labels.tokens,
+        network.align(frames, batch.targets[0]),
+        task.preprocessing.seconds_per_frame,
+    )
+
+
 @torch.no_grad()
 def find_own_targets(task: Task, network: Any, record: Record, batch: Batch, answer: str) -> Tensor:
     """The model's own answer as targets: a translation is the one that its beam search found."""
-    if hasattr(record, "target") and answer:
+    if answer and (hasattr(record, "target") or hasattr(network, "log_probabilities_by_frame")):
         found = task.preprocessing.encode(task.reader.with_target(record, answer)).targets
         return found[None]
     return network.own_targets(batch)
@@ -163,6 +243,8 @@ def encode(task: Task, record: Record) -> Example:
     targets = example.targets
     empty = targets is not None and targets.dim() > 0 and not len(targets)
     unknown = getattr(record, "target", None) == "" or getattr(record, "label", None) == ""
+    if targets is not None and targets.is_floating_point() and bool(targets.isnan().all()):
+        return example._replace(targets=None)
     conditioned = hasattr(record, "notes")  # a tune may have a label, and is its own target
     return example._replace(targets=None) if empty or (unknown and not conditioned) else example
 
@@ -190,10 +272,11 @@ def label_steps(task: Task, record: Record, batch: Batch) -> dict[str, list[str]
     preprocessing = task.preprocessing
     labels = {}
     for side, values in (("inputs", batch.inputs), ("targets", batch.targets)):
-        known = list(preprocessing.input_labels(record)) if side == "inputs" else []
+        name = preprocessing.input_labels if side == "inputs" else preprocessing.target_labels
+        known = list(name(record))
         tokens = preprocessing.vocabulary(side)
         if known:
-            labels[side] = known[: batch.inputs.shape[1]]
+            labels[side] = known[: batch.inputs.shape[1]] if side == "inputs" else known
         elif values is not None and values.dtype == torch.int64 and values.dim() <= 2:
             ids = [id for id in values[0].reshape(-1).tolist() if id >= 0]
             labels[side] = [tokens[id].replace("▁", " ") if tokens else str(id) for id in ids]
@@ -206,12 +289,14 @@ def describe_record(task: Task, record: Record) -> str:
         value = getattr(record, name, None)
         if isinstance(value, str) and value.strip():
             return value
+    if hasattr(record, "series"):
+        return f"series {record.series.name}"
     words = getattr(record, "words", None)
     return " ".join(words) if words else f"an input of the task {task.name}"
 
 
-def searches(task: Task, network: Any) -> bool:
-    """Whether a model has a beam search: encoder-decoders and language models have."""
+def decodes(task: Task, network: Any) -> bool:
+    """Whether a model goes on from its own answers: encoder-decoders and language models do."""
     reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
     return hasattr(network, "bos") or reads_prompts
 
@@ -249,15 +334,27 @@ def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStar
 
 
 def collect_pairs(
-    task: Task, network: Any, records: Sequence[Record]
+    task: Task, network: Any, records: Iterable[Record]
 ) -> list[tuple[SearchStart, list[int]]]:
-    """Where decoding begins and the target's ids, for the first records that have a target."""
+    """Where decoding begins and the target's ids, for the first records that have a target.
+
+    Of a text a language model is given the first token, and is to write the next ones.
+    """
+    found = []
     examples = (encode(task, record) for record in records)
     usable = (each for each in examples if each.targets is not None and len(each.inputs))
-    found = []
     for example in islice(usable, MOST_PAIRS):
-        start = find_search(task, network, prepare(example), "")
-        found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+        if hasattr(network, "bos"):
+            dtype = next(network.parameters()).dtype
+            batch = prepare(example)
+            if batch.inputs.is_floating_point():
+                batch = replace(batch, inputs=batch.inputs.to(dtype))
+            start = find_search(task, network, batch, "")
+            found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+        else:
+            ids = example.inputs.tolist()[: MOST_CONTINUED + 1]
+            start = find_search(task, network, prepare(example), "")
+            found.append((replace(start, bos=ids[0]), example.targets.tolist()[: len(ids)]))  # type: ignore[union-attr]
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ import torch
 from torch import nn
 
 from ostinato.commands.run.config import RunConfig
+from ostinato.commands.run.init_from import Reuse
 from ostinato.commands.run.progress import TrainingBar, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
+from ostinato.commands.run.subject import observe_gates
 from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -22,7 +23,9 @@ from ostinato.tasks.task import Task
 from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
 from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
 from ostinato.training.curves import Curves
+from ostinato.training.exchange import Exchange
 from ostinato.training.gradients import GradientWatch
+from ostinato.training.group import ALONE, ProcessGroup
 from ostinato.training.interrupt import Interrupt
 from ostinato.training.lock import Lock
 from ostinato.training.loop import EpochBatches, Progress, TrainingDiverged, state_tensors, train
@@ -45,13 +48,15 @@ class TrainingRun:
         optimizer: None for a model that is fitted in closed form
         batches: of the training records
         schedule: learning rate, dev scores and time limit
-        curves: the log of steps and scores
+        curves: the log of steps and scores; None in all processes but the first
         interrupt: whether a signal has come
-        lock: on the folder
+        lock: on the folder; None in all processes but the first
         resumed_from: the checkpoint that the run continues from, or an empty one
         notices: what the user was told about the data, for the report
         tokens: tokens trained on so far
         training_seconds: seconds that the steps took so far
+        group: the processes that train together; the first of them evaluates and writes
+        reuse: what was taken over from another run; None on resuming
         after_score: called with the last step after each evaluation on the dev set
     """
 
@@ -64,13 +69,15 @@ class TrainingRun:
     optimizer: torch.optim.Optimizer | None
     batches: EpochBatches
     schedule: Schedule
-    curves: Curves
+    curves: Curves | None
     interrupt: Interrupt
-    lock: Lock
+    lock: Lock | None
     resumed_from: checkpoint.Checkpoint
     notices: list[str]
     tokens: int = 0
     training_seconds: float = 0.0
+    group: ProcessGroup = ALONE
+    reuse: Reuse | None = None
     after_score: Callable[[Progress], None] | None = None
 
     @property
@@ -96,11 +103,21 @@ class TrainingRun:
         if self.schedule.is_finished(epoch) and self.resumed_from.position.step:
             return  # resumed after its end; a new run takes one step at least
         try:
+            exchange = Exchange(
+                self.group,
+                self.network,
+                self.interrupt,
+                self.schedule.read_clock,
+                self.config.seed,
+            )
+            self.schedule.agreed_seconds = exchange.seconds
             with TrainingBar(self.task.options.dev_metric) as bar:
-                self._train_steps(self._steps(self.optimizer), epoch, bar)
+                self._train_steps(exchange, self._steps(exchange), epoch, bar)
         except TrainingDiverged as error:
             self.require_folder()
-            if not checkpoint_averaging.list_candidates(self.training_folder):
+            if self.group.is_main and not checkpoint_averaging.list_candidates(
+                self.training_folder
+            ):
                 run_folder.save_network(self.folder, self.network)
             raise TrainingDiverged(f"{error}; the last good model is in {self.folder}") from None
         finally:
@@ -109,17 +126,22 @@ class TrainingRun:
     def require_folder(self) -> None:
         """Raises InputError if the run folder was removed or replaced since the run began: whatever
         is saved there now could not be resumed or used."""
+        if self.lock is None:
+            return
         if not (self.lock.is_held() and is_resumable(self.folder)):
             raise InputError(
                 f"{self.folder}: was removed or replaced while training, so nothing can be saved "
                 f"in it; start again with: ostinato train {self.task.name}"
             )
 
-    def _steps(self, optimizer: torch.optim.Optimizer) -> Iterator[Progress]:
+    def _steps(self, exchange: Exchange) -> Iterator[Progress]:
+        if self.optimizer is None:
+            raise ValueError("a model that is fitted in closed form has no steps")
+        exchange.begin_step(self.resumed_from.position.step + 1)
         return train(
-            self.network,
-            self.batches,
-            optimizer,
+            exchange.model,
+            exchange.divide(self.batches),
+            self.optimizer,
             epochs=self.options.epochs,
             schedule=self.schedule,
             clip_norm=self.options.clip_norm,
@@ -127,13 +149,17 @@ class TrainingRun:
             accumulate=self.options.accumulate,
             normalise=self.options.normalise,
             start=self.resumed_from.position,
-            carried_state=self.resumed_from.carried_state,
+            carried_state=self.group.own_rows(self.resumed_from.carried_state),
+            reduce=exchange.reduce,
         )
 
-    def _train_steps(self, steps: Iterator[Progress], epoch: float, bar: TrainingBar) -> None:
-        saved_at = time.monotonic()
+    def _train_steps(
+        self, exchange: Exchange, steps: Iterator[Progress], epoch: float, bar: TrainingBar
+    ) -> None:
+        saved_at = self.schedule.seconds
         watch = GradientWatch(self.network)
         for progress in steps:
+            self.schedule.agreed_seconds = exchange.seconds
             self._record(progress, bar)
             for warning in watch(progress.gradient_norm):
                 say(f"warning: {warning}")
@@ -143,17 +169,19 @@ class TrainingRun:
                 self._evaluate_or_stop(progress, bar)
                 if self.after_score is not None:
                     self.after_score(progress)
-            if self.interrupt:
-                self._stop(progress)
+            if exchange.is_interrupted:
+                self._stop(exchange, progress)
             if self.schedule.is_finished(epoch):
-                self.try_to_save(progress)
+                self.try_to_save(progress, exchange)
                 return
-            if time.monotonic() - saved_at > self.options.checkpoint_every:
-                self.try_to_save(progress)
-                saved_at = time.monotonic()
+            if self.schedule.seconds - saved_at > self.options.checkpoint_every:
+                self.try_to_save(progress, exchange)
+                saved_at = self.schedule.seconds
+            exchange.begin_step(progress.step + 1)
 
     def _record(self, progress: Progress, bar: TrainingBar) -> None:
-        self.curves.record_step(progress)
+        if self.curves is not None:
+            self.curves.record_step(progress)
         by_inputs = self.task.definition.throughput_unit == "inputs"
         self.tokens += progress.inputs if by_inputs else progress.tokens
         self.training_seconds += progress.seconds
@@ -183,11 +211,26 @@ class TrainingRun:
     def _score_weights(self, progress: Progress, bar: TrainingBar) -> None:
         name = self.task.options.dev_metric
         self.network.eval()
-        score = self.task.predictor.dev_score(self.network, self.splits.dev, name)
+        score, gates = 0.0, None
+        if self.group.is_main:
+            score = self.task.predictor.dev_score(self.network, self.splits.dev, name)
+            gates = observe_gates(self.task, self.network, self.splits.dev)
+        score = float(self.group.share(score))
         self.network.train()
         value = score if METRICS[name].higher_is_better else -score
         self.schedule.scores.append(value)
-        self.curves.record_scores(progress.step, progress.epoch, {name: score})
+        if self.group.is_main:
+            if self.curves is not None and gates is not None:
+                self.curves.record_gates(progress.step, progress.epoch, gates)
+            self._save_scored_weights(progress, name, score, value)
+            bar.show_score(progress, score, abs(max(self.schedule.scores)))
+
+    def _save_scored_weights(
+        self, progress: Progress, name: str, score: float, value: float
+    ) -> None:
+        """Saves weights with a dev score, in case they are averaged, and as the best ones."""
+        if self.curves is not None:
+            self.curves.record_scores(progress.step, progress.epoch, {name: score})
         self.require_folder()
         checkpoint_averaging.save_candidate(
             self.training_folder,
@@ -197,15 +240,13 @@ class TrainingRun:
             count=self.options.average_checkpoints,
             which=self.options.average,
         )
-        best = max(self.schedule.scores)
-        if value >= best:
+        if value >= max(self.schedule.scores):
             run_folder.save_network(self.folder, self.network)
-        bar.show_score(progress, score, abs(best))
 
-    def _stop(self, progress: Progress) -> None:
+    def _stop(self, exchange: Exchange, progress: Progress) -> None:
         """Ends the run after a signal, and says whether its last step is saved."""
         try:
-            self._save_checkpoint(progress)
+            self._save_checkpoint(exchange, progress)
         except InputError as error:
             raise InputError(
                 f"stopped at step {progress.step}, which is not saved: {error}"
@@ -215,21 +256,27 @@ class TrainingRun:
             self.interrupt.exit_status,
         )
 
-    def try_to_save(self, progress: Progress) -> None:
+    def try_to_save(self, progress: Progress, exchange: Exchange | None = None) -> None:
         """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
         try:
-            self._save_checkpoint(progress)
+            self._save_checkpoint(exchange, progress)
         except checkpoint.NotSaved as error:
             say(f"warning: {error}")
 
-    def _save_checkpoint(self, progress: Progress) -> None:
+    def _save_checkpoint(self, exchange: Exchange | None, progress: Progress) -> None:
         if self.optimizer is None:
             raise ValueError("a model that is fitted in closed form has no checkpoints")
+        carried_state = state_tensors(progress.state)
+        if exchange is not None:
+            carried_state = exchange.gather_state(carried_state)
+        if not self.group.is_main:
+            return
         self.require_folder()
         counters = {
             "epoch": progress.epoch,
             "tokens": self.tokens,
             "training_seconds": self.training_seconds,
+            "threads": torch.get_num_threads(),
         }
         checkpoint.save(
             self.training_folder,
@@ -239,7 +286,7 @@ class TrainingRun:
                 progress.position,
                 self.schedule.seconds,
                 self.schedule.scores,
-                state_tensors(progress.state),
+                carried_state,
                 counters,
             ),
         )

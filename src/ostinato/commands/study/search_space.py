@@ -1,6 +1,6 @@
 """The search space: which options a study varies, and over which values.
 
-Without a file it lies around the task's own defaults. A TOML file names others:
+By default the space is centred on the task's defaults. A TOML file defines another:
 
     [hidden_size]
     low = 64
@@ -32,13 +32,13 @@ RANGE_KEYS = {"low", "high", "log", "step"}
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, evenly spread, or with `log` evenly in their logarithms.
+    """Numbers from `low` to `high`, with a uniform prior, or log-uniform with `log`.
 
     Args:
         low: The least value.
         high: The greatest value.
-        log: Whether each factor of ten is equally likely.
-        step: The distance of neighbouring values; None: 1 for whole numbers, any for others.
+        log: Whether the prior is uniform in the logarithm.
+        step: The spacing of the values; None: 1 for integers, continuous for other numbers.
     """
 
     low: float
@@ -54,7 +54,7 @@ class Range:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     def nearest(self, value: Any) -> Any:
-        """The value of the range that is nearest to another one; to an unset one, the lowest."""
+        """The value of the range nearest to `value`; the lowest one if that is not a number."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self.low
         inside = min(max(value, self.low), self.high)
@@ -84,14 +84,14 @@ SearchSpace = dict[str, Range | Choices]
 
 
 def default_space(task: TaskDefinition, values: Mapping[str, Any]) -> SearchSpace:
-    """The space around a task's defaults.
+    """The default search space of a task.
 
     Args:
-        task: What is learned.
+        task: The task whose options are searched.
         values: Options that differ from the task's defaults, from its sample, a recipe or flags.
 
     Returns:
-        Learning rate, cell, sizes, depth and regularisation, as far as the task has them.
+        Ranges of learning rate, cell, sizes, depth and regularisation, where the task has them.
     """
     known = known_options(task)
     defaults = {name: field.default for name, field in known.items()} | dict(values)
@@ -101,7 +101,9 @@ def default_space(task: TaskDefinition, values: Mapping[str, Any]) -> SearchSpac
         space["cell"] = Choices(tuple(dict.fromkeys([defaults["cell"], "gru", "lstm"])))
     for name in ("hidden_size", "embedding_size"):
         if defaults.get(name):
-            size = 2 * max(1, round(defaults[name] / 2))  # even, as two directions need it
+            size = 2 * max(
+                1, round(defaults[name] / 2)
+            )  # even: two directions have half of the units each
             space[name] = Range(max(2, 2 * (size // 8)), 2 * size, step=2)
     if "layers" in known:
         space["layers"] = Range(1, max(3, defaults["layers"]))
@@ -128,10 +130,10 @@ def known_options(task: TaskDefinition) -> dict[str, Field]:
 
 
 def read_space(path: str, task: TaskDefinition) -> SearchSpace:
-    """The space of a TOML file.
+    """Reads a search space from a TOML file.
 
     Raises:
-        InputError: No TOML, an option that the task does not have, or values that it does not take.
+        InputError: The file is not TOML, or has an unknown option or an invalid value.
     """
     try:
         content = tomllib.loads("\n".join(read_lines(Path(path))))
@@ -177,16 +179,18 @@ def parse_entry(entry: Any, field: Field, where: str) -> Range | Choices:
     if step is not None and (isinstance(step, bool) or not isinstance(step, (int, float))):
         raise InputError(f"{where}: step is a number; got {step!r:.40}")
     if step is not None and (step <= 0 or log or (field.type is int and step != int(step))):
-        raise InputError(f"{where}: step must be above 0, a whole number of units, without log")
+        raise InputError(
+            f"{where}: step must be above 0, an integer for an integer option, and without log"
+        )
     if not low < high:
         raise InputError(f"{where}: low must be below high; got {low} and {high}")
     if log and low <= 0:
-        raise InputError(f"{where}: low must be above 0 where log = true; got {low}")
+        raise InputError(f"{where}: low must be above 0 with log = true; got {low}")
     return Range(low, high, log, step)
 
 
 def space_to_dict(space: SearchSpace) -> dict[str, dict[str, Any]]:
-    """The space as JSON can hold it."""
+    """The space as a dictionary that can be written as JSON."""
     return {name: asdict(entry) for name, entry in space.items()}
 
 

@@ -1,4 +1,4 @@
-"""The result of a study: its best trials, what mattered, a picture, and the winner as a recipe."""
+"""The result of a study: best trials, importance of options, a figure, and a recipe."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def build_study_report(folder: Path, plan: StudyPlan) -> dict[str, Any]:
 
 
 def describe_trial(folder: Path, trial: FrozenTrial) -> dict[str, Any]:
-    """One trial as JSON can hold it."""
+    """One trial as a dictionary that can be written as JSON."""
     found = trial.user_attrs
     return {
         "trial": trial.number,
@@ -76,8 +76,10 @@ def describe_trial(folder: Path, trial: FrozenTrial) -> dict[str, Any]:
 
 
 def measure_importance(folder: Path) -> dict[str, float]:
-    """The share of each option in the difference between good trials and all, by PED-ANOVA
-    (Watanabe et al. 2023); empty with fewer than ten trials."""
+    """The importance of each option, by PED-ANOVA (Watanabe et al. 2023).
+
+    It is the option's share of the divergence between the distributions of good trials and of all
+    trials. Empty with fewer than ten complete trials."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
     from optuna.trial import TrialState
 
@@ -90,14 +92,14 @@ def measure_importance(folder: Path) -> dict[str, float]:
 
 
 def write_study_report(folder: Path, report: dict[str, Any], plan: StudyPlan) -> None:
-    """Writes report.json, the recipe and the picture."""
+    """Writes report.json, the recipe and the figure."""
     write_atomically(folder / REPORT, (as_json(report) + "\n").encode())
     write_atomically(folder / RECIPE, format_recipe(report, plan).encode())
     draw_study(report, folder / PICTURE)
 
 
 def format_recipe(report: dict[str, Any], plan: StudyPlan) -> str:
-    """The winner's settings as TOML."""
+    """The settings of the best trial as TOML."""
     settings = {**plan.base_config().values, **report["best"]["settings"]}
     lines = [
         f"# The best of {report['trials']} trials on {report['judged_on']}: "
@@ -112,7 +114,7 @@ def format_recipe(report: dict[str, Any], plan: StudyPlan) -> str:
 
 
 def draw_study(report: dict[str, Any], path: Path) -> None:
-    """The score of each trial with the best so far, and the importance of each option."""
+    """Plots the score of each trial, the best score so far, and the importance of each option."""
     from matplotlib.figure import Figure
 
     rows = sorted(report["complete"], key=lambda row: row["trial"])
@@ -142,7 +144,7 @@ def draw_study(report: dict[str, Any], path: Path) -> None:
 
 
 def study_lines(report: dict[str, Any]) -> Iterator[str]:
-    """The report for a terminal."""
+    """The report as lines for a terminal."""
     shown = report["complete"][:SHOWN]
     names = list(report["space"])
     rows = [

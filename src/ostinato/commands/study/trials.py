@@ -33,26 +33,27 @@ if TYPE_CHECKING:
     import optuna
 
 PLAN, DATABASE, TRIALS = "search.json", "study.db", "trials"
-SHARES = 10  # the shares of a trial's budget at which its dev score is compared
-LEAST_SHARE = 3  # a trial is compared from this share on
-LEAST_TRIALS = 4  # with this many before it
-SHORTEST = 0.5  # a trial is not begun with less than this share of its time left
+SHARES = 10  # dev scores are compared at each tenth of a trial's budget
+LEAST_SHARE = 3  # the first tenth at which a trial may be pruned
+LEAST_TRIALS = 4  # no trial is pruned before this many are complete
+SHORTEST = 0.5  # no trial is begun if less than this fraction of its time limit is left
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a study searches; saved as search.json.
+    """The settings of a study; saved as search.json.
 
     Attributes:
         task: The name of the task.
-        train: Files to learn from; none: the packaged sample.
-        dev: Files that the trials are judged on; none: a part of the training data.
+        train: Training files; if empty, the packaged sample.
+        dev: Dev files, on which trials are compared; if empty, a held-out part of the training
+            data.
         recipe: Settings that all trials share.
         settings: Options that all trials share.
-        space: What is varied, as `space_to_dict` gives it.
-        trial_seconds: The time limit of a trial; None: its epochs end it.
-        seed: Of the proposals and of each trial.
-        device: Where the trials run.
+        space: The search space, in the form of `space_to_dict`.
+        trial_seconds: The time limit of a trial; None if only its epochs limit it.
+        seed: The seed of the proposals and of each trial.
+        device: The device that the trials run on.
     """
 
     task: str
@@ -89,7 +90,7 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class StudyLimits:
-    """When a study ends: after `trials` of them, or at `deadline`, by time.time()."""
+    """When a study ends: after `trials` trials, or at `deadline` in the units of time.time()."""
 
     trials: int
     deadline: float | None = None
@@ -103,7 +104,7 @@ def read_plan(folder: Path) -> StudyPlan:
     """The plan of the study in a folder.
 
     Raises:
-        InputError: No study, or a damaged one.
+        InputError: The folder has no study, or a damaged one.
     """
     if not (folder / PLAN).is_file():
         raise InputError(f"{folder}: no study to resume; leave out --resume to start one")
@@ -114,10 +115,10 @@ def read_plan(folder: Path) -> StudyPlan:
 
 
 def open_study(folder: Path) -> optuna.Study:
-    """The optuna study of the folder, created if need be.
+    """The Optuna study of the folder; it is created if it does not exist.
 
     Raises:
-        InputError: Optuna is not installed, or the file holds no study.
+        InputError: Optuna is not installed, or the file is not a study.
     """
     try:
         import optuna
@@ -149,16 +150,16 @@ def open_study(folder: Path) -> optuna.Study:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Only one process of the study at a time runs the `with` block."""
+    """A lock: only one process of the study at a time runs the `with` block."""
     with (folder / "ask.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def requeue_interrupted(folder: Path) -> int:
-    """Trials of processes that have ended go to the front of the queue; gives their number.
+    """Queues the trials of processes that were interrupted again, and returns their number.
 
-    Each continues in its own run folder. The caller holds the study: no process of it runs."""
+    Each continues in its own run folder. No process of the study may be running."""
     import optuna
 
     study = open_study(folder)
@@ -170,11 +171,11 @@ def requeue_interrupted(folder: Path) -> int:
 
 
 def run_trials(folder: Path, plan: StudyPlan, limits: StudyLimits) -> None:
-    """Runs trials until the study has as many as it should, or its time is over.
+    """Runs trials until the number of trials or the deadline is reached.
 
     Raises:
-        InputError: The first trial cannot be trained, so that no other could.
-        Interrupted: A signal has come; the trial is saved and continues with --resume.
+        InputError: A trial cannot be trained, and none was complete before it.
+        Interrupted: A signal was received; the trial is saved and continues with --resume.
     """
     study = open_study(folder)
     while True:
@@ -188,7 +189,7 @@ def run_trials(folder: Path, plan: StudyPlan, limits: StudyLimits) -> None:
 
 
 def trial_seconds(plan: StudyPlan, limits: StudyLimits) -> float | None:
-    """The time for the next trial: None without a limit; 0 when none should begin."""
+    """The time limit of the next trial in seconds: None if unlimited, 0 if none should begin."""
     if limits.deadline is None:
         return plan.trial_seconds
     left = limits.deadline - time.time()
@@ -200,10 +201,10 @@ def trial_seconds(plan: StudyPlan, limits: StudyLimits) -> float | None:
 def ask_trial(
     folder: Path, study: optuna.Study, plan: StudyPlan, limits: StudyLimits
 ) -> optuna.Trial | None:
-    """The next trial, or None if the study has enough.
+    """The next trial, or None if the study has all of its trials.
 
-    What it proposes follows from the seed and the trials before it, so that a study that was
-    stopped continues as it would have."""
+    The proposal depends only on the seed and the trials before it, so that a resumed study is the
+    same as an uninterrupted one."""
     import optuna
 
     states = optuna.trial.TrialState
@@ -227,7 +228,7 @@ def ask_trial(
 
 
 def default_settings(plan: StudyPlan) -> dict[str, Any]:
-    """The task's defaults, or the nearest values of the space: the first trial has these."""
+    """The settings of the first trial: the task's defaults, or the nearest values in the space."""
     known = known_options(find_task(plan.task))
     values = {name: each.default for name, each in known.items()} | plan.base_config().values
     rate = LEARNING_RATES[values["optimizer"]]
@@ -246,7 +247,7 @@ def run_trial(
     from optuna.trial import TrialState
 
     path = folder / TRIALS / trial.user_attrs["folder"]
-    resume = is_run(path) and is_resumable(path)  # it keeps the time limit that it began with
+    resume = is_run(path) and is_resumable(path)  # a resumed trial keeps its time limit
     request = plan.request(trial.user_attrs["settings"], None if resume else seconds)
     began = time.monotonic()
     try:
@@ -276,7 +277,7 @@ def run_trial(
 
 
 def train_trial(path: Path, request: RunRequest, trial: optuna.Trial, *, resume: bool) -> Trained:
-    """Trains in the folder, or continues what was interrupted there."""
+    """Trains in the folder, or resumes the run there."""
     quiet = silence_notices() if trial.number else nullcontext()
     with quiet, open_run(path, request, resume=resume, overwrite=False) as run:
         watch = MedianWatch(trial, run)
@@ -295,7 +296,7 @@ def close(
     value: float | None = None,
     why: str = "",
 ) -> None:
-    """Tells the study how a trial has ended."""
+    """Records the final state of a trial in the study."""
     trial.set_user_attr("seconds", round(time.monotonic() - began, 1))
     if why:
         trial.set_user_attr("why", why)
@@ -324,19 +325,20 @@ def resume_command(folder: Path, plan: StudyPlan) -> str:
 
 
 class MedianWatch:
-    """Stops a trial whose best dev score is below the median of the others' at the same share of
-    their time or epochs.
+    """The median stopping rule: ends a trial whose best dev score so far is below the median.
+
+    The median is that of the other trials after the same fraction of their time or epochs.
 
     Args:
-        trial: What is reported to.
-        run: Its training run.
+        trial: The trial that scores are reported to.
+        run: The training run of the trial.
     """
 
     def __init__(self, trial: optuna.Trial, run: TrainingRun) -> None:
         self.trial, self.run, self.reported = trial, run, 0
 
     def __call__(self, progress: Progress) -> None:
-        """Reports the best dev score so far for each tenth of the budget that is over.
+        """Reports the best dev score so far at each tenth of the budget.
 
         Raises:
             HopelessTrial: The trial is stopped; its run is saved and can be resumed.

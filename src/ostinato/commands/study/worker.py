@@ -1,4 +1,4 @@
-"""The processes of a study: each runs trials, the SQLite file tells them what the others do.
+"""The processes of a study: each runs trials, and they share results through the SQLite file.
 
 python -m ostinato.commands.study.worker FOLDER TRIALS [DEADLINE]
 """
@@ -17,11 +17,11 @@ from ostinato.exit_status import run_and_report
 
 
 def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
-    """Runs the trials in several processes, which share the processor's cores.
+    """Runs the trials in several processes, which divide the processor's cores.
 
     Raises:
-        InputError: A process could not train; it has said why.
-        Interrupted: A signal has come; the trials are saved.
+        InputError: A process failed; it has reported why.
+        Interrupted: A signal was received; the trials are saved.
     """
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -33,7 +33,7 @@ def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
     except (KeyboardInterrupt, Interrupted) as stop:
         status = stop.status if isinstance(stop, Interrupted) else 130
         for worker in workers:
-            if status != 130:  # Ctrl-C reaches them by itself
+            if status != 130:  # Ctrl-C goes to the whole process group already
                 worker.send_signal(signal.SIGTERM)
         for worker in workers:
             worker.wait()
@@ -50,7 +50,7 @@ def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status of one process."""
+    """Runs one process of a study; returns its exit status."""
     folder, trials, *deadline = arguments
     limits = StudyLimits(int(trials), float(deadline[0]) if deadline else None)
     return run_and_report(lambda: run_trials(Path(folder), read_plan(Path(folder)), limits))

@@ -52,6 +52,21 @@ class Spellings:
         return replace(self, places=self.places[index, :steps])
 
 
+class Share(NamedTuple):
+    """What a process must know of the whole batch, of which it holds some rows.
+
+    Attributes:
+        rows: of the whole batch.
+        steps: input steps of the whole batch, without padding.
+        counts: False where no row was left for this process: it holds the first row, whose loss
+            does not count.
+    """
+
+    rows: int
+    steps: int
+    counts: bool
+
+
 @dataclass(frozen=True)
 class Batch:
     """Padded examples.
@@ -65,6 +80,7 @@ class Batch:
         continues: whether these rows continue those of the batch before, so that the state is
             carried over (truncated BPTT).
         spellings: the characters of the inputs' words; None where the model reads none.
+        share: where these rows are those of one process of several; None: all rows are here.
     """
 
     inputs: Tensor
@@ -73,9 +89,20 @@ class Batch:
     target_lengths: Tensor | None = None
     continues: bool = False
     spellings: Spellings | None = None
+    share: Share | None = None
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
+
+    @property
+    def sequences(self) -> int:
+        """Rows of the whole batch, those of other processes included."""
+        return len(self) if self.share is None else self.share.rows
+
+    @property
+    def steps(self) -> int:
+        """Input steps of the whole batch, without padding."""
+        return int(self.lengths.sum()) if self.share is None else self.share.steps
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with inputs and targets on `device`; lengths stay on the CPU."""

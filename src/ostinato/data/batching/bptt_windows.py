@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.data.batching.buckets import example_seed
@@ -94,7 +95,7 @@ class BpttWindows:
         row, start, end = self.windows[place]
         inputs, targets = self.examples[row].inputs, self.examples[row].targets
         assert targets is not None  # these are for training
-        part = Example(inputs[start:end].long(), targets[start:end].long())
+        part = Example(as_ids(inputs[start:end]), as_ids(targets[start:end]))
         return part if self.vary is None else self.vary(part, example_seed(self.seed, epoch, place))
 
     def chunks(self, group: Batch) -> Iterator[Batch]:
@@ -113,6 +114,11 @@ class BpttWindows:
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
+
+
+def as_ids(values: Tensor) -> Tensor:
+    """Ids as int64, however they are stored; features as they are."""
+    return values if values.is_floating_point() else values.long()
 
 
 def split_evenly(row: int, length: int, longest: int) -> Iterator[Window]:

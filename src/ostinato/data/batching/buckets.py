@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import Self
 
 import numpy as np
 
-from ostinato.data.batching.batch import Batch, Example, collate
+from ostinato.data.batching.batch import Batch, Example, Share, collate
 
 
 class BucketedBatches:
@@ -60,11 +63,27 @@ class BucketedBatches:
         self.inputs = np.array([len(example.inputs) for example in examples], dtype=np.int64)
         self.targets = np.array([target_length(example) for example in examples], dtype=np.int64)
         self.planned: tuple[int, list[np.ndarray]] | None = None  # the last epoch's plan
+        self.rank, self.size = 0, 1
+
+    def divide(self, rank: int, size: int) -> Self:
+        """The same batches, of which only the rows of process `rank` of `size` are read: every
+        `size`-th one from row `rank` on, or the first one, which does not count, if none is left.
+        """
+        part = copy.copy(self)
+        part.rank, part.size = rank, size
+        return part
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from step `start` on."""
         for rows in islice(self.plan(number), start, None):
-            yield collate([self.example(int(row), number) for row in rows])
+            own = rows[self.rank :: self.size]
+            batch = collate(
+                [self.example(int(row), number) for row in (*own, *rows[: not len(own)])]
+            )
+            if self.size > 1:
+                steps = int(self.inputs[rows].sum())
+                batch = replace(batch, share=Share(len(rows), steps, len(own) > 0))
+            yield batch
 
     def example(self, row: int, epoch: int) -> Example:
         """One example, as it is in this epoch."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from ostinato.data.files.streams import FULL, FilePath
@@ -45,7 +45,7 @@ def write_atomically(path: FilePath, content: Content, *, tidy: bool = True) -> 
     write_all_atomically({path: content}, tidy=tidy)
 
 
-def write_all_atomically(contents: Mapping[FilePath, Content], *, tidy: bool = True) -> None:
+def write_all_atomically(contents: Mapping[Any, Content], *, tidy: bool = True) -> None:
     """Writes files that belong together: all of them, or where the disk is full none.
 
     All are written under temporary names before the first is renamed.

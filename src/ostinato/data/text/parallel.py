@@ -45,16 +45,16 @@ def read_pairs(
             gzipped.
         source_column: the name of the tables' source column, if not a usual one.
         target_column: the name of the tables' target column, if not a usual one.
-        maximum_line: characters of a side.
+        maximum_line: the largest number of characters on either side.
         long_lines: "cut" to truncate longer ones and count them, or "refuse".
-        keep_blank: whether a pair with a blank side is kept, for answers line by line; else it is
-            left out, and counted.
+        keep_blank: keep pairs with a blank side, so that there is one prediction per line;
+            otherwise they are dropped, and counted.
         notices: what was truncated or left out is appended to this list, one line each; without
             it, it is a Python warning.
 
     Raises:
-        InputError: no such file, other than two text files, different numbers of lines, no such
-            column, no pair at all.
+        InputError: a file or column does not exist, there are not exactly two text files, their
+            numbers of lines differ, or there is no pair at all.
     """
     name = " ".join(map(display_path, files))
     names = {"source": source_column, "target": target_column}
@@ -72,12 +72,12 @@ def read_pairs(
 def read_all_pairs(
     files: Sequence[FilePath], names: dict[str, str | None], keep_blank: bool
 ) -> list[Pair]:
-    """The pairs of text files or tables as they are.
+    """The pairs of text files or tables, without truncation or filtering.
 
     Args:
-        files: as of `read_pairs`.
-        names: of the columns source and target, where they are not the usual ones.
-        keep_blank: whether a blank line of a table is a pair.
+        files: see `read_pairs`.
+        names: the names of the source and target columns; None for the usual ones.
+        keep_blank: whether a blank line of a table counts as a pair.
     """
     if not files:
         raise InputError(
@@ -109,9 +109,9 @@ def read_all_pairs(
 
 
 def looks_like_table(file: FilePath) -> bool:
-    """Whether the first line of a file with another name looks like a table's.
+    """Whether the first line of a file without a table's suffix looks like that of a table.
 
-    That is an object, tabs, or a header that names a target."""
+    A table begins with a JSON object, a line with tabs, or a header with a target column."""
     if os.fspath(file) == "-":  # a pipe can be read only once
         return True
     first = next(iterate_lines(file), "{")
@@ -124,7 +124,7 @@ def looks_like_table(file: FilePath) -> bool:
 
 
 def read_aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str], list[str]]:
-    """The lines of both files; InputError where they are not as many."""
+    """The lines of both files; InputError if their numbers of lines differ."""
     sources, targets = read_lines(source_file), read_lines(target_file)
     if len(sources) != len(targets):
         raise InputError(
@@ -138,7 +138,7 @@ def read_aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str
 def truncate_pairs(
     pairs: list[Pair], name: str, maximum: int, long_lines: str, found: list[str]
 ) -> list[Pair]:
-    """The pairs with at most `maximum` characters a side; how many were longer goes to `found`."""
+    """Truncates sides to `maximum` characters; adds the number of longer pairs to `found`."""
     if long_lines not in ("cut", "refuse"):
         raise ValueError(f"long_lines: expected 'cut' or 'refuse'; got {long_lines!r}")
     number = 0
@@ -160,7 +160,7 @@ def truncate_pairs(
 
 
 def drop_blank_pairs(pairs: list[Pair], name: str, found: list[str]) -> list[Pair]:
-    """The pairs without a blank side; how many were dropped goes to `found`."""
+    """Drops pairs with a blank side; appends the number of dropped pairs to `found`."""
     kept = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
     dropped = len(pairs) - len(kept)
     if not kept:
@@ -174,12 +174,12 @@ def drop_blank_pairs(pairs: list[Pair], name: str, found: list[str]) -> list[Pai
 
 
 def join_lines(text: str) -> str:
-    """A text from a table without its line ends: one line in is one line out."""
+    """A table cell with its line breaks replaced by spaces, so that an example is one line."""
     return text.replace("\r\n", " ").replace("\n", " ") if "\n" in text else text
 
 
 def report_notices(found: list[str], notices: list[str] | None) -> None:
-    """Appends what was found to the notices; where there are none, warns of it."""
+    """Appends the lines of `found` to `notices`, or issues them as warnings if that is None."""
     for line in found:
         if notices is None:
             warnings.warn(line, stacklevel=3)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 from ostinato.data.text.normalisation import SPACE, TextNormaliser
+from ostinato.data.text.subword_sampling import draw_bpe, draw_unigram
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 from ostinato.errors import InputError, nearest, option_name
 
@@ -17,6 +20,7 @@ MODELS = ("bpe", "unigram")  # Sennrich, Haddow and Birch 2016; Kudo 2018
 # characters of a training line: the time for a line without a space is quadratic in its length
 LONGEST = 2000
 DEFAULT_SIZE = 8000
+WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
 
 
 class SubwordTokenizer:
@@ -122,18 +126,33 @@ class SubwordTokenizer:
                 others 2020); a unigram model draws from its distribution raised to this power
                 (Kudo 2018).
 
-        sentencepiece draws from one generator for the whole process, so it is seeded anew for each
-        text: the same text, seed and alpha give the same ids whatever was drawn before."""
+        The same text, seed and alpha give the same ids, in every process."""
         if sample is None:
             return self.processor.encode(self.normalise(text))
-        from sentencepiece import set_random_generator_seed
+        draw = draw_unigram if self.model == "unigram" else draw_bpe
+        generator = random.Random(sample)
+        surface = "".join(self.tokenize(text))  # with SPACE where a word begins
+        pieces = [
+            piece
+            for word in WORD.findall(surface)
+            for piece in draw(word, self.scores, alpha, generator)
+        ]
+        ids = [self.processor.piece_to_id(piece) for piece in pieces]
+        # characters that no piece holds are one <unk> where they follow each other
+        return [
+            id
+            for place, id in enumerate(ids)
+            if not (id == UNK and ids[place - 1 : place] == [UNK])
+        ]
 
-        set_random_generator_seed(sample % 2**32)
-        # all segmentations; with this setting, a bpe model would not draw at all
-        settings = {"nbest_size": -1} if self.model == "unigram" else {}
-        return self.processor.encode(
-            self.normalise(text), enable_sampling=True, alpha=alpha, **settings
-        )
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The score of each piece: log P, or minus the rank of its merge."""
+        return {
+            token: self.processor.get_score(id)
+            for id, token in enumerate(self.id_to_token)
+            if id not in (PAD, UNK, BOS, EOS)
+        }
 
     def detokenize(self, tokens: Iterable[str]) -> str:
         """Tokens -> text."""

@@ -25,6 +25,7 @@ from ostinato.inspection.views.lags import view_lags
 from ostinato.inspection.views.learning import view_learning
 from ostinato.inspection.views.neurons import view_neurons
 from ostinato.inspection.views.parameters import view_parameters
+from ostinato.inspection.views.posteriors import view_posteriors
 from ostinato.inspection.views.states import view_states
 from ostinato.inspection.views.suggestions import view_suggestions
 from ostinato.inspection.views.unrolled import view_unrolled
@@ -92,6 +93,11 @@ VIEWS = {
         view_parameters, "how many, layer by layer and gate by gate", lambda subject: True
     ),
     "attention": Definition(view_attention, "where a decoder or a classifier looks", has_attention),
+    "posteriors": Definition(
+        view_posteriors,
+        "labels by frame over the spectrogram, with the transcript (CTC)",
+        lambda subject: subject.emissions is not None,
+    ),
     "beam": Definition(
         view_beam,
         "the beam search as a tree, and why the winner won",

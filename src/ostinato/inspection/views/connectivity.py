@@ -21,6 +21,8 @@ MOST_ROWS = 64  # predictions of which all gradients are shown
 def view_connectivity(subject: Subject, selection: Selection) -> View:
     """The gradient of a prediction's log-probability by each input, and the change without it.
 
+    Of a forecaster that gives quantiles it is the gradient of the forecast itself.
+
     The prediction is that at `selection.step`, by default the last. Occlusion replaces an input
     vector by zero.
 
@@ -28,11 +30,16 @@ def view_connectivity(subject: Subject, selection: Selection) -> View:
     2014 (occlusion).
     """
     recording, scores = subject.record_scores(edits=selection.edits)
+    if not len(scores):
+        raise InputError("the answer is empty: there is no prediction to explain")
     step = selection.choose_step(len(scores))
     name = name_prediction(subject, step, len(scores))
     score = float(scores[step - 1].detach())
-    notes = [f"The prediction is {name}, with log-probability {score:.7g}."]
-    data: dict[str, Any] = {"step": step, "prediction": name, "log_probability": score, "parts": []}
+    kind = "log-probability" if subject.score_name == "log p" else subject.score_name
+    notes = [f"The prediction is {name}; {kind}: {score:.7g}."]
+    data: dict[str, Any] = {"step": step, "prediction": name, "score": score, "parts": []}
+    if subject.score_name == "log p":
+        data["log_probability"] = score
     panels: list[Panel] = []
     for part in selection.choose_parts(recording):
         labels = subject.steps_of(part)
@@ -71,7 +78,7 @@ def find_gradients(recording: Recording, part: PartRun, score: Tensor, row: int)
 def occlude(
     subject: Subject, selection: Selection, part: PartRun, step: int, score: float
 ) -> list[float]:
-    """By how much the log-probability falls without each input."""
+    """By how much the score falls without each input."""
     falls = []
     for hidden in range(1, part.runs[0].length(subject.row) + 1):
         edits = selection.edits._replace(hidden_input=(part.name, hidden))
@@ -87,11 +94,12 @@ def show(
 ) -> list[Panel]:
     """The panels of one part."""
     labels, gradient = found["steps"], found["gradient"]
-    series = {"gradient: |d log p / d x_t|": gradient}
+    y = "log p" if subject.score_name == "log p" else "forecast"
+    series = {f"gradient: |d {y} / d x_t|": gradient}
     if "occlusion" in found:
-        series["occlusion: fall of log p without x_t"] = found["occlusion"]
+        series[f"occlusion: fall of {y} without x_t"] = found["occlusion"]
     panels: list[Panel] = [
-        ColouredText(f"{part.name}: gradient of {name}", labels, gradient, "|d log p / d x_t|"),
+        ColouredText(f"{part.name}: gradient of {name}", labels, gradient, f"|d {y} / d x_t|"),
         Lines(f"{part.name}: influence of each step", labels, series, value_name="influence"),
     ]
     if "matrix" in found:
@@ -99,7 +107,7 @@ def show(
         rows = list(targets) if len(targets) == predictions else range(1, predictions + 1)
         panels.append(
             Heatmap(
-                f"{part.name}: |d log p / d x_t| of every prediction",
+                f"{part.name}: |d {y} / d x_t| of every prediction",
                 found["matrix"],
                 [str(row) for row in rows],
                 labels,

@@ -1,4 +1,4 @@
-"""words: which words are alike, by the cosine of their vectors, and a map of them."""
+"""The view `words`: nearest words by the cosine of their embeddings, and a map of them."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ def view_words(subject: Subject, selection: Selection) -> View:
 
 
 def find_embedding(network: nn.Module, size: int, side: str) -> nn.Embedding | None:
-    """The embedding of a vocabulary of this size: of the inputs the first, of the targets the
-    last.
+    """The embedding layer whose vocabulary has `size` tokens.
+
+    The first such layer for side "inputs", the last for "targets".
     """
     found = [
         module
@@ -88,10 +89,10 @@ def find_embedding(network: nn.Module, size: int, side: str) -> nn.Embedding | N
 
 
 def find_words(text: str, tokens: Sequence[str], selection: Selection) -> list[int]:
-    """The ids of the words of a text; of an empty text, of the most frequent words.
+    """The ids of the words of a text, or of the most frequent words if the text is empty.
 
     Raises:
-        InputError: None of them is in the vocabulary.
+        InputError: No word of the text is in the vocabulary.
     """
     found = look_up(text, tokens)
     if text.strip() and not found:
@@ -102,7 +103,7 @@ def find_words(text: str, tokens: Sequence[str], selection: Selection) -> list[i
 
 
 def look_up(text: str, tokens: Sequence[str]) -> list[int]:
-    """The ids of the words of a text that the vocabulary has; of characters, where it has those."""
+    """The ids of the known words of a text, or of its characters for a character vocabulary."""
     ids: dict[str, int] = {}
     for id, token in enumerate(tokens):
         if id >= SPECIALS:

@@ -49,17 +49,17 @@ def torch_dropout_mask(x: Tensor, rate: float, batch_sizes: Tensor | None) -> Te
 
 
 class Layered(nn.RNNBase):
-    """What RNN, GRU and LSTM share; `mode` is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+    """The code that RNN, GRU and LSTM share; `mode` is "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
 
     def forward(self, input, hx=None, *, lengths: Tensor | Sequence[int] | None = None):
-        """As torch.nn's, and with `lengths`.
+        """The forward pass of torch.nn, with `lengths` in addition.
 
         Args:
             input: [T, B, D], or [B, T, D] with `batch_first`, [T, D], or a PackedSequence
             hx: h [R, B, H], for an LSTM (h, c); zeros if None
-            lengths: [B], how many steps of each row of a padded batch are real. Outputs beyond are
-                zero, the final state is that of the last real step, and the reverse direction
-                starts there
+            lengths: [B], the number of valid time steps of each row of a padded batch. Outputs at
+                padded steps are zero, the final state is that of the last valid step, and the
+                reverse direction starts there
 
         Returns:
             The outputs and the final state, in torch.nn's form.
@@ -73,7 +73,7 @@ class Layered(nn.RNNBase):
         if not packed and (torch_must_run() or self.short(input)):
             return super().forward(input, hx)
         if not self.well_formed(input, hx):
-            if packed:  # torch's LSTM checks nothing there, and reads beyond its weights
+            if packed:  # torch's LSTM checks no shapes here, and would read past its weights
                 parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
                 self.check_forward_args(input.data, self.joined(parts), input.batch_sizes)
             return super().forward(input, hx)
@@ -95,7 +95,7 @@ class Layered(nn.RNNBase):
         )
 
     def forward_packed(self, input: PackedSequence, hx):
-        """A PackedSequence in and out; the state in the caller's order, as in torch.nn."""
+        """PackedSequence -> PackedSequence; states in the caller's row order, as in torch.nn."""
         parts = self.parts(hx, input.data, int(input.batch_sizes[0]))
         run = self.runner(
             input.data[None].expand(parts[0].shape[1], -1, -1), parts, len(input.batch_sizes)
@@ -138,12 +138,12 @@ class Layered(nn.RNNBase):
         )
 
     def short(self, input: Tensor) -> bool:
-        """Whether it has so few steps that torch's own forward is the fastest."""
+        """Whether the input has so few time steps that torch's own forward is faster."""
         time = 0 if input.dim() == 2 or not self.batch_first else 1
         return input.dim() > time and input.shape[time] < FEWEST_STEPS and not reference_wanted()
 
     def runner(self, x: Tensor, parts: Parts, steps: int | None = None) -> Callable | None:
-        """What runs each layer: a kernel, or the reference; None for torch's own forward."""
+        """The function that runs a layer: a kernel, or the reference; None for torch's forward."""
         if torch_must_run():
             return None
         if reference_wanted():
@@ -159,7 +159,9 @@ class Layered(nn.RNNBase):
         )
 
     def run_packed(self, x: Tensor, parts: Parts, lengths: Tensor | None) -> tuple[Tensor, Parts]:
-        """torch's own forward on the rows that have any steps; the others keep their state."""
+        """torch's own forward on the rows with at least one time step; the others keep their state.
+
+        x [B, T, D], parts each [R, B, H], lengths [B] -> outputs [B, T, O], parts."""
         full = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
         rows = full.nonzero()[:, 0].to(x.device)
         if not len(rows):
@@ -192,9 +194,13 @@ class Layered(nn.RNNBase):
         Args:
             run: run(cell, x, state, lengths, reverse=...) -> (outputs, state)
             x: [B, T, D]
-            parts: the initial state
+            parts: the initial state, each part [R, B, H]
             lengths: [B], or None if every row is full
-            batch_sizes: of the PackedSequence that x comes from
+            batch_sizes: the batch sizes of the PackedSequence that x was unpacked from, if any
+
+        Returns:
+            The outputs of the top layer [B, T, O], both directions concatenated, and the final
+            state, each part [R, B, H].
         """
         directions = 2 if self.bidirectional else 1
         last: list[Parts] = []
@@ -219,7 +225,7 @@ class Layered(nn.RNNBase):
         return x, tuple(torch.stack(part) for part in zip(*last, strict=True))
 
     def cell(self, row: int) -> Cell:
-        """Layer and direction `row` as one of `ostinato.cells`, with this module's weights."""
+        """The `ostinato.cells` cell of layer and direction `row`, with this module's weights."""
         each = len(self._flat_weights) // self.rows
         weights = [
             weight
@@ -235,12 +241,12 @@ class Layered(nn.RNNBase):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of each part of the state: (O,), or (O, H) for an LSTM; O is H unless projected."""
+        """The sizes of the state's parts: (O,), or (O, H) for an LSTM; O is H if not projected."""
         output = self.proj_size or self.hidden_size
         return (output, self.hidden_size) if self.mode == "LSTM" else (output,)
 
     def parts(self, hx, x: Tensor, batch: int) -> Parts:
-        """hx as (h,) or (h, c); zeros for `batch` rows if None."""
+        """hx as (h,) or (h, c), each [R, B, H]; zeros for `batch` rows if None."""
         if hx is not None:
             return tuple(hx) if self.mode == "LSTM" else (hx,)
         return tuple(x.new_zeros(self.rows, batch, width) for width in self.widths)
@@ -250,7 +256,7 @@ class Layered(nn.RNNBase):
         return tuple(parts) if self.mode == "LSTM" else parts[0]
 
     def well_formed(self, input, hx) -> bool:
-        """Whether torch.nn takes these arguments; if not, its own forward raises its own error."""
+        """Whether these arguments are valid for torch.nn; if not, its forward raises the error."""
         packed = isinstance(input, PackedSequence)
         data, weight = (input.data if packed else input), self._flat_weights[0]
         if (

@@ -17,7 +17,7 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     return [
         f"ostinato predict {run} {file or 'FILE.csv'} --output scores.csv",
-        f"ostinato evaluate {run} {file or 'FILE.csv'} --threshold 0.9",
+        f"ostinato evaluate {run} {file or 'FILE.csv'} --threshold 0.4",
         f"ostinato verify {run} {file or 'FILE.csv'}",
     ]
 

@@ -1,4 +1,6 @@
-"""The answer to a series: of each step what was expected, its score, whether there is an alarm."""
+"""The answer to a series: for every step what was expected, a score, and whether there is an
+alarm.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.tasks.anomaly.features import SeriesFeatures
 from ostinato.tasks.prediction import Prediction
+
+HEADER = "unique_id,ds,y,expected,score,anomaly"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,3 +65,24 @@ class Alarms(Prediction):
             ],
             "scores": [round(score, 4) for score in self.scores.tolist()],
         }
+
+
+def make_alarms(
+    series: TimeSeries,
+    features: SeriesFeatures,
+    losses: np.ndarray,
+    location: np.ndarray,
+    scores: np.ndarray,
+    alarms: np.ndarray,
+) -> Alarms:
+    """The answer to a series from what the network says of its standardised steps [T]."""
+    return Alarms(
+        series.name,
+        series.stamps,
+        series.values,
+        location * features.scale + features.mean,
+        scores,
+        alarms,
+        features.scale,
+        -losses - np.log(features.scale),
+    )

@@ -31,8 +31,27 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     memory: int = option(
         1000, "steps of the past that give mean and deviation", minimum=10, group="data"
     )
-    chunk: int = option(256, "steps of a training example", minimum=16, group="training")
+    chunk: int = option(
+        256,
+        "steps after which the gradient is truncated; the state is carried on",
+        minimum=16,
+        group="training",
+    )
     # the model
+    detector: Literal["forecaster", "autoencoder"] = option(
+        "forecaster",
+        "what expects a value: a network that predicts it from all before, or one "
+        "that reproduces the "
+        "last --window values from a code",
+    )
+    window: int = option(32, "autoencoder: steps of a window", minimum=2, maximum=10_000)
+    code_size: int = option(4, "autoencoder: numbers that a window becomes", minimum=1)
+    scoring: Literal["error", "surprise"] = option(
+        "error",
+        "what is unusual: the absolute error beside those before it (the anomaly "
+        "likelihood of Lavin "
+        "and Ahmad 2015), or -log p",
+    )
     cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 48)
     dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
@@ -57,5 +76,5 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         100, "steps after an alarm without another", minimum=0, when_predicting=True
     )
     smooth: int = option(
-        5, "steps whose surprise is averaged for a score", minimum=1, when_predicting=True
+        3, "steps whose error is averaged for a score", minimum=1, when_predicting=True
     )

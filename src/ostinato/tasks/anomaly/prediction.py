@@ -11,22 +11,27 @@ import numpy as np
 import torch
 from torch import nn
 
+from ostinato.cells.state import State
 from ostinato.metrics import METRICS
-from ostinato.tasks.anomaly.alarms import Alarms
+from ostinato.tasks.anomaly.alarms import HEADER, Alarms, make_alarms
 from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms, summarise_alarms
 from ostinato.tasks.anomaly.features import CLIP, SeriesFeatures
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.picture import draw_alarms
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
 from ostinato.tasks.anomaly.reader import LabelledSeries, as_labelled
-from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms, score_surprise
-from ostinato.tasks.anomaly.streaming import AnomalyStreamer
+from ostinato.tasks.anomaly.scoring import (
+    LEAST_THRESHOLDS,
+    choose_threshold,
+    find_alarms,
+    score_errors,
+    score_surprise,
+)
+from ostinato.tasks.anomaly.streamer import AnomalyStreamer
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import device_of
 
-HEADER = "unique_id,ds,y,expected,score,anomaly"
-LEAST_THRESHOLD = 0.632  # three deviations: what few held-back steps show is no lower bound
 PIECE = 2000  # steps of a series that go through the network at a time, with the state carried
 SHOWN = 6
 
@@ -36,33 +41,49 @@ class AnomalyPredictor(Predictor):
     preprocessing: AnomalyPreprocessing
 
     @torch.inference_mode()
-    def surprise(
-        self, network: Any, record: LabelledSeries
-    ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
-        """-log p of each standardised value, what was expected of it, [T] each, and the
-        features.
-        """
-        features = self.preprocessing.features(record)
-        device, state = device_of(network), None
+    def observe(
+        self, network: Any, features: SeriesFeatures, state: State = None
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """-log p of each standardised value and what was expected of it [T] each, and the state."""
+        device = device_of(network)
         surprises, expected = [np.zeros(0)], [np.zeros(0)]
-        whole = not hasattr(network, "recurrent")  # an ensemble carries no state
-        step = max(1, len(record.values)) if whole else PIECE
-        for start in range(0, len(record.values), step):
-            inputs = torch.from_numpy(features.inputs[start : start + step]).unsqueeze(0).to(device)
-            targets = (
-                torch.from_numpy(features.targets[start : start + step]).unsqueeze(0).to(device)
-            )
-            location, scale, state = network.distributions(inputs, state)
-            found = network.surprise(targets.nan_to_num(), location, scale)
+        for start in range(0, len(features.inputs), PIECE):
+            part = slice(start, start + PIECE)
+            inputs = torch.from_numpy(features.inputs[part]).unsqueeze(0).to(device)
+            targets = torch.from_numpy(features.targets[part]).unsqueeze(0).to(device)
+            found, location, state = network.observe(inputs, targets, state)
             surprises.append(found[0].double().cpu().numpy())
             expected.append(location[0].double().cpu().numpy())
         losses = np.concatenate(surprises)
         losses[np.isnan(features.targets)] = np.nan
-        return losses, np.concatenate(expected) * features.scale + features.mean, features
+        return losses, np.concatenate(expected), state
+
+    def surprise(
+        self, network: Any, record: LabelledSeries
+    ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
+        """-log p of each standardised value, what was expected of it [T], and the features."""
+        features = self.preprocessing.features(record)
+        losses, location, _ = self.observe(network, features)
+        return losses, location * features.scale + features.mean, features
+
+    def unusual(
+        self, losses: np.ndarray, location: np.ndarray, features: SeriesFeatures
+    ) -> np.ndarray:
+        """What is compared with the steps before [T]: the absolute error, or -log p (--scoring)."""
+        if self.options.scoring == "surprise":
+            return losses
+        return np.abs(features.targets - location)
+
+    def score_unusual(self, unusual: np.ndarray) -> np.ndarray:
+        """The score of each step [T]."""
+        scorer = score_surprise if self.options.scoring == "surprise" else score_errors
+        return scorer(unusual, self.options.smooth)
 
     def score(self, network: Any, record: LabelledSeries) -> np.ndarray:
         """The score of each step [T]."""
-        return score_surprise(self.surprise(network, record)[0], self.options.smooth)
+        features = self.preprocessing.features(record)
+        losses, location, _ = self.observe(network, features)
+        return self.score_unusual(self.unusual(losses, location, features))
 
     def threshold(self, network: Any) -> float:
         """The score from which on there is an alarm."""
@@ -72,39 +93,21 @@ class AnomalyPredictor(Predictor):
     def predict(self, network: nn.Module, records: Sequence[LabelledSeries]) -> list[Alarms]:
         found = []
         for record in records:
-            losses, expected, features = self.surprise(network, record)
-            scores = score_surprise(losses, self.options.smooth)
+            features = self.preprocessing.features(record)
+            losses, location, _ = self.observe(network, features)
+            scores = self.score_unusual(self.unusual(losses, location, features))
             alarms = find_alarms(scores, self.threshold(network), self.options.hold_off)
-            series = record.series
-            found.append(
-                Alarms(
-                    series.name,
-                    series.stamps,
-                    record.values,
-                    expected,
-                    scores,
-                    alarms,
-                    features.scale,
-                    -losses - np.log(features.scale),
-                )
-            )
+            found.append(make_alarms(record.series, features, losses, location, scores, alarms))
         return found
 
-    def streamer(
-        self, network: nn.Module, as_record: Callable[[Any], Any]
-    ) -> AnomalyStreamer | None:
-        if self.why_no_streamer(network):
-            return None
-        return AnomalyStreamer(self.options, self.threshold(network), network)
-
-    def why_no_streamer(self, network: nn.Module) -> str:
-        return "" if hasattr(network, "recurrent") else "an ensemble needs the whole series"
+    def streamer(self, network: nn.Module, as_record: Callable[[Any], Any]) -> AnomalyStreamer:
+        return AnomalyStreamer(self, network)
 
     def calibrate(self, network: Any, records: Sequence[LabelledSeries]) -> None:
         """The threshold that gives --false-alarms a step on held-back series."""
         scores = [self.score(network, record) for record in records]
         chosen = choose_threshold(scores, self.options.false_alarms, self.options.hold_off)
-        network.threshold.fill_(max(chosen, LEAST_THRESHOLD))
+        network.threshold.fill_(max(chosen, LEAST_THRESHOLDS[self.options.scoring]))
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Alarms]

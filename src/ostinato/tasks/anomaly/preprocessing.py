@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
 
 from ostinato.data.batching.batch import Example
+from ostinato.data.batching.bptt_windows import BpttWindows
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.features import SeriesFeatures, make_features
 from ostinato.tasks.anomaly.options import AnomalyOptions
@@ -36,10 +37,12 @@ class AnomalyPreprocessing(Preprocessing):
         return options, cls(options)
 
     def to_dict(self) -> dict[str, Any]:
-        return {}
+        return {"scoring": self.options.scoring}
 
     @classmethod
     def from_dict(cls, options: AnomalyOptions, state: dict[str, Any]) -> Self:
+        if "scoring" not in state:  # a run from before there was a choice
+            options = replace(options, scoring="surprise")
         return cls(options)
 
     def features(self, record: LabelledSeries) -> SeriesFeatures:
@@ -54,11 +57,18 @@ class AnomalyPreprocessing(Preprocessing):
             torch.from_numpy(found.targets[part].copy()),
         )
 
-    def trainable_records(self, records: Any) -> list[LabelledSeries]:
-        """The series in chunks."""
+    def input_labels(self, record: LabelledSeries) -> Sequence[str]:
+        """The time stamps."""
+        return record.series.stamps[record.start : record.stop]
+
+    def batches(
+        self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
+    ) -> BpttWindows:
+        """Series side by side, chunk by chunk, each of which continues the one before."""
         chunk = self.options.chunk
-        return [
-            record._replace(start=start, stop=start + chunk)
-            for record in records
-            for start in range(0, len(record.values), chunk)
-        ]
+        return BpttWindows(
+            [self.encode(record) for record in records],
+            steps=chunk,
+            batch_size=batch_size or max(1, (batch_tokens or chunk) // chunk),
+            seed=seed,
+        )

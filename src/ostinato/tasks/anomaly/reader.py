@@ -57,6 +57,7 @@ def as_labelled(series: TimeSeries) -> LabelledSeries:
 
 class AnomalyReader(Reader):
     options: AnomalyOptions
+    reads_tables = True
     reads_columns = True
     decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 

@@ -53,14 +53,14 @@ class CaptioningReader(Reader):
                 features=self.named_features,
                 folder=self.options.image_folder,
             )
-            if is_npz(file):  # in memory as a whole already
+            if is_npz(file):  # the whole file is in memory already
                 records = list(records)
                 self.check_scale(records)
             yield from records
 
     @cached_property
     def named_features(self) -> Features | None:
-        """The features of --features by the names of their images."""
+        """The arrays of --features, each [D] or [R, D], by image name."""
         return None if self.options.features is None else read_features(self.options.features)
 
     def check_compatible(self, records: Sequence[Picture]) -> None:
@@ -69,7 +69,7 @@ class CaptioningReader(Reader):
             self.preprocessing.load(record)
 
     def check_scale(self, records: Sequence[Picture]) -> None:
-        """Raises InputError for arrays of fractions where white is more in the model's data."""
+        """Raises InputError for pixels in [0, 1] if the model was trained on another range."""
         arrays = [record for record in records if record.has_pixels]
         if arrays and self.options.pixel_maximum is not None:
             name = arrays[0].where.rpartition(":")[0] or "the pictures"
@@ -103,7 +103,7 @@ class CaptioningReader(Reader):
         return Picture(values, captions, ordered=values.ndim == 4 or in_time)
 
     def decode(self, content: bytes, media_type: str) -> list[Picture]:
-        """The content of an image file, which Pillow decodes."""
+        """The picture in the bytes of an image file, decoded by Pillow."""
         if not media_type.startswith("image/"):
             return super().decode(content, media_type)
         image = decode_stream(BytesIO(content), "the image")

@@ -29,7 +29,8 @@ TASK = TaskDefinition(
     name="classification",
     reads=(
         "TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file "
-        "a class; series of numbers in .ts (UCR/UEA) or .npz"
+        "a class; series of numbers in .ts (UCR/UEA) or .npz; images in a folder a class, or "
+        "images [N, H, W] or [N, H, W, C] and y in .npz"
     ),
     example="ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment",
     metrics=("accuracy", "f1", "calibration_error"),

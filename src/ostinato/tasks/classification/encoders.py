@@ -29,6 +29,7 @@ from ostinato.data.text.tokenizers import (
 )
 from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.notices import notify
+from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.small_data import (
@@ -242,13 +243,15 @@ class NoEncoder:
         return Example(torch.zeros(1, dtype=torch.int64))
 
 
-Encoder = TextEncoder | SeriesEncoder | BagEncoder | NoEncoder
+Encoder = TextEncoder | SeriesEncoder | ImageEncoder | BagEncoder | NoEncoder
 
 
 def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> Encoder:
     """The encoder whose `to_dict()` is part of this state."""
     if "bag" in state:
         return BagEncoder(options, BagOfWords.from_dict(state["bag"]))
+    if "image" in state:
+        return ImageEncoder.from_dict(options, state["image"])
     if "scaler" in state:
         return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
     if "units" in state:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
-from ostinato.baselines.convolution import Convolution
+from ostinato.baselines.convolution import Convolution, ImageConvolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
@@ -16,6 +16,7 @@ from ostinato.models.classifier import Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 
@@ -63,7 +64,7 @@ def build_member(
         size, input_dropout = preprocessing.dimensions, SERIES_DROPOUT
     if options.input_dropout is not None:
         input_dropout = options.input_dropout
-    body = build_body(options, size)
+    body = build_body(options, size, encoder.shape if isinstance(encoder, ImageEncoder) else None)
     return Classifier(
         embedding,
         body,
@@ -93,8 +94,13 @@ def build_character_encoder(
     )
 
 
-def build_body(options: ClassificationOptions, size: int) -> nn.Module:
-    """The network from inputs [B, T, size] to one vector [B, output_size]."""
+def build_body(
+    options: ClassificationOptions, size: int, image: tuple[int, int, int] | None = None
+) -> nn.Module:
+    """The network from inputs [B, T, size], or images (H, W, C) by row, to [B, output_size]."""
+    if options.model == "convolution" and image is not None:
+        filters = max(1, options.filters // 4)  # 25 and 50 by default
+        return ImageConvolution(image, filters=filters, hidden_size=options.hidden_size)
     if options.model == "convolution":
         return Convolution(size, filters=options.filters)
     if options.model == "feedforward":

@@ -44,6 +44,14 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
     time_axis: Literal[1, 2] = option(
         1, "which axis of X in an .npz is time: 1 for [N, T, D], 2 for [N, D, T]", group="data"
     )
+    image_size: int | None = option(
+        None,
+        "side in pixels to which images are resized (default: their own size if all have the same, "
+        "of at most 64; else 32)",
+        minimum=4,
+        maximum=128,
+        group="data",
+    )
     label_separator: str | None = option(
         None, "an example may have several labels, separated by this, or none"
     )

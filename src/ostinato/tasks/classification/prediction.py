@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from torch import nn
 
-from ostinato.data.labelled import Labelled
+from ostinato.data.labelled import Labelled, kind_of
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.classification.encoders import TextEncoder
@@ -77,6 +77,8 @@ class ClassificationPredictor(Predictor):
         return None if self.why_no_streamer(network) else ClassificationStreamer(self, network)
 
     def why_no_streamer(self, network: nn.Module) -> str:
+        if self.preprocessing.kind == "images":
+            return "an image is read as a whole"
         return why_not_step_by_step(network)
 
     def labels_of(self, record: Labelled) -> list[str]:
@@ -172,9 +174,13 @@ class ClassificationPredictor(Predictor):
             inputs = record.inputs
         else:
             inputs = f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"
+            if kind_of(record.inputs) == "images":
+                inputs = record.where or "an image"
         confidence = max(prediction.probabilities.values())
         return {
-            "text" if is_text else "series": inputs if len(inputs) <= 200 else inputs[:199] + "…",
+            {"texts": "text", "images": "image"}.get(kind_of(record.inputs), "series"): inputs
+            if len(inputs) <= 200
+            else inputs[:199] + "…",
             "label": record.label,
             "prediction": f"{prediction.text} ({confidence:.0%})",
         }

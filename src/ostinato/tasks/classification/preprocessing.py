@@ -12,7 +12,7 @@ import torch
 from ostinato.baselines import bag_of_words
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
-from ostinato.data.labelled import Labelled
+from ostinato.data.labelled import Labelled, kind_of
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.notices import notify
@@ -24,6 +24,7 @@ from ostinato.tasks.classification.encoders import (
     TextEncoder,
     restore_encoder,
 )
+from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
@@ -61,12 +62,18 @@ class ClassificationPreprocessing(Preprocessing):
         )
         is_text = isinstance(records[0].inputs, str)
         if options.model == "bag-of-words" and not is_text:
-            raise Unsuitable("--model bag-of-words needs texts; these are series of numbers")
+            raise Unsuitable(
+                f"--model bag-of-words needs texts; these are {kind_of(records[0].inputs)}"
+            )
         if not is_text and options.unit != "word":
-            raise InputError(f"--unit {options.unit} is for texts; these are series of numbers")
+            raise InputError(
+                f"--unit {options.unit} is for texts; these are {kind_of(records[0].inputs)}"
+            )
         inputs = [record.inputs for record in records]
         encoder: Encoder = NoEncoder()
-        if not is_text:
+        if kind_of(records[0].inputs) == "images":
+            options, encoder = ImageEncoder.fit(options, inputs)
+        elif not is_text:
             options, encoder = SeriesEncoder.fit(options, inputs)
         elif options.model == "bag-of-words":
             encoder = BagEncoder.fit(options, inputs, len(labels))
@@ -106,11 +113,20 @@ class ClassificationPreprocessing(Preprocessing):
 
     @property
     def reads_text(self) -> bool:
-        return not isinstance(self.encoder, SeriesEncoder)
+        return not isinstance(self.encoder, SeriesEncoder | ImageEncoder)
+
+    @property
+    def kind(self) -> str:
+        """What the inputs are: "texts", "series of numbers" or "images"."""
+        if self.reads_text:
+            return "texts"
+        return "images" if isinstance(self.encoder, ImageEncoder) else "series of numbers"
 
     @property
     def dimensions(self) -> int:
-        """The number of dimensions of the series."""
+        """The number of dimensions of the series, or of a row of an image."""
+        if isinstance(self.encoder, ImageEncoder):
+            return self.encoder.dimensions
         return self.encoder.scaler.dimensions
 
     def vocabulary(self, side: str) -> Sequence[str]:
@@ -141,7 +157,7 @@ class ClassificationPreprocessing(Preprocessing):
         if isinstance(self.encoder, TextEncoder):
             return self.encoder.count_cut(record.inputs)
         fixed = self.options.fixed_length if self.options.model == "feedforward" else None
-        if fixed is None or isinstance(record.inputs, str):
+        if fixed is None or kind_of(record.inputs) != "series of numbers":
             return 0
         return max(0, len(record.inputs) - fixed)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
-from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
+from ostinato.data.images.images import decode_stream, is_image
+from ostinato.data.images.labelled_images import as_image, read_pixels
+from ostinato.data.labelled import Labelled, kind_of, read_labelled, read_unlabelled
 from ostinato.data.series.labelled_series import as_series, parse_series
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
@@ -51,7 +54,7 @@ class ClassificationReader(Reader):
         for record in records:
             if self.preprocessing is not None:
                 self.check_input(record)
-            elif not isinstance(record.inputs, str):
+            elif kind_of(record.inputs) == "series of numbers":
                 has, first = record.inputs.shape[1], records[0].inputs.shape[1]
                 if has != first:
                     raise InputError(
@@ -66,13 +69,15 @@ class ClassificationReader(Reader):
 
     def check_input(self, record: Labelled) -> None:
         """Raises InputError for an input that the model was not trained for."""
-        where, is_text = record.where or "the input", isinstance(record.inputs, str)
-        if is_text != self.preprocessing.reads_text:
-            has, wants = "a series of numbers", "texts"
-            if is_text:
-                has, wants = "text", "series of numbers"
-            raise InputError(f"{where}: {has}, but the model was trained on {wants}")
-        if not is_text:
+        where, kind = record.where or "the input", kind_of(record.inputs)
+        if kind != self.preprocessing.kind:
+            has = {"texts": "text", "images": "an image"}.get(kind, "a series of numbers")
+            raise InputError(
+                f"{where}: {has}, but the model was trained on {self.preprocessing.kind}"
+            )
+        if kind == "images":
+            self.preprocessing.encoder.check(record.inputs, where)
+        elif kind == "series of numbers":
             has, wants = record.inputs.shape[1], self.preprocessing.dimensions
             if has != wants:
                 raise InputError(
@@ -93,24 +98,36 @@ class ClassificationReader(Reader):
             ):
                 if isinstance(record.inputs, str) and not self.preprocessing.reads_text:
                     record = record._replace(inputs=self.parse_line(record.inputs, record.where))
+                elif is_image(file) and self.preprocessing.kind == "images":
+                    record = record._replace(
+                        inputs=record.inputs * self.preprocessing.encoder.white
+                    )
                 self.check_input(record)
                 yield record
 
     def parse_line(self, line: str, where: str) -> np.ndarray:
-        """The series on a line of JSON; a blank line is one without steps."""
+        """The series on a line of JSON, or the image that it names; a blank line is one without
+        steps."""
+        if self.preprocessing.kind == "images":
+            if not line.strip():
+                return np.zeros((0, 0, 1), dtype=np.float32)
+            return read_pixels(line.strip()) * self.preprocessing.encoder.white
         if not line.strip():
             return np.zeros((0, self.preprocessing.dimensions), dtype=np.float32)
         return parse_series(line, where)
 
     def as_record(self, value: Any) -> Labelled:
-        """A text, a series [T, D] as lists or array ([D, T] if time is the second axis of files,
-        too), or a pair of one of these and its label."""
+        """A text, an image [H, W] or [H, W, C] or the name of its file, a series [T, D] as lists or
+        array ([D, T] if time is the second axis of files, too), or a pair of one of these and its
+        label."""
         if isinstance(value, Labelled):
             return value
         label = ""
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
             value, label = value
-        if not isinstance(value, str):
+        if not isinstance(value, str) and self.kind == "images":
+            inputs = as_image(value)
+        elif not isinstance(value, str):
             inputs = as_series(value)
             if self.options.time_axis == 2:
                 inputs = np.ascontiguousarray(inputs.T)
@@ -122,12 +139,24 @@ class ClassificationReader(Reader):
         self.check_input(record)
         return record
 
+    @property
+    def kind(self) -> str:
+        """What the inputs of a trained model are."""
+        return "" if self.preprocessing is None else self.preprocessing.kind
+
+    def decode(self, content: bytes, media_type: str) -> Labelled:
+        """The content of an image file, for a model of images."""
+        if self.kind != "images" or not media_type.startswith("image/"):
+            return super().decode(content, media_type)
+        pixels = np.asarray(decode_stream(BytesIO(content), "the image"), dtype=np.float32) / 255
+        return self.as_record(pixels * self.preprocessing.encoder.white)
+
     def key(self, record: Labelled) -> str | bytes:
         return record.inputs if isinstance(record.inputs, str) else record.inputs.tobytes()
 
     def text_of(self, record: Labelled) -> str:
         if not isinstance(record.inputs, str):
-            raise InputError("a model of series does not read lines of text")
+            raise InputError(f"a model of {kind_of(record.inputs)} does not read lines of text")
         return record.inputs
 
 

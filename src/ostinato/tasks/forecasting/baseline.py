@@ -74,7 +74,7 @@ class LinearBaseline(Baseline):
         preprocessing: ForecastingPreprocessing,
         weights: dict[str, Tensor],
     ):
-        self.preprocessing, self.weights = preprocessing, weights
+        self.preprocessing, self.weights = preprocessing.without_reference(), weights
         options = preprocessing.options
         self.season = int(options.season or 1)
         network = LinearForecaster(int(options.look_back or 1), int(options.horizon or 1))

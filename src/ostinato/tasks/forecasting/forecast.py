@@ -28,6 +28,7 @@ class Forecast(Prediction):
         start: The number of the first step forecast.
         quantiles: Of LEVELS, ascending [H, Q]; [0, Q] for an empty series.
         coverages: Of the intervals wanted, in percent.
+        samples: Sample paths [S, H], where they were wanted.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Forecast(Prediction):
     start: int
     quantiles: np.ndarray
     coverages: tuple[float, ...]
+    samples: np.ndarray | None = None
 
     @property
     def point(self) -> np.ndarray:
@@ -97,6 +99,8 @@ class Forecast(Prediction):
         found = {"forecast": self.point}
         for coverage in self.coverages:
             found[f"lo-{coverage:g}"], found[f"hi-{coverage:g}"] = self.interval(coverage)
+        for number, path in enumerate([] if self.samples is None else self.samples, start=1):
+            found[f"sample-{number}"] = path
         return {
             name: [shorten(value) for value in column.tolist()] for name, column in found.items()
         }
@@ -112,10 +116,11 @@ class Forecast(Prediction):
         return {"unique_id": self.name, "ds": self.stamps, **self.columns}
 
 
-def header(coverages: Sequence[float]) -> str:
-    """header((80,)) -> "unique_id,ds,forecast,lo-80,hi-80" """
+def header(coverages: Sequence[float], samples: int = 0) -> str:
+    """header((80,), 1) -> "unique_id,ds,forecast,lo-80,hi-80,sample-1" """
     bounds = [f"{side}-{coverage:g}" for coverage in coverages for side in ("lo", "hi")]
-    return ",".join(["unique_id", "ds", "forecast", *bounds])
+    paths = [f"sample-{number}" for number in range(1, samples + 1)]
+    return ",".join(["unique_id", "ds", "forecast", *bounds, *paths])
 
 
 def shorten(value: float) -> float:

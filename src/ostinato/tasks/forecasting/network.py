@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
 from ostinato.models.forecaster import (
     DirectForecaster,
     Forecaster,
@@ -12,6 +11,7 @@ from ostinato.models.forecaster import (
     LinearForecaster,
     SegmentForecaster,
 )
+from ostinato.models.path_forecasters import AUTOREGRESSIVE
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.statistical import StatisticalForecaster
@@ -54,7 +54,7 @@ def build_member(
             **sizes,
         )
     if options.decoder == "autoregressive":
-        return AutoregressiveForecaster(
+        return AUTOREGRESSIVE[options.likelihood](
             cell,
             look_back,
             horizon,

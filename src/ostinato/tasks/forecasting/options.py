@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
-from ostinato.models.autoregressive_forecaster import LIKELIHOODS
+from ostinato.errors import InputError, option_name
+from ostinato.models.path_forecasters import AUTOREGRESSIVE
 from ostinato.options import option, redefine
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
@@ -88,8 +88,18 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         None, "segments: their length in steps (default: a season, or by the look-back)", minimum=1
     )
     skip: bool = option(True, "add a linear map of the window to the forecast")
-    likelihood: Literal[LIKELIHOODS] = option(
-        "student-t", "autoregressive: the distribution of a value"
+    likelihood: Literal[tuple(AUTOREGRESSIVE)] = option(
+        "student-t",
+        "autoregressive: the distribution of a value; negative-binomial: of counts; "
+        "quantiles: of any kind",
+    )
+    bptt: int | None = option(
+        None,
+        "autoregressive: steps after which the gradient is truncated, so that a long "
+        "look-back needs "
+        "no more memory than this many steps (default: the whole window)",
+        minimum=2,
+        group="training",
     )
     paths: int = option(
         200, "autoregressive: sample paths that make a forecast", minimum=10, maximum=2000
@@ -102,7 +112,18 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     dev_metric: Literal["mase", "smape", "mae", "mse", "crps"] = option(
         "mase", "the dev score that chooses the best weights"
     )
+    reference: Literal["none", "theta", "seasonal-naive"] = option(
+        "none",
+        "a simple method whose forecast the network starts from and corrects",
+    )
     # predicting
+    samples: int = option(
+        0,
+        "sample paths to print beside each forecast",
+        minimum=0,
+        maximum=10_000,
+        when_predicting=True,
+    )
     level: str = option(
         "80,95", "coverage of the intervals in percent, joined by commas", when_predicting=True
     )
@@ -127,20 +148,48 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         True, "correct the intervals by what held-back windows showed", when_predicting=True
     )
     picture: str | None = option(
-        None, "also draw the forecasts into this .png file", when_predicting=True, path="written"
+        None,
+        "also draw the forecasts: some of them into this .png file, or all into this .html page",
+        when_predicting=True,
+        path="written",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.levels  # noqa: B018 (checks them)
         if self.windows != "all" and not re.fullmatch(r"[1-9]\d{0,8}", self.windows):
-            raise InputError(f"--windows: expected a number from 1, or all; got '{self.windows}'")
+            raise InputError(
+                f"{option_name('windows')}: expected a number from 1, or all; got '{self.windows}'"
+            )
+        autoregressive = self.decoder in (None, "autoregressive") and not self.closed_form
+        if self.likelihood in ("negative-binomial", "quantiles") and not autoregressive:
+            raise InputError(
+                f"{option_name('likelihood')} {self.likelihood} needs "
+                f"{option_name('decoder')} autoregressive"
+            )
+        if self.bptt is not None and not autoregressive:
+            raise InputError(
+                f"{option_name('bptt')} needs {option_name('decoder')} autoregressive: other "
+                "networks predict from the end of the window alone"
+            )
+        if self.reference != "none" and (self.decoder == "autoregressive" or self.closed_form):
+            raise InputError(
+                f"{option_name('reference')} {self.reference}: for networks that predict all steps "
+                "at once"
+            )
         if self.decoder == "segments" and self.hidden_size % 2:
-            raise InputError(f"--hidden-size must be even with segments; got {self.hidden_size}")
+            raise InputError(
+                f"{option_name('hidden_size')} must be even with segments; got {self.hidden_size}"
+            )
         if self.future is not None and not self.covariates("future"):
-            raise InputError("--future: the model was trained without --future-covariates")
-        if self.picture is not None and not self.picture.lower().endswith(".png"):
-            raise InputError(f"--picture: expected a name that ends in .png; got '{self.picture}'")
+            raise InputError(
+                f"{option_name('future')}: the model was trained without --future-covariates"
+            )
+        if self.picture is not None and not self.picture.lower().endswith((".png", ".html")):
+            raise InputError(
+                f"{option_name('picture')}: expected a name that ends in .png or "
+                f".html; got '{self.picture}'"
+            )
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -153,7 +202,8 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
                 found.append(-1.0)
             if not 0 < found[-1] < 100:
                 raise InputError(
-                    f"--level: expected percentages between 0 and 100, such as 80,95; got '{part}'"
+                    f"{option_name('level')}: expected percentages between 0 and 100, "
+                    f"such as 80,95; got '{part}'"
                 )
         return tuple(dict.fromkeys(found))
 

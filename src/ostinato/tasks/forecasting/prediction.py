@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,25 +13,29 @@ import torch
 from torch import nn
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
 from ostinato.tasks.forecasting.calibration import measure_correction, measure_persistence
 from ostinato.tasks.forecasting.forecast import Forecast, header
 from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.page import write_page
+from ostinato.tasks.forecasting.paths import draw_paths
 from ostinato.tasks.forecasting.picture import draw_errors, draw_forecasts
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
-from ostinato.tasks.forecasting.scenarios import Scenario, draw_scenarios
-from ostinato.tasks.forecasting.scores import count_forecast, errors_by_step, judge
-from ostinato.tasks.forecasting.streaming import KEPT, ForecastingStreamer
+from ostinato.tasks.forecasting.scenarios import Scenario, collect_scenario
+from ostinato.tasks.forecasting.scores import ForecastTally, count_forecast, judge
+from ostinato.tasks.forecasting.streamer import ForecastingStreamer
 from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
 from ostinato.tasks.prediction import Counts
-from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.predictor import Predictor, spread
 from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import device_of
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
 SHOWN = 9  # series in a picture
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's correction of a reference forecast
+SHOWN_ON_PAGE = 300
 
 
 class ForecastingPredictor(Predictor):
@@ -40,20 +45,30 @@ class ForecastingPredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
-        return self.forecast(network, records, correct=self.options.conformal)
+        forecasts = self.forecast(network, records, correct=self.options.conformal)
+        if not self.options.samples:
+            return forecasts
+        paths = self.draw_paths(network, records, forecasts, self.options.samples, seed=1)
+        return [
+            replace(forecast, samples=drawn)
+            for forecast, drawn in zip(forecasts, paths, strict=True)
+        ]
 
-    def streamer(
-        self, network: nn.Module, as_record: Callable[[Any], Window]
-    ) -> ForecastingStreamer | None:
-        if self.why_no_streamer(network):
-            return None
-        kept = max(KEPT, int(self.options.look_back or 1), int(self.options.season or 1) + 1)
-        return ForecastingStreamer(self.predict, as_record, network, kept=kept)
-
-    def why_no_streamer(self, network: nn.Module) -> str:
-        if any(self.options.covariates(kind) for kind in ("past", "future", "static")):
-            return "the model reads covariates, too: it needs a table"
-        return ""
+    def draw_paths(
+        self,
+        network: Any,
+        records: Sequence[Window],
+        forecasts: Sequence[Forecast],
+        samples: int,
+        *,
+        seed: int,
+    ) -> list[np.ndarray]:
+        """Whole futures of some windows, [S, H] each, whose values at each step follow the
+        forecast.
+        """
+        counts = self.options.likelihood == "negative-binomial"
+        encode = self.preprocessing.encode_windows
+        return draw_paths(network, encode, records, forecasts, samples, seed=seed, counts=counts)
 
     @torch.inference_mode()
     def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
@@ -62,9 +77,9 @@ class ForecastingPredictor(Predictor):
         device = device_of(network)
         full = [place for place, record in enumerate(records) if has_values(record.history)]
         found: dict[int, np.ndarray] = {}
+        windows = self.preprocessing.encode_windows([records[place] for place in full])
         for start in range(0, len(full), rows):
-            places = full[start : start + rows]
-            encoded = [self.preprocessing.encode_window(records[place]) for place in places]
+            places, encoded = full[start : start + rows], windows[start : start + rows]
             batch = stack_windows(encoded, rows=rows).to(device)
             answers = network.quantiles(batch)[: len(places)].double().cpu().numpy()
             for place, each, raw in zip(places, encoded, answers, strict=True):
@@ -81,6 +96,16 @@ class ForecastingPredictor(Predictor):
             )
             for place, record in enumerate(records)
         ]
+
+    def streamer(
+        self, network: nn.Module, as_record: Callable[[Any], Any]
+    ) -> ForecastingStreamer | None:
+        return None if self.why_no_streamer(network) else ForecastingStreamer(self, network)
+
+    def why_no_streamer(self, network: nn.Module) -> str:
+        if self.preprocessing.covariates or self.preprocessing.categories:
+            return "the model reads covariates, which a stream of values does not have"
+        return ""
 
     def correct(self, network: Forecaster, values: np.ndarray, record: Window) -> np.ndarray:
         """Quantiles [H, Q] with the correction added, in order still; the median stays."""
@@ -102,11 +127,13 @@ class ForecastingPredictor(Predictor):
         network.
         """
         records = list(islice(iter(records), 5000))
+        if self.preprocessing.refers:
+            self.choose_share(network, records)
         forecasts = self.forecast(network, records, correct=False)
         horizon = int(self.options.horizon or 1)
         errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
         for place, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
-            unit, truth = self.unit_of(record), record.future
+            unit, truth = self.unit_of(record), record.future[:horizon]
             if unit > 0 and len(forecast.quantiles):
                 errors[place, : len(truth)] = (
                     truth[:, None] - forecast.quantiles[: len(truth)]
@@ -116,8 +143,25 @@ class ForecastingPredictor(Predictor):
         ranks = np.full((len(records), horizon), np.nan)
         for place, (record, forecast) in enumerate(zip(records, corrected, strict=True)):
             if len(forecast.quantiles):
-                ranks[place, : len(record.future)] = forecast.rank(record.future)
+                truth = record.future[:horizon]
+                ranks[place, : len(truth)] = forecast.rank(truth)
         network.persistence.fill_(measure_persistence(ranks))
+
+    def choose_share(self, network: Any, records: Sequence[Window]) -> None:
+        """How much of its correction of the reference forecast is worth having on held-back
+        windows.
+        """
+        shares = [
+            each.share for each in network.modules() if getattr(each, "share", None) is not None
+        ]
+        scores = {}
+        for share in SHARES:
+            for each in shares:
+                each.fill_(share)
+            scores[share] = self.dev_score(network, records, self.options.dev_metric)
+        best = min(scores, key=lambda share: scores[share])
+        for each in shares:
+            each.fill_(best)
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
@@ -165,7 +209,7 @@ class ForecastingPredictor(Predictor):
         self, predictions: Iterator[Forecast], output: str | None = None
     ) -> Iterator[str]:
         first = next(predictions, None)  # what is wrong with the input is said before the header
-        yield header(self.options.levels)
+        yield header(self.options.levels, self.options.samples)
         for prediction in chain([] if first is None else [first], predictions):
             if len(prediction.quantiles):
                 yield prediction.text
@@ -174,35 +218,60 @@ class ForecastingPredictor(Predictor):
         self, network: nn.Module, inputs: Iterator[Window], *, ahead: int = 1
     ) -> Iterator[Forecast]:
         drawn: list[tuple[Window, Forecast]] = []
+        picture = self.options.picture or ""
+        page = picture.lower().endswith(".html")
         while records := list(islice(inputs, ahead)):
             for record, forecast in zip(records, self.predict(network, records), strict=True):
-                if self.options.picture is not None and len(drawn) < SHOWN:
+                if picture and (len(drawn) < SHOWN or page):
                     drawn.append((record, forecast))
                 yield forecast
-        if drawn and self.options.picture is not None:
+        if drawn and picture:
             season = int(self.options.season or 1)
             records, forecasts = zip(*drawn, strict=True)
-            write_atomically(self.options.picture, draw_forecasts(records, forecasts, season))
+            content = write_page(records, forecasts, "Forecasts") if page else None
+            write_atomically(picture, content or draw_forecasts(records, forecasts, season))
+
+    def tally(self) -> ForecastTally:
+        return ForecastTally(self.options.levels)
+
+    def shown(self, records: Any) -> list[int]:
+        examples = spread(list(range(len(records))))
+        return [*choose_shown(records, SHOWN), *choose_shown(records, SHOWN_ON_PAGE), *examples]
+
+    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
+        """Further results of an evaluation: the error of each step ahead, coverage, pinball
+        losses.
+        """
+        tally = self.tally()
+        tally.add(records, predictions)
+        return tally.result()
+
+    def examples(
+        self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
+    ) -> list[dict[str, str]]:
+        places = spread(list(range(len(records))))
+        return [self.show(records[place], predictions[place]) for place in places]
 
     def pictures(
         self, records: Any, predictions: Sequence[Forecast]
     ) -> dict[str, Callable[[BinaryIO], object]]:
         season = int(self.options.season or 1)
-        chosen = choose_shown(records, SHOWN)
-        return {
-            "forecast.png": draw_forecasts(
-                [records[place] for place in chosen],
-                [predictions[place] for place in chosen],
-                season,
-            ),
-            "errors.png": draw_errors(errors_by_step(records, predictions)),
-        }
 
-    def analyse(
-        self, records: Any, predictions: Sequence[Forecast], counts: Any, *, seed: int = 1
-    ) -> dict[str, Any]:
-        """Further results of an evaluation: the error of each step ahead."""
-        return {"by_step": errors_by_step(records, predictions)}
+        def choose(most: int) -> tuple[list[Window], list[Forecast]]:
+            places = choose_shown(records, most)
+            return [records[place] for place in places], [predictions[place] for place in places]
+
+        found: dict[str, Callable[[BinaryIO], object]] = {
+            "forecast.png": draw_forecasts(*choose(SHOWN), season),
+        }
+        many = choose(SHOWN_ON_PAGE)
+        if len(many[0]) > SHOWN:
+            page = write_page(*many, "Forecasts of the test set")
+            found["forecasts.html"] = lambda file: file.write(page)
+        return found
+
+    def draw_tables(self, result: Mapping[str, Any]) -> dict[str, Callable[[BinaryIO], object]]:
+        return {"errors.png": draw_errors(result["by_step"])}
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
         """In words, whether the model is better than the baselines."""
@@ -220,17 +289,17 @@ class ForecastingPredictor(Predictor):
 
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         if request.prompt is None:
-            raise InputError("--prompt is needed: the file of the series whose future is drawn")
+            raise InputError(
+                f"{option_name('prompt')} is needed: the file of the series whose future is drawn"
+            )
         from ostinato.tasks.forecasting.reader import ForecastingReader
 
         reader = ForecastingReader(self.options, self.preprocessing, task_name=self.task_name)
         records = list(reader.read_inputs([request.prompt]))
         forecasts = self.predict(network, records)
-        persistence = float(network.persistence)  # type: ignore[arg-type]
+        paths = self.draw_paths(network, records, forecasts, request.samples, seed=request.seed)
         for sample in range(request.samples):
-            scenario = draw_scenarios(
-                forecasts, persistence, length=request.length, seed=request.seed, sample=sample
-            )
+            scenario = collect_scenario(forecasts, paths, request.length, sample)
             yield Piece(sample, scenario.text, scenario)
 
     def save_generated(self, results: Sequence[Scenario], path: Path) -> list[Path]:
@@ -266,8 +335,6 @@ def choose_shown(records: Any, most: int) -> list[int]:
 
 def perturb_future(record: Window) -> Window:
     """The window with every value, past covariate and missing mark after its cut changed."""
-    from dataclasses import replace
-
     series, cut = record.series, record.cut
     random = np.random.default_rng(0)
     values, past = series.values.copy(), series.past.copy()

@@ -15,29 +15,33 @@ from torch import Tensor
 
 from ostinato.baselines.linear_map import fit_linear_map
 from ostinato.data.batching.batch import Example
-from ostinato.data.files.wording import pluralise
 from ostinato.data.series.frequency import Frequency
-from ostinato.data.series.season import find_season
 from ostinato.data.series.time_series import TimeSeries
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.forecaster import WindowFeatures
-from ostinato.notices import notify
+from ostinato.models.step_reader import StepReader
+from ostinato.tasks.forecasting.decisions import (
+    check_counts,
+    choose_calendar,
+    collect_categories,
+    decide_options,
+    measure_covariates,
+)
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.scaling import measure_scale
+from ostinato.tasks.forecasting.statistical import forecast_points
+from ostinato.tasks.forecasting.window_batches import PREPARED, ChunkedBatches, WindowBatches
 from ostinato.tasks.forecasting.windows import (
     EncodedWindow,
     Window,
-    WindowBatches,
     Windows,
     training_cuts,
 )
 from ostinato.tasks.preprocessing import Preprocessing
 
+FAR = 3.0  # scaled units, or a factor of 20, that a reference forecast may lie beyond its history
 MOST_EMBEDDED = 500  # series with an embedding of their own
 LINEAR_WINDOWS = 20_000  # that the linear map is fitted to
-LONGEST_HISTORY = 1000  # steps that a statistical model reads
-LONG_LOOK_BACK = 48  # from here on segments are the default
-DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,11 @@ class ForecastingPreprocessing(Preprocessing):
         smallest = min(float(np.nanmin(each.values)) for each in series)
         if options.scaling == "log" and smallest < 0:
             raise InputError(
-                f"--scaling log needs values of 0 or more; the smallest is {smallest:g}"
+                f"{option_name('scaling')} log needs values of 0 or more; the smallest "
+                f"is {smallest:g}"
             )
+        if options.likelihood == "negative-binomial":
+            check_counts(series)
         embedded = 1 < len(series) <= MOST_EMBEDDED or options.scale_over == "series"
         fitted = cls(
             options,
@@ -139,11 +146,26 @@ class ForecastingPreprocessing(Preprocessing):
         past = len(options.covariates("past"))
         return WindowFeatures(
             past=past,
-            known=len(self.covariates) - past + 2 * len(self.calendar),
-            static=sum(map(len, self.categories)),
+            known=len(self.covariates) - past + 2 * len(self.calendar) + self.refers,
+            static=sum(map(len, self.categories)) + self.counts,
             series=len(self.names) if 1 < len(self.names) <= MOST_EMBEDDED else 0,
             masked=self.masked,
+            reference=self.refers,
         )
+
+    def without_reference(self) -> ForecastingPreprocessing:
+        """The same, for windows alone: of the linear map."""
+        return replace(self, options=replace(self.options, reference="none"))
+
+    @property
+    def refers(self) -> bool:
+        """Whether a network starts from the forecast of a simple method."""
+        return self.options.reference != "none"
+
+    @property
+    def counts(self) -> bool:
+        """Whether values are counts, so that the network is told the scale."""
+        return self.options.likelihood == "negative-binomial"
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Values as they are scaled: themselves or their logarithms."""
@@ -159,9 +181,22 @@ class ForecastingPreprocessing(Preprocessing):
             return values
         return np.exp(np.minimum(values, 700)) - (self.smallest <= 0)
 
-    def encode_window(self, record: Window) -> EncodedWindow:
+    def encode_windows(self, records: Sequence[Window]) -> list[EncodedWindow]:
+        """Windows as a network reads them."""
+        if not self.refers:
+            return [self.encode_window(record) for record in records]
+        season = int(self.options.season or 1)
+        references = forecast_points(self.options.reference, records, season)
+        return [self.encode_window(*pair) for pair in zip(records, references, strict=True)]
+
+    def encode_window(self, record: Window, reference: np.ndarray | None = None) -> EncodedWindow:
         """A window as a network reads it. Nothing after the cut but known covariates is looked at
-        for the inputs; the targets are the values after it."""
+        for the inputs; the targets are the values after it.
+
+        Args:
+            record: The window.
+            reference: The forecast of a simple method [H], where one is read.
+        """
         options = self.options
         look_back, horizon = int(options.look_back or 1), int(options.horizon or 1)
         series, cut = record.series, record.cut
@@ -176,6 +211,15 @@ class ForecastingPreprocessing(Preprocessing):
         past[:, 0] = np.where(seen, (np.where(seen, values, 0) - centre) / scale - anchor, 0)
         past[:, 1] = seen
         self.encode_covariates(inputs, series, start, cut)
+        if self.refers and reference is None:
+            [reference] = forecast_points(options.reference, [record], int(options.season or 1))
+        if self.refers and reference is not None:
+            coming = (self.transform(reference[:horizon]) - centre) / scale - anchor
+            # a logarithm of next to nothing is far from all that the network has seen
+            low, high = (past[:, 0].min() - FAR, past[:, 0].max() + FAR)
+            inputs[look_back:, 2 + self.features.past] = coming.clip(low, high)
+        if self.counts:
+            inputs[:, -2] = np.log(scale)
         targets = np.full(horizon, np.nan, dtype=np.float32)
         future = self.transform(series.values[cut : cut + horizon])
         targets[: len(future)] = (future - centre) / scale - anchor
@@ -200,6 +244,8 @@ class ForecastingPreprocessing(Preprocessing):
         column = 2
         for place, (mean, deviation) in enumerate(self.covariates):
             past = place < features.past
+            if place == features.past:
+                column += self.refers
             source = series.past if past else series.known
             number = place if past else place - features.past
             end = cut if past else cut + len(inputs) - look_back
@@ -209,6 +255,8 @@ class ForecastingPreprocessing(Preprocessing):
             scaled = (found - mean) / deviation
             inputs[first : first + len(found), column] = np.nan_to_num(scaled)
             column += 1
+        if len(self.covariates) == features.past:
+            column += self.refers
         if self.calendar:
             count = len(inputs) - first
             columns = series.axis.calendar(start, count)
@@ -232,6 +280,17 @@ class ForecastingPreprocessing(Preprocessing):
         encoded = self.encode_window(record)
         return Example(torch.from_numpy(encoded.inputs), torch.from_numpy(encoded.targets))
 
+    def input_labels(self, record: Window) -> Sequence[str]:
+        """The time stamps of the window; "before" where it begins before the series does."""
+        look_back = int(self.options.look_back or 1)
+        start = max(0, record.cut - look_back)
+        stamps = record.series.axis.stamps(start, record.cut - start)
+        return [*["before"] * (look_back - len(stamps)), *stamps]
+
+    def target_labels(self, record: Window) -> Sequence[str]:
+        """The time stamps of the steps ahead."""
+        return record.series.axis.stamps(record.cut, int(self.options.horizon or 1))
+
     def training_windows(self, series: Sequence[TimeSeries]) -> Windows:
         """Every window of the training series."""
         options = self.options
@@ -242,16 +301,23 @@ class ForecastingPreprocessing(Preprocessing):
 
     def batches(
         self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
-    ) -> WindowBatches:
+    ) -> WindowBatches | ChunkedBatches:
         windows = self.training_windows([record.series for record in records])
-        length = int(self.options.look_back or 1) + int(self.options.horizon or 1)
-        return WindowBatches(
+        options = self.options
+        look_back, horizon = int(options.look_back or 1), int(options.horizon or 1)
+        length = look_back + horizon
+        whole = WindowBatches(
             windows,
-            self.encode_window,
+            self.encode_windows,
             batch_size=batch_size or max(1, (batch_tokens or length) // length),
-            most=self.options.epoch_windows,
+            most=options.epoch_windows,
             seed=seed,
+            together=PREPARED // horizon if self.refers else 1,
         )
+        if options.bptt is None:
+            return whole
+        reader = StepReader(self.features, look_back, horizon, int(options.season or 1))
+        return ChunkedBatches(whole, reader, options.bptt)
 
     def fit_linear(self, series: Sequence[TimeSeries]) -> dict[str, Tensor]:
         """The linear map of the least squared error on the training windows."""
@@ -259,110 +325,13 @@ class ForecastingPreprocessing(Preprocessing):
         step = max(1, len(windows) // LINEAR_WINDOWS)
         look_back = int(self.options.look_back or 1)
 
+        plain = self.without_reference()
+
         def pieces():
             chosen = range(0, len(windows), step)
             for start in range(0, len(chosen), 500):
-                encoded = [self.encode_window(windows[row]) for row in chosen[start : start + 500]]
+                encoded = [plain.encode_window(windows[row]) for row in chosen[start : start + 500]]
                 inputs = np.stack([each.inputs[:look_back, 0] for each in encoded])
                 yield inputs, np.stack([each.targets for each in encoded])
 
         return fit_linear_map(pieces())
-
-
-def decide_options(
-    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
-) -> ForecastingOptions:
-    """Season, horizon, look-back, decoder and segment length, where they were not given."""
-    lengths = np.array([len(each) for each in series])
-    season = options.season or find_season([each.values for each in series], frequency.season)
-    horizon = options.horizon or (season if season > 1 else 12)
-    if lengths.max() <= horizon:
-        raise InputError(
-            f"a horizon of {horizon} is longer than the history: the longest series has "
-            f"{lengths.max():,} values; give a shorter --horizon"
-        )
-    room = int(0.6 * max(1, np.median(lengths) - horizon))
-    look_back = options.look_back
-    if options.statistical:
-        look_back = min(LONGEST_HISTORY, int(lengths.max()))
-        options = replace(options, scaling="none", scale_over="window", anchor=False)
-    elif look_back is None:
-        look_back = max(2, min(720, max(2 * horizon, 10 * season), room))
-    decoder = options.decoder or ("segments" if look_back >= LONG_LOOK_BACK else "direct")
-    segment = options.segment
-    if decoder == "segments":
-        if options.hidden_size % 2:
-            raise InputError(f"--hidden-size must be even with segments; got {options.hidden_size}")
-        if segment is None:
-            fits = 4 <= season <= 48 and season <= look_back // 2
-            segment = season if fits else max(1, min(48, look_back // 10))
-        segment = min(segment, look_back)
-        look_back = -(-look_back // segment) * segment
-    total = int(lengths.sum())
-    notify(
-        f"{len(series):,} series of {total:,} values, {frequency.name}, "
-        + (f"season {season}" if season > 1 else "no season")
-        + f"; forecasts of {horizon} steps from {look_back:,} before"
-    )
-    short = int((lengths <= horizon).sum())
-    if short:
-        notify(f"{short:,} {pluralise('series', 1)} no longer than the horizon")
-    return replace(
-        options,
-        season=season,
-        horizon=horizon,
-        look_back=look_back,
-        decoder=decoder,
-        segment=segment,
-    )
-
-
-def measure_covariates(series: Sequence[TimeSeries]) -> list[tuple[float, float]]:
-    """(mean, deviation) of each past, then each known covariate over all training series."""
-    found = []
-    for kind in ("past", "known"):
-        arrays = [getattr(each, kind)[: len(each)] for each in series]
-        if not arrays[0].shape[1]:
-            continue
-        rows = np.concatenate(arrays).astype(np.float64)
-        deviations = np.nanstd(rows, 0)
-        means = np.nan_to_num(np.nanmean(rows, 0))
-        deviations = np.where(np.nan_to_num(deviations) > 1e-12, deviations, 1.0)
-        found += list(zip(means.tolist(), deviations.tolist(), strict=True))
-    return found
-
-
-def collect_categories(
-    options: ForecastingOptions, series: Sequence[TimeSeries], most: int = 100
-) -> list[list[str]]:
-    """The values of each static covariate."""
-    found = []
-    for place, name in enumerate(options.covariates("static")):
-        values = sorted({each.static[place] for each in series})
-        if len(values) > most:
-            raise InputError(
-                f"--static-covariates: {name} has {len(values):,} values; at most {most} can "
-                "be told apart"
-            )
-        found.append(values)
-    return found
-
-
-def choose_calendar(options: ForecastingOptions, series: Sequence[TimeSeries]) -> tuple[str, ...]:
-    """The calendar features whose period the training series cover at least twice."""
-    if options.calendar is False or options.closed_form:
-        return ()
-    longest = max(series, key=len)
-    times = longest.axis.times(0, len(longest))
-    span = int(times[-1] - times[0])
-    periods = {
-        "minute of hour": 3600,
-        "hour of day": DAY,
-        "day of week": 7 * DAY,
-        "day of month": 31 * DAY,
-        "day of year": 366 * DAY,
-    }
-    found = tuple(name for name in longest.axis.features if span >= 2 * periods[name])
-    if options.calendar and not found:
-        raise InputError("--calendar: the time stamps are no dates, or cover too short a time")
-    return found

@@ -15,6 +15,7 @@ from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
+from ostinato.tasks.forecasting.decisions import decide_horizon
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
 from ostinato.tasks.reader import Reader
@@ -27,6 +28,7 @@ GUESS = 12  # horizon where neither option nor model tells one
 
 class ForecastingReader(Reader):
     options: ForecastingOptions
+    reads_tables = True
     reads_columns = True
     decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
@@ -47,6 +49,12 @@ class ForecastingReader(Reader):
     def horizon(self) -> int:
         """The steps to forecast: those of the model or, before there is one, what was asked for."""
         return self.options.horizon or GUESS
+
+    def horizon_for(self, series: Sequence[TimeSeries]) -> int:
+        """The same, or where nobody said, what the series suggest."""
+        if self.options.horizon is not None or not series:
+            return self.horizon
+        return decide_horizon(self.options, series, max(series, key=len).axis.frequency)
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
         """The series of the files, missing values filled as --fill says."""
@@ -74,22 +82,22 @@ class ForecastingReader(Reader):
         name = " ".join(map(display_path, files))
         if training:
             return self.read_training(series, name)
-        short = [each for each in series if len(each) <= self.horizon]
+        horizon = self.horizon_for(series)
+        short = [each for each in series if len(each) <= horizon]
         if short:
             raise InputError(
                 f"{short[0].where}: series {short[0].name!r} has {len(short[0]):,} "
-                f"{pluralise('value', len(short[0]))}; a horizon of {self.horizon} needs more: "
+                f"{pluralise('value', len(short[0]))}; a horizon of {horizon} needs more: "
                 "give longer series, or train with a shorter --horizon"
             )
         options = self.options
         cuts = [
-            evaluation_cuts(len(each), self.horizon, options.windows, options.stride)
-            for each in series
+            evaluation_cuts(len(each), horizon, options.windows, options.stride) for each in series
         ]
         if options.windows == "all" and self.preprocessing is not None:  # not before a whole window
             longest = int(self.preprocessing.options.look_back or 1)
             cuts = [skip_short(each, longest) for each in cuts]
-        return Windows(series, cuts, self.horizon)
+        return Windows(series, cuts, horizon)
 
     def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
         """Whole series; those without two values that differ in time are left out, and named."""
@@ -119,9 +127,27 @@ class ForecastingReader(Reader):
         series = self.read_tables(files)
         if self.options.future is not None:
             series = self.join_future(series, self.options.future)
+        self.report_statics(series)
         for each in series:
             self.check_future(each)
             yield Window.at(each, len(each), self.horizon)
+
+    def report_statics(self, series: Sequence[TimeSeries]) -> None:
+        """Says which series have static covariates that the model has not seen, or none."""
+        if self.preprocessing is None:
+            return
+        names = self.options.covariates("static")
+        for place, (name, known) in enumerate(
+            zip(names, self.preprocessing.categories, strict=True)
+        ):
+            odd = [each for each in series if each.static and each.static[place] not in known]
+            if odd:
+                value = odd[0].static[place]
+                what = f"{name} {value!r} was not in training" if value else f"{name} is missing"
+                more = f", and so for {len(odd) - 1:,} others" if len(odd) > 1 else ""
+                notify(
+                    f"{odd[0].where}: series {odd[0].name!r}: {what}{more}; it is read as unknown"
+                )
 
     def check_future(self, series: TimeSeries) -> None:
         """Raises InputError where a future covariate of a step to predict is missing."""
@@ -167,7 +193,7 @@ class ForecastingReader(Reader):
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
         """The end of each series is held back, several windows of it where it is long enough."""
-        horizon = self.horizon
+        horizon = self.horizon_for([record.series for record in records])
         chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
         wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
         trained, held, cuts = [], [], []

@@ -19,21 +19,21 @@ POINT_METRICS = ("mase", "smape", "mae", "mse")
 
 def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, Counts]:
     """What the metrics of point forecasts count of one window; missing values count nothing."""
-    truth = record.future
+    truth = record.future[: len(points)]
     seen = ~np.isnan(truth)
     given, true = points[: len(truth)][seen], truth[seen]
     scale = record.series.seasonal_error(record.cut, season)
     return {
         "mase": METRICS["mase"].count(given, true, scale),  # type: ignore[call-arg]
         "smape": METRICS["smape"].count(given, true),
-        "mae": METRICS["mae"].count(given.tolist(), true.tolist()),
+        "mae": METRICS["mae"].count(given, true),  # type: ignore[arg-type]
         "mse": METRICS["mse"].count(given, true),
     }
 
 
 def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str, Counts]:
     """What every metric counts of one window."""
-    truth = record.future
+    truth = record.future[: len(forecast.quantiles)]
     seen = np.flatnonzero(~np.isnan(truth))
     true = truth[seen]
     quantiles = {level: forecast.quantiles[seen, place] for place, level in enumerate(LEVELS)}
@@ -47,22 +47,67 @@ def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str,
     }
 
 
-def errors_by_step(
-    records: Sequence[Window], forecasts: Sequence[Forecast]
-) -> dict[str, list[float]]:
-    """The mean absolute error and the coverage of the 80 % interval of each step ahead."""
-    horizon = max((len(forecast.quantiles) for forecast in forecasts), default=0)
-    errors, inside, counts = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
-    for record, forecast in zip(records, forecasts, strict=True):
-        truth = record.future
-        seen = ~np.isnan(truth)
-        steps = np.flatnonzero(seen)
-        errors[steps] += np.abs(forecast.point[: len(truth)] - truth)[seen]
-        low, high = (each[: len(truth)] for each in forecast.interval(80))
-        inside[steps] += ((low <= truth) & (truth <= high))[seen]
-        counts[steps] += 1
-    shared = np.maximum(counts, 1)
-    return {"mae": (errors / shared).tolist(), "coverage_80": (inside / shared).tolist()}
+class ForecastTally:
+    """The error and coverage of each step ahead, the coverage of each interval asked for, and the
+    pinball loss of each quantile, added up window by window.
+
+    Args:
+        coverages: Of the intervals, in percent.
+    """
+
+    def __init__(self, coverages: Sequence[float]):
+        self.coverages = coverages
+        self.errors, self.inside_80, self.counts = (np.zeros(0) for _ in range(3))
+        self.inside, self.losses = np.zeros(len(coverages)), np.zeros(len(LEVELS))
+
+    def add(self, records: Sequence[Window], forecasts: Sequence[Forecast]) -> None:
+        """Adds some windows with their forecasts."""
+        for record, forecast in zip(records, forecasts, strict=True):
+            self.add_window(record.future, forecast)
+
+    def add_window(self, truth: np.ndarray, forecast: Forecast) -> None:
+        """Adds one window: its true values, NaN where missing, and its forecast."""
+        if (longer := len(forecast.quantiles) - len(self.counts)) > 0:
+            self.errors, self.inside_80, self.counts = (
+                np.pad(each, (0, longer)) for each in (self.errors, self.inside_80, self.counts)
+            )
+        truth = truth[: len(forecast.quantiles)]
+        steps = np.flatnonzero(~np.isnan(truth))
+        true, levels = truth[steps], np.array(LEVELS)
+
+        def inside(coverage: float) -> np.ndarray:
+            low, high = (each[steps] for each in forecast.interval(coverage))
+            return (low <= true) & (true <= high)
+
+        self.errors[steps] += np.abs(forecast.point[steps] - true)
+        self.inside_80[steps] += inside(80)
+        self.counts[steps] += 1
+        self.inside += [inside(coverage).sum() for coverage in self.coverages]
+        errors = true[:, None] - forecast.quantiles[steps]
+        self.losses += np.maximum(levels * errors, (levels - 1) * errors).sum(0)
+
+    def by_step(self) -> dict[str, list[float]]:
+        """The mean absolute error and the coverage of the 80 % interval of each step ahead."""
+        shared = np.maximum(self.counts, 1)
+        return {
+            "mae": (self.errors / shared).tolist(),
+            "coverage_80": (self.inside_80 / shared).tolist(),
+        }
+
+    def calibration(self) -> dict[str, dict[str, float]]:
+        """{"coverage": {"80": 0.79, ...}, "pinball": {"0.1": 2.1, ...}}: the share of true values
+        inside each interval, and the mean pinball loss of each quantile."""
+        number = max(1.0, float(self.counts.sum()))
+        coverage = zip(self.coverages, self.inside.tolist(), strict=True)
+        pinball = zip(LEVELS, self.losses.tolist(), strict=True)
+        return {
+            "coverage": {f"{level:g}": round(each / number, 4) for level, each in coverage},
+            "pinball": {f"{level:g}": float(f"{each / number:.5g}") for level, each in pinball},
+        }
+
+    def result(self) -> dict[str, Any]:
+        """What an evaluation adds to the scores."""
+        return {"by_step": self.by_step(), "calibration": self.calibration()}
 
 
 def judge(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:

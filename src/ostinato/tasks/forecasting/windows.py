@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -121,43 +121,3 @@ def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) 
         targets = torch.cat([targets, targets.new_zeros(rows - len(targets), targets.shape[1])])
     lengths = torch.full((len(inputs),), inputs.shape[1])
     return Batch(inputs, lengths, targets)
-
-
-class WindowBatches:
-    """Random windows of the training series, encoded when they are needed.
-
-    Args:
-        windows: What to learn from.
-        encode: A window -> its tensors.
-        batch_size: Windows of a batch.
-        most: Windows of an epoch, drawn anew where there are more.
-        seed: What an epoch holds follows from it and from the epoch's number.
-    """
-
-    def __init__(
-        self,
-        windows: Windows,
-        encode: Callable[[Window], EncodedWindow],
-        *,
-        batch_size: int,
-        most: int,
-        seed: int,
-    ):
-        self.windows, self.encode, self.batch_size, self.seed = windows, encode, batch_size, seed
-        self.most = min(most, len(windows))
-
-    def __len__(self) -> int:
-        return -(-self.most // self.batch_size)
-
-    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from number `start` on."""
-        random = np.random.default_rng([self.seed, number])
-        total = len(self.windows)
-        chosen = (
-            random.permutation(total)[: self.most]
-            if total < 20 * self.most
-            else random.integers(0, total, self.most)
-        )
-        for first in range(start * self.batch_size, self.most, self.batch_size):
-            rows = chosen[first : first + self.batch_size]
-            yield stack_windows([self.encode(self.windows[int(row)]) for row in rows])

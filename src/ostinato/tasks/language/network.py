@@ -1,4 +1,4 @@
-"""The recurrent language model, or a closed-form model in its place."""
+"""Builds the recurrent language model, or a model that is fitted in closed form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LanguageNetwork = (
 def build_network(
     options: LanguageOptions, preprocessing: LanguagePreprocessing
 ) -> LanguageModel | NGramNetwork | HiddenMarkovNetwork:
-    """A fresh language model for the vocabulary; a closed-form one has zeros until it is loaded."""
+    """A new language model; the tensors of a closed-form one are zero until they are loaded."""
     size = len(preprocessing.tokenizer)
     if preprocessing.counted is not None:
         tensors = allocate_tensors(preprocessing.counted)
@@ -56,7 +56,7 @@ def build_network(
 
 
 def dropout_rates(options: LanguageOptions) -> DropoutRates:
-    """The rates asked for; --dropout where a place has none of its own."""
+    """The dropout rates of the inputs, layers and outputs; --dropout where none is given."""
 
     def rate(own: float | None) -> float:
         return options.dropout if own is None else own
@@ -72,7 +72,9 @@ def dropout_rates(options: LanguageOptions) -> DropoutRates:
 def initialise(
     network: nn.Module, options: LanguageOptions, preprocessing: LanguagePreprocessing
 ) -> None:
-    """A closed-form model's fitted tensors; uniform weights in --initial-range, if asked for."""
+    """Sets a closed-form model's fitted tensors, or the initial weights of a recurrent network.
+
+    A recurrent network gets uniform weights with --initial-range, and pretrained embeddings."""
     if preprocessing.fitted is not None:
         # assigned, not copied: the n-grams of a large text take gigabytes
         network.load_state_dict(dict(preprocessing.fitted), assign=True)
@@ -91,4 +93,4 @@ def with_cache(options: LanguageOptions, network: nn.Module) -> LanguageNetwork:
     """The network with the continuous cache of --cache; the same network without that option."""
     if options.cache:
         network = add_cache(network, **options.cache_settings._asdict())
-    return cast(LanguageNetwork, network)  # tasks are handed their networks as plain modules
+    return cast(LanguageNetwork, network)  # a task is given its network as an nn.Module

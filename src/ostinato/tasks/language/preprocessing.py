@@ -34,22 +34,22 @@ from ostinato.tasks.shared.ngram_network import describe_tensors, ngram_to_tenso
 
 NGRAM_TOKENS = 20_000_000  # n-grams are counted on at most this many tokens
 HMM_TOKENS = 1_000_000  # a hidden Markov model is fitted to at most this many tokens
-SUBWORD_CHARACTERS = 50_000_000  # subwords are learned from about this much of a text
-TOKENIZED_CHARACTERS = 1 << 20  # characters that tell whether a text is tokenised
+SUBWORD_CHARACTERS = 50_000_000  # subwords are learned from about this many characters
+TOKENIZED_CHARACTERS = 1 << 20  # a text is judged tokenised or not by this many characters
 IMPOSSIBLE = (PAD, BOS)  # tokens that never occur in a text
 
 
 @dataclass(frozen=True)
 class LanguagePreprocessing(Preprocessing):
-    """The tokenizer, and what a closed-form model has learned.
+    """The tokenizer, and the counts or probabilities of a model fitted in closed form.
 
     Args:
         options: The task's options.
-        tokenizer: Of the text.
+        tokenizer: The tokenizer of the text.
         counted: Types and shapes of a closed-form model's tensors; None for a recurrent network.
-        fitted: These tensors, after `fit` only.
-        vectors: Pretrained embeddings, after `fit` only.
-        encoded: Texts that have been encoded, as long as their records exist.
+        fitted: These tensors, set by `fit` only.
+        vectors: Pretrained embeddings, set by `fit` only.
+        encoded: A cache of encoded texts, kept as long as their records exist.
     """
 
     options: LanguageOptions
@@ -106,7 +106,7 @@ class LanguagePreprocessing(Preprocessing):
         return ngram_to_tensors(self.count_ngrams(records, order))
 
     def count_ngrams(self, records: Corpus, order: int) -> NGram:
-        """A Kneser-Ney model of the text; contexts reach across lines in characters only."""
+        """A Kneser-Ney model; contexts cross line boundaries with --unit character only."""
         return NGram.fit(
             self.encode_text(records).ids[:NGRAM_TOKENS],
             order=order,
@@ -119,7 +119,7 @@ class LanguagePreprocessing(Preprocessing):
 
     @property
     def ngram_line_end(self) -> int | None:
-        """The token at the ends of lines, where an n-gram model's contexts reach across lines."""
+        """The token that ends a line, if the contexts of an n-gram model cross lines; else None."""
         return self.line_end if self.options.unit == "character" else None
 
     def vocabulary(self, side: str) -> Sequence[str]:
@@ -134,18 +134,18 @@ class LanguagePreprocessing(Preprocessing):
 
     @property
     def line_end(self) -> int:
-        """The token at the end of a line, which is also the context of a text's first token."""
+        """The id of the token that ends a line; it is also the context of a text's first token."""
         if isinstance(self.tokenizer, CharacterTokenizer):
             return self.tokenizer.vocabulary.token_ids.get("\n", EOS)
         return EOS
 
     @property
     def never_generated(self) -> tuple[int, ...]:
-        """The tokens that are never generated."""
+        """The ids of the tokens that are never generated."""
         return (PAD, UNK, BOS, *([EOS] if self.line_end != EOS else []))
 
     def ids(self, line: Line) -> list[int]:
-        """The token ids of a line, its end included."""
+        """The token ids of a line, with the token that ends it."""
         return [*self.tokenizer.encode(line.text), *([self.line_end] if line.ended else [])]
 
     def encode(self, record: Line, *, draw: int | None = None) -> Example:
@@ -153,7 +153,7 @@ class LanguagePreprocessing(Preprocessing):
         return Example(ids[:-1], ids[1:])
 
     def encode_text(self, records: Sequence[Line]) -> EncodedText:
-        """All lines as one sequence of token ids; encoded once as long as the records exist."""
+        """All lines as one sequence of token ids; the result is cached while the records exist."""
         if not isinstance(records, Corpus):
             records = Corpus.from_lines(records)
         if records not in self.encoded:
@@ -161,13 +161,13 @@ class LanguagePreprocessing(Preprocessing):
         return self.encoded[records]
 
     def prompt_ids(self, text: str) -> list[int]:
-        """The token ids of a text that is to be continued, after the context of a first token."""
+        """The token ids of a prompt, preceded by the context of a text's first token."""
         lines = [text] if self.options.unit == "character" else text.split("\n")
         ids = [token for line in lines for token in (*self.tokenizer.encode(line), self.line_end)]
         return [self.line_end, *ids[:-1]]
 
     def continue_text(self, text: str, ids: Iterable[int]) -> str:
-        """The text of tokens that follow `text`."""
+        """Decodes tokens that continue `text`."""
         return "".join(map(StreamingDetokenizer(self.tokenizer, after=text), ids))
 
     def batches(
@@ -206,7 +206,7 @@ def vocabulary_texts(unit: str, records: Corpus) -> Iterator[str]:
         return (line.text for line in records)
     first = records[:1000]
     size = sum(len(line.text) + 1 for line in first) / max(1, len(first)) * len(records)
-    # every k-th line of a very long text
+    # a very long text: every k-th line
     return (line.text for line in records[:: max(1, round(size / SUBWORD_CHARACTERS))])
 
 

@@ -1,4 +1,4 @@
-"""Inputs longer than a model reads: what is cut is counted and said."""
+"""Counts and reports the tokens that are cut from inputs longer than the model reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ostinato.tasks.task import Task
 
 
 def count_cuts(task: Task, records: Iterable[Any]) -> list[int]:
-    """The tokens left out of each record; of a task that cuts nothing, none is looked at."""
+    """The number of tokens cut from each record; an empty list if the task never cuts."""
     count = task.preprocessing.count_cut
     if type(task.preprocessing).count_cut is Preprocessing.count_cut:
         return []
@@ -20,19 +20,19 @@ def count_cuts(task: Task, records: Iterable[Any]) -> list[int]:
 
 
 def collect_cuts(task: Task, inputs: Iterable[Any], cuts: list[int]) -> Iterator[Any]:
-    """The same inputs, streamed; the tokens left out of each are appended to `cuts`."""
+    """Yields the inputs, and appends the number of tokens cut from each to `cuts`."""
     for record in inputs:
         cuts.append(task.preprocessing.count_cut(record))
         yield record
 
 
 def report_cuts(task: Task, records: Iterable[Any]) -> None:
-    """Says how many of the records are cut."""
+    """Notifies the user of how many records are cut."""
     notify_cut(count_cuts(task, records))
 
 
 def notify_cut(cuts: Sequence[int]) -> None:
-    """Says how many inputs were cut; `cuts` holds the number of tokens left out of each input."""
+    """Notifies the user of how many inputs were cut; `cuts` has the number of tokens of each."""
     if longer := sum(cut > 0 for cut in cuts):
         notify(
             f"{longer:,} of {len(cuts):,} {pluralise('input', len(cuts))} longer than the model "

@@ -1,4 +1,4 @@
-"""Sentences with a tag for each word, from columns, CoNLL-U, tables, or a sentence a line."""
+"""Sentences with one tag per word: columns, CoNLL-U, tables, or one sentence per line."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TaggingReader(Reader):
         ]
 
     def convert_tags(self, sentence: Sentence, form: TagForm = STANDARD) -> Sentence:
-        """The sentence with the tags NAME and O, if --binary asks for these."""
+        """With --binary, the sentence with its tags reduced to NAME and O; otherwise unchanged."""
         if not self.options.binary:
             return sentence
         return sentence._replace(
@@ -81,7 +81,7 @@ class TaggingReader(Reader):
             )
 
     def describe_training(self) -> Trained:
-        """What the model was trained on, by which columns are told from sentences."""
+        """The training data's columns, tags and words, to tell columns from plain sentences."""
         fitted = self.preprocessing
         if fitted is None:
             return Trained()

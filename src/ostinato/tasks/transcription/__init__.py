@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from ostinato.data.files.samples import FOLDER
+from ostinato.errors import InputError
+from ostinato.models.attention_transcriber import AttentionTranscriber
 from ostinato.models.transcriber import TranscriberEnsemble
 from ostinato.tasks.task import Task, TaskDefinition
 from ostinato.tasks.transcription.baseline import fit_baseline, restore_baseline
@@ -25,6 +29,15 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     ]
 
 
+def combine(networks: list[nn.Module]) -> nn.Module:
+    """Several runs that decode together by CTC. InputError for models without it."""
+    if any(isinstance(network, AttentionTranscriber) for network in networks):
+        raise InputError(
+            "several runs decode together by CTC: train them with --decoder ctc or joint"
+        )
+    return TranscriberEnsemble(networks)
+
+
 TASK = TaskDefinition(
     name="transcription",
     reads=(
@@ -40,7 +53,7 @@ TASK = TaskDefinition(
     preprocessing=TranscriptionPreprocessing,
     predictor=TranscriptionPredictor,
     build_network=build_network,
-    combine=TranscriberEnsemble,
+    combine=combine,
     fit_baseline=fit_baseline,
     restore_baseline=restore_baseline,
     next_commands=next_commands,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +16,19 @@ from torch.nn import functional
 from ostinato.decoding.ctc import (
     BLANK,
     CtcHypothesis,
+    LabelScorer,
     PrefixBeam,
     Span,
     align,
     greedy,
     least_frames,
 )
-from ostinato.tasks.transcription.fusion import (
-    WordNgram,
-    WordScorer,
-    build_word_model,
-    read_phrases,
-)
+from ostinato.decoding.joint_beam import JointHypothesis
+from ostinato.errors import InputError
+from ostinato.notices import notify
+from ostinato.tasks.transcription.fusion import PhraseScorer, build_language_model, build_scorer
 from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.phrases import read_phrases
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 from ostinato.tasks.transcription.transcript import Transcript, Word
 
@@ -38,37 +39,49 @@ PICTURED = 3000  # frames up to which a transcript keeps its posteriors
 class Decoder:
     """What the options ask for, made once: beam, language model, phrases."""
 
-    def __init__(self, options: TranscriptionOptions, preprocessing: TranscriptionPreprocessing):
+    def __init__(
+        self,
+        options: TranscriptionOptions,
+        preprocessing: TranscriptionPreprocessing,
+        *,
+        language_model: Any = None,
+    ):
         self.options, self.preprocessing = options, preprocessing
+        self.spellings = [preprocessing.units.spell(token) for token in preprocessing.labels.tokens]
+        self.given_model = language_model
 
     @cached_property
-    def word_model(self) -> WordNgram | None:
-        return build_word_model(self.options, self.preprocessing.transcripts)
+    def language_model(self) -> Any:
+        """That of --lm or --words; None without."""
+        if self.given_model is not None:
+            return self.given_model
+        return build_language_model(self.options, self.preprocessing.transcripts)
 
     @cached_property
-    def scorer(self) -> WordScorer | None:
-        if self.word_model is None:
+    def scorer(self) -> LabelScorer | None:
+        if self.phrases is not None and self.options.searches_by_label:
+            return PhraseScorer(self.phrases)
+        if self.language_model is None:
             return None
-        options = self.options
-        return WordScorer(
-            self.word_model,
-            self.preprocessing.labels.tokens,
-            characters=options.unit == "character",
-            weight=options.lm_weight,
-            bonus=options.word_bonus,
-            open_vocabulary=options.open_vocabulary,
-        )
+        return build_scorer(self.language_model, self.options, self.spellings)
 
     @cached_property
     def phrases(self) -> list[list[int]] | None:
         """The phrases that are possible, as labels; those with unknown labels are left out."""
         if self.options.phrases is None:
             return None
-        known = [
-            phrase
-            for phrase in read_phrases(self.options)
-            if not self.preprocessing.unknown_tokens(phrase)
-        ]
+        phrases = read_phrases(self.options.phrases, lowercase=self.options.lowercase)
+        known = [each for each in phrases if not self.preprocessing.unknown_tokens(each)]
+        if not known:
+            raise InputError(
+                f"{self.options.phrases}: the model cannot write any of its "
+                f"{len(phrases):,} phrases"
+            )
+        if len(known) < len(phrases):
+            notify(
+                f"{self.options.phrases}: {len(phrases) - len(known):,} of {len(phrases):,} "
+                "phrases cannot be written: the model does not know all their characters"
+            )
         return [self.preprocessing.targets(phrase).tolist() for phrase in known]
 
     @property
@@ -113,28 +126,30 @@ class Decoder:
             found = self.search(rows) if beam is None else beam.hypotheses(self.options.n_best)
             found = found or [CtcHypothesis((), log_likelihoods(rows, [[]])[0], 0.0)]
             spans = align(rows, found[0].labels)
-            # sequences may differ in spaces alone: the likeliest of each text
-            texts: dict[str, float] = {}
-            for each in found:
-                texts.setdefault(self.preprocessing.join(each.labels), each.log_probability)
-            answers = list(texts.items())
+            answers = self.texts(found)
         kept = rows if len(rows) <= PICTURED else None
         return Transcript(self.words(spans), answers, name, seconds, self.options.n_best > 1, kept)
 
+    def texts(self, found: Sequence[CtcHypothesis | JointHypothesis]) -> list[tuple[str, float]]:
+        """(text, log P) of hypotheses; those that differ in spaces alone are one."""
+        texts: dict[str, float] = {}
+        for each in found:
+            texts.setdefault(self.preprocessing.join(each.labels), each.log_probability)
+        return list(texts.items())
+
     def words(self, spans: Sequence[Span]) -> list[Word]:
         """Labels with their frames as words with their times."""
-        tokens, step = self.preprocessing.labels.tokens, self.preprocessing.seconds_per_frame
+        step = self.preprocessing.seconds_per_frame
         groups: list[list[Span]] = [[]]
         for span in spans:
-            if self.options.unit == "word":
-                groups.append([span])
-            elif tokens[span.label].isspace():
+            begins, letters = self.spellings[span.label]
+            if begins:
                 groups.append([])
-            else:
+            if letters:
                 groups[-1].append(span)
         return [
             Word(
-                "".join(tokens[span.label] for span in group),
+                "".join(self.spellings[span.label].letters for span in group),
                 group[0].start * step,
                 group[-1].end * step,
                 math.exp(min(0.0, sum(span.log_probability for span in group) / len(group))),

@@ -1,24 +1,26 @@
-"""Language models for decoding: word n-grams within the prefix beam (shallow fusion), and
-lists of phrases.
-"""
+"""Language models for decoding (shallow fusion): word n-grams, lists of words and of phrases."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from ostinato.baselines.ngram import NGram
 from ostinato.data.audio.recordings import clean
 from ostinato.data.files.lines import read_lines
-from ostinato.decoding.ctc import NEVER
+from ostinato.decoding.ctc import NEVER, LabelScorer
 from ostinato.errors import InputError
+from ostinato.tasks.saved_task import describe
+from ostinato.tasks.transcription.language_runs import CharacterScorer, RunModel, RunWords
 from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.units import Spelling
 
 END, UNKNOWN = 0, 1  # ids of the line's end and of unknown words
-WordState = tuple[tuple[int, ...], str]  # the words before, and the letters of the one begun
+WordState = tuple[Any, str]  # the words before, and the letters of the one begun
 SPELLING = math.log(1 / 30)  # log P of a letter of an unknown word
 
 
@@ -29,6 +31,8 @@ class WordNgram:
         lines: Sentences, one for every time that they occur.
         order: Words of the longest n-grams.
     """
+
+    unknown = UNKNOWN
 
     def __init__(self, lines: Iterable[str], order: int):
         sentences = [line.split() for line in lines if line.split()]
@@ -48,6 +52,10 @@ class WordNgram:
     def extend(self, history: tuple[int, ...], word: int) -> tuple[int, ...]:
         return (*history, word)[-(self.order - 1) :] if self.order > 1 else ()
 
+    def find(self, word: str) -> int | None:
+        """A word's id; None for one that never occurred."""
+        return self.ids.get(word)
+
     def log_probability(self, history: tuple[int, ...], word: int) -> float:
         """log P of a word's id after a history."""
         if history not in self.known:
@@ -55,60 +63,88 @@ class WordNgram:
                 self.known[history] = np.log(self.model.distribution(history))
         return float(self.known[history][word])
 
+    def end_score(self, history: tuple[int, ...]) -> float:
+        return self.log_probability(history, END)
+
+    def words(self) -> list[str]:
+        return list(self.ids)
+
+
+class WordModel(Protocol):
+    """A language model of words; ids and histories are its own."""
+
+    unknown: Any
+
+    def start(self) -> Any: ...
+
+    def find(self, word: str) -> Any: ...
+
+    def extend(self, history: Any, word: Any) -> Any: ...
+
+    def log_probability(self, history: Any, word: Any) -> float: ...
+
+    def end_score(self, history: Any) -> float: ...
+
+    def words(self) -> list[str] | None: ...
+
 
 class WordScorer:
-    """A word n-gram model as the beam's scorer: letters are free, whole words cost.
+    """A model of words as the beam's scorer: letters are free, whole words cost.
 
     weight log P(word | words before) + bonus for every word. Unless the vocabulary is open, only
     words that the model knows can be written.
 
     Args:
-        model: The n-gram model.
-        tokens: The labels' tokens by number.
-        characters: Whether labels are characters, with a space between words, or words.
+        model: The language model.
+        spellings: What each label adds to the transcript, by number.
+        whole: Whether each label is a whole word.
     """
 
     def __init__(
         self,
-        model: WordNgram,
-        tokens: Sequence[str],
+        model: WordModel,
+        spellings: Sequence[Spelling],
         *,
-        characters: bool,
+        whole: bool,
         weight: float,
         bonus: float,
         open_vocabulary: bool = False,
     ):
-        self.model, self.tokens, self.characters = model, tokens, characters
-        self.weight, self.bonus, self.open = weight, bonus, open_vocabulary
-        self.prefixes = {word[:end] for word in model.ids for end in range(1, len(word) + 1)}
+        self.model, self.spellings, self.whole = model, spellings, whole
+        self.weight, self.bonus = weight, bonus
+        words = model.words()
+        self.open = open_vocabulary or words is None
+        self.prefixes = {word[:end] for word in words or () for end in range(1, len(word) + 1)}
 
     def start(self) -> WordState:
         return (self.model.start(), "")
 
     def extend(self, state: Any, label: int) -> tuple[WordState, float]:
         history, partial = state
-        token = self.tokens[label]
-        if not self.characters:
-            after, score = self.complete(history, token)
-            return (after, ""), score
-        if token == " ":
-            if not partial:
-                return state, NEVER  # no space before a word or after another space
-            after, score = self.complete(history, partial)
-            return (after, ""), score
-        partial += token
-        if not self.open and partial not in self.prefixes:
+        begins, letters = self.spellings[label]
+        if self.whole:
+            history, score = self.complete(history, letters)
+            return (history, ""), score
+        score = 0.0
+        if begins and partial:
+            history, score = self.complete(history, partial)
+            partial = ""
+        elif begins and not letters:
+            return state, NEVER  # no space before a word or after another space
+        partial += letters
+        if partial and not self.open and partial not in self.prefixes:
             return state, NEVER
-        return (history, partial), 0.0
+        return (history, partial), score
 
-    def complete(self, history: tuple[int, ...], word: str) -> tuple[tuple[int, ...], float]:
+    def complete(self, history: Any, word: str) -> tuple[Any, float]:
         """The history after a word, and its score."""
-        number = self.model.ids.get(word, UNKNOWN)
-        if number == UNKNOWN and not self.open:
+        number = self.model.find(word)
+        if number is None and not self.open:
             return history, NEVER
-        value = self.model.log_probability(history, number)
-        if number == UNKNOWN:
-            value += SPELLING * len(word)
+        spelling = 0.0
+        if number is None:
+            number, spelling = self.model.unknown, SPELLING * len(word)
+        value = self.model.log_probability(history, number) + spelling
         return self.model.extend(history, number), self.weight * value + self.bonus
 
     def finish(self, state: Any) -> float:
@@ -116,32 +152,96 @@ class WordScorer:
         score = 0.0
         if partial:
             history, score = self.complete(history, partial)
-        return score + self.weight * self.model.log_probability(history, END)
+        return score + self.weight * self.model.end_score(history)
 
 
-def build_word_model(
+class WordList:
+    """Words that may follow each other in any order: a vocabulary without probabilities."""
+
+    sentences: frozenset[str] = frozenset()
+    unknown = UNKNOWN
+
+    def __init__(self, words: Iterable[str]):
+        self.known = list(dict.fromkeys(words))
+        self.ids = {word: number for number, word in enumerate(self.known, start=2)}
+
+    def start(self) -> tuple[int, ...]:
+        return ()
+
+    def find(self, word: str) -> int | None:
+        return self.ids.get(word)
+
+    def extend(self, history: tuple[int, ...], word: int) -> tuple[int, ...]:
+        return history
+
+    def log_probability(self, history: tuple[int, ...], word: int) -> float:
+        return 0.0
+
+    def end_score(self, history: tuple[int, ...]) -> float:
+        return 0.0
+
+    def words(self) -> list[str]:
+        return self.known
+
+
+class PhraseScorer:
+    """Phrases, as labels, as the beam's scorer: nothing else can be written."""
+
+    def __init__(self, phrases: Sequence[Sequence[int]]):
+        self.whole = {tuple(phrase) for phrase in phrases}
+        self.begun = {phrase[:end] for phrase in self.whole for end in range(len(phrase) + 1)}
+
+    def start(self) -> tuple[int, ...]:
+        return ()
+
+    def extend(self, state: Any, label: int) -> tuple[tuple[int, ...], float]:
+        grown = (*state, label)
+        return grown, 0.0 if grown in self.begun else NEVER
+
+    def finish(self, state: Any) -> float:
+        return 0.0 if state in self.whole else NEVER
+
+
+def build_language_model(
     options: TranscriptionOptions, transcripts: Mapping[str, int]
-) -> WordNgram | None:
-    """The language model that --lm names."""
+) -> WordNgram | WordList | RunModel | None:
+    """The language model that --lm names, or the list of --words."""
+    if options.words is not None:
+        return WordList(word for line in read_text(options.words, options) for word in line.split())
     if options.lm == "none":
         return None
+    if Path(options.lm).is_dir():
+        unit = describe(options.lm)["options"].get("unit", "character")
+        return RunModel(options.lm) if unit == "character" else RunWords(options.lm)
     if options.lm == "transcripts":
         if not transcripts:
             raise InputError("the run has no transcripts for a language model; name a text file")
         lines = [text for text, number in transcripts.items() for _ in range(number)]
-    else:
-        lines = [clean(line) for line in read_lines(options.lm)]
-        lines = [line.lower() for line in lines] if options.lowercase else lines
-        if not any(lines):
-            raise InputError(f"{options.lm}: no text for a language model")
-    return WordNgram(lines, options.lm_order)
+        return WordNgram(lines, options.lm_order)
+    return WordNgram(read_text(options.lm, options), options.lm_order)
 
 
-def read_phrases(options: TranscriptionOptions) -> list[str]:
-    """The distinct lines of --phrases."""
-    lines = [clean(line) for line in read_lines(options.phrases or "")]
-    lines = [line.lower() for line in lines] if options.lowercase else lines
-    phrases = list(dict.fromkeys(line for line in lines if line))
-    if not phrases:
-        raise InputError(f"{options.phrases}: no phrases")
-    return phrases
+def read_text(file: str, options: TranscriptionOptions) -> list[str]:
+    lines = [clean(line) for line in read_lines(file)]
+    if not any(lines):
+        raise InputError(f"{file}: no text for a language model")
+    return [line.lower() for line in lines] if options.lowercase else lines
+
+
+def build_scorer(
+    model: WordNgram | WordList | RunModel,
+    options: TranscriptionOptions,
+    spellings: Sequence[Spelling],
+) -> LabelScorer:
+    """A language model as the beam's scorer; `spellings` are the labels', by number."""
+    weight, bonus = options.lm_weight, options.word_bonus
+    if isinstance(model, RunModel) and not isinstance(model, RunWords):
+        return CharacterScorer(model, spellings, weight=weight, bonus=bonus)
+    return WordScorer(
+        model,
+        spellings,
+        whole=options.unit == "word",
+        weight=weight,
+        bonus=bonus,
+        open_vocabulary=options.open_vocabulary,
+    )

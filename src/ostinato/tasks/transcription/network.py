@@ -1,13 +1,22 @@
-"""The network of transcription: a speech encoder with a CTC output."""
+"""The network of transcription: an encoder with a CTC output, an attention decoder, or both."""
 
 from __future__ import annotations
 
 from torch import nn
 
+from ostinato.layers.embedding import Embedding
+from ostinato.models.attention_transcriber import (
+    AttentionHead,
+    AttentionTranscriber,
+    JointTranscriber,
+)
+from ostinato.models.encoder_decoder import Decoder
 from ostinato.models.speech_encoder import SpeechEncoder
 from ostinato.models.transcriber import Transcriber
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
+
+MOST_EMBEDDING = 128  # of an attention decoder's labels
 
 
 def build_network(
@@ -32,4 +41,22 @@ def build_network(
         dropout=options.dropout,
         recurrent_dropout=options.recurrent_dropout,
     )
-    return Transcriber(encoder, len(preprocessing.labels), dropout=options.dropout)
+    labels = len(preprocessing.labels)
+    if options.decoder == "ctc":
+        return Transcriber(encoder, labels, dropout=options.dropout)
+    size = encoder.output_size
+    decoder = Decoder(
+        Embedding(labels, min(size, MOST_EMBEDDING)),
+        options.cell_type,
+        size,
+        memory_size=size,
+        attention=options.attention,
+        tied=False,
+        dropout=options.dropout,
+    )
+    head = AttentionHead(decoder, label_smoothing=options.label_smoothing)
+    if options.decoder == "attention":
+        return AttentionTranscriber(encoder, head)
+    return JointTranscriber(
+        encoder, labels, head, ctc_weight=options.ctc_weight, dropout=options.dropout
+    )

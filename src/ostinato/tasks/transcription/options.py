@@ -17,8 +17,11 @@ class TranscriptionOptions(BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = ()
 
     # the data
-    unit: Literal["character", "word"] = option(
+    unit: Literal["character", "subword", "word"] = option(
         "character", "what the model writes; word: phones or words that spaces separate"
+    )
+    vocabulary_size: int = option(
+        200, "--unit subword: at most this many of them", minimum=10, maximum=100_000
     )
     lowercase: bool = option(False, "transcripts in lower case")
     audio_column: str | None = option(
@@ -78,6 +81,24 @@ class TranscriptionOptions(BidirectionalOptions):
     lookahead: int = option(
         0, "--no-bidirectional: frames of future, after subsampling", minimum=0, maximum=100
     )
+    decoder: Literal["ctc", "attention", "joint"] = option(
+        "ctc",
+        "connectionist temporal classification; an attention decoder over the encoder's outputs; "
+        "or both",
+    )
+    ctc_weight: float = option(
+        0.3,
+        "--decoder joint: CTC's share of the loss and of the score; 1 when predicting: CTC alone",
+        minimum=0,
+        maximum=1,
+        when_predicting=True,
+    )
+    attention: Literal["additive", "general", "dot"] = option(
+        "additive", "how an attention decoder scores the encoder's outputs"
+    )
+    label_smoothing: float = option(
+        0.1, "of an attention decoder's targets", minimum=0, maximum=0.99
+    )
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     # augmentation
@@ -86,6 +107,21 @@ class TranscriptionOptions(BidirectionalOptions):
         "while training, frames stretched or squeezed in time by up to this share",
         minimum=0,
         maximum=0.5,
+        group="regularisation",
+    )
+    warp: float = option(
+        0.1,
+        "while training, frequencies stretched or squeezed by up to this share, as by other vocal "
+        "tracts (VTLP)",
+        minimum=0,
+        maximum=0.5,
+        group="regularisation",
+    )
+    noise: float = option(
+        0.0,
+        "while training, deviation of the noise added to normalised features",
+        minimum=0,
+        maximum=10,
         group="regularisation",
     )
     time_masks: int = option(
@@ -107,8 +143,8 @@ class TranscriptionOptions(BidirectionalOptions):
     # decoding
     beam: int | None = option(
         None,
-        "width of the prefix beam; 1 is greedy (default: 1, or 32 with a language model or "
-        "phrases)",
+        "width of the beam; 1 is greedy (default: 1 for CTC, 8 for an attention decoder; CTC with "
+        "a language model or phrases: 32)",
         minimum=1,
         maximum=10_000,
         when_predicting=True,
@@ -118,8 +154,8 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     lm: str = option(
         "none",
-        "language model: none; transcripts, a word n-gram model of those trained on; or a text "
-        "file to make one of",
+        "language model: none; transcripts, a word n-gram model of those trained on; a text file "
+        "to make one of; or a run of the language task",
         when_predicting=True,
         path="kept",
         words=("transcripts",),
@@ -148,7 +184,14 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     phrases: str | None = option(
         None,
-        "a text file with all transcripts that are possible, one a line",
+        "a text file with all transcripts that are possible, one a line; [a] may be left out, "
+        "(a | b) is one of them",
+        when_predicting=True,
+        path="kept",
+    )
+    words: str | None = option(
+        None,
+        "a text file with all words that are possible, in any order",
         when_predicting=True,
         path="kept",
     )
@@ -187,12 +230,16 @@ class TranscriptionOptions(BidirectionalOptions):
                     f"... and --layers more than its halvings; got {self.subsampling} and "
                     f"{self.layers}"
                 )
-        if self.phrases is not None and self.lm != "none":
-            raise InputError("--phrases and --lm: give one of them")
+        restrictions = {"--phrases": self.phrases, "--words": self.words}
+        given = [flag for flag, value in restrictions.items() if value is not None]
+        given += ["--lm"] if self.lm != "none" else []
+        if len(given) > 1:
+            raise InputError(f"{' and '.join(given)}: give one of them")
 
     def greedy(self) -> Self:
-        """The same options with greedy decoding, for dev scores while training."""
-        return replace(self, beam=1, n_best=1, lm="none", phrases=None)
+        """The same with greedy decoding, for dev scores while training; joint models' by CTC."""
+        quick = replace(self, beam=1, n_best=1, lm="none", phrases=None, words=None)
+        return replace(quick, ctc_weight=1.0) if self.decoder == "joint" else quick
 
     @property
     def normalisation(self) -> str:
@@ -202,10 +249,21 @@ class TranscriptionOptions(BidirectionalOptions):
     @property
     def streams(self) -> bool:
         """Whether the model can transcribe while it listens."""
-        return not self.bidirectional and self.normalisation != "recording"
+        by_ctc = not self.searches_by_label
+        return not self.bidirectional and self.normalisation != "recording" and by_ctc
+
+    @property
+    def searches_by_label(self) -> bool:
+        """Whether an attention decoder takes part in decoding, label by label."""
+        return self.decoder == "attention" or (self.decoder == "joint" and self.ctc_weight < 1)
+
+    @property
+    def fused(self) -> bool:
+        """Whether something else than the network decides what can be written."""
+        return self.lm != "none" or self.phrases is not None or self.words is not None
 
     @property
     def width(self) -> int:
         """The width of the beam, decided."""
-        fused = self.lm != "none" or self.phrases is not None
-        return max(self.n_best, self.beam or (32 if fused else 1))
+        usual = 8 if self.searches_by_label else 32 if self.fused else 1
+        return max(self.n_best, self.beam or usual)

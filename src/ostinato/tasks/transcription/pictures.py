@@ -62,3 +62,27 @@ def draw_posteriors(
     below.set_ylim(0, 1.05)
     below.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, ncols=2)
     figure.savefig(file, format="png", dpi=110)
+
+
+def draw_attention(file: BinaryIO, *, transcript: Transcript, step: float) -> None:
+    """Writes a PNG: where an attention decoder listened at each label.
+
+    Args:
+        file: Where to.
+        transcript: With attention weights [U, T'].
+        step: Seconds from one frame of them to the next.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    weights = np.asarray(transcript.attention)
+    labels, frames = weights.shape
+    figure = Figure(figsize=(max(5.0, min(14.0, 2.5 * frames * step)), 4), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights, aspect="auto", extent=(0, frames * step, labels, 0), cmap="magma")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("label")
+    axes.set_title(transcript.text)
+    figure.savefig(file, format="png", dpi=110)

@@ -16,6 +16,7 @@ from ostinato.data.audio.standard_input import LiveAudio
 from ostinato.data.batching.batch import Batch, Example
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
 from ostinato.models.transcriber import Transcriber
 from ostinato.notices import notify
 from ostinato.tasks.prediction import Counts
@@ -23,9 +24,10 @@ from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.error_analysis import analyse_errors
+from ostinato.tasks.transcription.label_search import Heard, LabelSearch
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.options import TranscriptionOptions
-from ostinato.tasks.transcription.pictures import draw_posteriors
+from ostinato.tasks.transcription.pictures import draw_attention, draw_posteriors
 from ostinato.tasks.transcription.preprocessing import (
     TranscriptionPreprocessing,
     normalise_text,
@@ -96,17 +98,50 @@ class TranscriptionPredictor(Predictor):
         examples = [
             Example(torch.from_numpy(self.preprocessing.normalise(piece))) for piece in pieces
         ]
-        rows = iter(self.answer(network, examples))
+        heard = iter(self.hear(network, examples))
         for record, segments in waiting:
             parts = [
-                self.decoder.transcribe(next(rows), name=record.name, seconds=len(segment) * hop)
+                self.transcribe(network, next(heard), name=record.name, seconds=len(segment) * hop)
                 for _, segment in segments
             ]
             starts = [start for start, _ in segments]
             yield parts[0] if len(parts) == 1 else join_transcripts(parts, starts)
 
+    def hear(self, network: Any, examples: Sequence[Example]) -> list[Heard]:
+        """What decoding needs of every example."""
+        if not self.options.searches_by_label:
+            return [Heard(rows) for rows in self.answer(network, examples)]
+        if not isinstance(network, AttentionTranscriber | JointTranscriber):
+            raise InputError("several runs decode together by CTC only: add --ctc-weight 1")
+
+        def encode(batch: Batch) -> list[Heard]:
+            outputs, lengths = network.encoder(batch.inputs, batch.lengths)
+            found: list[Any] = [None] * len(outputs)
+            if isinstance(network, JointTranscriber):
+                found = list(network.label_log_probabilities(outputs).cpu().numpy())
+            return [
+                Heard(None if rows is None else rows[:length], own[:length])
+                for rows, own, length in zip(found, outputs, lengths.tolist(), strict=True)
+            ]
+
+        return answer_in_batches(
+            network, examples, encode, empty=Heard(None), tokens=FRAMES_IN_A_BATCH
+        )
+
+    def transcribe(
+        self, network: Any, heard: Heard, *, name: str = "", seconds: float = 0.0
+    ) -> Transcript:
+        """The transcript of what was heard."""
+        if self.options.searches_by_label:
+            search = LabelSearch(network.head, self.decoder)
+            return search.transcribe(heard, name=name, seconds=seconds)
+        assert heard.rows is not None
+        return self.decoder.transcribe(heard.rows, name=name, seconds=seconds)
+
     def answer(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
-        """log p by frame [T', C] for every example."""
+        """log p by frame [T', C] for every example; of a model with CTC."""
+        if isinstance(network, AttentionTranscriber):
+            raise InputError("the model has no CTC output: it was trained with --decoder attention")
 
         def rows(batch: Batch) -> list[np.ndarray]:
             found, lengths = network.log_probabilities_by_frame(batch)
@@ -203,10 +238,11 @@ class TranscriptionPredictor(Predictor):
 
     def notify_known_sentences(self, records: Sequence[Recording]) -> None:
         """Says so where the language model was made of the very sentences that it is tested on."""
-        model = self.decoder.word_model
-        if model is None or self.options.lm == "transcripts":
+        model = self.decoder.language_model
+        if model is None or self.options.lm in ("none", "transcripts"):
             return
-        known = sum(self.reference(record) in model.sentences for record in records)
+        sentences = model.sentences
+        known = sum(self.reference(record) in sentences for record in records)
         if known:
             notify(
                 f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the "
@@ -216,10 +252,10 @@ class TranscriptionPredictor(Predictor):
     def count_quickly(
         self, network: nn.Module, records: Sequence[Recording], metric: str
     ) -> list[Counts]:
-        rows = self.answer(network, [self.preprocessing.encode(record) for record in records])
-        decoder = Decoder(self.options.greedy(), self.preprocessing)
-        texts = [decoder.transcribe(each).text for each in rows]
-        if not any(texts):
+        quick = TranscriptionPredictor(self.options.greedy(), self.preprocessing)
+        heard = quick.hear(network, [self.preprocessing.encode(record) for record in records])
+        texts = [quick.transcribe(network, each).text for each in heard]
+        if not any(texts) and self.options.decoder != "attention":
             notify(
                 "dev: nothing but blanks so far, which is usual in the first epochs of CTC; "
                 "it learns to write later"
@@ -254,20 +290,24 @@ class TranscriptionPredictor(Predictor):
     def pictures(
         self, records: Sequence[Recording], predictions: Sequence[Transcript]
     ) -> dict[str, Callable[[BinaryIO], object]]:
-        """The features of the first recording with the posteriors of its labels."""
+        """Of the first recording with words: features with CTC's posteriors, and attention."""
+        found: dict[str, Callable[[BinaryIO], object]] = {}
+        step = self.preprocessing.seconds_per_frame
         for record, prediction in zip(records, predictions, strict=True):
-            if prediction.words and prediction.posteriors is not None:
-                frames = np.concatenate(list(self.preprocessing.read(record)))
-                draw = partial(
+            if not prediction.words:
+                continue
+            if prediction.posteriors is not None and "posteriors.png" not in found:
+                found["posteriors.png"] = partial(
                     draw_posteriors,
-                    frames=frames,
+                    frames=np.concatenate(list(self.preprocessing.read(record))),
                     transcript=prediction,
                     labels=self.preprocessing.labels.tokens,
-                    step=self.preprocessing.seconds_per_frame,
+                    step=step,
                     factor=self.options.subsampling,
                 )
-                return {"posteriors.png": draw}
-        return {}
+            if prediction.attention is not None and "attention.png" not in found:
+                found["attention.png"] = partial(draw_attention, transcript=prediction, step=step)
+        return found
 
     def show(self, record: Recording, prediction: Transcript) -> dict[str, str]:
         return {

@@ -14,6 +14,7 @@ from ostinato.data.audio.audio_files import Resampler, audio_info, read_blocks, 
 from ostinato.data.audio.front_end import FrontEnd
 from ostinato.data.audio.recordings import Recording, Samples, clean
 from ostinato.data.audio.standard_input import LiveAudio
+from ostinato.data.audio.warping import warp_matrix
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.ctc import BLANK, least_frames
@@ -30,6 +31,7 @@ from ostinato.tasks.transcription.features import (
 )
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.reader import notify_left_out
+from ostinato.tasks.transcription.units import Units
 
 BLANK_TOKEN = "<blank>"
 MOST_RATE = 16_000  # unless asked for: what is above tells little of speech
@@ -45,6 +47,7 @@ class TranscriptionPreprocessing(Preprocessing):
         labels: Tokens of transcripts; number 0 is the blank.
         front_end: What makes features of sound; None where only features are known.
         statistics: Of the raw features.
+        units: How transcripts are split into labels.
         transcripts: Training transcripts with their numbers, for a language model.
         cache: Raw features of sound files that were read.
     """
@@ -53,6 +56,7 @@ class TranscriptionPreprocessing(Preprocessing):
     labels: Vocabulary
     front_end: FrontEnd | None
     statistics: Statistics
+    units: Units
     transcripts: dict[str, int] = field(repr=False, default_factory=dict)
     cache: dict[str, np.ndarray] = field(repr=False, compare=False, default_factory=dict)
 
@@ -79,15 +83,16 @@ class TranscriptionPreprocessing(Preprocessing):
                 )
             features.append(frames)
         texts = [normalise_text(record.text, options) for record in records]
-        counts = Counter(token for text in texts for token in split_text(text, options))
-        labels = Vocabulary([BLANK_TOKEN, *sorted(counts)], specials=())
+        units, tokens = Units.fit(options.unit, texts, size=options.vocabulary_size)
+        labels = Vocabulary([BLANK_TOKEN, *tokens], specials=())
         seconds = sum(map(len, features)) / 100
         notify(
             f"{len(records):,} recordings, {seconds / 60:.1f} minutes; {len(labels) - 1} "
             f"{options.unit}s; features: {front_end.kind if front_end else 'given'}, {size} a frame"
         )
         transcripts = dict(Counter(texts)) if sum(map(len, set(texts))) <= MOST_TEXT else {}
-        return options, cls(options, labels, front_end, Statistics.of(features), transcripts, cache)
+        statistics = Statistics.of(features)
+        return options, cls(options, labels, front_end, statistics, units, transcripts, cache)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -96,6 +101,7 @@ class TranscriptionPreprocessing(Preprocessing):
             "mean": self.statistics.mean.tolist(),
             "deviation": self.statistics.deviation.tolist(),
             "transcripts": self.transcripts,
+            "units": self.units.to_dict(),
         }
 
     @classmethod
@@ -106,6 +112,7 @@ class TranscriptionPreprocessing(Preprocessing):
             Vocabulary.from_dict(state["labels"]),
             None if front_end is None else FrontEnd(*front_end),
             Statistics(np.array(state["mean"]), np.array(state["deviation"])),
+            Units.from_dict(options.unit, state.get("units")),  # older runs have none
             dict(state["transcripts"]),
         )
 
@@ -124,12 +131,23 @@ class TranscriptionPreprocessing(Preprocessing):
     def varies(self) -> bool:
         options = self.options
         masks = options.time_masks and options.time_mask_share
-        return bool(options.speed or masks or options.frequency_masks)
+        return bool(
+            options.speed or options.warp or options.noise or masks or options.frequency_masks
+        )
 
     def start_features(self) -> FeatureStream:
         """What normalises a recording while it is heard."""
         running = self.options.normalisation == "running"
         return FeatureStream(self.statistics, running=running, deltas=self.options.deltas)
+
+    def vocabulary(self, side: str) -> Sequence[str]:
+        return self.labels.tokens if side == "targets" else ()
+
+    def input_labels(self, record: Recording) -> Sequence[str]:
+        """The time of each frame."""
+        hop = self.seconds_per_frame / self.options.subsampling
+        frames = len(whole_features(record, self.front_end, self.cache))
+        return [f"{frame * hop:.2f} s" for frame in range(frames)]
 
     def check(self, record: Recording) -> None:
         """Raises InputError for features of another kind than the model's."""
@@ -183,8 +201,14 @@ class TranscriptionPreprocessing(Preprocessing):
         sped = change_speed(frames, random.uniform(1 - options.speed, 1 + options.speed))
         if self.is_spellable(len(sped), targets.tolist()):
             frames = sped
+        if self.front_end is not None and options.warp:
+            factor = round(1000 * random.uniform(1 - options.warp, 1 + options.warp))
+            frames = frames @ warp_matrix(self.front_end, factor)
+        frames = self.normalise(frames)
+        if options.noise:
+            frames = frames + options.noise * random.standard_normal(frames.shape, np.float32)
         return mask_features(
-            self.normalise(frames),
+            frames,
             random,
             times=options.time_masks,
             time_share=options.time_mask_share,
@@ -194,7 +218,7 @@ class TranscriptionPreprocessing(Preprocessing):
 
     def tokens(self, text: str) -> list[str]:
         """A transcript's labels as tokens."""
-        return split_text(normalise_text(text, self.options), self.options)
+        return self.units.split(normalise_text(text, self.options))
 
     def unknown_tokens(self, text: str) -> set[str]:
         return {token for token in self.tokens(text) if token not in self.labels}
@@ -206,11 +230,12 @@ class TranscriptionPreprocessing(Preprocessing):
 
     def join(self, labels: Iterable[int]) -> str:
         """Labels as text."""
-        tokens = self.labels.decode(label for label in labels if label != BLANK)
-        return clean("".join(tokens) if self.options.unit == "character" else " ".join(tokens))
+        return self.units.join(self.labels.decode(label for label in labels if label != BLANK))
 
     def is_spellable(self, frames: int, labels: Sequence[int]) -> bool:
         """Whether CTC can write so many labels in so many frames."""
+        if self.options.decoder == "attention":
+            return frames > 0
         return least_frames(labels) <= -(-frames // self.options.subsampling)
 
     def trainable_records(self, records: Any) -> Any:
@@ -236,10 +261,6 @@ class TranscriptionPreprocessing(Preprocessing):
 
 def normalise_text(text: str, options: TranscriptionOptions) -> str:
     return clean(text.lower() if options.lowercase else text)
-
-
-def split_text(text: str, options: TranscriptionOptions) -> list[str]:
-    return list(text) if options.unit == "character" else text.split()
 
 
 def decide_front_end(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ostinato.data.audio.audio_files import audio_info, read_blocks
+from ostinato.data.audio.audio_files import audio_info, missing_bytes, read_blocks
 from ostinato.data.audio.recordings import (
     OUTSIDE,
     Recording,
@@ -99,6 +99,7 @@ class TranscriptionReader(Reader):
                 folder=self.options.audio_folder,
             ):
                 check_path(record)
+                check_complete(record)
                 yield record
 
     def check_compatible(self, records: Sequence[Recording]) -> None:
@@ -171,6 +172,16 @@ def check_path(record: Recording) -> None:
         raise InputError(
             f"{record.where}: {record.name} is outside the folder of the table; "
             "name the folder of all recordings with --audio-folder"
+        )
+
+
+def check_complete(record: Recording) -> None:
+    """InputError for a sound file that ends before its header says."""
+    there = isinstance(record.audio, str) and Path(record.audio).is_file()
+    if there and (missing := missing_bytes(record.audio)):
+        raise InputError(
+            f"{record.where}: truncated ({missing:,} bytes are missing of those that its header "
+            "promises); copy it again, or convert what there is of it to a new file"
         )
 
 

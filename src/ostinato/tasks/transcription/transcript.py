@@ -35,6 +35,7 @@ class Transcript(RankedAnswers):
         seconds: Its length.
         n_best: Whether several answers were asked for.
         posteriors: log p of the labels [T', C], for pictures.
+        attention: An attention decoder's weights at each label [U, T'], for pictures.
     """
 
     words: list[Word]
@@ -43,6 +44,7 @@ class Transcript(RankedAnswers):
     seconds: float = 0.0
     n_best: bool = False
     posteriors: np.ndarray | None = field(default=None, repr=False, compare=False)
+    attention: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @property
     def details(self) -> dict[str, Any]:

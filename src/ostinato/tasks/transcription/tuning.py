@@ -56,13 +56,16 @@ def tune_fusion(
         )
     predictor, records = task.predictor, task.reader.read(list(files))
     examples = [task.preprocessing.encode(record) for record in records]
-    rows = predictor.answer(model.network, examples)
+    heard = predictor.hear(model.network, examples)
     tried = []
     for weight in weights:
         for bonus in bonuses:
             options = replace(task.options, lm_weight=weight, word_bonus=bonus)
-            decoder = Decoder(options, task.preprocessing)
-            texts = [decoder.transcribe(each).text for each in rows]
+            tried_one = task.with_options(options).predictor
+            tried_one.decoder = Decoder(
+                options, task.preprocessing, language_model=predictor.decoder.language_model
+            )
+            texts = [tried_one.transcribe(model.network, each).text for each in heard]
             counts = predictor.count_texts(texts, records, "wer")
             tried.append((weight, bonus, corpus_score(METRICS["wer"], counts)))
     best = min(tried, key=lambda each: (each[2], each[0], abs(each[1])))

@@ -1,0 +1,50 @@
+"""What free running costs: the loss of a decoder on gold prefixes and on prefixes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ostinato.commands.run.subject import collect_pairs, decodes, first_network
+from ostinato.commands.tables import table
+from ostinato.errors import InputError, option_name
+from ostinato.inspection.views.forcing import measure, summarise
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
+
+
+def measure_free_running(task: Task, network: Any, records: Sequence[Record]) -> dict[str, Any]:
+    """-log p a token with teacher forcing and with free running, of the first examples.
+
+    Args:
+        task: Of the records.
+        network: The trained network; of several, the first.
+        records: Examples with targets.
+
+    Returns:
+        {"examples": N, "teacher_forcing": nats, "free_running": nats, "gap": nats, "by_position":
+        {...}}; see `inspection.views.forcing`.
+
+    Raises:
+        InputError: A model that decodes nothing.
+    """
+    member = first_network(network)
+    if not decodes(task, member):
+        raise InputError(
+            f"{option_name('free_running')}: a model of task {task.name} does not read its own "
+            "answers while it gives them"
+        )
+    return summarise([measure(*pair) for pair in collect_pairs(task, member, records)])
+
+
+def format_free_running(
+    name: str, found: dict[str, Any], other: dict[str, Any] | None, other_name: str
+) -> Iterator[str]:
+    """A table: the loss on gold and on own prefixes, of a run and of another beside it."""
+    rows = [
+        [run, each["teacher_forcing"], each["free_running"], each["gap"]]
+        for run, each in ((name, found), (other_name, other))
+        if each is not None
+    ]
+    yield f"-log p of a target token, mean over {found['examples']:,} examples:"
+    yield from table(["run", "gold prefix", "own prefix", "gap"], rows)

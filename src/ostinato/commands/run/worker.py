@@ -1,0 +1,63 @@
+"""One of the processes that `ostinato train --processes N` starts.
+
+    python -m ostinato.commands.run.worker FOLDER
+
+FOLDER holds `request.json`, what to train; how it ended is written to `outcome-RANK.json`.
+Standard input is a pipe from the launcher: at its end the launcher is dead, and the run is saved
+and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+
+from ostinato.commands.run.config import RunRequest
+from ostinato.commands.run.train_here import Manner, train_here
+from ostinato.errors import InputError, Interrupted, name_options_as_flags
+from ostinato.exit_status import ending_by_sigterm
+from ostinato.training.distributed import ProcessLost
+
+
+def watch_launcher() -> None:
+    """Ends this process, as SIGTERM does, when the launcher is gone."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def work(folder: Path) -> int:
+    """Trains; gives the exit status, as the command line would."""
+    job = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    request, manner = RunRequest(**job["request"]), Manner(**job["manner"])
+    outcome = folder / f"outcome-{os.environ['RANK']}.json"
+    try:
+        with name_options_as_flags() if job["flags"] else nullcontext(), ending_by_sigterm():
+            train_here(Path(job["folder"]), request, manner)
+        return 0
+    except InputError as error:
+        kind = "lost" if isinstance(error, ProcessLost) else "input"
+        end = {"kind": kind, "status": 2, "message": str(error)}
+    except Interrupted as error:
+        end = {"kind": "interrupted", "status": error.status, "message": str(error)}
+    except KeyboardInterrupt:
+        end = {"kind": "interrupted", "status": 130, "message": "interrupted"}
+    outcome.write_text(json.dumps(end), encoding="utf-8")
+    return int(str(end["status"]))
+
+
+if __name__ == "__main__":
+    watch_launcher()
+    status = work(Path(sys.argv[1]))
+    # gloo's threads may be in the middle of a message to a process that is gone
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

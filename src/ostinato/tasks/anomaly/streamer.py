@@ -1,0 +1,109 @@
+"""A detector fed value by value: scores of new steps, with the past in the caller's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.cells.state import State
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.tasks.anomaly.alarms import Alarms, make_alarms
+from ostinato.tasks.anomaly.features import SeriesFeatures
+from ostinato.tasks.anomaly.reader import as_labelled
+from ostinato.tasks.anomaly.scoring import LONGEST, find_alarms
+from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
+from ostinato.tasks.shared.streamer import Streamer
+
+
+class AnomalyStreamer(Streamer):
+    """Scores new values; the state holds the last values, the last errors and the recurrent state.
+
+    Args:
+        predictor: An AnomalyPredictor.
+        network: The trained network.
+    """
+
+    item = "a number, or a list of them; null for a missing one"
+
+    def __init__(self, predictor: Any, network: nn.Module):
+        self.predictor, self.network = predictor, network
+        options = predictor.options
+        # what precedes a step in its features: mean and deviation, the value a season ago
+        self.kept = max(options.memory, int(options.season or 1)) + 2
+        self.compared = LONGEST + options.smooth
+
+    def start(self) -> State:
+        since = torch.full((1, 1), -1, dtype=torch.int64)  # steps since the last alarm; none yet
+        recurrent = self.observe(self.features(SeriesState.empty(self.kept), np.zeros(1)), None)[2]
+        zeros = map_zeros(recurrent)
+        return (
+            SeriesState.empty(self.kept).tensors,
+            SeriesState.empty(self.compared).tensors,
+            since,
+            zeros,
+        )
+
+    def parse(self, item: Any) -> np.ndarray:
+        return parse_new_values(item)
+
+    def features(self, values: SeriesState, new: np.ndarray) -> SeriesFeatures:
+        """The features of new steps."""
+        series = TimeSeries("series", np.concatenate([values.known, new]))
+        found = self.predictor.preprocessing.features(as_labelled(series))
+        start = len(series) - len(new)
+        return SeriesFeatures(*(part[start:] for part in found))
+
+    def observe(self, features: SeriesFeatures, state: State) -> Any:
+        """As the predictor's."""
+        return self.predictor.observe(self.network, features, state)
+
+    def feed(self, item: np.ndarray, state: State) -> tuple[Alarms, State]:
+        held, compared, since, recurrent = state
+        values, unusual = SeriesState(held), SeriesState(compared)
+        features = self.features(values, item)
+        losses, location, recurrent = self.observe(features, recurrent)
+        new = self.predictor.unusual(losses, location, features)
+        count = len(item)
+        everything = np.concatenate([unusual.known, new])
+        scores = self.predictor.score_unusual(everything)[len(everything) - count :]
+        last = None if int(since) < 0 else int(since) + 1
+        options = self.predictor.options
+        alarms = find_alarms(
+            scores, self.predictor.threshold(self.network), options.hold_off, since=last
+        )
+        series = TimeSeries("series", item, start_after(values.count))
+        answer = make_alarms(series, features, losses, location, scores, alarms)
+        return answer, (
+            values.append(item).tensors,
+            unusual.append(new).tensors,
+            count_since(since, alarms),
+            recurrent,
+        )
+
+
+def start_after(count: int) -> TimeAxis:
+    """The steps count + 1, count + 2, ..."""
+    return TimeAxis(Frequency("step"), count + 1, 0, TimeFormat(""))
+
+
+def count_since(since: Tensor, alarms: np.ndarray) -> Tensor:
+    """Steps since the last alarm after some more steps; -1 where there was none."""
+    steps = np.flatnonzero(alarms)
+    if len(steps):
+        return torch.full_like(since, len(alarms) - 1 - int(steps[-1]))
+    return since + len(alarms) if int(since) >= 0 else since
+
+
+def map_zeros(state: State) -> State:
+    """A recurrent state of the same shapes, before the first step."""
+    if isinstance(state, Tensor):
+        return torch.zeros_like(state)
+    if isinstance(state, tuple):
+        return tuple(map_zeros(part) for part in state)
+    return state

@@ -1,0 +1,161 @@
+"""What the data decides: season, horizon, look-back and decoder, scales of covariates, the
+calendar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ostinato.data.files.wording import pluralise
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.season import find_season
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.errors import InputError, option_name
+from ostinato.notices import notify
+from ostinato.tasks.forecasting.options import ForecastingOptions
+
+LONGEST_HISTORY = 1000  # steps that a statistical model reads
+NO_SEASON = 12  # steps to forecast where there is no season
+LONG_LOOK_BACK = 48  # from here on segments are the default
+DAY = 86_400
+
+
+def decide_season(
+    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
+) -> int:
+    """The season that was asked for, or the one that the series have."""
+    return options.season or find_season([each.values for each in series], frequency.season)
+
+
+def decide_horizon(
+    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
+) -> int:
+    """The horizon that was asked for, or a season, or 12."""
+    if options.horizon is not None:
+        return options.horizon
+    season = decide_season(options, series, frequency)
+    return season if season > 1 else NO_SEASON
+
+
+def decide_options(
+    options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
+) -> ForecastingOptions:
+    """Season, horizon, look-back, decoder and segment length, where they were not given."""
+    lengths = np.array([len(each) for each in series])
+    season = decide_season(options, series, frequency)
+    horizon = decide_horizon(options, series, frequency)
+    if lengths.max() <= horizon:
+        raise InputError(
+            f"a horizon of {horizon} is longer than the history: the longest series has "
+            f"{lengths.max():,} values; give a shorter --horizon"
+        )
+    room = int(0.6 * max(1, np.median(lengths) - horizon))
+    look_back = options.look_back
+    if options.statistical:
+        look_back = min(LONGEST_HISTORY, int(lengths.max()))
+        options = replace(options, scaling="none", scale_over="window", anchor=False)
+    elif look_back is None:
+        look_back = max(2, min(720, max(2 * horizon, 10 * season), room))
+    options = decide_decoder(replace(options, look_back=look_back), season)
+    total = int(lengths.sum())
+    notify(
+        f"{len(series):,} series of {total:,} values, {frequency.name}, "
+        + (f"season {season}" if season > 1 else "no season")
+        + f"; forecasts of {horizon} steps from {options.look_back:,} before"
+    )
+    short = int((lengths <= horizon).sum())
+    if short:
+        notify(f"{short:,} {pluralise('series', 1)} no longer than the horizon")
+    return replace(options, season=season, horizon=horizon)
+
+
+def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptions:
+    """The decoder and the segment length, and a look-back that is a multiple of it."""
+    look_back = int(options.look_back or 1)
+    counts = options.likelihood == "negative-binomial"
+    if counts:  # counts stay counts: divided by their mean, and not moved
+        options = replace(options, scaling="mean", anchor=False)
+    paths = counts or options.likelihood == "quantiles" or options.bptt is not None
+    usual = "segments" if look_back >= LONG_LOOK_BACK else "direct"
+    decoder = options.decoder or ("autoregressive" if paths else usual)
+    segment = options.segment
+    if decoder == "segments":
+        if options.hidden_size % 2:
+            raise InputError(
+                f"{option_name('hidden_size')} must be even with segments; got "
+                f"{options.hidden_size}"
+            )
+        if segment is None:
+            fits = 4 <= season <= 48 and season <= look_back // 2
+            segment = season if fits else max(1, min(48, look_back // 10))
+        segment = min(segment, look_back)
+        look_back = -(-look_back // segment) * segment
+    return replace(options, look_back=look_back, decoder=decoder, segment=segment)
+
+
+def check_counts(series: Sequence[TimeSeries]) -> None:
+    """Raises InputError where a value is no count."""
+    for each in series:
+        seen = each.values[~np.isnan(each.values)]
+        wrong = seen[(seen < 0) | (seen != np.round(seen))]
+        if len(wrong):
+            raise InputError(
+                f"{each.where}: series {each.name!r} has {wrong[0]:g}, which is no count; "
+                f"{option_name('likelihood')} negative-binomial needs whole numbers of 0 or more"
+            )
+
+
+def measure_covariates(series: Sequence[TimeSeries]) -> list[tuple[float, float]]:
+    """(mean, deviation) of each past, then each known covariate over all training series."""
+    found = []
+    for kind in ("past", "known"):
+        arrays = [getattr(each, kind)[: len(each)] for each in series]
+        if not arrays[0].shape[1]:
+            continue
+        rows = np.concatenate(arrays).astype(np.float64)
+        deviations = np.nanstd(rows, 0)
+        means = np.nan_to_num(np.nanmean(rows, 0))
+        deviations = np.where(np.nan_to_num(deviations) > 1e-12, deviations, 1.0)
+        found += list(zip(means.tolist(), deviations.tolist(), strict=True))
+    return found
+
+
+def collect_categories(
+    options: ForecastingOptions, series: Sequence[TimeSeries], most: int = 100
+) -> list[list[str]]:
+    """The values of each static covariate."""
+    found = []
+    for place, name in enumerate(options.covariates("static")):
+        values = sorted({each.static[place] for each in series})
+        if len(values) > most:
+            raise InputError(
+                f"{option_name('static_covariates')}: {name} has {len(values):,} "
+                f"values; at most {most} can be told apart"
+            )
+        found.append(values)
+    return found
+
+
+def choose_calendar(options: ForecastingOptions, series: Sequence[TimeSeries]) -> tuple[str, ...]:
+    """The calendar features whose period the training series cover at least twice."""
+    if options.calendar is False or options.closed_form:
+        return ()
+    longest = max(series, key=len)
+    times = longest.axis.times(0, len(longest))
+    span = int(times[-1] - times[0])
+    periods = {
+        "minute of hour": 3600,
+        "hour of day": DAY,
+        "day of week": 7 * DAY,
+        "day of month": 31 * DAY,
+        "day of year": 366 * DAY,
+    }
+    found = tuple(name for name in longest.axis.features if span >= 2 * periods[name])
+    if options.calendar and not found:
+        raise InputError(
+            f"{option_name('calendar')}: the time stamps are no dates, or cover too short a time"
+        )
+    return found

@@ -1,0 +1,52 @@
+"""Sample paths of some windows by a network: its own where it draws them, else tied by a copula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
+from ostinato.tasks.forecasting.forecast import Forecast
+from ostinato.tasks.forecasting.scenarios import draw_scores, follow_quantiles, rank_paths
+from ostinato.tasks.forecasting.windows import EncodedWindow, Window, stack_windows
+from ostinato.tasks.shared.inference import device_of
+
+
+@torch.inference_mode()
+def draw_paths(
+    network: Any,
+    encode: Callable[[Sequence[Window]], Sequence[EncodedWindow]],
+    records: Sequence[Window],
+    forecasts: Sequence[Forecast],
+    samples: int,
+    *,
+    seed: int,
+    counts: bool,
+) -> list[np.ndarray]:
+    """Whole futures [S, H] of each window; at each step their values follow the forecast's
+    quantiles.
+
+    Args:
+        network: A Forecaster.
+        encode: Windows -> their tensors.
+        records: The windows.
+        forecasts: Theirs.
+        samples: S.
+        seed: Of the random numbers.
+        counts: Whether values are whole numbers of 0 or more.
+    """
+    paths = []
+    for number, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
+        steps = len(forecast.quantiles)
+        if isinstance(network, AutoregressiveForecaster) and steps:
+            batch = stack_windows(encode([record])).to(device_of(network))
+            drawn = network.sample_paths(batch, paths=samples, seed=seed)[0]
+            scores = rank_paths(drawn.double().cpu().numpy())
+        else:
+            scores = draw_scores(float(network.persistence), steps, samples, (seed, number))
+        values = follow_quantiles(forecast.quantiles, scores)
+        paths.append(values.round().clip(min=0) if counts else values)
+    return paths

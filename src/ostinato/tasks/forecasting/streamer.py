@@ -1,0 +1,90 @@
+"""A forecaster fed value by value: the forecast after each, with the past in the caller's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.cells.state import State
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.tasks.forecasting.forecast import Forecast
+from ostinato.tasks.forecasting.windows import Window
+from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
+from ostinato.tasks.shared.streamer import Streamer
+
+MOST_KEPT = 1000  # values, where scales or reference forecasts are of a whole history
+
+
+class ForecastingStreamer(Streamer):
+    """Forecasts after new values; the state holds the last values and the seasonal error so far.
+
+    Args:
+        predictor: A ForecastingPredictor.
+        network: The trained network.
+    """
+
+    item = "a number, or a list of them; null for a missing one"
+
+    def __init__(self, predictor: Any, network: nn.Module):
+        self.predictor, self.network = predictor, network
+        options = predictor.options
+        self.season, self.horizon = int(options.season or 1), int(options.horizon or 1)
+        whole = options.scale_over == "series" or options.reference != "none" or options.statistical
+        look_back = int(options.look_back or 1)
+        self.kept = max(look_back, self.season + 1, MOST_KEPT if whole else 0)
+
+    def start(self) -> State:
+        # sum and number of |y[t] - y[t - lag]|, of a season and of one step
+        return (SeriesState.empty(self.kept).tensors, torch.zeros(1, 4, dtype=torch.float64))
+
+    def parse(self, item: Any) -> np.ndarray:
+        return parse_new_values(item)
+
+    def feed(self, item: np.ndarray, state: State) -> tuple[Forecast, State]:
+        held, errors = state
+        values = SeriesState(held)
+        errors = self.add_errors(errors, values.known, item)
+        values = values.append(item)
+        known = values.known
+        first = values.count - len(known) + 1
+        series = TimeSeries(
+            "series",
+            known,
+            TimeAxis(Frequency("step"), first, 0, TimeFormat("")),
+            cached=self.seasonal_errors(errors),
+        )
+        [forecast] = self.predictor.predict(
+            self.network, [Window.at(series, len(known), self.horizon)]
+        )
+        return forecast, (values.tensors, errors)
+
+    def add_errors(self, errors: Tensor, before: np.ndarray, new: np.ndarray) -> Tensor:
+        """The sums of the seasonal and the one-step errors with those of some more values."""
+        longer = np.concatenate([before, new])
+        found = errors.clone()
+        for place, lag in ((0, self.season), (2, 1)):
+            start = max(lag, len(before))
+            if start >= len(longer):
+                continue
+            differences = np.abs(longer[start:] - longer[start - lag : len(longer) - lag])
+            seen = ~np.isnan(differences)
+            for value in differences[seen].tolist():  # one by one, as a running sum adds them
+                found[0, place] += value
+            found[0, place + 1] += int(seen.sum())
+        return found
+
+    def seasonal_errors(self, errors: Tensor) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """What `TimeSeries.seasonal_error` looks up: the sums up to the end."""
+        season, seasons, step, steps = errors[0].tolist()
+        return {
+            self.season: (np.array([season]), np.array([seasons])),
+            1: (np.array([step]), np.array([steps]))
+            if self.season > 1
+            else (np.array([season]), np.array([seasons])),
+        }

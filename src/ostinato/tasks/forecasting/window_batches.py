@@ -1,0 +1,86 @@
+"""Random windows of the training series in batches, whole or in chunks for truncated BPTT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from ostinato.data.batching.batch import Batch
+from ostinato.models.step_reader import StepReader
+from ostinato.tasks.forecasting.windows import EncodedWindow, Window, Windows, stack_windows
+
+PREPARED = 400_000  # steps ahead whose reference forecasts are made at a time
+
+Encode = Callable[[Sequence[Window]], Sequence[EncodedWindow]]
+
+
+class WindowBatches:
+    """Random windows of the training series, encoded when they are needed.
+
+    Args:
+        windows: What to learn from.
+        encode: Windows -> their tensors; it may be quicker for many at a time.
+        batch_size: Windows of a batch.
+        most: Windows of an epoch, drawn anew where there are more.
+        seed: What an epoch holds follows from it and from the epoch's number.
+        together: Windows that are encoded at a time.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        encode: Encode,
+        *,
+        batch_size: int,
+        most: int,
+        seed: int,
+        together: int = 1,
+    ):
+        self.windows, self.encode, self.batch_size, self.seed = windows, encode, batch_size, seed
+        self.most = min(most, len(windows))
+        self.together = max(1, together // batch_size) * batch_size
+
+    def __len__(self) -> int:
+        return -(-self.most // self.batch_size)
+
+    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from number `start` on."""
+        random = np.random.default_rng([self.seed, number])
+        total = len(self.windows)
+        chosen = (
+            random.permutation(total)[: self.most]
+            if total < 20 * self.most
+            else random.integers(0, total, self.most)
+        )
+        for first in range(start * self.batch_size, self.most, self.together):
+            rows = chosen[first : first + self.together].tolist()
+            encoded = self.encode([self.windows[row] for row in rows])
+            for place in range(0, len(encoded), self.batch_size):
+                yield stack_windows(encoded[place : place + self.batch_size])
+
+
+class ChunkedBatches:
+    """The same windows in chunks of some steps, each of which continues the one before.
+
+    Args:
+        batches: Of whole windows.
+        reader: How the network reads them.
+        steps: Of a chunk.
+    """
+
+    def __init__(self, batches: WindowBatches, reader: StepReader, steps: int):
+        self.batches, self.reader, self.steps = batches, reader, steps
+        self.chunks = reader.count_chunks(steps)
+
+    def __len__(self) -> int:
+        return len(self.batches) * self.chunks
+
+    def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from number `start` on."""
+        whole, skipped = divmod(start, self.chunks)
+        for batch in self.batches.epoch(number, start=whole):
+            for place, chunk in enumerate(self.reader.split_window(batch, self.steps)):
+                if place >= skipped:
+                    yield chunk
+            skipped = 0

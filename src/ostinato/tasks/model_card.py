@@ -1,0 +1,112 @@
+"""A model card: a model's description, scores and training command, for people and model hubs.
+
+The front matter has the fields of huggingface_hub's cards: licence, library, pipeline tag
+and, as `model-index`, the metrics (Mitchell et al. 2019, "Model Cards for Model Reporting")."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ostinato.options import as_flag
+
+PIPELINES = {
+    "translation": "translation",
+    "dialogue": "text-generation",
+    "language": "text-generation",
+    "classification": "text-classification",
+    "tagging": "token-classification",
+    "captioning": "image-to-text",
+    "video": "video-classification",
+    "forecasting": "time-series-forecasting",
+    "transcription": "automatic-speech-recognition",
+}
+
+
+def format_model_card(
+    name: str, task: str, report: Mapping[str, Any], plan: Mapping[str, Any], licence: str
+) -> str:
+    """The card as Markdown with a front matter in YAML.
+
+    Args:
+        name: The name of the model.
+        task: The name of its task.
+        report: The contents of report.json.
+        plan: The contents of training/plan.json; empty where it is missing.
+        licence: A licence identifier such as "mit"; "unknown" if none was given.
+    """
+    tested = str(report.get("tested_on", "unknown"))
+    fields: dict[str, Any] = {
+        "license": licence,
+        "library_name": "ostinato",
+        "tags": ["ostinato", "recurrent-neural-network", task],
+    }
+    if task in PIPELINES:
+        fields["pipeline_tag"] = PIPELINES[task]
+    metrics = list(describe_metrics(report))
+    if metrics:
+        result = {
+            "task": {"type": PIPELINES.get(task, task), "name": task},
+            "dataset": {"type": "files", "name": tested},
+            "metrics": metrics,
+        }
+        fields["model-index"] = [{"name": name, "results": [result]}]
+    # every JSON value is a YAML value, and needs no quoting of its own
+    front = "".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items()
+    )
+    return f"---\n{front}---\n" + "\n".join(describe_model(name, task, report, plan)) + "\n"
+
+
+def describe_metrics(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The finite scores, each with its 95 % interval in its name."""
+    for name, value in report.get("metrics", {}).items():
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            low, high = report.get("intervals", {}).get(name, (None, None))
+            interval = "" if low is None or high is None else f" (95 % {low:.4g} to {high:.4g})"
+            yield {"type": name, "value": value, "name": f"{name}{interval}"}
+
+
+def describe_model(
+    name: str, task: str, report: Mapping[str, Any], plan: Mapping[str, Any]
+) -> Iterator[str]:
+    """The text of the card, line by line."""
+    yield f"\n# {name}\n"
+    size = f" with {report['parameters']:,} parameters" if "parameters" in report else ""
+    yield f"A recurrent network for {task}{size}, trained with Ostinato.\n"
+    scores = report.get("metrics", {})
+    if scores:
+        baseline = report.get("baseline", {})
+        yield f"Measured on {report.get('tested_on', 'unknown data')}:\n"
+        yield f"| metric | score | 95 % interval | {baseline.get('name', 'baseline')} |"
+        yield "|---|---|---|---|"
+        for metric, value in scores.items():
+            low, high = report.get("intervals", {}).get(metric, (None, None))
+            interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+            reference = baseline.get("metrics", {}).get(metric)
+            shown = "" if reference is None else f"{reference:.4g}"
+            yield f"| {metric} | {value:.4g} | {interval} | {shown} |"
+        yield ""
+    yield '```python\nimport ostinato\n\nmodel = ostinato.load(".")\n```\n'
+    if plan:
+        yield f"Made by:\n\n```sh\n{train_command(plan)}\n```"
+
+
+def train_command(plan: Mapping[str, Any]) -> str:
+    """The command of a run, from its plan; file names are given without their folders."""
+    words = ["ostinato", "train", plan["task"]]
+    for part in ("train", "dev", "test"):
+        names = [str(file).replace("\\", "/").rsplit("/", 1)[-1] for file in plan.get(part, ())]
+        words += [f"--{part}", *names] if names else []
+    for name, value in plan.get("values", {}).items():
+        if isinstance(value, bool):
+            flag = as_flag(name)
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            words += [as_flag(name), *map(str, value)]
+        else:
+            words += [as_flag(name), "none" if value is None else str(value)]
+    return shlex.join([*words, "--seed", str(plan.get("seed", 1))])

@@ -1,0 +1,201 @@
+"""Several processes of one run: what is refused, and what is left when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ostinato.commands.run.processes import count_processes
+from ostinato.commands.run.threads import choose_threads, count_cores, read_quotas
+from ostinato.data.files.safetensors_io import load_weights
+from ostinato.errors import InputError
+from ostinato.training.group import Launched, read_launched
+from toy_language import TINY, write_toy
+
+SETTINGS = [*TINY[:-3], "--no-tensorboard", "--batch-size", "4", "--dropout", "0.3"]
+SETTINGS += ["--evaluate-every", "4", "--schedule", "constant"]
+TRAIN = ["train", "translation", "--train", "train.src", "train.tgt", *SETTINGS]
+END = ["--epochs", "8"]
+QUICK = ["--checkpoint-every", "0.2"]
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "ostinato", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment, text=True)
+
+
+def wait_for_steps(process: subprocess.Popen, folder: Path, steps: int) -> None:
+    log, limit = folder / "training/log.jsonl", time.monotonic() + 200
+    while not (log.is_file() and log.read_bytes().count(b"\n") >= steps):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def find_workers(process: subprocess.Popen) -> list[int]:
+    """The processes that a launcher has started, in the order of their ranks."""
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    ranks = {}
+    for pid in found:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        rank = [each for each in variables if each.startswith(b"RANK=")]
+        if rank:
+            ranks[int(rank[0][5:])] = int(pid)
+    return [ranks[rank] for rank in sorted(ranks)]
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    ours, theirs = load_weights(one), load_weights(other)
+    return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> Path:
+    """The run of two processes that nobody stopped."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    files = write_toy(folder)
+    out = str(folder / "new")
+    process = start(*TRAIN[:3], *files, *SETTINGS, "--out", out, *END, "--processes", "2")
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert "2 processes with 1 thread each; a step reads 2 times --batch-size" in err
+    return folder / "new"
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_killed_process_is_restarted_to_the_same_bits(rank, place, uninterrupted):
+    process = start(*TRAIN, *QUICK, *END, "--out", "new", "--processes", "2", "--restarts", "2")
+    wait_for_steps(process, place / "new", 8)
+    os.kill(find_workers(process)[rank], signal.SIGKILL)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert re.search(
+        rf"warning: process {rank} of 2 was ended by SIGKILL; attempt 2 of 3 "
+        r"(goes on from the last checkpoint|starts anew)",
+        err,
+    )
+    assert same_weights(place / "new/model.safetensors", uninterrupted / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_without_restarts_the_others_stop_and_resume_goes_on(place, uninterrupted):
+    process = start(*TRAIN, *END, *QUICK, "--out", "new", "--processes", "2")
+    wait_for_steps(process, place / "new", 8)
+    workers = find_workers(process)
+    os.kill(workers[1], signal.SIGKILL)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=100)
+    assert time.monotonic() - began < 60
+    assert process.returncode == 1
+    assert "process 1 of 2 was ended by SIGKILL; go on with: ostinato train translation" in err
+    assert "Traceback" not in err
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    process = start("train", "translation", "--out", "new", "--resume")  # again two, as saved
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert same_weights(place / "new/model.safetensors", uninterrupted / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_a_signal_saves_once_and_resume_goes_on_to_the_same_bits(place, uninterrupted):
+    process = start(*TRAIN, "--epochs", "4000", "--out", "new", "--processes", "2")
+    wait_for_steps(process, place / "new", 12)
+    workers = find_workers(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert re.search(r"saved at step \d+; go on with: .* --out new --resume$", err.strip())
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    process = start("train", "translation", "--out", "new", "--resume", *END)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert same_weights(place / "new/model.safetensors", uninterrupted / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_given_up(place):
+    flags = ["--epochs", "4000", "--out", "new", "--processes", "2", "--process-timeout", "3s"]
+    process = start(*TRAIN, *flags)
+    wait_for_steps(process, place / "new", 5)
+    os.kill(find_workers(process)[1], signal.SIGSTOP)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1, err
+    assert "another process of the run died or hangs" in err and "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_other_data_on_another_process(place):
+    (place / "other.src").write_text((place / "train.src").read_text().replace("e", "o", 1))
+    variables = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29617"}
+    ends = []
+    for rank, source in enumerate(("train.src", "other.src")):
+        given = [*TRAIN[:3], source, "train.tgt", *SETTINGS, *END, "--out", "new"]
+        ends.append(start(*given, **variables, RANK=str(rank)))
+    for end in ends:
+        _, err = end.communicate(timeout=250)
+        assert end.returncode == 2, err
+        assert "process 1 has other training data than process 0; give all processes" in err
+    assert not (place / "new/training").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--processes", "0"], "--processes must be from 1 to 1,024; got 0"),
+        (["--restarts", "-1"], "--restarts must be from 0 to 1,000; got -1"),
+        (["--threads", "many"], "--threads: expected a number from 1 to 4096 or auto; got 'many'"),
+        (["--process-timeout", "soon"], "--process-timeout: expected a time such as 90s"),
+        (["--processes", "2", "--train", "-"], "several processes cannot all read standard input"),
+    ],
+)
+def test_what_is_refused(flags, message, place, ostinato):
+    outcome = ostinato("train", "translation", "--train", "train.src", "train.tgt", *flags)
+    assert outcome.status == 2
+    assert message in outcome.err and "Traceback" not in outcome.err
+
+
+def test_a_model_fitted_in_closed_form(place, ostinato):
+    flags = ["--model", "bag-of-words", "--processes", "2", "--out", "new"]
+    outcome = ostinato("train", "classification", *flags)
+    assert outcome.status == 2
+    assert "fitted without gradient steps trains in one process; leave out --process" in outcome.err
+
+
+def test_what_torchrun_says(monkeypatch, tmp_path):
+    given = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    there = {**given, "MASTER_ADDR": "host"}
+    assert read_launched(there) == Launched(3, 4, 1, 2)
+    assert read_launched(given) == Launched()  # nobody to meet: not torchrun's
+    with pytest.raises(InputError, match="do not fit together"):
+        read_launched({**there, "RANK": "4"})
+    with pytest.raises(InputError, match="must be whole numbers"):
+        read_launched({**there, "RANK": "x"})
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+    assert count_processes(tmp_path, "language", None, 0, resume=False) == (4, True)
+    with pytest.raises(InputError, match="processes 2, but 4 processes were started by torchrun"):
+        count_processes(tmp_path, "language", 2, 0, resume=False)
+
+
+def test_threads_follow_the_quota(tmp_path):
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert read_quotas(tmp_path)[0] == 1.5
+    assert count_cores(tmp_path) <= 1.5
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert read_quotas(tmp_path) == []
+    old = tmp_path / "old"
+    (old / "cpu").mkdir(parents=True)
+    (old / "cpu/cpu.cfs_quota_us").write_text("50000\n")
+    (old / "cpu/cpu.cfs_period_us").write_text("100000\n")
+    assert read_quotas(old) == [0.5]
+    assert choose_threads("3") == 3
+    assert choose_threads("auto", processes=1000) == 1

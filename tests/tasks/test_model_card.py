@@ -1,0 +1,86 @@
+"""save_pretrained writes a folder that loads, with a card that hubs accept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import ostinato
+from ostinato.errors import InputError
+from ostinato.hub import fetch_from_hub
+from ostinato.tasks.model_card import format_model_card
+
+
+def test_saved_and_loaded(trained, tmp_path):
+    first = ostinato.load(trained)
+    folder = first.save_pretrained(tmp_path / "card", licence="mit")
+    names = {path.name for path in folder.iterdir()}
+    expected = {"model.json", "model.safetensors", "report.json", "README.md", "baseline.json"}
+    assert expected <= names and "training" not in names
+    inputs = ["one two", "three"]
+    assert ostinato.load(folder).predict(inputs) == first.predict(inputs)
+    again = ostinato.load(folder).save_pretrained(tmp_path / "again")
+    assert (again / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_the_card_is_one_for_a_hub(trained, tmp_path):
+    hub = pytest.importorskip("huggingface_hub")
+    run = ostinato.load(trained)
+    folder = run.save_pretrained(tmp_path / "toy-model", licence="mit")
+    data = hub.ModelCard.load(folder / "README.md").data
+    assert data.license == "mit" and data.library_name == "ostinato"
+    assert data.pipeline_tag == "translation"
+    found = {each.metric_type: each for each in data.eval_results}
+    assert set(found) == set(run.report["metrics"])
+    assert found["perplexity"].metric_value == pytest.approx(run.report["metrics"]["perplexity"])
+    text = (folder / "README.md").read_text()
+    plan = json.loads((trained / "training" / "plan.json").read_text())
+    assert "ostinato train translation --train train.src train.tgt" in text
+    assert "--hidden-size 8" in text and plan["train"][0] not in text  # no folder of this machine
+    assert f"--seed {plan['seed']}" in text
+
+
+def test_intervals_and_the_baseline():
+    report = {
+        "metrics": {"bleu": 31.25},
+        "intervals": {"bleu": [30.0, 32.5]},
+        "baseline": {"name": "word for word", "metrics": {"bleu": 12.0}},
+        "tested_on": "test.de test.en",
+    }
+    text = format_model_card("x", "translation", report, {}, "unknown")
+    assert '"name": "bleu (95 % 30 to 32.5)"' in text
+    assert "| bleu | 31.25 | 30 to 32.5 | 12 |" in text and "Made by" not in text
+
+
+def test_what_cannot_be_saved(trained, tmp_path):
+    run = ostinato.load(trained)
+    with pytest.raises(InputError, match="the run's own folder"):
+        run.save_pretrained(trained)
+    with pytest.raises(InputError, match="an ensemble is several runs"):
+        ostinato.load(f"{trained},{trained}").save_pretrained(tmp_path / "x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made"):
+        run.save_pretrained(tmp_path / "file" / "x")
+
+
+def test_a_name_of_the_hub(trained, tmp_path, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def download(name, allow_patterns):
+        asked.append((name, allow_patterns))
+        return str(trained)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    assert ostinato.load("someone/toy").folder == trained
+    assert asked == [("someone/toy", ["*.json", "*.safetensors", "kept-*"])]
+
+    def refuse(name, allow_patterns):
+        raise OSError("offline mode is on\nand more")
+
+    monkeypatch.setattr(hub, "snapshot_download", refuse)
+    with pytest.raises(InputError, match="someone/toy: no such folder, .*: offline mode is on$"):
+        ostinato.load("someone/toy")
+    Path("runs").mkdir()  # a misspelt run is not looked for on the hub
+    assert fetch_from_hub("runs/toy") == "runs/toy"
