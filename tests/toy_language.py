@@ -40,3 +40,11 @@ def write_toy(
         "".join(" ".join(word.upper() for word in reversed(words)) + "\n" for words in sources)
     )
     return [str(file) for file in files]
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    """Whether two safetensors files hold the same tensors, bit for bit."""
+    from ostinato.data.files.safetensors_io import load_weights
+
+    ours, theirs = load_weights(one), load_weights(other)
+    return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from ostinato.commands.export import export
 from ostinato.exporting.html_format import fill
 from ostinato.exporting.small_weights import with_small_weights
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TEXTS = [
     "a great and moving film",
     "it's dull , but l'homme don't miss it!",
     "",
     "Ünlikely: 3,5 ...",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

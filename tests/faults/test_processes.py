@@ -14,10 +14,9 @@ import pytest
 
 from ostinato.commands.run.processes import count_processes
 from ostinato.commands.run.threads import choose_threads, count_cores, read_quotas
-from ostinato.data.files.safetensors_io import load_weights
 from ostinato.errors import InputError
 from ostinato.training.group import Launched, read_launched
-from toy_language import TINY, write_toy
+from toy_language import TINY, same_weights, write_toy
 
 SETTINGS = [*TINY[:-3], "--no-tensorboard", "--batch-size", "4", "--dropout", "0.3"]
 SETTINGS += ["--evaluate-every", "4", "--schedule", "constant"]
@@ -51,11 +50,6 @@ def find_workers(process: subprocess.Popen) -> list[int]:
         if rank:
             ranks[int(rank[0][5:])] = int(pid)
     return [ranks[rank] for rank in sorted(ranks)]
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    ours, theirs = load_weights(one), load_weights(other)
-    return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
 
 
 @pytest.fixture(scope="module")

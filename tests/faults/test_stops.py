@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ostinato.data.files.safetensors_io import load_weights
-from toy_language import TINY, write_toy
+from toy_language import TINY, same_weights, write_toy
 
 TRAIN = [
     "train",
@@ -68,11 +68,6 @@ def wait_for_steps(process: subprocess.Popen, folder: Path, steps: int) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
         time.sleep(0.005)
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    ours, theirs = load_weights(one), load_weights(other)
-    return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)
 
 
 @pytest.fixture(scope="module")

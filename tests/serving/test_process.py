@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -234,38 +233,31 @@ def test_no_run_and_no_extra(tmp_path, runs, capsys, monkeypatch):
     assert "pip install 'ostinato[serve]'" in capsys.readouterr().err
 
 
-def test_the_page_in_a_browser(server):
-    api = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
+def test_the_page_in_a_browser(server, browser):
     errors = []
-    with api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        page = browser.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: errors.append(message.text) if message.type == "error" else None,
-        )
-        page.goto(f"http://127.0.0.1:{server.port}/")
-        page.wait_for_selector("#generate:visible")
-        assert "language" in page.inner_text("#about")
-        page.fill("#input", "the ")
-        page.wait_for_selector("#next button")
-        assert page.locator("#next button").count() == 5
-        page.click("#generate")
-        for _ in range(200):  # the page's policy forbids to evaluate a condition in it
-            if len(page.inner_text("#answer")) > 100:
-                break
-            page.wait_for_timeout(50)
-        assert len(page.inner_text("#answer")) > 100
-        page.fill("#input", "<img src=x onerror=alert(1)>\u1234")
-        page.click("#predict")
-        page.wait_for_timeout(500)
-        assert page.locator("img").count() == 0
-        browser.close()
+    page = browser.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type == "error" else None,
+    )
+    page.goto(f"http://127.0.0.1:{server.port}/")
+    page.wait_for_selector("#generate:visible")
+    assert "language" in page.inner_text("#about")
+    page.fill("#input", "the ")
+    page.wait_for_selector("#next button")
+    assert page.locator("#next button").count() == 5
+    page.click("#generate")
+    for _ in range(200):  # the page's policy forbids to evaluate a condition in it
+        if len(page.inner_text("#answer")) > 100:
+            break
+        page.wait_for_timeout(50)
+    assert len(page.inner_text("#answer")) > 100
+    page.fill("#input", "<img src=x onerror=alert(1)>\u1234")
+    page.click("#predict")
+    page.wait_for_timeout(500)
+    assert page.locator("img").count() == 0
+    page.close()
     assert [error for error in errors if "422" not in error] == []
 
 

@@ -198,10 +198,10 @@ def measure(
     """
     began = time.perf_counter()
     predictions: Sequence[Prediction] = []
-    tables: dict[str, Any] | None = None
+    further: dict[str, Any] | None = None
     if tally := task.predictor.tally():
         predictions, counts = measure_pieces(task, network, records, tally)
-        seconds, tables = time.perf_counter() - began, tally.result()
+        seconds, further = time.perf_counter() - began, tally.result()
     else:
         needed = task.definition.needs_predictions
         predictions = predict_all(task, network, records) if needed else []
@@ -227,10 +227,10 @@ def measure(
                 remark = metric.remark(add_up(each), **settings)
             if remark is not None:
                 notify(remark)
-    further = task.predictor.analyse(records, predictions, counts, seed=seed)
+    if further is None:
+        further = task.predictor.analyse(records, predictions, counts, seed=seed)
     result["details"] |= further.pop("details", {})
     result |= further
-    result |= task.predictor.tables(records, predictions) if tables is None else tables
     result["seconds"] = round(seconds, 3)
     result["examples_per_second"] = round(len(records) / max(1e-9, seconds), 1)
     return result, counts, predictions

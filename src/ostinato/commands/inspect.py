@@ -8,11 +8,12 @@ from typing import Any
 from torch import nn
 
 from ostinato.commands.run.config import check_seed
+from ostinato.commands.run.decoding_start import MOST_PAIRS
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.inspected_records import names_file, read_corpus, read_records
 from ostinato.commands.run.progress import hold_notices, show_working
 from ostinato.commands.run.remedies import REMEDY_VIEW, compare_remedies
-from ostinato.commands.run.subject import MOST_PAIRS, build_subject
+from ostinato.commands.run.subject import build_subject
 from ostinato.commands.tables import as_json, table
 from ostinato.errors import InputError, nearest
 from ostinato.inspection import view as views_of

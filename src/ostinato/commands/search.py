@@ -12,20 +12,13 @@ from ostinato import options
 from ostinato.commands.run.config import absolute_paths, parse_duration
 from ostinato.commands.run.records import as_files
 from ostinato.commands.study.search_space import default_space, read_space, space_to_dict
+from ostinato.commands.study.study_plan import PLAN, StudyLimits, StudyPlan, read_plan
 from ostinato.commands.study.study_report import (
     build_study_report,
     study_lines,
     write_study_report,
 )
-from ostinato.commands.study.trials import (
-    PLAN,
-    StudyLimits,
-    StudyPlan,
-    open_study,
-    read_plan,
-    requeue_interrupted,
-    run_trials,
-)
+from ostinato.commands.study.trials import open_study, requeue_interrupted, run_trials
 from ostinato.commands.study.worker import run_workers
 from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically

@@ -123,7 +123,7 @@ class ServedModel:
     def record(self, value: Any, number: int) -> Any:
         """An input as a record. Raises a Refusal for what the model does not read."""
         self.check_size(value, number)
-        columns = isinstance(value, dict) and self.task.reader.reads_columns
+        columns = isinstance(value, dict) and self.task.reader.reads_tables
         if value is None or isinstance(value, bool) or (isinstance(value, dict) and not columns):
             raise self.not_an_input(number)
         try:

@@ -118,12 +118,8 @@ def train_in_memory(parts: Parts) -> None:
         parts.network,
         parts.batches,
         parts.optimizer,
-        epochs=options.epochs,
         schedule=schedule,
-        clip_norm=options.clip_norm,
-        clip_value=options.clip_value,
-        accumulate=options.accumulate,
-        normalise=options.normalise,
+        **options.loop_settings,
     )
     for progress in steps:
         due = is_due(options.evaluate_every, epoch, progress.epoch)

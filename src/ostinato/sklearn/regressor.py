@@ -90,10 +90,8 @@ class Regressor(RegressorMixin, RecurrentEstimator):
             self.network_,
             batches,
             optimizer,
-            epochs=options.epochs,
             schedule=Schedule(options),
-            clip_norm=options.clip_norm,
-            normalise="sequences",
+            **options.loop_settings,
         ):
             pass
         self.network_.eval()

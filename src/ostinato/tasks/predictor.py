@@ -84,13 +84,9 @@ class Predictor(ABC):
         errors.
         """
 
-    def tables(self, records: Any, predictions: Sequence[Any]) -> dict[str, Any]:
-        """Further results of an evaluation, by name."""
-        return {}
-
     def tally(self) -> Tally | None:
-        """What adds up `tables` piece by piece, so that an evaluation need not hold all
-        predictions; None: it holds them.
+        """What adds up the results of `analyse` piece by piece, so that an evaluation need not
+        hold all predictions; None: `analyse` is given all of them.
         """
         return None
 

@@ -26,7 +26,8 @@ class Reader(ABC):
         task_name: The task's name, for messages.
     """
 
-    # whether examples are whole tables, such as a DataFrame of series, when predicting, too
+    # whether examples are tables, when predicting, too: a DataFrame of series, or one series as
+    # {"column": [values]} for `as_record`
     reads_tables: ClassVar[bool] = False
 
     def __init__(self, options: Any, preprocessing: Any = None, *, task_name: str = "?"):
@@ -63,7 +64,6 @@ class Reader(ABC):
         """The share of the records that are in the training data, too."""
         return overlap([self.key(each) for each in records], [self.key(each) for each in training])
 
-    reads_columns: ClassVar[bool] = False  # whether `as_record` takes {"column": [values]}
     # media types of files that name no other files -> the endings of their names
     decodes: ClassVar[Mapping[str, str]] = {}
 

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 
 class Tally(Protocol):
-    """What adds up `Predictor.tables`, so that an evaluation need not hold all predictions."""
+    """What adds up the results of `Predictor.analyse`, so that an evaluation need not hold all
+    predictions."""
 
     def add(self, records: Sequence[Any], predictions: Sequence[Any]) -> None:
         """Adds some records with their predictions."""
 
     def result(self) -> dict[str, Any]:
-        """What `Predictor.tables` gives for all of them."""
+        """What `Predictor.analyse` would return for all of them."""
         ...

@@ -5,7 +5,7 @@ Imports no torch, so that --help is quick."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ostinato.errors import InputError
 from ostinato.options import option
@@ -227,6 +227,12 @@ class Options:
         if self.batch_tokens is None or not self.least_batches:
             return self.batch_tokens
         return min(self.batch_tokens, max(tokens // self.least_batches, 4 * longest))
+
+    @property
+    def loop_settings(self) -> dict[str, Any]:
+        """The keyword arguments of `training.loop.train` that are options."""
+        names = ("epochs", "clip_norm", "clip_value", "accumulate", "normalise")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def initial_rate(self) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ostinato.commands.run.subject import collect_pairs, decodes, first_network
+from ostinato.commands.run.decoding_start import collect_pairs, decodes
+from ostinato.commands.run.subject import first_network
 from ostinato.commands.tables import table
 from ostinato.errors import InputError, option_name
 from ostinato.inspection.views.forcing import measure, summarise

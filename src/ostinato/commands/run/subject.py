@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -10,7 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.batching.batch import PAD, Batch, Example, by_length, collate
+from ostinato.commands.run.decoding_start import (
+    collect_pairs,
+    decodes,
+    find_next_words,
+    find_search,
+)
+from ostinato.commands.run.inspected_example import (
+    cut_example,
+    describe_record,
+    encode,
+    label_steps,
+    prepare,
+)
+from ostinato.data.batching.batch import Batch, Example, by_length, collate
 from ostinato.errors import InputError
 from ostinato.inspection.gate_averages import Averages, measure_gates
 from ostinato.inspection.subject import (
@@ -19,22 +32,18 @@ from ostinato.inspection.subject import (
     Subject,
     copy_in_float64,
     find_parts,
-    to_float64,
 )
 from ostinato.inspection.views.states import Corpus
 from ostinato.models.inspectable import Inspectable, RecurrentPart
 from ostinato.tasks.folder import Trained
-from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.reader import Record
 from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves
 
 MOST_STATES = 1_000_000  # of a corpus
-MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
 OBSERVED, MOST_OBSERVED = 4, 100  # records and their steps whose gates a training run logs
 MOST_LINES = 3  # of an answer
-MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
 OWN_ANSWER = "-log p of the model's own answer"
 TRUE_TARGET = "-log p of the targets that were given"
 
@@ -231,143 +240,6 @@ def find_own_targets(task: Task, network: Any, record: Record, batch: Batch, ans
         found = task.preprocessing.encode(task.reader.with_target(record, answer)).targets
         return found[None]
     return network.own_targets(batch)
-
-
-def encode(task: Task, record: Record) -> Example:
-    """A record as an Example, without targets where it has none."""
-    preprocessing = task.preprocessing
-    if hasattr(preprocessing, "prompt_ids"):  # a text, of one line or many
-        ids = torch.tensor(preprocessing.prompt_ids(record.text), dtype=torch.int64)
-        return Example(ids[:-1], ids[1:]) if len(ids) > 1 else Example(ids)
-    example = preprocessing.encode(record)
-    targets = example.targets
-    empty = targets is not None and targets.dim() > 0 and not len(targets)
-    unknown = getattr(record, "target", None) == "" or getattr(record, "label", None) == ""
-    if targets is not None and targets.is_floating_point() and bool(targets.isnan().all()):
-        return example._replace(targets=None)
-    conditioned = hasattr(record, "notes")  # a tune may have a label, and is its own target
-    return example._replace(targets=None) if empty or (unknown and not conditioned) else example
-
-
-def cut_example(example: Example, steps: int) -> tuple[Example, int]:
-    """The first `steps` steps of an example, and how many are left out."""
-    length = len(example.inputs)
-    if length <= steps:
-        return example, 0
-    targets = example.targets
-    if targets is not None and targets.dim() > 0 and len(targets) == length:
-        targets = targets[:steps]
-    spellings = None if example.spellings is None else example.spellings[:steps]
-    return Example(example.inputs[:steps], targets, spellings), length - steps
-
-
-def prepare(example: Example) -> Batch:
-    """A batch of one example, in float64."""
-    batch = collate([example])
-    return replace(batch, inputs=to_float64(batch.inputs), targets=to_float64(batch.targets))
-
-
-def label_steps(task: Task, record: Record, batch: Batch) -> dict[str, list[str]]:
-    """What to call each step of the inputs and of the targets."""
-    preprocessing = task.preprocessing
-    labels = {}
-    for side, values in (("inputs", batch.inputs), ("targets", batch.targets)):
-        name = preprocessing.input_labels if side == "inputs" else preprocessing.target_labels
-        known = list(name(record))
-        tokens = preprocessing.vocabulary(side)
-        if known:
-            labels[side] = known[: batch.inputs.shape[1]] if side == "inputs" else known
-        elif values is not None and values.dtype == torch.int64 and values.dim() <= 2:
-            ids = [id for id in values[0].reshape(-1).tolist() if id >= 0]
-            labels[side] = [tokens[id].replace("▁", " ") if tokens else str(id) for id in ids]
-    return labels
-
-
-def describe_record(task: Task, record: Record) -> str:
-    """A record's text, or what it is."""
-    for name in ("source", "text", "inputs", "bases", "name", "image", "where"):
-        value = getattr(record, name, None)
-        if isinstance(value, str) and value.strip():
-            return value
-    if hasattr(record, "series"):
-        return f"series {record.series.name}"
-    words = getattr(record, "words", None)
-    return " ".join(words) if words else f"an input of the task {task.name}"
-
-
-def decodes(task: Task, network: Any) -> bool:
-    """Whether a model goes on from its own answers: encoder-decoders and language models do."""
-    reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
-    return hasattr(network, "bos") or reads_prompts
-
-
-def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStart:
-    """Where a beam search begins."""
-    options, preprocessing = task.options, task.preprocessing
-    if hasattr(network, "bos"):
-        sources = replace(batch, targets=None, target_lengths=None)
-        longest = getattr(options, "maximum_length", None)
-        return SearchStart(
-            network.step,
-            lambda: network.initial_state(sources),
-            network.bos,
-            network.eos,
-            (PAD, network.bos),
-            longest or 10 + 2 * int(batch.lengths[0]),
-            getattr(options, "beam", 5),
-            getattr(options, "length_penalty", 0.0),
-        )
-    ids = preprocessing.prompt_ids(text)
-
-    def read() -> Any:
-        state = network.initial_state(1)
-        return network.read(torch.tensor([ids[:-1]]), state)[1] if len(ids) > 1 else state
-
-    return SearchStart(
-        network.step,
-        read,
-        ids[-1],
-        preprocessing.line_end,
-        preprocessing.never_generated,
-        MOST_CONTINUED,
-    )
-
-
-def collect_pairs(
-    task: Task, network: Any, records: Iterable[Record]
-) -> list[tuple[SearchStart, list[int]]]:
-    """Where decoding begins and the target's ids, for the first records that have a target.
-
-    Of a text a language model is given the first token, and is to write the next ones.
-    """
-    found = []
-    examples = (encode(task, record) for record in records)
-    usable = (each for each in examples if each.targets is not None and len(each.inputs))
-    for example in islice(usable, MOST_PAIRS):
-        if hasattr(network, "bos"):
-            dtype = next(network.parameters()).dtype
-            batch = prepare(example)
-            if batch.inputs.is_floating_point():
-                batch = replace(batch, inputs=batch.inputs.to(dtype))
-            start = find_search(task, network, batch, "")
-            found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
-        else:
-            ids = example.inputs.tolist()[: MOST_CONTINUED + 1]
-            start = find_search(task, network, prepare(example), "")
-            found.append((replace(start, bos=ids[0]), example.targets.tolist()[: len(ids)]))  # type: ignore[union-attr]
-    return found
-
-
-def find_next_words(task: Task, network: Any) -> Callable | None:
-    """A function that suggests next words, for a language model."""
-    if not hasattr(task.preprocessing, "prompt_ids") or not hasattr(network, "read"):
-        return None
-
-    @torch.inference_mode()
-    def suggest(text: str, count: int) -> list[tuple[str, float]]:
-        return [each[:2] for each in suggest_words(task.preprocessing, network, text, count)]
-
-    return suggest
 
 
 def collect_states(task: Task, network: Any, records: Sequence[Record], record: Record) -> Corpus:

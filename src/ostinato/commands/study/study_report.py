@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.commands.study.trials import TRIALS, StudyPlan, open_study, short
+from ostinato.commands.study.study_plan import StudyPlan
+from ostinato.commands.study.trials import TRIALS, open_study, short
 from ostinato.commands.tables import as_json, format_interval, table
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.trial import FrozenTrial
 
 REPORT, RECIPE, PICTURE = "report.json", "best.toml", "search.png"
@@ -50,7 +52,7 @@ def build_study_report(folder: Path, plan: StudyPlan) -> dict[str, Any]:
         "best": best,
         "complete": rows,
         "stopped_trials": [describe_trial(folder, trial) for trial in stopped],
-        "importance": measure_importance(folder),
+        "importance": measure_importance(study),
         "space": plan.space,
         "judged_on": ", ".join(plan.dev) or "a held-out part of the training data",
         "seed": plan.seed,
@@ -75,7 +77,7 @@ def describe_trial(folder: Path, trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def measure_importance(folder: Path) -> dict[str, float]:
+def measure_importance(study: optuna.Study) -> dict[str, float]:
     """The importance of each option, by PED-ANOVA (Watanabe et al. 2023).
 
     It is the option's share of the divergence between the distributions of good trials and of all
@@ -83,7 +85,6 @@ def measure_importance(folder: Path) -> dict[str, float]:
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
     from optuna.trial import TrialState
 
-    study = open_study(folder)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < SHOWN or len({trial.value for trial in complete}) < 2:
         return {}

@@ -10,108 +10,39 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.commands.run.config import RunRequest
 from ostinato.commands.run.prepare import open_run
 from ostinato.commands.run.progress import say, silence_notices
 from ostinato.commands.run.report import finish
 from ostinato.commands.run.run_files import is_resumable, is_run
 from ostinato.commands.run.training_run import TrainingRun
-from ostinato.commands.study.search_space import SearchSpace, known_options, space_from_dict
+from ostinato.commands.study.study_plan import (
+    StudyLimits,
+    StudyPlan,
+    default_settings,
+    resume_command,
+)
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
-from ostinato.tasks import find_task
-from ostinato.tasks.folder import Trained, read_json
+from ostinato.tasks.folder import Trained
 from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import Progress, TrainingDiverged
-from ostinato.training.options import LEARNING_RATES
 
 if TYPE_CHECKING:
     import optuna
 
-PLAN, DATABASE, TRIALS = "search.json", "study.db", "trials"
+DATABASE, TRIALS = "study.db", "trials"
 SHARES = 10  # dev scores are compared at each tenth of a trial's budget
 LEAST_SHARE = 3  # the first tenth at which a trial may be pruned
 LEAST_TRIALS = 4  # no trial is pruned before this many are complete
 SHORTEST = 0.5  # no trial is begun if less than this fraction of its time limit is left
 
 
-@dataclass(frozen=True)
-class StudyPlan:
-    """The settings of a study; saved as search.json.
-
-    Attributes:
-        task: The name of the task.
-        train: Training files; if empty, the packaged sample.
-        dev: Dev files, on which trials are compared; if empty, a held-out part of the training
-            data.
-        recipe: Settings that all trials share.
-        settings: Options that all trials share.
-        space: The search space, in the form of `space_to_dict`.
-        trial_seconds: The time limit of a trial; None if only its epochs limit it.
-        seed: The seed of the proposals and of each trial.
-        device: The device that the trials run on.
-    """
-
-    task: str
-    train: list[str]
-    dev: list[str]
-    recipe: str | None
-    settings: dict[str, Any]
-    space: dict[str, dict[str, Any]]
-    trial_seconds: float | None
-    seed: int
-    device: str
-
-    @property
-    def search_space(self) -> SearchSpace:
-        return space_from_dict(self.space)
-
-    def request(self, changes: dict[str, Any], seconds: float | None) -> RunRequest:
-        """The training run of a trial with these settings and this time limit."""
-        return RunRequest(
-            self.task,
-            self.train,
-            self.dev,
-            recipe=self.recipe,
-            time_limit=None if seconds is None else f"{seconds:.3f}",
-            seed=self.seed,
-            device=self.device,
-            settings={**self.settings, **changes},
-        )
-
-    def base_config(self) -> RunConfig:
-        """The configuration that the trials vary."""
-        return make_config(self.request({}, None))
-
-
-@dataclass(frozen=True)
-class StudyLimits:
-    """When a study ends: after `trials` trials, or at `deadline` in the units of time.time()."""
-
-    trials: int
-    deadline: float | None = None
-
-
 class HopelessTrial(Exception):
     """The dev scores of a trial are below the median of the others."""
-
-
-def read_plan(folder: Path) -> StudyPlan:
-    """The plan of the study in a folder.
-
-    Raises:
-        InputError: The folder has no study, or a damaged one.
-    """
-    if not (folder / PLAN).is_file():
-        raise InputError(f"{folder}: no study to resume; leave out --resume to start one")
-    try:
-        return StudyPlan(**read_json(folder / PLAN))
-    except TypeError:
-        raise InputError(f"{folder / PLAN}: damaged; choose another --out") from None
 
 
 def open_study(folder: Path) -> optuna.Study:
@@ -227,15 +158,6 @@ def ask_trial(
         return trial
 
 
-def default_settings(plan: StudyPlan) -> dict[str, Any]:
-    """The settings of the first trial: the task's defaults, or the nearest values in the space."""
-    known = known_options(find_task(plan.task))
-    values = {name: each.default for name, each in known.items()} | plan.base_config().values
-    rate = LEARNING_RATES[values["optimizer"]]
-    values["learning_rate"] = values["learning_rate"] or rate
-    return {name: entry.nearest(values[name]) for name, entry in plan.search_space.items()}
-
-
 def run_trial(
     folder: Path,
     study: optuna.Study,
@@ -317,11 +239,6 @@ def describe_end(number: int, attributes: dict[str, Any], state: str) -> str:
 def short(value: Any) -> str:
     """short(0.0012345) -> "0.00123" """
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def resume_command(folder: Path, plan: StudyPlan) -> str:
-    """The command that continues the study."""
-    return f"ostinato search {plan.task} --out {folder} --resume"
 
 
 class MedianWatch:

@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ostinato.commands.study.trials import StudyLimits, read_plan, resume_command, run_trials
+from ostinato.commands.run.threads import count_cores
+from ostinato.commands.study.study_plan import StudyLimits, read_plan, resume_command
+from ostinato.commands.study.trials import run_trials
 from ostinato.errors import InputError, Interrupted
 from ostinato.exit_status import run_and_report
 
@@ -23,7 +25,7 @@ def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
         InputError: A process failed; it has reported why.
         Interrupted: A signal was received; the trials are saved.
     """
-    threads = max(1, len(os.sched_getaffinity(0)) // processes)
+    threads = max(1, int(count_cores() / processes))
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     deadline = [] if limits.deadline is None else [str(limits.deadline)]
     command = [sys.executable, "-m", __name__, str(folder), str(limits.trials), *deadline]

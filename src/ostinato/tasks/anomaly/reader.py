@@ -58,7 +58,6 @@ def as_labelled(series: TimeSeries) -> LabelledSeries:
 class AnomalyReader(Reader):
     options: AnomalyOptions
     reads_tables = True
-    reads_columns = True
     decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:

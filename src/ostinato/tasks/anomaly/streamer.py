@@ -9,27 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.series.frequency import Frequency
-from ostinato.data.series.time_axis import TimeAxis
-from ostinato.data.series.time_format import TimeFormat
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.anomaly.alarms import Alarms, make_alarms
 from ostinato.tasks.anomaly.features import SeriesFeatures
 from ostinato.tasks.anomaly.reader import as_labelled
 from ostinato.tasks.anomaly.scoring import LONGEST, find_alarms
-from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
-from ostinato.tasks.shared.streamer import Streamer
+from ostinato.tasks.shared.series_state import SeriesState, SeriesStreamer, axis_after
 
 
-class AnomalyStreamer(Streamer):
+class AnomalyStreamer(SeriesStreamer):
     """Scores new values; the state holds the last values, the last errors and the recurrent state.
 
     Args:
         predictor: An AnomalyPredictor.
         network: The trained network.
     """
-
-    item = "a number, or a list of them; null for a missing one"
 
     def __init__(self, predictor: Any, network: nn.Module):
         self.predictor, self.network = predictor, network
@@ -48,9 +42,6 @@ class AnomalyStreamer(Streamer):
             since,
             zeros,
         )
-
-    def parse(self, item: Any) -> np.ndarray:
-        return parse_new_values(item)
 
     def features(self, values: SeriesState, new: np.ndarray) -> SeriesFeatures:
         """The features of new steps."""
@@ -77,7 +68,7 @@ class AnomalyStreamer(Streamer):
         alarms = find_alarms(
             scores, self.predictor.threshold(self.network), options.hold_off, since=last
         )
-        series = TimeSeries("series", item, start_after(values.count))
+        series = TimeSeries("series", item, axis_after(values.count))
         answer = make_alarms(series, features, losses, location, scores, alarms)
         return answer, (
             values.append(item).tensors,
@@ -85,11 +76,6 @@ class AnomalyStreamer(Streamer):
             count_since(since, alarms),
             recurrent,
         )
-
-
-def start_after(count: int) -> TimeAxis:
-    """The steps count + 1, count + 2, ..."""
-    return TimeAxis(Frequency("step"), count + 1, 0, TimeFormat(""))
 
 
 def count_since(since: Tensor, alarms: np.ndarray) -> Tensor:

@@ -238,14 +238,6 @@ class ForecastingPredictor(Predictor):
         examples = spread(list(range(len(records))))
         return [*choose_shown(records, SHOWN), *choose_shown(records, SHOWN_ON_PAGE), *examples]
 
-    def tables(self, records: Any, predictions: Sequence[Forecast]) -> dict[str, Any]:
-        """Further results of an evaluation: the error of each step ahead, coverage, pinball
-        losses.
-        """
-        tally = self.tally()
-        tally.add(records, predictions)
-        return tally.result()
-
     def examples(
         self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
     ) -> list[dict[str, str]]:

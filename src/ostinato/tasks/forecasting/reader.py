@@ -29,7 +29,6 @@ GUESS = 12  # horizon where neither option nor model tells one
 class ForecastingReader(Reader):
     options: ForecastingOptions
     reads_tables = True
-    reads_columns = True
     decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
     @property

@@ -9,27 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.cells.state import State
-from ostinato.data.series.frequency import Frequency
-from ostinato.data.series.time_axis import TimeAxis
-from ostinato.data.series.time_format import TimeFormat
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
-from ostinato.tasks.shared.series_state import SeriesState, parse_new_values
-from ostinato.tasks.shared.streamer import Streamer
+from ostinato.tasks.shared.series_state import SeriesState, SeriesStreamer, axis_after
 
 MOST_KEPT = 1000  # values, where scales or reference forecasts are of a whole history
 
 
-class ForecastingStreamer(Streamer):
+class ForecastingStreamer(SeriesStreamer):
     """Forecasts after new values; the state holds the last values and the seasonal error so far.
 
     Args:
         predictor: A ForecastingPredictor.
         network: The trained network.
     """
-
-    item = "a number, or a list of them; null for a missing one"
 
     def __init__(self, predictor: Any, network: nn.Module):
         self.predictor, self.network = predictor, network
@@ -43,20 +37,16 @@ class ForecastingStreamer(Streamer):
         # sum and number of |y[t] - y[t - lag]|, of a season and of one step
         return (SeriesState.empty(self.kept).tensors, torch.zeros(1, 4, dtype=torch.float64))
 
-    def parse(self, item: Any) -> np.ndarray:
-        return parse_new_values(item)
-
     def feed(self, item: np.ndarray, state: State) -> tuple[Forecast, State]:
         held, errors = state
         values = SeriesState(held)
         errors = self.add_errors(errors, values.known, item)
         values = values.append(item)
         known = values.known
-        first = values.count - len(known) + 1
         series = TimeSeries(
             "series",
             known,
-            TimeAxis(Frequency("step"), first, 0, TimeFormat("")),
+            axis_after(values.count - len(known)),
             cached=self.seasonal_errors(errors),
         )
         [forecast] = self.predictor.predict(

@@ -1,4 +1,4 @@
-"""The last values of a series that is fed step by step, as tensors that can be stored."""
+"""Series that are fed step by step: their values, and the last ones as tensors to be stored."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.time_axis import TimeAxis
+from ostinato.data.series.time_format import TimeFormat
 from ostinato.data.series.time_series import parse_values
 from ostinato.errors import InputError
-
-
-def parse_new_values(item: Any) -> np.ndarray:
-    """A number, None for a missing one, or a list of them, as values.
-
-    Raises:
-        InputError: Anything else, or an infinite value.
-    """
-    if isinstance(item, bool):
-        raise InputError(f"expected a number; got {item}")
-    one = item is None or isinstance(item, (int, float, np.number))
-    return parse_values([item] if one else item)
+from ostinato.tasks.shared.streamer import Streamer
 
 
 class SeriesState:
@@ -72,3 +64,20 @@ class SeriesState:
                 torch.cat([seen, marks], 1)[:, -most:].clone(),
             )
         )
+
+
+class SeriesStreamer(Streamer):
+    """The base of what is fed values of a series."""
+
+    item = "a number, or a list of them; null for a missing one"
+
+    def parse(self, item: Any) -> np.ndarray:
+        if isinstance(item, bool):
+            raise InputError(f"expected a number; got {item}")
+        one = item is None or isinstance(item, (int, float, np.number))
+        return parse_values([item] if one else item)
+
+
+def axis_after(count: int) -> TimeAxis:
+    """The time axis of the steps count + 1, count + 2, ..."""
+    return TimeAxis(Frequency("step"), count + 1, 0, TimeFormat(""))

@@ -1,0 +1,102 @@
+"""Where a model's own decoding begins: the start of a beam search, and pairs with their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import torch
+
+from ostinato.commands.run.inspected_example import (
+    encode,
+    prepare,
+)
+from ostinato.data.batching.batch import PAD, Batch
+from ostinato.inspection.subject import (
+    SearchStart,
+)
+from ostinato.tasks.language.next_words import suggest_words
+from ostinato.tasks.reader import Record
+from ostinato.tasks.task import Task
+
+MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
+
+
+MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
+
+
+def decodes(task: Task, network: Any) -> bool:
+    """Whether a model goes on from its own answers: encoder-decoders and language models do."""
+    reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
+    return hasattr(network, "bos") or reads_prompts
+
+
+def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStart:
+    """Where a beam search begins."""
+    options, preprocessing = task.options, task.preprocessing
+    if hasattr(network, "bos"):
+        sources = replace(batch, targets=None, target_lengths=None)
+        longest = getattr(options, "maximum_length", None)
+        return SearchStart(
+            network.step,
+            lambda: network.initial_state(sources),
+            network.bos,
+            network.eos,
+            (PAD, network.bos),
+            longest or 10 + 2 * int(batch.lengths[0]),
+            getattr(options, "beam", 5),
+            getattr(options, "length_penalty", 0.0),
+        )
+    ids = preprocessing.prompt_ids(text)
+
+    def read() -> Any:
+        state = network.initial_state(1)
+        return network.read(torch.tensor([ids[:-1]]), state)[1] if len(ids) > 1 else state
+
+    return SearchStart(
+        network.step,
+        read,
+        ids[-1],
+        preprocessing.line_end,
+        preprocessing.never_generated,
+        MOST_CONTINUED,
+    )
+
+
+def collect_pairs(
+    task: Task, network: Any, records: Iterable[Record]
+) -> list[tuple[SearchStart, list[int]]]:
+    """Where decoding begins and the target's ids, for the first records that have a target.
+
+    Of a text a language model is given the first token, and is to write the next ones.
+    """
+    found = []
+    examples = (encode(task, record) for record in records)
+    usable = (each for each in examples if each.targets is not None and len(each.inputs))
+    for example in islice(usable, MOST_PAIRS):
+        if hasattr(network, "bos"):
+            dtype = next(network.parameters()).dtype
+            batch = prepare(example)
+            if batch.inputs.is_floating_point():
+                batch = replace(batch, inputs=batch.inputs.to(dtype))
+            start = find_search(task, network, batch, "")
+            found.append((start, example.targets.tolist()))  # type: ignore[union-attr]
+        else:
+            ids = example.inputs.tolist()[: MOST_CONTINUED + 1]
+            start = find_search(task, network, prepare(example), "")
+            found.append((replace(start, bos=ids[0]), example.targets.tolist()[: len(ids)]))  # type: ignore[union-attr]
+    return found
+
+
+def find_next_words(task: Task, network: Any) -> Callable | None:
+    """A function that suggests next words, for a language model."""
+    if not hasattr(task.preprocessing, "prompt_ids") or not hasattr(network, "read"):
+        return None
+
+    @torch.inference_mode()
+    def suggest(text: str, count: int) -> list[tuple[str, float]]:
+        return [each[:2] for each in suggest_words(task.preprocessing, network, text, count)]
+
+    return suggest
