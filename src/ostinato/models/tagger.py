@@ -168,11 +168,7 @@ class Tagger(nn.Module):
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(labels | words) [B]."""
-        emissions, potentials = self(batch)
-        scores = path_scores(
-            emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials
-        )
-        return scores - log_normaliser(self, batch, emissions, potentials)
+        return score_labels(self, batch)
 
     def recurrent_parts(self) -> list[RecurrentPart]:
         """The layers over the words, and those over their characters."""
@@ -189,6 +185,13 @@ class Tagger(nn.Module):
     def step_scores(self, batch: Batch) -> Tensor:
         """log softmax of the emission score of each label [B, T], without transition scores."""
         return score_targets(self.emissions(batch), require_targets(batch))
+
+
+def score_labels(model: Tagger | TaggerEnsemble, batch: Batch) -> Tensor:
+    """log P(labels | words) [B], of the batch's targets."""
+    emissions, potentials = model(batch)
+    scores = path_scores(emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials)
+    return scores - log_normaliser(model, batch, emissions, potentials)
 
 
 def log_normaliser(
@@ -248,4 +251,6 @@ class TaggerEnsemble(nn.Module):
             *(torch.stack(parts).mean(0) for parts in zip(*potentials, strict=True))
         )
 
-    log_probabilities = Tagger.log_probabilities
+    def log_probabilities(self, batch: Batch) -> Tensor:
+        """log P(labels | words) [B]."""
+        return score_labels(self, batch)

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
-Steps = TypeVar("Steps", np.ndarray, list)
+Steps = TypeVar("Steps", np.ndarray, list, Tensor)
 
 FEW_SEQUENCES = (
     500  # fewer sequences are learned from random parts, lest the network memorises them

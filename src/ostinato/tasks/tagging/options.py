@@ -16,6 +16,9 @@ CLOSED_FORM = ("hmm", "feature-crf", "most-frequent")
 NOT_RECURRENT = ("feedforward", "convolution")
 
 
+DevMetric = Literal["accuracy", "f1"]
+
+
 @dataclass(frozen=True)
 class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
@@ -104,7 +107,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "x: while training, a word seen n times is replaced by <unk> with probability x / (x + n)",
         minimum=0,
     )
-    dev_metric: Literal["accuracy", "f1"] | None = option(
+    dev_metric: DevMetric | None = option(
         None,
         "the dev score that chooses the best weights (default: f1 of spans, else accuracy)",
     )

@@ -22,7 +22,7 @@ from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
-from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.tagging.options import DevMetric, TaggingOptions
 
 CACHED_WORDS = 200_000  # so that the cache does not grow with the length of a file
 
@@ -261,5 +261,5 @@ def fit_tags(
             "--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; "
             "use accuracy"
         )
-    default = "accuracy" if scheme is None else "f1"
+    default: DevMetric = "accuracy" if scheme is None else "f1"
     return replace(options, dev_metric=options.dev_metric or default), tags

@@ -18,6 +18,7 @@ from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
+from ostinato.tasks.shared.probability_network import require_probabilities
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
@@ -89,7 +90,7 @@ class VideoPredictor(Predictor):
 
     def answer_batch(self, network: nn.Module, batch: Batch) -> list[np.ndarray]:
         """The probabilities [F, C] of each row of a batch."""
-        given = network.probabilities(batch)  # [B, C] or [B, T, C]
+        given = require_probabilities(network).probabilities(batch)  # [B, C] or [B, T, C]
         if not self.preprocessing.per_frame:
             return list(given.cpu().numpy()[:, None])
         if given.dim() == 2:  # a model without time: the same for every frame

@@ -18,7 +18,7 @@ from ostinato.data.images.pixel_range import BYTE, to_bytes
 from ostinato.data.images.video_clips import Clip, find_pixel_maximum
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import weigh_classes
@@ -58,7 +58,7 @@ class VideoPreprocessing(Preprocessing):
         if len(set(names)) < 2:
             raise InputError(
                 f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
-                "give --dev, or more examples"
+                f"give {option_name('dev')}, or more examples"
             )
         labels = Vocabulary(sorted(set(names)), specials=())
         per_frame = isinstance(records[0].label, tuple)
@@ -103,7 +103,7 @@ class VideoPreprocessing(Preprocessing):
     @classmethod
     def from_dict(cls, options: VideoOptions, state: dict[str, Any]) -> Self:
         shape = tuple(state["shape"])
-        if len(shape) == 3 and options.pixel_maximum is None:  # a run of before
+        if len(shape) == 3 and options.pixel_maximum is None:  # a run of an earlier version
             options = replace(options, pixel_maximum=BYTE)
         return cls(
             options,
@@ -147,9 +147,11 @@ class VideoPreprocessing(Preprocessing):
             return Example(torch.zeros(0))
         options, frames, targets = self.options, self.values(record), self.targets(record)
         if draw is not None and self.crops:
-            frames = random_part(frames, draw, options.crop)
-            if self.per_frame:  # the same part: its position depends on the seed and the length
-                targets = random_part(targets, draw, options.crop)
+            frames = random_part(frames, draw, float(options.crop or 1))
+            if (
+                self.per_frame and targets is not None
+            ):  # the same part: its position depends on the seed and the length
+                targets = random_part(targets, draw, float(options.crop or 1))
         if draw is not None and self.moves:
             frames = augment(
                 frames, draw, shift=options.shift, zoom=options.zoom, flip=options.flip
@@ -181,7 +183,7 @@ def decide_small_data(
         if few:
             notify(
                 f"{len(records):,} clips are few: training sees random parts, each at least half "
-                "of a clip (--crop 1: the whole)"
+                f"of a clip ({option_name('crop')} 1: the whole)"
             )
     if options.members is None:
         few = recurrent and sum(len(clip.frames) for clip in records) <= FEW_STEPS
