@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.options import OneOf, option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
@@ -144,14 +144,17 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.merge != "concat" and not self.bidirectional:
-            raise InputError(f"--merge {self.merge} needs --bidirectional")
+            raise InputError(
+                f"{option_name('merge')} {self.merge} needs {option_name('bidirectional')}"
+            )
         if self.bidirectional and self.merge == "concat" and self.hidden_size % 2:
             raise InputError(
-                f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}"
+                f"{option_name('hidden_size')} must be even, half of it for each direction; got "
+                f"{self.hidden_size}"
             )
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                "--character-size must be even, half of it for each direction; "
+                f"{option_name('character_size')} must be even, half of it for each direction; "
                 f"got {self.character_size}"
             )
 

@@ -17,7 +17,7 @@ from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagForm, split_tag
 from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
@@ -254,11 +254,12 @@ def fit_tags(
         raise InputError(
             f"all {sum(len(record.tags) for record in records):,} words have the tag "
             f"'{records[0].tags[0]}'; "
-            "a tagger needs two tags or more: is it the right --tag-column?"
+            f"a tagger needs two tags or more: is it the right {option_name('tag_column')}?"
         )
     if options.dev_metric == "f1" and scheme is None:
         raise InputError(
-            "--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; "
+            f"{option_name('dev_metric')} f1 needs tags that spell out spans (B-PER, I-PER, O), "
+            f"or {option_name('binary')}; "
             "use accuracy"
         )
     default: DevMetric = "accuracy" if scheme is None else "f1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
@@ -220,19 +220,25 @@ class TranscriptionOptions(BidirectionalOptions):
         super().__post_init__()
         if self.bidirectional and self.lookahead:
             raise InputError(
-                "--lookahead is for --no-bidirectional: both directions see everything"
+                f"{option_name('lookahead')} is for {option_off('bidirectional')}: both "
+                "directions see everything"
             )
         if self.subsampling_by == "pyramid":
             pairs = self.subsampling.bit_length() - 1
             if 2**pairs != self.subsampling or pairs >= self.layers:
                 raise InputError(
-                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, "
-                    f"... and --layers more than its halvings; got {self.subsampling} and "
+                    f"{option_name('subsampling_by')} pyramid halves between layers: "
+                    f"{option_name('subsampling')} must be 2, 4, "
+                    f"... and {option_name('layers')} more than its halvings; got "
+                    f"{self.subsampling} and "
                     f"{self.layers}"
                 )
-        restrictions = {"--phrases": self.phrases, "--words": self.words}
+        restrictions = {
+            option_name("phrases"): self.phrases,
+            option_name("words"): self.words,
+        }
         given = [flag for flag, value in restrictions.items() if value is not None]
-        given += ["--lm"] if self.lm != "none" else []
+        given += [option_name("lm")] if self.lm != "none" else []
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)}: give one of them")
 

@@ -14,7 +14,7 @@ from torch import nn
 from ostinato.data.audio.recordings import Recording
 from ostinato.data.audio.standard_input import LiveAudio
 from ostinato.data.batching.batch import Batch, Example
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name, option_off
 from ostinato.metrics import METRICS
 from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
 from ostinato.models.transcriber import Transcriber
@@ -112,7 +112,9 @@ class TranscriptionPredictor(Predictor):
         if not self.options.searches_by_label:
             return [Heard(rows) for rows in self.answer(network, examples)]
         if not isinstance(network, AttentionTranscriber | JointTranscriber):
-            raise InputError("several runs decode together by CTC only: add --ctc-weight 1")
+            raise InputError(
+                f"several runs decode together by CTC only: add {option_name('ctc_weight')} 1"
+            )
 
         def encode(batch: Batch) -> list[Heard]:
             outputs, lengths = network.encoder(batch.inputs, batch.lengths)
@@ -141,7 +143,10 @@ class TranscriptionPredictor(Predictor):
     def answer(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
         """log p by frame [T', C] for every example; of a model with CTC."""
         if isinstance(network, AttentionTranscriber):
-            raise InputError("the model has no CTC output: it was trained with --decoder attention")
+            raise InputError(
+                f"the model has no CTC output: it was trained with {option_name('decoder')} "
+                "attention"
+            )
 
         def rows(batch: Batch) -> list[np.ndarray]:
             found, lengths = network.log_probabilities_by_frame(batch)
@@ -163,9 +168,15 @@ class TranscriptionPredictor(Predictor):
         if not isinstance(network, Transcriber):
             return "an ensemble needs the whole recording"
         if self.options.bidirectional:
-            return "the network reads in both directions: it needs the whole (--no-bidirectional)"
+            return (
+                "the network reads in both directions: it needs the whole "
+                f"({option_off('bidirectional')})"
+            )
         if not self.options.streams:
-            return "features are normalised over the whole recording (--normalisation running)"
+            return (
+                "features are normalised over the whole recording "
+                f"({option_name('normalisation')} running)"
+            )
         return ""
 
     def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
@@ -245,7 +256,8 @@ class TranscriptionPredictor(Predictor):
         known = sum(self.reference(record) in sentences for record in records)
         if known:
             notify(
-                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the "
+                f"{option_name('lm')}: its text contains {known:,} of the {len(records):,} "
+                "transcripts of the "
                 "test set; its scores will flatter"
             )
 

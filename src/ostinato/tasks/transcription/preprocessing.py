@@ -18,7 +18,7 @@ from ostinato.data.audio.warping import warp_matrix
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.ctc import BLANK, least_frames
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.transcription.features import (
@@ -156,7 +156,8 @@ class TranscriptionPreprocessing(Preprocessing):
             if own is None and record.audio != "":
                 raise InputError(
                     f"{record.where}: the model was trained on features and does not know how they "
-                    "were made of sound; train with --front-end mfcc or log-mel, if it was so"
+                    f"were made of sound; train with {option_name('front_end')} mfcc or "
+                    "log-mel, if it was so"
                 )
             return
         size = len(self.statistics.mean)
@@ -254,7 +255,8 @@ class TranscriptionPreprocessing(Preprocessing):
         notify_left_out(bad)
         if not kept:
             raise InputError(
-                f"no recording has enough frames for its transcript ({bad[0]}); lower --subsampling"
+                f"no recording has enough frames for its transcript ({bad[0]}); lower "
+                f"{option_name('subsampling')}"
             )
         return kept
 
