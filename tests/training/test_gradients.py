@@ -86,8 +86,8 @@ def test_an_explosion_is_told_once():
     norms = [1.0] * 5 + [99.0] + [1.0] * 3 + [150.0, 200.0]
     told = [warning for norm in norms for warning in watch(norm)]
     assert told == [
-        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or "
-        "lower --learning-rate"
+        "the gradient exploded: its norm is 150, the usual one 1; limit it with clip_norm, or "
+        "lower learning_rate"
     ]
 
 
