@@ -29,6 +29,8 @@ from ostinato.models.forecaster import (
 )
 from ostinato.tasks import TASKS
 
+pytestmark = pytest.mark.pictures
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 EVERYWHERE = ("unrolled", "encoding", "gates", "neurons", "gradients", "lags", "connectivity")
 INPUTS = {
