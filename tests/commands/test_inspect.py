@@ -27,6 +27,8 @@ from ostinato.models.segment_forecaster import SegmentForecaster
 from ostinato.models.window_features import WindowFeatures
 from ostinato.tasks import TASKS
 
+pytestmark = pytest.mark.pictures
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 EVERYWHERE = ("unrolled", "encoding", "gates", "neurons", "gradients", "lags", "connectivity")
 INPUTS = {

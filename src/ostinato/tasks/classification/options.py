@@ -104,6 +104,13 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "size of the prefix and suffix embedding of a word; 0 disables it",
         minimum=0,
     )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
+    )
     members: int | None = option(
         None,
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "

@@ -83,6 +83,13 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     affix_size: int = option(
         60, "size of the prefix and suffix embedding of a word; 0 disables it", minimum=0
     )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
+    )
     feature_size: int = option(
         20, "dimensions of the embedding of each of --feature-columns", minimum=1
     )
