@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
+from ostinato.tasks.transcription.augmentation_options import AugmentationOptions
 
 FORMATS = ("text", "srt", "vtt", "tsv", "ctm")
 
 
 @dataclass(frozen=True)
-class TranscriptionOptions(BidirectionalOptions):
+class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = ()
 
     # the data
@@ -101,45 +102,6 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    # augmentation
-    speed: float = option(
-        0.1,
-        "while training, frames stretched or squeezed in time by up to this share",
-        minimum=0,
-        maximum=0.5,
-        group="regularisation",
-    )
-    warp: float = option(
-        0.1,
-        "while training, frequencies stretched or squeezed by up to this share, as by other vocal "
-        "tracts (VTLP)",
-        minimum=0,
-        maximum=0.5,
-        group="regularisation",
-    )
-    noise: float = option(
-        0.0,
-        "while training, deviation of the noise added to normalised features",
-        minimum=0,
-        maximum=10,
-        group="regularisation",
-    )
-    time_masks: int = option(
-        2,
-        "while training, stretches of frames set to the mean (SpecAugment)",
-        minimum=0,
-        group="regularisation",
-    )
-    time_mask_share: float = option(
-        0.1, "their longest share of a recording", minimum=0, maximum=0.5, group="regularisation"
-    )
-    frequency_masks: int = option(
-        1,
-        "while training, bands of neighbouring features set to the mean",
-        minimum=0,
-        group="regularisation",
-    )
-    frequency_mask_width: int = option(3, "their most features", minimum=1, group="regularisation")
     # decoding
     beam: int | None = option(
         None,
@@ -212,7 +174,7 @@ class TranscriptionOptions(BidirectionalOptions):
         when_predicting=True,
     )
     pause_seconds: float = option(
-        1.0, "on a pipe, a line ends after so long a pause", above=0, when_predicting=True
+        1.0, "on a pipe, a line ends after a pause of this length", above=0, when_predicting=True
     )
     dev_metric: Literal["wer", "cer"] = option("wer", "the dev score that chooses the best weights")
 
