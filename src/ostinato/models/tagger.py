@@ -87,9 +87,8 @@ class Tagger(nn.Module):
             character_encoder.output_size if character_encoder is not None else 0
         )
         size += sum(each.embedding_dim for each in features)
-        units = (
-            bidirectional_hidden_size(hidden_size, merge=merge) if bidirectional else hidden_size
-        )
+        if bidirectional:
+            hidden_size = bidirectional_hidden_size(hidden_size, merge=merge)
         self.dropout = Dropout(dropout, locked=locked)
         self.recurrent = (
             context(size)

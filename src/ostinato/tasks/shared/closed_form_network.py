@@ -1,4 +1,4 @@
-"""What every closed-form model that takes a network's place has in common."""
+"""What closed-form models with the interface of a network have in common."""
 
 from __future__ import annotations
 

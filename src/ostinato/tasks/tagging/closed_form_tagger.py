@@ -1,4 +1,4 @@
-"""Taggers that are no networks, in place of one: `ostinato train tagging --model hmm`."""
+"""Taggers that are no neural networks: `ostinato train tagging --model hmm`."""
 
 from __future__ import annotations
 

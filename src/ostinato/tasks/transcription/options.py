@@ -169,7 +169,7 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     segment_seconds: float = option(
         30.0,
-        "longer recordings are cut at quiet places (both directions)",
+        "longer recordings are split where they are quiet (both directions)",
         above=0.5,
         when_predicting=True,
     )

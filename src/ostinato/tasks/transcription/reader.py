@@ -1,4 +1,4 @@
-"""Recordings and their transcripts: tables, folders and features; and what is to be transcribed."""
+"""Recordings and their transcripts: tables, folders and features; and inputs to transcribe."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from ostinato.tasks.video.reader import describe_shape
 from ostinato.tasks.video.streaming import VideoStreamer
 
 FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
-CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, lest all be in memory twice
+CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, so that not all are in memory twice
 
 
 @dataclass(frozen=True)

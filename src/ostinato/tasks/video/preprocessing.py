@@ -34,7 +34,7 @@ from ostinato.tasks.video.labels import labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.reader import describe_shape
 
-MOST_DEVIATIONS = 5.0  # features are clipped here, lest a rare outlier dominate all others
+MOST_DEVIATIONS = 5.0  # features are clipped here, so that a rare outlier does not dominate
 
 
 @dataclass(frozen=True)
