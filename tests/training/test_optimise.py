@@ -106,7 +106,7 @@ def test_adam_for_most_and_sparse_adam_for_the_embeddings_have_one_learning_rate
         ),
         (
             {"optimizer": "sgd", "momentum": 0.9},
-            "--momentum 0.9 does not go with sparse gradients of the embeddings; use 0",
+            "momentum 0.9 does not go with sparse gradients of the embeddings; use 0",
         ),
     ],
 )
