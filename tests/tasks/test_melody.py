@@ -371,6 +371,7 @@ def test_the_order_of_the_baseline_is_chosen_with_one_model_for_each(monkeypatch
     assert len(fitted_orders) == len(counting.ORDERS) + 2
 
 
+@pytest.mark.pictures
 def test_only_a_tune_that_had_a_prompt_has_it_in_its_picture(tunes, tmp_path):
     """A picture shades the steps of the prompt of its own tune, and of no call before it."""
 
