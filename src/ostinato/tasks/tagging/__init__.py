@@ -56,5 +56,6 @@ TASK = TaskDefinition(
         "average_checkpoints": 3,
     },
     sample_training={"batch_size": 8},
+    token="word",
     compare_models=("most-frequent", "hmm", "feature-crf", "rnn", "gru", "lstm"),
 )
