@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from ostinato.commands.run import progress
-from ostinato.commands.run.progress import PlainLines, TrainingBar, describe_seconds
+from ostinato.commands.run.progress import PlainLines, TrainingProgress, describe_seconds
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_lines_come_at_growing_intervals(clock, capsys):
 
 def test_a_long_run_says_how_far_it_is(clock, capsys):
     step = SimpleNamespace(epoch=0.5, step=70, loss=1.25, gradient_norm=1.0, tokens=9, seconds=0.1)
-    with TrainingBar("accuracy") as bar:
+    with TrainingProgress("accuracy") as bar:
         bar.update(0.1, step)
         bar.show_score(step, 0.75, 0.8)
         assert capsys.readouterr().err == ""  # short runs stay silent
@@ -46,4 +46,4 @@ def test_seconds_for_people():
 
 def test_notebooks_have_bars(monkeypatch):
     monkeypatch.setattr(progress.CONSOLE, "is_jupyter", True)
-    assert progress.shows_bars() and not TrainingBar("f1").bar.disable
+    assert progress.shows_bars() and not TrainingProgress("f1").bar.disable

@@ -148,7 +148,7 @@ def describe_seconds(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
-class TrainingBar:
+class TrainingProgress:
     """A bar while the `with` block runs; `update` it after each step, `show_score` after each
     evaluation on the dev set. Where stderr shows no bar, plain lines at growing intervals."""
 
@@ -173,7 +173,7 @@ class TrainingBar:
             "train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev=""
         )
 
-    def __enter__(self) -> TrainingBar:
+    def __enter__(self) -> TrainingProgress:
         self.bar.start()
         return self
 
