@@ -89,6 +89,7 @@ def model_paths(settings: Settings) -> dict[str, Any]:
         "additionalProperties": False,
     }
     view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
+    session = {"type": "object", "properties": {"rate": {"type": "integer", "minimum": 0}}}
     id_, name = parameter("id"), parameter("view")
     state = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     write = operation("replaces a session's state by a safetensors file")
@@ -102,7 +103,7 @@ def model_paths(settings: Settings) -> dict[str, Any]:
             "parameters": [name],
             "post": with_body(operation("what the network does with an input"), view),
         },
-        "/sessions": {"post": operation("a new session")},
+        "/sessions": {"post": with_body(operation("a new session"), session)},
         "/sessions/{id}": {
             "parameters": [id_],
             "post": with_body(operation("feeds items to a session"), inputs),
