@@ -28,6 +28,7 @@ KERNELS = list(combinations(range(LENGTH), 3))  # where the weights of 2 are
 MOST_FEATURES = 9996  # as published
 MOST_DILATIONS = 8
 COMPARISONS = 3e9  # steps x features of all training series; of more, there are fewer features
+PRODUCTS = 2e10  # of the convolutions; of more series, every n-th is used
 MOST_SERIES = 4000  # of more, every n-th is used
 MOST_BOTH = 2500  # the smaller of series and features: an eigendecomposition of its size
 PIECE = 20_000_000  # numbers that are compared at a time
@@ -115,9 +116,11 @@ def fit_random_convolutions(
         classes: The class id of each.
         number: C.
     """
-    every = -(-len(series) // MOST_SERIES)
-    series, classes = series[::every], classes[::every]
     dilations = choose_dilations(int(np.median([len(each) for each in series])))
+    products = sum(map(np.size, series)) * len(KERNELS) * LENGTH * len(dilations)
+    every = max(-(-len(series) // MOST_SERIES), int(products / PRODUCTS))
+    every = max(1, min(every, len(series) // (2 * number)))
+    series, classes = series[::every], classes[::every]
     steps = sum(map(len, series))
     most = min(MOST_FEATURES, int(COMPARISONS / steps))
     if len(series) > MOST_BOTH:
