@@ -31,6 +31,19 @@ def softmax(x):
     return x / x.sum(-1, keepdims=True)
 
 
+def viterbi(emissions, start, transitions, end):
+    """Scores [T, K], of beginnings [K], pairs [K, K] and ends [K] -> the best path of T labels."""
+    back, score = [], start + emissions[0]
+    for row in emissions[1:]:
+        both = score[:, None] + transitions
+        back.append(both.argmax(0))
+        score = both.max(0) + row
+    path = [int((score + end).argmax())]
+    for best in reversed(back):
+        path.append(int(best[path[-1]]))
+    return path[::-1]
+
+
 ACTIVATIONS: dict = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
 
 
@@ -235,7 +248,7 @@ class Runner:
             return self.feed(value, self.start())[0]
         if self.task == "tagging":
             words = value.split() if isinstance(value, str) else list(value)
-            tags = self.viterbi(self.run(self.sentence_inputs(words))[0]) if words else []
+            tags = self.tag(words) if words else []
             return {"prediction": " ".join(tags), "tags": tags}
         if "tokenizer" in self.about:
             inputs = self.text_inputs(value)
@@ -255,20 +268,13 @@ class Runner:
             best = [label for label, value in shares.items() if value >= self.about["threshold"]]
         return {"prediction": ", ".join(best), "probabilities": shares}
 
-    def viterbi(self, emissions):
+    def tag(self, words):
         """The most probable tags of a sentence, by the conditional random field."""
+        emissions = self.run(self.sentence_inputs(words))[0]
         if not self.about["normalised"]:
             emissions = np.log(softmax(emissions))
-        pairs, back = self.weights["crf.transitions"], []
-        score = self.weights["crf.start"] + emissions[0]
-        for row in emissions[1:]:
-            both = score[:, None] + pairs
-            back.append(both.argmax(0))
-            score = both.max(0) + row
-        path = [int((score + self.weights["crf.end"]).argmax())]
-        for places in reversed(back):
-            path.append(int(places[path[-1]]))
-        return [self.about["labels"][place] for place in reversed(path)]
+        scores = (self.weights["crf." + part] for part in ("start", "transitions", "end"))
+        return [self.about["labels"][label] for label in viterbi(emissions, *scores)]
 
     def start(self):
         """The state before a text of a language model begins."""
