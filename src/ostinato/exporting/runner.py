@@ -59,8 +59,7 @@ class Runner:
             if not name.startswith("scale:"):
                 scale = stored.get("scale:" + name)
                 self.weights[name] = value if scale is None else value.astype(np.float32) * scale
-        self.about = self.program["about"]
-        self.task = self.about["task"]
+        self.about, self.task = self.program["about"], self.program["about"]["task"]
         self.words, self.letters = (
             {token: place for place, token in enumerate(self.about.get(key, [])) if place >= 4}
             for key in ("words", "letters")
@@ -97,9 +96,8 @@ class Runner:
         tokens = self.split(text)
         most = self.about.get("maximum")
         if most and len(tokens) > most:
-            excess = len(tokens) - most
             at = {"end": most, "start": 0, "middle": (most + 1) // 2}[self.about["cut"]]
-            tokens = tokens[:at] + tokens[at + excess :]
+            tokens = tokens[:at] + tokens[at + len(tokens) - most :]
         spelled = "letters" in self.about
         tokens = tokens or ([""] if spelled else [])
         ids = self.ids(tokens) or [self.about["tokenizer"]["unknown"]]
@@ -114,10 +112,9 @@ class Runner:
         for word in words:
             word = word if len(word) <= 30 else word[:15] + word[-15:]
             rows.append([2, *(self.letters.get(letter, 1) for letter in word), 3])
-        found = {"characters": rows}
-        if "affixes" in self.about:
-            found["affixes"] = [self.affix_ids(row) for row in rows]
-        return found
+        hashed = "affixes" in self.about
+        affixes = {"affixes": [self.affix_ids(row) for row in rows]} if hashed else {}
+        return {"characters": rows, **affixes}
 
     def affix_ids(self, row):
         about = self.about["affixes"]
@@ -269,10 +266,8 @@ class Runner:
         return {"prediction": ", ".join(best), "probabilities": shares}
 
     def tag(self, words):
-        """The most probable tags of a sentence, by the conditional random field."""
         emissions = self.run(self.sentence_inputs(words))[0]
-        if not self.about["normalised"]:
-            emissions = np.log(softmax(emissions))
+        emissions = emissions if self.about["normalised"] else np.log(softmax(emissions))
         scores = (self.weights["crf." + part] for part in ("start", "transitions", "end"))
         return [self.about["labels"][label] for label in viterbi(emissions, *scores)]
 
