@@ -17,17 +17,15 @@ from ostinato.exporting.feature_program import anomaly_program, transcription_pr
 from ostinato.exporting.folder_format import check_units
 from ostinato.exporting.forecast_graph import write_forecaster
 from ostinato.exporting.onnx_graph import write_program
-from ostinato.models.forecaster import (
-    LEVELS,
-    DirectForecaster,
-    ForecasterEnsemble,
-    LinearForecaster,
-    SegmentForecaster,
-    WindowFeatures,
-)
+from ostinato.models.direct_forecaster import DirectForecaster
+from ostinato.models.forecaster import LEVELS
+from ostinato.models.forecaster_ensemble import ForecasterEnsemble
+from ostinato.models.linear_forecaster import LinearForecaster
 from ostinato.models.point_forecaster import PointForecaster
+from ostinato.models.segment_forecaster import SegmentForecaster
 from ostinato.models.speech_encoder import SpeechEncoder
 from ostinato.models.transcriber import Transcriber
+from ostinato.models.window_features import WindowFeatures
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 SETTINGS = {

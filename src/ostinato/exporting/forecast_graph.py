@@ -19,7 +19,9 @@ from ostinato.errors import InputError
 from ostinato.exporting.network_program import add_linear, add_recurrent, refuse_network
 from ostinato.exporting.onnx_graph import ProgramGraph, recurrent_attributes
 from ostinato.exporting.program import Program, Step
-from ostinato.models.forecaster import LEVELS, MEDIAN, DirectForecaster, SegmentForecaster
+from ostinato.models.direct_forecaster import DirectForecaster
+from ostinato.models.forecaster import LEVELS, MEDIAN
+from ostinato.models.segment_forecaster import SegmentForecaster
 
 
 def write_forecaster(model: Any, *, small: bool = False) -> bytes:
