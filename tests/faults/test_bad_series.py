@@ -18,6 +18,7 @@ def long_table(count=40, extra=""):
 
 
 GOOD = "unique_id,ds,y\n" + long_table()
+DAILY = "unique_id,ds,y\n" + "".join(f"a,2024-02-{step + 1:02},{step % 5}\n" for step in range(28))
 PRICED = "unique_id,ds,y,price\n" + long_table(extra=",1")
 
 
@@ -29,7 +30,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
     (folder / "good.csv").write_text(GOOD)
     (folder / "priced.csv").write_text(PRICED)
-    for name, flags in (("good", []), ("priced", ["--future-covariates", "price"])):
+    (folder / "daily.csv").write_text(DAILY)
+    for name, flags in (("good", []), ("daily", []), ("priced", ["--future-covariates", "price"])):
         arguments = ["--train", str(folder / f"{name}.csv"), "--out", str(folder / f"{name}-run")]
         assert main(["train", "forecasting", *arguments, "--horizon", "4", *flags, *TINY]) == 0
     return folder
@@ -79,12 +81,60 @@ ROWS = [
         "bad.csv:4: series 'a': the time stamp 2 is there twice",
     ),
     (
+        "a value that is too large",
+        "ds,y\n1,1\n2,1e300\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:3: y is 1e\\+300; values beyond 1e\\+30 cannot be used",
+    ),
+    (
+        "a series without a name",
+        GOOD + ",1,2\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:42: unique_id is empty; name the series",
+    ),
+    (
+        "a time stamp that is empty",
+        GOOD + "a,,2\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:42: '' is no time stamp like the others, such as 12",
+    ),
+    (
+        "whole numbers that are too large",
+        GOOD + f"a,1{'0' * 18}1,2\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:42: '10000000000000000001' is no time stamp like the others",
+    ),
+    (
+        "fractions of a second",
+        "ds,y\n2024-01-01 00:00:00.00,1\n2024-01-01 00:00:00.25,1\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:3: .*; give whole seconds, or whole numbers",
+    ),
+    (
+        "a time zone that is missing",
+        "ds,y\n2024-01-01 00:00Z,1\n2024-01-01 01:00,1\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:3: '2024-01-01 01:00' has no time zone, but others have; give all of them one",
+    ),
+    (
+        "a table of JSON lines",
+        '{"ds": 1, "y": 2}\n',
+        f"{TRAIN} bad.jsonl",
+        "bad.jsonl: series are read from CSV, TSV or Parquet",
+    ),
+    (
+        "forecasts beyond the year 9999",
+        "unique_id,ds,y\n" + "".join(f"a,9999-12-{day},1\n" for day in range(10, 32)),
+        "predict daily-run bad.csv",
+        "the time stamps go on beyond the year 9999",
+    ),
+    (
         "mixed frequencies",
         "unique_id,ds,y\n"
         + "".join(f"a,2024-01-{day:02},1\n" for day in range(1, 20))
         + "".join(f"b,2024-{month:02}-15,1\n" for month in range(1, 12)),
         f"{TRAIN} bad.csv",
-        "bad.csv: mixed frequencies",
+        r"bad.csv:21: mixed frequencies: series 'b' is monthly, but 'a' \(bad.csv:2\) is daily",
     ),
     (
         "a horizon longer than the history",

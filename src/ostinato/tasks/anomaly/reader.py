@@ -15,7 +15,8 @@ from ostinato.data.files.wording import display_path
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
-from ostinato.data.series.time_format import find_format, parse_times
+from ostinato.data.series.time_format import find_format
+from ostinato.data.series.time_parser import parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
 from ostinato.errors import InputError
 from ostinato.notices import notify
