@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ostinato.notices import collect_notices
+from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.reader import ForecastingReader
+
 TINY = ["--hidden-size", "4", "--epochs", "1", "--least-steps", "0", "--no-tensorboard"]
 
 
@@ -140,7 +144,13 @@ ROWS = [
         "a horizon longer than the history",
         "ds,y\n1,1\n2,2\n3,1\n",
         f"{TRAIN} bad.csv --horizon 5",
-        "a horizon of 5 is longer than the history: the longest series has 3 values",
+        "bad.csv:2: a horizon of 5 is longer than the history: the longest series, 'y',",
+    ),
+    (
+        "series without two values",
+        "unique_id,ds,y\na,1,\na,2,\nb,1,5\n",
+        f"{TRAIN} bad.csv",
+        "bad.csv:2: series 'a' has fewer than two values, and no other has more",
     ),
     (
         "a test series shorter than the horizon",
@@ -210,23 +220,48 @@ def test_one_line_says_what_is_wrong(made, refused, content, command, message):
 def test_odd_series_are_named_and_the_rest_is_learned(tmp_path, ostinato, monkeypatch):
     monkeypatch.chdir(tmp_path)
     flat = "".join(f"flat,{step},3\n" for step in range(1, 41))
-    Path("odd.csv").write_text(GOOD + flat + "one,1,5\n")
+    Path("odd.csv").write_text(GOOD + flat + "one,1,5\nback,3,1\nback,2,1\nback,1,2\n")
     outcome = ostinato(
         "train", "forecasting", "--train", "odd.csv", "--horizon", 4, "--out", "new", *TINY
     )
     assert outcome.status == 0, outcome.err
     assert "left out, with fewer than two values: series 'one' (odd.csv:82)" in outcome.err
-    assert "constant: series 'flat'; they have no MASE" in outcome.err
+    assert "constant: series 'flat' (odd.csv:42); they have no MASE" in outcome.err
+    assert "odd.csv:84: series 'back': rows out of order; sorted by time" in outcome.err
     Path("unknown.csv").write_text("unique_id,ds,y\n" + long_table().replace("a,", "new,"))
     outcome = ostinato("predict", "new", "unknown.csv")
     assert outcome.status == 0 and outcome.out.splitlines()[1].startswith("new,41,")
 
 
-def test_missing_values_are_counted(tmp_path, ostinato, monkeypatch):
+@pytest.mark.parametrize(("fill", "words"), [("none", "left missing"), ("linear", "filled")])
+def test_missing_values_are_counted_and_the_first_is_named(tmp_path, fill, words):
+    bad = tmp_path / "gaps.csv"
+    gaps = GOOD.replace("a,7,2\n", "").replace("a,9,4\n", "a,9,NaN\n")
+    bad.write_text(gaps + long_table().replace("a,", "b,").replace("b,12,2\n", ""))
+    with collect_notices() as said:
+        ForecastingReader(ForecastingOptions(fill=fill)).read([str(bad)], training=True)
+    assert f"gaps.csv: 3 missing values, {words}" in said[0]
+    assert "gaps.csv:2) lacks 2 of 40 steps, the first at 7, and 1 other series have" in said[0]
+
+
+def test_series_may_lack_static_covariates(tmp_path, ostinato, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("gaps.csv").write_text(GOOD.replace("a,7,2\n", "").replace("a,9,4\n", "a,9,NaN\n"))
-    for fill, words in (("none", "left missing"), ("linear", "filled: linear")):
-        flags = ["--horizon", 4, "--out", fill, "--fill", fill, *TINY]
-        outcome = ostinato("train", "forecasting", "--train", "gaps.csv", *flags)
-        assert outcome.status == 0, outcome.err
-        assert f"gaps.csv: 2 missing values, {words}" in outcome.err
+    Path("towns.csv").write_text("unique_id,ds,y,town\n" + long_table(extra=",x"))
+    flags = ["--static-covariates", "town", "--horizon", 4, "--out", "new"]
+    outcome = ostinato("train", "forecasting", "--train", "towns.csv", *flags, *TINY)
+    assert outcome.status == 0, outcome.err
+    wide = "ds,new\n" + "".join(f"{step},{step % 5}\n" for step in range(1, 41))
+    for text, line in ((GOOD, "bad.csv:2: series 'a'"), (wide, "bad.csv:2: series 'new'")):
+        Path("bad.csv").write_text(text)
+        outcome = ostinato("predict", "new", "bad.csv")
+        assert outcome.status == 0 and len(outcome.out.splitlines()) == 5
+        assert f"{line}: town is missing; it is read as unknown" in outcome.err
+
+
+def test_a_missing_covariate_of_the_past_is_said(tmp_path):
+    bad = tmp_path / "priced.csv"
+    bad.write_text(PRICED.replace("a,7,2,1", "a,7,2,"))
+    options = ForecastingOptions(past_covariates="price")
+    with collect_notices() as said:
+        ForecastingReader(options).read([str(bad)], training=True)
+    assert "priced.csv:2: series 'a': no price for 7; 1 value of price missing in all" in said[0]
