@@ -13,9 +13,9 @@ from ostinato.data.files.wording import display_path
 from ostinato.data.series.column_blocks import ColumnBlock
 from ostinato.data.series.time_format import TimeFormat, find_format
 from ostinato.data.series.time_parser import TimeParser
+from ostinato.data.series.time_series import LARGEST
 from ostinato.errors import InputError
 
-LARGEST = 1e30  # of a value: its square is far from what a float can hold
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "?", "-", "<na>"})
 
 
