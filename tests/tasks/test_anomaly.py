@@ -132,7 +132,7 @@ def test_what_cannot_be_learned_from(tmp_path):
     reader = TASK.create({}).reader
     with pytest.raises(InputError, match="expected a list of numbers; got 'abc'"):
         reader.as_record("abc")
-    with pytest.raises(InputError, match="expected finite numbers"):
+    with pytest.raises(InputError, match="give finite numbers"):
         reader.as_record([1.0, float("inf")])
 
 

@@ -257,7 +257,7 @@ def test_new_and_odd_series(model):
     assert model.predict([[float("nan")] * 5]) == [""]
     with pytest.raises(InputError, match="expected a list of numbers; got 'abc'"):
         model.predict(["abc"])
-    with pytest.raises(InputError, match="with infinite ones"):
+    with pytest.raises(InputError, match="step 2 is inf; give finite numbers"):
         model.predict([[1.0, float("inf")]])
 
 
