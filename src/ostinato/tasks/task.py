@@ -73,7 +73,7 @@ class TaskDefinition:
     preprocessing: type[Preprocessing]
     predictor: type[Predictor]
     build_network: Callable[[Any, Any], nn.Module]
-    combine: Callable[[list[nn.Module]], nn.Module]
+    combine: Callable[[list[Any]], nn.Module]
     fit_baseline: Callable[[Task, Any], Baseline]
     restore_baseline: Callable[[Task, dict[str, Any]], Baseline]
     next_commands: Callable[[Task, str, str | None], list[str]]

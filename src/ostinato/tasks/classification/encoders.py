@@ -31,6 +31,7 @@ from ostinato.data.text.vocabulary import UNK, Vocabulary
 from ostinato.notices import notify
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -84,6 +85,8 @@ class TextEncoder:
             )
         if options.reads_characters:
             letters = CharacterVocabulary.fit(map(units.normalise, texts))
+            buckets = options.affix_buckets or choose_affix_buckets(len(units.id_to_token))
+            options = replace(options, affix_buckets=buckets)
         if options.crop is None:
             options = replace(options, crop=1.0)
         if options.members is None:

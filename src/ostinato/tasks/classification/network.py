@@ -12,7 +12,7 @@ from ostinato.baselines.convolution import Convolution, ImageConvolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.baselines.random_convolutions import RandomConvolutions
 from ostinato.baselines.warped_neighbours import WarpedNeighbours
-from ostinato.layers.character_encoder import Affixes, CharacterEncoder
+from ostinato.layers.character_encoder import MOST_BUCKETS, Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
@@ -89,7 +89,11 @@ def build_character_encoder(
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=encoder.letters.fold_case())
+        affixes = Affixes(
+            options.affix_size,
+            folded=encoder.letters.fold_case(),
+            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+        )
     return CharacterEncoder(
         options.characters,
         len(encoder.letters),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -86,7 +86,7 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "square root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
         "recurrent",
         "a recurrent network (of --cell), or a baseline: bag-of-words and character-ngrams of "
         "texts, nearest-neighbour and random-convolutions of series, most-frequent label",
@@ -104,6 +104,13 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "size of the prefix and suffix embedding of a word; 0 disables it",
         minimum=0,
     )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
+    )
     members: int | None = option(
         None,
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
@@ -111,7 +118,7 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         minimum=1,
         maximum=100,
     )
-    pooling: Literal[POOLINGS] = option(
+    pooling: Annotated[str, OneOf(*POOLINGS)] = option(
         "max", "how the hidden states of all steps are combined into one vector"
     )
     dropout: float = option(

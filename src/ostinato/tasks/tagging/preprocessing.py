@@ -19,6 +19,7 @@ from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
@@ -67,6 +68,8 @@ class TaggingPreprocessing(Preprocessing):
     ) -> tuple[TaggingOptions, Self]:
         counts = Counter(normalise(options, word) for record in records for word in record.words)
         words = build_vocabulary(counts, options.minimum_count)
+        buckets = options.affix_buckets or choose_affix_buckets(len(words))
+        options = replace(options, affix_buckets=buckets)
         scheme, form = detect_tags(options, records)
         options, tags = fit_tags(options, scheme, form, records)
         features = [
