@@ -91,9 +91,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "ili": {
         "season": 52,
-        "scaling": "none",
+        "scaling": "standard",
+        "decoder": "direct",
         "look_back": 104,
-        "segment": 8,
         "hidden_size": 128,
         "dropout": 0.3,
         "calendar": False,

@@ -56,10 +56,9 @@ def report_covariates(
 
 def split_short(series: Sequence[TimeSeries]) -> tuple[list[TimeSeries], list[TimeSeries]]:
     """The series with two values or more, and the others."""
-    long, short = [], []
-    for each in series:
-        (long if (~np.isnan(each.values)).sum() > 1 else short).append(each)
-    return long, short
+    short = [each for each in series if (~np.isnan(each.values)).sum() < 2]
+    left_out = set(map(id, short))
+    return [each for each in series if id(each) not in left_out], short
 
 
 def report_odd(name: str, short: Sequence[TimeSeries], long: Sequence[TimeSeries]) -> None:
