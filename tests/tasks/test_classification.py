@@ -564,3 +564,13 @@ def test_short_texts_are_told_apart_by_their_characters(tmp_path):
     (probabilities,) = restored.probabilities(model.records(["Tolini"]))
     assert restored.labels[int(probabilities.argmax())] == "Italian"
     assert model.evaluate(names[30:])["baseline"] == baseline
+
+
+def test_a_model_says_what_it_is(model):
+    first, second, third = repr(model).split("\n")
+    assert first.startswith("classification model in ") and " network, " in first
+    assert second.startswith("accuracy 1 (") and "predict(list)" in third
+    assert "95 % interval" in repr(model.report) and "precision" in repr(model.report)
+    assert "<table>" in model._repr_html_() and "<td>accuracy</td>" in model._repr_html_()
+    assert set(model.report["classes"]) == {"bad", "good"}
+    assert model.report["tokens_are"] == "a word of an input that was trained on"

@@ -28,7 +28,8 @@ TASK = TaskDefinition(
     name="classification",
     reads=(
         "TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file "
-        "a class; series of numbers in .ts (UCR/UEA) or .npz; images in a folder a class, or "
+        "a class; series of numbers in .ts (UCR/UEA), .npz, or CSV (id, time, values, label, or "
+        "a file a series beside labels.csv); images in a folder a class, or "
         "images [N, H, W] or [N, H, W, C] and y in .npz"
     ),
     example="ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment",

@@ -29,6 +29,7 @@ from ostinato.tasks.classification.encoders import (
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import BAGS, OF_SERIES, ClassificationOptions
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.class_scores import natural_key
 from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
 from ostinato.tasks.unsuitable import Unsuitable
 
@@ -63,7 +64,9 @@ class ClassificationPreprocessing(Preprocessing):
                 f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
                 "give --dev, or more examples"
             )
-        labels = Vocabulary(sorted(names, key=float if options.ordinal else None), specials=())
+        labels = Vocabulary(
+            sorted(names, key=float if options.ordinal else natural_key), specials=()
+        )
         weights = weigh_classes(options.class_weights, given, labels.tokens)
         notify(
             f"{len(labels)} labels: "

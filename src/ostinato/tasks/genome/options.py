@@ -25,6 +25,9 @@ class GenomeOptions(ModelChoice, BidirectionalOptions):
         None, "the column of the sequence (default: sequence, seq)"
     )
     label_column: str | None = option(None, "the column of the label (default: label, class, tag)")
+    one_label: bool = option(
+        False, "BED: all segments are of one class, 'segment'; their names are no labels"
+    )
     masked: Literal["ignore", "flag", "unknown"] = option(
         "ignore", "lower case (masked repeats): read as upper case, with a flag, or as N"
     )

@@ -123,6 +123,12 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         maximum=1000,
         when_predicting=True,
     )
+    tokenized: bool = option(
+        False,
+        "the sentences to be tagged are tokenised already; without, punctuation that is written to "
+        "a word is split off, and said",
+        when_predicting=True,
+    )
     layout: Literal["auto", "columns", "sentences"] = option(
         "auto",
         "whether the input has a token a line, in columns, or a sentence a line; auto: seen from "
