@@ -175,6 +175,8 @@ def test_every_simple_model_is_trained_saved_and_loaded(file, tmp_path, name):
     beside = {each["name"]: each["metrics"] for each in result["baseline"]["simpler"]}
     if name == "naive":
         assert beside["last value"]["mae"] == pytest.approx(result["metrics"]["mae"], rel=1e-5)
+    checks = {each["name"]: each for each in package.verify(model, [file], examples=3)}
+    assert checks["nothing after the cut changes a forecast"]["passed"]
 
 
 @pytest.mark.parametrize("decoder", ["segments", "direct", "autoregressive"])
