@@ -301,9 +301,9 @@ def choose_keys(features: np.ndarray, most: int) -> np.ndarray:
 
 
 def find_keys(keys: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """The place of each feature among the keys, from 1; 0 for one that is not there."""
-    if not len(keys):
-        return np.zeros(features.shape, np.int64)
+    """The position of each feature among the keys, from 1; 0 for one that is not there."""
+    if not len(keys):  # no feature was seen twice
+        return np.zeros(features.shape, dtype=np.int64)
     places = np.searchsorted(keys, features).clip(max=len(keys) - 1)
     return np.where(keys[places] == features, places + 1, 0)
 
