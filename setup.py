@@ -37,13 +37,15 @@ if X86:
         "avx2": AVX2,
         "avx512": AVX512,
         "avx512_vnni": [*AVX512, "-mavx512vnni"],
+        "avx512_bf16": [*AVX512, "-mavx512bf16"],
     }
-WITHOUT_VNNI = [name for name in INSTRUCTION_SETS if name != "avx512_vnni"]
+PLAIN = [name for name in INSTRUCTION_SETS if name not in ("avx512_vnni", "avx512_bf16")]
 SOURCES = {  # each is compiled once for each of these instruction sets, with -DINSTRUCTION_SET=...
     "module.cpp": ["portable"],
-    "recurrence.cpp": WITHOUT_VNNI,
-    "step.cpp": list(INSTRUCTION_SETS),  # VNNI has products of int8
-    "auxiliary.cpp": WITHOUT_VNNI,
+    # with AVX-512 BF16 the products' factors are bfloat16: it is a second precision, not a better set
+    "recurrence.cpp": [*PLAIN, *(name for name in INSTRUCTION_SETS if name == "avx512_bf16")],
+    "step.cpp": [name for name in INSTRUCTION_SETS if name != "avx512_bf16"],  # VNNI: of int8
+    "auxiliary.cpp": PLAIN,
 }
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 
