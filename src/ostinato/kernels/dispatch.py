@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import switched_off
 from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.cores import describe_threads
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.precision import accepted_dtypes, why_not_autocast
 from ostinato.kernels.sequence import fused_torch, linear_scan
@@ -40,6 +41,7 @@ def status() -> dict:
         "instruction_sets": list(bindings.instruction_sets),
         "precisions": describe_precisions(),
         "threads": torch.get_num_threads(),
+        "why_threads": describe_threads(torch.get_num_threads()),
         "formulas": list(FORMULAS),
     }
 

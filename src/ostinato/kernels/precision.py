@@ -34,6 +34,12 @@ def precision_of(weight: Tensor) -> Precision:
     return "bfloat16" if narrow else "float32"
 
 
+def wide_precision(weight: Tensor) -> Precision:
+    """Of products with this weight in float32 on the CPU whose results are to be float32, too."""
+    narrow = autocast_dtype() is torch.bfloat16 and weight.is_cpu
+    return "bfloat16" if narrow and weight.dtype is torch.float32 else "float32"
+
+
 def accepted_dtypes(weight: Tensor) -> tuple[torch.dtype, ...]:
     """The dtypes that a call's tensors may have: those of the weight, under autocast both."""
     if autocast_dtype() is torch.bfloat16:

@@ -20,7 +20,7 @@ from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.inspectable import RecurrentPart, name_parts
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 MEDIAN = LEVELS.index(0.5)
@@ -236,7 +236,7 @@ class SegmentForecaster(Forecaster):
         wanted = wanted.reshape(rows * self.coming, 1, -1)
         repeated = map_state(lambda part: part.repeat_interleave(self.coming, 0), state)
         hidden, _ = self.recurrent(wanted, state=repeated)
-        raw = self.output(self.dropout(hidden))  # [B * coming, 1, W * Q]
+        raw = full_precision(self.output(self.dropout(hidden)))  # [B * coming, 1, W * Q]
         raw = raw.reshape(rows, self.coming * self.segment, len(LEVELS))[:, : self.horizon]
         quantiles = order_quantiles(raw)
         if self.skip is not None:
