@@ -32,7 +32,8 @@ CHUNK: int = _native.chunk if _native else 0  # rows whose gates are computed at
 WIDEST = 16  # lanes of the widest vector: packed weights are padded to whole vectors
 instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
 # those whose products have factors of bfloat16, best first; they follow the others in number
-bfloat16_sets: tuple[str, ...] = _native.bfloat16_sets if _native else ()
+# (a module that was compiled before they existed names none)
+bfloat16_sets: tuple[str, ...] = getattr(_native, "bfloat16_sets", ())
 # Whether large products of bfloat16 are torch's: with AMX they are several times as fast as any by
 # vectors, and oneDNN has them. Their results are rounded to bfloat16 once more.
 large_by_torch: bool = (

@@ -61,6 +61,8 @@ def why_not(
 
 def infer(x: Tensor, weight: Tensor, bias: Tensor | None, precision: Precision) -> Tensor:
     """The product with a weight that an earlier call may have packed."""
+    if precision == "bfloat16" and bindings.large_by_torch:
+        return product_of(x, weight, bias, precision)  # as in training: torch packs for itself
     purpose = "linear" if precision == "float32" else f"linear {bindings.set_for(precision)}"
     found = find_packed(weight, purpose)
     if found is not None:
