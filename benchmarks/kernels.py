@@ -479,7 +479,7 @@ def processor() -> dict[str, str | int]:
     }
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -511,11 +511,15 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--output", help="also write everything to this JSON file")
     options = parser.parse_args()
-    peers = list(dict.fromkeys(["ours", "torch", *options.peers.split(",")]))
-    if unknown := set(peers) - set(RUNNERS):
-        parser.error(
-            f"--peers: no peer {', '.join(sorted(unknown))}; there are {', '.join(RUNNERS)}"
-        )
+    options.peers = list(dict.fromkeys(["ours", "torch", *options.peers.split(",")]))
+    if unknown := set(options.peers) - set(RUNNERS):
+        named = ", ".join(sorted(unknown))
+        parser.error(f"--peers: no peer {named}; there are {', '.join(RUNNERS)}")
+    return options
+
+
+def main() -> None:
+    options = read_options()
     print(", ".join(f"{name} {value}" for name, value in processor().items()))
     peaks = {}
     rows = []
@@ -541,7 +545,7 @@ def main() -> None:
                         threads,
                         options.seconds,
                         options.clock,
-                        peers,
+                        options.peers,
                     )
                     rows.append(line(cell, shape, mode, threads, times, peak, variable))
                     show(rows[-1], options.markdown)

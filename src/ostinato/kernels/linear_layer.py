@@ -82,8 +82,15 @@ def product_of(
 ) -> Tensor:
     out = x.new_empty(*x.shape[:-1], len(weight))
     bias = None if bias is None else bias.contiguous()
-    how = {"form": "a bT", "packed": packed, "precision": precision}
-    bindings.product(rows_of(x), weight.contiguous(), rows_of(out), bias, **how)
+    bindings.product(
+        rows_of(x),
+        weight.contiguous(),
+        rows_of(out),
+        bias,
+        form="a bT",
+        packed=packed,
+        precision=precision,
+    )
     return out
 
 

@@ -144,16 +144,20 @@ def widen(request: Request) -> Request:
     A gradient returns in the dtype of what was widened.
     """
     x, state, weights, dropout, reverse = request
-    mask = None if dropout.mask is None else dropout.mask.float()
-    own = tuple(part.float() for part in weights.cell_parameters)
-    wide = [None if part is None else part.float() for part in weights[:5]]
-    return Request(
-        x.float(),
-        tuple(part.float() for part in state),
-        Weights(*wide, own),  # type: ignore[arg-type]  # None stays None
-        dropout._replace(mask=mask),
-        reverse,
+    wide = Weights(
+        as_float(weights.from_input),
+        weights.from_hidden.float(),
+        as_float(weights.input_bias),
+        as_float(weights.hidden_bias),
+        as_float(weights.to_output),
+        tuple(part.float() for part in weights.cell_parameters),
     )
+    state = tuple(part.float() for part in state)
+    return Request(x.float(), state, wide, dropout._replace(mask=as_float(dropout.mask)), reverse)
+
+
+def as_float(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.float()
 
 
 def narrow(
