@@ -9,7 +9,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.progress import say
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.commands.run.run_files import refuse_used
 from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.commands.train import train as train_one
@@ -68,7 +68,7 @@ def compare(
     chosen = find_task(task)
     folder = Path(out or f"runs/compare-{task}")
     names = parse_models(chosen.compare_models, models)
-    with as_files(task, settings, train=train, dev=dev, test=test) as files:
+    with records_as_files(task, settings, train=train, dev=dev, test=test) as files:
         given: dict[str, Any] = {
             **files,
             "recipe": recipe,
@@ -84,6 +84,12 @@ def compare(
         trained = train_models(chosen, names, folder, arguments, skip_unsuitable=models is None)
     metric = next(iter(next(iter(trained.values())).report["metrics"]))
     result = rank_models(task, metric, trained, seed)
+    save_comparison(result, folder, trained)
+    return result
+
+
+def save_comparison(result: dict[str, Any], folder: Path, trained: dict[str, Trained]) -> None:
+    """Writes the table and the figure; what could not be saved is named in the result."""
     result["picture"] = str(folder / "compare.png")
     not_saved = [each.not_saved for each in trained.values() if each.not_saved]
     try:
@@ -93,7 +99,6 @@ def compare(
         not_saved.append(str(error))
     if not_saved:  # hours of training are no less worth for it: `lines` shows them first
         result["not_saved"] = not_saved[-1]
-    return result
 
 
 def check_model(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.run.config import absolute_paths, parse_duration
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.commands.study.search_space import default_space, read_space, space_to_dict
 from ostinato.commands.study.study_plan import PLAN, StudyLimits, StudyPlan, read_plan
 from ostinato.commands.study.study_report import (
@@ -80,7 +80,7 @@ def search(
     """
     folder = Path(out or f"runs/search-{task}")
     limits = check_limits(trials, processes, time_limit)
-    with as_files(task, settings, train=train, dev=dev) as files:
+    with records_as_files(task, settings, train=train, dev=dev) as files:
         if resume:
             plan = resume_plan(
                 folder, task, {**files, "space": space, "recipe": recipe, **settings}
@@ -93,14 +93,19 @@ def search(
             if not resume:
                 content = as_json(asdict(plan)) + "\n"
                 write_atomically(folder / PLAN, content.encode())
-            open_study(folder)
-            requeue_interrupted(folder)
-            if processes == 1:
-                run_trials(folder, plan, limits)
-            else:
-                run_workers(folder, limits, processes)
-            report = build_study_report(folder, plan)
-            write_study_report(folder, report, plan)
+            return run_study(folder, plan, limits, processes)
+
+
+def run_study(folder: Path, plan: StudyPlan, limits: StudyLimits, processes: int) -> dict[str, Any]:
+    """Runs the trials that are left of a study, and reports on all of them."""
+    open_study(folder)
+    requeue_interrupted(folder)
+    if processes == 1:
+        run_trials(folder, plan, limits)
+    else:
+        run_workers(folder, limits, processes)
+    report = build_study_report(folder, plan)
+    write_study_report(folder, report, plan)
     return report
 
 

@@ -1,4 +1,4 @@
-"""The compiled module: what was built, what this processor can run of it, and how it is called.
+"""Bindings of the compiled module: what was built, what this processor runs, how it is called.
 
 The compiled functions take an instruction set and a struct (`structs.fill`). They refuse a struct
 whose tensors are of another dtype or device, or too short for the call."""
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ostinato.kernels import structs
-from ostinato.kernels.structs import Filled, Table
+from ostinato.kernels.structs import FilledStruct, Table
 
 
 def load_module() -> tuple[Any, str | None]:
@@ -47,7 +47,7 @@ Precision = Literal["float32", "bfloat16"]  # of the factors of products; all el
 FLOAT32 = (torch.float32,)
 
 
-def fill(name: str, **fields: Any) -> Filled:
+def fill(name: str, **fields: Any) -> FilledStruct:
     """fill("Dropout", count=8, seed=1, output=out, ...): a struct for the compiled module."""
     return structs.fill(LAYOUTS[name], fields)
 
@@ -189,17 +189,17 @@ def set_for(precision: Precision) -> int:
     return len(instruction_sets) if narrow else chosen
 
 
-def forward(*calls: Filled, precision: Precision = "float32") -> None:
+def forward(*calls: FilledStruct, precision: Precision = "float32") -> None:
     """Runs a `Call` forward, or two at the same time."""
     _native.forward(set_for(precision), *(call.data for call in calls))
 
 
-def backward(*calls: Filled, precision: Precision = "float32") -> None:
+def backward(*calls: FilledStruct, precision: Precision = "float32") -> None:
     """Runs a `Call` backward, or two at the same time."""
     _native.backward(set_for(precision), *(call.data for call in calls))
 
 
-def recurrence_call(**fields: Any) -> Filled:
+def recurrence_call(**fields: Any) -> FilledStruct:
     """A `Call` (native/recurrence_call.h) with this process's threads and way of sharing work."""
     return fill("Call", threads=torch.get_num_threads(), split=SPLITS[split], **fields)
 

@@ -12,22 +12,23 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.cell import Cell, CellType
-from ostinato.cells.recurrent_dropout import Regularisation, regularise
+from ostinato.cells.regularisation import Regularisation, regularise
 from ostinato.cells.rnn import Activation
 from ostinato.cells.state import State
-from ostinato.layers.dropout import dropout
-from ostinato.layers.gradient_checkpointing import run_in_blocks
-from ostinato.layers.left_padding import find_starts, roll_rows
-from ostinato.layers.trace import Trace, run_traced
-from ostinato.layers.validation import (
+from ostinato.layers.checks import (
     build_cell,
     check_inputs,
     check_lengths,
     check_options,
     check_state,
+    check_traced,
     check_widths,
     list_hidden_sizes,
 )
+from ostinato.layers.dropout import dropout
+from ostinato.layers.gradient_checkpointing import run_with_checkpointing
+from ostinato.layers.left_padding import find_left_padding, roll_rows
+from ostinato.layers.trace import Trace, run_traced
 from ostinato.padding import padding_mask, reverse
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -90,8 +91,7 @@ class Recurrent(nn.Module):
             function; None: the cell's own.
         dropout: Of what goes from layer to layer.
         locked: Variational dropout: the same units at each step.
-        recurrent_dropout, weight_drop, zoneout: Inside the recurrence; see
-            `cells.recurrent_dropout`.
+        recurrent_dropout, weight_drop, zoneout: Inside the recurrence: `cells.regularisation`.
         residual: Whether each layer but the first adds its inputs to its outputs (Wu et al. 2016).
         pre_norm: Whether there is a layer norm of what each layer but the first reads, not of what
             it adds to, and of the last outputs (Xiong et al. 2020, section 3).
@@ -234,12 +234,7 @@ class Recurrent(nn.Module):
             seen.append(named)
             return outputs, state
 
-        if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
-            raise ValueError(
-                "lengths must be [B] for a trace, with the padding on the right; got a mask"
-            )
-        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[1] == 0:
-            raise ValueError("x must have at least one step to be traced; got none")
+        check_traced(x, lengths)
         outputs, state = self.run_layers(run, x, lengths, state)
         return Trace(outputs, state, tuple(seen), self.directions)
 
@@ -249,7 +244,7 @@ class Recurrent(nn.Module):
         """One layer in one direction: in one piece, or in blocks (`recompute`)."""
         if self.recompute:
             size = 0 if self.recompute is True else self.recompute
-            return run_in_blocks(cell, x, state, lengths, size)
+            return run_with_checkpointing(cell, x, state, lengths, size)
         return cell.run(x, state, lengths)
 
     def run_layers(
@@ -259,7 +254,7 @@ class Recurrent(nn.Module):
         check_inputs(x, self.input_size, self.typed_cells[0].from_input.weight)
         starts = None
         if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
-            starts, lengths = find_starts(lengths, x.shape)
+            starts, lengths = find_left_padding(lengths, x.shape)
             x = roll_rows(x, starts)
         lengths = check_lengths(lengths, x)
         state = (

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
-from ostinato.commands.run.data_digest import digest_files, digest_json
-from ostinato.commands.run.device import choose
-from ostinato.commands.run.init_from import Reuse, take_over
+from ostinato.commands.run.device import choose_device
+from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
@@ -50,6 +50,8 @@ from ostinato.training.loop import BEGINNING, EpochBatches
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule
+
+SAVING = "saving a checkpoint after this step; Ctrl-C again to stop at once"
 
 
 class Parts(NamedTuple):
@@ -99,7 +101,7 @@ def prepare_run(
     saved_config = read_config(folder, request.task) if resume else None
     config = make_config(request) if saved_config is None else resume_config(saved_config, request)
     launched = read_launched()
-    device = choose(config.device, launched.local_rank)
+    device = choose_device(config.device, launched.local_rank)
     check_several(config, launched.size)
     if not resume and launched.rank == 0:
         refuse_used(folder, overwrite)
@@ -110,9 +112,7 @@ def prepare_run(
     compare_processes(group, config, parts, continues)
     # everything that can be wrong has been found: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
-    interrupt = stack.enter_context(
-        interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
-    )
+    interrupt = stack.enter_context(interruptible(SAVING))
     if lock is not None and not continues:
         refuse_used(folder, overwrite or resume)  # another process may have been quicker
         begin_folder(folder, config, parts.task, parts.splits)
@@ -124,10 +124,7 @@ def prepare_run(
     seconds_before = loaded.seconds + time.monotonic() - start_time
     schedule = Schedule(parts.options, config.time_limit, seconds_before, list(loaded.scores))
     if continues and saved_config is not None:
-        options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
-        before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
-        if notice := describe_schedule_change(before, schedule, loaded):
-            notify(notice)
+        notify_of_schedule_change(saved_config, parts, schedule, loaded)
     describe_processes(group, config, loaded)
     curves = stack.enter_context(open_curves(folder, parts, loaded, continues)) if lock else None
     return TrainingRun(
@@ -144,6 +141,16 @@ def prepare_run(
         training_seconds=loaded.counters.get("training_seconds", 0.0),
         group=group,
     )
+
+
+def notify_of_schedule_change(
+    saved_config: RunConfig, parts: Parts, schedule: Schedule, loaded: Checkpoint
+) -> None:
+    """Says so where the resumed run has another schedule than it began with."""
+    options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
+    before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
+    if notice := describe_schedule_change(before, schedule, loaded):
+        notify(notice)
 
 
 def compare_processes(
@@ -202,7 +209,7 @@ def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool
                 f"{option_name('init_from')}: this model is fitted without gradient steps; leave "
                 f"out {option_name('init_from')}"
             )
-        reuse = take_over(network, task, config.init_from)
+        reuse = init_from_run(network, task, config.init_from)
         notify(reuse.describe())
     if options.freeze is not None:
         freeze(network, options.freeze)

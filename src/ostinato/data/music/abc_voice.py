@@ -1,4 +1,4 @@
-"""A voice of an ABC tune while it is read: what is in force in it, and what it plays.
+"""A voice of an ABC tune while it is parsed: key, metre and unit length in force, and its notes.
 
 A field inside a tune (L:, M:, K:) is for the voice in which it occurs, and so are accidentals,
 tuplets and broken rhythm: each voice keeps its own."""
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ostinato.data.music.abc_keys import ACCIDENTALS, read_key, read_transposition
-from ostinato.data.music.abc_play import Bar, Element, Overlay, Part, Struck
+from ostinato.data.music.abc_performance import Bar, Element, Overlay, Part, Struck
 from ostinato.data.music.tunes import LETTERS, PITCHES, bar_length, shift_sharps, signature
 from ostinato.errors import InputError
 

@@ -1,4 +1,4 @@
-"""A kernel as a node of PyTorch's graph; second derivatives are computed by the reference."""
+"""Autograd of a kernel: a node of PyTorch's graph; the reference computes second derivatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement, Precision
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.sequence import backward, forward
 from ostinato.kernels.sequence.backward import Incoming, Needed
 from ostinato.kernels.sequence.forward import Direction, RecurrentDropout, Weights

@@ -1,4 +1,4 @@
-"""How a cell's call becomes a call of its kernel: with gradients or without, or compiled."""
+"""The launch of a kernel for a cell's call: with gradients or without, or compiled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from ostinato import padding
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import disabled
-from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.precision import autocast_dtype, precision_of
 from ostinato.kernels.sequence import forward

@@ -1,4 +1,4 @@
-"""Weights of `ostinato.cells` and of `Recurrent`, to and from Weights and stacks."""
+"""Weights of ostinato's cells and recurrent layers, to and from Weights and stacks."""
 
 from __future__ import annotations
 

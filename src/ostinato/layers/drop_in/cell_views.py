@@ -1,4 +1,4 @@
-"""Cells of `ostinato.cells` around the weights of torch.nn's layers, and when they are to run.
+"""Views of torch.nn's layers as ostinato's cells, with shared weights, and when those run.
 
 Letters: B batch, T time, D input, H hidden."""
 

@@ -1,4 +1,4 @@
-"""Counting models with the interface of `models.music.Music`, in a network's place.
+"""Counting models with the interface of `models.music.Music`.
 
 They read what sounded before a step from the first columns of its features.
 
@@ -17,8 +17,8 @@ from ostinato.baselines.note_markov import NoteMarkov, encode_contexts
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import END, EVENTS, PITCHES
-from ostinato.models.chord_heads import Sampler, target_mask
 from ostinato.models.loss import require_targets
+from ostinato.models.music_heads import Sampler, target_mask
 from ostinato.tasks.shared.ngram_network import NGramNetwork
 
 
