@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import switched_off
-from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.cores import describe_threads
+from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.precision import accepted_dtypes, why_not_autocast
 from ostinato.kernels.sequence import fused_torch, linear_scan
