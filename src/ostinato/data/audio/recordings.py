@@ -165,8 +165,8 @@ def read_folder(
     corpus = read_kaldi(folder) if (folder / SCRIPT).is_file() else read_librispeech(folder)
     found = 0
     for audio, text, speaker, where in corpus:
-        path = path_below(folder if root is None else Path(root), audio)
-        yield Recording(path, clean(text), speaker, where, audio)
+        below = path_below(folder if root is None else Path(root), audio)
+        yield Recording(below, clean(text), speaker, where, audio)
         found += 1
     if found:
         return
