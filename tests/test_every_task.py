@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ostinato
 from ostinato import options
+from ostinato.commands.run.prepare import fit_network, make_batches
+from ostinato.commands.run.splits import Splits
 from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, find_task
+from ostinato.training.loop import train
 from ostinato.training.options import Options
 
 LARGEST_SAMPLE = {"transcription": 3_000_000}  # bytes: 48 minutes of speech
@@ -104,6 +109,54 @@ def test_the_road_in_python(trained):
 PROMPTS = {"language": "ROMEO:", "melody": "60 62 64 65"}  # of the tasks that generate
 
 
+def new_network(name):
+    """A network with its first weights and nothing dropped, and batches to train it on."""
+    known = options.fields(TASKS[name].options)
+    task = TASKS[name].create({option: TINY[option] for option in TINY if option in known})
+    sample = [str(sample_files(TASKS[name].sample)["train"])]
+    records = task.reader.read(sample, training=True)[:60]
+    torch.manual_seed(0)
+    task, network = fit_network(task, Splits(records, [], []))
+    for module in network.modules():  # what is dropped depends on the dtype of what is drawn
+        for rate in {"dropout", "rate", "p"} & {*vars(module)}:
+            if isinstance(getattr(module, rate), float):
+                setattr(module, rate, 0.0)
+    return network, make_batches(task, Splits(records[-30:], [], []), Options(batch_size=3), 1)
+
+
+def first_step(network, batches, precision):
+    """The loss and the norm of the gradient."""
+    torch.manual_seed(1)
+    still = torch.optim.SGD(network.parameters(), 0.0)
+    step = next(train(network, batches, still, epochs=1, precision=precision))
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    assert gradients and all(gradient.dtype == torch.float32 for gradient in gradients)
+    return step.loss, step.gradient_norm
+
+
+@every_task
+def test_a_step_in_bfloat16(name):
+    """The loss and the size of the gradient are those of float32 but for rounding."""
+    network, batches = new_network(name)
+    exact_loss, exact_norm = first_step(network, batches, "float32")
+    loss, norm = first_step(network, batches, "bfloat16")
+    assert loss == pytest.approx(exact_loss, rel=0.02) and loss != exact_loss
+    # batch norm over three pictures divides by a small deviation: rounding grows with it
+    assert norm == pytest.approx(exact_norm, rel=0.2)
+    for module in network.modules():  # another device would not be told of these
+        assert not [key for key, value in vars(module).items() if isinstance(value, torch.Tensor)]
+
+
+@every_task
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_on_a_gpu(name, precision):
+    network, batches = new_network(name)
+    expected = first_step(network, batches, "float32")
+    found = first_step(network.cuda(), batches, precision)
+    assert found == pytest.approx(expected, rel=1e-3 if precision == "float32" else 0.2)
+
+
 def calls(name, model, records, folder, *, prompt=None, output=None):
     """One call of each kind that a model has, by its name, as functions without arguments."""
     inputs = [record[0] for record in records]
@@ -176,12 +229,53 @@ def test_it_is_served(trained):
             id = client.post("/sessions").json()["session"]
             [output] = client.post(f"/sessions/{id}", json={"inputs": [value]}).json()["outputs"]
             assert output["prediction"] == model.stream()(value)
+            views = client.get("/model").json()["views"]
+            assert {"parameters", "learning"} <= set(views)
+            view = "encoding" if "encoding" in views else views[0]
+            assert client.post(f"/inspect/{view}", json={"input": value}).status_code == 200
         [prediction] = response.json()["predictions"]
         assert prediction["prediction"] == model.predict([value])[0]
         about = client.get("/model").json()
         assert about["carries_state"] == model.stream().carries_state
         wrong = client.post("/predict", json={"inputs": [{"a": 1}]})
         assert wrong.status_code == 422
+
+
+# of the formats in which a model of each task's sample is not exported: the reason
+NEEDS_ONNX = {"html": "use --format onnx", "folder": "use --format onnx"}
+NEVER = ("onnx", "html", "folder")
+NOT_EXPORTED = {
+    "translation": NEEDS_ONNX,
+    "dialogue": NEEDS_ONNX,
+    "transcription": NEEDS_ONNX,
+    "forecasting": NEEDS_ONNX,
+    "anomaly": NEEDS_ONNX,
+    "genome": dict.fromkeys(NEVER, "--motifs 0"),
+    "video": dict.fromkeys(NEVER, "of pixels is not exported"),
+    "captioning": dict.fromkeys(NEVER, "images are read by a convolution"),
+    "melody": dict.fromkeys(NEVER, "tunes are made of MIDI and ABC"),
+    "autoencoder": dict.fromkeys(NEVER, "its decoder repeats"),
+}
+
+
+def test_it_is_exported_or_the_reason_is_told(trained, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="needs pip install 'ostinato[onnx]'")
+    from ostinato.commands import export as exporting
+
+    # scores have tests of their own
+    monkeypatch.setattr(exporting, "files_to_score", lambda model, needed: [])
+    name, model = trained
+    refused = NOT_EXPORTED.get(name, {})
+    for format in ("onnx", "html", "folder"):
+        for int8 in (False, True):
+            output = tmp_path / f"{format}-{int8}"
+            if format in refused:
+                with pytest.raises(InputError, match=refused[format]):
+                    exporting.export(model, format=format, output=str(output), int8=int8)
+                assert not output.exists()
+            else:
+                found = exporting.export(model, format=format, output=str(output), int8=int8)
+                assert found["bytes"] == sum(Path(file).stat().st_size for file in found["files"])
 
 
 def test_an_unknown_task():
