@@ -23,8 +23,8 @@ from ostinato.commands.run.recipe import read_recipe
 from ostinato.data.dna.sequences import read_labelled as read_labelled_dna
 from ostinato.data.dna.sequences import read_unlabelled as read_unlabelled_dna
 from ostinato.data.files.lines import read_lines
-from ostinato.data.files.safetensors_io import load_weights, save_weights
 from ostinato.data.files.table import read_table
+from ostinato.data.files.weights_file import load_weights, save_weights
 from ostinato.data.images.captioned import read_captioned, read_images
 from ostinato.data.images.images import read_image
 from ostinato.data.images.picture_arrays import read_features
@@ -33,16 +33,22 @@ from ostinato.data.images.video_clips import read_unlabelled as read_unlabelled_
 from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.data.music.music_files import Reading
 from ostinato.data.series.series import read_series
+from ostinato.data.series.series_tables import (
+    read_label_table,
+    read_long_table,
+    read_series_table,
+)
 from ostinato.data.text.columns_or_sentences import Trained
-from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conversations import read_conversations
 from ostinato.data.text.corpus import Corpus
 from ostinato.data.text.nbest_format import read_nbest
-from ostinato.data.text.parallel import read_pairs
 from ostinato.data.text.pretrained import read_embeddings
+from ostinato.data.text.sentence_pairs import read_pairs
 from ostinato.data.vectors import read_vectors
 from ostinato.errors import InputError
 
+LONG = "id,time,speed,label\n" + "a,1,0.5,walk\nb,1,7,run\na,2,1.5,walk\n" * 5
 FEW, MANY = 200, 5000  # mutations of each file
 DIGITS = b"9" * 5000  # more than Python turns into a number
 NUMBERS = [
@@ -238,6 +244,9 @@ READERS = [
     Fuzzed("labelled", "a.tsv", text(LABELLED), lambda p: read_labelled([p])),
     Fuzzed("headless", "a.txt", text("good\ta film\nbad\tno\n" * 5), lambda p: read_labelled([p])),
     Fuzzed("unlabelled", "a.csv", text(LABELLED), lambda p: every(read_unlabelled([p]))),
+    Fuzzed("long", "a.csv", text(LONG), lambda p: every(read_long_table(p))),
+    Fuzzed("one series", "a.csv", text("t,x,y\n1,2,3\n2,4,5\n"), read_series_table),
+    Fuzzed("labels", "labels.csv", text("file,label\na.csv,b\nb.csv,c\n"), read_label_table),
     Fuzzed("ts", "a.ts", text(TS), lambda p: every(read_series(p))),
     Fuzzed(
         "npz",
@@ -248,11 +257,11 @@ READERS = [
     Fuzzed("rows", "a.csv", text("a,b,c\n1,2.5,x\n-3,1e3,y\n"), lambda p: every(read_vectors(p))),
     Fuzzed("images", "a.npz", npz(images=SERIES), lambda p: every(read_vectors(p))),
     Fuzzed("npz.gz", "a.npz.gz", packed(npz(X=SERIES, y=["a"] * 4)), lambda p: read_labelled([p])),
-    Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_sentences(p))),
-    Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_sentences(p))),
-    Fuzzed("comments", "a.txt", text(COMMENTED), lambda p: every(read_sentences(p))),
-    Fuzzed("words", "a.csv", text(WORDS), lambda p: every(read_sentences(p))),
-    Fuzzed("token lists", "a.jsonl", text(TOKENS), lambda p: every(read_sentences(p))),
+    Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_conll(p))),
+    Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_conll(p))),
+    Fuzzed("comments", "a.txt", text(COMMENTED), lambda p: every(read_conll(p))),
+    Fuzzed("words", "a.csv", text(WORDS), lambda p: every(read_conll(p))),
+    Fuzzed("token lists", "a.jsonl", text(TOKENS), lambda p: every(read_conll(p))),
     Fuzzed("tokens", "a.txt", text(TOKENS), lambda p: every(read_blocks(p))),
     Fuzzed(
         "blocks", "a.txt", text(CONLL), lambda p: every(read_blocks(p, trained=Trained(columns=4)))

@@ -19,10 +19,9 @@ from ostinato.tasks.forecasting.calibration import (
     measure_persistence,
 )
 from ostinato.tasks.forecasting.forecast import Forecast, write
-from ostinato.tasks.forecasting.prediction import perturb_future
 from ostinato.tasks.forecasting.scaling import measure_scale
 from ostinato.tasks.forecasting.scores import judge
-from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
+from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts, perturb_future
 
 TINY = {
     "hidden_size": 12,
@@ -150,16 +149,16 @@ def test_the_law_holds_for_every_scaling(file, scaling, scale_over):
     records = task.reader.read([file], training=True)
     fitted = task.fit(records)
     window = Window.at(records[0].series, 80, 6)
-    one = fitted.preprocessing.encode_window(window)
-    other = fitted.preprocessing.encode_window(perturb_future(window))
+    one = fitted.preprocessing.encoder.encode_window(window)
+    other = fitted.preprocessing.encoder.encode_window(perturb_future(window))
     assert np.array_equal(one.inputs, other.inputs)
     assert (one.shift, one.scale) == (other.shift, other.scale)
-    back = fitted.preprocessing.inverse(one.targets * one.scale + one.shift)
+    back = fitted.preprocessing.scaler.inverse(one.targets * one.scale + one.shift)
     assert back == pytest.approx(window.future, rel=1e-4)
     again = TASK.create(option_fields.to_dict(fitted.options)).restore(
         json.loads(json.dumps(fitted.preprocessing.to_dict()))
     )
-    assert np.array_equal(again.preprocessing.encode_window(window).inputs, one.inputs)
+    assert np.array_equal(again.preprocessing.encoder.encode_window(window).inputs, one.inputs)
 
 
 @pytest.mark.parametrize("name", ["naive", "seasonal-naive", "drift", "theta", "linear"])

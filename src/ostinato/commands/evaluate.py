@@ -9,13 +9,14 @@ from typing import Any
 
 from torch import nn
 
+from ostinato.commands.report_lines import class_lines, detail_lines
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
-from ostinato.commands.run.records import as_files
-from ostinato.commands.tables import as_json, number, scores, table
+from ostinato.commands.run.records import records_as_files
+from ostinato.commands.tables import as_json, scores, table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
@@ -75,7 +76,7 @@ def evaluate(
             true ones
     """
     check_seed(seed)
-    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     task = trained.task
     refuse_text(files)
     other = None if against is None else load_other(against, trained, changes, device)
@@ -84,7 +85,7 @@ def evaluate(
     with (
         collect_notices() as notes,
         hold_notices(),
-        as_files(task.name, settings, test=files) as given,
+        records_as_files(task.name, settings, test=files) as given,
     ):
         chosen = given["test"] or tested_files(trained, FILES_NEEDED)
         records = task.reader.read(chosen)
@@ -121,7 +122,7 @@ def refuse_text(files: Any) -> None:
 
 def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:
     """The run to compare with; InputError where it is of another task."""
-    other = load(run, changes, choose(device))
+    other = load(run, changes, choose_device(device))
     if other.task.name != trained.task.name:
         raise InputError(
             f"{option_name('against')} {run}: of task {other.task.name}, "
@@ -267,9 +268,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
     yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
-        yield f"{metric}: " + ", ".join(
-            f"{name} {format_detail(value)}" for name, value in details.items()
-        )
+        yield from detail_lines(metric, details)
+    yield from class_lines(result.get("classes", {}))
     if "verdict" in result:
         yield result["verdict"]
     if "alarms" in result:
@@ -309,12 +309,3 @@ def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:
     shown = sorted({round(place * (steps - 1) / 11) for place in range(12)}) if steps else []
     rows = [[step + 1, *(float(each[step]) for each in by_step.values())] for step in shown]
     yield from table(["step ahead", *by_step], rows)
-
-
-def format_detail(value: Any) -> str:
-    """format_detail([56.1, 30.2]) -> "56.10 30.20" """
-    return (
-        " ".join(number(each) for each in value)
-        if isinstance(value, (list, tuple))
-        else number(value)
-    )

@@ -112,9 +112,13 @@ class PointForecaster(nn.Module):
 
 
 class PointForecasterEnsemble(nn.Module):
-    """Point forecasters or autoencoders whose surprise and expectation are averaged; the alarm is
-    at
-    the mean of their thresholds."""
+    """Point forecasters or autoencoders whose surprise and expectation are averaged.
+
+    Buffers:
+        threshold: The mean of theirs.
+    """
+
+    threshold: Tensor
 
     def __init__(self, models: list[Any]):
         super().__init__()

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ostinato.tasks.prediction import Counts
@@ -15,6 +16,17 @@ class Baseline(ABC):
     """A simple model that the network is measured against by the task's own metrics."""
 
     name: str
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What `probabilities` are of."""
+        return ()
+
+    def probabilities(self, records: Any) -> list[np.ndarray] | None:
+        """The probability of each of `labels`: [C] of each record, or [T, C] of its steps; None
+        for a baseline that has none.
+        """
+        return None
 
     @property
     def simpler(self) -> Sequence[Baseline]:

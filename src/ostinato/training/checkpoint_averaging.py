@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.data.files.safetensors_io import load_weights, save_weights, unique_state
+from ostinato.data.files.weights_file import load_weights, save_weights, unique_state
 from ostinato.errors import InputError
 
 Which = Literal["best", "last"]
@@ -50,6 +50,20 @@ def save_candidate(
     names = {saved.path.name for saved in remaining}
     for old in list(folder.iterdir()):
         if WEIGHTS_FILE.fullmatch(old.name) and old.name not in names:
+            old.unlink()
+
+
+def remove_all_but_best(folder: Path) -> None:
+    """Deletes the saved weights that a finished run no longer needs.
+
+    The best ones stay: a run that is resumed compares with them."""
+    best = best_candidate(folder)
+    if best is None:
+        return
+    index = [{"file": best.path.name, "step": best.step, "score": best.score}]
+    write_atomically(folder / INDEX, json.dumps(index, indent=1).encode())
+    for old in list(folder.iterdir()):
+        if WEIGHTS_FILE.fullmatch(old.name) and old.name != best.path.name:
             old.unlink()
 
 

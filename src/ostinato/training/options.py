@@ -177,6 +177,9 @@ class Options:
         "those more than n evaluations ago",
         minimum=0,
     )
+    keep: bool = option(
+        False, "keep the checkpoints that were averaged, for resuming; without, only the best one"
+    )
     tensorboard: bool = option(True, "write TensorBoard events besides the learning curves")
     checkpoint_every: float = option(
         300.0, "seconds between checkpoints to resume from; usually 300", above=0

@@ -13,12 +13,13 @@ from ostinato.commands.evaluate import baseline_scores, measure
 from ostinato.commands.run.config import relative_path
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.files.atomic import write_atomically
-from ostinato.data.files.safetensors_io import load_unique_state, load_weights
+from ostinato.data.files.weights_file import load_unique_state, load_weights
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
+from ostinato.tasks.task import Task
 from ostinato.training import checkpoint_averaging
 from ostinato.training.curves import LOG, draw_curves, read_curves
 
@@ -39,9 +40,10 @@ def finish(run: TrainingRun) -> Trained:
         **task.predictor.pictures(tested, predictions),
         **task.predictor.draw_tables(result),
     }
-    return Trained(
-        task, [network], run.folder, report, counts, not_saved=save_pictures(run, pictures)
-    )
+    not_saved = save_pictures(run, pictures)
+    if not run.options.keep:
+        checkpoint_averaging.remove_all_but_best(run.training_folder)
+    return Trained(task, [network], run.folder, report, counts, not_saved=not_saved)
 
 
 def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], object]]) -> str:
@@ -54,7 +56,12 @@ def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], 
     try:
         for name, write in pictures.items():
             write_atomically(run.folder / name, write)
-        draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
+        best = checkpoint_averaging.best_candidate(run.training_folder)
+        draw_curves(
+            read_curves(run.training_folder / LOG),
+            run.folder / "curves.png",
+            best=None if best is None else best.step,
+        )
     except (InputError, OSError) as error:
         return f"{error}; the model and its report are complete in {run.folder}"
     return ""
@@ -124,6 +131,7 @@ def build_report(
         "tested_on": splits.tested_on,
         "seconds": seconds,
         "tokens_per_second": tokens_per_second,
+        "tokens_are": describe_tokens(task),
         "weights": weights,
         "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
@@ -138,6 +146,15 @@ def build_report(
         "examples": task.predictor.examples(run.network, tested, predictions),
         "next": suggest_commands(run),
     }
+
+
+def describe_tokens(task: Task) -> str:
+    """What is counted as a token a second: "a word of an input that was trained on"."""
+    unit = getattr(task.options, "unit", None) or task.definition.token
+    if not getattr(task.preprocessing, "reads_text", True):
+        unit = task.definition.token
+    side = "an input" if task.definition.throughput_unit == "inputs" else "a target"
+    return f"a {unit} of {side} that was trained on"
 
 
 def suggest_commands(run: TrainingRun) -> list[str]:

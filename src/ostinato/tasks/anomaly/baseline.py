@@ -86,7 +86,7 @@ def assemble(thresholds: dict[str, float], hold_off: int) -> ScoreBaseline:
 
 
 def fit_baseline(task: Task, records: Sequence[LabelledSeries]) -> ScoreBaseline:
-    """The thresholds of the rate that --false-alarms gives, on the training series."""
+    """The thresholds at which the training series have `false_alarms` alarms per step."""
     options = task.options
     thresholds = {
         name: choose_threshold(

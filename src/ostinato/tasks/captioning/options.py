@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.data.images.image_loader import ImageLoader
 from ostinato.data.images.onnx_encoder import NORMALISATIONS, OnnxEncoder
 from ostinato.errors import InputError
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.search_options import SearchOptions
 from ostinato.tasks.shared.text_scores import TextScoreOptions
@@ -57,7 +57,7 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         path="kept",
     )
     encoder_output: str | None = option(None, "which output of --encoder (default: the first)")
-    normalise_pixels: Literal[tuple(NORMALISATIONS)] = option(
+    normalise_pixels: Annotated[str, OneOf(*NORMALISATIONS)] = option(
         "imagenet", "how pixels are scaled for --encoder"
     )
     feature_cache: str | None = option(

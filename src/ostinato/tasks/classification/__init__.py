@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ostinato.models.ensemble import ClassifierEnsemble
-from ostinato.tasks.classification.baseline import fit_baseline
+from ostinato.tasks.classification.baseline import ClassificationBaseline, fit_baseline
 from ostinato.tasks.classification.network import build_network, initialise
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.prediction import ClassificationPredictor
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.classification.reader import ClassificationReader
-from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task, TaskDefinition
 
 
@@ -29,7 +28,8 @@ TASK = TaskDefinition(
     name="classification",
     reads=(
         "TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file "
-        "a class; series of numbers in .ts (UCR/UEA) or .npz; images in a folder a class, or "
+        "a class; series of numbers in .ts (UCR/UEA), .npz, or CSV (id, time, values, label, or "
+        "a file a series beside labels.csv); images in a folder a class, or "
         "images [N, H, W] or [N, H, W, C] and y in .npz"
     ),
     example="ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment",
@@ -43,7 +43,7 @@ TASK = TaskDefinition(
     initialise=initialise,
     combine=ClassifierEnsemble,
     fit_baseline=fit_baseline,
-    restore_baseline=ClosedFormBaseline.restore,
+    restore_baseline=ClassificationBaseline.restore,
     next_commands=next_commands,
     training={
         "normalise": "sequences",
@@ -63,6 +63,9 @@ TASK = TaskDefinition(
     compare_models=(
         "most-frequent",
         "bag-of-words",
+        "character-ngrams",
+        "nearest-neighbour",
+        "random-convolutions",
         "feedforward",
         "convolution",
         "rnn",

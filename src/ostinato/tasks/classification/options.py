@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
-CLOSED_FORM = ("bag-of-words", "most-frequent")
+BAGS = ("bag-of-words", "character-ngrams")  # of texts
+OF_SERIES = ("nearest-neighbour", "random-convolutions")
+CLOSED_FORM = (*BAGS, *OF_SERIES, "most-frequent")
 NEURAL = ("convolution", "feedforward")
 # The strong regularisation that keeps a network from memorising words keeps it from learning
 # characters at all.
@@ -84,8 +86,10 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "square root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
-        "recurrent", "a recurrent network (of --cell), or a baseline"
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
+        "recurrent",
+        "a recurrent network (of --cell), or a baseline: bag-of-words and character-ngrams of "
+        "texts, nearest-neighbour and random-convolutions of series, most-frequent label",
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 200)
     embedding_size: int = option(
@@ -100,6 +104,13 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         "size of the prefix and suffix embedding of a word; 0 disables it",
         minimum=0,
     )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
+    )
     members: int | None = option(
         None,
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
@@ -107,7 +118,7 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         minimum=1,
         maximum=100,
     )
-    pooling: Literal[POOLINGS] = option(
+    pooling: Annotated[str, OneOf(*POOLINGS)] = option(
         "max", "how the hidden states of all steps are combined into one vector"
     )
     dropout: float = option(
@@ -147,7 +158,11 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         minimum=1,
     )
     ngrams: int | None = option(
-        None, "bag-of-words: longest n-gram (default: 2 words, 4 characters)", minimum=1, maximum=20
+        None,
+        "bag-of-words, character-ngrams: longest n-gram (default: 2 words, 4 characters; "
+        "5 of character-ngrams)",
+        minimum=1,
+        maximum=20,
     )
     weighting: Literal["tf-idf", "counts"] = option(
         "tf-idf", "bag-of-words: the value of an n-gram"

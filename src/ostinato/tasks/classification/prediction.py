@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from ostinato.tasks.classification.preprocessing import ClassificationPreprocess
 from ostinato.tasks.classification.streaming import ClassificationStreamer
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
@@ -158,6 +159,19 @@ class ClassificationPredictor(Predictor):
                 for value in self.log_probabilities(network, records)
             ]
         return self.count_answers(records, self.predict(network, records))[metric]
+
+    def analyse(
+        self,
+        records: Sequence[Labelled],
+        predictions: Sequence[Classified],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """Precision, recall and F1 of each label."""
+        answers = [[(label, 0) for label in prediction.labels] for prediction in predictions]
+        truths = [[(label, 0) for label in self.labels_of(record)] for record in records]
+        return {"classes": score_classes(answers, truths)}
 
     def pictures(
         self, records: Sequence[Labelled], predictions: Sequence[Classified]

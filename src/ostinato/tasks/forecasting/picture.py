@@ -5,7 +5,7 @@ ahead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -13,13 +13,16 @@ from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.statistical import forecast_points
 from ostinato.tasks.forecasting.windows import Window
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 INK, BAND, TRUTH = "#1f4e79", "#4a90c2", "#222222"
 
 
 def draw_forecasts(
     records: Sequence[Window], forecasts: Sequence[Forecast], season: int
 ) -> Callable[[BinaryIO], object]:
-    """A panel a series: what was, what is forecast with its intervals, and two simple methods."""
+    """A panel per series: history, forecast with its intervals, true values, two simple methods."""
     from matplotlib.figure import Figure
 
     columns = 1 if len(records) < 2 else 2 if len(records) < 5 else 3
@@ -35,8 +38,8 @@ def draw_forecasts(
     return lambda file: figure.savefig(file, format="png", dpi=110)
 
 
-def draw_panel(panel, record: Window, forecast: Forecast, season: int) -> None:
-    """One series into one panel."""
+def draw_panel(panel: Axes, record: Window, forecast: Forecast, season: int) -> None:
+    """Draws one series into one panel."""
     horizon = len(forecast.quantiles)
     shown = min(record.cut, max(4 * horizon, 3 * season, 30))
     start = record.cut - shown
@@ -65,15 +68,15 @@ def draw_panel(panel, record: Window, forecast: Forecast, season: int) -> None:
             alpha=0.9,
             marker=".",
             markersize=3,
-            label="what came",
+            label="true values",
         )
     panel.plot(ahead, forecast.point, color=INK, linewidth=1.8, label="forecast")
     panel.set_title(forecast.name, fontsize=10, loc="left")
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", alpha=0.25)
     panel.margins(x=0.01)
-    for label in panel.get_xticklabels():
-        label.set(rotation=20, ha="right", fontsize=8)
+    for tick in panel.get_xticklabels():
+        tick.set(rotation=20, ha="right", fontsize=8)
 
 
 def draw_errors(by_step: Mapping[str, Sequence[float]]) -> Callable[[BinaryIO], object]:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.decisions import decide_horizon
 from ostinato.tasks.forecasting.options import ForecastingOptions
@@ -50,13 +51,13 @@ class ForecastingReader(Reader):
         return self.options.horizon or GUESS
 
     def horizon_for(self, series: Sequence[TimeSeries]) -> int:
-        """The same, or where nobody said, what the series suggest."""
+        """The same, or where it was not given, what the series suggest."""
         if self.options.horizon is not None or not series:
             return self.horizon
         return decide_horizon(self.options, series, max(series, key=len).axis.frequency)
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
-        """The series of the files, missing values filled as --fill says."""
+        """The series of the files, missing values filled as the option `fill` says."""
         frequency = None if self.preprocessing is None else self.preprocessing.frequency
         found = read_series(files, self.columns, frequency=frequency)
         for each in found:
@@ -69,7 +70,7 @@ class ForecastingReader(Reader):
         missing = sum(int(np.isnan(series.values).sum()) for series in found)
         if missing:
             how = self.options.fill
-            done = "left missing (--fill zero, previous or linear fills them)"
+            done = f"left missing ({option_name('fill')} zero, previous or linear fills them)"
             done = done if how == "none" else f"filled: {how}"
             notify(f"{' '.join(map(display_path, files))}: {missing:,} missing values, {done}")
         return [
@@ -87,7 +88,7 @@ class ForecastingReader(Reader):
             raise InputError(
                 f"{short[0].where}: series {short[0].name!r} has {len(short[0]):,} "
                 f"{pluralise('value', len(short[0]))}; a horizon of {horizon} needs more: "
-                "give longer series, or train with a shorter --horizon"
+                f"give longer series, or train with a shorter {option_name('horizon')}"
             )
         options = self.options
         cuts = [
@@ -118,7 +119,7 @@ class ForecastingReader(Reader):
             raise InputError(
                 f"{name}: a horizon of {horizon} is longer than the history: the longest series "
                 f"has {longest:,} {pluralise('value', longest)}; give longer series or a shorter "
-                "--horizon"
+                f"{option_name('horizon')}"
             )
         return Windows(kept, [range(len(each), len(each) + 1) for each in kept], horizon)
 
@@ -136,12 +137,12 @@ class ForecastingReader(Reader):
         if self.preprocessing is None:
             return
         names = self.options.covariates("static")
-        for place, (name, known) in enumerate(
+        for column, (name, known) in enumerate(
             zip(names, self.preprocessing.categories, strict=True)
         ):
-            odd = [each for each in series if each.static and each.static[place] not in known]
+            odd = [each for each in series if each.static and each.static[column] not in known]
             if odd:
-                value = odd[0].static[place]
+                value = odd[0].static[column]
                 what = f"{name} {value!r} was not in training" if value else f"{name} is missing"
                 more = f", and so for {len(odd) - 1:,} others" if len(odd) > 1 else ""
                 notify(
@@ -161,7 +162,7 @@ class ForecastingReader(Reader):
             [stamp] = series.axis.stamps(len(series) + step, 1)
             raise InputError(
                 f"{series.where}: series {series.name!r}: no {column} for {stamp}, a step to "
-                "predict; give it in further rows, or in a file named by --future"
+                f"predict; give it in further rows, or in a file named by {option_name('future')}"
             )
 
     def join_future(self, series: list[TimeSeries], file: str) -> list[TimeSeries]:
@@ -196,12 +197,12 @@ class ForecastingReader(Reader):
         chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
         wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
         trained, held, cuts = [], [], []
-        for place, record in enumerate(records):
+        for index, record in enumerate(records):
             series = record.series
             most = int((DEV_SHARE * len(series)) // horizon)
             count = max(1, min(wanted, most))
             start = len(series) - count * horizon
-            if place not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
+            if index not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
                 trained.append(series)
                 continue
             trained.append(series.until(start))
@@ -210,7 +211,7 @@ class ForecastingReader(Reader):
         if not held:
             raise InputError(
                 f"no series is long enough to hold back its last {horizon} steps; give longer "
-                "ones, --dev, or a shorter --horizon"
+                f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
             )
         whole = [range(len(each), len(each) + 1) for each in trained]
         return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
@@ -231,7 +232,7 @@ class ForecastingReader(Reader):
 
 def skip_short(cuts: range, shortest: int) -> range:
     """The cuts from `shortest` on; the last one where none is."""
-    first = next((place for place, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
+    first = next((index for index, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
     return cuts[first:]
 
 
@@ -240,7 +241,9 @@ def is_constant(values: np.ndarray) -> bool:
     return bool(np.nanmax(values) == np.nanmin(values))
 
 
-def check_frequency(series: Sequence[TimeSeries], frequency: Any, files: Sequence[str]) -> None:
+def check_frequency(
+    series: Sequence[TimeSeries], frequency: Frequency, files: Sequence[str]
+) -> None:
     """Raises InputError for series of another frequency than the model's."""
     for each in series:
         if len(each) > 1 and each.axis.frequency != frequency:
@@ -259,7 +262,7 @@ def join_known(series: TimeSeries, future: TimeSeries | None, horizon: int) -> T
     known[: len(own)] = own
     # a table of covariates alone: its target is its first covariate, kept in `known` whole
     start = future.axis.first - series.axis.first
-    for place, row in enumerate(future.known):
-        if 0 <= start + place < len(known):
-            known[start + place] = row
+    for step, row in enumerate(future.known):
+        if 0 <= start + step < len(known):
+            known[start + step] = row
     return replace(series, known=known)

@@ -1,4 +1,4 @@
-"""The centre and scale of some values, by the names of --scaling."""
+"""The centre and scale of some values, by the names of the option `scaling`."""
 
 from __future__ import annotations
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from ostinato.cells import CELLS
 from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError, option_name
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 
@@ -75,7 +75,7 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
     )
     rotate: bool = option(True, "the streams begin at other positions of the text in each epoch")
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(  # type: ignore[valid-type]
+    model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     hidden_size: int = option(512, "units of each layer", minimum=1)

@@ -157,4 +157,6 @@ def draw_confusion(
 ) -> Callable[[BinaryIO], None]:
     """A function that writes the confusion matrix as PNG."""
     matrix = confusion.confusion(answers, truths, known.tokens)
-    return lambda file: confusion.draw(matrix, known.tokens).savefig(file, format="png", dpi=120)
+    return lambda file: confusion.draw(matrix, known.tokens).savefig(
+        file, format="png", dpi=120, bbox_inches="tight"
+    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated
 
 from ostinato.cells import CELLS, Cell, CellType
 from ostinato.cells.rnn import ACTIVATIONS
 from ostinato.errors import InputError
 from ostinato.layers.recurrent import MERGES
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.task_options import TaskOptions
 
 ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
@@ -24,13 +24,13 @@ ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
 class RecurrentOptions(TaskOptions):
     """The recurrent cell, its size and its regularisation."""
 
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")  # type: ignore[valid-type]
+    cell: Annotated[str, OneOf(*CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of each layer", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1, maximum=100)
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
     )
-    activation: Literal[tuple(ACTIVATIONS)] | None = option(  # type: ignore[valid-type]
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] | None = option(
         None, "activation of the hidden units of --cell rnn, jordan or indrnn (default: the cell's)"
     )
 
@@ -54,7 +54,7 @@ class RecurrentOptions(TaskOptions):
 class MergeOptions(RecurrentOptions):
     """Options of a network that reads in both directions."""
 
-    merge: Literal[tuple(MERGES)] = option(  # type: ignore[valid-type]
+    merge: Annotated[str, OneOf(*MERGES)] = option(
         "concat",
         "how the outputs of both directions become one: concat (half of the units each), "
         "sum, mean or product (all units each)",

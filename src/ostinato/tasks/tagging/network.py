@@ -9,7 +9,7 @@ from torch import nn
 
 from ostinato.data.text.tag_schemes import allowed_transitions
 from ostinato.errors import InputError
-from ostinato.layers.character_encoder import Affixes, CharacterEncoder
+from ostinato.layers.character_encoder import MOST_BUCKETS, Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble
 from ostinato.models.word_windows import FixedLengthNetwork, WindowNetwork
@@ -70,7 +70,11 @@ def build_character_encoder(
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=preprocessing.letters.fold_case())
+        affixes = Affixes(
+            options.affix_size,
+            folded=preprocessing.letters.fold_case(),
+            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+        )
     return CharacterEncoder(
         options.characters,
         len(preprocessing.letters),

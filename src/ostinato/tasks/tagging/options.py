@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
 
-CLOSED_FORM = ("hmm", "most-frequent")
+CLOSED_FORM = ("hmm", "feature-crf", "most-frequent")
 NOT_RECURRENT = ("feedforward", "convolution")
 
 
@@ -56,10 +56,11 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
     maximum_tokens: int = option(500, "longer sentences are split", minimum=1)
     # the model
-    model: Literal[("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
         "recurrent",
         "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: "
-        "over windows of words; or a baseline that is counted",
+        "over windows of words; or a baseline: a hidden Markov model, a CRF on features of words, "
+        "each word's most frequent tag",
     )
     fixed_length: int = option(
         40,
@@ -78,6 +79,13 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     character_size: int = option(60, "size of a word's vector made from its characters", minimum=2)
     affix_size: int = option(
         60, "size of the prefix and suffix embedding of a word; 0 disables it", minimum=0
+    )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
     )
     feature_size: int = option(
         20, "dimensions of the embedding of each of --feature-columns", minimum=1
@@ -113,6 +121,12 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "taggings given for each sentence, the best first",
         minimum=1,
         maximum=1000,
+        when_predicting=True,
+    )
+    tokenized: bool = option(
+        False,
+        "the sentences to be tagged are tokenised already; without, punctuation that is written to "
+        "a word is split off, and said",
         when_predicting=True,
     )
     layout: Literal["auto", "columns", "sentences"] = option(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.errors import InputError
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
 FORMATS = ("text", "srt", "vtt", "tsv", "ctm")
@@ -195,7 +195,7 @@ class TranscriptionOptions(BidirectionalOptions):
         when_predicting=True,
         path="kept",
     )
-    format: Literal[FORMATS] = option(  # type: ignore[valid-type]
+    format: Annotated[str, OneOf(*FORMATS)] = option(
         "text", "what predict prints: text, or words with their times", when_predicting=True
     )
     rate: int | None = option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
@@ -156,6 +157,24 @@ class VideoPredictor(Predictor):
             ]
         answers = [prediction.labels for prediction in self.predict(network, records)]
         return count_clip_labels(answers, records, self.preprocessing.labels)[metric]
+
+    def analyse(
+        self,
+        records: Sequence[Clip],
+        predictions: Sequence[ClipLabels],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """Precision, recall and F1 of each label."""
+        answers = [
+            [(label, place) for place, label in enumerate(prediction.labels)]
+            for prediction in predictions
+        ]
+        truths = [
+            [(label, place) for place, label in enumerate(labels_of(record))] for record in records
+        ]
+        return {"classes": score_classes(answers, truths)}
 
     def pictures(
         self, records: Sequence[Clip], predictions: Sequence[ClipLabels]

@@ -21,6 +21,7 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.class_scores import natural_order
 from ostinato.tasks.shared.label_counts import weigh_classes
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -60,7 +61,7 @@ class VideoPreprocessing(Preprocessing):
                 f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
                 "give --dev, or more examples"
             )
-        labels = Vocabulary(sorted(set(names)), specials=())
+        labels = Vocabulary(natural_order(set(names)), specials=())
         per_frame = isinstance(records[0].label, tuple)
         shape = records[0].frames.shape[1:]
         counts = Counter(names)
