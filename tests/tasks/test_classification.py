@@ -337,7 +337,7 @@ def test_how_many_texts_are_cut_is_said():
                 Labelled("a b c", "b"),
             ]
         )
-    assert "2 texts longer than --maximum-tokens 2: the start is left out" in notices
+    assert "2 texts longer than maximum_tokens 2: the start is left out" in notices
 
 
 def test_class_weights():
@@ -472,7 +472,7 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
     }
     assert random_part([1, 2], 0, 3.0) == [1, 2]
     with pytest.raises(
-        InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"
+        InputError, match="^crop must be a share up to 1, or a whole number of steps; got 2.5$"
     ):
         TASK.create({"crop": 2.5})
 

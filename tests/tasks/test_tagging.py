@@ -199,7 +199,7 @@ def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     else:
         with pytest.raises(
             InputError,
-            match="a model of most frequent tags knows no probabilities; train with --model hmm",
+            match="a model of most frequent tags knows no probabilities; train with model hmm",
         ):
             trained.score([(words[0], ["I-PER", "O", "O"])])
 

@@ -89,9 +89,7 @@ def inspect(
         seed: of remedies: the same for all of them
         time_limit: of remedies on a task: for each of them (default: 8s)
     """
-    if count < 1 or example < 1:
-        name, value = ("count", count) if count < 1 else ("example", example)
-        raise InputError(f"--{name} must be at least 1; got {value}")
+    check_at_least_one(count=count, example=example)
     if view == REMEDY_VIEW:
         check_seed(seed)
         return [compare_remedies(run, inputs, seed=seed, time_limit=time_limit)]
@@ -106,6 +104,13 @@ def inspect(
             compare_models(name, models, inputs, selection, corpus, example)
             for name in choose_views(view, models[0], inputs, corpus, example)
         ]
+
+
+def check_at_least_one(**numbers: int) -> None:
+    """Raises InputError for an option below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise InputError(f"--{name} must be at least 1; got {value}")
 
 
 def compare_models(

@@ -66,7 +66,6 @@ def serve(
         import uvicorn
 
         from ostinato.serving.settings import Settings
-        from ostinato.serving.timed_protocol import TimedProtocol
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "ostinato":
             raise
@@ -81,8 +80,21 @@ def serve(
     except BaseException:
         listener.close()
         raise
-    config = uvicorn.Config(
-        application.asgi,
+    announce(models, listener, is_open=host not in LOOPBACK and token is None)
+    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    config = configure_uvicorn(application.asgi, settings)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def configure_uvicorn(application: Any, settings: Any) -> Any:
+    """uvicorn's own settings, with the limits of `ostinato.serving.settings.Settings`."""
+    import uvicorn
+
+    from ostinato.serving.timed_protocol import TimedProtocol
+
+    return uvicorn.Config(
+        application,
         http=TimedProtocol.with_limits(settings),
         lifespan="on",
         log_level="warning",
@@ -92,17 +104,18 @@ def serve(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+
+
+def announce(models: dict[str, Any], listener: socket.socket, *, is_open: bool) -> None:
+    """Says which models are served where, and with `is_open` that anybody may use them."""
     address, number = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
     print_message(f"serving {names} at http://{shown}:{number}")
-    if host not in LOOPBACK and token is None:
+    if is_open:
         print_message(
             "anybody who reaches this address may use the models; --token asks for a password"
         )
-    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def lines(result: None, *, json: bool = False) -> Iterable[str]:
@@ -212,35 +225,22 @@ def build_application(
     from ostinato import __version__
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
-    from ostinato.serving.endpoints import Endpoints
     from ostinato.serving.model_worker import ModelThread
-    from ostinato.serving.served_model import ServedModel
-    from ostinato.stream import state_from_bytes, state_to_bytes
 
     drawing = Path(__file__).parents[1] / "inspection" / "page"
     thread, counters = ModelThread(), Counters()
-    endpoints: dict[str, Endpoints] = {}
-    for name, model in models.items():
-        generates = type(model.task.predictor).generate is not Predictor.generate
-        served = ServedModel(
-            model,
+    endpoints = {
+        name: build_endpoints(
             name,
+            model,
             settings,
-            request=partial(Request, reads_files=False),
-            generates=generates,
-            together=independent_rows,
+            thread,
+            counters,
             views=(views or find_views)(model),
             suited=None if views else find_suited(model),
         )
-        endpoints[name] = Endpoints(
-            served,
-            thread,
-            counters,
-            state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
-            state_from_bytes=partial(
-                state_from_bytes, served.streamer, fingerprint=model.fingerprint
-            ),
-        )
+        for name, model in models.items()
+    }
     paths = {
         name: Path(model.folder) / SNAPSHOT
         for name, model in models.items()
@@ -256,4 +256,38 @@ def build_application(
         page=page or PAGE,
         more_page={f"panels.{kind}": drawing / f"page.{kind}" for kind in ("js", "css")},
         version=__version__,
+    )
+
+
+def build_endpoints(
+    name: str,
+    model: Any,
+    settings: Any,
+    thread: Any,
+    counters: Any,
+    *,
+    views: dict[str, Callable[[Any, bool], Any]],
+    suited: list[str] | None,
+) -> Any:
+    """The endpoints of one model, whose sessions are read and written as bytes."""
+    from ostinato.serving.endpoints import Endpoints
+    from ostinato.serving.served_model import ServedModel
+    from ostinato.stream import state_from_bytes, state_to_bytes
+
+    served = ServedModel(
+        model,
+        name,
+        settings,
+        request=partial(Request, reads_files=False),
+        generates=type(model.task.predictor).generate is not Predictor.generate,
+        together=independent_rows,
+        views=views,
+        suited=suited,
+    )
+    return Endpoints(
+        served,
+        thread,
+        counters,
+        state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
+        state_from_bytes=partial(state_from_bytes, served.streamer, fingerprint=model.fingerprint),
     )

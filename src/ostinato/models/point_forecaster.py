@@ -53,7 +53,7 @@ class PointForecaster(nn.Module):
         self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.recurrent.output_size, 2)
-        # degrees of freedom are 2 + exp(this): heavy tails, lest one outlier spoil the rest
+        # degrees of freedom are 2 + exp(this): heavy tails limit the influence of outliers
         self.log_freedom = nn.Parameter(torch.tensor(math.log(3.0)))
         self.register_buffer("threshold", torch.tensor(torch.inf))
 

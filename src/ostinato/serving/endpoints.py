@@ -1,4 +1,4 @@
-"""What the server answers for one model."""
+"""The endpoints of one model: predict, generate, inspect, sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request passes: the token, the host, security headers, errors as JSON, counters."""
+"""The gateway of every request: token, host, security headers, errors as JSON, counters."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ostinato.data.files.weights_file import (
     save_weights,
     unique_state,
 )
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept
 from ostinato.tasks.prediction import Counts
@@ -153,7 +153,8 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
         if shared(description) != shared(descriptions[0]):
             raise InputError(
                 f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
-                "train both on the same data with the same --unit and vocabulary options"
+                f"train both on the same data with the same {option_name('unit')} and "
+                "vocabulary options"
             )
     networks = [
         load_network(part, description, device, changes)

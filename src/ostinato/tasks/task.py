@@ -78,7 +78,7 @@ class TaskDefinition:
     fit_baseline: Callable[[Task, Any], Baseline]
     restore_baseline: Callable[[Task, dict[str, Any]], Baseline]
     next_commands: Callable[[Task, str, str | None], list[str]]
-    initialise: Callable[[nn.Module, Any, Any], None] = lambda network, options, preprocessing: None
+    initialise: Callable[[Any, Any, Any], None] = lambda network, options, preprocessing: None
     training: Mapping[str, Any] = field(default_factory=dict)
     sample_training: Mapping[str, Any] = field(default_factory=dict)
     record_columns: tuple[str, ...] = ("text", "label")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.training.event_log import EventLog
 from ostinato.training.loop import Progress
 
@@ -93,7 +93,8 @@ class Curves:
             self.file.write(_to_line(record).encode())
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot be written: {error.strerror}; make room and --resume"
+                f"{self.path}: cannot be written: {error.strerror}; make room and "
+                f"{option_name('resume')}"
             ) from None
 
 

@@ -52,6 +52,8 @@ from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule
 
+SAVING = "saving a checkpoint after this step; Ctrl-C again to stop at once"
+
 
 class Parts(NamedTuple):
     """What is trained, on what, and how."""
@@ -111,9 +113,7 @@ def prepare_run(
     compare_processes(group, config, parts, continues)
     # everything that can be wrong has been found: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
-    interrupt = stack.enter_context(
-        interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
-    )
+    interrupt = stack.enter_context(interruptible(SAVING))
     if lock is not None:
         settle(folder)  # what a kill has cut short
         stack.callback(settle, folder)
@@ -128,10 +128,7 @@ def prepare_run(
     seconds_before = loaded.seconds + time.monotonic() - start_time
     schedule = Schedule(parts.options, config.time_limit, seconds_before, list(loaded.scores))
     if continues and saved_config is not None:
-        options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
-        before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
-        if notice := describe_schedule_change(before, schedule, loaded):
-            notify(notice)
+        notify_of_schedule_change(saved_config, parts, schedule, loaded)
     describe_processes(group, config, loaded)
     curves = stack.enter_context(open_curves(folder, parts, loaded, continues)) if lock else None
     return TrainingRun(
@@ -148,6 +145,16 @@ def prepare_run(
         training_seconds=loaded.counters.get("training_seconds", 0.0),
         group=group,
     )
+
+
+def notify_of_schedule_change(
+    saved_config: RunConfig, parts: Parts, schedule: Schedule, loaded: Checkpoint
+) -> None:
+    """Says so where the resumed run has another schedule than it began with."""
+    options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
+    before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
+    if notice := describe_schedule_change(before, schedule, loaded):
+        notify(notice)
 
 
 def compare_processes(

@@ -1,4 +1,4 @@
-"""The end of a training run: its final weights are chosen, measured and reported."""
+"""The report of a training run: its final weights are chosen, evaluated and reported."""
 
 from __future__ import annotations
 

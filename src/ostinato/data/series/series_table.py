@@ -22,7 +22,7 @@ from ostinato.data.series.number_table import NumberTable, convert
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.data.series.time_series import TimeSeries, nothing
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 
 
 def read_series(
@@ -72,13 +72,16 @@ def read_file(
     if time is None:
         among = ", ".join(map(repr, header[:20]))
         raise InputError(
-            f"{where}:1: no column 'ds' or 'date' among {among}; name it with --time-column"
+            f"{where}:1: no column 'ds' or 'date' among {among}; name it with "
+            f"{option_name('time_column')}"
         )
     target = columns.find("y", header, f"{where}:1")
     name = columns.find("unique_id", header, f"{where}:1")
     if target is None and name is not None:
         among = ", ".join(map(repr, header[:20]))
-        raise InputError(f"{where}:1: no column 'y' among {among}; name it with --target-column")
+        raise InputError(
+            f"{where}:1: no column 'y' among {among}; name it with {option_name('target_column')}"
+        )
     for covariate in (*columns.past, *columns.future, *columns.static):
         if covariate not in header:
             raise InputError(f"{where}:1: no column {covariate!r}{nearest(covariate, header)}")
@@ -104,7 +107,9 @@ def read_wide(
     """Every column but the time stamps and the covariates is a series."""
     where = display_path(file)
     if columns.static:
-        raise InputError(f"{where}:1: --static-covariates are for long tables, with unique_id")
+        raise InputError(
+            f"{where}:1: {option_name('static_covariates')} are for long tables, with unique_id"
+        )
     covariates = (*columns.past, *columns.future)
     labels = [columns.find("anomaly", header, where)] if columns.labelled else []
     names = [name for name in header if name and name not in (time, *covariates, *labels)]

@@ -34,7 +34,7 @@ class SeriesFeatures(NamedTuple):
 
 
 def running_moments(values: np.ndarray, memory: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of the last `memory` values before each step [T]; NaN are passed over.
+    """Mean and deviation of the last `memory` values before each step [T]; NaN are ignored.
 
     The running sums are of the values less the first one, so that rounding does not swallow a small
     deviation from a large level.

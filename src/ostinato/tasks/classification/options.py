@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
@@ -200,18 +200,23 @@ class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions)
         super().__post_init__()
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                "--character-size must be even, half of it for each direction; got "
+                f"{option_name('character_size')} must be even, half of it for each direction; got "
                 f"{self.character_size}"
             )
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(
-                f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}"
+                f"{option_name('crop')} must be a share up to 1, or a whole number of steps; "
+                f"got {self.crop:g}"
             )
         if self.ordinal and self.label_separator:
             raise InputError(
-                "--ordinal and --label-separator exclude each other: an example has one grade"
+                f"{option_name('ordinal')} and {option_name('label_separator')} exclude each "
+                "other: an example has one grade"
             )
         if self.label_separator is not None and not self.label_separator.strip("\r\n"):
-            raise InputError("--label-separator must be a character or more that separates labels")
+            raise InputError(
+                f"{option_name('label_separator')} must be a character or more that separates "
+                "labels"
+            )
         if self.dev_metric == "mae" and not self.ordinal:
-            raise InputError("--dev-metric mae needs --ordinal")
+            raise InputError(f"{option_name('dev_metric')} mae needs {option_name('ordinal')}")

@@ -12,6 +12,7 @@ from ostinato.data.labelled import Labelled, kind_of
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.inputs import require_text
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.classification.streaming import ClassificationStreamer
@@ -110,7 +111,7 @@ class ClassificationPredictor(Predictor):
         encoder = self.preprocessing.encoder
         unknown = 0.0
         if isinstance(encoder, TextEncoder):
-            unknown = encoder.unknown_share(record.inputs)
+            unknown = encoder.unknown_share(require_text(record.inputs))
         return Classified(labels, probabilities, self.options.label_separator, unknown)
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
@@ -183,8 +184,7 @@ class ClassificationPredictor(Predictor):
         return {"confusion.png": draw_confusion(answers, truths, self.preprocessing.labels)}
 
     def show(self, record: Labelled, prediction: Classified) -> dict[str, str]:
-        is_text = isinstance(record.inputs, str)
-        if is_text:
+        if isinstance(record.inputs, str):
             inputs = record.inputs
         else:
             inputs = f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"

@@ -36,7 +36,7 @@ class Window(NamedTuple):
 
     @property
     def future(self) -> np.ndarray:
-        """The values after the cut, up to the horizon, as many as there are."""
+        """The values after the cut, at most `horizon` of them."""
         return self.series.values[self.cut : self.cut + self.horizon]
 
 

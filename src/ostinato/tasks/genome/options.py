@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.model_choice import ModelChoice
@@ -131,5 +131,6 @@ class GenomeOptions(ModelChoice, BidirectionalOptions):
         super().__post_init__()
         if self.motifs and self.motif_width % 2 == 0 and self.model == "recurrent":
             raise InputError(
-                f"--motif-width must be odd, as many bases on either side; got {self.motif_width}"
+                f"{option_name('motif_width')} must be odd, as many bases on either side; got "
+                f"{self.motif_width}"
             )

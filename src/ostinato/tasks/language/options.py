@@ -198,9 +198,14 @@ class LanguageOptions(ModelChoice, RecurrentOptions):
         super().__post_init__()
         check_frozen(self.freeze_embeddings, self.embeddings)
         if self.embeddings is not None and self.closed_form:
-            raise InputError(f"{option_name('embeddings')}: --model {self.model} has no vectors")
+            raise InputError(
+                f"{option_name('embeddings')}: {option_name('model')} {self.model} has no vectors"
+            )
         if self.residual and self.layers > 1 and self.last_size not in (None, self.hidden_size):
-            raise InputError("--residual needs layers of equal size; leave out --last-size")
+            raise InputError(
+                f"{option_name('residual')} needs layers of equal size; leave out "
+                f"{option_name('last_size')}"
+            )
 
     @property
     def unit_defaults(self) -> UnitDefaults:

@@ -61,7 +61,7 @@ class LanguageStreamer(Streamer):
         network: A language model whose state is tensors alone.
     """
 
-    item = "a piece of text: characters; with --unit word or subword, whole words"
+    item = "a piece of text: characters; of a model of words or subwords, whole words"
 
     def __init__(self, preprocessing: LanguagePreprocessing, network: LanguageNetwork):
         self.preprocessing, self.network = preprocessing, network

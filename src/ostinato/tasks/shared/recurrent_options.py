@@ -12,7 +12,7 @@ from typing import Annotated
 
 from ostinato.cells import CELLS, Cell, CellType
 from ostinato.cells.rnn import ACTIVATIONS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.layers.recurrent import MERGES
 from ostinato.options import OneOf, option
 from ostinato.tasks.task_options import TaskOptions
@@ -38,7 +38,8 @@ class RecurrentOptions(TaskOptions):
         super().__post_init__()
         if self.activation is not None and self.cell not in ACTIVATED:
             raise InputError(
-                f"--activation is for --cell {' or '.join(ACTIVATED)}; got --cell {self.cell}"
+                f"{option_name('activation')} is for {option_name('cell')} "
+                f"{' or '.join(ACTIVATED)}; got {option_name('cell')} {self.cell}"
             )
 
     @property
@@ -75,7 +76,10 @@ class BidirectionalOptions(MergeOptions):
         halved = self.bidirectional and self.merge == "concat"
         if recurrent and halved and self.hidden_size % 2:
             raise InputError(
-                f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
+                f"{option_name('hidden_size')} must be even with "
+                f"{option_name('bidirectional')}; got {self.hidden_size}"
             )
         if self.merge != "concat" and not self.bidirectional:
-            raise InputError(f"--merge {self.merge} needs --bidirectional")
+            raise InputError(
+                f"{option_name('merge')} {self.merge} needs {option_name('bidirectional')}"
+            )

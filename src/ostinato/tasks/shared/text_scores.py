@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS, bleu
 from ostinato.options import OneOf, option
 from ostinato.tasks.prediction import Counts
@@ -30,7 +30,7 @@ class TextScoreOptions(TaskOptions):
         if self.bleu_tokenizer is not None and not bleu.is_installed(self.bleu_tokenizer):
             package = bleu.MECAB[self.bleu_tokenizer][1]
             raise InputError(
-                f"--bleu-tokenizer {self.bleu_tokenizer} is not installed: "
+                f"{option_name('bleu_tokenizer')} {self.bleu_tokenizer} is not installed: "
                 f"pip install '{package}', or take char"
             )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.options import OneOf, option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
@@ -14,6 +14,9 @@ from ostinato.tasks.shared.recurrent_options import MergeOptions
 
 CLOSED_FORM = ("hmm", "feature-crf", "most-frequent")
 NOT_RECURRENT = ("feedforward", "convolution")
+
+
+DevMetric = Literal["accuracy", "f1"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "x: while training, a word seen n times is replaced by <unk> with probability x / (x + n)",
         minimum=0,
     )
-    dev_metric: Literal["accuracy", "f1"] | None = option(
+    dev_metric: DevMetric | None = option(
         None,
         "the dev score that chooses the best weights (default: f1 of spans, else accuracy)",
     )
@@ -154,14 +157,17 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.merge != "concat" and not self.bidirectional:
-            raise InputError(f"--merge {self.merge} needs --bidirectional")
+            raise InputError(
+                f"{option_name('merge')} {self.merge} needs {option_name('bidirectional')}"
+            )
         if self.bidirectional and self.merge == "concat" and self.hidden_size % 2:
             raise InputError(
-                f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}"
+                f"{option_name('hidden_size')} must be even, half of it for each direction; got "
+                f"{self.hidden_size}"
             )
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                "--character-size must be even, half of it for each direction; "
+                f"{option_name('character_size')} must be even, half of it for each direction; "
                 f"got {self.character_size}"
             )
 

@@ -23,6 +23,8 @@ from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.class_scores import natural_order, score_classes
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion
+from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
+from ostinato.tasks.tagging.network import require_tagger
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
@@ -132,17 +134,18 @@ class TaggingPredictor(Predictor):
             k: Number of paths, if there are as many.
             probabilities: Whether scores are log-probabilities; without, they are cheaper.
         """
-        if self.options.closed_form:
+        if isinstance(network, ClosedFormTagger):
             return network.search(records, probabilities=probabilities)
+        tagger = require_tagger(network)
         parts = [
             (row, part)
             for row, record in enumerate(records)
             for part in split_sentence(record, self.options.maximum_tokens)
         ]
-        found = answer_in_batches(
+        found: list[list[Path]] = answer_in_batches(
             network,
             [self.preprocessing.encode_inputs(part) for _, part in parts],
-            lambda batch: best_labels(network, batch, k=k, probabilities=probabilities),
+            lambda batch: best_labels(tagger, batch, k=k, probabilities=probabilities),
             empty=[],
         )
         answers: list[list[Path]] = [[] for _ in records]
@@ -158,13 +161,14 @@ class TaggingPredictor(Predictor):
         parts = [
             (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
         ]
-        if self.options.closed_form:
+        if isinstance(network, ClosedFormTagger):
             return [
                 network.log_probability(record.words, fitted.to_network_tags(record.tags))
                 if fitted.knows_tags(record)
                 else -torch.inf
                 for record in records
             ]
+        tagger = require_tagger(network)
         known = [fitted.knows_tags(part) for _, part in parts]
         found = answer_in_batches(
             network,
@@ -172,7 +176,7 @@ class TaggingPredictor(Predictor):
                 fitted.encode(part) if is_known else Example(torch.zeros(0))
                 for (_, part), is_known in zip(parts, known, strict=True)
             ],
-            lambda batch: network.log_probabilities(batch).tolist(),
+            lambda batch: tagger.log_probabilities(batch).tolist(),
             empty=0.0,
             with_targets=True,
         )

@@ -19,6 +19,7 @@ from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
+from ostinato.tasks.shared.probability_network import require_probabilities
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
@@ -26,7 +27,7 @@ from ostinato.tasks.video.reader import describe_shape
 from ostinato.tasks.video.streaming import VideoStreamer
 
 FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
-CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, lest all be in memory twice
+CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, so that not all are in memory twice
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class VideoPredictor(Predictor):
 
     def answer_batch(self, network: nn.Module, batch: Batch) -> list[np.ndarray]:
         """The probabilities [F, C] of each row of a batch."""
-        given = network.probabilities(batch)  # [B, C] or [B, T, C]
+        given = require_probabilities(network).probabilities(batch)  # [B, C] or [B, T, C]
         if not self.preprocessing.per_frame:
             return list(given.cpu().numpy()[:, None])
         if given.dim() == 2:  # a model without time: the same for every frame
