@@ -176,8 +176,12 @@ class Model(Trained):
 
 
 def is_table(inputs: Any) -> bool:
-    """Whether inputs are a DataFrame, columns by name, or rows by column."""
-    rows = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Mapping)
+    """Whether inputs are a DataFrame, columns by name, or rows by column; not if each input is a
+    series of its own, {"ds": [...], "y": [...]}."""
+    first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else None
+    rows = isinstance(first, Mapping) and not any(
+        isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) for value in first.values()
+    )
     return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
 
 

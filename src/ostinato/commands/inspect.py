@@ -264,6 +264,13 @@ def inspect_input(
     return build_view(build_subject(model, records, steps=steps, corpus=read), view, selection)
 
 
+def inspect_record(model: Trained, record: Any, view: str) -> View:
+    """A view of a model on a record that its reader has made."""
+    records = [] if view in WITHOUT_INPUT else [record]
+    steps = MOST_STEPS.get(view, STEPS)
+    return build_view(build_subject(model, records, steps=steps), view, Selection())
+
+
 def lines(result: list[View], *, json: bool = False) -> Iterator[str]:
     """Notes and tables; as JSON all numbers."""
     if json:

@@ -29,7 +29,6 @@ EXAMPLES = (
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-INSPECTED = ("translation", "dialogue", "language", "classification", "tagging", "genome")
 PANELS = 600_000  # bytes of the heat maps of a view on the page
 UNSERVED = ("states", "forcing")  # views
 SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
@@ -100,6 +99,7 @@ def configure_uvicorn(application: Any, settings: Any) -> Any:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing depends on a client's address
         ws_max_size=settings.body,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.shutdown_seconds,
@@ -168,39 +168,44 @@ def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[s
     return models
 
 
-def find_views(model: Trained) -> dict[str, Callable[[Any, bool], Any]]:
+def find_views(model: Trained) -> dict[str, Callable[..., Any]]:
     """The views of `ostinato inspect` on an input of the model, by name.
 
-    Of models whose inputs are texts or values, and never names of files; without `states`, which
-    searches the files of the run's test set, and `forcing`, which needs examples with targets."""
+    Without `states`, which searches the files of the run's test set, and `forcing`, which needs
+    examples with targets."""
     from ostinato.inspection.views import VIEWS
 
-    if model.task.name not in INSPECTED:
-        return {}
     return {name: partial(view_input, model, name) for name in VIEWS if name not in UNSERVED}
 
 
-def find_suited(model: Trained) -> list[str] | None:
-    """The names of the views that suit a model of texts; None: all."""
+def find_suited(model: Trained) -> list[str]:
+    """The names of the views that suit a model."""
     from ostinato.commands.run.subject import build_subject
     from ostinato.inspection.views import list_views
 
-    if model.task.name not in INSPECTED:
-        return None
-    try:
-        record = model.task.reader.as_record("a")
-        names = list_views(build_subject(model, [record], steps=1))
-    except InputError:  # a model of series
-        return None
+    names = list_views(build_subject(model, [], steps=1))
     return [name for name in names if name not in UNSERVED]
 
 
-def view_input(model: Trained, view: str, value: Any, panels: bool = False) -> Any:
-    """A view's JSON of one input, or what the page draws of it."""
-    from ostinato.commands.inspect import inspect_input
+def view_input(
+    model: Trained, view: str, value: Any, panels: bool = False, *, record: Any = None
+) -> Any:
+    """A view's JSON of one input, or what the page draws of it.
+
+    Args:
+        model: What is looked at.
+        view: Its name.
+        value: The input, as JSON has it.
+        panels: Whether it is for the page.
+        record: The input as the reader made it of a file, in place of a value.
+    """
+    from ostinato.commands.inspect import inspect_input, inspect_record
     from ostinato.inspection.page import describe_views
 
-    found = inspect_input(model, [value], view)
+    if record is None:
+        found = inspect_input(model, [value], view)
+    else:
+        found = inspect_record(model, record, view)
     return describe_views([found], PANELS)[0] if panels else json_module.loads(found.json())
 
 
@@ -209,7 +214,7 @@ def build_application(
     settings: Any,
     *,
     snapshot: bool = True,
-    views: Callable[[Trained], dict[str, Callable[[Any, bool], Any]]] | None = None,
+    views: Callable[[Trained], dict[str, Callable[..., Any]]] | None = None,
     page: Path | None = None,
 ) -> Any:
     """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
@@ -218,8 +223,8 @@ def build_application(
         models: By their names; the first answers without a name, too.
         settings: The limits (`ostinato.serving.settings.Settings`).
         snapshot: Whether sessions are kept in the runs' folders while no server runs.
-        views: A model -> its views by name, for POST /inspect/VIEW; those of `ostinato inspect`
-            where None.
+        views: A model -> its views by name, for POST /inspect/VIEW, each called as `view_input`
+            is after its name; those of `ostinato inspect` where None.
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
