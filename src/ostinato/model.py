@@ -149,9 +149,13 @@ class Model(Trained):
         write_all_atomically({**contents, target / "README.md": card.encode()})
         return target
 
-    def stream(self) -> Stream:
-        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
-        return Stream(self)
+    def stream(self, *, rate: int = 0) -> Stream:
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
+
+        Args:
+            rate: Samples a second of the chunks of sound, where it is not the model's.
+        """
+        return Stream(self, rate=rate)
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
@@ -176,8 +180,12 @@ class Model(Trained):
 
 
 def is_table(inputs: Any) -> bool:
-    """Whether inputs are a DataFrame, columns by name, or rows by column."""
-    rows = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Mapping)
+    """Whether inputs are a DataFrame, columns by name, or rows by column; not if each input is a
+    series of its own, {"ds": [...], "y": [...]}."""
+    first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else None
+    rows = isinstance(first, Mapping) and not any(
+        isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) for value in first.values()
+    )
     return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.tasks.classification.baseline import ClassificationBaseline, fit_baseline
 from ostinato.tasks.classification.network import build_network, initialise
@@ -15,7 +18,8 @@ from ostinato.tasks.task import Task, TaskDefinition
 def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     try_it = f"ostinato predict {run} {file or 'FILE.ts'}"
-    if task.preprocessing.reads_text:
+    typed = not file or not all(Path(each).is_file() for each in shlex.split(file))
+    if task.preprocessing.reads_text and typed:
         try_it = f'echo "..." | ostinato predict {run}'
     return [
         try_it,

@@ -23,7 +23,7 @@ from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
 
 MOST_CHARACTERS = 3_000_000  # of all texts, for n-grams of characters to take seconds
-ENOUGH_RECORDS = 2000  # to choose the better bag by; of more, every n-th is used
+ENOUGH_RECORDS = 2000  # to choose the better bag by; of more, some are drawn
 EVERY = 10  # one in ten of these is held out to choose it
 
 
@@ -93,7 +93,9 @@ def held_out_scores(
     models = [each.task.options.model for each in fitted]
     if models == list(OF_SERIES):  # which leave out one example after the other
         return [share_right(each.network) for each in fitted]
-    some = records[:: max(1, len(records) // ENOUGH_RECORDS)]
+    # in random order: files often have their classes in turn
+    order = np.random.default_rng(0).permutation(len(records))[:ENOUGH_RECORDS]
+    some = [records[row] for row in order]
     held_out = some[::EVERY]
     rest = [record for place, record in enumerate(some) if place % EVERY]
     labels = {record.label for record in rest}

@@ -6,6 +6,7 @@ in-sample seasonal error, so that series of any size share it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
@@ -16,6 +17,7 @@ from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
 
 ERRORS_WANTED = 300  # for each step ahead; neighbouring steps are pooled until there are as many
+CORRECTION_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the correction of the quantiles
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's correction of a reference forecast
 
 
@@ -34,6 +36,55 @@ def measure_correction(errors: np.ndarray) -> np.ndarray:
             if column != MEDIAN:
                 found[step, column] = conformal_quantile(near[..., column].ravel(), level)
     return found
+
+
+def choose_correction(errors: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """The correction [H, Q], or the share of it that is best on windows it was not measured on.
+
+    Held-back windows may differ from those to come, as a summer does from a winter. So the
+    correction is measured on the earlier windows of each series and tried on the later ones, and
+    the other way round; of SHARES that of the lowest pinball loss is taken.
+
+    Args:
+        errors: As of `measure_correction`.
+        later: Whether a window is one of the later ones [N]; see `split_windows`.
+    """
+    whole = measure_correction(errors)
+    if later.all() or not later.any():
+        return whole
+    losses = np.zeros(len(CORRECTION_SHARES))
+    for tried in (later, ~later):
+        correction = measure_correction(errors[~tried])
+        for place, share in enumerate(CORRECTION_SHARES):
+            losses[place] += pinball_loss(errors[tried] - share * correction)
+    return CORRECTION_SHARES[int(np.argmin(losses))] * whole
+
+
+def pinball_loss(errors: np.ndarray) -> float:
+    """The mean pinball loss of errors [N, H, Q]; 0 where there are none."""
+    levels = np.array(LEVELS)
+    losses = np.maximum(levels * errors, (levels - 1) * errors)
+    return float(np.nanmean(losses)) if (~np.isnan(losses)).any() else 0.0
+
+
+def split_windows(names: Sequence[str]) -> np.ndarray:
+    """Which windows are the later half of those of their series [N]; of series with one window,
+    every other series.
+
+    Args:
+        names: The series of each window, all windows of a series in the order of time.
+    """
+    counts = Counter(names)
+    seen: Counter[str] = Counter()
+    later, alone = np.zeros(len(names), dtype=bool), 0
+    for place, name in enumerate(names):
+        if counts[name] == 1:
+            later[place] = alone % 2 == 1
+            alone += 1
+        else:
+            later[place] = 2 * seen[name] >= counts[name]
+            seen[name] += 1
+    return later
 
 
 def conformal_quantile(errors: np.ndarray, level: float) -> float:

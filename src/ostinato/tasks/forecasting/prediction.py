@@ -17,11 +17,12 @@ from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, option_name
 from ostinato.models.forecaster import Forecaster
 from ostinato.tasks.forecasting.calibration import (
+    choose_correction,
     choose_share,
-    measure_correction,
     measure_errors,
     measure_persistence,
     rank_futures,
+    split_windows,
 )
 from ostinato.tasks.forecasting.forecast import Forecast, header
 from ostinato.tasks.forecasting.network_forecasts import NetworkForecasts
@@ -114,7 +115,8 @@ class ForecastingPredictor(Predictor):
         raw = self.forecasts.forecast(model, records, correct=False)
         units = [self.forecasts.unit_of(record) for record in records]
         errors = measure_errors(records, raw, units, horizon)
-        model.correction.copy_(torch.from_numpy(measure_correction(errors)))
+        later = split_windows([record.series.name for record in records])
+        model.correction.copy_(torch.from_numpy(choose_correction(errors, later)))
         corrected = self.forecasts.forecast(model, records, correct=True)
         model.persistence.fill_(measure_persistence(rank_futures(records, corrected, horizon)))
 
