@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -15,6 +15,7 @@ from ostinato.commands.run.device import choose
 from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import as_files
+from ostinato.commands.run.verdict import judge
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
@@ -102,8 +103,8 @@ def evaluate(
     }
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
-        if verdict := task.predictor.verdict(result, result["baseline"]):
-            result["verdict"] = verdict
+    if verdict := find_verdict(task, result, result.get("baseline")):
+        result["verdict"] = verdict
     if other is not None and against is not None:
         _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
@@ -246,6 +247,13 @@ def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, 
     return {"name": baseline.name, "metrics": scores, **({"simpler": simpler} if simpler else {})}
 
 
+def find_verdict(task: Task, result: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str:
+    """In a sentence, the score and whether it is better than the baseline's."""
+    own = "" if baseline is None else task.predictor.verdict(result, baseline)
+    kind = "model" if task.options.closed_form else "network"
+    return own or judge(task.definition.metrics, result, baseline, network=kind)
+
+
 def compare_runs(
     other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int
 ) -> dict[str, Any]:
@@ -264,14 +272,14 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         return
     files = " ".join(result["files"])
     effort = f"{result['examples']:,} examples, {result['seconds']:.1f} s"
+    if "verdict" in result:
+        yield result["verdict"]
     yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
         yield f"{metric}: " + ", ".join(
             f"{name} {format_detail(value)}" for name, value in details.items()
         )
-    if "verdict" in result:
-        yield result["verdict"]
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
     if "calibration" in result:

@@ -54,7 +54,8 @@ def train(
         test: files to report on; without any, the dev set
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
-        time_limit: stop after this long: 90s, 10m, 2h
+        time_limit: end, with the report, after this long: 90s, 10m, 2h; with --resume counted
+            from now. Networks, sizes and dev scores by default are then as many as fit into it
         seed: same seed, same data, same machine: same run
         device: cpu, cuda, or auto
         init_from: begin with the weights, and the network's options, of this run of the same task
@@ -105,6 +106,9 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
             raise InputError(trained.not_saved)
         return
     yield ""
+    if report.get("verdict"):
+        yield report["verdict"]
+        yield ""
     columns = ["task", "metric", "score", "95 % interval", "baseline", "seconds", "tokens/s"]
     yield from table(columns, [cells(each) for each in report["table"]])
     for metric, details in report["details"].items():
@@ -115,8 +119,6 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
     if "alarms" in report:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in report["alarms"].items())
-    if report.get("verdict"):
-        yield report["verdict"]
     for example in report["examples"]:
         yield ""
         for name, text in example.items():

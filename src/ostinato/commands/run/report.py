@@ -9,9 +9,11 @@ from typing import Any, BinaryIO
 import torch
 
 from ostinato import options
-from ostinato.commands.evaluate import baseline_scores, measure
+from ostinato.commands.evaluate import baseline_scores, find_verdict, measure
 from ostinato.commands.run.config import relative_path
+from ostinato.commands.run.time_budget import take_part
 from ostinato.commands.run.training_run import TrainingRun
+from ostinato.commands.run.verdict import describe_epochs
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.safetensors_io import load_unique_state, load_weights
 from ostinato.data.files.wording import display_path
@@ -30,7 +32,7 @@ def finish(run: TrainingRun) -> Trained:
     network.eval()
     task.predictor.calibrate(network, run.splits.dev)
     run_folder.save_network(run.folder, network)
-    tested = run.splits.test or run.splits.dev
+    tested = choose_tested(run)
     result, counts, predictions = measure(task, network, tested, seed=run.config.seed)
     report = build_report(run, result, predictions, weights)
     run.require_folder()
@@ -81,7 +83,7 @@ def choose_weights(run: TrainingRun) -> str:
         mean = checkpoint_averaging.average_weights([each.path for each in candidates])
         load_unique_state(run.network, mean, "average")
         run.network.eval()
-        score = run.task.predictor.dev_score(run.network, run.splits.dev, name)
+        score = run.task.predictor.dev_score(run.network, run.scored_dev, name)
         if (score if METRICS[name].higher_is_better else -score) > best.score:
             run_folder.save_network(run.folder, run.network)
             return f"mean of {len(candidates)} checkpoints"
@@ -95,7 +97,7 @@ def build_report(
 ) -> dict[str, Any]:
     """The contents of report.json."""
     task, splits = run.task, run.splits
-    tested = splits.test or splits.dev
+    tested = choose_tested(run)
     saved_baseline = run_folder.load_baseline(run.folder, task)
     if saved_baseline is None:
         raise InputError(f"{run.folder / 'baseline.json'}: missing; train anew")
@@ -121,7 +123,7 @@ def build_report(
         "table": table,
         **result,
         "baseline": baseline,
-        "tested_on": splits.tested_on,
+        "tested_on": describe_tested(run, len(tested)),
         "seconds": seconds,
         "tokens_per_second": tokens_per_second,
         "weights": weights,
@@ -132,12 +134,37 @@ def build_report(
         **({"init_from": run.reuse.to_dict()} if run.reuse is not None else {}),
         "threads": torch.get_num_threads(),
         "notes": list(run.notices),
-        "verdict": task.predictor.verdict(result, baseline),
+        "epochs": {"seen": run.epochs_seen, "planned": run.options.epochs},
+        "verdict": describe_outcome(run, result, baseline),
         "options": options.to_dict(task.options),
         "training": options.to_dict(run.options),
         "examples": task.predictor.examples(run.network, tested, predictions),
         "next": suggest_commands(run),
     }
+
+
+def describe_outcome(
+    run: TrainingRun, result: Mapping[str, Any], baseline: Mapping[str, Any]
+) -> str:
+    """The verdict, and how a run that was ended by its time limit goes on."""
+    verdict = find_verdict(run.task, result, baseline)
+    epochs = describe_epochs(
+        run.epochs_seen, run.options.epochs, run.training_seconds, run.resume_command
+    )
+    return "; ".join(part for part in (verdict.rstrip("."), epochs) if part)
+
+
+def choose_tested(run: TrainingRun) -> Any:
+    """The test set, or the dev set where there is none; a part of it where the time is short."""
+    return take_part(run.splits.test or run.splits.dev, run.budget.tested)
+
+
+def describe_tested(run: TrainingRun, number: int) -> str:
+    """What was tested on, for people: "test.tsv (500 of its 2,000 examples: time limit)"."""
+    whole = len(run.splits.test or run.splits.dev)
+    if number == whole:
+        return run.splits.tested_on
+    return f"{run.splits.tested_on} ({number:,} of its {whole:,} examples: time limit)"
 
 
 def suggest_commands(run: TrainingRun) -> list[str]:
