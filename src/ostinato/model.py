@@ -141,13 +141,15 @@ class Model(Trained):
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
-        predictor, network = self.task.predictor, self.network
+        predictor = self.task.predictor
+        network = self.network if self.joint is None else self.networks[0]
         as_record = self.task.reader.as_record
         found = predictor.streamer(network, as_record)
         if found is not None:
+            self.without_baseline("streaming")
             return found
         why_not = predictor.why_no_streamer(network)
-        return WholeInputs(predictor, network, as_record, why_not)
+        return WholeInputs(predictor, self.network, as_record, why_not)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -203,7 +205,14 @@ def train(task: str, **settings: Any) -> Model:
 
 def as_model(trained: Trained) -> Model:
     """The Model of a loaded or newly trained run."""
-    return Model(trained.task, trained.networks, trained.folder, trained.report, trained.counts)
+    return Model(
+        trained.task,
+        trained.networks,
+        trained.folder,
+        trained.report,
+        trained.counts,
+        joint=trained.joint,
+    )
 
 
 def inspect(model: Any, x: Any, view: str, **settings: Any) -> Any:

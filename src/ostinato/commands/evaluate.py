@@ -92,6 +92,9 @@ def evaluate(
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
         result, counts, _ = measure(task, trained.network, records, seed=seed)
+        if trained.joint is not None:
+            alone, _, _ = measure(task, trained.networks[0], records, seed=seed)
+            result["alone"] = alone["metrics"]
         if free_running:
             result["free_running"] = measure_free_running(task, trained.network, records)
     result = {
@@ -280,6 +283,9 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         yield f"{metric}: " + ", ".join(
             f"{name} {format_detail(value)}" for name, value in details.items()
         )
+    if "alone" in result:
+        alone = ", ".join(f"{name} {number(value)}" for name, value in result["alone"].items())
+        yield f"the network alone: {alone}"
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
     if "calibration" in result:

@@ -117,6 +117,8 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
         f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", [])
     )
     yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
+    if "alone" in report:
+        yield f"the network alone: {shown_metrics({'metrics': report['alone']})}"
     if "alarms" in report:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in report["alarms"].items())
     for example in report["examples"]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ostinato.tasks.prediction import Counts
@@ -20,6 +21,17 @@ class Baseline(ABC):
     def simpler(self) -> Sequence[Baseline]:
         """Further baselines for the report."""
         return ()
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether `label_rows` gives the probabilities of labels, so that network and baseline can
+        answer together."""
+        return False
+
+    def label_rows(self, records: Any, names: Sequence[str]) -> list[np.ndarray]:
+        """The probability of each of these labels, [F, C] a record: F is 1, or the number of its
+        steps; a label that the baseline does not know has none."""
+        raise ValueError(f"{self.name}: has no probabilities")
 
     @abstractmethod
     def measure(self, records: Any) -> dict[str, list[Counts]]:

@@ -4,11 +4,12 @@ learned, report.json how well.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -20,7 +21,8 @@ from ostinato.data.files.safetensors_io import (
     save_weights,
     unique_state,
 )
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
+from ostinato.notices import notify
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept
 from ostinato.tasks.prediction import Counts
@@ -33,6 +35,8 @@ from ostinato.tasks.saved_task import (
 )
 from ostinato.tasks.task import Task
 
+WEIGHT = "network_weight"  # key of model.json; absent: the network answers alone
+
 
 @dataclass
 class Trained:
@@ -40,6 +44,7 @@ class Trained:
 
     `counts` is what each metric counted of each example that the run was tested on, as `train`
     leaves it for `compare`. `not_saved` says why a picture of a new run could not be saved, if so.
+    `joint` is the network together with its baseline, where they answer together.
     """
 
     task: Task
@@ -48,10 +53,27 @@ class Trained:
     report: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, list[Counts]] = field(default_factory=dict, repr=False)
     not_saved: str = ""
+    joint: nn.Module | None = field(default=None, repr=False)
 
     @property
     def network(self) -> nn.Module:
+        """What answers: the network, with its baseline where they answer together, or several."""
+        if self.joint is not None:
+            return self.joint
         return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
+
+    def without_baseline(self, purpose: str) -> Self:
+        """The same model whose network answers alone, which is said.
+
+        Args:
+            purpose: what it is for: "streaming"
+        """
+        if self.joint is None:
+            return self
+        notify(f"{purpose}: the network alone, without the share of its baseline")
+        other = copy.copy(self)
+        other.joint = None
+        return other
 
 
 def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None = None) -> None:
@@ -75,6 +97,40 @@ def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None 
     write_atomically(
         folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
     )
+
+
+def save_weight(folder: Path, weight: float) -> None:
+    """Adds to model.json the weight of the network where it answers together with its baseline."""
+    description = {**read_json(folder / "model.json"), WEIGHT: weight}
+    write_atomically(
+        folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
+    )
+
+
+def restore_joint(
+    folder: Path, description: dict[str, Any], task: Task, network: nn.Module
+) -> nn.Module | None:
+    """The network together with its baseline, where they answer together and --alone is not given.
+
+    Raises:
+        InputError: the baseline is missing, or the weight is none.
+    """
+    weight = description.get(WEIGHT)
+    if weight is None or task.options.alone:
+        return None
+    if not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
+        raise InputError(
+            f"{folder}/model.json: damaged ({WEIGHT} must be from 0 to 1); copy the run again or "
+            "train anew"
+        )
+    baseline = load_baseline(folder, task)
+    joint = None if baseline is None else task.predictor.join(network, baseline, weight)
+    if joint is None:
+        raise InputError(
+            f"{folder}: baseline.json is missing, with which the network answers together; copy "
+            f"the run again, or let the network answer alone with {option_name('alone')}"
+        )
+    return joint
 
 
 def save_network(folder: Path, network: nn.Module) -> None:
@@ -162,11 +218,18 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     known = options.fields(TASKS[descriptions[0]["task"]].options)
     notify_not_kept(descriptions[0].get("not_kept"), known, folders[0], changes or {})
     report = folders[0] / "report.json"
+    task = task_from(descriptions[0], folders[0], changes)
+    joint = None
+    if len(folders) == 1:
+        joint = restore_joint(folders[0], descriptions[0], task, networks[0])
+    elif any(description.get(WEIGHT) is not None for description in descriptions):
+        notify("several runs answer together as networks alone, without their baselines")
     return Trained(
-        task_from(descriptions[0], folders[0], changes),
+        task,
         networks,
         folders[0],
         read_json(report) if report.is_file() else {},
+        joint=joint,
     )
 
 

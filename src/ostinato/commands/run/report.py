@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import torch
+from torch import nn
 
 from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, find_verdict, measure
 from ostinato.commands.run.config import relative_path
+from ostinato.commands.run.joint import join_baseline
 from ostinato.commands.run.time_budget import take_part
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.commands.run.verdict import describe_epochs
@@ -33,8 +35,12 @@ def finish(run: TrainingRun) -> Trained:
     task.predictor.calibrate(network, run.splits.dev)
     run_folder.save_network(run.folder, network)
     tested = choose_tested(run)
-    result, counts, predictions = measure(task, network, tested, seed=run.config.seed)
-    report = build_report(run, result, predictions, weights)
+    joint = join_baseline(run)
+    result, counts, predictions = measure(task, joint or network, tested, seed=run.config.seed)
+    if joint is not None:
+        alone, _, _ = measure(task, network, tested, seed=run.config.seed)
+        result["alone"] = alone["metrics"]
+    report = build_report(run, joint or network, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
     pictures = {
@@ -42,7 +48,13 @@ def finish(run: TrainingRun) -> Trained:
         **task.predictor.draw_tables(result),
     }
     return Trained(
-        task, [network], run.folder, report, counts, not_saved=save_pictures(run, pictures)
+        task,
+        [network],
+        run.folder,
+        report,
+        counts,
+        not_saved=save_pictures(run, pictures),
+        joint=joint,
     )
 
 
@@ -93,9 +105,13 @@ def choose_weights(run: TrainingRun) -> str:
 
 
 def build_report(
-    run: TrainingRun, result: dict[str, Any], predictions: Sequence, weights: str
+    run: TrainingRun,
+    network: nn.Module,
+    result: dict[str, Any],
+    predictions: Sequence,
+    weights: str,
 ) -> dict[str, Any]:
-    """The contents of report.json."""
+    """The contents of report.json, for the network that answers."""
     task, splits = run.task, run.splits
     tested = choose_tested(run)
     saved_baseline = run_folder.load_baseline(run.folder, task)
@@ -138,7 +154,7 @@ def build_report(
         "verdict": describe_outcome(run, result, baseline),
         "options": options.to_dict(task.options),
         "training": options.to_dict(run.options),
-        "examples": task.predictor.examples(run.network, tested, predictions),
+        "examples": task.predictor.examples(network, tested, predictions),
         "next": suggest_commands(run),
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -36,6 +38,19 @@ class ClosedFormBaseline(Baseline):
         network = other.build_network()
         other.initialise(network)
         return cls(other, network.eval())
+
+    @property
+    def has_probabilities(self) -> bool:
+        return hasattr(self.task.predictor, "own_rows")
+
+    def label_rows(self, records: Any, names: Sequence[str]) -> list[np.ndarray]:
+        with silence_notices():
+            rows = self.task.predictor.own_rows(self.network, records)
+        known = {name: place for place, name in enumerate(self.task.preprocessing.labels.tokens)}
+        if list(known) == list(names):
+            return rows
+        places = [known.get(name, -1) for name in names]  # -1: the column of zeros
+        return [np.pad(row, ((0, 0), (0, 1)))[:, places] for row in rows]
 
     def measure(self, records: Any) -> dict[str, list[Counts]]:
         predictor = self.task.predictor

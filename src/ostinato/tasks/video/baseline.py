@@ -93,6 +93,16 @@ class FlattenedClips(Baseline):
     def simpler(self) -> Sequence[Baseline]:
         return (self.most_frequent,)
 
+    @property
+    def has_probabilities(self) -> bool:
+        return True
+
+    def label_rows(self, records: Sequence[Clip], names: Sequence[str]) -> list[np.ndarray]:
+        return [
+            self.regression.probabilities(split_frames(self.values(record), self.per_frame))
+            for record in records
+        ]
+
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         answers = [
             self.labels.decode(
