@@ -28,7 +28,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ostinato.data.music.abc import TuneReader, Unreadable, read_tune, split_tunes
-from ostinato.data.music.abc_play import Struck, split_sections
+from ostinato.data.music.abc_performance import Struck, split_sections
 from ostinato.data.music.midi import read_midi
 from ostinato.data.music.music_files import decode
 from ostinato.errors import InputError

@@ -15,10 +15,10 @@ from ostinato.cells.cell import scan
 from ostinato.cells.gru import GRU, GRUResetBefore
 from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
-from ostinato.cells.recurrent_dropout import regularise
+from ostinato.cells.regularisation import regularise
 from ostinato.cells.rnn import RNN
 from ostinato.kernels import bindings, dispatch, packed_weights
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.formulas import FORMULAS
 from ostinato.padding import reverse
 
 

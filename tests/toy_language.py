@@ -44,7 +44,7 @@ def write_toy(
 
 def same_weights(one: Path, other: Path) -> bool:
     """Whether two safetensors files hold the same tensors, bit for bit."""
-    from ostinato.data.files.safetensors_io import load_weights
+    from ostinato.data.files.weights_file import load_weights
 
     ours, theirs = load_weights(one), load_weights(other)
     return ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ostinato.errors import InputError, nearest
-from ostinato.exit_status import run_and_report
+from ostinato.exit_status import exit_status_of
 from ostinato.terminal import escape_controls, open_missing_streams, print_text
 
 COMMANDS = {
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The entry point; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     open_missing_streams()
-    return run_and_report(partial(start, arguments))
+    return exit_status_of(partial(start, arguments))
 
 
 def start(arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ from ostinato.terminal import discard, print_message
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def run_and_report(action: Callable[[], object]) -> int:
+def exit_status_of(action: Callable[[], object]) -> int:
     """Calls the action; returns the exit status."""
     try:
         with name_options_as_flags(), ending_by_sigterm():

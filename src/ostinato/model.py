@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.files.atomic import write_all_atomically
-from ostinato.data.files.safetensors_io import digest, unique_state
+from ostinato.data.files.weights_file import digest, unique_state
 from ostinato.errors import InputError
 from ostinato.hub import fetch_from_hub
 from ostinato.notices import notify
@@ -52,9 +52,9 @@ class Model(Trained):
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
         if self.task.reader.reads_tables and is_table(inputs):
-            from ostinato.commands.run.records import as_files
+            from ostinato.commands.run.records import records_as_files
 
-            with as_files(self.task.name, {}, inputs=inputs) as files:
+            with records_as_files(self.task.name, {}, inputs=inputs) as files:
                 return list(self.task.reader.read_inputs(files["inputs"]))
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")

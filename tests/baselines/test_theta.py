@@ -8,16 +8,20 @@ import torch
 
 from ostinato.baselines import theta
 from ostinato.baselines.linear_map import fit_linear_map
-from ostinato.baselines.naive_forecasts import extend_line, repeat_last, repeat_season
+from ostinato.baselines.naive_forecasts import (
+    drift_forecast,
+    naive_forecast,
+    seasonal_naive_forecast,
+)
 
 
 def test_naive_forecasts_by_hand():
     history = [np.array([1.0, 2.0, 4.0, 3.0])]
-    assert repeat_last(history, 2).tolist() == [[3, 3]]
-    assert repeat_season(history, 3, 2).tolist() == [[4, 3, 4]]
-    assert repeat_season(history, 2, 9).tolist() == [[3, 3]]
-    assert extend_line(history, 2) == pytest.approx(np.array([[3 + 2 / 3, 3 + 4 / 3]]))
-    assert extend_line([np.array([5.0])], 2).tolist() == [[5, 5]]
+    assert naive_forecast(history, 2).tolist() == [[3, 3]]
+    assert seasonal_naive_forecast(history, 3, 2).tolist() == [[4, 3, 4]]
+    assert seasonal_naive_forecast(history, 2, 9).tolist() == [[3, 3]]
+    assert drift_forecast(history, 2) == pytest.approx(np.array([[3 + 2 / 3, 3 + 4 / 3]]))
+    assert drift_forecast([np.array([5.0])], 2).tolist() == [[5, 5]]
 
 
 def line_through(values):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ostinato
-from ostinato.data.files.safetensors_io import load_weights
+from ostinato.data.files.weights_file import load_weights
 from ostinato.errors import InputError
 from ostinato.tasks import TASKS
 from ostinato.training.layer_rates import find_depths, freeze, set_layer_rates
@@ -163,7 +163,7 @@ def test_depths_and_rates(first):
 def test_layers_are_unfrozen_from_the_top(first):
     """With a layer an epoch, the first epoch changes the top alone, the last one everything."""
     from ostinato.data.batching.batch import collate
-    from ostinato.data.text.parallel import Pair
+    from ostinato.data.text.sentence_pairs import Pair
 
     network = first.task.build_network()
     encode = first.task.preprocessing.encode

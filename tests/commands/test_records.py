@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ostinato
-from ostinato.commands.run.records import as_files, list_rows
+from ostinato.commands.run.records import list_rows, records_as_files
 from ostinato.errors import InputError
 from ostinato.tasks import TASKS
 
@@ -41,7 +41,7 @@ DICTS = [{"text": text, "label": label} for text, label in ROWS]
 
 @pytest.mark.parametrize("given", [ROWS, DICTS, COLUMNS, Frame(), Dataset(), iter(ROWS)])
 def test_every_kind_of_list(given):
-    with as_files("classification", {}, train=given) as files:
+    with records_as_files("classification", {}, train=given) as files:
         records = TASKS["classification"].create({}).reader.read(files["train"], training=True)
     assert [record[:2] for record in records] == ROWS
 
@@ -60,7 +60,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("task", GIVEN)
 def test_every_task_reads_them(task):
-    with as_files(task, {}, train=GIVEN[task]) as files:
+    with records_as_files(task, {}, train=GIVEN[task]) as files:
         records = list(TASKS[task].create({}).reader.read(files["train"]))
     assert len(records) == len(GIVEN[task]) + (task == "dialogue")
 
@@ -68,7 +68,7 @@ def test_every_task_reads_them(task):
 def test_series():
     x, y = np.arange(24.0).reshape(2, 4, 3), [0, 1]
     for given in ((x, y), [(x[0], 0), (x[1, :2], 1)]):
-        with as_files("classification", {}, train=given) as files:
+        with records_as_files("classification", {}, train=given) as files:
             first, second = TASKS["classification"].create({}).reader.read(files["train"])
         assert first.inputs.tolist() == x[0].tolist() and second.label == "1"
 
@@ -85,7 +85,10 @@ def test_series():
     ],
 )
 def test_refused(given, message):
-    with pytest.raises(InputError, match=message), as_files("classification", {}, train=given):
+    with (
+        pytest.raises(InputError, match=message),
+        records_as_files("classification", {}, train=given),
+    ):
         pass
 
 

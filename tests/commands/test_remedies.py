@@ -17,7 +17,7 @@ from ostinato.commands.run.recall_problem import (
     try_remedy,
 )
 from ostinato.inspection.panels import Heatmap, Table
-from ostinato.inspection.views.remedies import Trial, view_trials
+from ostinato.inspection.views.remedies import Trial, view_remedies
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_the_longest_lag_and_a_diverged_trial_are_reported():
     good = Trial("a", [1.0, 0.5], [2.0, 3.0], score=0.9, by_lag={2: 1.0, 10: 0.95, 20: 0.5, 40: 1})
     good.after = [0.5, 1.0]
     bad = Trial("b", [1.0], [5.0], by_lag={2: 0.1, 10: 0.1, 20: 0.1, 40: 0.1}, diverged_at=2)
-    view = view_trials([good, bad], "title", [])
+    view = view_remedies([good, bad], "title", [])
     assert view.notes == ["b: training diverged at step 2."]
     table = next(panel for panel in view.panels if isinstance(panel, Table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]

@@ -23,8 +23,8 @@ from ostinato.commands.run.recipe import read_recipe
 from ostinato.data.dna.sequences import read_labelled as read_labelled_dna
 from ostinato.data.dna.sequences import read_unlabelled as read_unlabelled_dna
 from ostinato.data.files.lines import read_lines
-from ostinato.data.files.safetensors_io import load_weights, save_weights
 from ostinato.data.files.table import read_table
+from ostinato.data.files.weights_file import load_weights, save_weights
 from ostinato.data.images.captioned import read_captioned, read_images
 from ostinato.data.images.images import read_image
 from ostinato.data.images.picture_arrays import read_features
@@ -34,12 +34,12 @@ from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.data.music.music_files import Reading
 from ostinato.data.series.series import read_series
 from ostinato.data.text.columns_or_sentences import Trained
-from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conversations import read_conversations
 from ostinato.data.text.corpus import Corpus
 from ostinato.data.text.nbest_format import read_nbest
-from ostinato.data.text.parallel import read_pairs
 from ostinato.data.text.pretrained import read_embeddings
+from ostinato.data.text.sentence_pairs import read_pairs
 from ostinato.data.vectors import read_vectors
 from ostinato.errors import InputError
 
@@ -248,11 +248,11 @@ READERS = [
     Fuzzed("rows", "a.csv", text("a,b,c\n1,2.5,x\n-3,1e3,y\n"), lambda p: every(read_vectors(p))),
     Fuzzed("images", "a.npz", npz(images=SERIES), lambda p: every(read_vectors(p))),
     Fuzzed("npz.gz", "a.npz.gz", packed(npz(X=SERIES, y=["a"] * 4)), lambda p: read_labelled([p])),
-    Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_sentences(p))),
-    Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_sentences(p))),
-    Fuzzed("comments", "a.txt", text(COMMENTED), lambda p: every(read_sentences(p))),
-    Fuzzed("words", "a.csv", text(WORDS), lambda p: every(read_sentences(p))),
-    Fuzzed("token lists", "a.jsonl", text(TOKENS), lambda p: every(read_sentences(p))),
+    Fuzzed("conll", "a.conll", text(CONLL), lambda p: every(read_conll(p))),
+    Fuzzed("conllu", "a.conllu", text(CONLLU), lambda p: every(read_conll(p))),
+    Fuzzed("comments", "a.txt", text(COMMENTED), lambda p: every(read_conll(p))),
+    Fuzzed("words", "a.csv", text(WORDS), lambda p: every(read_conll(p))),
+    Fuzzed("token lists", "a.jsonl", text(TOKENS), lambda p: every(read_conll(p))),
     Fuzzed("tokens", "a.txt", text(TOKENS), lambda p: every(read_blocks(p))),
     Fuzzed(
         "blocks", "a.txt", text(CONLL), lambda p: every(read_blocks(p, trained=Trained(columns=4)))

@@ -264,6 +264,18 @@ ROWS = [
         "bag-of-words needs texts; these are series of numbers",
     ),
     (
+        "neighbours of texts",
+        text(""),
+        f"{TRAIN} train.tsv --model nearest-neighbour",
+        "nearest-neighbour needs series of numbers; these are texts",
+    ),
+    (
+        "convolutions for several labels",
+        text(""),
+        f"{TRAIN} train.npz --model random-convolutions --label-separator ,",
+        "random-convolutions gives one label; leave out --label-separator",
+    ),
+    (
         "letters of numbers",
         text(""),
         f"{TRAIN} train.npz --unit character",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.data.files.safetensors_io import load_weights
+from ostinato.data.files.weights_file import load_weights
 from toy_language import TINY, same_weights, write_toy
 
 TRAIN = [

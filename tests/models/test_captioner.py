@@ -5,7 +5,7 @@ import torch
 
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
-from ostinato.layers.convolution import ImageNetwork, ThumbnailNetwork
+from ostinato.layers.convolutional_networks import ImageNetwork, ThumbnailNetwork
 from ostinato.layers.embedding import Embedding
 from ostinato.models.captioner import Captioner, ImageEncoder, RegionEncoder
 from ostinato.models.decoder import Decoder

@@ -9,9 +9,9 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch, Example, collate
 from ostinato.decoding.sampler import RowSampler
-from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 from ostinato.models.ensemble import MusicEnsemble
 from ostinato.models.music import Music
+from ostinato.models.music_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 
 PITCHES, SIZE = 6, 5
 every_subset = torch.tensor(list(itertools.product([0, 1], repeat=PITCHES)))

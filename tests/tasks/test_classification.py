@@ -18,6 +18,7 @@ from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.classification import TASK
 from ostinato.tasks.classification.encoders import cut_tokens
+from ostinato.tasks.folder import load_baseline
 from ostinato.tasks.shared.label_counts import class_probabilities
 from ostinato.tasks.shared.small_data import random_part
 from ostinato.tasks.task import Task
@@ -120,7 +121,7 @@ def test_it_learns_and_reports(model, files):
         "calibration_error",
     }
     assert (
-        report["baseline"]["name"] in ("bag of words", "most frequent")
+        report["baseline"]["name"] in ("bag of words", "character n-grams", "most frequent")
         and report["baseline"]["metrics"]["accuracy"] >= 0.5
     )
     assert report["notes"][-1].startswith("2 labels: 'bad'") or any(
@@ -196,10 +197,19 @@ def test_unseen_labels_are_counted_and_said(model, files, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["gru", "rnn", "convolution", "feedforward", "most-frequent", "bag-of-words"]
+    "name",
+    [
+        "gru",
+        "rnn",
+        "convolution",
+        "feedforward",
+        "most-frequent",
+        "bag-of-words",
+        "character-ngrams",
+    ],
 )
 def test_every_model(files, tmp_path, name):
-    if name == "bag-of-words":
+    if name in ("bag-of-words", "character-ngrams"):
         pytest.importorskip("sklearn")
     trained = train(files["train"], files["test"], tmp_path, model=name)
     again = package.load(tmp_path / "run")
@@ -211,10 +221,23 @@ def test_every_model(files, tmp_path, name):
     assert trained.task.options.model == ("recurrent" if name in ("gru", "rnn") else name)
 
 
-@pytest.mark.parametrize("name", ["lstm", "convolution", "feedforward", "most-frequent"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lstm",
+        "convolution",
+        "feedforward",
+        "most-frequent",
+        "nearest-neighbour",
+        "random-convolutions",
+    ],
+)
 def test_series(files, tmp_path, name):
     trained = train(files["series"], files["series_test"], tmp_path, model=name)
-    assert trained.report["baseline"]["name"] == "most frequent"
+    baselines = trained.report["baseline"]
+    names = [baselines["name"], *(each["name"] for each in baselines["simpler"])]
+    assert sorted(names) == ["nearest neighbour", "random convolutions"]
+    assert baselines["metrics"]["accuracy"] >= 0.9
     assert trained.report["metrics"]["accuracy"] >= (0.5 if name == "most-frequent" else 0.9)
     again = package.load(tmp_path / "run")
     rising = [[5, 40], [6, 40], [7, 40]]
@@ -520,3 +543,24 @@ def test_series_dropout_and_parts_are_remembered(files, tmp_path):
         == (0.5, 4)
     )
     assert trained.network.models[0].input_dropout.rate == 0.2
+
+
+def test_short_texts_are_told_apart_by_their_characters(tmp_path):
+    pytest.importorskip("sklearn")
+    endings = {"Italian": "ini", "Russian": "ov", "Basque": "xea"}
+    stems = ["Bar", "Cort", "Dam", "Fer", "Gal", "Kor", "Lem", "Mar", "Nik", "Par", "Ros", "Sal"]
+    names = [(stem + end, country) for stem in stems for country, end in endings.items()]
+    model = package.train(
+        "classification",
+        train=names[:30],
+        test=names[30:],
+        out=str(tmp_path / "run"),
+        model="most-frequent",
+    )
+    baseline = model.report["baseline"]
+    assert baseline["name"] == "character n-grams" and baseline["metrics"]["accuracy"] == 1
+    assert [each["name"] for each in baseline["simpler"]] == ["bag of words"]
+    restored = load_baseline(tmp_path / "run", model.task)
+    (probabilities,) = restored.probabilities(model.records(["Tolini"]))
+    assert restored.labels[int(probabilities.argmax())] == "Italian"
+    assert model.evaluate(names[30:])["baseline"] == baseline

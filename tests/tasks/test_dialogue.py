@@ -7,7 +7,7 @@ import io
 import pytest
 
 import ostinato
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.tokenizers import tokenizer_from_dict
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices

@@ -10,7 +10,7 @@ import torch
 
 import ostinato
 from ostinato.cells import CELLS
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.vocabulary import EOS, UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError

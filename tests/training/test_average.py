@@ -4,7 +4,7 @@ import pytest
 import torch
 from toy import same, toy
 
-from ostinato.data.files.safetensors_io import save_weights
+from ostinato.data.files.weights_file import save_weights
 from ostinato.errors import InputError
 from ostinato.training.checkpoint_averaging import (
     average_weights,

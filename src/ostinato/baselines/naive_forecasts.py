@@ -1,4 +1,4 @@
-"""The forecasts that need no fitting: the last value, the value a season ago, a straight line.
+"""Naive forecasts, without fitting: the last value, the value a season ago, a straight line.
 
 Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition, section 5.2.
 N series of any lengths [T]; H steps ahead.
@@ -11,15 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def repeat_last(histories: Sequence[np.ndarray], horizon: int, season: int = 1) -> np.ndarray:
+def naive_forecast(histories: Sequence[np.ndarray], horizon: int, season: int = 1) -> np.ndarray:
     """The last value, H times: [N, H]."""
     return np.stack([np.full(horizon, history[-1]) for history in histories])
 
 
-def repeat_season(histories: Sequence[np.ndarray], horizon: int, season: int) -> np.ndarray:
+def seasonal_naive_forecast(
+    histories: Sequence[np.ndarray], horizon: int, season: int
+) -> np.ndarray:
     """The last season, over and over: [N, H]; the last value of a series shorter than a season.
 
-    repeat_season([array([1, 2, 3, 4])], 3, season=2) -> [[3, 4, 3]]
+    seasonal_naive_forecast([array([1, 2, 3, 4])], 3, season=2) -> [[3, 4, 3]]
     """
     steps = np.arange(horizon)
     return np.stack(
@@ -30,10 +32,10 @@ def repeat_season(histories: Sequence[np.ndarray], horizon: int, season: int) ->
     ).astype(np.float64)
 
 
-def extend_line(histories: Sequence[np.ndarray], horizon: int, season: int = 1) -> np.ndarray:
+def drift_forecast(histories: Sequence[np.ndarray], horizon: int, season: int = 1) -> np.ndarray:
     """The line through the first and the last value (drift): [N, H].
 
-    extend_line([array([1, 2, 3])], 2) -> [[4, 5]]
+    drift_forecast([array([1, 2, 3])], 2) -> [[4, 5]]
     """
     steps = np.arange(1, horizon + 1)
     slopes = [(history[-1] - history[0]) / max(1, len(history) - 1) for history in histories]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ostinato.cells.cell import Cell
 from ostinato.cells.chrono import draw_chrono_biases, split_gate_biases
-from ostinato.cells.recurrent_dropout import FromHidden
+from ostinato.cells.regularisation import FromHidden
 
 
 class ChronoGRU(Cell):

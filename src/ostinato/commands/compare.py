@@ -9,7 +9,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.progress import say
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.commands.run.run_files import refuse_used
 from ostinato.commands.tables import as_json, format_interval, number, table
 from ostinato.commands.train import train as train_one
@@ -68,7 +68,7 @@ def compare(
     chosen = find_task(task)
     folder = Path(out or f"runs/compare-{task}")
     names = parse_models(chosen.compare_models, models)
-    with as_files(task, settings, train=train, dev=dev, test=test) as files:
+    with records_as_files(task, settings, train=train, dev=dev, test=test) as files:
         given: dict[str, Any] = {
             **files,
             "recipe": recipe,

@@ -11,10 +11,10 @@ from torch import nn
 
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.commands.run.verdict import judge
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
@@ -76,7 +76,7 @@ def evaluate(
             true ones
     """
     check_seed(seed)
-    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     task = trained.task
     refuse_text(files)
     other = None if against is None else load_other(against, trained, changes, device)
@@ -85,7 +85,7 @@ def evaluate(
     with (
         collect_notices() as notes,
         hold_notices(),
-        as_files(task.name, settings, test=files) as given,
+        records_as_files(task.name, settings, test=files) as given,
     ):
         chosen = given["test"] or tested_files(trained, FILES_NEEDED)
         records = task.reader.read(chosen)
@@ -125,7 +125,7 @@ def refuse_text(files: Any) -> None:
 
 def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:
     """The run to compare with; InputError where it is of another task."""
-    other = load(run, changes, choose(device))
+    other = load(run, changes, choose_device(device))
     if other.task.name != trained.task.name:
         raise InputError(
             f"{option_name('against')} {run}: of task {other.task.name}, "

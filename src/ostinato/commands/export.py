@@ -81,12 +81,12 @@ def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
 def program_files(program: Any, format: str, output: Path, small: bool) -> dict[Path, bytes]:
     """The files of a program, by their names."""
     from ostinato.exporting.folder_format import build_folder
-    from ostinato.exporting.html_format import build_page
+    from ostinato.exporting.html_format import build_html_page
     from ostinato.exporting.onnx_graph import write_program
 
     if format == "folder":
         return build_folder(program, output, small=small)
-    content = build_page(program) if format == "html" else write_program(program, small=small)
+    content = build_html_page(program) if format == "html" else write_program(program, small=small)
     return {output: content}
 
 

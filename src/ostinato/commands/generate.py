@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostinato.commands.run.config import check_seed
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.progress import count_along, say
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError, option_name
@@ -77,7 +77,7 @@ def generate(
         prompt, length, samples, temperature, top_k, top_p, beam, seed, stop, condition
     )
     check_request(request)
-    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     return Generation(
         trained.task, request, trained.task.predictor.generate(trained.network, request)
     )

@@ -91,11 +91,11 @@ def predict(
         moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features |||
             score
     """
-    from ostinato.commands.run.device import choose
+    from ostinato.commands.run.device import choose_device
 
     check_seed(seed)
     refuse_text(files)
-    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     cuts: list[int] = []
     predictions = predict_files(trained, files or ["-"], moses, seed, cuts)
     return Predictions(predictions, trained.task, cuts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ostinato.commands.run.default_files import tested_files
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.progress import say
 from ostinato.commands.score import score_all
 from ostinato.commands.tables import as_json
@@ -59,7 +59,7 @@ def rescore(
             best BLEU on them
         device: cpu, cuda, or auto
     """
-    trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, {}, choose_device(device))
     if not 0 <= weight <= 1:
         raise InputError(
             f"--weight must be between 0 (the list's own scores) and 1 (the model's); got {weight}"

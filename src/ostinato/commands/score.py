@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ostinato.commands.evaluate import refuse_text
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.tables import as_json
 from ostinato.signature import check_types
@@ -29,7 +29,7 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
         device: cpu, cuda, or auto
     """
     refuse_text(files)
-    trained = run if isinstance(run, Trained) else load(run, changes, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     with hold_notices():
         records = trained.task.reader.read(files)
     report_cuts(trained.task, records)

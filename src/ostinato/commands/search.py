@@ -10,7 +10,7 @@ from typing import Any
 
 from ostinato import options
 from ostinato.commands.run.config import absolute_paths, parse_duration
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.commands.study.search_space import default_space, read_space, space_to_dict
 from ostinato.commands.study.study_plan import PLAN, StudyLimits, StudyPlan, read_plan
 from ostinato.commands.study.study_report import (
@@ -80,7 +80,7 @@ def search(
     """
     folder = Path(out or f"runs/search-{task}")
     limits = check_limits(trials, processes, time_limit)
-    with as_files(task, settings, train=train, dev=dev) as files:
+    with records_as_files(task, settings, train=train, dev=dev) as files:
         if resume:
             plan = resume_plan(
                 folder, task, {**files, "space": space, "recipe": recipe, **settings}

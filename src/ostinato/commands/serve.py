@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.tasks.folder import Trained
@@ -76,7 +76,7 @@ def serve(
     settings = Settings(token=token, hosts=hosts, sessions=max_sessions, idle_seconds=idle_seconds)
     listener = bind(host, port)
     try:
-        models = load_models([run, *more], changes, choose(device))
+        models = load_models([run, *more], changes, choose_device(device))
         application = build_application(models, settings, snapshot=snapshot)
     except BaseException:
         listener.close()

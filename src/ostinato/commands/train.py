@@ -72,12 +72,12 @@ def train(
     from ostinato.commands.run.config import RunRequest, parse_duration
     from ostinato.commands.run.launcher import Launch, launch
     from ostinato.commands.run.processes import count_processes
-    from ostinato.commands.run.records import as_files
+    from ostinato.commands.run.records import records_as_files
     from ostinato.commands.run.train_here import Manner, train_here
 
     folder = Path(out or f"runs/{task}")
     several = count_processes(folder, task, processes, restarts, resume=resume)
-    with as_files(task, settings, train=train, dev=dev, test=test) as files:
+    with records_as_files(task, settings, train=train, dev=dev, test=test) as files:
         request = RunRequest(
             task,
             **files,

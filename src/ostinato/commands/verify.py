@@ -11,11 +11,11 @@ from torch import nn
 
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
-from ostinato.commands.run.device import choose
+from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.progress import show_working
 from ostinato.commands.run.records import make_temporary_folder
 from ostinato.commands.tables import as_json, table
-from ostinato.data.files.safetensors_io import (
+from ostinato.data.files.weights_file import (
     load_unique_state,
     load_weights,
     save_weights,
@@ -63,7 +63,7 @@ def verify(
         raise InputError(f"--examples must be at least 1; got {examples}")
     if isinstance(run, nn.Module):
         return check_layers(run, seed)
-    trained = run if isinstance(run, Trained) else load(run, {}, choose(device))
+    trained = run if isinstance(run, Trained) else load(run, {}, choose_device(device))
     records = trained.task.reader.read(
         files or tested_files(trained, FILES_NEEDED, any_examples=True)
     )[:examples]

@@ -1,4 +1,4 @@
-"""Reordering n-best lists by a model's log-probabilities, alone or mixed with the lists' scores.
+"""Rescoring of n-best lists by a model's log-probabilities, alone or mixed with the lists' scores.
 
 combined = (1 - weight) * own score + weight * log-probability"""
 

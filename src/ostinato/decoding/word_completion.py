@@ -1,4 +1,4 @@
-"""The likeliest next words where a word is several tokens, by a small beam search."""
+"""Word completion: the likeliest next words, of several tokens each, by a small beam search."""
 
 from __future__ import annotations
 

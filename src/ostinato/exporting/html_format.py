@@ -15,7 +15,7 @@ from ostinato.exporting.program import Program, quantise
 PAGE = Path(__file__).with_name("page")
 
 
-def build_page(program: Program) -> bytes:
+def build_html_page(program: Program) -> bytes:
     """The page, with int8 weights.
 
     Args:

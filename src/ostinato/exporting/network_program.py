@@ -1,4 +1,4 @@
-"""From a trained model to its `Program`, or the reason why there is none."""
+"""A trained network as a `Program`, or the reason why it cannot be exported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoder-decoder as two ONNX graphs: the encoder, and a step of the decoder.
+"""A sequence-to-sequence model as two ONNX graphs: the encoder, and a step of the decoder.
 
     encoder    tokens [batch, time], lengths [batch]
                -> values and keys [batch, time, M] (with attention), hidden_0, cell_0, ...

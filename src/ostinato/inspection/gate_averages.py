@@ -1,4 +1,4 @@
-"""How open the gates of a network are on one batch, for the log of a training run."""
+"""Averages of the gates of a network on one batch, for the log of a training run."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ostinato.padding import padding_mask
 SHUT, OPEN = 0.1, 0.9
 
 
-class Summary(NamedTuple):
+class GateSummary(NamedTuple):
     """One gate or state of one layer, over all real steps and units.
 
     Attributes:
@@ -36,7 +36,7 @@ class Summary(NamedTuple):
     open: float
 
 
-def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
+def summarise(trace: Trace, lengths: Tensor | None = None) -> list[GateSummary]:
     """How open each gate is.
 
     A unit whose forget gate is nearly always open carries information over long distances.
@@ -49,7 +49,7 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
         lengths: The real steps of each row [B]; None if all are full.
 
     Returns:
-        A Summary for each gate and state of each layer and direction.
+        A GateSummary for each gate and state of each layer and direction.
     """
     rows = []
     for index, named in enumerate(trace.steps):
@@ -64,7 +64,7 @@ def summarise(trace: Trace, lengths: Tensor | None = None) -> list[Summary]:
             shut, wide = (values < SHUT).double().mean(), (values > OPEN).double().mean()
             statistics = (values.mean(), values.std(correction=0), shut, wide)
             rows.append(
-                Summary(
+                GateSummary(
                     *divmod(index, trace.directions),
                     name,
                     *(float(number) for number in statistics),

@@ -1,4 +1,4 @@
-"""Runs torch.nn's RNN, GRU and LSTM as a Recurrent, with torch.nn's arguments and results.
+"""Layers of torch.nn, inspected: run as a Recurrent, with torch.nn's arguments and results.
 
 Letters: B batch, T time, D input, H hidden, R layers x directions."""
 
@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from ostinato.layers.checks import check_lengths
 from ostinato.layers.drop_in.cell_views import cell_around
 from ostinato.layers.recurrent import Recurrent
-from ostinato.layers.validation import check_lengths
 
 
 def share_weights(module: Any) -> Recurrent:

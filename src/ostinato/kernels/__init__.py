@@ -2,7 +2,7 @@
 
 `usable` says when, `disabled()` switches it off, and `status()` tells why not."""
 
-import ostinato.kernels.sequence.custom_ops  # noqa: F401  (registers them)
+import ostinato.kernels.sequence.custom_operators  # noqa: F401  (registers them)
 from ostinato.kernels.availability import disabled
 from ostinato.kernels.cross_entropy import linear_cross_entropy
 from ostinato.kernels.dispatch import find, find_both, one_step, status, usable

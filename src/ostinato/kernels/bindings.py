@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ostinato.kernels import structs
-from ostinato.kernels.structs import Filled, Table
+from ostinato.kernels.structs import FilledStruct, Table
 
 
 def load_module() -> tuple[Any, str | None]:
@@ -37,7 +37,7 @@ split = "automatic"  # how threads share the work; tests force each way
 PLAIN_TYPES = (Tensor, nn.Parameter)
 
 
-def fill(name: str, **fields: Any) -> Filled:
+def fill(name: str, **fields: Any) -> FilledStruct:
     """fill("Dropout", count=8, seed=1, output=out, ...): a struct for the compiled module."""
     return structs.fill(LAYOUTS[name], fields)
 
@@ -159,17 +159,17 @@ def check_lengths(lengths: Tensor, batch: int) -> Tensor:
     return lengths.contiguous()
 
 
-def forward(*calls: Filled) -> None:
+def forward(*calls: FilledStruct) -> None:
     """Runs a `Call` forward, or two at the same time."""
     _native.forward(chosen, *(call.data for call in calls))
 
 
-def backward(*calls: Filled) -> None:
+def backward(*calls: FilledStruct) -> None:
     """Runs a `Call` backward, or two at the same time."""
     _native.backward(chosen, *(call.data for call in calls))
 
 
-def recurrence_call(**fields: Any) -> Filled:
+def recurrence_call(**fields: Any) -> FilledStruct:
     """A `Call` (native/recurrence_call.h) with this process's threads and way of sharing work."""
     return fill("Call", threads=torch.get_num_threads(), split=SPLITS[split], **fields)
 

@@ -1,4 +1,4 @@
-"""Features of a word from its characters: a convolution with max-pooling, and affix ids."""
+"""Character features of words: a convolution with max-pooling, and affix ids."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def strongest(characters: Tensor, lengths: Tensor, tables: Tensor, bias: Tensor)
     Raises:
         IndexError: a character that the tables do not have.
     """
-    return MaxPooled.apply(characters.contiguous(), lengths.contiguous(), tables, bias)
+    return CharacterFeatures.apply(characters.contiguous(), lengths.contiguous(), tables, bias)
 
 
-class MaxPooled(torch.autograd.Function):
+class CharacterFeatures(torch.autograd.Function):
     @staticmethod
     def forward(context, characters, lengths, tables, bias):
         tables, bias = tables.contiguous(), bias.contiguous()

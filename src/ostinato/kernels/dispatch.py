@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import switched_off
-from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.sequence import fused_torch, linear_scan
 from ostinato.kernels.sequence.launch import run, run_both, weights_of
@@ -146,7 +146,7 @@ def find(
     if bindings.missing and cell.kernel_name not in (None, "linear") and x.device.type == "cpu":
         warn_once()  # "linear" is computed by torch in any case
     if fused_torch.why_not(cell, x) is None:
-        return fused_torch.run
+        return fused_torch.run_fused
     if linear_scan.why_not(cell, x) is None:
         return linear_scan.run
     return None

@@ -17,7 +17,7 @@ class KernelCell(Protocol):
         input_size, hidden_size, output_size: D, H and O (H unless the cell projects)
         zoneout: for each part of the state, how likely a unit stays as it was; empty without it
         gate_log: the gates of each step, while a run is traced; else None
-        kernel_name: the name of its formula in `cell_table.FORMULAS`, or None
+        kernel_name: the name of its formula in `formulas.FORMULAS`, or None
         sizes: the width of each part of the state
         from_input: W [gates * H, D] and b, applied to the inputs
         from_hidden: U [gates * H, O], applied to the previous output. With recurrent dropout it has

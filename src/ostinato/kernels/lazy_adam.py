@@ -1,5 +1,6 @@
-"""Adam over the rows of a table that were read, with the steps they missed; see
-`training.lazy_adam`.
+"""Lazy Adam: over the rows of a table that were read, with the steps they missed.
+
+The optimizer is `training.lazy_adam`.
 """
 
 from __future__ import annotations

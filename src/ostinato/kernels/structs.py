@@ -24,7 +24,7 @@ SPANS = {
 STRIDED = {"outputs", "d_outputs", "a", "b", "c"}  # fields whose rows may lie apart: with a stride
 
 
-class Filled(NamedTuple):
+class FilledStruct(NamedTuple):
     """A filled struct: its bytes, its values, and the tensors that must outlive the call."""
 
     data: bytes
@@ -81,12 +81,12 @@ def read_layouts(described: Mapping[str, tuple[int, dict]]) -> dict[str, Layout]
     return layouts
 
 
-def fill(layout: Layout, fields: Mapping[str, Any]) -> Filled:
+def fill(layout: Layout, fields: Mapping[str, Any]) -> FilledStruct:
     """A struct for the compiled module. Fields that are missing or None are 0 (null).
 
     Args:
         layout: of the struct
-        fields: numbers, tensors, and `Filled` structs for nested ones, by name
+        fields: numbers, tensors, and `FilledStruct` structs for nested ones, by name
 
     Raises:
         AttributeError: the struct has no such field.
@@ -110,7 +110,7 @@ def fill(layout: Layout, fields: Mapping[str, Any]) -> Filled:
                 values[at : at + width] = value.values
     except KeyError:
         raise AttributeError(f"the struct has no field {field!r}") from None
-    return Filled(layout.pack(*values), values, fields)
+    return FilledStruct(layout.pack(*values), values, fields)
 
 
 def kind_of(value: Tensor) -> str:

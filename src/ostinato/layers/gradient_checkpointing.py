@@ -20,7 +20,7 @@ from ostinato.cells.cell import Cell
 from ostinato.cells.state import State
 
 
-def run_in_blocks(
+def run_with_checkpointing(
     cell: Cell, x: Tensor, state: State, lengths: Tensor | None, size: int = 0
 ) -> tuple[Tensor, State]:
     """`cell.run` in blocks that the backward pass computes again.

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 
-def find_starts(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """find_starts([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
+def find_left_padding(mask: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """find_left_padding([[False, True, True], [True, False, False]], ...) -> [1, 0], [2, 1]
 
     Args:
         mask: True at real steps [B, T].

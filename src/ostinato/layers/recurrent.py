@@ -12,14 +12,10 @@ from torch import Tensor, nn
 
 from ostinato import kernels
 from ostinato.cells.cell import Cell, CellType
-from ostinato.cells.recurrent_dropout import Regularisation, regularise
+from ostinato.cells.regularisation import Regularisation, regularise
 from ostinato.cells.rnn import Activation
 from ostinato.cells.state import State
-from ostinato.layers.dropout import dropout
-from ostinato.layers.gradient_checkpointing import run_in_blocks
-from ostinato.layers.left_padding import find_starts, roll_rows
-from ostinato.layers.trace import Trace, run_traced
-from ostinato.layers.validation import (
+from ostinato.layers.checks import (
     build_cell,
     check_inputs,
     check_lengths,
@@ -28,6 +24,10 @@ from ostinato.layers.validation import (
     check_widths,
     list_hidden_sizes,
 )
+from ostinato.layers.dropout import dropout
+from ostinato.layers.gradient_checkpointing import run_with_checkpointing
+from ostinato.layers.left_padding import find_left_padding, roll_rows
+from ostinato.layers.trace import Trace, run_traced
 from ostinato.padding import padding_mask, reverse
 
 MERGES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -249,7 +249,7 @@ class Recurrent(nn.Module):
         """One layer in one direction: in one piece, or in blocks (`recompute`)."""
         if self.recompute:
             size = 0 if self.recompute is True else self.recompute
-            return run_in_blocks(cell, x, state, lengths, size)
+            return run_with_checkpointing(cell, x, state, lengths, size)
         return cell.run(x, state, lengths)
 
     def run_layers(
@@ -259,7 +259,7 @@ class Recurrent(nn.Module):
         check_inputs(x, self.input_size, self.typed_cells[0].from_input.weight)
         starts = None
         if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
-            starts, lengths = find_starts(lengths, x.shape)
+            starts, lengths = find_left_padding(lengths, x.shape)
             x = roll_rows(x, starts)
         lengths = check_lengths(lengths, x)
         state = (

@@ -1,4 +1,4 @@
-"""Truncated backpropagation through time: chunks pass on their state, but no gradient.
+"""Truncated BPTT (backpropagation through time): chunks pass on their state, but no gradient.
 
     state = recurrent.initial_state(rows)
     for x, lengths in chunks(whole, whole_lengths, 35):

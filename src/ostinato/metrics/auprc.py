@@ -1,7 +1,7 @@
 """Area under the precision-recall curve, from 0 to 1, as average precision.
 
 The mean precision over all ranks at which an example of the class is found. The chance level is
-the share of the class. Of several classes, the mean. Binned scores; see `metrics.ranking`.
+the share of the class. Of several classes, the mean. Binned scores; see `metrics.score_histograms`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.metrics.ranking import BINS, count_scores
+from ostinato.metrics.score_histograms import BINS, count_scores
 
 higher_is_better = True
 bounds = (0.0, 1.0)

@@ -1,7 +1,8 @@
 """Area under the receiver operating characteristic, from 0 to 1.
 
 The probability that an example of the class gets a higher score than one that is not (Hanley and
-McNeil 1982); 0.5 is chance. Of several classes, the mean. Binned scores; see `metrics.ranking`.
+McNeil 1982); 0.5 is chance. Of several classes, the mean. Scores are binned; see
+`metrics.score_histograms`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ostinato.metrics.ranking import count_scores, split_by_class
+from ostinato.metrics.score_histograms import count_scores, split_by_class
 
 higher_is_better = True
 bounds = (0.0, 1.0)

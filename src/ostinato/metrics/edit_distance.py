@@ -1,4 +1,4 @@
-"""Levenshtein alignment of two sequences: what word and character error rates count."""
+"""Edit distance (Levenshtein) of two sequences: what word and character error rates count."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from ostinato.metrics.spans import count_found
+from ostinato.metrics.matches import count_matches
 
 higher_is_better = True
 bounds = (0.0, 1.0)
@@ -15,7 +15,7 @@ def count(prediction: Iterable[Hashable], reference: Iterable[Hashable]) -> tupl
 
     count([("PER", 0, 2)], [("PER", 0, 2), ("LOC", 4, 5)]) -> (1, 1, 2)
     """
-    return count_found(prediction, reference)
+    return count_matches(prediction, reference)
 
 
 def score(total: Sequence[float]) -> float:

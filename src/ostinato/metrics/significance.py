@@ -19,7 +19,7 @@ ROUNDING = 1e-9  # sums in another order differ by less; such a difference is no
 CHUNK = 500  # trials at a time, so that memory stays small
 
 
-class Comparison(NamedTuple):
+class SignificanceTest(NamedTuple):
     """Two scores and the significance of their difference.
 
     Attributes:
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
 
 def paired_randomisation(
     metric: Metric, counts: Counts, other: Counts, *, trials: int = 10_000, seed: int = 1
-) -> Comparison:
+) -> SignificanceTest:
     """Approximate randomisation (Noreen 1989; Riezler and Maxwell 2005).
 
     Under the null hypothesis the systems' answers to an example are exchangeable: p is the share of
@@ -75,7 +75,7 @@ def swap_sums(difference: np.ndarray, trials: int, seed: int) -> Iterator[np.nda
 
 def paired_bootstrap(
     metric: Metric, counts: Counts, other: Counts, *, resamples: int = 1000, seed: int = 1
-) -> tuple[Comparison, tuple[float, float]]:
+) -> tuple[SignificanceTest, tuple[float, float]]:
     """Paired bootstrap: both systems are scored on the same resamples.
 
     p is the share of resamples whose difference is at least as far from their mean as the observed
@@ -98,7 +98,7 @@ def paired_bootstrap(
 
 def as_pair(
     metric: Metric, counts: Counts, other: Counts
-) -> tuple[np.ndarray, np.ndarray, Comparison]:
+) -> tuple[np.ndarray, np.ndarray, SignificanceTest]:
     """Both systems' counts without examples empty in both, and their scores (p is nan)."""
     one, two = as_table(counts), as_table(other, "other")
     if one.shape != two.shape:
@@ -110,7 +110,7 @@ def as_pair(
     if not all(map(math.isfinite, scores)):
         raise ValueError(f"only finite scores can be compared; got {scores[0]} and {scores[1]}")
     counted = one.any(1) | two.any(1)
-    return one[counted], two[counted], Comparison(*scores, scores[0] - scores[1], math.nan)
+    return one[counted], two[counted], SignificanceTest(*scores, scores[0] - scores[1], math.nan)
 
 
 def count_at_least(differences: np.ndarray, found: float) -> int:

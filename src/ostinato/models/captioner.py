@@ -16,7 +16,12 @@ from torch import Tensor, nn
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
-from ostinato.layers.convolution import BatchNorm, GridPooling, ImageNetwork, ThumbnailNetwork
+from ostinato.layers.convolutional_networks import (
+    BatchNorm,
+    GridPooling,
+    ImageNetwork,
+    ThumbnailNetwork,
+)
 from ostinato.layers.dropout import Dropout
 from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.padding import padding_mask

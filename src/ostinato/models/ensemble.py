@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.ensemble import ensemble
-from ostinato.models.chord_heads import Sampler, target_mask
 from ostinato.models.encoder_decoder import shift
 from ostinato.models.loss import Loss, require_targets
+from ostinato.models.music_heads import Sampler, target_mask
 
 
 def mean_losses(losses: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:

@@ -13,15 +13,15 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.dropout import dropout
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.chord_heads import (
+from ostinato.models.inspectable import RecurrentPart
+from ostinato.models.loss import Loss, require_targets
+from ostinato.models.music_heads import (
     EventHead,
     IndependentPitchHead,
     NoteSequenceHead,
     Sampler,
     target_mask,
 )
-from ostinato.models.inspectable import RecurrentPart
-from ostinato.models.loss import Loss, require_targets
 
 Head = EventHead | IndependentPitchHead | NoteSequenceHead
 

@@ -1,4 +1,4 @@
-"""Networks without recurrence over the words of a sentence, for taggers.
+"""Networks over windows of words, without recurrence, for taggers.
 
 What came before recurrent networks, with the same interface, so that the limits show on the same
 data. B sentences, T words, D numbers of a word, H hidden units.

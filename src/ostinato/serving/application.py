@@ -21,11 +21,11 @@ from ostinato.serving.counters import Counters
 from ostinato.serving.endpoints import Endpoints
 from ostinato.serving.gateway import Gateway, refuse
 from ostinato.serving.model_worker import FAILED, ModelThread
-from ostinato.serving.openapi import describe_api
+from ostinato.serving.openapi import describe_openapi
 from ostinato.serving.refusal import Refusal
 from ostinato.serving.settings import Settings
 from ostinato.serving.speech_socket import SpeechSocket
-from ostinato.serving.websocket import TRY_AGAIN, StreamSocket
+from ostinato.serving.stream_socket import TRY_AGAIN, StreamSocket
 
 LOGGER = logging.getLogger("ostinato.serving")
 PAGE = Path(__file__).parent / "page"
@@ -156,7 +156,7 @@ class Application:
         return PlainTextResponse(self.counters.text(sessions), media_type=kind)
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse(describe_api(list(self.models), self.settings, self.version))
+        return JSONResponse(describe_openapi(list(self.models), self.settings, self.version))
 
     async def list_models(self, request: Request) -> Response:
         return JSONResponse({"models": list(self.models)})

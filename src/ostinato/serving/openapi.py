@@ -29,7 +29,7 @@ STATUSES = {
 }
 
 
-def describe_api(models: list[str], settings: Settings, version: str) -> dict[str, Any]:
+def describe_openapi(models: list[str], settings: Settings, version: str) -> dict[str, Any]:
     """The OpenAPI document.
 
     Args:

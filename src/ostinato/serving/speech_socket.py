@@ -22,7 +22,7 @@ from ostinato.serving.endpoints import Endpoints
 from ostinato.serving.json_body import parse_object
 from ostinato.serving.refusal import Refusal, busy
 from ostinato.serving.served_model import to_finite
-from ostinato.serving.websocket import StreamSocket
+from ostinato.serving.stream_socket import StreamSocket
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 192_000
 MOST_ALTERNATIVES = 20

@@ -16,7 +16,7 @@ from torch import nn
 from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.prepare import Parts, build_parts
 from ostinato.commands.run.progress import silence_notices
-from ostinato.commands.run.records import as_files
+from ostinato.commands.run.records import records_as_files
 from ostinato.metrics import METRICS
 from ostinato.tasks.task import Task
 from ostinato.training.loop import train
@@ -91,7 +91,11 @@ class RecurrentEstimator(BaseEstimator):
         settings, seed = self.settings(), self.seed()
         small = len(rows) < LEAST_ROWS and not self.holds_out_ends
         parts: dict[str, Any] = {"train": rows, **({"dev": rows} if small else {})}
-        with seeded(seed), silence_notices(), as_files(self.task_name, settings, **parts) as files:
+        with (
+            seeded(seed),
+            silence_notices(),
+            records_as_files(self.task_name, settings, **parts) as files,
+        ):
             request = RunRequest(
                 self.task_name, files["train"], files.get("dev", ()), seed=seed, settings=settings
             )

@@ -1,4 +1,4 @@
-"""Checks and converts X: texts, tables, arrays [N, T, D], lists of series of unequal length."""
+"""The input X as sequences: texts, tables, arrays [N, T, D], lists of series of unequal length."""
 
 from __future__ import annotations
 

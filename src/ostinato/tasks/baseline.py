@@ -18,20 +18,20 @@ class Baseline(ABC):
     name: str
 
     @property
+    def labels(self) -> Sequence[str]:
+        """What `probabilities` are of."""
+        return ()
+
+    def probabilities(self, records: Any) -> list[np.ndarray] | None:
+        """The probability of each of `labels`: [C] of each record, or [T, C] of its steps; None
+        for a baseline that has none.
+        """
+        return None
+
+    @property
     def simpler(self) -> Sequence[Baseline]:
         """Further baselines for the report."""
         return ()
-
-    @property
-    def has_probabilities(self) -> bool:
-        """Whether `label_rows` gives the probabilities of labels, so that network and baseline can
-        answer together."""
-        return False
-
-    def label_rows(self, records: Any, names: Sequence[str]) -> list[np.ndarray]:
-        """The probability of each of these labels, [F, C] a record: F is 1, or the number of its
-        steps; a label that the baseline does not know has none."""
-        raise ValueError(f"{self.name}: has no probabilities")
 
     @abstractmethod
     def measure(self, records: Any) -> dict[str, list[Counts]]:

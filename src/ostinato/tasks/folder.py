@@ -16,7 +16,7 @@ from torch import nn
 
 from ostinato import options
 from ostinato.data.files.atomic import write_atomically
-from ostinato.data.files.safetensors_io import (
+from ostinato.data.files.weights_file import (
     load_weights,
     save_weights,
     unique_state,

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from ostinato import options
-from ostinato.data.files.safetensors_io import (
+from ostinato.data.files.weights_file import (
     check_shapes,
     load_unique_state,
     load_weights,

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.files.atomic import sha256, sync_folder, write_atomically
-from ostinato.data.files.safetensors_io import (
+from ostinato.data.files.weights_file import (
     load_unique_state,
     load_weights,
     save_weights,

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.data.files.safetensors_io import load_weights, save_weights, unique_state
+from ostinato.data.files.weights_file import load_weights, save_weights, unique_state
 from ostinato.errors import InputError
 
 Which = Literal["best", "last"]

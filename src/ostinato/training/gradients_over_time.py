@@ -1,4 +1,4 @@
-"""How far back in time gradients reach: the gradients of recurrent layers' inputs.
+"""Gradients over time: how far back they reach, at the inputs of the recurrent layers.
 
 The gradient of a weight is a sum over all steps, dL/dW = sum_k dL/dh_k dh_k/dW, and as large as its
 largest term: it does not show that the terms of early steps vanish (Bengio, Simard and Frasconi

@@ -3,7 +3,7 @@
 import pytest
 
 from ostinato.data.batching.held_out import hold_out, overlap
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.errors import InputError
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ostinato.data.files.samples import sample_files
-from ostinato.data.text.parallel import read_pairs
+from ostinato.data.text.sentence_pairs import read_pairs
 from ostinato.errors import InputError
 
 

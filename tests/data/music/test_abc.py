@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.music.abc import Unreadable, read_tune, split_tunes
-from ostinato.data.music.abc_play import read_play_order
+from ostinato.data.music.abc_performance import read_play_order
 from ostinato.data.music.abc_text import AbcWriter, abc_text, key_name, notes_text, steps_of
 from ostinato.data.music.music_files import Reading
 from ostinato.data.music.tunes import Note, Tune

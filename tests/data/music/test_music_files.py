@@ -11,7 +11,7 @@ import pytest
 from ostinato.data.music import piano_roll
 from ostinato.data.music.midi import midi_bytes, read_midi
 from ostinato.data.music.music_files import Reading, prompt_tune
-from ostinato.data.music.synthesis import RATE, samples_of, wav_bytes
+from ostinato.data.music.synthesis import RATE, synthesise, wav_bytes
 from ostinato.data.music.tunes import Note, Tune
 from ostinato.errors import InputError
 
@@ -260,7 +260,7 @@ def test_prompts():
 
 def test_sound():
     tune = Tune((Note(0, 4, 69),), 4)
-    sound = samples_of(tune, 4, tempo=60)
+    sound = synthesise(tune, 4, tempo=60)
     assert len(sound) == pytest.approx(1.08 * RATE, abs=2)
     assert np.abs(sound).max() == pytest.approx(0.9, abs=1e-4)
     spectrum = np.abs(np.fft.rfft(sound[:RATE]))
@@ -271,13 +271,13 @@ def test_sound():
             1,
             len(sound),
         )
-    assert not samples_of(Tune((), 4), 4).any()
+    assert not synthesise(Tune((), 4), 4).any()
 
 
 def test_pictures():
     for tune in (SONG, Tune((), 0)):
         buffer = io.BytesIO()
-        piano_roll.write(tune, 4, buffer, given=4)
+        piano_roll.write_piano_roll(tune, 4, buffer, given=4)
         assert buffer.getvalue().startswith(b"\x89PNG")
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from ostinato.data.text.columns_or_sentences import Trained
-from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.sentence import Sentence, fill_tags
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
@@ -52,27 +52,27 @@ def test_columns_between_spaces_or_tabs(file):
         COLUMNS.replace(" ", "  "),
         gzip.compress(COLUMNS.encode()),
     ):
-        assert plain(read_sentences(file(text))) == expected
-    assert [tags for _, tags in plain(read_sentences(file(COLUMNS), tag_column="2"))] == [
+        assert plain(read_conll(file(text))) == expected
+    assert [tags for _, tags in plain(read_conll(file(COLUMNS), tag_column="2"))] == [
         ["NNP", "NNP"],
         ["NNP"],
     ]
-    assert [tags for _, tags in plain(read_sentences(file(COLUMNS), tag_column="-2"))] == [
+    assert [tags for _, tags in plain(read_conll(file(COLUMNS), tag_column="-2"))] == [
         ["I-NP", "I-NP"],
         ["I-NP"],
     ]
-    assert next(read_sentences(file(COLUMNS))).file_columns == 4
-    assert not list(read_sentences(file("")))
+    assert next(read_conll(file(COLUMNS))).file_columns == 4
+    assert not list(read_conll(file("")))
 
 
 def test_conllu_with_ranges_empty_nodes_and_comments(file):
     path = file(CONLLU, "a.conllu")
-    assert plain(read_sentences(path)) == [
+    assert plain(read_conll(path)) == [
         (["I", "do", "n't", "10 000"], ["PRON", "AUX", "PART", "VERB"]),
         (["#"], ["SYM"]),
     ]
-    assert plain(read_sentences(path, tag_column="XPOS"))[0][1] == ["PRP", "VBP", "RB", "VB"]
-    assert plain(read_sentences(path, word_column="lemma", tag_column="5"))[0] == (
+    assert plain(read_conll(path, tag_column="XPOS"))[0][1] == ["PRP", "VBP", "RB", "VB"]
+    assert plain(read_conll(path, word_column="lemma", tag_column="5"))[0] == (
         ["I", "do", "not", "know"],
         ["PRP", "VBP", "RB", "VB"],
     )
@@ -80,18 +80,16 @@ def test_conllu_with_ranges_empty_nodes_and_comments(file):
 
 def test_named_columns_comments_and_documents(file):
     text = "# global.columns = FORM UPOS\n-DOCSTART-\tX\n\n# a comment\nHello\tINTJ\n#\tSYM\n\n"
-    assert plain(read_sentences(file(text), tag_column="upos")) == [
-        (["Hello", "#"], ["INTJ", "SYM"])
-    ]
+    assert plain(read_conll(file(text), tag_column="upos")) == [(["Hello", "#"], ["INTJ", "SYM"])]
     # a number sign is a token where its line has the columns of one
-    assert plain(read_sentences(file("# B-NP\n5 I-NP\n"))) == [(["#", "5"], ["B-NP", "I-NP"])]
-    assert plain(read_sentences(file("# made by hand, all of it\na X\nb Y\n"))) == [
+    assert plain(read_conll(file("# B-NP\n5 I-NP\n"))) == [(["#", "5"], ["B-NP", "I-NP"])]
+    assert plain(read_conll(file("# made by hand, all of it\na X\nb Y\n"))) == [
         (["a", "b"], ["X", "Y"])
     ]
 
 
 def test_other_white_space_is_part_of_a_word(file):
-    assert plain(read_sentences(file("10\u00a0000 NUM\na\u2028b X\n"))) == [
+    assert plain(read_conll(file("10\u00a0000 NUM\na\u2028b X\n"))) == [
         (["10\u00a0000", "a\u2028b"], ["NUM", "X"])
     ]
 
@@ -137,7 +135,7 @@ FAULTS = [
 @pytest.mark.parametrize(("text", "settings", "message"), FAULTS)
 def test_faults_name_file_line_and_remedy(file, text, settings, message):
     with pytest.raises(InputError, match=message) as error:
-        list(read_sentences(file(text), **settings))
+        list(read_conll(file(text), **settings))
     assert "file.txt" in str(error.value) and "\n" not in str(error.value)
 
 
@@ -146,7 +144,7 @@ def test_conllu_must_have_its_columns(file):
         InputError,
         match=r"a.conllu:2: 2 columns; a CoNLL-U file has the 10 of CoNLL-U between tabs",
     ):
-        list(read_sentences(file("# c\na\tX\n", "a.conllu")))
+        list(read_conll(file("# c\na\tX\n", "a.conllu")))
 
 
 def output(path, **settings):
@@ -239,7 +237,7 @@ COMMENTED = [  # text, the sentences in it
 
 @pytest.mark.parametrize(("text", "expected"), COMMENTED)
 def test_comments_are_known_by_where_they_stand(file, text, expected):
-    assert [list(each.words) for each in read_sentences(file(text))] == expected
+    assert [list(each.words) for each in read_conll(file(text))] == expected
     lines = output(file(text), columns=True).split("\n")
     assert len(lines) == len(text.split("\n"))
     comments = [line for line in text.split("\n") if line.startswith("# id")]
@@ -258,7 +256,7 @@ SPACED = [  # text, the words, the tags
 
 @pytest.mark.parametrize(("text", "words", "tags"), SPACED)
 def test_odd_spaces_make_no_words_and_no_tags(file, text, words, tags):
-    assert plain(read_sentences(file(text))) == [(words, tags)]
+    assert plain(read_conll(file(text))) == [(words, tags)]
 
 
 WORDS = {"Anna", "runs", "sleeps", ".", "the", "cat", "sat", "down"}

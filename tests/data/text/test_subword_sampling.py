@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from ostinato.data.text.subword_sampling import draw_bpe, draw_unigram
+from ostinato.data.text.subword_sampling import sample_bpe, sample_unigram
 from ostinato.data.text.subwords import SubwordTokenizer
 
 TEXTS = [f"the lower newer {word} widest {n}" for n in range(40) for word in ("low", "new", "wide")]
@@ -30,7 +30,7 @@ def test_unigram_draws_follow_the_distribution():
         for each in segmentations("ababa")
     }
     total = sum(weights.values())
-    draws = Counter(tuple(draw_unigram("ababa", SCORES, alpha, seed)) for _ in range(20_000))
+    draws = Counter(tuple(sample_unigram("ababa", SCORES, alpha, seed)) for _ in range(20_000))
     assert set(draws) == set(weights) and len(weights) > 8
     for each, weight in weights.items():
         expected = weight / total
@@ -39,9 +39,9 @@ def test_unigram_draws_follow_the_distribution():
 
 def test_dropped_merges():
     scores = {"l": -9.0, "o": -9.0, "w": -9.0, "lo": -1.0, "low": -2.0, "ow": -3.0}
-    assert draw_bpe("low", scores, 0.0, random.Random(0)) == ["low"]
-    assert draw_bpe("low", scores, 1.0, random.Random(0)) == ["l", "o", "w"]
-    draws = Counter(tuple(draw_bpe("low", scores, 0.3, random.Random(n))) for n in range(4000))
+    assert sample_bpe("low", scores, 0.0, random.Random(0)) == ["low"]
+    assert sample_bpe("low", scores, 1.0, random.Random(0)) == ["l", "o", "w"]
+    draws = Counter(tuple(sample_bpe("low", scores, 0.3, random.Random(n))) for n in range(4000))
     # lo, then low: .7 x .7; lo dropped but not ow, then l and ow joined: .3 x .7 x .7
     assert abs(draws["low",] / 4000 - 0.637) < 0.03
     assert abs(draws["lo", "w"] / 4000 - 0.21) < 0.03

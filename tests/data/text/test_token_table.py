@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.sentence import fill_tags
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
@@ -52,14 +52,14 @@ TABLES = [  # name, text
 
 @pytest.mark.parametrize(("name", "text"), TABLES)
 def test_tables_are_read(file, name, text):
-    assert plain(read_sentences(file(text, name))) == [CARL, BERT]
+    assert plain(read_conll(file(text, name))) == [CARL, BERT]
     words = [list(each.words) for each in read_blocks(file(text, name)) if each.words]
     assert words == [CARL[0], BERT[0]]
 
 
 def test_a_sentence_a_row_of_texts(file):
     text = "text,labels\nCarl eats,B-per O\nHi,O\n"
-    assert plain(read_sentences(file(text, "a.csv"))) == [
+    assert plain(read_conll(file(text, "a.csv"))) == [
         (["Carl", "eats"], ["B-per", "O"]),
         (["Hi"], ["O"]),
     ]
@@ -67,27 +67,25 @@ def test_a_sentence_a_row_of_texts(file):
 
 def test_columns_by_name(file):
     text = '{"w": ["a", 7], "t": ["X", "Y"], "pos": [3, "N"], "ner_tags": [0, 0]}\n'
-    found = next(
-        read_sentences(file(text), word_column="w", tag_column="t", feature_columns=["pos"])
-    )
+    found = next(read_conll(file(text), word_column="w", tag_column="t", feature_columns=["pos"]))
     assert plain([found]) == [(["a", "7"], ["X", "Y"])] and found.features == [("3",), ("N",)]
     text = "doc,tok,kind,tag\n1,a,X,1\n2,b,Y,2\n"
     settings = {"word_column": "tok", "tag_column": "kind", "sentence_column": "doc"}
-    assert plain(read_sentences(file(text), **settings)) == [(["a"], ["X"]), (["b"], ["Y"])]
+    assert plain(read_conll(file(text), **settings)) == [(["a"], ["X"]), (["b"], ["Y"])]
 
 
 def test_columns_of_conll_are_no_table(file):
     for name in ("a.tsv", "a.txt"):
-        assert plain(read_sentences(file("Carl\tB-per\nx\tO\n", name))) == [
+        assert plain(read_conll(file("Carl\tB-per\nx\tO\n", name))) == [
             (["Carl", "x"], ["B-per", "O"])
         ]
-    assert plain(read_sentences(file("{ -LRB-\n} -RRB-\n"))) == [(["{", "}"], ["-LRB-", "-RRB-"])]
+    assert plain(read_conll(file("{ -LRB-\n} -RRB-\n"))) == [(["{", "}"], ["-LRB-", "-RRB-"])]
 
 
 def test_names_of_numbered_tags(file):
     text = '{"tokens": ["a", "b"], "ner_tags": [0, 1]}\n'
-    assert plain(read_sentences(file(text))) == [(["a", "b"], ["0", "1"])]
-    assert plain(read_sentences(file(text), tag_names=["O", "B-X"])) == [(["a", "b"], ["O", "B-X"])]
+    assert plain(read_conll(file(text))) == [(["a", "b"], ["0", "1"])]
+    assert plain(read_conll(file(text), tag_names=["O", "B-X"])) == [(["a", "b"], ["O", "B-X"])]
 
 
 def test_names_that_a_parquet_file_has(tmp_path):
@@ -98,13 +96,13 @@ def test_names_that_a_parquet_file_has(tmp_path):
     features = {"ner_tags": {"feature": {"names": ["O", "B-X"], "_type": "ClassLabel"}}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
-    assert plain(read_sentences(tmp_path / "a.parquet")) == [(["a", "b"], ["O", "B-X"])]
+    assert plain(read_conll(tmp_path / "a.parquet")) == [(["a", "b"], ["O", "B-X"])]
     assert next(read_blocks(tmp_path / "a.parquet")).words == ["a", "b"]
 
 
 def test_rows_without_a_word_are_counted(file):
     with collect_notices() as notices:
-        found = plain(read_sentences(file("Sentence #,Word,Tag\n1,a,X\n1,,X\n1,b,Y\n", "a.csv")))
+        found = plain(read_conll(file("Sentence #,Word,Tag\n1,a,X\n1,,X\n1,b,Y\n", "a.csv")))
     assert found == [(["a", "b"], ["X", "Y"])]
     assert "1 rows without a word left out" in notices[0]
 
@@ -185,5 +183,5 @@ FAULTS = [  # name, text, settings, message
 @pytest.mark.parametrize(("name", "text", "settings", "message"), FAULTS)
 def test_faults_name_file_line_and_remedy(file, name, text, settings, message):
     with pytest.raises(InputError, match=message) as error:
-        list(read_sentences(file(text, name), **settings))
+        list(read_conll(file(text, name), **settings))
     assert name in str(error.value) and "\n" not in str(error.value)

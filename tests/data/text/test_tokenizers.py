@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ostinato.data.files.lines import read_lines
 from ostinato.data.text.normalisation import TextNormaliser
-from ostinato.data.text.parallel import read_pairs
+from ostinato.data.text.sentence_pairs import read_pairs
 from ostinato.data.text.subwords import SubwordTokenizer
 from ostinato.data.text.tokenizers import (
     TOKENIZERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ostinato.errors import InputError, nearest
 
 
-def choose(name: str, local_rank: int = 0) -> str:
+def choose_device(name: str, local_rank: int = 0) -> str:
     """The device of that name; "auto" is "cuda" where there is one, else "cpu".
 
     Args:

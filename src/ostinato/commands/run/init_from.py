@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato import options as option_fields
-from ostinato.data.files.safetensors_io import load_weights, unique_state
+from ostinato.data.files.weights_file import load_weights, unique_state
 from ostinato.errors import InputError, option_name
 from ostinato.option_groups import group_of
 from ostinato.tasks import folder as run_folder
@@ -109,7 +109,7 @@ def inherit_options(run: str | Path, task: Any) -> dict[str, Any]:
     }
 
 
-def take_over(network: nn.Module, task: Task, run: str) -> Reuse:
+def init_from_run(network: nn.Module, task: Task, run: str) -> Reuse:
     """Copies the weights of a run into a new network.
 
     Raises:

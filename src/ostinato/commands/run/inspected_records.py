@@ -1,4 +1,4 @@
-"""Texts and files from the command line as the records that are looked at."""
+"""Inspected records: texts and files from the command line, as records of the task."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from torch import nn
 
 from ostinato.commands.run.affordable import fit_to_time
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
-from ostinato.commands.run.data_digest import digest_files, digest_json
-from ostinato.commands.run.device import choose
-from ostinato.commands.run.init_from import Reuse, take_over
+from ostinato.commands.run.device import choose_device
+from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
@@ -109,7 +109,7 @@ def prepare_run(
     saved_config = read_config(folder, request.task) if resume else None
     config = make_config(request) if saved_config is None else resume_config(saved_config, request)
     launched = read_launched()
-    device = choose(config.device, launched.local_rank)
+    device = choose_device(config.device, launched.local_rank)
     check_several(config, launched.size)
     if not resume and launched.rank == 0:
         refuse_used(folder, overwrite)
@@ -245,7 +245,7 @@ def build_parts(
                 f"{option_name('init_from')}: this model is fitted without gradient steps; leave "
                 f"out {option_name('init_from')}"
             )
-        reuse = take_over(network, task, config.init_from)
+        reuse = init_from_run(network, task, config.init_from)
         notify(reuse.describe())
     if options.freeze is not None:
         freeze(network, options.freeze)

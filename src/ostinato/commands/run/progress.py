@@ -108,7 +108,7 @@ def silence_notices() -> Iterator[None]:
         PRINTER.held = before
 
 
-class TrainingBar:
+class TrainingProgress:
     """A bar while the `with` block runs; `update` it after each step, `show_score` after each
     evaluation on the dev set."""
 
@@ -133,7 +133,7 @@ class TrainingBar:
             "train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev=""
         )
 
-    def __enter__(self) -> TrainingBar:
+    def __enter__(self) -> TrainingProgress:
         self.bar.start()
         return self
 

@@ -1,4 +1,4 @@
-"""A problem with long lags: a symbol at the first step is to be named after steps of noise.
+"""The recall problem, of long lags: name the symbol of the first step after steps of noise.
 
 The first step shows one of K symbols; each step has a random number besides; at the last step, n
 later, the symbol is asked for. In the manner of Hochreiter and Schmidhuber, 1997, section 5, and

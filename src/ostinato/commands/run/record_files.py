@@ -1,4 +1,4 @@
-"""Examples that were given in Python, written to a file of a format that the task reads."""
+"""Record files: examples given in Python, written in a format that the task reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPECTED = (
 )
 
 
-def write_rows(
+def write_records(
     task: TaskDefinition, rows: list[Any], path: Path, settings: Mapping[str, Any], part: str
 ) -> Path:
     """Writes the examples to path.jsonl, .npz, .conll, .txt or .json; gives the file's name."""

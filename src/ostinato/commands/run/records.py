@@ -1,5 +1,7 @@
-"""Examples handed over in Python in place of files: written to a temporary file of a format that
-the task reads, so that the same reader checks and converts them.
+"""Records handed over in Python in place of files.
+
+They are written to a temporary file of a format that the task reads, so that the same reader checks
+and converts them.
 
     ostinato.train("classification", train=[("a fine film", "good"), ("a dull one", "bad"), ...])
 
@@ -16,7 +18,7 @@ from typing import Any
 
 from ostinato.commands.run.record_files import (
     EXPECTED,
-    write_rows,
+    write_records,
 )
 from ostinato.data.files.streams import temporary_file_error
 from ostinato.data.files.wording import name_paths
@@ -25,7 +27,7 @@ from ostinato.tasks import find_task
 
 
 @contextmanager
-def as_files(
+def records_as_files(
     task: str, settings: Mapping[str, Any], **parts: Any
 ) -> Iterator[dict[str, list[str]]]:
     """The files of each part, those that were given or a temporary one with its examples.
@@ -47,7 +49,7 @@ def as_files(
             if given is None:
                 rows = list_rows(value, part)
                 try:
-                    path = write_rows(definition, rows, folder / part, settings, part)
+                    path = write_records(definition, rows, folder / part, settings, part)
                 except OSError as error:
                     raise InputError(temporary_file_error(error)) from None
                 given = [str(path)]

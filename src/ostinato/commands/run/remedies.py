@@ -27,7 +27,7 @@ from ostinato.inspection.view import View
 from ostinato.inspection.views import one_thread
 from ostinato.inspection.views.gradients import view_gradients
 from ostinato.inspection.views.lags import view_lags
-from ostinato.inspection.views.remedies import Trial, view_trials
+from ostinato.inspection.views.remedies import Trial, view_remedies
 from ostinato.tasks import TASKS
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.task import TaskDefinition
@@ -80,7 +80,7 @@ def compare_on_recall(seed: int) -> View:
         f"{LAGS[-1]} steps of noise; chance is {1 / SYMBOLS:.3g}. All have the same data, seed "
         f"{seed}, {STEPS} steps of gradient descent (rate {RATE:g}, momentum {MOMENTUM:g}).",
     ]
-    return view_trials(trials, "Remedies against vanishing and exploding gradients", notes)
+    return view_remedies(trials, "Remedies against vanishing and exploding gradients", notes)
 
 
 def compare_on_task(task: TaskDefinition, files: Sequence[str], seed: int, time_limit: str) -> View:
@@ -101,7 +101,7 @@ def compare_on_task(task: TaskDefinition, files: Sequence[str], seed: int, time_
     notes = [
         f"Task {task.name}, the same data and seed {seed} for all, {time_limit} of training each.",
     ]
-    return view_trials(trials, f"Remedies on the task {task.name}", notes)
+    return view_remedies(trials, f"Remedies on the task {task.name}", notes)
 
 
 def try_settings(

@@ -17,7 +17,7 @@ from ostinato.commands.run.time_budget import take_part
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.commands.run.verdict import describe_epochs
 from ostinato.data.files.atomic import write_atomically
-from ostinato.data.files.safetensors_io import load_unique_state, load_weights
+from ostinato.data.files.weights_file import load_unique_state, load_weights
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS

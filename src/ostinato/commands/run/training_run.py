@@ -14,7 +14,7 @@ from torch import nn
 from ostinato.commands.run.config import RunConfig
 from ostinato.commands.run.forecast import Forecast
 from ostinato.commands.run.init_from import Reuse
-from ostinato.commands.run.progress import TrainingBar, say
+from ostinato.commands.run.progress import TrainingProgress, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
 from ostinato.commands.run.subject import observe_gates
@@ -124,7 +124,7 @@ class TrainingRun:
                 self.config.seed,
             )
             self.schedule.agreed_seconds = exchange.seconds
-            with TrainingBar(self.task.options.dev_metric) as bar:
+            with TrainingProgress(self.task.options.dev_metric) as bar:
                 self._train_steps(exchange, self._steps(exchange), epoch, bar)
         except TrainingDiverged as error:
             self.require_folder()
@@ -163,7 +163,7 @@ class TrainingRun:
         )
 
     def _train_steps(
-        self, exchange: Exchange, steps: Iterator[Progress], epoch: float, bar: TrainingBar
+        self, exchange: Exchange, steps: Iterator[Progress], epoch: float, bar: TrainingProgress
     ) -> None:
         saved_at = self.schedule.seconds
         watch = GradientWatch(self.network)
@@ -193,7 +193,7 @@ class TrainingRun:
                 saved_at = self.schedule.seconds
             exchange.begin_step(progress.step + 1)
 
-    def _record(self, progress: Progress, bar: TrainingBar) -> None:
+    def _record(self, progress: Progress, bar: TrainingProgress) -> None:
         if self.curves is not None:
             self.curves.record_step(progress)
         by_inputs = self.task.definition.throughput_unit == "inputs"
@@ -202,7 +202,7 @@ class TrainingRun:
         self.epochs_seen = progress.epoch
         bar.update(self.schedule.fraction_done(progress.epoch), progress)
 
-    def _evaluate_or_stop(self, progress: Progress, bar: TrainingBar) -> None:
+    def _evaluate_or_stop(self, progress: Progress, bar: TrainingProgress) -> None:
         """Ends the run where its weights cannot be saved, and says what it can go on from."""
         try:
             self._evaluate(progress, bar)
@@ -212,7 +212,7 @@ class TrainingRun:
             begin = f"begin again with: {self.resume_command}" * (not saved)
             raise InputError(f"stopped at step {progress.step}: {error}; {go_on}{begin}") from error
 
-    def _evaluate(self, progress: Progress, bar: TrainingBar) -> None:
+    def _evaluate(self, progress: Progress, bar: TrainingProgress) -> None:
         """Computes a dev score; the weights are saved if they are the best so far, or may yet be
         averaged."""
         began, before = time.monotonic(), self.schedule.seconds
@@ -234,7 +234,7 @@ class TrainingRun:
         self.budget = TimeBudget(**self.group.share(asdict(self.budget)))
         self.schedule.reserve = self.budget.reserve
 
-    def _score_weights(self, progress: Progress, bar: TrainingBar) -> None:
+    def _score_weights(self, progress: Progress, bar: TrainingProgress) -> None:
         name = self.task.options.dev_metric
         self.network.eval()
         score, gates = 0.0, None

@@ -15,7 +15,7 @@ from ostinato.commands.run.threads import count_cores
 from ostinato.commands.study.study_plan import StudyLimits, read_plan, resume_command
 from ostinato.commands.study.trials import run_trials
 from ostinato.errors import InputError, Interrupted
-from ostinato.exit_status import run_and_report
+from ostinato.exit_status import exit_status_of
 
 
 def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     """Runs one process of a study; returns its exit status."""
     folder, trials, *deadline = arguments
     limits = StudyLimits(int(trials), float(deadline[0]) if deadline else None)
-    return run_and_report(lambda: run_trials(Path(folder), read_plan(Path(folder)), limits))
+    return exit_status_of(lambda: run_trials(Path(folder), read_plan(Path(folder)), limits))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which value of a pixel is white: one decision for a whole data set, by its types and its maximum.
+"""The range of pixel values: which is white is decided once for a data set, by types and maximum.
 
     decide_pixel_maximum([np.array([0, 1])])      -> 1.0      bits, or fractions of 0 to 1
     decide_pixel_maximum([np.array([0.0, 255])])  -> 255.0    bytes, whatever their type

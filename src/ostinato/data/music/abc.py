@@ -43,7 +43,7 @@ from ostinato.data.music.abc_notation import (
     read_endings,
     read_factor,
 )
-from ostinato.data.music.abc_play import perform, perform_order, read_play_order
+from ostinato.data.music.abc_performance import perform, perform_order, read_play_order
 from ostinato.data.music.abc_voice import Voice
 from ostinato.data.music.tunes import bar_length
 from ostinato.errors import InputError

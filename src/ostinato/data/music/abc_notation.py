@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from ostinato.data.music.abc_play import Bar
+from ostinato.data.music.abc_performance import Bar
 from ostinato.errors import InputError
 
 FIELD = re.compile(r"^([A-Za-z+]):(?![|:])(.*)$")

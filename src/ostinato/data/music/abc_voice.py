@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ostinato.data.music.abc_keys import ACCIDENTALS, read_key, read_transposition
-from ostinato.data.music.abc_play import Bar, Element, Overlay, Part, Struck
+from ostinato.data.music.abc_performance import Bar, Element, Overlay, Part, Struck
 from ostinato.data.music.tunes import LETTERS, PITCHES, bar_length, shift_sharps, signature
 from ostinato.errors import InputError
 

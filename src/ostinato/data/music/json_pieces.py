@@ -1,4 +1,4 @@
-"""Music as JSON: lists of pitches, or of chords, a step each."""
+"""Pieces of music as JSON: lists of pitches, or of chords, one entry a step."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "
 WIDEST = 40.0  # inches
 
 
-def draw(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Figure:
+def draw_piano_roll(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Figure:
     """A matplotlib figure; the first `given` steps, the prompt, in another colour."""
     from matplotlib.figure import Figure
 
@@ -48,6 +48,6 @@ def draw(tune: Tune, steps_per_quarter: int, *, given: int = 0) -> Figure:
     return figure
 
 
-def write(tune: Tune, steps_per_quarter: int, file: BinaryIO, *, given: int = 0) -> None:
+def write_piano_roll(tune: Tune, steps_per_quarter: int, file: BinaryIO, *, given: int = 0) -> None:
     """Writes the figure as PNG."""
-    draw(tune, steps_per_quarter, given=given).savefig(file, format="png", dpi=80)
+    draw_piano_roll(tune, steps_per_quarter, given=given).savefig(file, format="png", dpi=80)

@@ -1,4 +1,4 @@
-"""A tune as sound: a few partials for each note, which fade like those of a plucked string.
+"""Additive synthesis of a tune: a few partials for each note, which fade like a plucked string's.
 
 Enough to listen to; for more, give the MIDI file to a synthesizer."""
 
@@ -17,7 +17,7 @@ ATTACK, RELEASE = 0.01, 0.08  # seconds
 LONGEST = 1800.0  # seconds; longer tunes are cut
 
 
-def samples_of(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> np.ndarray:
+def synthesise(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> np.ndarray:
     """The sound pressure, between -0.9 and 0.9, `RATE` samples a second.
 
     Args:
@@ -59,6 +59,6 @@ def wav_bytes(tune: Tune, steps_per_quarter: int, *, tempo: float = 100.0) -> by
         file.setsampwidth(2)
         file.setframerate(RATE)
         file.writeframes(
-            (samples_of(tune, steps_per_quarter, tempo=tempo) * 32767).astype("<i2").tobytes()
+            (synthesise(tune, steps_per_quarter, tempo=tempo) * 32767).astype("<i2").tobytes()
         )
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""One series given as columns, as JSON has it, instead of as a table."""
+"""One series as a JSON object of columns, instead of as a table."""
 
 from __future__ import annotations
 

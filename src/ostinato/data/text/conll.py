@@ -1,4 +1,4 @@
-"""Tagged sentences: a token a line with its tag in a column, a blank line between sentences.
+"""CoNLL: a token a line with its tag in a column, a blank line after each sentence.
 
 CoNLL    columns between spaces or tabs: West NNP I-NP I-MISC; the word is first, the tag last
 CoNLL-U  ten columns between tabs, comments, ranges (1-2) and empty nodes (8.1); the word is FORM,
@@ -40,7 +40,7 @@ from ostinato.notices import notify
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # characters of no width
 
 
-def read_sentences(
+def read_conll(
     file: FilePath,
     *,
     word_column: str | None = None,
@@ -51,7 +51,7 @@ def read_sentences(
 ) -> Iterator[Sentence]:
     """The tagged sentences of a file, one at a time.
 
-    next(read_sentences("dev.conllu", tag_column="xpos"))
+    next(read_conll("dev.conllu", tag_column="xpos"))
     -> Sentence(["Al", "-", "Zaman"], ["NNP", "HYPH", "NNP"])
 
     Args:
@@ -94,7 +94,7 @@ def split_sentences(
         layout: of the file.
         lines: of the file.
         read_lines: reads them again from the first one, to tell comments from tokens.
-        word_column, tag_column, feature_columns: as of `read_sentences`.
+        word_column, tag_column, feature_columns: as of `read_conll`.
     """
     word = layout.find_word(word_column)
     tag = layout.find_column(tag_column, "upos" if layout.conllu else -1, "tag_column")
@@ -178,16 +178,16 @@ def read_blocks(
 
     Args:
         file: columns, a table, or a sentence a line; gzipped or not.
-        word_column: as of `read_sentences`.
-        tag_column: as of `read_sentences`.
-        feature_columns: as of `read_sentences`.
-        sentence_column: as of `read_sentences`.
+        word_column: as of `read_conll`.
+        tag_column: as of `read_conll`.
+        feature_columns: as of `read_conll`.
+        sentence_column: as of `read_conll`.
         columns: whether the file has columns (True) or a sentence a line (False); None: seen from
             its lines, with the help of what the model was trained on, and said.
         trained: what the model was trained on.
 
     Raises:
-        InputError: as of `read_sentences`, but tags are not needed.
+        InputError: as of `read_conll`, but tags are not needed.
     """
     if columns is False:
         if feature_columns:

@@ -1,4 +1,4 @@
-"""How a file of tagged sentences is laid out, seen from its first lines."""
+"""The layout of a CoNLL file (separator, columns, comments), detected from its first lines."""
 
 from __future__ import annotations
 

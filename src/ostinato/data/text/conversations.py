@@ -11,7 +11,7 @@ from ostinato.data.files.columns import Row
 from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import is_table, kind_by_name, read_table
 from ostinato.data.files.wording import display_path, first_line, quote
-from ostinato.data.text.parallel import join_lines, read_pairs, report_notices
+from ostinato.data.text.sentence_pairs import join_lines, read_pairs, report_notices
 from ostinato.errors import InputError
 
 Turns = list[str]  # a conversation: ["Hello.", "Hi, how are you?", "Fine."]

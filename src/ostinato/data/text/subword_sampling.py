@@ -1,4 +1,4 @@
-"""Random segmentations of words into subwords, the same for the same seed in every process.
+"""Subword sampling: random segmentations of words, the same for a seed in every process.
 
 sentencepiece draws from a generator that each process seeds in its own way, so a run that is
 resumed, or one in several processes, would see other segmentations. These follow from the seed."""
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 UNKNOWN_PENALTY = 10.0  # of a character that no piece holds, below the least log-probability
 
 
-def draw_bpe(
+def sample_bpe(
     word: str, scores: Mapping[str, float], alpha: float, seed: random.Random
 ) -> list[str]:
     """BPE-dropout (Provilkov, Emelianenko and Voita 2020, algorithm 1): at each step every possible
@@ -36,7 +36,7 @@ def draw_bpe(
         pieces[place : place + 2] = [pieces[place] + pieces[place + 1]]
 
 
-def draw_unigram(
+def sample_unigram(
     word: str, scores: Mapping[str, float], alpha: float, seed: random.Random
 ) -> list[str]:
     """A segmentation with probability proportional to P(segmentation)^alpha (Kudo 2018, equation 3,

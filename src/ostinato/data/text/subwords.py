@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ostinato.data.text.normalisation import SPACE, TextNormaliser
-from ostinato.data.text.subword_sampling import draw_bpe, draw_unigram
+from ostinato.data.text.subword_sampling import sample_bpe, sample_unigram
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 from ostinato.errors import InputError, nearest, option_name
 
@@ -129,7 +129,7 @@ class SubwordTokenizer:
         The same text, seed and alpha give the same ids, in every process."""
         if sample is None:
             return self.processor.encode(self.normalise(text))
-        draw = draw_unigram if self.model == "unigram" else draw_bpe
+        draw = sample_unigram if self.model == "unigram" else sample_bpe
         generator = random.Random(sample)
         surface = "".join(self.tokenize(text))  # with SPACE where a word begins
         pieces = [

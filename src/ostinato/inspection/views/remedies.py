@@ -62,7 +62,7 @@ class Trial:
         return self.after[0] / self.after[-1] if self.after and self.after[-1] else None
 
 
-def view_trials(trials: Sequence[Trial], title: str, notes: Sequence[str]) -> View:
+def view_remedies(trials: Sequence[Trial], title: str, notes: Sequence[str]) -> View:
     """The table and the pictures of trials on the same data with the same seed.
 
     Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks,

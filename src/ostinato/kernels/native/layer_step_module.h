@@ -6,7 +6,7 @@
 
 extern const StreamTable portable_stream;
 #ifdef OSTINATO_X86
-extern const StreamTable avx2_stream, avx512_stream, avx512_vnni_stream;
+extern const StreamTable avx2_stream, avx512_vnni_stream;
 #endif
 
 namespace {
@@ -14,10 +14,10 @@ namespace {
 int find_streams(const StreamTable **found) {
     int count = 0;
 #ifdef OSTINATO_X86
-    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (wide && __builtin_cpu_supports("avx512vnni")) found[count++] = &avx512_vnni_stream;
-    if (wide) found[count++] = &avx512_stream;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vnni"))
+        found[count++] = &avx512_vnni_stream;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         found[count++] = &avx2_stream;
 #endif
@@ -25,7 +25,7 @@ int find_streams(const StreamTable **found) {
     return count;
 }
 
-const StreamTable *streams[4];
+const StreamTable *streams[3];
 int stream_count;
 
 const StreamTable *stream_of(int64_t index) {

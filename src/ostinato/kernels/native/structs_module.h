@@ -97,7 +97,7 @@ PyObject *describe_products(const Shape &shape) {
     return products;
 }
 
-// {cell: {kind, gates, ...}}: the fields of cell_table.Formula.
+// {cell: {kind, gates, ...}}: the fields of formulas.Formula.
 PyObject *describe_cells(const Shape *shapes) {
     PyObject *cells = PyDict_New();
     for (int kind = 0; kind < KINDS; kind++) {

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.sequence import backward, forward
 from ostinato.kernels.sequence.backward import Incoming, Needed
 from ostinato.kernels.sequence.forward import Direction, RecurrentDropout, Weights

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
-from ostinato.kernels.cell_table import Formula
+from ostinato.kernels.formulas import Formula
 from ostinato.kernels.sequence.forward import (
     Direction,
     SavedForBackward,
@@ -20,7 +20,7 @@ from ostinato.kernels.sequence.forward import (
     order_fields,
     restore_padding,
 )
-from ostinato.kernels.structs import Filled
+from ostinato.kernels.structs import FilledStruct
 
 DENSE = torch.contiguous_format
 
@@ -122,7 +122,7 @@ class DirectionBackward:
         if formula.norms:
             self.d_norms = weight.new_zeros(torch.get_num_threads(), formula.norms * hidden)
 
-    def call(self, incoming: Incoming) -> Filled:
+    def call(self, incoming: Incoming) -> FilledStruct:
         """The call of the compiled loop, which fills the workspace."""
         formula, direction, saved = self.formula, self.direction, self.saved
         weights = direction.weights

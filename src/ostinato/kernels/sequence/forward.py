@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement
-from ostinato.kernels.cell_table import Formula
+from ostinato.kernels.formulas import Formula
 from ostinato.kernels.packed_weights import find_packed, store_packed
-from ostinato.kernels.structs import Filled
+from ostinato.kernels.structs import FilledStruct
 
 Packed = list[Tensor | None]  # memory for the packed recurrent, input and output weights
 
@@ -178,7 +178,7 @@ def forward_call(
     last: tuple[Tensor, ...],
     *,
     training: bool,
-) -> tuple[Filled, SavedForBackward]:
+) -> tuple[FilledStruct, SavedForBackward]:
     """The call of the compiled loop, and the part of it that the backward pass reads.
 
     Args:

@@ -54,7 +54,9 @@ def has_bias(cell: KernelCell) -> bool:
     return cell.from_input.bias is not None or cell.from_hidden.bias is not None
 
 
-def run(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+def run_fused(
+    cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None
+) -> tuple[Tensor, State]:
     """(x [B, T, D], state, lengths [B]) -> (outputs [B, T, H], state), as the reference scan."""
     function, weights = FUNCTIONS[cell.kernel_name or ""], flat_weights(cell)
     first = tuple(part[None].contiguous() for part in state)

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from ostinato import padding
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import disabled
-from ostinato.kernels.cell_table import FORMULAS, Formula
+from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
 from ostinato.kernels.sequence import forward
 from ostinato.kernels.sequence.autograd import Plan, Reference, Run, flatten, split_evenly

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import _native
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.kernel_cell import KernelCell
 
 STEPS: dict[str, int] = _native.steps if _native else {}  # cells that have a compiled step: kind

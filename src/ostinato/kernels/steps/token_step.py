@@ -19,7 +19,7 @@ from ostinato.kernels.bindings import _native
 from ostinato.kernels.kernel_cell import KernelCell
 from ostinato.kernels.steps import step_plan
 from ostinato.kernels.steps.step_plan import StepPlan
-from ostinato.kernels.structs import Filled
+from ostinato.kernels.structs import FilledStruct
 
 # numbers of a table [V, G * H] of the first layer's projected embeddings, if there are no more
 TABLE = 1 << 20
@@ -84,7 +84,7 @@ class TokenPlan:
         sampling: Sampling,
         *,
         residual: bool,
-    ) -> Filled:
+    ) -> FilledStruct:
         """`Tokens` of native/token_step_call.h, for `run`.
 
         Args:
@@ -127,7 +127,7 @@ class TokenPlan:
 
     def run(
         self,
-        call: Filled,
+        call: FilledStruct,
         *,
         rows: int,
         steps: int = 1,

@@ -20,7 +20,6 @@ from ostinato.layers.conversion.gpu_libraries import (
 from ostinato.layers.conversion.keras import from_keras, from_keras_layer, to_keras
 from ostinato.layers.conversion.layouts import CONVENTIONS, Convention, table
 from ostinato.layers.conversion.onnx import from_onnx, to_onnx
-from ostinato.layers.conversion.pytorch import from_torch, to_nn, to_torch
 from ostinato.layers.conversion.recurrent_layers import (
     from_cell,
     from_recurrent,
@@ -28,6 +27,7 @@ from ostinato.layers.conversion.recurrent_layers import (
     to_recurrent,
 )
 from ostinato.layers.conversion.textbook import from_textbook, to_textbook
+from ostinato.layers.conversion.torch_layers import from_torch, to_nn, to_torch
 from ostinato.layers.conversion.weights import GATES, Layer, Stack, Weights
 
 __all__ = [

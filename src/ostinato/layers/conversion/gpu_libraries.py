@@ -1,4 +1,4 @@
-"""Weights of the GPU kernels cuDNN, haste and FlashRNN, to and from Weights."""
+"""Weights of libraries of GPU kernels (cuDNN, haste, FlashRNN), to and from Weights."""
 
 from __future__ import annotations
 

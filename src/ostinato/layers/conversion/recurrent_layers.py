@@ -1,4 +1,4 @@
-"""Weights of `ostinato.cells` and of `Recurrent`, to and from Weights and stacks."""
+"""Weights of recurrent layers and cells of ours, to and from Weights and stacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells of `ostinato.cells` around the weights of torch.nn's layers, and when they are to run.
+"""torch.nn's layers viewed as cells of ours, which share their weights, and when those must run.
 
 Letters: B batch, T time, D input, H hidden."""
 

@@ -20,6 +20,7 @@ from ostinato.cells.cell import Cell
 from ostinato.kernels import bindings
 from ostinato.kernels.sequence.launch import run as native_run
 from ostinato.kernels.sequence.launch import run_both
+from ostinato.layers.checks import check_lengths
 from ostinato.layers.drop_in.cell_views import (
     Parts,
     cell_around,
@@ -28,7 +29,6 @@ from ostinato.layers.drop_in.cell_views import (
     torch_must_run,
 )
 from ostinato.layers.drop_in.symbolic_trace import is_traced, record_call
-from ostinato.layers.validation import check_lengths
 from ostinato.padding import padding_mask
 
 FEWEST_STEPS = 8  # below this a kernel's preparation costs more than its steps save

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from ostinato.data.text.vocabulary import BOS, EOS
-from ostinato.layers.convolution import (
+from ostinato.layers.convolutional_networks import (
     FeatureProjection,
     FrameNetwork,
     ImageNetwork,

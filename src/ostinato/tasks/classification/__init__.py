@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ostinato.models.ensemble import ClassifierEnsemble
-from ostinato.tasks.classification.baseline import fit_baseline
+from ostinato.tasks.classification.baseline import ClassificationBaseline, fit_baseline
 from ostinato.tasks.classification.network import build_network, initialise
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.prediction import ClassificationPredictor
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.classification.reader import ClassificationReader
-from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task, TaskDefinition
 
 
@@ -43,7 +42,7 @@ TASK = TaskDefinition(
     initialise=initialise,
     combine=ClassifierEnsemble,
     fit_baseline=fit_baseline,
-    restore_baseline=ClosedFormBaseline.restore,
+    restore_baseline=ClassificationBaseline.restore,
     next_commands=next_commands,
     training={
         "normalise": "sequences",
@@ -63,6 +62,9 @@ TASK = TaskDefinition(
     compare_models=(
         "most-frequent",
         "bag-of-words",
+        "character-ngrams",
+        "nearest-neighbour",
+        "random-convolutions",
         "feedforward",
         "convolution",
         "rnn",

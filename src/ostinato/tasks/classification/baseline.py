@@ -1,24 +1,96 @@
-"""The baseline of classification: a bag of words, or the most frequent label."""
+"""The baselines of classification: of texts a bag of words and n-grams of characters, of series
+random convolutions and the nearest neighbour, else the most frequent label.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
 
 from ostinato.baselines import bag_of_words
-from ostinato.data.labelled import Labelled
+from ostinato.data.labelled import Labelled, kind_of
+from ostinato.metrics import METRICS
+from ostinato.metrics.corpus import corpus_score
 from ostinato.notices import notify
 from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.classification.options import BAGS, OF_SERIES
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
 
+MOST_CHARACTERS = 3_000_000  # of all texts, for n-grams of characters to take seconds
+ENOUGH_RECORDS = 2000  # to choose the better bag by; of more, every n-th is used
+EVERY = 10  # one in ten of these is held out to choose it
+
+
+class ClassificationBaseline(ClosedFormBaseline):
+    """One of the closed-form models, with others beside it."""
+
+    @staticmethod
+    def display_name(model: str) -> str:
+        return model.replace("-", " ").replace("ngrams", "n-grams")
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.task.preprocessing.labels.tokens
+
+    def probabilities(self, records: Sequence[Labelled]) -> list[np.ndarray]:
+        found = self.task.predictor.probabilities(self.network, records)
+        return [np.array([each[label] for label in self.labels]) for each in found]
+
+    @classmethod
+    def fit_all(cls, task: Task, records: Sequence[Labelled], models: Sequence[str]) -> list[Self]:
+        """The models, each fitted to the records."""
+        return [cls.fit(task, records, model=model, dev_metric="accuracy") for model in models]
+
+    def beside(self, others: Sequence[Self]) -> Self:
+        """The same, with other baselines for the report."""
+        return type(self)(self.task, self.network, others)
+
 
 def fit_baseline(task: Task, records: Sequence[Labelled]) -> Baseline:
-    """A bag of words for texts, if scikit-learn is installed; else the most frequent label."""
-    is_text = isinstance(records[0].inputs, str)
-    model = "bag-of-words" if is_text and bag_of_words.available() else "most-frequent"
-    if is_text and model == "most-frequent":
+    """The best of the closed-form models that suit the records, with the others beside it."""
+    models = suitable_models(task, records)
+    fitted = ClassificationBaseline.fit_all(task, records, models)
+    scores = held_out_scores(task, records, fitted)
+    best = max(range(len(models)), key=scores.__getitem__)
+    return fitted[best].beside([each for place, each in enumerate(fitted) if place != best])
+
+
+def suitable_models(task: Task, records: Sequence[Labelled]) -> tuple[str, ...]:
+    """The closed-form models that suit the records and take seconds."""
+    kind = kind_of(records[0].inputs)
+    if kind == "texts" and bag_of_words.available():
+        characters = sum(len(record.inputs) for record in records)
+        return BAGS if characters <= MOST_CHARACTERS else BAGS[:1]
+    if kind == "texts":
         notify(
             "baseline: the most frequent label; pip install 'ostinato[baselines]' "
             "for a bag of words"
         )
-    return ClosedFormBaseline.fit(task, records, model=model, dev_metric="accuracy")
+    if kind == "series of numbers" and not task.options.several_labels:
+        return OF_SERIES
+    return ("most-frequent",)
+
+
+def held_out_scores(
+    task: Task, records: Sequence[Labelled], fitted: Sequence[ClassificationBaseline]
+) -> list[float]:
+    """The accuracy of each model on examples that it was not fitted to."""
+    if len(fitted) == 1:
+        return [0.0]
+    models = [each.task.options.model for each in fitted]
+    if models == list(OF_SERIES):  # which leave out one example after the other
+        return [float(each.network.right) for each in fitted]
+    some = records[:: max(1, len(records) // ENOUGH_RECORDS)]
+    held_out = some[::EVERY]
+    rest = [record for place, record in enumerate(some) if place % EVERY]
+    labels = {record.label for record in rest}
+    if len(labels) < 2:
+        return [0.0] * len(fitted)
+    known = [record for record in held_out if record.label in labels]
+    return [
+        corpus_score(METRICS["accuracy"], each.measure(known)["accuracy"]) if known else 0.0
+        for each in ClassificationBaseline.fit_all(task, rest, models)
+    ]

@@ -201,11 +201,11 @@ class BagEncoder:
     def fit(cls, options: ClassificationOptions, texts: Sequence[str], labels: int) -> Self:
         if not bag_of_words.available():
             raise Unsuitable(
-                "--model bag-of-words needs scikit-learn; pip install 'ostinato[baselines]'"
+                f"--model {options.model} needs scikit-learn; pip install 'ostinato[baselines]'"
             )
         bag = BagOfWords.fit(
             (split_text(options, text) for text in texts),
-            order=options.ngrams or (4 if options.unit == "character" else 2),
+            order=options.ngrams or default_order(options),
             weighting=options.weighting,
             most=max(1000, min(50_000, MOST_COEFFICIENTS // labels)),
             minimum=options.minimum_count or (2 if len(texts) >= 100 else 1),
@@ -225,9 +225,18 @@ class BagEncoder:
         return Example(pairs)
 
 
+def default_order(options: ClassificationOptions) -> int:
+    """The longest n-grams of a bag, in its tokens."""
+    if options.model == "character-ngrams":
+        return 5
+    return 4 if options.unit == "character" else 2
+
+
 def split_text(options: ClassificationOptions, text: str) -> list[str]:
     """A text's words, or its characters where these are the unit."""
     spelling, no_words = TextNormaliser(options.lowercase, True), Vocabulary([])
+    if options.model == "character-ngrams":  # with its beginning and its end
+        return list(f"^{spelling.normalise_spaces(text)}$")
     if options.unit == "character":
         return CharacterTokenizer(no_words, spelling).tokenize(text)
     return WordTokenizer(no_words, spelling, options.tokenized).tokenize(text)

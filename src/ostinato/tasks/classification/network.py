@@ -10,6 +10,8 @@ from torch import nn
 from ostinato.baselines.bag_of_words import ClassFrequencies, LinearClassifier
 from ostinato.baselines.convolution import Convolution, ImageConvolution
 from ostinato.baselines.feedforward import Feedforward
+from ostinato.baselines.random_convolutions import RandomConvolutions
+from ostinato.baselines.warped_neighbours import WarpedNeighbours
 from ostinato.layers.character_encoder import Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import Classifier, RecurrentBody
@@ -17,7 +19,7 @@ from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.tasks.classification.encoders import TextEncoder
 from ostinato.tasks.classification.image_encoder import ImageEncoder
-from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.classification.options import BAGS, ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 
 # a text is recognised by few of its words, but by all of its characters
@@ -33,7 +35,11 @@ def build_network(
     labels = len(preprocessing.labels)
     if options.model == "most-frequent":
         return ClassFrequencies(labels)
-    if options.model == "bag-of-words":
+    if options.model == "nearest-neighbour":
+        return WarpedNeighbours(preprocessing.shapes, labels)
+    if options.model == "random-convolutions":
+        return RandomConvolutions(preprocessing.shapes)
+    if options.model in BAGS:
         bag = preprocessing.encoder.bag
         return LinearClassifier(len(bag), labels, many=options.several_labels)
     members = options.members or 1

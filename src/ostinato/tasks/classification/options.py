@@ -15,7 +15,9 @@ from ostinato.tasks.shared.joint_answer import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
-CLOSED_FORM = ("bag-of-words", "most-frequent")
+BAGS = ("bag-of-words", "character-ngrams")  # of texts
+OF_SERIES = ("nearest-neighbour", "random-convolutions")
+CLOSED_FORM = (*BAGS, *OF_SERIES, "most-frequent")
 NEURAL = ("convolution", "feedforward")
 # The strong regularisation that keeps a network from memorising words keeps it from learning
 # characters at all.
@@ -86,7 +88,9 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
     )
     # the model
     model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
-        "recurrent", "a recurrent network (of --cell), or a baseline"
+        "recurrent",
+        "a recurrent network (of --cell), or a baseline: bag-of-words and character-ngrams of "
+        "texts, nearest-neighbour and random-convolutions of series, most-frequent label",
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 200)
     embedding_size: int = option(
@@ -148,7 +152,11 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         minimum=1,
     )
     ngrams: int | None = option(
-        None, "bag-of-words: longest n-gram (default: 2 words, 4 characters)", minimum=1, maximum=20
+        None,
+        "bag-of-words, character-ngrams: longest n-gram (default: 2 words, 4 characters; "
+        "5 of character-ngrams)",
+        minimum=1,
+        maximum=20,
     )
     weighting: Literal["tf-idf", "counts"] = option(
         "tf-idf", "bag-of-words: the value of an n-gram"

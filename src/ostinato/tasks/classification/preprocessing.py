@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from ostinato.baselines import bag_of_words
+from ostinato.baselines.random_convolutions import fit_random_convolutions
+from ostinato.baselines.warped_neighbours import fit_warped_neighbours
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
 from ostinato.data.labelled import Labelled, kind_of
@@ -25,23 +27,30 @@ from ostinato.tasks.classification.encoders import (
     restore_encoder,
 )
 from ostinato.tasks.classification.image_encoder import ImageEncoder
-from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.classification.options import BAGS, OF_SERIES, ClassificationOptions
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
 from ostinato.tasks.unsuitable import Unsuitable
+
+FITTERS = {
+    "nearest-neighbour": fit_warped_neighbours,
+    "random-convolutions": fit_random_convolutions,
+}
 
 
 @dataclass(frozen=True)
 class ClassificationPreprocessing(Preprocessing):
     """The labels, their weights in the loss, and the encoder of texts or series.
 
-    `coefficients` are the parameters of a closed-form model, for initialisation only."""
+    `coefficients` are the parameters of a closed-form model, for initialisation only; `shapes`
+    are theirs where the data decides them."""
 
     options: ClassificationOptions
     labels: Vocabulary
     class_weights: list[float]
     encoder: Encoder
     coefficients: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    shapes: tuple[Sequence[int], ...] = ()
 
     @classmethod
     def fit(
@@ -61,10 +70,7 @@ class ClassificationPreprocessing(Preprocessing):
             f"{format_counts([label for labels in given for label in labels])}"
         )
         is_text = isinstance(records[0].inputs, str)
-        if options.model == "bag-of-words" and not is_text:
-            raise Unsuitable(
-                f"--model bag-of-words needs texts; these are {kind_of(records[0].inputs)}"
-            )
+        refuse_unsuitable(options, kind_of(records[0].inputs))
         if not is_text and options.unit != "word":
             raise InputError(
                 f"--unit {options.unit} is for texts; these are {kind_of(records[0].inputs)}"
@@ -75,7 +81,7 @@ class ClassificationPreprocessing(Preprocessing):
             options, encoder = ImageEncoder.fit(options, inputs)
         elif not is_text:
             options, encoder = SeriesEncoder.fit(options, inputs)
-        elif options.model == "bag-of-words":
+        elif options.model in BAGS:
             encoder = BagEncoder.fit(options, inputs, len(labels))
         elif not options.closed_form:
             options, encoder = TextEncoder.fit(options, inputs)
@@ -86,7 +92,13 @@ class ClassificationPreprocessing(Preprocessing):
             options = replace(options, fixed_length=length)
             fitted = replace(fitted, options=options)
         if options.closed_form:
-            fitted = replace(fitted, coefficients=fitted.solve(inputs, given))
+            coefficients = fitted.solve(inputs, given)
+            shapes = tuple(part.shape for part in coefficients)
+            fitted = replace(
+                fitted,
+                coefficients=coefficients,
+                shapes=shapes if options.model in OF_SERIES else (),
+            )
         return options, fitted
 
     def solve(
@@ -101,6 +113,10 @@ class ClassificationPreprocessing(Preprocessing):
         )
         if options.model == "most-frequent":
             return (truth.mean(0),)
+        if options.model in OF_SERIES:
+            fit = FITTERS[options.model]
+            series = [self.encoder.scaler(each) for each in inputs]
+            return fit(series, truth.argmax(1), len(labels))
         balanced = options.class_weights != "none"
         return bag_of_words.fit_logistic_regression(
             [self.encoder.vector(text) for text in inputs],
@@ -139,12 +155,15 @@ class ClassificationPreprocessing(Preprocessing):
             "labels": self.labels.to_dict(),
             **self.encoder.to_dict(),
             "weights": self.class_weights,
+            **({"shapes": list(map(list, self.shapes))} if self.shapes else {}),
         }
 
     @classmethod
     def from_dict(cls, options: ClassificationOptions, state: dict[str, Any]) -> Self:
         encoder = restore_encoder(options, state)
-        return cls(options, Vocabulary.from_dict(state["labels"]), state["weights"], encoder)
+        labels = Vocabulary.from_dict(state["labels"])
+        shapes = tuple(state.get("shapes", ()))
+        return cls(options, labels, state["weights"], encoder, shapes=shapes)
 
     @property
     def varies(self) -> bool:
@@ -168,3 +187,12 @@ class ClassificationPreprocessing(Preprocessing):
             return Example(torch.zeros(1, dtype=torch.int64), target)
         draw = draw if self.varies else None
         return self.encoder.encode(record.inputs, draw)._replace(targets=target)
+
+
+def refuse_unsuitable(options: ClassificationOptions, kind: str) -> None:
+    """Raises Unsuitable if the model does not take inputs of this kind."""
+    needed = "texts" if options.model in BAGS else "series of numbers"
+    if options.model in (*BAGS, *OF_SERIES) and kind != needed:
+        raise Unsuitable(f"--model {options.model} needs {needed}; these are {kind}")
+    if options.model in OF_SERIES and options.several_labels:
+        raise Unsuitable(f"--model {options.model} gives one label; leave out --label-separator")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ostinato.data.text.normalisation import TextNormaliser
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.tokenizers import Tokenizer, WordTokenizer
 from ostinato.data.text.vocabulary import EOS, Vocabulary
 from ostinato.metrics import METRICS

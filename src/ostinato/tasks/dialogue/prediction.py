@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.dialogue.reader import join_turns
 from ostinato.tasks.dialogue.streaming import DialogueStreamer

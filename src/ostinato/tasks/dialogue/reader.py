@@ -15,7 +15,7 @@ from ostinato.data.text.conversations import (
     table_conversations,
     yaml_conversations,
 )
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.translation.reader import TranslationReader

@@ -10,7 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.baselines.naive_forecasts import extend_line, repeat_last, repeat_season
+from ostinato.baselines.naive_forecasts import (
+    drift_forecast,
+    naive_forecast,
+    seasonal_naive_forecast,
+)
 from ostinato.baselines.theta import forecast_theta
 from ostinato.data.batching.batch import Batch
 from ostinato.data.series.time_series import fill_missing
@@ -18,9 +22,9 @@ from ostinato.models.forecaster import LEVELS, Forecaster
 from ostinato.tasks.forecasting.windows import Window
 
 FORECASTS: dict[str, Callable[[Sequence[np.ndarray], int, int], np.ndarray]] = {
-    "naive": repeat_last,
-    "seasonal-naive": repeat_season,
-    "drift": extend_line,
+    "naive": naive_forecast,
+    "seasonal-naive": seasonal_naive_forecast,
+    "drift": drift_forecast,
     "theta": forecast_theta,
 }
 MOST_STEPS = 1000  # of a history

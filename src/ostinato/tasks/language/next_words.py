@@ -11,7 +11,7 @@ import torch
 from ostinato.data.text.normalisation import SPACE
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import EOS
-from ostinato.decoding.spelling import ERROR, count_edits, most_edits
+from ostinato.decoding.typing_errors import ERROR, count_typing_errors, most_typing_errors
 from ostinato.decoding.word_completion import Pieces, likely_words
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
@@ -61,14 +61,14 @@ def suggest_words(
         return dict(likely_words(network.step, logits, state, pieces, count=count, prefix=prefix))
 
     found = {word: Suggestion(word, value) for word, value in search(typed, count).items()}
-    if most := most_edits(typed):
+    if most := most_typing_errors(typed):
         # where words are single tokens, all of them; else those that are likely here
         pool = POOL if pieces.inside.any() else len(pieces.texts)
         for begin in dict.fromkeys((typed[:1], "")) if pieces.inside.any() else ("",):
             for word, value in search(begin, pool).items():
                 if abs(len(word) - len(typed)) > most and len(word) < len(typed):
                     continue
-                edits = count_edits(typed, word)
+                edits = count_typing_errors(typed, word)
                 if word not in found and edits <= most:
                     found[word] = Suggestion(word, value, edits)
     return sorted(found.values(), key=lambda each: (-each.score, each.word))[:count]

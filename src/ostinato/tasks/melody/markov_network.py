@@ -17,8 +17,8 @@ from ostinato.baselines.note_markov import NoteMarkov, encode_contexts
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import END, EVENTS, PITCHES
-from ostinato.models.chord_heads import Sampler, target_mask
 from ostinato.models.loss import require_targets
+from ostinato.models.music_heads import Sampler, target_mask
 from ostinato.tasks.shared.ngram_network import NGramNetwork
 
 

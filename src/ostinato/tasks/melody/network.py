@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from ostinato.data.music.tunes import EVENTS, PITCHES
-from ostinato.models.chord_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 from ostinato.models.music import Head, Music
+from ostinato.models.music_heads import EventHead, IndependentPitchHead, NoteSequenceHead
 from ostinato.tasks.melody.markov_network import build_markov_network
 from ostinato.tasks.melody.options import MelodyOptions
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing

@@ -86,4 +86,4 @@ def render(tune: Tune, form: str, steps_per_quarter: int, tempo: float) -> Conte
     if form == ".wav":
         return wav_bytes(tune, steps_per_quarter, tempo=tempo)
     given = tune.prompt_steps if isinstance(tune, GeneratedTune) else 0
-    return lambda file: piano_roll.write(tune, steps_per_quarter, file, given=given)
+    return lambda file: piano_roll.write_piano_roll(tune, steps_per_quarter, file, given=given)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ostinato import options
 from ostinato.notices import silence_notices
@@ -16,12 +15,20 @@ from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
 
+OTHER = "other"  # begins the names of a further baseline's tensors
+
 
 class ClosedFormBaseline(Baseline):
-    """The task with another `--model`, and the network that was fitted for it."""
+    """The task with another `--model`, and the network that was fitted for it.
 
-    def __init__(self, task: Task, network: nn.Module):
-        self.task, self.network = task, network
+    Args:
+        task: Fitted, with that model.
+        network: The model.
+        others: Further baselines for the report.
+    """
+
+    def __init__(self, task: Task, network: nn.Module, others: Sequence[Self] = ()):
+        self.task, self.network, self.others = task, network, list(others)
         self.name = self.display_name(task.options.model)
 
     @staticmethod
@@ -40,17 +47,8 @@ class ClosedFormBaseline(Baseline):
         return cls(other, network.eval())
 
     @property
-    def has_probabilities(self) -> bool:
-        return hasattr(self.task.predictor, "own_rows")
-
-    def label_rows(self, records: Any, names: Sequence[str]) -> list[np.ndarray]:
-        with silence_notices():
-            rows = self.task.predictor.own_rows(self.network, records)
-        known = {name: place for place, name in enumerate(self.task.preprocessing.labels.tokens)}
-        if list(known) == list(names):
-            return rows
-        places = [known.get(name, -1) for name in names]  # -1: the column of zeros
-        return [np.pad(row, ((0, 0), (0, 1)))[:, places] for row in rows]
+    def simpler(self) -> Sequence[Baseline]:
+        return self.others
 
     def measure(self, records: Any) -> dict[str, list[Counts]]:
         predictor = self.task.predictor
@@ -59,35 +57,46 @@ class ClosedFormBaseline(Baseline):
             return predictor.count(self.network, records, predictions)
 
     def state(self) -> dict[str, Any]:
-        tensors = {
-            name: round_numbers(tensor.tolist())
-            for name, tensor in self.network.state_dict().items()
-        }
+        others = [each.state() for each in self.others]
         return {
             "options": options.to_dict(self.task.options),
             "state": self.task.preprocessing.to_dict(),
-            "tensors": tensors,
+            **({"others": others} if others else {}),
         }
+
+    def tensors(self) -> dict[str, Tensor]:
+        others = {
+            f"{OTHER}{place}.{name}": tensor
+            for place, each in enumerate(self.others)
+            for name, tensor in each.tensors().items()
+        }
+        return {
+            name: tensor.detach().contiguous() for name, tensor in self.network.state_dict().items()
+        } | others
 
     @classmethod
     def restore(cls, task: Task, state: dict[str, Any]) -> Self:
-        """The inverse of `state`; `task` gives the definition."""
+        """The inverse of `state` and `tensors`; `task` gives the definition."""
         known = options.fields(task.definition.options)
         # runs of before kept options that the data had decided in the preprocessing's state
         decided = {name: value for name, value in state["state"].items() if name in known}
         fitted = task.definition.create({**state["options"], **decided}).restore(state["state"])
         network = fitted.build_network()
+        tensors: Mapping[str, Any] = state.get("tensors", {})
         network.load_state_dict(
             {
-                name: torch.tensor(values, dtype=torch.float32)
-                for name, values in state["tensors"].items()
+                name: torch.as_tensor(values, dtype=torch.float32)  # lists in runs of before
+                for name, values in tensors.items()
+                if not name.startswith(OTHER)
             }
         )
-        return cls(fitted, network.eval())
-
-
-def round_numbers(values: Any) -> Any:
-    """Numbers in nested lists, with nine digits: enough to restore every float32."""
-    if isinstance(values, list):
-        return [round_numbers(value) for value in values]
-    return float(f"{values:.9g}")
+        others = []
+        for place, each in enumerate(state.get("others", [])):
+            begin = f"{OTHER}{place}."
+            own = {
+                name.removeprefix(begin): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(begin)
+            }
+            others.append(cls.restore(task, {**each, "tensors": own}))
+        return cls(fitted, network.eval(), others)

@@ -39,7 +39,7 @@ class JointLabels(nn.Module):
 
     Args:
         network: The network.
-        baseline: Has `label_rows`.
+        baseline: Has `probabilities`.
         weight: Of the network.
     """
 
@@ -54,7 +54,7 @@ class JointLabels(nn.Module):
 
 def join_labels(network: nn.Module, baseline: Baseline, weight: float) -> JointLabels | None:
     """Both together; None where the baseline has no probabilities."""
-    return JointLabels(network, baseline, weight) if baseline.has_probabilities else None
+    return JointLabels(network, baseline, weight) if len(baseline.labels) else None
 
 
 def label_rows(
@@ -75,10 +75,24 @@ def label_rows(
         return own(network, records)
     rows = [np.asarray(row, np.float64) for row in own(network.network, records)]
     answered = [place for place, row in enumerate(rows) if row.any()]
-    others = network.baseline.label_rows([records[place] for place in answered], names)
+    others = baseline_rows(network.baseline, [records[place] for place in answered], names)
     for place, other in zip(answered, others, strict=True):
         rows[place] = network.mix(rows[place], other)
     return rows
+
+
+def baseline_rows(
+    baseline: Baseline, records: Sequence[Any], names: Sequence[str]
+) -> list[np.ndarray]:
+    """The baseline's probability of each of these labels, [F, C] a record; a label that it does
+    not know has none."""
+    found = (baseline.probabilities(records) or []) if len(records) else []
+    rows = [np.atleast_2d(np.asarray(row, np.float64)) for row in found]
+    if list(baseline.labels) == list(names):
+        return rows
+    known = {name: place for place, name in enumerate(baseline.labels)}
+    places = [known.get(name, -1) for name in names]  # -1: a column of zeros
+    return [np.pad(row, ((0, 0), (0, 1)))[:, places] for row in rows]
 
 
 def label_log_probabilities(

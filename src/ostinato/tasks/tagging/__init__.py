@@ -56,5 +56,5 @@ TASK = TaskDefinition(
         "average_checkpoints": 3,
     },
     sample_training={"batch_size": 8},
-    compare_models=("most-frequent", "hmm", "rnn", "gru", "lstm"),
+    compare_models=("most-frequent", "hmm", "feature-crf", "rnn", "gru", "lstm"),
 )

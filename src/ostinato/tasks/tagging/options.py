@@ -12,7 +12,7 @@ from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
 
-CLOSED_FORM = ("hmm", "most-frequent")
+CLOSED_FORM = ("hmm", "feature-crf", "most-frequent")
 NOT_RECURRENT = ("feedforward", "convolution")
 
 
@@ -59,7 +59,8 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     model: Literal[("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
         "recurrent",
         "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: "
-        "over windows of words; or a baseline that is counted",
+        "over windows of words; or a baseline: a hidden Markov model, a CRF on features of words, "
+        "each word's most frequent tag",
     )
     fixed_length: int = option(
         40,

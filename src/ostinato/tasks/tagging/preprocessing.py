@@ -20,7 +20,7 @@ from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
-from ostinato.tasks.tagging.closed_form_tagger import COUNTING_TAGGERS
+from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
 from ostinato.tasks.tagging.options import TaggingOptions
 
@@ -79,7 +79,7 @@ class TaggingPreprocessing(Preprocessing):
                 (record.words, convert_for_network(options, scheme, form, record.tags))
                 for record in records
             )
-            counted = COUNTING_TAGGERS[options.model].fit(pairs).to_dict()
+            counted = CLOSED_FORM_TAGGERS[options.model].fit(pairs).to_dict()
         elif options.embeddings is not None:
             vectors = read_vectors(options.embeddings, words.tokens)
             options = replace(options, embedding_size=vectors.vectors.shape[1])

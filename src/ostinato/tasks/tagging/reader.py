@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.data.files.wording import display_path
 from ostinato.data.text.columns_or_sentences import Trained
-from ostinato.data.text.conll import read_blocks, read_sentences
+from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conll_layout import split_words
 from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import OUTSIDE, STANDARD, TagForm
@@ -32,7 +32,7 @@ class TaggingReader(Reader):
         found = [
             sentence
             for path in files
-            for sentence in read_sentences(
+            for sentence in read_conll(
                 path,
                 word_column=options.word_column,
                 tag_column=options.tag_column,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ostinato.baselines.dictionary import Dictionary
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.tokenizers import WordTokenizer
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.tasks.baseline import Baseline

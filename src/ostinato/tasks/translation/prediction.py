@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from ostinato.data.text.parallel import Pair
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS

@@ -10,8 +10,8 @@ import torch
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
-from ostinato.data.text.parallel import Pair
 from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
 from ostinato.errors import InputError

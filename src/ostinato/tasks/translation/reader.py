@@ -8,7 +8,7 @@ from typing import Any
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
-from ostinato.data.text.parallel import MAXIMUM_LINE, Pair, join_lines, read_pairs
+from ostinato.data.text.sentence_pairs import MAXIMUM_LINE, Pair, join_lines, read_pairs
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.reader import Reader

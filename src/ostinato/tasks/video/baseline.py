@@ -26,7 +26,7 @@ class MostFrequent(Baseline):
     name = "most frequent"
 
     def __init__(self, label: str, labels: Vocabulary):
-        self.label, self.labels = label, labels
+        self.label, self.known = label, labels
 
     @classmethod
     def fit(cls, records: Sequence[Clip], labels: Vocabulary) -> MostFrequent:
@@ -35,7 +35,7 @@ class MostFrequent(Baseline):
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         return count_clip_labels(
-            [[self.label] * len(labels_of(record)) for record in records], records, self.labels
+            [[self.label] * len(labels_of(record)) for record in records], records, self.known
         )
 
     def state(self) -> dict[str, Any]:
@@ -58,13 +58,17 @@ class FlattenedClips(Baseline):
         *,
         per_frame: bool,
     ):
-        self.regression, self.labels, self.values, self.most_frequent = (
+        self.regression, self.known, self.values, self.most_frequent = (
             regression,
             labels,
             values,
             most_frequent,
         )
         self.per_frame = per_frame
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.known.tokens
 
     @classmethod
     def fit(
@@ -93,24 +97,21 @@ class FlattenedClips(Baseline):
     def simpler(self) -> Sequence[Baseline]:
         return (self.most_frequent,)
 
-    @property
-    def has_probabilities(self) -> bool:
-        return True
-
-    def label_rows(self, records: Sequence[Clip], names: Sequence[str]) -> list[np.ndarray]:
-        return [
+    def probabilities(self, records: Sequence[Clip]) -> list[np.ndarray]:
+        found = [
             self.regression.probabilities(split_frames(self.values(record), self.per_frame))
             for record in records
         ]
+        return found if self.per_frame else [each[0] for each in found]
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         answers = [
-            self.labels.decode(
+            self.known.decode(
                 self.regression.answer(split_frames(self.values(record), self.per_frame))
             )
             for record in records
         ]
-        return count_clip_labels(answers, records, self.labels)
+        return count_clip_labels(answers, records, self.known)
 
     def state(self) -> dict[str, Any]:
         return {**self.most_frequent.state(), "flattened": True, "per_frame": self.per_frame}

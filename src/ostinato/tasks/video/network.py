@@ -8,7 +8,7 @@ from torch import nn
 
 from ostinato.baselines.bag_of_words import ClassFrequencies
 from ostinato.baselines.feedforward import Feedforward, Framewise
-from ostinato.layers.convolution import FlatFrames, FrameNetwork
+from ostinato.layers.convolutional_networks import FlatFrames, FrameNetwork
 from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import SoftmaxHead

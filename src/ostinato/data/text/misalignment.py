@@ -1,4 +1,4 @@
-"""Where two files that should be line-aligned diverge, if their lines tell."""
+"""Misalignment: where two files that should be line-aligned diverge, if their lines tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CERTAIN = 6.0  # standard errors by which the lines must fit better with the gap
 FEWEST_LINES = 20  # of the shorter side
 
 
-def describe_divergence(sources: Sequence[str], targets: Sequence[str]) -> str:
+def describe_misalignment(sources: Sequence[str], targets: Sequence[str]) -> str:
     """'; they seem to part near line 512', or '' where it cannot be told.
 
     Supposes that one block is missing on the shorter side: lines correspond one to one before it

@@ -7,7 +7,7 @@ import pytest
 
 from ostinato.metrics import auprc, auroc
 from ostinato.metrics.interval import interval
-from ostinato.metrics.ranking import BINS, assign_bins
+from ostinato.metrics.score_histograms import BINS, assign_bins
 
 
 def draw(seed, number, distance):

@@ -1,4 +1,4 @@
-"""What several processes of one run must have in common, as digests that are quick to compare."""
+"""Digests of what several processes of one run must have in common, quick to compare."""
 
 from __future__ import annotations
 

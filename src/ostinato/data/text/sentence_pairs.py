@@ -13,7 +13,7 @@ from ostinato.data.files.lines import iterate_lines, read_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
-from ostinato.data.text.alignment import describe_divergence
+from ostinato.data.text.misalignment import describe_misalignment
 from ostinato.errors import InputError
 
 MAXIMUM_LINE = 20_000  # characters
@@ -130,7 +130,7 @@ def read_aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str
         raise InputError(
             f"{display_path(source_file)} has {len(sources):,} lines, "
             f"{display_path(target_file)} {len(targets):,}; "
-            f"they must be line by line translations{describe_divergence(sources, targets)}"
+            f"they must be line by line translations{describe_misalignment(sources, targets)}"
         )
     return sources, targets
 

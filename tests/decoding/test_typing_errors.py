@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from ostinato.decoding.spelling import count_edits, most_edits
+from ostinato.decoding.typing_errors import count_typing_errors, most_typing_errors
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from ostinato.decoding.spelling import count_edits, most_edits
     ],
 )
 def test_by_hand(typed, word, edits):
-    assert count_edits(typed, word) == edits
+    assert count_typing_errors(typed, word) == edits
 
 
 def neighbours(word):
@@ -42,8 +42,8 @@ def test_one_error_by_brute_force():
         begins = {word[:n] for n in range(len(word) + 1)}
         near = begins | {each for begin in begins for each in neighbours(begin)}
         for typed in words:
-            assert (count_edits(typed, word) <= 1) == (typed in near), (typed, word)
+            assert (count_typing_errors(typed, word) <= 1) == (typed in near), (typed, word)
 
 
 def test_short_words_are_not_corrected():
-    assert [most_edits(typed) for typed in ("to", "teh", "tihnk")] == [0, 1, 2]
+    assert [most_typing_errors(typed) for typed in ("to", "teh", "tihnk")] == [0, 1, 2]

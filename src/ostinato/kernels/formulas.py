@@ -1,4 +1,4 @@
-"""What the loops must know of each formula that has a kernel. A name here is `Cell.kernel_name`."""
+"""The formulas that have a kernel: gates, parts, widths. A name here is `Cell.kernel_name`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout inside the recurrence: one mask per sequence, on a copy of the cell.
+"""Regularisation of the recurrence: recurrent dropout, DropConnect, zoneout, on a copy of the cell.
 
 Why a copy, and not an argument of `step`: the formula stays free of regularisation, and the
 reference loop, the kernels and traces all see the same cell with other weights or a mask. The copy

@@ -5,7 +5,7 @@ gradients.
 import pytest
 import torch
 
-from ostinato.layers.convolution import (
+from ostinato.layers.convolutional_networks import (
     BatchNorm,
     FeatureProjection,
     FlatFrames,

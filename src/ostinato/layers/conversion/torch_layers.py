@@ -1,4 +1,4 @@
-"""Weights of torch.nn's and ostinato.nn's recurrent layers, to and from stacks of Weights."""
+"""Weights of torch.nn's (and ostinato.nn's) recurrent layers, to and from stacks of Weights."""
 
 from __future__ import annotations
 

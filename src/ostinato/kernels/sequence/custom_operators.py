@@ -1,4 +1,4 @@
-"""The kernels as PyTorch operators, for torch.compile and torch.export.
+"""The kernels as custom PyTorch operators, for torch.compile and torch.export.
 
 Eager code does not use `torch.ops.ostinato.recurrence`: a call of an operator with gradients costs
 some 50 microseconds, an `autograd.Function` a fifth of that. Both end in `forward.forward_pass` and
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ostinato.kernels import bindings
 from ostinato.kernels.bindings import Arrangement
-from ostinato.kernels.cell_table import FORMULAS
+from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.sequence import backward, forward
 from ostinato.kernels.sequence.backward import Incoming, Needed
 from ostinato.kernels.sequence.forward import (

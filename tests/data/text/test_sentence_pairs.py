@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from ostinato.data.text.alignment import describe_divergence
-from ostinato.data.text.parallel import Pair, read_pairs
+from ostinato.data.text.misalignment import describe_misalignment
+from ostinato.data.text.sentence_pairs import Pair, read_pairs
 from ostinato.errors import InputError
 
 
@@ -120,21 +120,21 @@ def pairs_that_resemble(count, seed=0):
 def test_where_two_files_part(missing, place):
     sources, targets = pairs_that_resemble(1000)
     for one, other in ((sources, targets), (targets, sources)):
-        said = describe_divergence(one, other[:place] + other[place + missing :])
+        said = describe_misalignment(one, other[:place] + other[place + missing :])
         assert said.startswith("; they seem to part near line ")
         assert abs(int(said.split()[-1]) - place) <= 8
 
 
 def test_where_they_part_is_not_guessed():
     sources, targets = pairs_that_resemble(1000)
-    cut = describe_divergence(sources, targets[:-30])
+    cut = describe_misalignment(sources, targets[:-30])
     assert cut == "; they seem to correspond up to line 970, where the shorter one ends"
     random.Random(1).shuffle(targets)
-    assert describe_divergence(sources, targets[1:]) == ""
-    assert describe_divergence(["a"] * 100, ["b"] * 99) == ""
-    assert describe_divergence([""] * 100, [""] * 90) == ""
-    assert describe_divergence(sources[:10], targets[:9]) == ""
-    assert describe_divergence(sources, []) == ""
+    assert describe_misalignment(sources, targets[1:]) == ""
+    assert describe_misalignment(["a"] * 100, ["b"] * 99) == ""
+    assert describe_misalignment([""] * 100, [""] * 90) == ""
+    assert describe_misalignment(sources[:10], targets[:9]) == ""
+    assert describe_misalignment(sources, []) == ""
 
 
 def test_the_message_says_where(files):

@@ -1,4 +1,4 @@
-"""WebSocket `/stream`: JSON messages in, JSON messages out, the state kept while it is open.
+"""The WebSocket `/stream`: JSON messages in and out, the state kept while the socket is open.
 
     -> {"input": "a"}           <- {"output": {...}}
     -> {"inputs": ["b", "c"]}   <- {"outputs": [{...}, {...}]}

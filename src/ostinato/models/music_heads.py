@@ -1,4 +1,4 @@
-"""Output distributions of music models: one event of several, or any subset of the pitches.
+"""Output heads of music models: one event of several, or any subset of the pitches.
 
 Each is a normalised distribution that can be evaluated (`losses`) and sampled from (`draw`).
 N rows, H hidden units, P pitches, K notes of the largest chord.

@@ -1,4 +1,4 @@
-"""Named tensors in one safetensors file that carries its own checksum.
+"""A weights file: named tensors in one safetensors file that carries its own checksum.
 
 Nothing in such a file can execute, and one flipped byte is noticed."""
 

@@ -1,16 +1,16 @@
-"""How many typing errors lie between what was typed and a word that may have been meant."""
+"""Typing errors: how many separate what was typed from a word that may have been meant."""
 
 from __future__ import annotations
 
 ERROR = 1e-2  # probability of one typing error: about one letter in a hundred
 
 
-def count_edits(typed: str, word: str) -> int:
+def count_typing_errors(typed: str, word: str) -> int:
     """The fewest typing errors that turn the beginning of `word`, or all of it, into `typed`.
 
     An error is a letter left out, added or replaced, or two neighbours swapped (Damerau 1964).
 
-    count_edits("tihnk", "think"), count_edits("tihn", "thinking") -> 1, 1;  ("th", "the") -> 0"""
+    count_typing_errors("tihnk", "think") -> 1; ("tihn", "thinking") -> 1; ("th", "the") -> 0"""
     before: list[int] = []
     row = list(range(len(word) + 1))
     for i, letter in enumerate(typed, start=1):
@@ -24,6 +24,6 @@ def count_edits(typed: str, word: str) -> int:
     return min(row)
 
 
-def most_edits(typed: str) -> int:
+def most_typing_errors(typed: str) -> int:
     """The errors that are looked for in a word of this length: none in "to", 1 in "teh", then 2."""
     return 0 if len(typed) < 3 else 1 if len(typed) < 5 else 2
