@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import ostinato
-from ostinato.commands.run import affordable, time_budget
+from ostinato.commands.run import fit_to_time, time_budget
 from ostinato.commands.run.forecast import Forecast, as_time_limit
 from ostinato.commands.run.time_budget import TimeBudget, afford, take_part
 from ostinato.data.text.corpus import Corpus
@@ -85,9 +85,9 @@ def test_networks_then_sizes_give_way(monkeypatch, step_seconds, members, hidden
         size = task.options.members / 4 * task.options.hidden_size / 200
         return step_seconds * size
 
-    monkeypatch.setattr(affordable, "time_step", time_step)
+    monkeypatch.setattr(fit_to_time, "time_step", time_step)
     task = TASKS["classification"].create({"members": 4})
-    found, options = affordable.fit_to_time(
+    found, options = fit_to_time.fit_to_time(
         task,
         range(80),
         Options(epochs=10.0, warmup=500),
@@ -97,7 +97,7 @@ def test_networks_then_sizes_give_way(monkeypatch, step_seconds, members, hidden
     )
     assert (found.options.members, found.options.hidden_size) == (members, hidden_size)
     assert options.warmup <= 160 / step_seconds * 4 / members * 200 / hidden_size / 10
-    asked, _ = affordable.fit_to_time(
+    asked, _ = fit_to_time.fit_to_time(
         task,
         range(80),
         Options(epochs=10.0),

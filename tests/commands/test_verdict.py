@@ -2,7 +2,7 @@
 
 import pytest
 
-from ostinato.commands.run.verdict import describe_epochs, judge
+from ostinato.commands.run.verdict import describe_epochs, write_verdict
 
 
 def result(score, low, high, **more):
@@ -36,22 +36,22 @@ def baseline(score, simpler=0.5):
     ],
 )
 def test_the_best_baseline_is_named(score, beside, expected):
-    found = judge(["accuracy"], result(score, 0.91, 0.95), beside)
+    found = write_verdict(["accuracy"], result(score, 0.91, 0.95), beside)
     assert found.endswith(expected)
 
 
 def test_of_a_perplexity_the_lower_is_better():
     found = {"metrics": {"perplexity": 13.3}, "intervals": {"perplexity": [13.1, 13.5]}}
     beside = {"name": "Kneser-Ney 8-gram", "metrics": {"perplexity": 3.46}}
-    sentence = judge(["perplexity"], found, beside)
+    sentence = write_verdict(["perplexity"], found, beside)
     assert sentence.endswith("Kneser-Ney 8-gram 3.46: the network is not better")
     beside["metrics"]["perplexity"] = 20.0
-    assert judge(["perplexity"], found, beside).endswith("the network is better")
+    assert write_verdict(["perplexity"], found, beside).endswith("the network is better")
 
 
 def test_network_and_baseline_together():
     found = result(0.95, 0.946, 0.96, alone={"accuracy": 0.934})
-    assert judge(["accuracy"], found, baseline(0.943)) == (
+    assert write_verdict(["accuracy"], found, baseline(0.943)) == (
         "accuracy 95.0 % (95 % interval 94.6 % .. 96.0 %) by the network and its baseline "
         "together, the network alone 93.4 %, bag of words 94.3 %: together they are better"
     )

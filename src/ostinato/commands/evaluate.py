@@ -15,7 +15,7 @@ from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import records_as_files
-from ostinato.commands.run.verdict import judge
+from ostinato.commands.run.verdict import write_verdict
 from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
@@ -254,7 +254,7 @@ def find_verdict(task: Task, result: Mapping[str, Any], baseline: Mapping[str, A
     """In a sentence, the score and whether it is better than the baseline's."""
     own = "" if baseline is None else task.predictor.verdict(result, baseline)
     kind = "model" if task.options.closed_form else "network"
-    return own or judge(task.definition.metrics, result, baseline, network=kind)
+    return own or write_verdict(task.definition.metrics, result, baseline, network=kind)
 
 
 def compare_runs(

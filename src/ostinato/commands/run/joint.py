@@ -10,7 +10,7 @@ from ostinato.commands.run.training_run import TrainingRun
 from ostinato.metrics import METRICS
 from ostinato.notices import notify, silence_notices
 from ostinato.tasks import folder as run_folder
-from ostinato.tasks.shared.joint_answer import choose_weight
+from ostinato.tasks.shared.joint_labels import choose_weight
 
 
 def join_baseline(run: TrainingRun) -> nn.Module | None:

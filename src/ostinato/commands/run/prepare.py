@@ -13,10 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ostinato.commands.run.affordable import fit_to_time
+from ostinato.commands.run.command_beginning import take_command_beginning
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.fit_to_time import fit_to_time
 from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
@@ -37,7 +38,6 @@ from ostinato.commands.run.time_budget import (
     plan_budget,
 )
 from ostinato.commands.run.training_run import TrainingRun
-from ostinato.commands.run.wall_clock import take_beginning
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
 from ostinato.data.files.wording import pluralise
@@ -100,7 +100,7 @@ def prepare_run(
     timeout: timedelta,
 ) -> TrainingRun:
     """Checks and prepares everything; only then is the folder locked and written to."""
-    start_time = take_beginning()
+    start_time = take_command_beginning()
     notices = stack.enter_context(collect_notices())
     until_checked = stack.enter_context(ExitStack())
     until_checked.enter_context(hold_notices())

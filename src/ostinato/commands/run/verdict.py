@@ -13,7 +13,7 @@ from ostinato.metrics import METRICS
 SEEN_ENOUGH = 0.98  # of the epochs; a run that saw fewer was ended by its time limit
 
 
-def judge(
+def write_verdict(
     metrics: Sequence[str],
     result: Mapping[str, Any],
     baseline: Mapping[str, Any] | None,

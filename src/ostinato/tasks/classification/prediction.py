@@ -20,7 +20,7 @@ from ostinato.tasks.classification.streaming import ClassificationStreamer
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
-from ostinato.tasks.shared.joint_answer import join_labels, label_log_probabilities, label_rows
+from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,

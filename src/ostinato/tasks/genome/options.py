@@ -9,7 +9,7 @@ from ostinato.cells import CELLS
 from ostinato.errors import InputError
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import option, redefine
-from ostinato.tasks.shared.joint_answer import JointOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 

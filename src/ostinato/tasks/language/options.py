@@ -9,7 +9,7 @@ from ostinato.cells import CELLS
 from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError, option_name
 from ostinato.options import option
-from ostinato.tasks.shared.joint_answer import JointOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 

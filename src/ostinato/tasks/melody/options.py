@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.options import option
-from ostinato.tasks.shared.joint_answer import JointOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from ostinato.cells import CELLS
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import option, redefine
-from ostinato.tasks.shared.joint_answer import JointOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 

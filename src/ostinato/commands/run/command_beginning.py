@@ -7,12 +7,12 @@ import time
 _began: list[float] = []
 
 
-def begin_command() -> None:
+def note_command_beginning() -> None:
     """Notes the time; the command line calls it before anything slow is imported."""
     _began[:] = [time.monotonic()]
 
 
-def take_beginning() -> float:
+def take_command_beginning() -> float:
     """When the command began, by time.monotonic(); now, where nothing was noted.
 
     What was noted holds for one run: a second one in the same process begins when it begins."""
