@@ -30,7 +30,7 @@ from ostinato.commands.run.run_files import (
     remove_run,
     save_config,
 )
-from ostinato.commands.run.splits import Splits, read_splits
+from ostinato.commands.run.splits import Splits, choose_dev_metric, read_splits
 from ostinato.commands.run.time_budget import (
     TimeBudget,
     fit_baseline,
@@ -236,6 +236,8 @@ def build_parts(
     task, options = config.build_task(), config.build_options()
     with explain_by_notices():
         splits = read_splits(config, task)
+    if not continues:
+        task = choose_dev_metric(task, splits, config)
     torch.manual_seed(config.seed)
     task, network = restore_network(folder, config) if continues else fit_network(task, splits)
     reuse = None

@@ -13,17 +13,19 @@ from ostinato import options
 from ostinato.commands.evaluate import baseline_scores, find_verdict, measure
 from ostinato.commands.run.config import relative_path
 from ostinato.commands.run.joint import join_baseline
+from ostinato.commands.run.splits import chooses_last_weights
 from ostinato.commands.run.time_budget import take_part
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.commands.run.verdict import describe_epochs
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.weights_file import load_unique_state, load_weights
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
 from ostinato.training import checkpoint_averaging
+from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.curves import LOG, draw_curves, read_curves
 
 
@@ -87,6 +89,11 @@ def choose_weights(run: TrainingRun) -> str:
             run.network, load_weights(run.folder / "model.safetensors"), str(run.folder)
         )
         return "as they were"
+    few = chooses_last_weights(run.task, run.splits, run.config)
+    if few and not isinstance(run.optimizer, AveragedSGD):
+        run_folder.save_network(run.folder, run.network)
+        held_out = f"{len(run.splits.dev)} held-out {pluralise('example', len(run.splits.dev))}"
+        return f"the last: {held_out} are too few to choose by"
     name = run.task.options.dev_metric
     candidates = checkpoint_averaging.select_candidates(
         run.training_folder, run.options.average_checkpoints, run.options.average
