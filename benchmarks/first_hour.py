@@ -15,7 +15,8 @@ take in place of it:
              both by cross-validation
     dtw      one nearest neighbour with dynamic time warping, Euclidean over the dimensions
 
-`outcome` compares with the better of both: ahead, level (it is within the 95 % interval), behind."""
+`outcome` compares with the better of both: ahead, level (within the 95 % interval) or
+behind."""
 
 from __future__ import annotations
 

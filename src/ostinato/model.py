@@ -41,7 +41,7 @@ class Model(Trained):
         """As predict(), with the details of `--json`: log-probability, n-best list, alignment."""
         records = self.records(inputs)
         report_cuts(self.task, records)
-        return self.task.predictor.predict(self.network, records)
+        return self.task.predictor.predict(self.answering_network, records)
 
     def records(self, inputs: Sequence[Any]) -> list[Record]:
         """The inputs as the task's records.
@@ -85,7 +85,7 @@ class Model(Trained):
 
     def score(self, records: Sequence[Any]) -> list[float]:
         """log P of each record; for a pair (source, target), of the target given the source."""
-        return self.task.predictor.log_probabilities(self.network, self.records(records))
+        return self.task.predictor.log_probabilities(self.answering_network, self.records(records))
 
     def generate(self, **settings: Any) -> list[Any]:
         """Generated samples: model.generate(prompt="ROMEO:", length=200, temperature=0.8).
@@ -141,15 +141,14 @@ class Model(Trained):
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
-        predictor = self.task.predictor
-        network = self.network if self.joint is None else self.networks[0]
+        predictor, network = self.task.predictor, self.network
         as_record = self.task.reader.as_record
         found = predictor.streamer(network, as_record)
         if found is not None:
             self.without_baseline("streaming")
             return found
         why_not = predictor.why_no_streamer(network)
-        return WholeInputs(predictor, self.network, as_record, why_not)
+        return WholeInputs(predictor, self.answering_network, as_record, why_not)
 
     @cached_property
     def fingerprint(self) -> str:

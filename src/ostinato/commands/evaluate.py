@@ -91,7 +91,7 @@ def evaluate(
         records = task.reader.read(chosen)
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
-        result, counts, _ = measure(task, trained.network, records, seed=seed)
+        result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
         if trained.joint is not None:
             alone, _, _ = measure(task, trained.networks[0], records, seed=seed)
             result["alone"] = alone["metrics"]
@@ -109,7 +109,7 @@ def evaluate(
     if verdict := find_verdict(task, result, result.get("baseline")):
         result["verdict"] = verdict
     if other is not None and against is not None:
-        _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
+        _, other_counts, _ = measure(other.task, other.answering_network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
         if free_running:
             found = measure_free_running(other.task, other.network, records)

@@ -57,10 +57,13 @@ class Trained:
 
     @property
     def network(self) -> nn.Module:
-        """What answers: the network, with its baseline where they answer together, or several."""
-        if self.joint is not None:
-            return self.joint
+        """The network, or several as one."""
         return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
+
+    @property
+    def answering_network(self) -> nn.Module:
+        """What answers: the network, with its baseline where they answer together."""
+        return self.network if self.joint is None else self.joint
 
     def without_baseline(self, purpose: str) -> Self:
         """The same model whose network answers alone, which is said.

@@ -20,6 +20,7 @@ from ostinato.tasks.task_options import TaskOptions
 ITERATIONS = 100  # of expectation maximisation, of which the first few suffice mostly
 LARGEST_WEIGHT = 0.98  # of the network, from which on the baseline is not worth its time
 LEAST_GAIN = 2.0  # standard errors of the mean log-probability
+LEAST_UNITS = 20  # labels or tokens to choose by; of fewer, the standard error says nothing
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
         own: The network's log-probabilities [N].
         other: The baseline's of the same labels or tokens [N].
     """
-    if len(own) < 2:
+    if len(own) < LEAST_UNITS:
         return Chosen(1.0, 0.0)
     own, other = np.maximum(own, -700.0), np.maximum(other, -700.0)
     weight = 0.5
