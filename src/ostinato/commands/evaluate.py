@@ -93,7 +93,7 @@ def evaluate(
         report_cuts(task, records)
         result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
         if trained.joint is not None:
-            alone, _, _ = measure(task, trained.networks[0], records, seed=seed)
+            alone, _, _ = measure(task, trained.network, records, seed=seed)
             result["alone"] = alone["metrics"]
         if free_running:
             result["free_running"] = measure_free_running(task, trained.network, records)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -111,21 +111,34 @@ def save_weight(folder: Path, weight: float) -> None:
 
 
 def restore_joint(
-    folder: Path, description: dict[str, Any], task: Task, network: nn.Module
+    folder: Path, weights: Sequence[Any], task: Task, networks: list[nn.Module]
 ) -> nn.Module | None:
     """The network together with its baseline, where they answer together and --alone is not given.
 
+    Several runs answer together with the baseline of the first, where all of them do with theirs.
+
+    Args:
+        folder: of the first run
+        weights: of the network in each run; None: the network answers alone
+        task: of the runs
+        networks: of the runs
+
     Raises:
-        InputError: the baseline is missing, or the weight is none.
+        InputError: the baseline is missing, or a weight is none.
     """
-    weight = description.get(WEIGHT)
-    if weight is None or task.options.alone:
+    known = [weight for weight in weights if weight is not None]
+    if not known or task.options.alone:
         return None
-    if not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
+    if not all(isinstance(weight, (int, float)) and 0 <= weight <= 1 for weight in known):
         raise InputError(
             f"{folder}/model.json: damaged ({WEIGHT} must be from 0 to 1); copy the run again or "
             "train anew"
         )
+    if len(known) < len(weights):
+        notify("not all of the runs answer together with a baseline: the networks answer alone")
+        return None
+    weight = sum(known) / len(known)
+    network = networks[0] if len(networks) == 1 else task.combine(networks)
     baseline = load_baseline(folder, task)
     joint = None if baseline is None else task.predictor.join(network, baseline, weight)
     if joint is None:
@@ -222,11 +235,8 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     notify_not_kept(descriptions[0].get("not_kept"), known, folders[0], changes or {})
     report = folders[0] / "report.json"
     task = task_from(descriptions[0], folders[0], changes)
-    joint = None
-    if len(folders) == 1:
-        joint = restore_joint(folders[0], descriptions[0], task, networks[0])
-    elif any(description.get(WEIGHT) is not None for description in descriptions):
-        notify("several runs answer together as networks alone, without their baselines")
+    weights = [description.get(WEIGHT) for description in descriptions]
+    joint = restore_joint(folders[0], weights, task, networks)
     return Trained(
         task,
         networks,

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from ostinato.commands.run.splits import OVERLAP_SHARE
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.metrics import METRICS
 from ostinato.notices import notify, silence_notices
@@ -23,6 +24,8 @@ def join_baseline(run: TrainingRun) -> nn.Module | None:
     other = None if baseline is None else task.predictor.join(network, baseline, 0.0)
     if baseline is None or other is None:
         return None
+    if task.reader.overlap(run.splits.dev, run.splits.train) > OVERLAP_SHARE:
+        return None  # a baseline knows by heart what it was fitted to
     with silence_notices():
         chosen = choose_weight(
             task.predictor.unit_log_probabilities(network, dev),
