@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from memory import peak_mib
@@ -61,10 +62,11 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict:
     """What happens in the process of its own."""
     import torch
-    from ostinato.tasks.translation.task import Pair
 
     from ostinato.commands.run.config import RunRequest, make_config
     from ostinato.data.batching.buckets import BucketedBatches
+    from ostinato.data.text.sentence_pairs import Pair
+    from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
     from ostinato.training import checkpoint
     from ostinato.training.loop import BEGINNING, train
     from ostinato.training.optimise import build_optimizer
@@ -82,11 +84,10 @@ def measure(arguments: argparse.Namespace) -> dict:
         RunRequest("translation", train=["-"], recipe="sutskever2014", seed=arguments.seed)
     )
     task, options = config.build_task(), config.build_options()
-    task.source, task.target = (
-        made_up_words("s", task.source_vocabulary_size),
-        made_up_words("t", task.target_vocabulary_size),
-    )
-    network = task.network()
+    sides = task.options.source_vocabulary_size, task.options.target_vocabulary_size
+    source, target = (make_words(*each) for each in zip("st", sides, strict=True))
+    task = replace(task, preprocessing=TranslationPreprocessing(task.options, source, target))
+    network = task.build_network()
     task.initialise(network)
     note("vocabularies and weights")
     pairs = [
@@ -101,7 +102,7 @@ def measure(arguments: argparse.Namespace) -> dict:
         ).tolist()
     ]
     batches = BucketedBatches(
-        [task.encode(pair) for pair in pairs],
+        [task.preprocessing.encode(pair) for pair in pairs],
         batch_size=options.batch_size,
         tokens=None,
         seed=arguments.seed,
@@ -128,8 +129,8 @@ def measure(arguments: argparse.Namespace) -> dict:
         checkpoint.load(Path(folder), network, optimizer)
         note("loading it")
     network.eval()
-    task.predict(network, pairs[:8])
-    note(f"8 sentences translated, beam {task.beam}")
+    task.predictor.predict(network, pairs[:8])
+    note(f"8 sentences translated, beam {task.options.beam}")
     return {
         "parts": parts,
         "peak_gib": peak(),
@@ -138,7 +139,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     }
 
 
-def made_up_words(letter: str, size: int):
+def make_words(letter: str, size: int):
     """Words s0, s1, ... so many that with the special tokens there are `size`."""
     from ostinato.data.text.tokenizers import WordTokenizer
     from ostinato.data.text.vocabulary import Vocabulary

@@ -37,7 +37,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval
 from ostinato.tasks.folder import load_baseline
-from ostinato.tasks.video.baseline import count_labels
+from ostinato.tasks.video.labels import count_clip_labels
 from setting import add_sets, find, flags, tell
 
 NETWORKS = ("most-frequent", "feedforward", "rnn", "gru", "lstm")
@@ -147,7 +147,7 @@ def trees(arguments: argparse.Namespace, name: str, model: str, seed: int) -> di
         answers[tested] = found.predict(x[tested].mean(1))
     known = Vocabulary(sorted(map(str, labels)), specials=())
     truths = [Clip(each, str(labels[right])) for each, right in zip(x, y, strict=True)]
-    counts = count_labels([[str(labels[answer])] for answer in answers], truths, known)
+    counts = count_clip_labels([[str(labels[answer])] for answer in answers], truths, known)
     return as_row(name, model, seed, counts, float("nan"), time.perf_counter() - began)
 
 

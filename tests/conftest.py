@@ -33,6 +33,27 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def quick_pictures(request, monkeypatch):
+    """PNG pictures of one pixel: to draw them takes longer than to train a tiny model.
+
+    Tests that are marked `pictures` draw them, and so does every process that a test starts."""
+    if request.node.get_closest_marker("pictures"):
+        return
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def save_quickly(figure, file, **settings):
+        name = getattr(file, "name", file)
+        if settings.get("format") == "png" or str(name).endswith(".png"):
+            figure = Figure(figsize=(0.1, 0.1), dpi=10)
+            settings["dpi"] = 10
+        save(figure, file, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", save_quickly)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium; where it or playwright is missing, the test is skipped and says so."""

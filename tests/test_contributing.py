@@ -1,5 +1,8 @@
 """The examples of CONTRIBUTING.md are run as they are printed there."""
 
+import importlib
+import json
+import random
 import re
 import sys
 import types
@@ -8,9 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import ostinato.tasks
+from ostinato.cli import main
 from ostinato.layers.recurrent import Recurrent
 
-TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def run_example(heading: str, monkeypatch) -> types.ModuleType:
@@ -56,3 +62,63 @@ def test_the_command(monkeypatch, tmp_path):
     assert list(command.lines([3], json=True))[0].replace(" ", "").replace("\n", "") == (
         '{"lengths":[3]}'
     )
+
+
+@pytest.fixture
+def syllables(monkeypatch, tmp_path):
+    """The task of CONTRIBUTING.md, written to files and registered, as a reader would do it."""
+    section = TEXT.split("## Add a task\n", 1)[1].split("\n## ", 1)[0]
+    files = re.findall(r"`tasks/syllables/(\w+\.py)`\n\n```python\n(.*?)```", section, re.DOTALL)
+    folder = tmp_path / "tasks" / "syllables"
+    folder.mkdir(parents=True)
+    for name, code in files:
+        (folder / name).write_text(code)
+    paths = [*ostinato.tasks.__path__, str(folder.parent)]
+    monkeypatch.setattr(ostinato.tasks, "__path__", paths)
+    task = importlib.import_module("ostinato.tasks.syllables").TASK
+    monkeypatch.setitem(ostinato.tasks.TASKS, "syllables", task)
+    yield {name.removesuffix(".py") for name, _ in files}
+    for name in [name for name in sys.modules if name.startswith("ostinato.tasks.syllables")]:
+        del sys.modules[name]
+    del ostinato.tasks.syllables
+
+
+def spell_words(seed: int, number: int) -> str:
+    """A table of made-up words: one or several consonants and a vowel, one to four times."""
+    draw = random.Random(seed)
+    onsets = ["b", "d", "str", "ststst", "mbstr"]
+    rows = []
+    for _ in range(number):
+        count = draw.randint(1, 4)
+        word = "".join(draw.choice(onsets) + draw.choice("aeiou") for _ in range(count))
+        rows.append(f"{word}\t{count}\n")
+    return "word\tsyllables\n" + "".join(rows)
+
+
+def test_the_task(syllables, tmp_path, capsys):
+    assert syllables == {
+        *("options", "reader", "preprocessing", "network", "prediction", "baseline", "__init__")
+    }
+    train, test, run = tmp_path / "train.tsv", tmp_path / "test.tsv", str(tmp_path / "run")
+    train.write_text(spell_words(1, 400))
+    test.write_text(spell_words(2, 50))
+    sizes = ["--hidden-size", "16", "--epochs", "8", "--learning-rate", "0.01"]
+    files = ["--train", str(train), "--test", str(test)]
+    assert main(["train", "syllables", *files, "--out", run, *sizes, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["metrics"]["mae"] < 0.5 < report["baseline"]["metrics"]["mae"]
+    assert main(["evaluate", run, str(test), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["metrics"]["mae"] == pytest.approx(report["metrics"]["mae"])
+    model = ostinato.load(run)
+    assert model.predict(["badeba", "do", ""]) == ["3", "1", "0"]
+    test.write_text("word\tsyllables\nmo\tone\n")
+    assert main(["evaluate", run, str(test)]) == 2
+    assert "test.tsv:2: expected a number of syllables; got 'one'" in capsys.readouterr().err
+
+
+def test_the_kernel_of_the_docs_is_one_that_is_built():
+    """docs/kernels.md prints the whole of native/rnn.h, which test_every_kernel.py runs."""
+    page = (ROOT / "docs" / "kernels.md").read_text()
+    (code,) = re.findall(r"### A kernel in 40 lines.*?```cpp\n(.*?)```", page, re.DOTALL)
+    assert code == (ROOT / "src/ostinato/kernels/native/rnn.h").read_text()

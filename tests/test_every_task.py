@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,12 +179,53 @@ def test_it_is_served(trained):
             id = client.post("/sessions").json()["session"]
             [output] = client.post(f"/sessions/{id}", json={"inputs": [value]}).json()["outputs"]
             assert output["prediction"] == model.stream()(value)
+            views = client.get("/model").json()["views"]
+            assert {"parameters", "learning"} <= set(views)
+            view = "encoding" if "encoding" in views else views[0]
+            assert client.post(f"/inspect/{view}", json={"input": value}).status_code == 200
         [prediction] = response.json()["predictions"]
         assert prediction["prediction"] == model.predict([value])[0]
         about = client.get("/model").json()
         assert about["carries_state"] == model.stream().carries_state
         wrong = client.post("/predict", json={"inputs": [{"a": 1}]})
         assert wrong.status_code == 422
+
+
+# of the formats in which a model of each task's sample is not exported: the reason
+NEEDS_ONNX = {"html": "use --format onnx", "folder": "use --format onnx"}
+NEVER = ("onnx", "html", "folder")
+NOT_EXPORTED = {
+    "translation": NEEDS_ONNX,
+    "dialogue": NEEDS_ONNX,
+    "transcription": NEEDS_ONNX,
+    "forecasting": NEEDS_ONNX,
+    "anomaly": NEEDS_ONNX,
+    "genome": dict.fromkeys(NEVER, "--motifs 0"),
+    "video": dict.fromkeys(NEVER, "of pixels is not exported"),
+    "captioning": dict.fromkeys(NEVER, "images are read by a convolution"),
+    "melody": dict.fromkeys(NEVER, "tunes are made of MIDI and ABC"),
+    "autoencoder": dict.fromkeys(NEVER, "its decoder repeats"),
+}
+
+
+def test_it_is_exported_or_the_reason_is_told(trained, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="needs pip install 'ostinato[onnx]'")
+    from ostinato.commands import export as exporting
+
+    # scores have tests of their own
+    monkeypatch.setattr(exporting, "files_to_score", lambda model, needed: [])
+    name, model = trained
+    refused = NOT_EXPORTED.get(name, {})
+    for format in ("onnx", "html", "folder"):
+        for int8 in (False, True):
+            output = tmp_path / f"{format}-{int8}"
+            if format in refused:
+                with pytest.raises(InputError, match=refused[format]):
+                    exporting.export(model, format=format, output=str(output), int8=int8)
+                assert not output.exists()
+            else:
+                found = exporting.export(model, format=format, output=str(output), int8=int8)
+                assert found["bytes"] == sum(Path(file).stat().st_size for file in found["files"])
 
 
 def test_an_unknown_task():

@@ -49,6 +49,13 @@ def option_name(name: str) -> str:
     return as_flag(name) if _flags.get() else name
 
 
+def option_off(name: str) -> str:
+    """How the user switches an option off, for messages.
+
+    option_off("crf") -> "crf=False" in Python, "--no-crf" on the command line"""
+    return as_flag(f"no_{name}") if _flags.get() else f"{name}=False"
+
+
 @contextmanager
 def name_options_as_flags() -> Iterator[None]:
     """Messages name options as flags inside the `with` block: what the command line runs in."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ostinato.commands.report_lines import Report
+from ostinato.commands.tables import format_interval, number
 from ostinato.data.files.atomic import write_all_atomically
 from ostinato.data.files.weights_file import digest, unique_state
 from ostinato.errors import InputError
@@ -28,7 +31,18 @@ SAVED_FILE = re.compile(r"(model|baseline)\.(json|safetensors)|report\.json|kept
 
 
 class Model(Trained):
-    """What `ostinato.train` and `ostinato.load` return: task, network(s), folder and report."""
+    """What `ostinato.train` and `ostinato.load` return: task, network(s), folder and report.
+
+    `print(model)` says in three lines what it is; `print(model.report)` is its table of scores.
+    """
+
+    def __repr__(self) -> str:
+        return "\n".join(describe_model(self))
+
+    def _repr_html_(self) -> str:
+        first, second, third = map(html.escape, describe_model(self))
+        scores = Report(self.report)._repr_html_() if self.report.get("table") else ""
+        return f"<p><b>{first}</b><br>{second}<br>{third}</p>{scores}"
 
     def predict(self, inputs: Sequence[Any]) -> list[str]:
         """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]
@@ -163,8 +177,12 @@ class Model(Trained):
 
 
 def is_table(inputs: Any) -> bool:
-    """Whether inputs are a DataFrame, columns by name, or rows by column."""
-    rows = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Mapping)
+    """Whether inputs are a DataFrame, columns by name, or rows by column; not if each input is a
+    series of its own, {"ds": [...], "y": [...]}."""
+    first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else None
+    rows = isinstance(first, Mapping) and not any(
+        isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) for value in first.values()
+    )
     return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
 
 
@@ -204,14 +222,36 @@ def train(task: str, **settings: Any) -> Model:
 
 def as_model(trained: Trained) -> Model:
     """The Model of a loaded or newly trained run."""
+    report = Report(trained.report)
     return Model(
         trained.task,
         trained.networks,
         trained.folder,
-        trained.report,
+        report,
         trained.counts,
         joint=trained.joint,
     )
+
+
+def describe_model(model: Trained) -> tuple[str, str, str]:
+    """What a model is, how good, and what it can do: three lines."""
+    options, report = model.task.options, model.report
+    kind = getattr(options, "model", "recurrent")
+    if kind == "recurrent":
+        kind = f"{str(getattr(options, 'cell', '')).upper()} network"
+    parameters = sum(each.numel() for network in model.networks for each in network.parameters())
+    several = f"{len(model.networks)} models, " if len(model.networks) > 1 else ""
+    first = f"{model.task.name} model in {model.folder}: {several}{kind}, {parameters:,} parameters"
+    second = "not measured yet: model.evaluate(files)"
+    if report.get("table"):
+        row = report["table"][0]
+        against = report["baseline"]
+        second = f"{row['metric']} {number(float(row['score']))}"
+        second += f" ({format_interval(row['low'], row['high'])}) on {report['tested_on']}"
+        if row["baseline"] is not None:
+            second += f"; {against['name']} {number(float(row['baseline']))}"
+    able = "predict(list), evaluate(files), score(list), generate(...), stream(), print(report)"
+    return first, second, able
 
 
 def inspect(model: Any, x: Any, view: str, **settings: Any) -> Any:

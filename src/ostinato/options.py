@@ -14,7 +14,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from ostinato.errors import InputError, as_flag, nearest, option_name
 
@@ -68,10 +68,19 @@ def redefine(base: type, name: str, default: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
+class OneOf:
+    """The words that an option takes, where they are computed and a Literal cannot list them.
+
+    cell: Annotated[str, OneOf(*CELLS)] = option("lstm", "the recurrent cell")"""
+
+    def __init__(self, *choices: str):
+        self.choices = choices
+
+
 class Field(NamedTuple):
     """One option with its parsed annotation.
 
-    `X | None` is optional, `Literal` has choices, `list[X]` takes many."""
+    `X | None` is optional, `Literal` and `OneOf` have choices, `list[X]` takes many."""
 
     name: str
     type: type
@@ -93,7 +102,7 @@ def fields(options: type) -> dict[str, Field]:
 
 @functools.cache
 def _read_fields(options: type) -> dict[str, Field]:
-    hints = typing.get_type_hints(options)
+    hints = typing.get_type_hints(options, include_extras=True)
     return {
         field.name: parse_annotation(
             field.name, hints[field.name], default_of(field), field.metadata
@@ -119,7 +128,12 @@ def parse_annotation(name: str, hint: Any, default: Any, metadata: Mapping) -> F
     if typing.get_origin(hint) is list:
         many = True
         hint = typing.get_args(hint)[0]
-    choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+    choices: tuple = ()
+    if typing.get_origin(hint) is Annotated:
+        hint, *notes = typing.get_args(hint)
+        choices = next((note.choices for note in notes if isinstance(note, OneOf)), ())
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
     kind = type(choices[0]) if choices else hint
     return Field(name, kind, default, optional, many, choices, metadata)
 

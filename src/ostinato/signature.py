@@ -1,4 +1,4 @@
-"""A command is a function: its parameters are the arguments and flags, its docstring is their help.
+"""The signature of a command: its parameters are arguments and flags, its docstring is their help.
 
     def predict(run: str, files: list[str] = ["-"], *, seed: int = 1, **options) -> ...:
         \"\"\"Predictions, one line for each line of input.

@@ -1,4 +1,4 @@
-"""Lines for people: no text from a file, a label or a recipe may command the terminal.
+"""Output to the terminal, with control characters escaped: no label or file name commands it.
 
 Escape sequences can move the cursor, set the window's title or rewrite what was printed; marks of
 text direction can reverse it. Whatever is printed for people goes through this module."""

@@ -72,6 +72,7 @@ def test_features():
     assert features.shape[0] == 3
     same = features[0] == features[2]  # the word's own are, those with the neighbour are not
     assert same[:12].all() and not same.all()
+    assert not find_keys(np.zeros(0, np.uint64), features).any()
     keys = choose_keys(features, 1000)
     assert (find_keys(keys, features) > 0).all()
     assert not find_keys(keys, WordCodes().describe([["zebra"]]))[0, :2].any()

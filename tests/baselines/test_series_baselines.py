@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ostinato.baselines.class_sample import sample_classes
 from ostinato.baselines.random_convolutions import (
     RandomConvolutions,
     compute_shares,
@@ -15,7 +16,6 @@ from ostinato.baselines.ridge import STRENGTHS, choose_sharpness, fit_ridge
 from ostinato.baselines.warped_neighbours import (
     WarpedNeighbours,
     fit_warped_neighbours,
-    keep_of_each_class,
     resample,
     warped_distances,
 )
@@ -119,6 +119,8 @@ def test_short_series_have_features():
 
 def test_templates_of_every_class():
     classes = np.array([0] * 90 + [1] * 10)
-    kept = keep_of_each_class(classes, 20)
+    kept = sample_classes(classes, 20)
     assert np.bincount(classes[kept]).tolist() == [18, 2]
+    in_turn = np.arange(100) % 5
+    assert np.bincount(in_turn[sample_classes(in_turn, 20)]).tolist() == [4] * 5
     assert resample(torch.tensor([[0.0], [1.0]]), 3).flatten().tolist() == [0, 0.5, 1]

@@ -21,13 +21,13 @@ from ostinato.data.batching.batch import Batch, collate
 from ostinato.inspection.recording import record
 from ostinato.inspection.views import VIEWS
 from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
-from ostinato.models.forecaster import (
-    LEVELS,
-    DirectForecaster,
-    SegmentForecaster,
-    WindowFeatures,
-)
+from ostinato.models.direct_forecaster import DirectForecaster
+from ostinato.models.forecaster import LEVELS
+from ostinato.models.segment_forecaster import SegmentForecaster
+from ostinato.models.window_features import WindowFeatures
 from ostinato.tasks import TASKS
+
+pytestmark = pytest.mark.pictures
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 EVERYWHERE = ("unrolled", "encoding", "gates", "neurons", "gradients", "lags", "connectivity")

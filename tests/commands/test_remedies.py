@@ -95,6 +95,7 @@ def test_the_longest_lag_and_a_diverged_trial_are_reported():
     assert heatmap.values.tolist() == [[1.0, 0.95, 0.5, 1.0], [0.1] * 4]
 
 
+@pytest.mark.pictures
 def test_by_command(short, tmp_path, ostinato):
     outcome = ostinato("inspect", "remedies", "--json")
     trials = json.loads(outcome.out)["data"]["trials"]

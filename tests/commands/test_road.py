@@ -336,7 +336,10 @@ class TestRuns:
 
     def test_averaging(self, place, ostinato):
         run(ostinato, *TRAIN, *TINY, "--out", "new", "--epochs", "4", "--average-checkpoints", "3")
-        assert len(list((place / "new/training").glob("average-*"))) == 3
+        assert len(list((place / "new/training").glob("average-*"))) == 1  # for --resume
+        flags = ["--epochs", "4", "--average-checkpoints", "3", "--keep"]
+        run(ostinato, *TRAIN, *TINY, "--out", "kept", *flags)
+        assert len(list((place / "kept/training").glob("average-*"))) == 3
 
     def test_the_packaged_sample(self, place, ostinato):
         report = json.loads(

@@ -33,6 +33,11 @@ from ostinato.data.images.video_clips import read_unlabelled as read_unlabelled_
 from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.data.music.music_files import Reading
 from ostinato.data.series.series import read_series
+from ostinato.data.series.series_tables import (
+    read_label_table,
+    read_long_table,
+    read_series_table,
+)
 from ostinato.data.text.columns_or_sentences import Trained
 from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conversations import read_conversations
@@ -43,6 +48,7 @@ from ostinato.data.text.sentence_pairs import read_pairs
 from ostinato.data.vectors import read_vectors
 from ostinato.errors import InputError
 
+LONG = "id,time,speed,label\n" + "a,1,0.5,walk\nb,1,7,run\na,2,1.5,walk\n" * 5
 FEW, MANY = 200, 5000  # mutations of each file
 DIGITS = b"9" * 5000  # more than Python turns into a number
 NUMBERS = [
@@ -238,6 +244,9 @@ READERS = [
     Fuzzed("labelled", "a.tsv", text(LABELLED), lambda p: read_labelled([p])),
     Fuzzed("headless", "a.txt", text("good\ta film\nbad\tno\n" * 5), lambda p: read_labelled([p])),
     Fuzzed("unlabelled", "a.csv", text(LABELLED), lambda p: every(read_unlabelled([p]))),
+    Fuzzed("long", "a.csv", text(LONG), lambda p: every(read_long_table(p))),
+    Fuzzed("one series", "a.csv", text("t,x,y\n1,2,3\n2,4,5\n"), read_series_table),
+    Fuzzed("labels", "labels.csv", text("file,label\na.csv,b\nb.csv,c\n"), read_label_table),
     Fuzzed("ts", "a.ts", text(TS), lambda p: every(read_series(p))),
     Fuzzed(
         "npz",

@@ -113,7 +113,7 @@ ERRORS = [
         "unique_id,ds,y\n"
         + "".join(f"a,2024-01-0{day},1\n" for day in range(1, 6))
         + "".join(f"b,2024-0{month}-15,1\n" for month in range(1, 6)),
-        r"mixed frequencies \((daily|monthly) and (daily|monthly)\)",
+        r"csv:7: mixed frequencies: series 'b' is monthly, but 'a' \(.*:2\) is daily",
     ),
 ]
 

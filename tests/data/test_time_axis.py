@@ -5,7 +5,8 @@ import pytest
 
 from ostinato.data.series.frequency import Frequency, find_frequency
 from ostinato.data.series.time_axis import TimeAxis
-from ostinato.data.series.time_format import TimeFormat, find_format, parse_times
+from ostinato.data.series.time_format import TimeFormat, find_format
+from ostinato.data.series.time_parser import TimeParser, parse_times
 from ostinato.errors import InputError
 
 
@@ -130,3 +131,36 @@ def test_calendar_features_have_their_periods():
     assert np.allclose(week[0], week[24 * 7]) and not np.allclose(week[0], week[24])
     # the 1st of January 1970 was a Thursday
     assert np.allclose(week[0], [np.sin(2 * np.pi * 3 / 7), np.cos(2 * np.pi * 3 / 7)])
+
+
+def test_offsets_from_utc_that_change_in_a_later_block():
+    parser = TimeParser(find_format("2024-03-31 00:00+01:00"))
+    parser.add(["2024-03-31 00:00+01:00", "2024-03-31 01:00+01:00"], where)
+    parser.add(["2024-03-31 03:00+02:00", "2024-03-31 04:00+02:00"], where)
+    times, form = parser.finish()
+    assert np.diff(times).tolist() == [3600] * 3
+    assert form.write(times[-1]) == "2024-03-31 02:00+00:00"
+
+
+def test_days_that_begin_at_local_midnight_are_daily_in_summer_and_winter():
+    axis, _ = axis_of(
+        ["2024-03-30 00:00+01:00", "2024-03-31 00:00+01:00", "2024-04-01 00:00+02:00"]
+    )
+    assert axis.frequency.name == "daily"
+    assert axis.stamps(2, 2) == ["2024-04-01 00:00", "2024-04-02 00:00"]
+
+
+def test_a_later_block_tells_days_from_months():
+    parser = TimeParser(find_format("01/02/2024"))
+    parser.add(["01/02/2024", "12/02/2024"], where)
+    parser.add(["13/02/2024"], where)
+    times, form = parser.finish()
+    assert form.write_all(times) == ["01/02/2024", "12/02/2024", "13/02/2024"]
+    assert np.diff(times).tolist() == [11 * 86400, 86400]
+
+
+def test_offsets_in_hours_and_fractions_of_seconds():
+    axis, _ = axis_of(["2024-01-01 00:00:00-05", "2024-01-01 01:00:00-05"])
+    assert axis.stamps(2, 1) == ["2024-01-01 02:00:00-05"]
+    with pytest.raises(InputError, match=r"file:3: .*00:00:00\.100.*; give whole seconds"):
+        axis_of(["2024-01-01 00:00:00.000", "2024-01-01 00:00:00.100"])

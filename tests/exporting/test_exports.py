@@ -19,8 +19,9 @@ from ostinato.cli import main
 from ostinato.commands.export import export
 from ostinato.data.batching.batch import Example, collate
 from ostinato.errors import InputError
+from ostinato.exporting.build_program import build_program
 from ostinato.exporting.folder_format import RUNNER, build_folder
-from ostinato.exporting.network_program import add_recurrent, build_program
+from ostinato.exporting.network_program import add_recurrent
 from ostinato.exporting.onnx_graph import write_program
 from ostinato.exporting.program import Program, dequantise, quantise
 from ostinato.exporting.small_weights import with_small_weights

@@ -155,6 +155,7 @@ def test_forget_gates_of_the_backward_direction():
     torch.testing.assert_close(exact, torch.diag(product))
 
 
+@pytest.mark.pictures
 def test_a_picture(tmp_path):
     norms = gradient_norms(a_layer(LSTM), a_sequence()[None], torch.sum)
     draw(norms, tmp_path / "gradients.png")

@@ -37,6 +37,7 @@ def test_no_real_steps_no_rows():
     assert summarise(trace, torch.tensor([0])) == []
 
 
+@pytest.mark.pictures
 def test_a_picture(tmp_path):
     trace = Recurrent(LSTM, 3, 4).trace(torch.randn(2, 5, 3))
     draw(trace, tmp_path / "gates.png", labels=list("hello"))

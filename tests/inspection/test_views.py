@@ -23,6 +23,8 @@ from ostinato.inspection.views.parameters import name_blocks
 from ostinato.inspection.views.states import search
 from ostinato.layers.recurrent import Recurrent
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def lstm():

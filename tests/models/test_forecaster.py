@@ -8,16 +8,11 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import Batch
 from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
-from ostinato.models.forecaster import (
-    LEVELS,
-    MEDIAN,
-    DirectForecaster,
-    ForecasterEnsemble,
-    SegmentForecaster,
-    WindowFeatures,
-    order_quantiles,
-    pinball_loss,
-)
+from ostinato.models.direct_forecaster import DirectForecaster
+from ostinato.models.forecaster import LEVELS, MEDIAN, order_quantiles, pinball_loss
+from ostinato.models.forecaster_ensemble import ForecasterEnsemble
+from ostinato.models.segment_forecaster import SegmentForecaster
+from ostinato.models.window_features import WindowFeatures
 
 LOOK_BACK, HORIZON = 12, 5
 FEATURES = WindowFeatures(past=1, known=2, static=3, series=4)

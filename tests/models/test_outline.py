@@ -28,7 +28,7 @@ def test_what_does_not_fit_into_memory_is_refused(monkeypatch):
     ):
         check_memory(outline(lambda: nn.Linear(10**9, 10**6)))
     monkeypatch.setattr(module, "memory_limit", lambda: 1000)
-    with pytest.raises(InputError, match="give smaller sizes, such as --hidden-size"):
+    with pytest.raises(InputError, match="give smaller sizes, such as hidden_size"):
         check_memory(outline(lambda: nn.Linear(100, 100)))
 
 

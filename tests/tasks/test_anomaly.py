@@ -130,9 +130,19 @@ def test_what_cannot_be_learned_from(tmp_path):
     with pytest.raises(InputError, match="no series has 20 values; give longer ones"):
         package.train("anomaly", train=[str(tmp_path / "short.csv")], out=str(tmp_path / "run"))
     reader = TASK.create({}).reader
+    with pytest.raises(InputError, match="short.csv:2: no series has a value after the 10 steps"):
+        reader.read([str(tmp_path / "short.csv")])
+    (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(39)))
+    records = reader.read([str(tmp_path / "short.csv")], training=True)
+    with pytest.raises(InputError, match="short.csv:2: no series is long enough to hold its end"):
+        reader.hold_out(records, number=0, seed=1)
+    (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(40)))
+    records = reader.read([str(tmp_path / "short.csv")], training=True)
+    trained, held = reader.hold_out(records, number=0, seed=1)
+    assert [len(each.values) for each in (*trained, *held)] == [20, 20]  # ten of which are scored
     with pytest.raises(InputError, match="expected a list of numbers; got 'abc'"):
         reader.as_record("abc")
-    with pytest.raises(InputError, match="expected finite numbers"):
+    with pytest.raises(InputError, match="give finite numbers"):
         reader.as_record([1.0, float("inf")])
 
 

@@ -42,7 +42,7 @@ def test_the_likelihood_by_hand():
     errors = np.array([1.0, 3.0] * 40 + [8.0, 8.0])
     found = compare_recent(errors, 2, 1000, 1e-3)
     assert found.deviations[-1] == pytest.approx(6.0)  # the mean before is 2, the deviation 1
-    assert found.count[-1] == 80
+    assert found.known[-1] == 80
     tail = 0.5 * math.erfc(6 / math.sqrt(2))
     assert score_errors(errors, 2)[-1] == pytest.approx(-math.log(tail + 1e-10) / 23.02585093)
     assert score_errors(errors, 2)[:50].max() == 0  # too little is known

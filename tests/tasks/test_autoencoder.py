@@ -112,6 +112,7 @@ def test_a_deep_autoencoder_has_its_layers_in_reverse():
     assert widths(network.decoder) == [(5, 2), (7, 5), (9, 7)]
 
 
+@pytest.mark.pictures
 def test_the_report_shows_the_theorem(tmp_path, ostinato):
     run = tmp_path / "run"
     outcome = ostinato("train", "autoencoder", "--model", "linear", "--out", run)

@@ -246,10 +246,10 @@ def test_what_the_baseline_compares():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"input_feeding": True, "attention": "none"}, "--input-feeding needs an --attention"),
-        ({"sampling": True, "n_best": 2}, "--sampling gives one caption"),
-        ({"hidden_size": 5}, "--hidden-size must be even"),
-        ({"features": "a.npz", "encoder": "b.onnx"}, "--features and --encoder exclude each other"),
+        ({"input_feeding": True, "attention": "none"}, "input_feeding needs an attention"),
+        ({"sampling": True, "n_best": 2}, "sampling gives one caption"),
+        ({"hidden_size": 5}, "hidden_size must be even"),
+        ({"features": "a.npz", "encoder": "b.onnx"}, "features and encoder exclude each other"),
     ],
 )
 def test_options_that_exclude_each_other(settings, message):

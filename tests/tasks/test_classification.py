@@ -337,7 +337,7 @@ def test_how_many_texts_are_cut_is_said():
                 Labelled("a b c", "b"),
             ]
         )
-    assert "2 texts longer than --maximum-tokens 2: the start is left out" in notices
+    assert "2 texts longer than maximum_tokens 2: the start is left out" in notices
 
 
 def test_class_weights():
@@ -472,7 +472,7 @@ def test_few_series_are_learned_in_parts_by_several_networks(files):
     }
     assert random_part([1, 2], 0, 3.0) == [1, 2]
     with pytest.raises(
-        InputError, match="^--crop must be a share up to 1, or a whole number of steps; got 2.5$"
+        InputError, match="^crop must be a share up to 1, or a whole number of steps; got 2.5$"
     ):
         TASK.create({"crop": 2.5})
 
@@ -564,3 +564,13 @@ def test_short_texts_are_told_apart_by_their_characters(tmp_path):
     (probabilities,) = restored.probabilities(model.records(["Tolini"]))
     assert restored.labels[int(probabilities.argmax())] == "Italian"
     assert model.evaluate(names[30:])["baseline"] == baseline
+
+
+def test_a_model_says_what_it_is(model):
+    first, second, third = repr(model).split("\n")
+    assert first.startswith("classification model in ") and " network, " in first
+    assert second.startswith("accuracy 1 (") and "predict(list)" in third
+    assert "95 % interval" in repr(model.report) and "precision" in repr(model.report)
+    assert "<table>" in model._repr_html_() and "<td>accuracy</td>" in model._repr_html_()
+    assert set(model.report["classes"]) == {"bad", "good"}
+    assert model.report["tokens_are"] == "a word of an input that was trained on"

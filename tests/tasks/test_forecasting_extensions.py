@@ -16,8 +16,8 @@ from ostinato.models.path_forecasters import CountForecaster, negative_binomial
 from ostinato.models.step_reader import StepReader
 from ostinato.tasks.forecasting.forecast import SCORES
 from ostinato.tasks.forecasting.page import write_page
-from ostinato.tasks.forecasting.prediction import perturb_future
 from ostinato.tasks.forecasting.scenarios import draw_scores, follow_quantiles, rank_paths
+from ostinato.tasks.forecasting.windows import perturb_future
 
 TINY = {
     "hidden_size": 8,

@@ -99,6 +99,7 @@ def whole(folder):
         out=folder / "whole",
         test=[str(folder / "with_test.fa"), str(folder / "without_test.fa")],
         epochs=6.0,
+        alone=True,
         reverse_complement=True,
         **TINY,
     )
@@ -293,9 +294,7 @@ def test_both_strands_of_bases(both_ways, forwards):
     assert one == [
         (len(bases) - end, len(bases) - start, label) for start, end, label in reversed(other)
     ]
-    with pytest.raises(
-        InputError, match="--both-strands needs a model trained with --bidirectional"
-    ):
+    with pytest.raises(InputError, match="both_strands needs a model trained with bidirectional"):
         ostinato.load(forwards.folder, both_strands=True).predict([bases])
 
 
@@ -367,7 +366,7 @@ def test_models_of_whole_sequences(model, tmp_path):
 
 
 def test_models_of_the_other_kind_are_left_out(folder, tmp_path):
-    with pytest.raises(InputError, match="--model k-mers needs one label a sequence"):
+    with pytest.raises(InputError, match="model k-mers needs one label a sequence"):
         ostinato.train(
             "genome",
             **files(folder, "train", "test"),
@@ -375,7 +374,7 @@ def test_models_of_the_other_kind_are_left_out(folder, tmp_path):
             model="bag-of-words",
             **BASES,
         )
-    with pytest.raises(InputError, match="--model hmm needs labels of bases"):
+    with pytest.raises(InputError, match="model hmm needs labels of bases"):
         ostinato.train("genome", out=tmp_path / "run", model="hmm", **TINY)
 
 

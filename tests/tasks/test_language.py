@@ -466,8 +466,7 @@ def test_smaller_weights_where_there_are_any():
     counted = task(model="hmm", weights="bfloat16")
     with pytest.raises(
         InputError,
-        match="--weights bfloat16: only a single network of rnn, lstm or gru cells, without "
-        "zoneout",
+        match="weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout",
     ):
         list(counted.predictor.generate(network(counted), Request(length=5)))
 
@@ -505,7 +504,7 @@ def test_counted_models_have_no_cache():
     with collect_notices() as notices:
         counts = made.predictor.count(network(made), text, [])
     assert counts == plain.predictor.count(network(plain), text, [])
-    assert "--cache: --model kneser-ney has no states to compare; scored without" in notices
+    assert "cache: model kneser-ney has no states to compare; scored without" in notices
     assert not any("--cache" in command for command in made.next_commands("run", None))
     assert any("--cache" in command for command in task().next_commands("run", None))
 
@@ -544,7 +543,7 @@ def test_limits_of_the_cache(settings, message):
 
 def test_residual_layers_are_of_one_size():
     with pytest.raises(
-        InputError, match="--residual needs layers of equal size; leave out --last-size"
+        InputError, match="residual needs layers of equal size; leave out last_size"
     ):
         task(residual=True, layers=2, last_size=5)
 

@@ -373,6 +373,7 @@ def test_the_order_of_the_baseline_is_chosen_with_one_model_for_each(monkeypatch
     assert len(fitted_orders) == len(counting.ORDERS) + 2
 
 
+@pytest.mark.pictures
 def test_only_a_tune_that_had_a_prompt_has_it_in_its_picture(tunes, tmp_path):
     """A picture shades the steps of the prompt of its own tune, and of no call before it."""
 
@@ -394,9 +395,9 @@ def test_only_a_tune_that_had_a_prompt_has_it_in_its_picture(tunes, tmp_path):
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"beam": 3}, "--beam is not for tunes"),
-        ({"stop": "x"}, "--stop is not for tunes; use --length, in steps"),
-        ({"condition": "jigg"}, "--condition jigg: no such kind; did you mean 'jig'?"),
+        ({"beam": 3}, "beam is not for tunes"),
+        ({"stop": "x"}, "stop is not for tunes; use length, in steps"),
+        ({"condition": "jigg"}, "condition jigg: no such kind; did you mean 'jig'?"),
         ({"prompt": "missing.mid"}, "missing.mid: no such file"),
         ({"prompt": "[60, 200]"}, "the prompt, step 2: the pitch 200 is outside 0 to 127"),
     ],
@@ -409,8 +410,7 @@ def test_what_generate_refuses(tunes, request_, message):
 def test_a_model_without_kinds_refuses_them(chords):
     with pytest.raises(
         InputError,
-        match="--condition jig: this model has learned no kinds of tunes; train with --condition "
-        "genre",
+        match="condition jig: this model has learned no kinds of tunes; train with condition genre",
     ):
         chords.generate(condition="jig")
 

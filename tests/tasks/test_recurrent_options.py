@@ -45,15 +45,15 @@ def test_the_cell_has_the_activation(cell, activation):
         (
             RecurrentOptions,
             {"activation": "relu"},
-            "--activation is for --cell rnn or .*got --cell lstm",
+            "activation is for cell rnn or .*got cell lstm",
         ),
         (
             TranslationOptions,
             {"merge": "sum", "bidirectional": False},
-            "--merge sum needs --bidirectional",
+            "merge sum needs bidirectional",
         ),
-        (TranslationOptions, {"hidden_size": 9}, "--hidden-size must be even"),
-        (TaggingOptions, {"hidden_size": 9}, "--hidden-size must be even"),
+        (TranslationOptions, {"hidden_size": 9}, "hidden_size must be even"),
+        (TaggingOptions, {"hidden_size": 9}, "hidden_size must be even"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, settings, message):

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 import ostinato as package
+from ostinato.cli import main
 from ostinato.data.text.sentence import Sentence
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.tagging import TASK
+from ostinato.tasks.tagging.prediction import find_part
 
 TINY = {
     "hidden_size": 16,
@@ -197,7 +199,7 @@ def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     else:
         with pytest.raises(
             InputError,
-            match="a model of most frequent tags knows no probabilities; train with --model hmm",
+            match="a model of most frequent tags knows no probabilities; train with model hmm",
         ):
             trained.score([(words[0], ["I-PER", "O", "O"])])
 
@@ -390,3 +392,40 @@ def test_accents_composed_or_apart_are_one_word():
     fitted = task.preprocessing
     assert fitted.look_up("cafe\u0301") == fitted.look_up("caf\u00e9")
     assert fitted.share_unknown(["cafe\u0301", "cafe"]) == 0.5
+
+
+def test_sentences_as_typed_are_tokenised_and_it_is_said(names, tmp_path, capsys):
+    run = tmp_path / "run"
+    package.train("tagging", train=[str(names / "train.txt")], out=run, model="hmm")
+    plain = tmp_path / "plain.txt"
+    plain.write_text("Karl sleeps.\n")
+    capsys.readouterr()
+    assert main(["predict", str(run), str(plain)]) == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.split("\n") if line] == ["Karl", "sleeps", "."]
+    assert "plain.txt: not tokenised: punctuation is split off, as in 'Karl sleeps .'" in shown.err
+    assert main(["predict", str(run), str(plain), "--tokenized"]) == 0
+    shown = capsys.readouterr()
+    assert "sleeps." in shown.out and "not tokenised" not in shown.err
+
+
+def test_words_that_all_begin_alike_are_noted(tmp_path):
+    (tmp_path / "de.txt").write_text("de:Berlin B-LOC\nde:. O\n\nde:Karl B-PER\nde:. O\n\n" * 5)
+    with collect_notices() as notices:
+        package.train(
+            "tagging", train=[str(tmp_path / "de.txt")], out=tmp_path / "run", model="most-frequent"
+        )
+    assert any(note.startswith("all words begin with 'de:'") for note in notices)
+
+
+def test_a_report_has_types_confusions_and_short_examples(names, tmp_path):
+    run = tmp_path / "run"
+    files = {
+        part: [str(names / f"{file}.txt")] for part, file in (("train", "train"), ("dev", "test"))
+    }
+    report = package.train("tagging", **files, out=run, model="feature-crf").report
+    assert {"number", "precision", "recall", "f1"} == set(next(iter(report["classes"].values())))
+    assert not any("-" in name for name in report["classes"])  # types of spans, not tags
+    assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert find_part(["O"] * 40, ["O"] * 30 + ["B-PER"] + ["O"] * 9) == (22, 38)
+    assert find_part(["O"], ["O"]) == (0, 1)

@@ -33,7 +33,7 @@ def test_the_road(model, tmp_path):
     assert loaded.predict([long, "a dog runs"])[1] == loaded.predict(["a dog runs"])[0]
     assert not loaded.streamer().carries_state and "whole sentence" in loaded.streamer().why_not
     with pytest.raises(InputError, match="not recurrent is not exported"):
-        from ostinato.exporting.network_program import build_program
+        from ostinato.exporting.build_program import build_program
 
         build_program(loaded)
 

@@ -211,7 +211,7 @@ def test_a_language_model_and_phrases(tones, tmp_path):
     fused = ostinato.load(model.folder, lm="transcripts", lm_weight=0.3)
     known = {record.text for record in read_recordings([manifest])} | {""}
     assert set(fused.predict(paths)) <= known
-    with pytest.raises(InputError, match="--phrases and --lm: give one of them"):
+    with pytest.raises(InputError, match="phrases and lm: give one of them"):
         ostinato.load(model.folder, lm="transcripts", phrases="x")
     (tmp_path / "empty.txt").write_text("\n")
     for option in ("lm", "phrases"):
@@ -412,7 +412,7 @@ def test_what_ctc_cannot_spell_is_left_out(tmp_path, caplog):
     with pytest.raises(InputError, match="the model was trained on features"):
         model.predict([str(WAV)])
     np.savez(tmp_path / "b.npz", X=frames[:16], lengths=[8, 8], text=["aab", "bba"])
-    with pytest.raises(InputError, match="lower --subsampling"):
+    with pytest.raises(InputError, match="lower subsampling"):
         ostinato.train(
             "transcription",
             train=[str(tmp_path / "b.npz")],
@@ -426,10 +426,10 @@ def test_what_ctc_cannot_spell_is_left_out(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lookahead": 2}, "--lookahead is for --no-bidirectional"),
-        ({"subsampling_by": "pyramid", "subsampling": 3}, "--subsampling-by pyramid halves"),
+        ({"lookahead": 2}, "lookahead is for bidirectional=False"),
+        ({"subsampling_by": "pyramid", "subsampling": 3}, "subsampling_by pyramid halves"),
         ({"subsampling_by": "pyramid", "layers": 2}, "got 4 and 2"),
-        ({"hidden_size": 5}, "--hidden-size must be even"),
+        ({"hidden_size": 5}, "hidden_size must be even"),
     ],
 )
 def test_options_that_do_not_fit(settings, message):

@@ -79,7 +79,7 @@ def test_ctc_alone_is_asked_for_when_predicting(joint, features):
     assert [each.text for each in alone.predictions(records)] == TEXTS
     assert alone.predictions(records)[0].attention is None
     several = ostinato.load(f"{joint.folder},{joint.folder}")
-    with pytest.raises(InputError, match="--ctc-weight 1"):
+    with pytest.raises(InputError, match="ctc_weight 1"):
         several.predictions(records)
     together = ostinato.load(f"{joint.folder},{joint.folder}", ctc_weight=1.0)
     assert [each.text for each in together.predictions(records)] == TEXTS
@@ -121,8 +121,8 @@ def test_an_attention_decoder_alone(features, tmp_path):
     ]
     assert len(model.score(records)) == 2
     with pytest.raises(InputError, match="no CTC output"):
-        model.task.predictor.answer(model.network, [])
-    with pytest.raises(InputError, match="--decoder ctc"):
+        model.task.predictor.recogniser.score_labels(model.network, [])
+    with pytest.raises(InputError, match="decoder ctc"):
         ostinato.load(f"{tmp_path / 'run'},{tmp_path / 'run'}").predictions(records)
 
 

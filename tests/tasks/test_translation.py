@@ -137,7 +137,7 @@ def test_too_long_pairs_are_left_out_of_training():
     with collect_notices() as notices:
         assert made.preprocessing.trainable_records(TEXTS) == TEXTS[1:]
     assert notices == ["1 pair of more than 2 tokens left out of training"]
-    with pytest.raises(InputError, match="no training pair has --maximum-tokens 1 or less"):
+    with pytest.raises(InputError, match="no training pair has maximum_tokens 1 or less"):
         task(maximum_tokens=1).preprocessing.trainable_records(TEXTS[:1])
 
 
@@ -188,19 +188,19 @@ def test_sampling_follows_the_seed():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hidden_size": 9}, "--hidden-size must be even with --bidirectional; got 9"),
+        ({"hidden_size": 9}, "hidden_size must be even with bidirectional; got 9"),
         ({"freeze_embeddings": True}, "freeze_embeddings needs embeddings FILE"),
         (
             {"attention": "none", "input_feeding": True},
-            "--input-feeding needs an --attention other than none",
+            "input_feeding needs an attention other than none",
         ),
-        ({"attention": "none", "align": True}, "--align needs attention; this model has none"),
+        ({"attention": "none", "align": True}, "align needs attention; this model has none"),
         (
             {"attention": "none", "copy_unknown": True},
-            "--copy-unknown needs attention; this model has none",
+            "copy_unknown needs attention; this model has none",
         ),
-        ({"sampling": True, "n_best": 2}, "--sampling gives one translation"),
-        ({"sparse_embeddings": True}, "--sparse-embeddings needs --no-tied"),
+        ({"sampling": True, "n_best": 2}, "sampling gives one translation"),
+        ({"sparse_embeddings": True}, "sparse_embeddings needs tied=False"),
     ],
 )
 def test_wrong_settings(settings, message):

@@ -150,7 +150,7 @@ def test_an_ensemble_and_lines_of_json(files, tmp_path, capsys):
 def test_labels_with_spaces_stand_between_tabs():
     records = [Clip(np.zeros((1, 2), np.float32), name) for name in ("go left", "go right")]
     assert TASK.create({}).fit(records).predictor.separator == "\t"
-    with pytest.raises(InputError, match="--hidden-size must be even"):
+    with pytest.raises(InputError, match="hidden_size must be even"):
         TASK.create({"hidden_size": 5})
 
 

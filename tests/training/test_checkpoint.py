@@ -181,7 +181,7 @@ def test_no_checkpoint(tmp_path):
         load(tmp_path, model, build_optimizer(model, Options()))
     assert (
         str(refused.value)
-        == f"{tmp_path}: no checkpoint to resume from; leave out --resume to start anew"
+        == f"{tmp_path}: no checkpoint to resume from; leave out resume to start anew"
     )
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_manifest(content, tmp_path):
     model, optimizer = saved(tmp_path)
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(
-        InputError, match="manifest.json: damaged; leave out --resume and choose another --out"
+        InputError, match="manifest.json: damaged; leave out resume and choose another out"
     ):
         load(tmp_path, model, optimizer)
 
@@ -218,7 +218,7 @@ def test_a_newer_format_is_refused_by_both_numbers(tmp_path):
 def test_another_optimizer_or_model_is_refused(tmp_path):
     model, _ = saved(tmp_path)
     with pytest.raises(
-        InputError, match="its --optimizer is Adam, this run's is SGD; resume with the same one"
+        InputError, match="its optimizer is Adam, this run's is SGD; resume with the same one"
     ):
         load(tmp_path, model, build_optimizer(model, Options(optimizer="sgd")))
     other = toy(tied=False)

@@ -87,7 +87,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path):
         curves.record_step(progress(1))
     assert str(refused.value) == (
         f"{tmp_path / 'log.jsonl'}: cannot be written: No space left on device; make room "
-        "and --resume"
+        "and resume"
     )
 
 

@@ -86,8 +86,8 @@ def test_an_explosion_is_told_once():
     norms = [1.0] * 5 + [99.0] + [1.0] * 3 + [150.0, 200.0]
     told = [warning for norm in norms for warning in watch(norm)]
     assert told == [
-        "the gradient exploded: its norm is 150, the usual one 1; limit it with --clip-norm, or "
-        "lower --learning-rate"
+        "the gradient exploded: its norm is 150, the usual one 1; limit it with clip_norm, or "
+        "lower learning_rate"
     ]
 
 
@@ -103,7 +103,7 @@ def test_a_gradient_that_vanishes_before_it_reaches_a_layer_is_told_once():
     assert told == [
         "the gradient vanishes before it reaches recurrent.weight_hh_l0: it stayed under 1e-07 of "
         "the largest; "
-        "a gated cell (--cell lstm or gru), fewer layers or shorter sequences help"
+        "a gated cell (cell lstm or gru), fewer layers or shorter sequences help"
     ]
 
 
@@ -154,7 +154,7 @@ def test_a_gradient_that_vanishes_through_time_is_told_once(kind):
     assert told == [
         "the gradient vanishes through time before it reaches every input of recurrent: over the "
         "300 steps of a "
-        "sequence it fell under 1e-07 of its largest; a gated cell (--cell lstm or gru) or shorter "
+        "sequence it fell under 1e-07 of its largest; a gated cell (cell lstm or gru) or shorter "
         "sequences help"
     ]
 

@@ -31,7 +31,7 @@ def test_a_second_process_is_refused_until_the_first_dies(tmp_path):
             pass
         assert str(refused.value) == (
             f"{tmp_path / 'run'}: in use by process {process.pid}; wait for it, stop it, or "
-            "choose another --out"
+            "choose another out"
         )
     finally:
         process.send_signal(signal.SIGKILL)
@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(
-            InputError, match=r"run: cannot be written: Not a directory; choose another --out"
+            InputError, match=r"run: cannot be written: Not a directory; choose another out"
         ),
         locked(tmp_path / "file" / "run"),
     ):

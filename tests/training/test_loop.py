@@ -184,8 +184,8 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_are_touched(poisoned)
     assert message.startswith(
         "training diverged at step 3: loss " + ("nan" if poisoned == "loss" else "2.")
     )
-    assert "the weights of step 2 are kept; try a lower --learning-rate (now 0.001)" in message
-    assert message.endswith("a smaller --clip-norm (now 2)") and "\n" not in message
+    assert "the weights of step 2 are kept; try a lower learning_rate (now 0.001)" in message
+    assert message.endswith("a smaller clip_norm (now 2)") and "\n" not in message
     assert isinstance(stopped.value, InputError)
 
 
@@ -193,7 +193,7 @@ def test_without_clipping_clipping_is_advised():
     model = toy()
     with torch.no_grad():
         model.output.bias[0] = float("nan")
-    with pytest.raises(TrainingDiverged, match=r"step 1: loss nan.* or --clip-norm 1$"):
+    with pytest.raises(TrainingDiverged, match=r"step 1: loss nan.* or clip_norm 1$"):
         list(train(model, batches(1), sgd(model)))
 
 

@@ -101,12 +101,12 @@ def test_adam_for_most_and_sparse_adam_for_the_embeddings_have_one_learning_rate
     [
         (
             {"optimizer": "adam"},
-            "--optimizer adam cannot take the sparse gradients of the embeddings; use sgd, "
+            "optimizer adam cannot take the sparse gradients of the embeddings; use sgd, "
             "adagrad or sparse-adam",
         ),
         (
             {"optimizer": "sgd", "momentum": 0.9},
-            "--momentum 0.9 does not go with sparse gradients of the embeddings; use 0",
+            "momentum 0.9 does not go with sparse gradients of the embeddings; use 0",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_frozen_parameters_are_left_out():
         ({"accumulate": 0}, "accumulate must be at least 1; got 0"),
         ({"schedule": "halves"}, "did you mean 'halve'?"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0"),
-        ({"momentum": 0.9}, "--momentum goes with --optimizer sgd or rmsprop; got adam"),
+        ({"momentum": 0.9}, "momentum goes with optimizer sgd or rmsprop; got adam"),
     ],
 )
 def test_options_out_of_range(values, message):

@@ -29,6 +29,7 @@ PASSES = (3, 12)  # over the sentences: the fewest and the most
 ENOUGH_TOKENS = 1_200_000  # that are read in all passes together
 MOST_TOKENS = 300_000  # of one pass; of more sentences, every n-th is read
 MOST_WEIGHTS = 6_000_000  # features x tags
+MANY_TAGS = 60  # of more tags, fewer tokens are read: a token costs the square of their number
 FEW_TOKENS = 30_000  # up to here, features that occur once are kept
 BOUNDARY = "\n"  # the word before and after a sentence; no word of a file contains it
 # how the code of a feature depends on whose it is: odd factors, one for each distance
@@ -60,8 +61,9 @@ class FeatureCrf:
         known = [(words, tags) for words, tags in sentences if len(words)]
         if not known:
             raise ValueError("a conditional random field needs tagged words; got none")
-        every = -(-sum(len(words) for words, _ in known) // MOST_TOKENS)
         tags = sorted({tag for _, given in known for tag in given})
+        share = min(1.0, (MANY_TAGS / len(tags)) ** 2)
+        every = -(-sum(len(words) for words, _ in known) // max(1, int(share * MOST_TOKENS)))
         known = known[::every]
         codes = WordCodes()
         features = codes.describe([words for words, _ in known])  # [N, M]
@@ -72,7 +74,7 @@ class FeatureCrf:
         lengths = torch.tensor([len(words) for words, _ in known])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            weights, crf = learn(ids, labels, lengths, len(keys), len(tags))
+            weights, crf = learn(ids, labels, lengths, len(keys), len(tags), share)
         return cls(tags, keys, weights[1:], crf)
 
     def emissions(self, sentences: Sequence[Sequence[str]]) -> list[Tensor]:
@@ -151,7 +153,7 @@ class FeatureCrf:
 
 
 def learn(
-    ids: Tensor, labels: Tensor, lengths: Tensor, features: int, tags: int
+    ids: Tensor, labels: Tensor, lengths: Tensor, features: int, tags: int, share: float = 1.0
 ) -> tuple[Tensor, CRF]:
     """Adagrad on -log p of the tags.
 
@@ -161,6 +163,7 @@ def learn(
         lengths: Of each sentence.
         features: F.
         tags: K.
+        share: Of ENOUGH_TOKENS that are read.
 
     Returns:
         The weights [F + 1, K], and the CRF with the others.
@@ -171,7 +174,7 @@ def learn(
     nn.init.zeros_(crf.transitions)
     optimizer = torch.optim.Adagrad(crf.parameters(), lr=LEARNING_RATE)
     rows, targets = ids.split(lengths.tolist()), labels.split(lengths.tolist())
-    passes = min(max(ENOUGH_TOKENS // len(ids), PASSES[0]), PASSES[1])
+    passes = min(max(int(share * ENOUGH_TOKENS) // len(ids), PASSES[0]), PASSES[1])
     for _ in range(passes):
         for batch in torch.randperm(len(lengths)).split(BATCH):
             chosen = batch.tolist()
@@ -301,7 +304,9 @@ def choose_keys(features: np.ndarray, most: int) -> np.ndarray:
 
 
 def find_keys(keys: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """The place of each feature among the keys, from 1; 0 for one that is not there."""
+    """The position of each feature among the keys, from 1; 0 for one that is not there."""
+    if not len(keys):  # no feature was seen twice
+        return np.zeros(features.shape, dtype=np.int64)
     places = np.searchsorted(keys, features).clip(max=len(keys) - 1)
     return np.where(keys[places] == features, places + 1, 0)
 

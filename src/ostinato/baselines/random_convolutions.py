@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ostinato.baselines.class_sample import sample_classes
 from ostinato.baselines.ridge import choose_sharpness, fit_ridge
 from ostinato.data.batching.batch import Batch
 from ostinato.padding import padding_mask
@@ -28,7 +29,8 @@ KERNELS = list(combinations(range(LENGTH), 3))  # where the weights of 2 are
 MOST_FEATURES = 9996  # as published
 MOST_DILATIONS = 8
 COMPARISONS = 3e9  # steps x features of all training series; of more, there are fewer features
-MOST_SERIES = 4000  # of more, every n-th is used
+PRODUCTS = 2e10  # of the convolutions; of more series, a sample is used
+MOST_SERIES = 4000  # of more, a sample is used
 MOST_BOTH = 2500  # the smaller of series and features: an eigendecomposition of its size
 PIECE = 20_000_000  # numbers that are compared at a time
 GOLDEN = (5**0.5 + 1) / 2  # its multiples spread the quantiles evenly
@@ -115,9 +117,11 @@ def fit_random_convolutions(
         classes: The class id of each.
         number: C.
     """
-    every = -(-len(series) // MOST_SERIES)
-    series, classes = series[::every], classes[::every]
     dilations = choose_dilations(int(np.median([len(each) for each in series])))
+    products = sum(map(np.size, series)) * len(KERNELS) * LENGTH * len(dilations)
+    affordable = int(len(series) * PRODUCTS / products)
+    kept = sample_classes(classes, max(2 * number, min(MOST_SERIES, affordable)))
+    series, classes = [series[row] for row in kept], classes[kept]
     steps = sum(map(len, series))
     most = min(MOST_FEATURES, int(COMPARISONS / steps))
     if len(series) > MOST_BOTH:

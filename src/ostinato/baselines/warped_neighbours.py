@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ostinato.baselines.class_sample import sample_classes
 from ostinato.baselines.ridge import choose_sharpness
 from ostinato.data.batching.batch import Batch
 
 LONGEST = 200  # steps that are compared of a series
 WINDOWS = (0.0, 0.03, 0.06, 0.1, 0.2)
 CELLS = 6_000_000  # of templates x steps x window, for one query
-QUERIES = 100  # series that are left out, one by one, to choose the window
+QUERIES = 40  # series that are left out, one by one, to choose the window
 PIECE = 2_000_000  # numbers of a diagonal of the queries and templates compared at a time
 MOST_VALUES = 4_000_000  # of the templates
 
@@ -148,7 +149,7 @@ def fit_warped_neighbours(series: Sequence[np.ndarray], classes: np.ndarray, num
     """Keeps templates and chooses the window.
 
     Args:
-        series: Standardised series [T, D] of float32; of many, every n-th is kept.
+        series: Standardised series [T, D] of float32; of many, a sample is kept.
         classes: The class id of each.
         number: C.
     """
@@ -156,10 +157,10 @@ def fit_warped_neighbours(series: Sequence[np.ndarray], classes: np.ndarray, num
     widest = 1 + int(max(WINDOWS) * steps)
     dimensions = series[0].shape[1]
     most = min(CELLS // (steps * widest * dimensions), MOST_VALUES // (steps * dimensions))
-    kept = keep_of_each_class(classes, max(number, most))
+    kept = sample_classes(classes, max(number, most))
     templates = torch.stack([resample(torch.from_numpy(series[row]), steps) for row in kept])
     known = torch.from_numpy(classes[kept])
-    left_out = torch.arange(0, len(kept), max(1, len(kept) // QUERIES))[:QUERIES]
+    left_out = torch.from_numpy(sample_classes(classes[kept], QUERIES))
     best: tuple[float, int, Tensor] | None = None
     for window in sorted({int(share * steps) for share in WINDOWS}):
         distances = warped_distances(templates[left_out], templates, window)
@@ -179,15 +180,3 @@ def fit_warped_neighbours(series: Sequence[np.ndarray], classes: np.ndarray, num
         np.array(sharpness / middle, np.float32),
         np.array(right, np.float32),
     )
-
-
-def keep_of_each_class(classes: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most about `most` examples, of each class an equal share, evenly spread."""
-    if len(classes) <= most:
-        return np.arange(len(classes))
-    kept = []
-    for each in np.unique(classes):
-        rows = np.flatnonzero(classes == each)
-        number = max(1, round(most * len(rows) / len(classes)))
-        kept.append(rows[np.linspace(0, len(rows) - 1, number).astype(int)])
-    return np.sort(np.concatenate(kept))

@@ -1,4 +1,4 @@
-"""What the modules of this folder that are commands have in common."""
+"""The protocol of a command's module: a function of its name, `lines`, and EXAMPLES."""
 
 from __future__ import annotations
 

@@ -84,6 +84,12 @@ def compare(
         trained = train_models(chosen, names, folder, arguments, skip_unsuitable=models is None)
     metric = next(iter(next(iter(trained.values())).report["metrics"]))
     result = rank_models(task, metric, trained, seed)
+    save_comparison(result, folder, trained)
+    return result
+
+
+def save_comparison(result: dict[str, Any], folder: Path, trained: dict[str, Trained]) -> None:
+    """Writes the table and the figure; what could not be saved is named in the result."""
     result["picture"] = str(folder / "compare.png")
     not_saved = [each.not_saved for each in trained.values() if each.not_saved]
     try:
@@ -93,7 +99,6 @@ def compare(
         not_saved.append(str(error))
     if not_saved:  # hours of training are no less worth for it: `lines` shows them first
         result["not_saved"] = not_saved[-1]
-    return result
 
 
 def check_model(

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from ostinato.commands.report_lines import class_lines, detail_lines
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.default_files import tested_files
 from ostinato.commands.run.device import choose_device
@@ -280,9 +281,8 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
     yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
-        yield f"{metric}: " + ", ".join(
-            f"{name} {format_detail(value)}" for name, value in details.items()
-        )
+        yield from detail_lines(metric, details)
+    yield from class_lines(result.get("classes", {}))
     if "alone" in result:
         alone = ", ".join(f"{name} {number(value)}" for name, value in result["alone"].items())
         yield f"the network alone: {alone}"
@@ -323,12 +323,3 @@ def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:
     shown = sorted({round(place * (steps - 1) / 11) for place in range(12)}) if steps else []
     rows = [[step + 1, *(float(each[step]) for each in by_step.values())] for step in shown]
     yield from table(["step ahead", *by_step], rows)
-
-
-def format_detail(value: Any) -> str:
-    """format_detail([56.1, 30.2]) -> "56.10 30.20" """
-    return (
-        " ".join(number(each) for each in value)
-        if isinstance(value, (list, tuple))
-        else number(value)
-    )

@@ -44,7 +44,7 @@ def export(
         dev: with --int8 and html, the files to score on (default: what the run was tested on)
         tolerance: with --int8 and html, the share of the score that may be lost
     """
-    from ostinato.exporting.network_program import build_program
+    from ostinato.exporting.build_program import build_program
     from ostinato.model import as_model, load
 
     if not 0 <= tolerance <= 1:
@@ -53,6 +53,8 @@ def export(
     model = model.without_baseline("export")
     if format == "onnx" and model.task.name in ("translation", "dialogue"):
         build: Callable[[], dict[Path, bytes]] = partial(sequence_files, model, Path(output), int8)
+    elif format == "onnx" and model.task.name == "forecasting":
+        build = partial(forecast_files, model, Path(output), int8)
     else:
         program = build_program(model)  # what cannot be exported is refused before it is scored
         build = partial(program_files, program, format, Path(output), int8 or format == "html")
@@ -76,6 +78,13 @@ def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
     stem = output.name.removesuffix(".onnx")
     found = write_encoder_decoder(model, small=small)
     return {output.with_name(f"{stem}.{part}.onnx"): data for part, data in found.items()}
+
+
+def forecast_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
+    """The file of a forecaster."""
+    from ostinato.exporting.forecast_graph import write_forecaster
+
+    return {output: write_forecaster(model, small=small)}
 
 
 def program_files(program: Any, format: str, output: Path, small: bool) -> dict[Path, bytes]:

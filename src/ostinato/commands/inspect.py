@@ -89,9 +89,7 @@ def inspect(
         seed: of remedies: the same for all of them
         time_limit: of remedies on a task: for each of them (default: 8s)
     """
-    if count < 1 or example < 1:
-        name, value = ("count", count) if count < 1 else ("example", example)
-        raise InputError(f"--{name} must be at least 1; got {value}")
+    check_at_least_one(count=count, example=example)
     if view == REMEDY_VIEW:
         check_seed(seed)
         return [compare_remedies(run, inputs, seed=seed, time_limit=time_limit)]
@@ -106,6 +104,13 @@ def inspect(
             compare_models(name, models, inputs, selection, corpus, example)
             for name in choose_views(view, models[0], inputs, corpus, example)
         ]
+
+
+def check_at_least_one(**numbers: int) -> None:
+    """Raises InputError for an option below 1."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise InputError(f"--{name} must be at least 1; got {value}")
 
 
 def compare_models(
@@ -257,6 +262,13 @@ def inspect_input(
         return read_corpus(model.task, files)
 
     return build_view(build_subject(model, records, steps=steps, corpus=read), view, selection)
+
+
+def inspect_record(model: Trained, record: Any, view: str) -> View:
+    """A view of a model on a record that its reader has made."""
+    records = [] if view in WITHOUT_INPUT else [record]
+    steps = MOST_STEPS.get(view, STEPS)
+    return build_view(build_subject(model, records, steps=steps), view, Selection())
 
 
 def lines(result: list[View], *, json: bool = False) -> Iterator[str]:

@@ -93,14 +93,19 @@ def search(
             if not resume:
                 content = as_json(asdict(plan)) + "\n"
                 write_atomically(folder / PLAN, content.encode())
-            open_study(folder)
-            requeue_interrupted(folder)
-            if processes == 1:
-                run_trials(folder, plan, limits)
-            else:
-                run_workers(folder, limits, processes)
-            report = build_study_report(folder, plan)
-            write_study_report(folder, report, plan)
+            return run_study(folder, plan, limits, processes)
+
+
+def run_study(folder: Path, plan: StudyPlan, limits: StudyLimits, processes: int) -> dict[str, Any]:
+    """Runs the trials that are left of a study, and reports on all of them."""
+    open_study(folder)
+    requeue_interrupted(folder)
+    if processes == 1:
+        run_trials(folder, plan, limits)
+    else:
+        run_workers(folder, limits, processes)
+    report = build_study_report(folder, plan)
+    write_study_report(folder, report, plan)
     return report
 
 

@@ -29,7 +29,6 @@ EXAMPLES = (
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-INSPECTED = ("translation", "dialogue", "language", "classification", "tagging", "genome")
 PANELS = 600_000  # bytes of the heat maps of a view on the page
 UNSERVED = ("states", "forcing")  # views
 SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
@@ -66,7 +65,6 @@ def serve(
         import uvicorn
 
         from ostinato.serving.settings import Settings
-        from ostinato.serving.timed_protocol import TimedProtocol
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "ostinato":
             raise
@@ -81,28 +79,43 @@ def serve(
     except BaseException:
         listener.close()
         raise
-    config = uvicorn.Config(
-        application.asgi,
+    announce(models, listener, is_open=host not in LOOPBACK and token is None)
+    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    config = configure_uvicorn(application.asgi, settings)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def configure_uvicorn(application: Any, settings: Any) -> Any:
+    """uvicorn's own settings, with the limits of `ostinato.serving.settings.Settings`."""
+    import uvicorn
+
+    from ostinato.serving.timed_protocol import TimedProtocol
+
+    return uvicorn.Config(
+        application,
         http=TimedProtocol.with_limits(settings),
         lifespan="on",
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing depends on a client's address
         ws_max_size=settings.body,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+
+
+def announce(models: dict[str, Any], listener: socket.socket, *, is_open: bool) -> None:
+    """Says which models are served where, and with `is_open` that anybody may use them."""
     address, number = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
     print_message(f"serving {names} at http://{shown}:{number}")
-    if host not in LOOPBACK and token is None:
+    if is_open:
         print_message(
             "anybody who reaches this address may use the models; --token asks for a password"
         )
-    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def lines(result: None, *, json: bool = False) -> Iterable[str]:
@@ -155,39 +168,44 @@ def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[s
     return models
 
 
-def find_views(model: Trained) -> dict[str, Callable[[Any, bool], Any]]:
+def find_views(model: Trained) -> dict[str, Callable[..., Any]]:
     """The views of `ostinato inspect` on an input of the model, by name.
 
-    Of models whose inputs are texts or values, and never names of files; without `states`, which
-    searches the files of the run's test set, and `forcing`, which needs examples with targets."""
+    Without `states`, which searches the files of the run's test set, and `forcing`, which needs
+    examples with targets."""
     from ostinato.inspection.views import VIEWS
 
-    if model.task.name not in INSPECTED:
-        return {}
     return {name: partial(view_input, model, name) for name in VIEWS if name not in UNSERVED}
 
 
-def find_suited(model: Trained) -> list[str] | None:
-    """The names of the views that suit a model of texts; None: all."""
+def find_suited(model: Trained) -> list[str]:
+    """The names of the views that suit a model."""
     from ostinato.commands.run.subject import build_subject
     from ostinato.inspection.views import list_views
 
-    if model.task.name not in INSPECTED:
-        return None
-    try:
-        record = model.task.reader.as_record("a")
-        names = list_views(build_subject(model, [record], steps=1))
-    except InputError:  # a model of series
-        return None
+    names = list_views(build_subject(model, [], steps=1))
     return [name for name in names if name not in UNSERVED]
 
 
-def view_input(model: Trained, view: str, value: Any, panels: bool = False) -> Any:
-    """A view's JSON of one input, or what the page draws of it."""
-    from ostinato.commands.inspect import inspect_input
+def view_input(
+    model: Trained, view: str, value: Any, panels: bool = False, *, record: Any = None
+) -> Any:
+    """A view's JSON of one input, or what the page draws of it.
+
+    Args:
+        model: What is looked at.
+        view: Its name.
+        value: The input, as JSON has it.
+        panels: Whether it is for the page.
+        record: The input as the reader made it of a file, in place of a value.
+    """
+    from ostinato.commands.inspect import inspect_input, inspect_record
     from ostinato.inspection.page import describe_views
 
-    found = inspect_input(model, [value], view)
+    if record is None:
+        found = inspect_input(model, [value], view)
+    else:
+        found = inspect_record(model, record, view)
     return describe_views([found], PANELS)[0] if panels else json_module.loads(found.json())
 
 
@@ -196,7 +214,7 @@ def build_application(
     settings: Any,
     *,
     snapshot: bool = True,
-    views: Callable[[Trained], dict[str, Callable[[Any, bool], Any]]] | None = None,
+    views: Callable[[Trained], dict[str, Callable[..., Any]]] | None = None,
     page: Path | None = None,
 ) -> Any:
     """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
@@ -205,42 +223,29 @@ def build_application(
         models: By their names; the first answers without a name, too.
         settings: The limits (`ostinato.serving.settings.Settings`).
         snapshot: Whether sessions are kept in the runs' folders while no server runs.
-        views: A model -> its views by name, for POST /inspect/VIEW; those of `ostinato inspect`
-            where None.
+        views: A model -> its views by name, for POST /inspect/VIEW, each called as `view_input`
+            is after its name; those of `ostinato inspect` where None.
         page: A folder with index.html, page.js and page.css in place of the plain page.
     """
     from ostinato import __version__
     from ostinato.serving.application import PAGE, Application
     from ostinato.serving.counters import Counters
-    from ostinato.serving.endpoints import Endpoints
     from ostinato.serving.model_worker import ModelThread
-    from ostinato.serving.served_model import ServedModel
-    from ostinato.stream import state_from_bytes, state_to_bytes
 
     drawing = Path(__file__).parents[1] / "inspection" / "page"
     thread, counters = ModelThread(), Counters()
-    endpoints: dict[str, Endpoints] = {}
-    for name, model in models.items():
-        generates = type(model.task.predictor).generate is not Predictor.generate
-        served = ServedModel(
-            model,
+    endpoints = {
+        name: build_endpoints(
             name,
+            model,
             settings,
-            request=partial(Request, reads_files=False),
-            generates=generates,
-            together=independent_rows,
+            thread,
+            counters,
             views=(views or find_views)(model),
             suited=None if views else find_suited(model),
         )
-        endpoints[name] = Endpoints(
-            served,
-            thread,
-            counters,
-            state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
-            state_from_bytes=partial(
-                state_from_bytes, served.streamer, fingerprint=model.fingerprint
-            ),
-        )
+        for name, model in models.items()
+    }
     paths = {
         name: Path(model.folder) / SNAPSHOT
         for name, model in models.items()
@@ -256,4 +261,38 @@ def build_application(
         page=page or PAGE,
         more_page={f"panels.{kind}": drawing / f"page.{kind}" for kind in ("js", "css")},
         version=__version__,
+    )
+
+
+def build_endpoints(
+    name: str,
+    model: Any,
+    settings: Any,
+    thread: Any,
+    counters: Any,
+    *,
+    views: dict[str, Callable[[Any, bool], Any]],
+    suited: list[str] | None,
+) -> Any:
+    """The endpoints of one model, whose sessions are read and written as bytes."""
+    from ostinato.serving.endpoints import Endpoints
+    from ostinato.serving.served_model import ServedModel
+    from ostinato.stream import state_from_bytes, state_to_bytes
+
+    served = ServedModel(
+        model,
+        name,
+        settings,
+        request=partial(Request, reads_files=False),
+        generates=type(model.task.predictor).generate is not Predictor.generate,
+        together=independent_rows,
+        views=views,
+        suited=suited,
+    )
+    return Endpoints(
+        served,
+        thread,
+        counters,
+        state_to_bytes=partial(state_to_bytes, served.streamer, fingerprint=model.fingerprint),
+        state_from_bytes=partial(state_from_bytes, served.streamer, fingerprint=model.fingerprint),
     )

@@ -49,9 +49,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
 
 
 def number(value: Any) -> str:
-    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; text gets its controls escaped."""
+    """number(0.123456) -> "0.1235"; number(31.417) -> "31.42"; number(1234.5) -> "1,234"; text gets
+    its controls escaped.
+    """
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 10 else f"{value:,.2f}"
+        size = abs(value)
+        if size < 10:
+            return f"{value:.4g}"
+        return (
+            f"{value:,.2f}" if size < 100 else f"{value:,.1f}" if size < 1000 else f"{value:,.0f}"
+        )
     return f"{value:,}" if isinstance(value, int) else escape_controls(str(value))
 
 

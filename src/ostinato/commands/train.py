@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.tables import as_json, format_interval, number, table
+from ostinato.commands.report_lines import report_lines
+from ostinato.commands.run.config import RunRequest, parse_duration
+from ostinato.commands.run.launcher import start_training
+from ostinato.commands.run.processes import count_processes
+from ostinato.commands.run.records import records_as_files
+from ostinato.commands.run.train_here import Manner
+from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.signature import check_types
 from ostinato.tasks.folder import Trained
@@ -49,8 +55,7 @@ def train(
         task: what to learn; `ostinato tasks` lists them
         train: files to learn from, or in Python examples: pairs, dicts, a DataFrame; without
             any, the small sample that the package carries
-        dev: files to choose the best weights by; without any, part of the training data is held
-            out
+        dev: files to choose the best weights by; without any, part of the training data
         test: files to report on; without any, the dev set
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
@@ -69,31 +74,13 @@ def train(
         threads: of each process: a number, or auto, which divides the cores that this container
             or machine grants
     """
-    from ostinato.commands.run.config import RunRequest, parse_duration
-    from ostinato.commands.run.launcher import Launch, launch
-    from ostinato.commands.run.processes import count_processes
-    from ostinato.commands.run.records import records_as_files
-    from ostinato.commands.run.train_here import Manner, train_here
-
     folder = Path(out or f"runs/{task}")
     several = count_processes(folder, task, processes, restarts, resume=resume)
+    manner = Manner(resume, overwrite, threads, parse_duration(process_timeout, "process_timeout"))
+    chosen: Any = {"recipe": recipe, "time_limit": time_limit, "seed": seed, "device": device}
     with records_as_files(task, settings, train=train, dev=dev, test=test) as files:
-        request = RunRequest(
-            task,
-            **files,
-            recipe=recipe,
-            time_limit=time_limit,
-            seed=seed,
-            device=device,
-            settings=settings,
-            processes=several.number,
-            init_from=init_from,
-        )
-        timeout = parse_duration(process_timeout, "process_timeout")
-        manner = Manner(resume, overwrite, threads, timeout)
-        if several.launched:
-            return train_here(folder, request, manner)
-        return launch(Launch(folder, request, manner, several.number, restarts))
+        request = RunRequest(task, **{**chosen, **files}, settings=settings, init_from=init_from)
+        return start_training(folder, request, manner, several, restarts)
 
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
@@ -106,49 +93,6 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
             raise InputError(trained.not_saved)
         return
     yield ""
-    if report.get("verdict"):
-        yield report["verdict"]
-        yield ""
-    columns = ["task", "metric", "score", "95 % interval", "baseline", "seconds", "tokens/s"]
-    yield from table(columns, [cells(each) for each in report["table"]])
-    for metric, details in report["details"].items():
-        yield f"{metric}: " + ", ".join(f"{name} {value}" for name, value in details.items())
-    simpler = "".join(
-        f"; {each['name']}: {shown_metrics(each)}" for each in report["baseline"].get("simpler", [])
-    )
-    yield f"measured on {report['tested_on']}; baseline: {report['baseline']['name']}{simpler}"
-    if "alone" in report:
-        yield f"the network alone: {shown_metrics({'metrics': report['alone']})}"
-    if "alarms" in report:
-        yield "alarms: " + ", ".join(f"{name} {value}" for name, value in report["alarms"].items())
-    for example in report["examples"]:
-        yield ""
-        for name, text in example.items():
-            first, *more = text.split("\n")
-            yield f"  {name:<10} {first}"
-            yield from (f"{'':<13}{line}" for line in more)
-    yield ""
-    yield "Next:"
-    yield from (f"  {command}" for command in report["next"])
+    yield from report_lines(report)
     if trained.not_saved:  # the report has been shown; the exit status tells of the failure
         raise InputError(trained.not_saved)
-
-
-def shown_metrics(baseline: dict[str, Any]) -> str:
-    """{"metrics": {"perplexity": 642.1}} -> "perplexity 642.1" """
-    return ", ".join(
-        f"{name} {number(float(value))}" for name, value in baseline["metrics"].items()
-    )
-
-
-def cells(row: dict[str, Any]) -> list[Any]:
-    baseline = "" if row["baseline"] is None else number(float(row["baseline"]))
-    return [
-        row["task"],
-        row["metric"],
-        float(row["score"]),
-        format_interval(row["low"], row["high"]),
-        baseline,
-        float(row["seconds"]),
-        float(row["tokens_per_second"]),
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +14,23 @@ from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import is_table, read_table
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, quote
 from ostinato.data.images.images import is_image
 from ostinato.data.images.labelled_images import has_images, read_image_arrays, read_pixels
 from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
 from ostinato.data.series.series import is_series, read_series
+from ostinato.data.series.series_tables import (
+    is_long_table,
+    is_series_folder,
+    is_series_table,
+    read_long_table,
+    read_series_folder,
+    read_series_table,
+)
 from ostinato.errors import InputError
 
 KINDS = ("texts", "series of numbers", "images")
+FEWEST_ROWS = 8  # from which on a first line that is unlike the rest is a header
 MOST_LABELS = 20  # different labels of a table without a header, to be seen as its first column
 
 
@@ -59,6 +69,10 @@ def read_labelled(
         a folder                            of one folder a class with an image a file
         .npz with an array `images`         images [N, H, W] or [N, H, W, C], and labels y
         .ts, .npz, UCR's NAME_TRAIN.tsv     series of numbers
+        CSV with columns id, time, values   series of numbers, a row a step
+          and label
+        a folder of CSV files, a series     in one folder a class, or beside labels.csv with columns
+          each                              file and label
 
     Args:
         files: as above.
@@ -90,6 +104,10 @@ def read_labelled(
                 Labelled(series.values, series.label, series.where)
                 for series in read_series(file, training=training, time_axis=time_axis)
             ]
+        elif not named and is_long_table(file):
+            found = [Labelled(*each) for each in read_long_table(file)]
+        elif is_series_folder(file):
+            found = [Labelled(*each) for each in read_series_folder(file)]
         else:
             found = list(read_one(file, len(files), text_column, label_column, known, notices))
         if not found:
@@ -172,6 +190,12 @@ def read_rows(
             f"{display_path(file)}: read as label, text: its first column has the labels"
         )
         texts, labels = labels, [text.strip() for text in texts]
+    if headless and not known and first_is_header(labels):
+        notices.append(
+            f"{display_path(file)}: its first line, {quote(texts[0], 30)} and "
+            f"{quote(labels[0], 30)}, is taken for its header: no other line has this label"
+        )
+        rows, texts, labels = rows[1:], texts[1:], labels[1:]
     for row, text, label in zip(rows, texts, labels, strict=True):
         yield Labelled(text, label, f"{display_path(file)}:{row.line}")
 
@@ -205,6 +229,19 @@ def labels_come_first(
     )
     phrases = sum(" " in value for value in second)
     return few and len(set(second)) > 0.8 * len(second) and phrases > 0.8 * len(second)
+
+
+def first_is_header(labels: Sequence[str]) -> bool:
+    """Whether the first label is unlike the rest: it occurs once, all others again and again."""
+    counts = Counter(labels[1:])
+    return (
+        len(labels) > FEWEST_ROWS
+        and len(counts) > 1
+        and labels[0] not in counts
+        and min(counts.values()) > 1
+        and len(counts) <= MOST_LABELS
+        and not any(character.isdigit() for character in labels[0])
+    )
 
 
 def has_tabs(file: FilePath) -> bool:
@@ -265,6 +302,14 @@ def read_unlabelled(
                 yield Labelled(pixels, label, where)
         elif is_image(file):
             yield Labelled(read_pixels(str(file)), "", str(file))
+        elif rows_of_numbers and is_long_table(file, labelled=False):
+            for series in read_long_table(file):
+                yield Labelled(*series)
+        elif rows_of_numbers and is_series_folder(file):
+            for series in read_series_folder(file):
+                yield Labelled(*series)
+        elif rows_of_numbers and not has_rows_of_numbers(file) and is_series_table(file):
+            yield Labelled(*read_series_table(file))
         elif Path(file).is_dir():
             for path in sorted(Path(file).rglob("*")):
                 if path.is_file() and is_image(path):

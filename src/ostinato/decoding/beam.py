@@ -143,14 +143,9 @@ def search(
         complete = top(torch.cat([complete, finished], 1), n_best).values  # [S, n_best]
         remaining = remaining - (finished > -torch.inf).sum(1)  # [S]
         totals = totals.masked_fill(ended, -torch.inf)  # a finished hypothesis leaves the beam
-        greedy_total = gather_greedy(totals, greedy)  # [S, 1]
-        greedy = torch.where(greedy_total[:, 0] > -torch.inf, greedy, -1)  # it may have ended now
-        at_once, later = reachable_scores(totals, length, limits, length_penalty)  # [S] each
-        reach = torch.where(remaining > 0, torch.maximum(at_once, later), at_once)
-        improvable = reach > complete[:, -1]  # a live one can still come among the n best
-        for score in reachable_scores(greedy_total, length, limits, length_penalty):
-            improvable |= score > complete[:, 0]  # the greedy one can still become the best
-        alive = improvable.nonzero()[:, 0]  # [S']
+        alive, greedy = find_improvable(
+            totals, greedy, complete, remaining, limits, length, length_penalty
+        )  # [S'], [S]
         indices = torch.arange(tokens.numel(), device=device).view_as(tokens)  # [S, K]
 
 
@@ -195,6 +190,40 @@ def keep_greedy(
     new_parents[lost, -1], new_tokens[lost, -1] = parents, tokens
     slots[lost] = values.shape[1] - 1
     return Candidates(values, new_parents, new_tokens), slots
+
+
+def find_improvable(
+    totals: Tensor,
+    greedy: Tensor,
+    complete: Tensor,
+    remaining: Tensor,
+    limits: Tensor,
+    length: int,
+    length_penalty: float,
+) -> tuple[Tensor, Tensor]:
+    """The sentences whose search goes on, as their answers can still improve.
+
+    Args:
+        totals: the sums of the live hypotheses [S, K]; -inf where one has ended.
+        greedy: the greedy hypothesis' slot [S] among these K; -1 where it had ended.
+        complete: the n_best scores of complete hypotheses [S, n_best], best first.
+        remaining: how many may still be completed [S].
+        limits: the maximum lengths [S].
+        length: of all live hypotheses.
+        length_penalty: the exponent.
+
+    Returns:
+        The indices of these sentences [S'], and the slots of all [S]: -1 where the greedy
+        hypothesis has ended at this step, too.
+    """
+    greedy_total = gather_greedy(totals, greedy)  # [S, 1]
+    at_once, later = reachable_scores(totals, length, limits, length_penalty)  # [S] each
+    reach = torch.where(remaining > 0, torch.maximum(at_once, later), at_once)
+    improvable = reach > complete[:, -1]  # a live one can still come among the n best
+    for score in reachable_scores(greedy_total, length, limits, length_penalty):
+        improvable |= score > complete[:, 0]  # the greedy one can still become the best
+    greedy = torch.where(greedy_total[:, 0] > -torch.inf, greedy, -1)
+    return improvable.nonzero()[:, 0], greedy
 
 
 def gather_greedy(totals: Tensor, slot: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The best few continuations of each sentence's hypotheses: what a beam search spends its time on.
+"""The K best continuations of each sentence's hypotheses: the inner step of beam search.
 
 Among W hypotheses times V tokens a beam needs a handful. So the V scores of a row are read once, in
 blocks of which only the maximum is kept; the best blocks hold the best tokens, and only their

@@ -1,4 +1,4 @@
-"""One hypothesis a row, token after token: the loop that greedy decoding and sampling share."""
+"""The decoding loop of greedy search and sampling: one hypothesis a row, token after token."""
 
 from __future__ import annotations
 

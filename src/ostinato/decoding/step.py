@@ -1,4 +1,4 @@
-"""What every decoder knows of a model: a function from tokens and state to logits and state."""
+"""The step function of decoding: tokens and state -> logits and state."""
 
 from __future__ import annotations
 

@@ -12,6 +12,11 @@ from ostinato.data.text.tokenizers import WORD
 from ostinato.errors import InputError
 from ostinato.exporting.program import Program, quantise
 
+# what the network of a task reads, where it is more than ids or the numbers of a file
+FEATURES = {
+    "transcription": "features of sound (log-mel, MFCC)",
+    "anomaly": "features of each step's past",
+}
 RUNNER = Path(__file__).with_name("runner.py")
 
 
@@ -54,7 +59,13 @@ def describe(program: Program) -> dict:
 
 
 def check_units(program: Program, format: str) -> None:
-    """Raises InputError for a text that only sentencepiece can cut."""
+    """Raises InputError for inputs that are made by more than a runner has: subwords, features."""
+    task = program.about.get("task")
+    if task in FEATURES:
+        raise InputError(
+            f"--format {format}: a model of {task} reads {FEATURES[task]}, which its runner cannot "
+            "compute; use --format onnx"
+        )
     if program.about.get("tokenizer", {}).get("unit") == "subword":
         raise InputError(
             f"--format {format}: subwords are cut by sentencepiece, which it does not have; "

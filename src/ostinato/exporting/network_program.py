@@ -1,4 +1,4 @@
-"""A trained network as a `Program`, or the reason why it cannot be exported."""
+"""From a trained network of texts, labels or numbers to its `Program`."""
 
 from __future__ import annotations
 
@@ -21,33 +21,17 @@ from ostinato.models.language_model import LanguageModel
 from ostinato.models.tagger import Tagger
 
 
-def build_program(model: Any) -> Program:
-    """The program of a trained model.
-
-    Raises:
-        InputError: The model cannot be exported; the message says why.
-    """
-    if len(model.networks) > 1:
-        raise InputError("several runs are exported one by one; name a single run")
-    build = BUILDERS.get(model.task.name)
-    if build is None:
-        known = ", ".join(BUILDERS)
-        raise InputError(
-            f"a model of task {model.task.name} is not exported so; these are: {known}"
-        )
-    program = build(model)
-    program.about["task"] = model.task.name
-    return program
-
-
 def refuse_network(network: Any) -> InputError:
     return InputError(
         f"only recurrent networks are exported; this model is a {type(network).__name__}"
     )
 
 
-def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: bool) -> str:
-    """All layers; with `stateful` their states are named inputs and outputs of the program."""
+def add_recurrent(
+    program: Program, recurrent: Recurrent, x: str, *, stateful: bool, first: int = 0
+) -> str:
+    """All layers; with `stateful` their states are named inputs and outputs of the program, by the
+    number of the layer from `first` on."""
     if recurrent.norms:
         raise InputError("--pre-norm is not exported; train without it")
     if any(recurrent.regularisation["zoneout"]):
@@ -81,7 +65,7 @@ def add_recurrent(program: Program, recurrent: Recurrent, x: str, *, stateful: b
         if kind == "gru":
             settings["reset_after"] = bool(attributes["linear_before_reset"])
         if stateful and each == 1:
-            names = [f"{part}_{layer}" for part in cells[0].part_names]
+            names = [f"{part}_{first + layer}" for part in cells[0].part_names]
             program.states |= dict.fromkeys(names, cells[0].hidden_size)
             settings["states"] = names
         size = arrays["W"].shape[1]
@@ -334,12 +318,3 @@ def genome_program(model: Any) -> Program:
         "maximum": model.task.options.maximum_length,
     }
     return program
-
-
-BUILDERS: dict[str, Callable[[Any], Program]] = {
-    "language": language_program,
-    "classification": classification_program,
-    "tagging": tagging_program,
-    "video": video_program,
-    "genome": genome_program,
-}

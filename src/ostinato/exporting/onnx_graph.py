@@ -118,6 +118,7 @@ class ProgramGraph:
         self.program, self.graph = program, Graph(small=small)
         self.values: dict[str, str] = {}
         self.ends: list[list[str]] = []  # the last states of each layer, [batch, directions H]
+        self.stored: dict[str, str] = {}  # weights that are written already
 
     def build(self) -> bytes:
         """The file of the whole program."""
@@ -125,6 +126,8 @@ class ProgramGraph:
         self.write_steps()
         shape = ["batch", "time", None] if program.per_step else ["batch", None]
         graph.add_output(self.values[program.output], "output", shape)
+        if self.shortened:
+            graph.add_output(self.shortened, "output_lengths", ["batch"], "INT64")
         extra = {
             name: value.tolist() for name, value in program.weights.items() if name[:4] == "crf."
         }
@@ -146,27 +149,35 @@ class ProgramGraph:
         graph.add_input("lengths", "INT64", ["batch"])
         for name, size in program.states.items():
             graph.add_input(name, "FLOAT", ["batch", size])
-        self.prepare_lengths(next(iter(program.inputs)))
+        self.shortened = ""  # the lengths after frames were joined
+        self.prepare_lengths(next(iter(program.inputs)), "lengths")
         for step in program.steps:
             inputs = [self.values[name] for name in step.inputs]
             self.values[step.output] = getattr(self, f"write_{step.op}")(step, *inputs)
 
-    def prepare_lengths(self, first: str) -> None:
-        """Lengths as the recurrent operators take them, and the mask [batch, time, 1]."""
+    def prepare_lengths(self, first: str, lengths: str) -> None:
+        """Lengths as the recurrent operators take them, and the mask [batch, time, 1].
+
+        Args:
+            first: A value [batch, time, ...].
+            lengths: The steps of each row.
+        """
         graph = self.graph
         int32 = graph.onnx.TensorProto.INT32
-        self.lengths = graph.node("Cast", "lengths", to=int32)
+        self.lengths = graph.node("Cast", lengths, to=int32)
         time = graph.node("Gather", graph.node("Shape", first), graph.constant(1))
         steps = graph.node("Range", graph.constant(0), time, graph.constant(1))
         self.steps = graph.node("Unsqueeze", steps, graph.constant([0]))  # [1, time]
-        self.column = graph.node("Unsqueeze", "lengths", graph.constant([1]))  # [batch, 1]
+        self.column = graph.node("Unsqueeze", lengths, graph.constant([1]))  # [batch, 1]
         inside = graph.node("Less", self.steps, self.column)  # [batch, time]
         self.mask = graph.node("Unsqueeze", inside, graph.constant([2]))
         self.real = graph.node("Cast", self.column, to=graph.onnx.TensorProto.FLOAT)
 
     def weight(self, step: Step, role: str) -> str:
         name = step.weights[role]
-        return self.graph.weight(name, self.program.weights[name])
+        if name not in self.stored:
+            self.stored[name] = self.graph.weight(name, self.program.weights[name])
+        return self.stored[name]
 
     def transposed(self, step: Step, role: str) -> str:
         return self.graph.node("Transpose", self.weight(step, role), perm=[1, 0])
@@ -228,7 +239,42 @@ class ProgramGraph:
         x = self.graph.node("MatMul", x, self.transposed(step, "weight"))
         if "bias" in step.weights:
             x = self.graph.node("Add", x, self.weight(step, "bias"))
-        return self.graph.node("Tanh", x) if step.settings["activation"] == "tanh" else x
+        activation = step.settings["activation"]
+        return self.graph.node(activation.capitalize(), x) if activation else x
+
+    def write_stack(self, step: Step, x: str) -> str:
+        """Neighbouring frames side by side, zeros after the last one of a row."""
+        graph, factor = self.graph, step.settings["factor"]
+        x = graph.node("Where", self.mask, x, graph.constant(0, np.float32))
+        time = graph.node("Gather", graph.node("Shape", x), graph.constant([1]))
+        missing = graph.node("Mod", graph.node("Neg", time), graph.constant([factor]))
+        zeros = graph.constant([0, 0, 0, 0]), graph.constant([0])
+        pads = graph.node("Concat", zeros[0], missing, zeros[1], axis=0)
+        padded = graph.node("Pad", x, pads)
+        # [batch, time, D] -> [batch, time / factor, factor D]
+        rows = graph.node("Gather", graph.node("Shape", x), graph.constant([0]))
+        size = graph.constant([-1, step.settings["size"] * factor])
+        x = graph.node("Reshape", padded, graph.node("Concat", rows, size, axis=0))
+        longer = graph.node("Add", self.shortened or "lengths", graph.constant(factor - 1))
+        self.shortened = graph.node("Div", longer, graph.constant(factor))
+        self.prepare_lengths(x, self.shortened)
+        return x
+
+    def write_norm(self, step: Step, x: str) -> str:
+        scale, bias = self.weight(step, "weight"), self.weight(step, "bias")
+        return self.graph.node(
+            "LayerNormalization", x, scale, bias, axis=-1, epsilon=step.settings["epsilon"]
+        )
+
+    def write_log_softmax(self, step: Step, x: str) -> str:
+        return self.graph.node("LogSoftmax", x, axis=-1)
+
+    def write_student_t(self, step: Step, x: str) -> str:
+        """[batch, time, 2] -> location and scale."""
+        graph = self.graph
+        location, raw = graph.node("Split", x, outputs=2, axis=-1)
+        scale = graph.node("Add", graph.node("Softplus", raw), self.weight(step, "least"))
+        return graph.node("Concat", location, scale, axis=-1)
 
     def write_softmax(self, step: Step, x: str) -> str:
         return self.graph.node("Softmax", x, axis=-1)

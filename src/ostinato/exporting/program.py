@@ -9,12 +9,19 @@ NumPy (`runner.py`) and by JavaScript (`page/runner.js`). T steps, D dimensions,
     scale       [T, D] -> (x - mean) / scale, clipped at `clip` if there is one
     concat      [T, D1], [T, D2] -> [T, D1 + D2]
     add         [T, D], [T, D] -> their sum
-    linear      [T, D] -> [T, D']: x weight^T + bias; `activation` tanh or none
+    linear      [T, D] -> [T, D']: x weight^T + bias; `activation` tanh, relu (ONNX alone) or none
     recurrent   [T, D] -> [T, directions H], with the last states. `W` [directions, g H, D],
                 `R` [directions, g H, H], `B` [directions, 2 g H] as in ONNX
     pool        [T, D] -> [1, D']: last, both-ends, middle, mean, max or attention
     softmax, sigmoid, ordinal   probabilities
     average     the mean of several
+
+and in ONNX alone, where inputs are features that only a program of its own can compute:
+
+    stack       [T, D] -> [T / factor, factor D]: neighbouring frames side by side
+    norm        layer normalisation
+    log_softmax
+    student_t   [T, 2] -> location and scale
 """
 
 from __future__ import annotations

@@ -31,6 +31,19 @@ def softmax(x):
     return x / x.sum(-1, keepdims=True)
 
 
+def viterbi(emissions, start, transitions, end):
+    """Scores [T, K], of beginnings [K], pairs [K, K] and ends [K] -> the best path of T labels."""
+    back, score = [], start + emissions[0]
+    for row in emissions[1:]:
+        both = score[:, None] + transitions
+        back.append(both.argmax(0))
+        score = both.max(0) + row
+    path = [int((score + end).argmax())]
+    for best in reversed(back):
+        path.append(int(best[path[-1]]))
+    return path[::-1]
+
+
 ACTIVATIONS: dict = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0), "sigmoid": sigmoid}
 
 
@@ -46,8 +59,7 @@ class Runner:
             if not name.startswith("scale:"):
                 scale = stored.get("scale:" + name)
                 self.weights[name] = value if scale is None else value.astype(np.float32) * scale
-        self.about = self.program["about"]
-        self.task = self.about["task"]
+        self.about, self.task = self.program["about"], self.program["about"]["task"]
         self.words, self.letters = (
             {token: place for place, token in enumerate(self.about.get(key, [])) if place >= 4}
             for key in ("words", "letters")
@@ -84,9 +96,8 @@ class Runner:
         tokens = self.split(text)
         most = self.about.get("maximum")
         if most and len(tokens) > most:
-            excess = len(tokens) - most
             at = {"end": most, "start": 0, "middle": (most + 1) // 2}[self.about["cut"]]
-            tokens = tokens[:at] + tokens[at + excess :]
+            tokens = tokens[:at] + tokens[at + len(tokens) - most :]
         spelled = "letters" in self.about
         tokens = tokens or ([""] if spelled else [])
         ids = self.ids(tokens) or [self.about["tokenizer"]["unknown"]]
@@ -101,10 +112,9 @@ class Runner:
         for word in words:
             word = word if len(word) <= 30 else word[:15] + word[-15:]
             rows.append([2, *(self.letters.get(letter, 1) for letter in word), 3])
-        found = {"characters": rows}
-        if "affixes" in self.about:
-            found["affixes"] = [self.affix_ids(row) for row in rows]
-        return found
+        hashed = "affixes" in self.about
+        affixes = {"affixes": [self.affix_ids(row) for row in rows]} if hashed else {}
+        return {"characters": rows, **affixes}
 
     def affix_ids(self, row):
         about = self.about["affixes"]
@@ -235,7 +245,7 @@ class Runner:
             return self.feed(value, self.start())[0]
         if self.task == "tagging":
             words = value.split() if isinstance(value, str) else list(value)
-            tags = self.viterbi(self.run(self.sentence_inputs(words))[0]) if words else []
+            tags = self.tag(words) if words else []
             return {"prediction": " ".join(tags), "tags": tags}
         if "tokenizer" in self.about:
             inputs = self.text_inputs(value)
@@ -255,20 +265,11 @@ class Runner:
             best = [label for label, value in shares.items() if value >= self.about["threshold"]]
         return {"prediction": ", ".join(best), "probabilities": shares}
 
-    def viterbi(self, emissions):
-        """The most probable tags of a sentence, by the conditional random field."""
-        if not self.about["normalised"]:
-            emissions = np.log(softmax(emissions))
-        pairs, back = self.weights["crf.transitions"], []
-        score = self.weights["crf.start"] + emissions[0]
-        for row in emissions[1:]:
-            both = score[:, None] + pairs
-            back.append(both.argmax(0))
-            score = both.max(0) + row
-        path = [int((score + self.weights["crf.end"]).argmax())]
-        for places in reversed(back):
-            path.append(int(places[path[-1]]))
-        return [self.about["labels"][place] for place in reversed(path)]
+    def tag(self, words):
+        emissions = self.run(self.sentence_inputs(words))[0]
+        emissions = emissions if self.about["normalised"] else np.log(softmax(emissions))
+        scores = (self.weights["crf." + part] for part in ("start", "transitions", "end"))
+        return [self.about["labels"][label] for label in viterbi(emissions, *scores)]
 
     def start(self):
         """The state before a text of a language model begins."""

@@ -1,4 +1,4 @@
-"""What to look at more closely: a part, a layer, a direction, a unit, a step."""
+"""The selection that a view shows more closely: a part, a layer, a direction, a unit, a step."""
 
 from __future__ import annotations
 

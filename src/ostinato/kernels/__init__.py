@@ -1,4 +1,4 @@
-"""The same as the cells' loops, faster.
+"""Compiled kernels: the cells' loops over time in C++.
 
 `usable` says when, `disabled()` switches it off, and `status()` tells why not."""
 

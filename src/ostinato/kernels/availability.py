@@ -1,4 +1,4 @@
-"""Whether compiled code may compute a call: switched on, built, given plain float32 CPU tensors."""
+"""Availability of compiled code for a call: switched on, built, plain float32 CPU tensors."""
 
 from __future__ import annotations
 

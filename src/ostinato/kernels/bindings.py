@@ -1,4 +1,4 @@
-"""The compiled module: what was built, what this processor can run of it, and how it is called.
+"""Bindings of the compiled module: what was built, what this processor runs, how it is called.
 
 The compiled functions take an instruction set and a struct (`structs.fill`). They refuse a struct
 whose tensors are of another dtype or device, or too short for the call."""

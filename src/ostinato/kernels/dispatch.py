@@ -1,4 +1,4 @@
-"""Which kernel takes a call, and why not."""
+"""Dispatch: which kernel takes a call, and why none does."""
 
 from __future__ import annotations
 

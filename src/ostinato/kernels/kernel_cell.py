@@ -1,4 +1,4 @@
-"""What the kernels must know of a cell. `ostinato.cells.Cell` is one; nothing else is imported."""
+"""The protocol of a cell that has a kernel, as `ostinato.cells.Cell` is one."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.padding import padding_mask
 
 KINDS = ("recurrent", "convolution")
+MOST_BUCKETS = 20_000  # of the table of affixes
 
 
 class CharacterEncoder(nn.Module):
@@ -143,7 +144,12 @@ class Affixes(nn.Module):
     folded: Tensor
 
     def __init__(
-        self, output_size: int, *, folded: Sequence[int], longest: int = 5, buckets: int = 20_000
+        self,
+        output_size: int,
+        *,
+        folded: Sequence[int],
+        longest: int = 5,
+        buckets: int = MOST_BUCKETS,
     ):
         super().__init__()
         self.output_size, self.longest, self.buckets = output_size, longest, buckets

@@ -172,3 +172,13 @@ def check_options(
                 f"{name} needs a product with the hidden state, and {type(cells[0]).__name__} has "
                 "none"
             )
+
+
+def check_traced(x: Tensor, lengths: Tensor | None) -> None:
+    """Raises ValueError for a mask in place of lengths, and for inputs without steps."""
+    if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
+        raise ValueError(
+            "lengths must be [B] for a trace, with the padding on the right; got a mask"
+        )
+    if isinstance(x, Tensor) and x.dim() == 3 and x.shape[1] == 0:
+        raise ValueError("x must have at least one step to be traced; got none")

@@ -21,6 +21,7 @@ from ostinato.layers.checks import (
     check_lengths,
     check_options,
     check_state,
+    check_traced,
     check_widths,
     list_hidden_sizes,
 )
@@ -90,8 +91,7 @@ class Recurrent(nn.Module):
             function; None: the cell's own.
         dropout: Of what goes from layer to layer.
         locked: Variational dropout: the same units at each step.
-        recurrent_dropout, weight_drop, zoneout: Inside the recurrence; see
-            `cells.recurrent_dropout`.
+        recurrent_dropout, weight_drop, zoneout: Inside the recurrence: `cells.regularisation`.
         residual: Whether each layer but the first adds its inputs to its outputs (Wu et al. 2016).
         pre_norm: Whether there is a layer norm of what each layer but the first reads, not of what
             it adds to, and of the last outputs (Xiong et al. 2020, section 3).
@@ -234,12 +234,7 @@ class Recurrent(nn.Module):
             seen.append(named)
             return outputs, state
 
-        if isinstance(lengths, Tensor) and lengths.dtype == torch.bool:
-            raise ValueError(
-                "lengths must be [B] for a trace, with the padding on the right; got a mask"
-            )
-        if isinstance(x, Tensor) and x.dim() == 3 and x.shape[1] == 0:
-            raise ValueError("x must have at least one step to be traced; got none")
+        check_traced(x, lengths)
         outputs, state = self.run_layers(run, x, lengths, state)
         return Trace(outputs, state, tuple(seen), self.directions)
 

@@ -19,9 +19,10 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.forecaster import LEVELS, Forecaster, WindowFeatures
+from ostinato.models.forecaster import LEVELS, Forecaster
 from ostinato.models.loss import Loss, require_targets
 from ostinato.models.step_reader import StepBatch, StepReader
+from ostinato.models.window_features import WindowFeatures
 
 
 class AutoregressiveForecaster(Forecaster):

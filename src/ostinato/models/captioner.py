@@ -126,7 +126,7 @@ class ImageEncoder(nn.Module):
         )
 
 
-class Captioner(EncoderDecoder):
+class Captioner(EncoderDecoder[nn.Module]):
     """An EncoderDecoder from images, regions or frames to text, with attention over the regions."""
 
     def read(self, batch: Batch) -> tuple[Tensor, Tensor, State]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
+from ostinato.layers.convolutional_networks import FeatureProjection, FrameNetwork
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
@@ -29,7 +30,7 @@ class Encoder(nn.Module):
 
     def __init__(
         self,
-        embedding: Embedding,
+        embedding: Embedding | FeatureProjection | FrameNetwork,
         cell: CellType,
         hidden_size: int,
         *,

@@ -11,6 +11,8 @@ M size of the encoder's outputs, V vocabulary.
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -20,13 +22,14 @@ from ostinato.decoding.greedy import greedy
 from ostinato.kernels import linear_cross_entropy
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.decoder import Decoder, DecoderState
-from ostinato.models.encoder import Encoder
 from ostinato.models.inspectable import RecurrentPart, name_parts, score_targets
 from ostinato.models.loss import Loss, require_targets, token_losses
 from ostinato.padding import padding_mask
 
+EncoderKind = TypeVar("EncoderKind", bound=nn.Module)
 
-class EncoderDecoder(nn.Module):
+
+class EncoderDecoder(nn.Module, Generic[EncoderKind]):
     """Source tokens -> target tokens.
 
     Args:
@@ -44,7 +47,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: EncoderKind,
         decoder: Decoder,
         *,
         bos: int,

@@ -1,4 +1,4 @@
-"""What inspection asks of a model: its recurrent layers, what their steps are, and its loss."""
+"""The interface that inspection needs of a model: recurrent layers, their steps, and the loss."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -59,7 +59,8 @@ def outline(build: Callable[[], nn.Module]) -> nn.Module:
         if "overflow" not in str(error).lower() and "too large" not in str(error).lower():
             raise
         raise InputError(
-            "this network is too large to be built: give smaller sizes, such as --hidden-size"
+            "this network is too large to be built: give smaller sizes, such as "
+            f"{option_name('hidden_size')}"
         ) from None
 
 
@@ -69,7 +70,8 @@ def check_memory(network: nn.Module) -> None:
     if size > (limit := memory_limit()):
         raise InputError(
             f"a network of this size needs {size / 1e9:,.0f} GB for its weights alone, "
-            f"and this machine has {limit / 1e9:,.0f} GB: give smaller sizes, such as --hidden-size"
+            f"and this machine has {limit / 1e9:,.0f} GB: give smaller sizes, such as "
+            f"{option_name('hidden_size')}"
         )
 
 

@@ -59,7 +59,7 @@ def negative_binomial(counts: Tensor, mean: Tensor, dispersion: Tensor) -> Tenso
 
 
 class QuantilePathForecaster(AutoregressiveForecaster):
-    """Quantiles of the next value in place of a likelihood, learned by the pinball loss.
+    """Quantiles of the next value instead of a likelihood, learned by the pinball loss.
 
     A path draws each value between the quantiles, and beyond the outermost as far again.
     """

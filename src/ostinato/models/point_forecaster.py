@@ -53,7 +53,7 @@ class PointForecaster(nn.Module):
         self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(self.recurrent.output_size, 2)
-        # degrees of freedom are 2 + exp(this): heavy tails, lest one outlier spoil the rest
+        # degrees of freedom are 2 + exp(this): heavy tails limit the influence of outliers
         self.log_freedom = nn.Parameter(torch.tensor(math.log(3.0)))
         self.register_buffer("threshold", torch.tensor(torch.inf))
 
@@ -112,9 +112,13 @@ class PointForecaster(nn.Module):
 
 
 class PointForecasterEnsemble(nn.Module):
-    """Point forecasters or autoencoders whose surprise and expectation are averaged; the alarm is
-    at
-    the mean of their thresholds."""
+    """Point forecasters or autoencoders whose surprise and expectation are averaged.
+
+    Buffers:
+        threshold: The mean of theirs.
+    """
+
+    threshold: Tensor
 
     def __init__(self, models: list[Any]):
         super().__init__()

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching.batch import Batch
-from ostinato.models.forecaster import WindowFeatures
 from ostinato.models.loss import require_targets
+from ostinato.models.window_features import WindowFeatures
 
 
 @dataclass(frozen=True)

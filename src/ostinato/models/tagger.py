@@ -51,7 +51,7 @@ class Tagger(nn.Module):
             probability `unknown_rate[w]`, so that its vector is trained.
         features: Embeddings of further features of each word; inputs are then [B, T, 1 + F], the
             words first.
-        context: In place of the recurrent network, another one (x [B, T, D], lengths) ->
+        context: Instead of the recurrent network, another one (x [B, T, D], lengths) ->
             ([B, T, H], None) with an `output_size`: see models.word_windows.
     """
 
@@ -79,9 +79,7 @@ class Tagger(nn.Module):
     ):
         super().__init__()
         if words is None and character_encoder is None:
-            raise ValueError(
-                "words and character_encoder are both None; at least one must be given"
-            )
+            raise ValueError("words and character_encoder are both None; one must be given")
         self.words, self.unknown = words, unknown
         self.speller = character_encoder  # the name in saved weights
         self.features = nn.ModuleList(features)
@@ -89,6 +87,8 @@ class Tagger(nn.Module):
             character_encoder.output_size if character_encoder is not None else 0
         )
         size += sum(each.embedding_dim for each in features)
+        if bidirectional:
+            hidden_size = bidirectional_hidden_size(hidden_size, merge=merge)
         self.dropout = Dropout(dropout, locked=locked)
         self.recurrent = (
             context(size)
@@ -96,9 +96,7 @@ class Tagger(nn.Module):
             else Recurrent(
                 cell,
                 size,
-                bidirectional_hidden_size(hidden_size, merge=merge)
-                if bidirectional
-                else hidden_size,
+                hidden_size,
                 layers=layers,
                 bidirectional=bidirectional,
                 merge=merge,
@@ -116,9 +114,7 @@ class Tagger(nn.Module):
                 for parameter in self.crf.parameters():
                     parameter.zero_()
             self.crf.requires_grad_(False)
-        if (
-            words is not None
-        ):  # saved with the weights, so that resumed training uses the same rates
+        if words is not None:  # saved with the weights: resumed training uses the same rates
             self.register_buffer("unknown_rate", torch.zeros(words.num_embeddings))
 
     def emissions(self, batch: Batch) -> Tensor:
@@ -168,11 +164,7 @@ class Tagger(nn.Module):
 
     def log_probabilities(self, batch: Batch) -> Tensor:
         """log P(labels | words) [B]."""
-        emissions, potentials = self(batch)
-        scores = path_scores(
-            emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials
-        )
-        return scores - log_normaliser(self, batch, emissions, potentials)
+        return score_labels(self, batch)
 
     def recurrent_parts(self) -> list[RecurrentPart]:
         """The layers over the words, and those over their characters."""
@@ -189,6 +181,13 @@ class Tagger(nn.Module):
     def step_scores(self, batch: Batch) -> Tensor:
         """log softmax of the emission score of each label [B, T], without transition scores."""
         return score_targets(self.emissions(batch), require_targets(batch))
+
+
+def score_labels(model: Tagger | TaggerEnsemble, batch: Batch) -> Tensor:
+    """log P(labels | words) [B], of the batch's targets."""
+    emissions, potentials = model(batch)
+    scores = path_scores(emissions, batch.lengths, require_targets(batch).clamp(min=0), potentials)
+    return scores - log_normaliser(model, batch, emissions, potentials)
 
 
 def log_normaliser(
@@ -248,4 +247,6 @@ class TaggerEnsemble(nn.Module):
             *(torch.stack(parts).mean(0) for parts in zip(*potentials, strict=True))
         )
 
-    log_probabilities = Tagger.log_probabilities
+    def log_probabilities(self, batch: Batch) -> Tensor:
+        """log P(labels | words) [B]."""
+        return score_labels(self, batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.data.batching.batch import PAD, Batch
 from ostinato.decoding.beam import beam_search
@@ -13,6 +13,13 @@ from ostinato.decoding.sample import sample
 from ostinato.decoding.step import Hypothesis
 from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
+
+
+def require_encoder_decoder(network: nn.Module) -> EncoderDecoder | EncoderDecoderEnsemble:
+    """The network, which its task has built as an encoder-decoder."""
+    if not isinstance(network, EncoderDecoder | EncoderDecoderEnsemble):
+        raise TypeError(f"a {type(network).__name__} is no encoder-decoder")
+    return network
 
 
 def search_targets(

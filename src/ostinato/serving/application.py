@@ -71,6 +71,8 @@ class Application:
         self.version, self.ready, self.sockets = version, False, 0
         first = next(iter(models.values()))
         routes = [
+            # routes are tried in order: those that are called most come first
+            *self.model_routes("", lambda request: first),
             Route("/", self.index),
             Route("/page/{file}", self.page_file),
             Route("/health", self.health),
@@ -78,7 +80,6 @@ class Application:
             Route("/metrics", self.metrics),
             Route("/openapi.json", self.openapi),
             Route("/models", self.list_models),
-            *self.model_routes("", lambda request: first),
             *self.model_routes("/models/{name}", self.named),
         ]
         handlers: dict[Any, Any] = {
@@ -104,12 +105,12 @@ class Application:
             await self.stream(find(socket), socket)
 
         table: Sequence[tuple[str, dict[str, str]]] = [
-            ("/model", {"GET": "describe"}),
+            ("/sessions/{id}", {"POST": "feed_session", "DELETE": "delete_session"}),
             ("/predict", {"POST": "predict"}),
+            ("/sessions", {"POST": "create_session"}),
+            ("/model", {"GET": "describe"}),
             ("/generate", {"POST": "generate"}),
             ("/inspect/{view}", {"POST": "inspect"}),
-            ("/sessions", {"POST": "create_session"}),
-            ("/sessions/{id}", {"POST": "feed_session", "DELETE": "delete_session"}),
             ("/sessions/{id}/state", {"GET": "read_state", "PUT": "write_state"}),
         ]
         routes: list[Any] = [
@@ -231,6 +232,8 @@ def method_switch(handlers: dict[str, Callable]) -> Callable:
 
 def route_name(path: str) -> str:
     """The route of a path for counting: route_name("/models/x/sessions/abc") -> "sessions"."""
-    parts = re.sub(r"^/models/[^/]*", "", path).strip("/").split("/")
+    if path.startswith("/models/"):
+        path = re.sub(r"^/models/[^/]*", "", path)
+    parts = path.strip("/").split("/")
     known = (*ROUTES, "health", "ready", "metrics", "openapi.json", "page", "")
     return parts[0] if parts[0] in known else "other"

@@ -1,9 +1,10 @@
-"""What the server answers for one model."""
+"""The endpoints of one model: predict, generate, inspect, sessions."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -59,16 +60,21 @@ class Endpoints:
         return JSONResponse(to_finite(self.served.describe()))
 
     async def predict(self, request: Request) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith(("image/", "audio/")) or kind in self.served.task.reader.decodes:
-            content = await read_body(request, self.settings.file, self.settings)
-            records = await self.thread.run(self.served.file_records, content, kind)
-        else:
+        records = await self.read_file(request)
+        if records is None:
             inputs = self.read_inputs(await read_json(request, self.settings))
             records = [
                 self.served.record(value, number) for number, value in enumerate(inputs, start=1)
             ]
         return JSONResponse({"predictions": await self.predictions.submit(records)})
+
+    async def read_file(self, request: Request) -> list[Any] | None:
+        """The records of a body that is a file: a sound, an image, a table; None for JSON."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not (kind.startswith(("image/", "audio/")) or kind in self.served.task.reader.decodes):
+            return None
+        content = await read_body(request, self.settings.file, self.settings)
+        return await self.thread.run(self.served.file_records, content, kind)
 
     def read_inputs(self, body: dict[str, Any]) -> list[Any]:
         """The inputs of a request's body."""
@@ -119,15 +125,20 @@ class Endpoints:
         if view is None:
             known = ", ".join(sorted(self.served.views)) or "none"
             raise Refusal(404, f"no such view; this model's views: {known}")
-        body = await read_json(request, self.settings)
-        if "input" not in body:
-            raise Refusal(422, 'expected {"input": ...}')
-        panels = body.get("panels", False)
-        if not isinstance(panels, bool):
-            raise Refusal(422, '"panels" must be true or false')
-        self.served.check_size(body["input"], 1)
+        records = await self.read_file(request)
+        if records is None:
+            body = await read_json(request, self.settings)
+            if "input" not in body:
+                raise Refusal(422, 'expected {"input": ...}')
+            panels = body.get("panels", False)
+            if not isinstance(panels, bool):
+                raise Refusal(422, '"panels" must be true or false')
+            self.served.record(body["input"], 1)  # no text of a task that reads files names one
+            look = partial(view, body["input"], panels)
+        else:
+            look = partial(view, None, "panels" in request.query_params, record=records[0])
         try:
-            found = await self.thread.run(view, body["input"], panels)
+            found = await self.thread.run(look)
         except Exception as error:
             log_unexpected(error)
             raise Refusal(422, "the view cannot be drawn of this input") from None

@@ -1,4 +1,4 @@
-"""What every request passes: the token, the host, security headers, errors as JSON, counters."""
+"""The gateway of every request: token, host, security headers, errors as JSON, counters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +33,7 @@ SECURITY = {
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
 }
+RAW_SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
 
 
 class Gateway:
@@ -69,9 +70,7 @@ class Gateway:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY.items():
-                    headers.setdefault(name, value)
+                message["headers"] = add_security(message["headers"])
                 self.counters.requests[self.route_of(scope["path"]), status] += 1
                 self.counters.seconds.add(time.perf_counter() - began)
             await send(message)
@@ -119,6 +118,12 @@ class Gateway:
         if not hmac.compare_digest(value.strip().encode(), token.encode()):
             wanted = {"WWW-Authenticate": "Bearer"}
             raise Refusal(401, "send the token: Authorization: Bearer TOKEN", wanted)
+
+
+def add_security(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of a response, and those of SECURITY that it does not set itself."""
+    present = {name for name, _ in headers}
+    return [*headers, *(pair for pair in RAW_SECURITY if pair[0] not in present)]
 
 
 def refuse(refusal: Refusal) -> JSONResponse:

@@ -15,6 +15,13 @@ from ostinato.serving.settings import Settings
 MAXIMUM_DEPTH = 12  # of lists and objects inside each other
 
 
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError("no JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+
+
 async def read_body(request: Request, most: int, settings: Settings) -> bytes:
     """The body of a request.
 
@@ -26,17 +33,13 @@ async def read_body(request: Request, most: int, settings: Settings) -> bytes:
         raise too_large(most)
     parts: list[bytes] = []
     size = 0
-
-    async def collect() -> None:
-        nonlocal size
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise too_large(most)
-            parts.append(part)
-
     try:
-        await asyncio.wait_for(collect(), settings.body_seconds)
+        async with asyncio.timeout(settings.body_seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise too_large(most)
+                parts.append(part)
     except TimeoutError:
         headers = {"Connection": "close"}
         raise Refusal(408, "the body did not arrive in time; send it faster", headers) from None
@@ -73,17 +76,15 @@ def parse_object(content: bytes | str) -> dict[str, Any]:
             nested too deeply, or has text that is no Unicode (a lone surrogate).
     """
     try:
-        value = json.loads(content, parse_constant=refuse_constant)
+        if isinstance(content, bytes):
+            content = content.decode(json.detect_encoding(content), "surrogatepass")
+        value = DECODER.decode(content)  # json.loads would build a decoder for each request
     except (ValueError, RecursionError):  # not UTF-8, not JSON, a number of 5,000 digits
         raise Refusal(400, "the body is not JSON; NaN and Infinity are not, either") from None
     check_value(value)
     if not isinstance(value, dict):
         raise Refusal(422, 'expected a JSON object, such as {"inputs": [...]}')
     return value
-
-
-def refuse_constant(name: str) -> NoReturn:
-    raise ValueError("no JSON")
 
 
 def check_value(value: Any, depth: int = 0) -> None:

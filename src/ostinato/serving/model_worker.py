@@ -1,4 +1,4 @@
-"""One thread in which the models work, and the requests that it answers together."""
+"""The worker thread of the models, which answers waiting requests in batches."""
 
 from __future__ import annotations
 

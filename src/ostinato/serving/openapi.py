@@ -1,4 +1,4 @@
-"""The server's description of itself: OpenAPI 3.1."""
+"""The OpenAPI 3.1 description of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ ERROR = {
     "required": ["error"],
 }
 STATUSES = {
-    "400": "not HTTP, not JSON, or not for this host",
-    "401": "the token is missing or wrong",
-    "404": "no such path, model, session or view",
-    "405": "no such method here",
-    "408": "the body did not arrive in time",
-    "410": "the session was removed after idling",
-    "413": "too large",
-    "415": "of another content type",
-    "422": "nothing that the model reads",
-    "503": "too much at a time; Retry-After says when to try again",
+    "400": "malformed HTTP or JSON, or another host's name",
+    "401": "missing or wrong token",
+    "404": "unknown path, model, session or view",
+    "405": "method not allowed on this path",
+    "408": "the request body did not arrive in time",
+    "410": "the session has expired",
+    "413": "request body too large",
+    "415": "unsupported content type",
+    "422": "an input that the model cannot read",
+    "503": "too many requests at a time; Retry-After says when to try again",
 }
 
 
 def describe_openapi(models: list[str], settings: Settings, version: str) -> dict[str, Any]:
-    """The OpenAPI document.
+    """The OpenAPI document, as JSON can hold it.
 
     Args:
         models: The names of the models.
@@ -38,10 +38,10 @@ def describe_openapi(models: list[str], settings: Settings, version: str) -> dic
         version: The version of the package.
     """
     paths: dict[str, Any] = {
-        "/health": {"get": operation("whether the server runs")},
-        "/ready": {"get": operation("whether the models are loaded")},
-        "/metrics": {"get": operation("counters in the text format of Prometheus", "text/plain")},
-        "/models": {"get": operation("the names of the models")},
+        "/health": {"get": operation("Liveness: the server runs")},
+        "/ready": {"get": operation("Readiness: the models are loaded")},
+        "/metrics": {"get": operation("Metrics in Prometheus text format", "text/plain")},
+        "/models": {"get": operation("List the models")},
     }
     for prefix in ["", *(f"/models/{name}" for name in models)]:
         paths |= {prefix + path: methods for path, methods in model_paths(settings).items()}
@@ -91,26 +91,30 @@ def model_paths(settings: Settings) -> dict[str, Any]:
     view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
     id_, name = parameter("id"), parameter("view")
     state = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    write = operation("replaces a session's state by a safetensors file")
+    write = operation("Set the hidden state of a session (safetensors)")
     write["requestBody"] = {"required": True, "content": state}
-    events = operation("samples, as server-sent events", "text/event-stream")
+    events = operation("Generate samples, as server-sent events", "text/event-stream")
     return {
-        "/model": {"get": operation("what the model is and reads")},
-        "/predict": {"post": with_body(operation("predictions of inputs"), inputs)},
+        "/model": {"get": operation("Describe the model: task, options, inputs")},
+        "/predict": {"post": with_body(operation("Predict a batch of inputs"), inputs)},
         "/generate": {"post": with_body(events, generate)},
         "/inspect/{view}": {
             "parameters": [name],
-            "post": with_body(operation("what the network does with an input"), view),
+            "post": with_body(
+                operation("Inspect gates, states, attention, gradients on an input"), view
+            ),
         },
-        "/sessions": {"post": operation("a new session")},
+        "/sessions": {"post": operation("Start a session with the initial hidden state")},
         "/sessions/{id}": {
             "parameters": [id_],
-            "post": with_body(operation("feeds items to a session"), inputs),
-            "delete": operation("ends a session"),
+            "post": with_body(operation("Process further items of a session's sequence"), inputs),
+            "delete": operation("Delete a session"),
         },
         "/sessions/{id}/state": {
             "parameters": [id_],
-            "get": operation("a session's state", "application/octet-stream"),
+            "get": operation(
+                "Get the hidden state of a session (safetensors)", "application/octet-stream"
+            ),
             "put": write,
         },
     }
@@ -124,7 +128,7 @@ def operation(summary: str, kind: str = "application/json") -> dict[str, Any]:
     """An operation with its summary and the responses common to all operations."""
     reference = {"$ref": "#/components/schemas/Error"}
     refused = {"application/json": {"schema": reference}}
-    answers: dict[str, Any] = {"200": {"description": "the answer", "content": {kind: {}}}}
+    answers: dict[str, Any] = {"200": {"description": "success", "content": {kind: {}}}}
     for status, text in STATUSES.items():
         answers[status] = {"description": text, "content": refused}
     return {"summary": summary, "responses": answers}

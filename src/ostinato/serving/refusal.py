@@ -1,4 +1,4 @@
-"""What a client is told when a request cannot be answered: `{"error": "one line"}` and a status."""
+"""Refusal of a request: the body `{"error": "one line"}` and a status."""
 
 from __future__ import annotations
 

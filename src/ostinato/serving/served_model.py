@@ -47,7 +47,7 @@ class ServedModel:
         generates: Whether the model makes samples of its own.
         together: A context in which a batch's rows do not depend on each other.
         views: By name, what inspects an input of the model: (value, whether its panels are wanted,
-            for a page) -> what JSON can hold.
+            for a page, and `record`, where a file was read) -> what JSON can hold.
         suited: The names of the views that suit the model; all where None.
     """
 
@@ -60,7 +60,7 @@ class ServedModel:
         request: Callable[..., Any],
         generates: bool = False,
         together: Callable[[], AbstractContextManager] = nullcontext,
-        views: dict[str, Callable[[Any, bool], Any]] | None = None,
+        views: dict[str, Callable[..., Any]] | None = None,
         suited: Sequence[str] | None = None,
     ):
         self.model, self.name, self.settings = model, name, settings

@@ -20,6 +20,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[Settings] = Settings()
     timer: asyncio.TimerHandle | None = None
+    deadline: float | None = None  # of what is awaited now, in the event loop's time
     in_headers = True
     header_size = 0
 
@@ -35,6 +36,9 @@ class TimedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.disarm()
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -65,17 +69,26 @@ class TimedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def arm(self, seconds: float) -> None:
-        """Closes the connection after so many seconds, unless it gets on before."""
-        self.disarm()
-        self.timer = self.loop.call_later(seconds, self.on_timeout)
+        """Closes the connection after so many seconds, unless it gets on before.
 
-    def disarm(self) -> None:
-        if self.timer is not None:
+        A timer that runs already is left to end, and then waits for what is left: a connection
+        starts one timer, and not three for each of its requests."""
+        self.deadline = self.loop.time() + seconds
+        if self.timer is not None and self.timer.when() > self.deadline:
             self.timer.cancel()
             self.timer = None
+        if self.timer is None:
+            self.timer = self.loop.call_at(self.deadline, self.on_timer)
 
-    def on_timeout(self) -> None:
-        if self.transport.is_closing():
+    def disarm(self) -> None:
+        self.deadline = None
+
+    def on_timer(self) -> None:
+        self.timer = None
+        if self.deadline is None or self.transport.is_closing():
+            return
+        if self.loop.time() < self.deadline:
+            self.timer = self.loop.call_at(self.deadline, self.on_timer)
             return
         if self.in_headers:
             self.close_with(408, "the request did not arrive in time")

@@ -225,7 +225,8 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
         if shared(description) != shared(descriptions[0]):
             raise InputError(
                 f"{part}: cannot decode together with {folders[0]}: another task or vocabulary; "
-                "train both on the same data with the same --unit and vocabulary options"
+                f"train both on the same data with the same {option_name('unit')} and "
+                "vocabulary options"
             )
     networks = [
         load_network(part, description, device, changes)

@@ -2,7 +2,7 @@
 
 A run folder may come from a stranger. What its model.json names is therefore never read or written
 outside the folder: files without which the model would answer otherwise are copied into the run
-when it is trained, and all other paths are given anew by whoever predicts."""
+when it is trained, and all other paths are given anew for each prediction."""
 
 from __future__ import annotations
 

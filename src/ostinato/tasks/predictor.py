@@ -93,7 +93,7 @@ class Predictor(ABC):
         return None
 
     def shown(self, records: Any) -> list[int]:
-        """With a tally: the places of the predictions that pictures and examples show."""
+        """With a tally: the indices of the predictions that pictures and examples show."""
         return []
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:

@@ -57,6 +57,7 @@ class TaskDefinition:
         sample_training: Options that make a good run of a few minutes on the packaged sample.
         record_columns: The names of the two parts of an example that is given in Python.
         throughput_unit: The tokens that are counted as tokens per second.
+        token: What a token is, where no option `unit` says it.
         compare_models: The models that `compare` trains by default.
         per_network_state: Keys of the preprocessing's state that may differ between runs of an
             ensemble.
@@ -73,15 +74,16 @@ class TaskDefinition:
     preprocessing: type[Preprocessing]
     predictor: type[Predictor]
     build_network: Callable[[Any, Any], nn.Module]
-    combine: Callable[[list[nn.Module]], nn.Module]
+    combine: Callable[[list[Any]], nn.Module]
     fit_baseline: Callable[[Task, Any], Baseline]
     restore_baseline: Callable[[Task, dict[str, Any]], Baseline]
     next_commands: Callable[[Task, str, str | None], list[str]]
-    initialise: Callable[[nn.Module, Any, Any], None] = lambda network, options, preprocessing: None
+    initialise: Callable[[Any, Any, Any], None] = lambda network, options, preprocessing: None
     training: Mapping[str, Any] = field(default_factory=dict)
     sample_training: Mapping[str, Any] = field(default_factory=dict)
     record_columns: tuple[str, ...] = ("text", "label")
     throughput_unit: Literal["targets", "inputs"] = "targets"
+    token: str = "step"
     compare_models: tuple[str, ...] = ("rnn", "gru", "lstm")
     per_network_state: tuple[str, ...] = ()
     needs_predictions: bool = True

@@ -34,5 +34,5 @@ class TaskOptions:
         return False
 
     def at_a_terminal(self) -> Self:
-        """The options for answering somebody who types one input after the other."""
+        """The options for interactive use: one input after the other."""
         return self

@@ -30,7 +30,7 @@ from ostinato.data.files.weights_file import (
     save_weights,
     unique_state,
 )
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.training.file_removal import remove_files, remove_folder_if_empty
 from ostinato.training.loop import Position
 from ostinato.training.optimizer_state import collect_optimizer_state, restore_optimizer
@@ -125,7 +125,8 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Ch
     """
     if not exists(folder):
         raise InputError(
-            f"{folder}: no checkpoint to resume from; leave out --resume to start anew"
+            f"{folder}: no checkpoint to resume from; leave out {option_name('resume')} to "
+            "start anew"
         )
     manifest = _read_manifest(folder)
     generation = folder / manifest["generation"]
@@ -211,7 +212,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         sound = False
     if not sound:
         raise InputError(
-            f"{path}: damaged; leave out --resume and choose another --out to train anew"
+            f"{path}: damaged; leave out {option_name('resume')} and choose another "
+            f"{option_name('out')} to train anew"
         )
     return manifest
 

@@ -53,6 +53,20 @@ def save_candidate(
             old.unlink()
 
 
+def remove_all_but_best(folder: Path) -> None:
+    """Deletes the saved weights that a finished run no longer needs.
+
+    The best ones stay: a run that is resumed compares with them."""
+    best = best_candidate(folder)
+    if best is None:
+        return
+    index = [{"file": best.path.name, "step": best.step, "score": best.score}]
+    write_atomically(folder / INDEX, json.dumps(index, indent=1).encode())
+    for old in list(folder.iterdir()):
+        if WEIGHTS_FILE.fullmatch(old.name) and old.name != best.path.name:
+            old.unlink()
+
+
 def list_candidates(folder: Path) -> list[SavedWeights]:
     """All saved weights in `folder`, by step.
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.training.event_log import EventLog
 from ostinato.training.loop import Progress
 
 LOG = "log.jsonl"
 LOGGED = ("loss", "gradient_norm", "learning_rate", "tokens", "seconds")
+AXES = {"loss": "nats", "gradient_norm": "norm (log scale)"}
 POINTS = 400  # of a plotted curve: more cannot be told apart
 
 
@@ -92,7 +93,8 @@ class Curves:
             self.file.write(_to_line(record).encode())
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot be written: {error.strerror}; make room and --resume"
+                f"{self.path}: cannot be written: {error.strerror}; make room and "
+                f"{option_name('resume')}"
             ) from None
 
 
@@ -109,8 +111,14 @@ def read_curves(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
-    """Plots loss, gradient norm and each dev score into a file: PNG, or what its name ends in."""
+def draw_curves(records: list[dict[str, Any]], path: Path, *, best: int | None = None) -> None:
+    """Plots loss, gradient norm and each dev score into a file: PNG, or what its name ends in.
+
+    Args:
+        records: As `read_curves` gives them.
+        path: The file.
+        best: The step whose weights are used; it is marked.
+    """
     from matplotlib.figure import Figure
 
     steps = [record for record in records if "loss" in record]
@@ -122,18 +130,38 @@ def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
     for panel, name in zip(panels, ("loss", "gradient_norm"), strict=False):
         points = _thin_out([(record["epoch"], record[name]) for record in steps])
         panel.plot(*points, label="train", linewidth=1)
-        panel.set(title=name.replace("_", " "), xlabel="epoch")
+        panel.set(title=name.replace("_", " "), xlabel="epoch", ylabel=AXES[name])
     panels[1].set_yscale("log")
     for panel, name in zip([panels[0], *panels[2:]], ["loss", *metrics], strict=True):
         found = [
             (record["epoch"], record["dev"][name]) for record in scored if name in record["dev"]
         ]
         epochs, values = [epoch for epoch, _ in found], [value for _, value in found]
+        if name == "loss" and not found:
+            continue
         panel.plot(epochs, values, label="dev", color="C1", marker=".")
-        panel.set(title=name.replace("_", " "), xlabel="epoch")
+        if name != "loss":
+            words = name.replace("_", " ")
+            panel.set(title=f"{words} on the dev set", xlabel="epoch", ylabel=words)
+        mark_best(panel, scored, name, best)
     panels[0].legend()
     kind = path.suffix.removeprefix(".") or "png"
-    write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=120))
+    write_atomically(
+        path, lambda file: figure.savefig(file, format=kind, dpi=120, bbox_inches="tight")
+    )
+
+
+def mark_best(panel: Any, scored: list[dict[str, Any]], name: str, best: int | None) -> None:
+    """Marks the dev score of the step whose weights are used."""
+    for record in scored:
+        if record["step"] == best and name in record["dev"]:
+            epoch, value = record["epoch"], record["dev"][name]
+            panel.axvline(epoch, color="0.6", linestyle=":", linewidth=1)
+            label = f"used: {value:.4g} after step {best:,}"
+            panel.plot(
+                [epoch], [value], "o", markersize=9, fillstyle="none", color="C3", label=label
+            )
+            panel.legend()
 
 
 class Points(NamedTuple):

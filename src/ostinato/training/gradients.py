@@ -12,6 +12,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ostinato.errors import option_name
 from ostinato.training.gradients_over_time import TimeProfiles
 
 
@@ -149,7 +150,7 @@ class GradientWatch:
         self.warned.add("exploding")
         return [
             f"the gradient exploded: its norm is {norm:.3g}, the usual one {usual:.3g}; "
-            "limit it with --clip-norm, or lower --learning-rate"
+            f"limit it with {option_name('clip_norm')}, or lower {option_name('learning_rate')}"
         ]
 
     def _check_vanishing(self) -> list[str]:
@@ -175,7 +176,8 @@ class GradientWatch:
         more = f" (and {len(vanished) - 1} more)" if len(vanished) > 1 else ""
         return [
             f"the gradient vanishes before it reaches {vanished[0]}{more}: it stayed under "
-            f"{1 / self.floor:.0e} of the largest; a gated cell (--cell lstm or gru), fewer layers "
+            f"{1 / self.floor:.0e} of the largest; a gated cell ({option_name('cell')} lstm or "
+            "gru), fewer layers "
             "or shorter sequences help"
         ]
 
@@ -188,7 +190,8 @@ class GradientWatch:
                 return [
                     f"the gradient vanishes through time before it reaches every input of {name}: "
                     f"over the {profile.steps} steps of a sequence it fell under "
-                    f"{1 / self.floor:.0e} of its largest; a gated cell (--cell lstm or gru) or "
+                    f"{1 / self.floor:.0e} of its largest; a gated cell ({option_name('cell')} "
+                    "lstm or gru) or "
                     "shorter sequences help"
                 ]
         return []

@@ -1,4 +1,4 @@
-"""Which parameters of a network learn, and how fast: freezing, layer-wise rates, unfreezing.
+"""Layer-wise learning rates: freezing, lower rates for lower layers, gradual unfreezing.
 
     freeze(network, "encoder,decoder.embedding")
     optimizer = set_layer_rates(optimizer, network, factor=0.4, unfreeze_every=1.0)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 NAME = "lock"
 CONTENT = re.compile(rb"(\d{1,20}\n?)?")  # empty, or the id of a process
@@ -66,11 +66,13 @@ def locked(folder: Path) -> Iterator[Lock]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_dir() and not is_lock_file(path):
-            raise InputError(f"{path}: not written by ostinato; choose another --out")
+            raise InputError(
+                f"{path}: not written by ostinato; choose another {option_name('out')}"
+            )
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
     except OSError as error:
         raise InputError(
-            f"{folder}: cannot be written: {error.strerror}; choose another --out"
+            f"{folder}: cannot be written: {error.strerror}; choose another {option_name('out')}"
         ) from None
     with file:
         try:
@@ -79,7 +81,7 @@ def locked(folder: Path) -> Iterator[Lock]:
             owner = file.read().strip()
             raise InputError(
                 f"{folder}: in use by process {owner or 'unknown'}; "
-                "wait for it, stop it, or choose another --out"
+                f"wait for it, stop it, or choose another {option_name('out')}"
             ) from None
         _write_owner(file, f"{os.getpid()}\n")
         directory = os.open(folder, os.O_RDONLY)

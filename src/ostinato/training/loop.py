@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State, detach, map_state
 from ostinato.data.batching.batch import Batch
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.training import lazy_adam
 from ostinato.training.gradients import clip_gradients
 
@@ -337,9 +337,12 @@ def _describe_divergence(
     step: int, loss: float, norm: float, rate: float, clip_norm: float | None
 ) -> TrainingDiverged:
     clipping = (
-        "--clip-norm 1" if clip_norm is None else f"a smaller --clip-norm (now {clip_norm:g})"
+        f"{option_name('clip_norm')} 1"
+        if clip_norm is None
+        else f"a smaller {option_name('clip_norm')} (now {clip_norm:g})"
     )
     return TrainingDiverged(
         f"training diverged at step {step}: loss {loss:.3g}, gradient norm {norm:.3g}; the weights "
-        f"of step {step - 1} are kept; try a lower --learning-rate (now {rate:g}) or {clipping}"
+        f"of step {step - 1} are kept; try a lower {option_name('learning_rate')} (now "
+        f"{rate:g}) or {clipping}"
     )

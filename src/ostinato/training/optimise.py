@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.layers.embedding import Embedding
 from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.layer_rates import set_layer_rates
@@ -158,11 +158,13 @@ def _kind(options: Options) -> tuple[Callable[..., torch.optim.Optimizer], dict[
 def _check_sparse(options: Options) -> None:
     if options.optimizer not in ("sgd", "adagrad", "sparse-adam"):
         raise InputError(
-            f"--optimizer {options.optimizer} cannot take the sparse gradients of the embeddings; "
+            f"{option_name('optimizer')} {options.optimizer} cannot take the sparse gradients "
+            "of the embeddings; "
             "use sgd, adagrad or sparse-adam"
         )
     if options.optimizer == "sgd" and options.momentum:
         raise InputError(
-            f"--momentum {options.momentum:g} does not go with sparse gradients of the embeddings; "
+            f"{option_name('momentum')} {options.momentum:g} does not go with sparse gradients "
+            "of the embeddings; "
             "use 0"
         )

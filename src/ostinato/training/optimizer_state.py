@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.training import lazy_adam
 
 
@@ -68,7 +68,8 @@ def restore_optimizer(
     """
     if saved["kind"] != _kind(optimizer):
         raise InputError(
-            f"{where}: its --optimizer is {saved['kind']}, this run's is {_kind(optimizer)}; "
+            f"{where}: its {option_name('optimizer')} is {saved['kind']}, this run's is "
+            f"{_kind(optimizer)}; "
             "resume with the same one"
         )
     entries: dict[str, dict[str, Any]] = {}

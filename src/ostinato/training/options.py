@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.options import option
 
 OptimizerName = Literal[
@@ -177,6 +177,9 @@ class Options:
         "those more than n evaluations ago",
         minimum=0,
     )
+    keep: bool = option(
+        False, "keep the checkpoints that were averaged, for resuming; without, only the best one"
+    )
     tensorboard: bool = option(True, "write TensorBoard events besides the learning curves")
     checkpoint_every: float = option(
         300.0, "seconds between checkpoints to resume from; usually 300", above=0
@@ -187,7 +190,8 @@ class Options:
             object.__setattr__(self, "batch_size", 64)
         if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
             raise InputError(
-                f"--momentum goes with --optimizer sgd or rmsprop; got {self.optimizer}"
+                f"{option_name('momentum')} goes with {option_name('optimizer')} sgd or "
+                f"rmsprop; got {self.optimizer}"
             )
 
     def with_minimum_steps(self, batches: int) -> Options:

@@ -123,7 +123,7 @@ def test_what_is_no_good_for_training(here):
     assert problem(TONE, row=wrong) == "0.50 s long, not 9.00"
     assert problem(TONE, row='{"audio": "b.wav", "text": "x"}') == "missing"
     outside = '{"audio": "../b.wav", "text": "x"}'
-    assert problem(TONE, row=outside) == "outside the folder (--audio-folder)"
+    assert problem(TONE, row=outside) == "outside the folder (audio_folder)"
     assert read_recordings(["t.jsonl"])[0].audio.startswith(OUTSIDE)
     assert problem(TONE, row='{"audio": "", "text": "x"}') == "no audio named"
     soundfile.write("a.wav", TONE, 8000)

@@ -6,6 +6,7 @@ import pytest
 
 from ostinato.data.dna.bed import Segment, format_bed_line, group_segments, read_bed
 from ostinato.errors import InputError
+from ostinato.notices import collect_notices
 
 LENGTHS = {"chr1": 100, "chr2": 50}
 
@@ -68,3 +69,16 @@ def test_a_line():
     assert (
         format_bed_line("chr1", Segment(100, 250, "exon"), 0.9344) == "chr1\t100\t250\texon\t934\t."
     )
+
+
+def test_names_of_segments_are_asked_about_and_one_label_ends_it(tmp_path):
+    rows = [f"chr1 {place} {place + 1} gene{place}" for place in range(30)]
+    rows += [f"chr1 {place} {place + 1} exon" for place in range(30, 60)]
+    path = tmp_path / "x.bed"
+    path.write_text("\n".join(rows))
+    with collect_notices() as notices:
+        assert len({line.segment.label for line in read_bed(path)}) == 31
+    assert "30 labels occur once, as names of segments do; one class? one_label" in notices[0]
+    with collect_notices() as notices:
+        assert {line.segment.label for line in read_bed(path, one_label=True)} == {"segment"}
+    assert not notices

@@ -299,3 +299,11 @@ def test_a_file_too_large_to_read_whole(tmp_path, monkeypatch):
 def test_prompts_of_odd_digits(text):
     with pytest.raises(InputError, match="^the prompt: "):
         prompt_tune(text, Reading())
+
+
+def test_files_of_several_tunes_are_kinds(tmp_path):
+    for name, field in (("jigs", ""), ("reels", ""), ("mixed", "R:polka\n")):
+        tunes = "".join(f"X:{number}\n{field}K:C\nABc\n\n" for number in (1, 2))
+        (tmp_path / f"{name}.abc").write_text(tunes)
+    found = [tune.label for tune in Reading().read([tmp_path])]
+    assert found == ["jigs", "jigs", "polka", "polka", "reels", "reels"]

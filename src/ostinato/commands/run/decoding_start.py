@@ -1,4 +1,4 @@
-"""Where a model's own decoding begins: the start of a beam search, and pairs with their targets."""
+"""The start of decoding: the initial state of a beam search, and pairs with their targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What free running costs: the loss of a decoder on gold prefixes and on prefixes of its own."""
+"""Free running: a decoder's loss on prefixes of its own, against teacher forcing."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import ostinato
 from ostinato.commands.run.config import RunRequest, make_config
-from ostinato.commands.run.processes import check_several
+from ostinato.commands.run.processes import Processes, check_several
 from ostinato.commands.run.progress import say
 from ostinato.commands.run.run_files import PLAN, TRAINING
 from ostinato.commands.run.threads import choose_threads
-from ostinato.commands.run.train_here import Manner
+from ostinato.commands.run.train_here import Manner, train_here
 from ostinato.errors import InputError, Interrupted, RunFailed, option_name
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
@@ -55,6 +55,16 @@ class Launch:
     manner: Manner
     processes: int
     restarts: int = 0
+
+
+def start_training(
+    folder: Path, request: RunRequest, manner: Manner, several: Processes, restarts: int
+) -> Trained:
+    """Trains in this process, or starts as many processes as are wanted and waits for them."""
+    request = replace(request, processes=several.number)
+    if several.launched:
+        return train_here(folder, request, manner)
+    return launch(Launch(folder, request, manner, several.number, restarts))
 
 
 def launch(wanted: Launch) -> Trained:

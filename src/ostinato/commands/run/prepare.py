@@ -60,6 +60,7 @@ from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule
 
 TRAINING_SHARE = 0.8  # of a time limit, before what follows the training has been timed
+SAVING = "saving a checkpoint after this step; Ctrl-C again to stop at once"
 
 
 class Parts(NamedTuple):
@@ -120,9 +121,7 @@ def prepare_run(
     compare_processes(group, config, parts, continues)
     # everything that can be wrong has been found: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
-    interrupt = stack.enter_context(
-        interruptible("saving a checkpoint after this step; Ctrl-C again to stop at once")
-    )
+    interrupt = stack.enter_context(interruptible(SAVING))
     if lock is not None and not continues:
         refuse_used(folder, overwrite or resume)  # another process may have been quicker
         begin_folder(folder, config, parts.task, parts.splits)
@@ -145,10 +144,7 @@ def prepare_run(
         reserve=max(budget.reserve, loaded.counters.get("reserve", 0.0)),
     )
     if continues and saved_config is not None:
-        options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
-        before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
-        if notice := describe_schedule_change(before, schedule, loaded):
-            notify(notice)
+        notify_of_schedule_change(saved_config, parts, schedule, loaded)
     describe_processes(group, config, loaded)
     curves = stack.enter_context(open_curves(folder, parts, loaded, continues)) if lock else None
     return TrainingRun(
@@ -167,6 +163,16 @@ def prepare_run(
         epochs_seen=loaded.counters.get("epoch", 0.0),
         group=group,
     )
+
+
+def notify_of_schedule_change(
+    saved_config: RunConfig, parts: Parts, schedule: Schedule, loaded: Checkpoint
+) -> None:
+    """Says so where the resumed run has another schedule than it began with."""
+    options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
+    before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
+    if notice := describe_schedule_change(before, schedule, loaded):
+        notify(notice)
 
 
 def compare_processes(

@@ -1,4 +1,4 @@
-"""How many processes are to train, and whether this is already one of them."""
+"""The number of processes that train, and whether this is already one of them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
 """Progress on stderr: a bar with loss, gradient norm, speed and dev score while a model trains.
 
-There is none where stderr is not a terminal."""
+Bars are for terminals and notebooks; a file or a pipe (nohup, CI) gets plain lines at growing
+intervals."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,8 +29,15 @@ from ostinato.terminal import print_message
 from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
+FIRST_LINE = 10.0  # seconds until the first plain line
+GROWTH = 1.5  # of the time between plain lines: a long run does not fill its log
 PIECE = 500  # records between two steps of a bar
 Item = TypeVar("Item")
+
+
+def shows_bars() -> bool:
+    """Whether stderr shows bars: a terminal's or a notebook's does."""
+    return sys.stderr.isatty() or CONSOLE.is_jupyter
 
 
 def say(message: str) -> None:
@@ -108,12 +117,45 @@ def silence_notices() -> Iterator[None]:
         PRINTER.held = before
 
 
+class PlainLines:
+    """Says how far a run is at growing intervals, where there is no bar: after 10 s, 15 s, 23 s.
+
+    Args:
+        seconds: Until the first line.
+        growth: The factor from line to line.
+    """
+
+    def __init__(self, seconds: float = FIRST_LINE, growth: float = GROWTH):
+        self.began = time.monotonic()
+        self.due, self.growth = seconds, growth
+
+    def show(self, line: str) -> None:
+        """Prints the line if it is time for one."""
+        passed = time.monotonic() - self.began
+        if passed < self.due:
+            return
+        say(f"{describe_seconds(passed)}: {line}")
+        while self.due <= passed:
+            self.due *= self.growth
+
+
+def describe_seconds(seconds: float) -> str:
+    """describe_seconds(75) -> "1m15s" """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
 class TrainingProgress:
     """A bar while the `with` block runs; `update` it after each step, `show_score` after each
-    evaluation on the dev set."""
+    evaluation on the dev set. Where stderr shows no bar, plain lines at growing intervals."""
 
     def __init__(self, metric: str):
         self.metric = metric
+        self.plain = PlainLines()
+        self.scored = ""
         self.recent: deque[tuple[int, float]] = deque(maxlen=50)
         columns: list[ProgressColumn | str] = [
             "epoch {task.fields[epoch]:.2f}",
@@ -126,9 +168,7 @@ class TrainingProgress:
             TextColumn("{task.fields[dev]}"),
             TimeRemainingColumn(),
         ]
-        self.bar = Progress(
-            *columns, console=CONSOLE, transient=False, disable=not sys.stderr.isatty()
-        )
+        self.bar = Progress(*columns, console=CONSOLE, transient=False, disable=not shows_bars())
         self.line = self.bar.add_task(
             "train", total=1.0, epoch=0.0, loss=0.0, gradient=0.0, speed=0.0, dev=""
         )
@@ -143,6 +183,12 @@ class TrainingProgress:
     def update(self, done: float, progress: Step) -> None:
         """Shows a step; `done` is the share of the run's epochs or time that is over."""
         self.recent.append((progress.tokens, progress.seconds))
+        if self.bar.disable:
+            self.plain.show(
+                f"{min(1.0, done):.0%} done, epoch {progress.epoch:.2f}, step {progress.step}, "
+                f"loss {progress.loss:.3f}{self.scored}"
+            )
+            return
         speed = sum(tokens for tokens, _ in self.recent) / max(
             1e-9, sum(seconds for _, seconds in self.recent)
         )
@@ -157,9 +203,10 @@ class TrainingProgress:
 
     def show_score(self, progress: Step, score: float, best: float) -> None:
         """Shows a dev score, and prints a line with it."""
+        text = f"dev {self.metric} {score:.4g} (best {best:.4g})"
+        self.scored = f", {text}"
         if self.bar.disable:
             return
-        text = f"dev {self.metric} {score:.2f} (best {best:.2f})"
         self.bar.update(self.line, dev=text)
         self.bar.console.print(
             f"epoch {progress.epoch:.2f}  step {progress.step}  loss {progress.loss:.3f}  {text}",
@@ -176,7 +223,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
         description,
         total=total,
         console=CONSOLE,
-        disable=not sys.stderr.isatty(),
+        disable=not shows_bars(),
         transient=True,
     )
 

@@ -1,4 +1,4 @@
-"""The remedies against vanishing and exploding gradients: trained alike, and looked at together."""
+"""Remedies against vanishing and exploding gradients, compared on the same data and seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a training run: its final weights are chosen, measured and reported."""
+"""The report of a training run: its final weights are chosen, evaluated and reported."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
+from ostinato.tasks.task import Task
 from ostinato.training import checkpoint_averaging
 from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.curves import LOG, draw_curves, read_curves
@@ -49,15 +50,10 @@ def finish(run: TrainingRun) -> Trained:
         **task.predictor.pictures(tested, predictions),
         **task.predictor.draw_tables(result),
     }
-    return Trained(
-        task,
-        [network],
-        run.folder,
-        report,
-        counts,
-        not_saved=save_pictures(run, pictures),
-        joint=joint,
-    )
+    not_saved = save_pictures(run, pictures)
+    if not run.options.keep:
+        checkpoint_averaging.remove_all_but_best(run.training_folder)
+    return Trained(task, [network], run.folder, report, counts, not_saved=not_saved, joint=joint)
 
 
 def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], object]]) -> str:
@@ -70,7 +66,12 @@ def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], 
     try:
         for name, write in pictures.items():
             write_atomically(run.folder / name, write)
-        draw_curves(read_curves(run.training_folder / LOG), run.folder / "curves.png")
+        best = checkpoint_averaging.best_candidate(run.training_folder)
+        draw_curves(
+            read_curves(run.training_folder / LOG),
+            run.folder / "curves.png",
+            best=None if best is None else best.step,
+        )
     except (InputError, OSError) as error:
         return f"{error}; the model and its report are complete in {run.folder}"
     return ""
@@ -149,6 +150,7 @@ def build_report(
         "tested_on": describe_tested(run, len(tested)),
         "seconds": seconds,
         "tokens_per_second": tokens_per_second,
+        "tokens_are": describe_tokens(task),
         "weights": weights,
         "parameters": sum(parameter.numel() for parameter in run.network.parameters()),
         "data": {"train": len(splits.train), "dev": len(splits.dev), "test": len(splits.test)},
@@ -188,6 +190,15 @@ def describe_tested(run: TrainingRun, number: int) -> str:
     if number == whole:
         return run.splits.tested_on
     return f"{run.splits.tested_on} ({number:,} of its {whole:,} examples: time limit)"
+
+
+def describe_tokens(task: Task) -> str:
+    """What is counted as a token a second: "a word of an input that was trained on"."""
+    unit = getattr(task.options, "unit", None) or task.definition.token
+    if not getattr(task.preprocessing, "reads_text", True):
+        unit = task.definition.token
+    side = "an input" if task.definition.throughput_unit == "inputs" else "a target"
+    return f"a {unit} of {side} that was trained on"
 
 
 def suggest_commands(run: TrainingRun) -> list[str]:

@@ -11,7 +11,7 @@ from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.schedule import Schedule
 
 # what may change when a run is resumed; everything else makes it another run
-CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard"}
+CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard", "keep"}
 
 
 def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:

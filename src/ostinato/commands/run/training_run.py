@@ -305,15 +305,6 @@ class TrainingRun:
             "reserve": self.schedule.reserve,
             "threads": torch.get_num_threads(),
         }
-        checkpoint.save(
-            self.training_folder,
-            self.network,
-            self.optimizer,
-            checkpoint.Checkpoint(
-                progress.position,
-                self.schedule.seconds,
-                self.schedule.scores,
-                carried_state,
-                counters,
-            ),
-        )
+        seconds, scores = self.schedule.seconds, self.schedule.scores
+        state = checkpoint.Checkpoint(progress.position, seconds, scores, carried_state, counters)
+        checkpoint.save(self.training_folder, self.network, self.optimizer, state)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 FrontEndKind = Literal["log-mel", "mfcc"]
 HOP_SECONDS = 0.01
@@ -208,6 +208,6 @@ def require_fbank() -> Any:
     except ImportError:
         raise InputError(
             "log-mel features need kaldi-native-fbank: pip install 'ostinato[audio]', "
-            "or take --front-end mfcc"
+            f"or take {option_name('front_end')} mfcc"
         ) from None
     return kaldi_native_fbank

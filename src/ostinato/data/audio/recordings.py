@@ -18,7 +18,7 @@ from ostinato.data.files.npz import load_arrays, split_series
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import is_table, read_table
 from ostinato.data.files.wording import display_path
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 CONTENTS = ("X", "features", "frames")
 TEXTS, SPEAKERS, IDS = ("text", "texts"), ("speaker", "speakers"), ("id", "ids")
@@ -250,7 +250,7 @@ def find_problem(record: Recording) -> str | None:
     if not record.audio:
         return "no audio named"
     if record.audio.startswith(OUTSIDE):
-        return "outside the folder (--audio-folder)"
+        return f"outside the folder ({option_name('audio_folder')})"
     if not Path(record.audio).is_file():
         return "missing"
     if missing := missing_bytes(record.audio):

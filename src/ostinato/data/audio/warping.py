@@ -1,4 +1,4 @@
-"""Other vocal tracts: features as if all frequencies were multiplied (VTLP).
+"""Vocal tract length perturbation (VTLP): features with a warped frequency axis.
 
 Jaitly and Hinton 2013: vocal tract length perturbation.
 

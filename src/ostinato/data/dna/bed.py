@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path, quote
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.notices import notify
 
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
@@ -43,8 +44,12 @@ def is_bed(file: FilePath) -> bool:
     return Path(str(file).removesuffix(".gz")).suffix.lower() in SUFFIXES
 
 
-def read_bed(file: FilePath) -> list[BedLine]:
+def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
     """The segments of a file in its order; three columns or more, between tabs or spaces.
+
+    Args:
+        file: BED, narrowPeak or broadPeak.
+        one_label: Whether all segments have the label DEFAULT_LABEL, whatever their names.
 
     Raises:
         InputError: Fewer columns, a start or end that is no number, or an end before its start;
@@ -74,7 +79,7 @@ def read_bed(file: FilePath) -> list[BedLine]:
         start, end = int(fields[1]), int(fields[2])
         if end <= start:
             raise InputError(f"{where}: the segment ends at {end}, not behind its start at {start}")
-        named = len(fields) > 3 and fields[3] not in ("", ".")
+        named = not one_label and len(fields) > 3 and fields[3] not in ("", ".")
         label = fields[3] if named else DEFAULT_LABEL
         found.append(BedLine(fields[0], Segment(start, end, label), where))
     labels = {line.segment.label for line in found}
@@ -84,7 +89,19 @@ def read_bed(file: FilePath) -> list[BedLine]:
             f"for names of peaks, and all segments are labelled {DEFAULT_LABEL!r}"
         )
         return [line._replace(segment=line.segment._replace(label=DEFAULT_LABEL)) for line in found]
+    notify_names(file, found)
     return found
+
+
+def notify_names(file: FilePath, lines: Sequence[BedLine]) -> None:
+    """Asks whether labels that occur once are names of segments."""
+    counts = Counter(line.segment.label for line in lines)
+    once = sum(count == 1 for count in counts.values())
+    if once >= FEW_NAMES and once > len(counts) / 2:
+        notify(
+            f"{display_path(file)}: {once:,} labels occur once, as names of segments do; "
+            f"one class? {option_name('one_label')}"
+        )
 
 
 def is_position(text: str) -> bool:

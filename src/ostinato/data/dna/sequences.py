@@ -106,6 +106,7 @@ def read_labelled(
     *,
     columns: ColumnNames | None = None,
     known: Sequence[str] = (),
+    one_label: bool = False,
 ) -> list[DnaSequence]:
     """The labelled sequences of files:
 
@@ -120,6 +121,7 @@ def read_labelled(
         files: All of one of these kinds.
         columns: Columns under other names: {"sequence": "dna"}.
         known: Labels of a trained model; a file's name may begin with one of them.
+        one_label: Whether all segments of BED files have one label, whatever their names.
 
     Raises:
         InputError: Mixed kinds, no or empty sequences, missing labels; with file and line.
@@ -139,7 +141,7 @@ def read_labelled(
     if tables:
         records = [record for file in tables for record in read_rows(file, columns or {})]
     elif beds:
-        records = read_segmented(fastas, beds)
+        records = read_segmented(fastas, beds, one_label=one_label)
     else:
         records = [
             record
@@ -168,7 +170,9 @@ def expand_folder(file: FilePath) -> list[FilePath]:
     return inside
 
 
-def read_segmented(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list[DnaSequence]:
+def read_segmented(
+    fastas: Sequence[FilePath], beds: Sequence[FilePath], *, one_label: bool = False
+) -> list[DnaSequence]:
     """The sequences of FASTA files with the segments of BED files."""
     found: dict[str, DnaSequence] = {}
     for file in fastas:
@@ -181,7 +185,7 @@ def read_segmented(fastas: Sequence[FilePath], beds: Sequence[FilePath]) -> list
             found[entry.name] = DnaSequence(
                 "".join(entry.pieces), name=entry.name, where=entry.where
             )
-    lines = [line for file in beds for line in read_bed(file)]
+    lines = [line for file in beds for line in read_bed(file, one_label=one_label)]
     if not lines:
         raise InputError(f"{' '.join(map(display_path, beds))}: no segments (0 lines)")
     lengths = {name: len(sequence.bases) for name, sequence in found.items()}

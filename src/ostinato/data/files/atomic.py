@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whole, if power fails or the disk fills."""
+"""Atomic writing: a file is the old or the new one, whole, if power fails or the disk fills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a table are the asked-for ones: by name, alias, option or number."""
+"""The columns of a table that are read: by name, alias, option or number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON by its own rules, and JSON objects one a line.
+"""JSON Lines, an object on each line, and JSON parsed strictly.
 
 Python's reader also takes NaN, of a key given twice the last, and half of a surrogate pair."""
 

@@ -1,4 +1,4 @@
-"""A voice of an ABC tune while it is read: what is in force in it, and what it plays.
+"""A voice of an ABC tune while it is parsed: key, metre and unit length in force, and its notes.
 
 A field inside a tune (L:, M:, K:) is for the voice in which it occurs, and so are accidentals,
 tuplets and broken rhythm: each voice keeps its own."""

@@ -76,7 +76,9 @@ class Reading:
         self.notify_changes()
 
     def read_folder(self, folder: Path) -> Iterator[Tune]:
-        """All music below a folder; the name of a folder directly inside it is the label."""
+        """All music below a folder; the name of a folder directly inside it is the label, or that
+        of a file of several tunes that have none of their own.
+        """
         files = sorted(
             path
             for path in folder.rglob("*")
@@ -91,8 +93,10 @@ class Reading:
         for path in files:
             parts = path.relative_to(folder).parts
             label = parts[0] if len(parts) > 1 else ""
-            for tune in self.read_file(path, "test"):
-                yield tune._replace(label=label or tune.label)
+            tunes = list(self.read_file(path, "test"))
+            kind = path.name.split(".")[0] if len(tunes) > 1 else ""
+            for tune in tunes:
+                yield tune._replace(label=label or tune.label or kind)
 
     def read_listed(self, table: Path) -> Iterator[Tune]:
         """The files that a table names, relative to it, each with its label."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ostinato.data.files.streams import FilePath
@@ -18,15 +20,18 @@ MOST_GAPPED = 5  # a series of fewer stamps may be a frequency's with gaps
 
 def sort_rows(
     file: FilePath, table: NumberTable, rows: np.ndarray, name: str, regular: bool
-) -> np.ndarray:
-    """The rows of a series in the order of time; InputError for a time stamp twice."""
+) -> tuple[np.ndarray, int | None]:
+    """The rows of a series in the order of time, and the line of the first one out of order.
+
+    Raises:
+        InputError: a time stamp twice.
+    """
     if not regular:
-        return rows
-    times = table.times[rows]
+        return rows, None
+    times, odd = table.times[rows], None
     steps = np.diff(times)
     if (steps < 0).any():
-        line = table.lines[rows[int((steps < 0).argmax()) + 1]]
-        notify(f"{display_path(file)}:{line}: {of(name)}rows out of order; sorted by time")
+        odd = int(table.lines[rows[int((steps < 0).argmax()) + 1]])
         rows = rows[np.argsort(times, kind="stable")]
         steps = np.diff(table.times[rows])
     if (steps == 0).any():
@@ -35,7 +40,15 @@ def sort_rows(
             f"{display_path(file)}:{table.lines[row]}: {of(name)}the time stamp "
             f"{table.form.write(table.times[row])} is there twice; remove one of the two rows"
         )
-    return rows
+    return rows, odd
+
+
+def report_unsorted(file: FilePath, unsorted: Sequence[tuple[str, int]]) -> None:
+    """Says which series had rows out of order, the first by its line."""
+    if unsorted:
+        (name, line), others = unsorted[0], len(unsorted) - 1
+        more = f" (and of {others:,} other series)" if others else ""
+        notify(f"{display_path(file)}:{line}: {of(name)}rows out of order{more}; sorted by time")
 
 
 def of(name: str) -> str:

@@ -30,6 +30,10 @@ def open_table(file: FilePath) -> tuple[list[str], Iterator[ColumnBlock]]:
     """The header of a table, and its rows in blocks."""
     if kind_by_name(file) == "parquet":
         return open_parquet(file)
+    if kind_by_name(file) == "json":
+        raise InputError(
+            f"{display_path(file)}: series are read from CSV, TSV or Parquet, not from JSON"
+        )
     lines = iterate_lines(file)
     first = next(lines, None)
     if first is None or not first.strip():

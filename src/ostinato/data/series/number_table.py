@@ -11,7 +11,9 @@ import numpy as np
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.series.column_blocks import ColumnBlock
-from ostinato.data.series.time_format import TimeFormat, find_format, parse_times
+from ostinato.data.series.time_format import TimeFormat, find_format
+from ostinato.data.series.time_parser import TimeParser
+from ostinato.data.series.time_series import LARGEST
 from ostinato.errors import InputError
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "?", "-", "<na>"})
@@ -38,18 +40,17 @@ def convert(
     numeric: Sequence[str],
     static: Sequence[str],
 ) -> NumberTable:
-    """The columns of a long or wide table as numbers."""
+    """The columns of a long or wide table as numbers, a static column that is missing blank."""
     where = display_path(file)
     known: dict[str, int] = {}
     ids: list[np.ndarray] = []
-    times: list[np.ndarray] = []
     lines: list[np.ndarray] = []
     numbers: dict[str, list[np.ndarray]] = {column: [] for column in numeric}
     texts: dict[str, list[str]] = {column: [] for column in static}
-    form = None
+    parser = None
     for block in blocks:
         rows = block.lines
-        if form is None:
+        if parser is None:
             form = find_format(block.columns[time][0])
             if form is None:
                 text = block.columns[time][0][:40]
@@ -57,26 +58,28 @@ def convert(
                     f"{where}:{rows[0]}: {text!r} is no time stamp; expected a date such as "
                     "2024-01-31, a time such as 2024-01-31 12:00:00, or a whole number"
                 )
-        parsed, form_now = parse_times(block.columns[time], form, partial(name_line, where, rows))
-        if form_now != form and times:
-            raise InputError(f"{where}:{rows[0]}: dates of another form from here on")
-        form = form_now
-        times.append(parsed)
+            parser = TimeParser(form)
+        parser.add(block.columns[time], partial(name_line, where, rows))
         lines.append(np.array(rows, dtype=np.int64))
         if name is not None:
             keys = block.columns[name]
+            if "" in keys:
+                raise InputError(
+                    f"{where}:{rows[keys.index('')]}: {name} is empty; name the series, or remove "
+                    "the row"
+                )
             ids.append(np.array([known.setdefault(key, len(known)) for key in keys]))
         for column in numeric:
             numbers[column].append(as_numbers(block.columns[column], column, rows, where))
         for column in static:
-            texts[column] += block.columns[column]
-    if form is None:
+            texts[column] += block.columns.get(column, [""] * len(rows))
+    if parser is None:
         raise InputError(f"{where}: no series (0 rows)")
-    total = sum(map(len, times))
+    times, form = parser.finish()
     return NumberTable(
-        np.concatenate(ids) if ids else np.zeros(total, dtype=np.int64),
+        np.concatenate(ids) if ids else np.zeros(len(times), dtype=np.int64),
         list(known) or [""],
-        np.concatenate(times),
+        times,
         form,
         np.concatenate(lines),
         {column: join_blocks(parts) for column, parts in numbers.items()},
@@ -99,11 +102,16 @@ def as_numbers(texts: Sequence[str], column: str, lines: Sequence[int], where: s
         values = np.array(
             [number_of(*pair, column, where) for pair in zip(texts, lines, strict=True)]
         )
-    if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        raise InputError(
-            f"{where}:{lines[row]}: {column} is infinite; leave it empty or remove the row"
+    with np.errstate(invalid="ignore"):
+        beyond = np.abs(values) > LARGEST
+    if beyond.any():
+        row = int(beyond.argmax())
+        what = (
+            "infinite; leave it empty or remove the row"
+            if np.isinf(values[row])
+            else f"{values[row]:g}; values beyond {LARGEST:g} cannot be used: give another unit"
         )
+        raise InputError(f"{where}:{lines[row]}: {column} is {what}")
     return values
 
 

@@ -1,4 +1,4 @@
-"""The seasonal period of series, tested by their autocorrelation."""
+"""The seasonal period of series, detected by their autocorrelation."""
 
 from __future__ import annotations
 

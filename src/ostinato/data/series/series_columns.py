@@ -26,6 +26,8 @@ class SeriesColumns:
         past: Covariates known up to the present only.
         future: Covariates known in the future.
         static: Covariates that do not change within a series.
+        static_optional: Whether a table may lack static covariates, which are unknown then: where
+            a trained model is used.
         labelled: Whether a column `anomaly` holds labels.
         regular: Whether time stamps must be regular; otherwise rows are steps.
         named_by_file: Whether a series without a name is named after its file, not its column.
@@ -37,6 +39,7 @@ class SeriesColumns:
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    static_optional: bool = False
     labelled: bool = False
     regular: bool = True
     named_by_file: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ostinato.data.series.series_columns import ALIASES
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError
 
@@ -33,7 +34,7 @@ def read_object(
     if len(lengths) != 1:
         raise InputError(f"{EXPECTED}, of one length")
     (length,) = lengths
-    if not {name.lower() for name in columns} & {"ds", "date", "timestamp", "datetime", "time"}:
+    if not {name.lower() for name in columns} & set(ALIASES["ds"]):
         columns["ds"] = list(range(1, length + 1))
     rows = [
         [write(each[step] if isinstance(each, list | tuple) else each) for each in columns.values()]

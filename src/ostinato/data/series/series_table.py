@@ -15,14 +15,14 @@ import numpy as np
 
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
-from ostinato.data.series.alignment import align, sort_rows
+from ostinato.data.series.alignment import align, report_unsorted, sort_rows
 from ostinato.data.series.column_blocks import ColumnBlock, open_table
 from ostinato.data.series.frequency import Frequency, find_frequency
 from ostinato.data.series.number_table import NumberTable, convert
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.time_axis import TimeAxis
 from ostinato.data.series.time_series import TimeSeries, nothing
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 
 
 def read_series(
@@ -51,13 +51,21 @@ def read_series(
     name = " ".join(map(display_path, files))
     if not found:
         raise InputError(f"{name}: no series (0 rows)")
-    kinds = {series.axis.frequency for series in found.values() if len(series) > 1}
-    if len(kinds) > 1 and columns.regular:
-        one, other = list(kinds)[:2]
-        raise InputError(
-            f"{name}: mixed frequencies ({one.name} and {other.name}); train one model for each"
-        )
+    if columns.regular:
+        check_one_frequency(list(found.values()))
     return list(found.values())
+
+
+def check_one_frequency(series: Sequence[TimeSeries]) -> None:
+    """InputError for the first series of another frequency than the first one's."""
+    longer = [each for each in series if len(each) > 1]
+    for each in longer:
+        one, other = longer[0].axis.frequency, each.axis.frequency
+        if one != other:
+            raise InputError(
+                f"{each.where}: mixed frequencies: series {each.name!r} is {other.name}, but "
+                f"{longer[0].name!r} ({longer[0].where}) is {one.name}; train one model for each"
+            )
 
 
 def read_file(
@@ -72,14 +80,18 @@ def read_file(
     if time is None:
         among = ", ".join(map(repr, header[:20]))
         raise InputError(
-            f"{where}:1: no column 'ds' or 'date' among {among}; name it with --time-column"
+            f"{where}:1: no column 'ds' or 'date' among {among}; name it with "
+            f"{option_name('time_column')}"
         )
     target = columns.find("y", header, f"{where}:1")
     name = columns.find("unique_id", header, f"{where}:1")
     if target is None and name is not None:
         among = ", ".join(map(repr, header[:20]))
-        raise InputError(f"{where}:1: no column 'y' among {among}; name it with --target-column")
-    for covariate in (*columns.past, *columns.future, *columns.static):
+        raise InputError(
+            f"{where}:1: no column 'y' among {among}; name it with {option_name('target_column')}"
+        )
+    needed = () if columns.static_optional else columns.static
+    for covariate in (*columns.past, *columns.future, *needed):
         if covariate not in header:
             raise InputError(f"{where}:1: no column {covariate!r}{nearest(covariate, header)}")
     if target is None:
@@ -103,8 +115,10 @@ def read_wide(
 ) -> list[TimeSeries]:
     """Every column but the time stamps and the covariates is a series."""
     where = display_path(file)
-    if columns.static:
-        raise InputError(f"{where}:1: --static-covariates are for long tables, with unique_id")
+    if columns.static and not columns.static_optional:
+        raise InputError(
+            f"{where}:1: {option_name('static_covariates')} are for long tables, with unique_id"
+        )
     covariates = (*columns.past, *columns.future)
     labels = [columns.find("anomaly", header, where)] if columns.labelled else []
     names = [name for name in header if name and name not in (time, *covariates, *labels)]
@@ -114,12 +128,15 @@ def read_wide(
     table = convert(
         file, blocks, time, None, [*names, *covariates, *([label] if label else [])], ()
     )
-    order = sort_rows(file, table, np.arange(len(table.times)), "", columns.regular)
+    order, odd = sort_rows(file, table, np.arange(len(table.times)), "", columns.regular)
+    report_unsorted(file, [] if odd is None else [("", odd)])
     axis, places, length = align(file, table, order, "", columns, frequency)
-    return [
+    unknown = ("",) * len(columns.static)
+    found = (
         lay_out(table, name, name, order, places, length, axis, columns, label, f"{where}:2")
         for name in names
-    ]
+    )
+    return [replace(series, static=unknown) for series in found]
 
 
 def split_series(
@@ -136,17 +153,20 @@ def split_series(
     ends = np.searchsorted(table.ids[by_series], np.arange(len(table.names) + 1))
     if frequency is None and columns.regular:
         frequency = common_frequency(table, by_series, ends)
-    found = []
+    found: list[TimeSeries] = []
+    unsorted: list[tuple[str, int]] = []
     for number, name in enumerate(table.names):
         rows = by_series[ends[number] : ends[number + 1]]
         shown = default if default is not None else name
-        order = sort_rows(file, table, rows, shown, columns.regular)
+        order, odd = sort_rows(file, table, rows, shown, columns.regular)
+        unsorted += [] if odd is None else [(shown, odd)]
         axis, places, length = align(file, table, order, shown, columns, frequency)
         line = f"{where}:{table.lines[rows[0]]}"
         series = lay_out(
             table, shown, str(columns.target), order, places, length, axis, columns, label, line
         )
         found.append(check_static(table, series, order, columns, where))
+    report_unsorted(file, unsorted)
     return found
 
 

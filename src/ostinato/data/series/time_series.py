@@ -12,6 +12,7 @@ from ostinato.data.series.time_axis import TimeAxis
 from ostinato.data.series.time_format import TimeFormat
 from ostinato.errors import InputError
 
+LARGEST = 1e30  # of a value: its square is far from what a float can hold
 PLAIN = TimeAxis(Frequency("step"), 1, 0, TimeFormat(""))
 
 
@@ -32,10 +33,15 @@ def parse_values(value: Any) -> np.ndarray:
         values = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(f"expected a list of numbers; got {value!r:.60}") from None
-    if values.ndim != 1 or np.isinf(values).any():
+    if values.ndim != 1:
+        raise InputError(f"expected numbers [T]; got shape {list(values.shape)}")
+    with np.errstate(invalid="ignore"):
+        beyond = np.abs(values) > LARGEST
+    if beyond.any():
+        step = int(beyond.argmax())
         raise InputError(
-            f"expected finite numbers [T]; got shape {list(values.shape)}"
-            + ", with infinite ones" * bool(np.isinf(values).any())
+            f"step {step + 1} is {values[step]:g}; give finite numbers up to {LARGEST:g}, and NaN "
+            "where a value is missing"
         )
     return values
 

@@ -1,4 +1,4 @@
-"""Has a file a token a line, in columns, or a sentence a line? Decided by all that is at hand."""
+"""Detects whether a file holds columns (a token a line) or sentences (one a line)."""
 
 from __future__ import annotations
 

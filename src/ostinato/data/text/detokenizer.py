@@ -1,4 +1,4 @@
-"""Ids to text one at a time, as a text is generated: what each adds, and where the text ends."""
+"""Detokenizer: ids to text, one token at a time, as a text is generated."""
 
 from __future__ import annotations
 

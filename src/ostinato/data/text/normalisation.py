@@ -1,4 +1,4 @@
-"""What is done to a text before it is split into tokens."""
+"""Normalisation of a text before it is split into tokens."""
 
 from __future__ import annotations
 

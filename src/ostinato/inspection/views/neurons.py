@@ -1,4 +1,4 @@
-"""neurons: the text coloured by one unit, and the units that follow something one can name."""
+"""neurons: the text coloured by the activation of one unit, and units that follow a property."""
 
 from __future__ import annotations
 

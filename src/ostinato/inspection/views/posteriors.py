@@ -1,4 +1,4 @@
-"""posteriors: what a model with connectionist temporal classification says of each frame."""
+"""posteriors: the label probabilities of each frame, by connectionist temporal classification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""states: the places of a corpus where the network's state is most like that of this one."""
+"""states: the positions of a corpus whose hidden state is nearest to that of this input."""
 
 from __future__ import annotations
 

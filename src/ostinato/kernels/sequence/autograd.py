@@ -1,4 +1,4 @@
-"""A kernel as a node of PyTorch's graph; second derivatives are computed by the reference."""
+"""Autograd of a kernel: a node of PyTorch's graph; the reference computes second derivatives."""
 
 from __future__ import annotations
 

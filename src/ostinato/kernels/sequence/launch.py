@@ -1,4 +1,4 @@
-"""How a cell's call becomes a call of its kernel: with gradients or without, or compiled."""
+"""The launch of a kernel for a cell's call: with gradients or without, or compiled."""
 
 from __future__ import annotations
 

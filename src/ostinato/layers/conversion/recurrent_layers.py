@@ -1,4 +1,4 @@
-"""Weights of recurrent layers and cells of ours, to and from Weights and stacks."""
+"""Weights of ostinato's cells and recurrent layers, to and from Weights and stacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torch.nn's layers viewed as cells of ours, which share their weights, and when those must run.
+"""Views of torch.nn's layers as ostinato's cells, with shared weights, and when those run.
 
 Letters: B batch, T time, D input, H hidden."""
 

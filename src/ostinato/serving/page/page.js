@@ -137,7 +137,10 @@ async function look(value) {
   const mine = round, box = element("view");
   if (!view || value === "") { box.replaceChildren(); return; }
   const found = await call(`${prefix}/inspect/${view}`, { input: value, panels: true });
-  if (mine !== round) return;
+  if (mine === round) drawLook(found, box);
+}
+
+function drawLook(found, box) {
   redraws.length = answered;
   box.replaceChildren();
   drawView(found, box, "h2");
@@ -150,6 +153,7 @@ async function sendFile(file) {
   const { predictions } = await call(prefix + "/predict", file, "POST", type);
   show(predictions[0]);
   for (const each of predictions.slice(1)) element("answer").append(make("pre", { text: each.prediction }));
+  if (view) drawLook(await call(`${prefix}/inspect/${view}?panels`, file, "POST", type), element("view"));
 }
 
 async function generate() {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms
-from ostinato.tasks.anomaly.features import WARM_UP, running_moments
-from ostinato.tasks.anomaly.reader import LabelledSeries
+from ostinato.tasks.anomaly.features import running_moments
+from ostinato.tasks.anomaly.reader import WARM_UP, LabelledSeries
 from ostinato.tasks.anomaly.scoring import choose_threshold, find_alarms
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
@@ -86,7 +86,7 @@ def assemble(thresholds: dict[str, float], hold_off: int) -> ScoreBaseline:
 
 
 def fit_baseline(task: Task, records: Sequence[LabelledSeries]) -> ScoreBaseline:
-    """The thresholds of the rate that --false-alarms gives, on the training series."""
+    """The thresholds at which the training series have `false_alarms` alarms per step."""
     options = task.options
     thresholds = {
         name: choose_threshold(

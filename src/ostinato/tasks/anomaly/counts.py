@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.metrics import METRICS
+from ostinato.metrics import METRICS, nab
 from ostinato.metrics.f1 import count_labels
 from ostinato.metrics.nab import find_windows
 from ostinato.tasks.anomaly.reader import LabelledSeries
@@ -40,7 +40,7 @@ def count_alarms(record: LabelledSeries, alarms: np.ndarray) -> dict[str, Counts
             false.append(("false", int(step)))
     events = [*found, *false]
     return {
-        "nab": METRICS["nab"].count(alarms.tolist(), labels.tolist(), start),  # type: ignore[call-arg]
+        "nab": nab.count(alarms.tolist(), labels.tolist(), start),
         "f1": count_labels(alarms[start:].astype(int), labels[start:].astype(int), [1]),
         "precision": METRICS["precision"].count(events, windows),
         "recall": METRICS["recall"].count(events, windows),
@@ -52,8 +52,8 @@ def summarise_alarms(
 ) -> dict[str, Any]:
     """{"windows": 116, "found": 80, "false_alarms": 31, "false_alarms_a_day": 0.1, "delay": 0.2}
 
-    The delay is from the begin of a window to its first alarm, as a share of the window, the
-    mean of those found; false alarms a day only where the time stamps are dates.
+    The delay is the time from the start of a window to its first alarm, as a share of the window,
+    averaged over the windows found. False alarms a day: only where the time stamps are dates.
     """
     windows_in_all, found, false, delays, days = 0, 0, 0, [], 0.0
     for record, alarm in zip(records, alarms, strict=True):
@@ -68,7 +68,11 @@ def summarise_alarms(
                 delays.append((int(inside[0]) - first) / (last - first + 1))
         false += sum(not any(a <= step <= b for a, b in windows) for step in steps)
         days += span_in_days(record, start)
-    result = {"windows": windows_in_all, "found": found, "false_alarms": int(false)}
+    result: dict[str, float] = {
+        "windows": windows_in_all,
+        "found": found,
+        "false_alarms": int(false),
+    }
     if days:
         result["false_alarms_a_day"] = round(false / days, 4)
     if delays:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ostinato.data.series.time_series import TimeSeries, fill_missing
 from ostinato.tasks.anomaly.options import AnomalyOptions
+from ostinato.tasks.anomaly.reader import WARM_UP
 
-WARM_UP = 10  # steps before the first that is scored
 CLIP = 10.0  # deviations
 FEATURES = 8  # D: the last value, its change, the value a season ago, whether missing, the calendar
 DAY = 86_400
@@ -34,7 +34,7 @@ class SeriesFeatures(NamedTuple):
 
 
 def running_moments(values: np.ndarray, memory: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of the last `memory` values before each step [T]; NaN are passed over.
+    """Mean and deviation of the last `memory` values before each step [T]; NaN are ignored.
 
     The running sums are of the values less the first one, so that rounding does not swallow a small
     deviation from a large level.

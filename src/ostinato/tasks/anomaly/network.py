@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ostinato.models.point_forecaster import PointForecaster
+from torch import nn
+
+from ostinato.models.point_forecaster import PointForecaster, PointForecasterEnsemble
 from ostinato.models.window_autoencoder import WindowAutoencoder
 from ostinato.tasks.anomaly.features import FEATURES
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
+
+Detector = PointForecaster | WindowAutoencoder | PointForecasterEnsemble
 
 
 def build_network(
@@ -29,3 +33,10 @@ def build_network(
         layers=options.layers,
         dropout=options.dropout,
     )
+
+
+def require_detector(network: nn.Module) -> Detector:
+    """The network, which this task has built as a Detector."""
+    if not isinstance(network, Detector):
+        raise TypeError(f"a {type(network).__name__} is no detector")
+    return network

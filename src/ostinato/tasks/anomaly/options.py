@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from ostinato.cells import CELLS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.series_options import SeriesOptions
 
@@ -52,7 +52,7 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         "likelihood of Lavin "
         "and Ahmad 2015), or -log p",
     )
-    cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
+    cell: Annotated[str, OneOf(*CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 48)
     dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
     dev_metric: Literal["mae", "nab", "f1"] = option(
@@ -60,7 +60,7 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     )
     false_alarms: float = option(
         0.001,
-        "the threshold gives so many alarms a step on held-back series, taken to be without "
+        "alarms per step that the threshold gives on held-back series, taken to be without "
         "anomalies",
         above=0,
         maximum=0.5,

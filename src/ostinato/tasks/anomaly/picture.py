@@ -8,11 +8,12 @@ from typing import BinaryIO
 import numpy as np
 
 from ostinato.metrics.nab import find_windows
+from ostinato.tasks.anomaly.alarms import Alarms
 from ostinato.tasks.anomaly.reader import LabelledSeries
 
 
 def draw_alarms(
-    records: Sequence[LabelledSeries], predictions: Sequence
+    records: Sequence[LabelledSeries], predictions: Sequence[Alarms]
 ) -> Callable[[BinaryIO], object]:
     """A pair of panels a series: values with alarms, and scores."""
     from matplotlib.figure import Figure
@@ -21,8 +22,8 @@ def draw_alarms(
     panels = np.atleast_1d(
         figure.subplots(2 * len(records), 1, height_ratios=[3, 1] * len(records))
     )
-    for place, (record, prediction) in enumerate(zip(records, predictions, strict=True)):
-        above, below = panels[2 * place], panels[2 * place + 1]
+    for row, (record, prediction) in enumerate(zip(records, predictions, strict=True)):
+        above, below = panels[2 * row], panels[2 * row + 1]
         x = np.arange(len(record.values))
         for panel in (above, below):
             for first, last in find_windows(record.labels.tolist()):
@@ -38,8 +39,8 @@ def draw_alarms(
         above.set_xticks([])
         below.plot(x, prediction.scores, color="0.4", linewidth=0.7)
         below.set(ylim=(0, 1.05))
-        places = np.linspace(0, max(0, len(x) - 1), 5).astype(int)
+        ticks = np.linspace(0, max(0, len(x) - 1), 5).astype(int)
         below.set_xticks(
-            places, [prediction.stamps[each] for each in places] if len(x) else [], fontsize=7
+            ticks, [prediction.stamps[each] for each in ticks] if len(x) else [], fontsize=7
         )
     return lambda file: figure.savefig(file, format="png", dpi=110)

@@ -16,6 +16,7 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.anomaly.alarms import HEADER, Alarms, make_alarms
 from ostinato.tasks.anomaly.counts import ALARM_METRICS, count_alarms, summarise_alarms
 from ostinato.tasks.anomaly.features import CLIP, SeriesFeatures
+from ostinato.tasks.anomaly.network import require_detector
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.picture import draw_alarms
 from ostinato.tasks.anomaly.preprocessing import AnomalyPreprocessing
@@ -42,16 +43,16 @@ class AnomalyPredictor(Predictor):
 
     @torch.inference_mode()
     def observe(
-        self, network: Any, features: SeriesFeatures, state: State = None
+        self, network: nn.Module, features: SeriesFeatures, state: State = None
     ) -> tuple[np.ndarray, np.ndarray, State]:
         """-log p of each standardised value and what was expected of it [T] each, and the state."""
-        device = device_of(network)
+        detector, device = require_detector(network), device_of(network)
         surprises, expected = [np.zeros(0)], [np.zeros(0)]
         for start in range(0, len(features.inputs), PIECE):
             part = slice(start, start + PIECE)
             inputs = torch.from_numpy(features.inputs[part]).unsqueeze(0).to(device)
             targets = torch.from_numpy(features.targets[part]).unsqueeze(0).to(device)
-            found, location, state = network.observe(inputs, targets, state)
+            found, location, state = detector.observe(inputs, targets, state)
             surprises.append(found[0].double().cpu().numpy())
             expected.append(location[0].double().cpu().numpy())
         losses = np.concatenate(surprises)
@@ -59,7 +60,7 @@ class AnomalyPredictor(Predictor):
         return losses, np.concatenate(expected), state
 
     def surprise(
-        self, network: Any, record: LabelledSeries
+        self, network: nn.Module, record: LabelledSeries
     ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
         """-log p of each standardised value, what was expected of it [T], and the features."""
         features = self.preprocessing.features(record)
@@ -69,7 +70,7 @@ class AnomalyPredictor(Predictor):
     def unusual(
         self, losses: np.ndarray, location: np.ndarray, features: SeriesFeatures
     ) -> np.ndarray:
-        """What is compared with the steps before [T]: the absolute error, or -log p (--scoring)."""
+        """What is compared with the steps before [T]: the absolute error, or -log p."""
         if self.options.scoring == "surprise":
             return losses
         return np.abs(features.targets - location)
@@ -79,16 +80,16 @@ class AnomalyPredictor(Predictor):
         scorer = score_surprise if self.options.scoring == "surprise" else score_errors
         return scorer(unusual, self.options.smooth)
 
-    def score(self, network: Any, record: LabelledSeries) -> np.ndarray:
+    def score(self, network: nn.Module, record: LabelledSeries) -> np.ndarray:
         """The score of each step [T]."""
         features = self.preprocessing.features(record)
         losses, location, _ = self.observe(network, features)
         return self.score_unusual(self.unusual(losses, location, features))
 
-    def threshold(self, network: Any) -> float:
+    def threshold(self, network: nn.Module) -> float:
         """The score from which on there is an alarm."""
         given = self.options.threshold
-        return float(network.threshold) if given is None else given
+        return float(require_detector(network).threshold) if given is None else given
 
     def predict(self, network: nn.Module, records: Sequence[LabelledSeries]) -> list[Alarms]:
         found = []
@@ -103,11 +104,13 @@ class AnomalyPredictor(Predictor):
     def streamer(self, network: nn.Module, as_record: Callable[[Any], Any]) -> AnomalyStreamer:
         return AnomalyStreamer(self, network)
 
-    def calibrate(self, network: Any, records: Sequence[LabelledSeries]) -> None:
-        """The threshold that gives --false-alarms a step on held-back series."""
+    def calibrate(self, network: nn.Module, records: Sequence[LabelledSeries]) -> None:
+        """Sets the threshold at which held-back series have `false_alarms` alarms per step."""
         scores = [self.score(network, record) for record in records]
         chosen = choose_threshold(scores, self.options.false_alarms, self.options.hold_off)
-        network.threshold.fill_(max(chosen, LEAST_THRESHOLDS[self.options.scoring]))
+        require_detector(network).threshold.fill_(
+            max(chosen, LEAST_THRESHOLDS[self.options.scoring])
+        )
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Alarms]
@@ -152,7 +155,7 @@ class AnomalyPredictor(Predictor):
         chosen = range(0, len(records), step)
         return {
             "anomalies.png": draw_alarms(
-                [records[place] for place in chosen], [predictions[place] for place in chosen]
+                [records[each] for each in chosen], [predictions[each] for each in chosen]
             )
         }
 

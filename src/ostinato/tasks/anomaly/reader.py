@@ -15,13 +15,15 @@ from ostinato.data.files.wording import display_path
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
-from ostinato.data.series.time_format import find_format, parse_times
+from ostinato.data.series.time_format import find_format
+from ostinato.data.series.time_parser import parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.reader import Reader
 
+WARM_UP = 10  # steps before the first that is scored
 SHORTEST = 20  # steps of a series to learn from
 DEV_SHARE = 0.2
 
@@ -82,15 +84,20 @@ class AnomalyReader(Reader):
             short = [each for each in series if (~np.isnan(each.values)).sum() < SHORTEST]
             if len(short) == len(series):
                 raise InputError(
-                    f"{' '.join(map(display_path, files))}: no series has {SHORTEST} values; "
-                    "give longer ones"
+                    f"{short[0].where}: no series has {SHORTEST} values; give longer ones"
                 )
             if short:
                 notify(
-                    f"left out, with fewer than {SHORTEST} values: series {short[0].name!r}"
-                    + f" and {len(short) - 1:,} others" * (len(short) > 1)
+                    f"left out, with fewer than {SHORTEST} values: series {short[0].name!r} "
+                    f"({short[0].where})" + f" and {len(short) - 1:,} others" * (len(short) > 1)
                 )
-            series = [each for each in series if (~np.isnan(each.values)).sum() >= SHORTEST]
+            left_out = set(map(id, short))
+            series = [each for each in series if id(each) not in left_out]
+        elif all(np.isnan(each.values[WARM_UP:]).all() for each in series):
+            raise InputError(
+                f"{series[0].where}: no series has a value after the {WARM_UP} steps that come "
+                "before the first score; give longer ones"
+            )
         return [as_labelled(each) for each in series]
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[LabelledSeries]:
@@ -114,7 +121,11 @@ class AnomalyReader(Reader):
         """The end of each series is held back."""
         trained, held = [], []
         for record in records:
-            series, cut = record.series, int(len(record.values) * (1 - DEV_SHARE))
+            series, length = record.series, len(record.values)
+            cut = min(int(length * (1 - DEV_SHARE)), length - 2 * WARM_UP)
+            if cut < SHORTEST:
+                trained.append(record)
+                continue
             trained.append(as_labelled(series.until(cut)))
             times = series.times
             held.append(
@@ -127,6 +138,11 @@ class AnomalyReader(Reader):
                         cached={},
                     )
                 )
+            )
+        if not held:
+            raise InputError(
+                f"{records[0].series.where}: no series is long enough to hold its end back; give "
+                f"one of {SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
             )
         return trained, held
 

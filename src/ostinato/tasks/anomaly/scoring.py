@@ -20,12 +20,12 @@ class Recent(NamedTuple):
 
     Attributes:
         deviations: Of the mean of the last steps from that of those before [T].
-        count: Of the steps before that have a value [T].
+        known: How many of the steps before that have a value [T].
         seen: Whether a step has a value [T].
     """
 
     deviations: np.ndarray
-    count: np.ndarray
+    known: np.ndarray
     seen: np.ndarray
 
 
@@ -66,7 +66,7 @@ def score_errors(errors: np.ndarray, smooth: int) -> np.ndarray:
     found = compare_recent(errors, smooth, LONGEST, 1e-3)
     tails = [0.5 * math.erfc(each / math.sqrt(2)) for each in found.deviations.tolist()]
     scores = (-np.log(np.array(tails) + 1e-10) / SCALE).clip(0, 1)
-    scores[found.count < LEAST_KNOWN] = 0.0
+    scores[found.known < LEAST_KNOWN] = 0.0
     return np.where(found.seen, scores, 0.0)
 
 
@@ -83,7 +83,7 @@ def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
     """
     found = compare_recent(surprise, smooth, 5000, 0.01)
     scores = 1 - np.exp(-np.maximum(found.deviations, 0) / 3)
-    scores[found.count < LEAST_KNOWN] = 0.0
+    scores[found.known < LEAST_KNOWN] = 0.0
     return np.where(found.seen, scores, 0.0)
 
 
@@ -101,7 +101,7 @@ def find_alarms(
     """
     alarms = np.zeros(len(scores), dtype=bool)
     last = -hold_off - 1 if since is None else -since
-    for step in np.flatnonzero(scores >= threshold):
+    for step in np.flatnonzero(scores >= threshold).tolist():
         if step - last > hold_off:
             alarms[step] = True
             last = step

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 
@@ -24,7 +24,7 @@ class AutoencoderOptions(ModelChoice, RecurrentOptions):
         "for columns of different units",
     )
     # the model
-    model: Literal[("deep", "recurrent", *CELLS, *CLOSED_FORM)] | None = option(  # type: ignore[valid-type]
+    model: Annotated[str, OneOf("deep", "recurrent", *CELLS, *CLOSED_FORM)] | None = option(
         None,
         "deep: hidden layers; linear: V = W^T; components: principal components; recurrent (of "
         "--cell): for sequences (default: deep, or recurrent for sequences)",

@@ -12,7 +12,7 @@ import torch
 from ostinato.baselines.principal_components import PrincipalComponents
 from ostinato.data.batching.batch import Example
 from ostinato.data.vectors import Vector
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.autoencoder import fit_linear_autoencoder, principal_angles
 from ostinato.notices import notify
 from ostinato.tasks.autoencoder.options import AutoencoderOptions
@@ -74,7 +74,8 @@ class AutoencoderPreprocessing(Preprocessing):
         if self.steps * self.size > MOST_VALUES:
             if self.options.closed_form:
                 raise InputError(
-                    f"--model {self.options.model}: inputs of {self.size:,} values are too large; "
+                    f"{option_name('model')} {self.options.model}: inputs of {self.size:,} "
+                    "values are too large; "
                     f"at most {MOST_VALUES:,}"
                 )
             return self
@@ -158,10 +159,17 @@ def decide_model(options: AutoencoderOptions, sequences: bool, size: int) -> Aut
         return replace(options, model="recurrent" if sequences else "deep")
     if (options.model == "recurrent") != sequences:
         kind = "sequences" if sequences else "single rows or images"
-        wanted = "--model recurrent" if sequences else "--model deep or linear"
-        raise Unsuitable(f"--model {options.model}: the inputs are {kind}; give {wanted}")
+        wanted = (
+            f"{option_name('model')} recurrent"
+            if sequences
+            else f"{option_name('model')} deep or linear"
+        )
+        raise Unsuitable(
+            f"{option_name('model')} {options.model}: the inputs are {kind}; give {wanted}"
+        )
     if options.closed_form and options.code_size > size:
         raise Unsuitable(
-            f"--code-size must be at most {size}, the values of an input; got {options.code_size}"
+            f"{option_name('code_size')} must be at most {size}, the values of an input; got "
+            f"{options.code_size}"
         )
     return options

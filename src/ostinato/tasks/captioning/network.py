@@ -24,7 +24,7 @@ from ostinato.tasks.captioning.preprocessing import CaptioningPreprocessing
 
 
 def build_network(options: CaptioningOptions, preprocessing: CaptioningPreprocessing) -> nn.Module:
-    """A fresh captioner, or several that answer together (--members)."""
+    """A fresh captioner, or several whose answers are averaged (`members`)."""
     if options.members == 1:
         return build_captioner(options, preprocessing)
     return EncoderDecoderEnsemble(
@@ -76,7 +76,7 @@ def build_encoder(options: CaptioningOptions, kind: ImageKind) -> nn.Module:
     if kind.name == "regions":
         return RegionEncoder(size, cell, hidden_size, **settings)
     # a FeatureProjection is made for clips, too: its random draws are part of a seed's run
-    frames: nn.Module = FeatureProjection(size, hidden_size)
+    frames: FeatureProjection | FrameNetwork = FeatureProjection(size, hidden_size)
     if kind.name == "clips":
         frames = FrameNetwork(
             size, hidden_size, (options.image_size,) * 2, widths=widths, dropout=options.dropout

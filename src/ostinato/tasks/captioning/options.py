@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.data.images.image_loader import ImageLoader
 from ostinato.data.images.onnx_encoder import NORMALISATIONS, OnnxEncoder
-from ostinato.errors import InputError
-from ostinato.options import option
+from ostinato.errors import InputError, option_name
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.search_options import SearchOptions
 from ostinato.tasks.shared.text_scores import TextScoreOptions
@@ -57,7 +57,7 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
         path="kept",
     )
     encoder_output: str | None = option(None, "which output of --encoder (default: the first)")
-    normalise_pixels: Literal[tuple(NORMALISATIONS)] = option(
+    normalise_pixels: Annotated[str, OneOf(*NORMALISATIONS)] = option(
         "imagenet", "how pixels are scaled for --encoder"
     )
     feature_cache: str | None = option(
@@ -151,15 +151,20 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.input_feeding and self.attention == "none":
-            raise InputError("--input-feeding needs an --attention other than none")
+            raise InputError(
+                f"{option_name('input_feeding')} needs an {option_name('attention')} other than "
+                "none"
+            )
         if self.hidden_size % 2:
             raise InputError(
-                "--hidden-size must be even, half of it for each direction over frames; "
+                f"{option_name('hidden_size')} must be even, half of it for each direction over "
+                "frames; "
                 f"got {self.hidden_size}"
             )
         if self.features is not None and self.encoder is not None:
             raise InputError(
-                "--features and --encoder exclude each other: both say where features come from"
+                f"{option_name('features')} and {option_name('encoder')} exclude each other: "
+                "both say where features come from"
             )
 
     @cached_property

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from ostinato.data.batching.batch import Batch
+from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.data.batching.buckets import target_length
 from ostinato.data.images.picture import Picture
 from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.models.loss import require_targets
+from ostinato.models.target_search import require_encoder_decoder
 from ostinato.tasks.captioning.image_kinds import is_blank, name_of
 from ostinato.tasks.captioning.options import CaptioningOptions
 from ostinato.tasks.captioning.page import caption_page
@@ -76,13 +78,13 @@ class CaptioningPredictor(Predictor):
     preprocessing: CaptioningPreprocessing
 
     def predict(self, network: nn.Module, records: Sequence[Picture]) -> list[Caption]:
-        options = self.options
+        options, model = self.options, require_encoder_decoder(network)
         found: list[list[Hypothesis]] = self.answer(
             network,
             [record._replace(captions=()) for record in records],
             lambda batch: search(
                 options,
-                network,
+                model,
                 batch,
                 maximum_length=options.maximum_length,
                 watch_attention=options.align and options.attention != "none",
@@ -140,13 +142,14 @@ class CaptioningPredictor(Predictor):
 
     def score(self, network: nn.Module, records: Sequence[Picture]) -> list[tuple[float, int]]:
         """(log P(captions | image), number of tokens) of every record, summed over its captions."""
+        model = require_encoder_decoder(network)
         found = iter(
             self.answer(
                 network,
                 split_captions(records),
                 lambda batch: zip(
-                    network.log_probabilities(batch).tolist(),
-                    batch.target_lengths.tolist(),
+                    model.log_probabilities(batch).tolist(),
+                    (require_targets(batch) != IGNORE).sum(1).tolist(),
                     strict=True,
                 ),
                 empty=(0.0, 0),

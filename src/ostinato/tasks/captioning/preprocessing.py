@@ -19,7 +19,7 @@ from ostinato.data.images.pixel_range import BYTE
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
 from ostinato.data.text.vocabulary import EOS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
 from ostinato.tasks.captioning.image_kinds import (
@@ -75,10 +75,10 @@ class CaptioningPreprocessing(Preprocessing):
         scaler = None
         if kind.name in ("regions", "steps"):
             scaler = Scaler.fit([loader(record) for record in records])
-        if options.bleu_tokenizer is None:
-            options = replace(options, bleu_tokenizer=choose_tokenizer(captions))
+        bleu_tokenizer = options.bleu_tokenizer or choose_tokenizer(captions)
+        options = replace(options, bleu_tokenizer=bleu_tokenizer)
         if options.dev_metric is None:
-            short = too_short_for_bleu(captions, options.bleu_tokenizer)
+            short = too_short_for_bleu(captions, bleu_tokenizer)
             options = replace(options, dev_metric="perplexity" if short else "bleu")
         several = f", {len(captions):,} captions" if len(captions) > len(records) else ""
         pixel_range = "" if maximum is None else f" of pixels of 0 to {maximum:g}"
@@ -117,12 +117,12 @@ class CaptioningPreprocessing(Preprocessing):
         if self.opened is not None:
             return self.opened
         loader = self.options.loader
-        if loader.pixel_maximum is None:  # trained on files, or by a version of before
+        if loader.pixel_maximum is None:  # trained on files, or by an earlier version
             loader = loader.with_pixel_maximum(BYTE)
         if loader.encoder is not None and self.encoder_digest not in (None, loader.encoder.digest):
             raise InputError(
                 f"{self.options.encoder}: not the network that the model was trained with; "
-                "name that one with --encoder"
+                f"name that one with {option_name('encoder')}"
             )
         return loader
 
@@ -145,7 +145,7 @@ class CaptioningPreprocessing(Preprocessing):
             record for record in single if len(self.tokenizer.encode(record.captions[0])) <= most
         ]
         if not kept:
-            raise InputError(f"no caption has --maximum-tokens {most} or less")
+            raise InputError(f"no caption has {option_name('maximum_tokens')} {most} or less")
         if left_out := len(single) - len(kept):
             notify(f"{left_out:,} captions of more than {most} tokens left out of training")
         return kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from typing import Any, ClassVar
@@ -47,20 +47,20 @@ class CaptioningReader(Reader):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Picture]:
         column = self.options.image_column
         for file in files:
-            records = read_images(
+            records: Iterable[Picture] = read_images(
                 [file],
                 image_column=column,
                 features=self.named_features,
                 folder=self.options.image_folder,
             )
             if is_npz(file):  # the whole file is in memory already
-                records = list(records)
-                self.check_scale(records)
+                records = whole = list(records)
+                self.check_scale(whole)
             yield from records
 
     @cached_property
     def named_features(self) -> Features | None:
-        """The arrays of --features, each [D] or [R, D], by image name."""
+        """The arrays of the option `features`, each [D] or [R, D], by image name."""
         return None if self.options.features is None else read_features(self.options.features)
 
     def check_compatible(self, records: Sequence[Picture]) -> None:
@@ -73,7 +73,7 @@ class CaptioningReader(Reader):
         arrays = [record for record in records if record.has_pixels]
         if arrays and self.options.pixel_maximum is not None:
             name = arrays[0].where.rpartition(":")[0] or "the pictures"
-            images = [record.image for record in arrays]
+            images = [each.image for each in arrays if not isinstance(each.image, str)]
             check_scale(images, name, self.options.pixel_maximum)
 
     def as_record(self, value: Any) -> Picture:

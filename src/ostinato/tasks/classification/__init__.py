@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.tasks.classification.baseline import ClassificationBaseline, fit_baseline
 from ostinato.tasks.classification.network import build_network, initialise
@@ -15,7 +18,8 @@ from ostinato.tasks.task import Task, TaskDefinition
 def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     try_it = f"ostinato predict {run} {file or 'FILE.ts'}"
-    if task.preprocessing.reads_text:
+    typed = not file or not all(Path(each).is_file() for each in shlex.split(file))
+    if task.preprocessing.reads_text and typed:
         try_it = f'echo "..." | ostinato predict {run}'
     return [
         try_it,
@@ -28,7 +32,8 @@ TASK = TaskDefinition(
     name="classification",
     reads=(
         "TSV, CSV, JSONL or Parquet with columns text and label, a folder a class, or a text file "
-        "a class; series of numbers in .ts (UCR/UEA) or .npz; images in a folder a class, or "
+        "a class; series of numbers in .ts (UCR/UEA), .npz, or CSV (id, time, values, label, or "
+        "a file a series beside labels.csv); images in a folder a class, or "
         "images [N, H, W] or [N, H, W, C] and y in .npz"
     ),
     example="ostinato train classification --train train.tsv --dev dev.tsv --out runs/sentiment",

@@ -22,15 +22,19 @@ from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
+    SubwordTokenizer,
     Tokenizer,
     WordTokenizer,
     tokenizer_from_dict,
     train_tokenizer,
 )
 from ostinato.data.text.vocabulary import UNK, Vocabulary
+from ostinato.errors import option_name
 from ostinato.notices import notify
 from ostinato.tasks.classification.image_encoder import ImageEncoder
+from ostinato.tasks.classification.inputs import Inputs, require_array, require_text
 from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -79,11 +83,14 @@ class TextEncoder:
         longer = sum(count_longer(units, text, most) > 0 for text in texts)
         if longer:
             notify(
-                f"{longer:,} {pluralise('text', longer)} longer than --maximum-tokens {most:,}: "
+                f"{longer:,} {pluralise('text', longer)} longer than "
+                f"{option_name('maximum_tokens')} {most:,}: "
                 f"the {options.cut} is left out"
             )
         if options.reads_characters:
             letters = CharacterVocabulary.fit(map(units.normalise, texts))
+            buckets = options.affix_buckets or choose_affix_buckets(len(units.id_to_token))
+            options = replace(options, affix_buckets=buckets)
         if options.crop is None:
             options = replace(options, crop=1.0)
         if options.members is None:
@@ -99,22 +106,26 @@ class TextEncoder:
         letters = {} if self.letters is None else {"letters": self.letters.to_dict()}
         return {"units": self.units.to_dict(), **letters}
 
-    def encode(self, text: str, draw: int | None = None) -> Example:
+    def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """A text's ids [T], or of a random part of it with `draw`; an empty text is one <unk>."""
-        if self.letters is None:
-            tokens = self.shorten(self.units.encode(text) or [UNK])
-        else:
-            tokens = self.shorten(self.units.tokenize(text) or [""])
-        if draw is not None:
-            tokens = random_part(tokens, draw, self.options.crop)
-        if self.letters is None:
-            return Example(torch.tensor(tokens, dtype=torch.int64))
-        ids = self.units.vocabulary.encode(tokens)
-        spellings = [self.spell(token) for token in tokens]
-        return Example(torch.tensor(ids, dtype=torch.int64), None, spellings)
+        text, units = require_text(inputs), self.units
+        if self.letters is None or isinstance(units, SubwordTokenizer):
+            ids = self.take_part(self.shorten(units.encode(text) or [UNK]), draw)
+            return Example(torch.tensor(ids, dtype=torch.int64))
+        words = self.take_part(self.shorten(units.tokenize(text) or [""]), draw)
+        spellings = [self.spell(word) for word in words]
+        return Example(
+            torch.tensor(units.vocabulary.encode(words), dtype=torch.int64), None, spellings
+        )
+
+    def take_part(self, tokens: list, draw: int | None) -> list:
+        """All tokens, or with `draw`, a seed, a random part of them."""
+        return tokens if draw is None else random_part(tokens, draw, float(self.options.crop or 1))
 
     def spell(self, token: str) -> tuple[int, ...]:
-        """The ids of a word's characters."""
+        """The ids of a word's characters; none for a model that reads no characters."""
+        if self.letters is None:
+            return ()
         if len(self.cache) > CACHED_WORDS:
             self.cache.clear()
         if token not in self.cache:
@@ -140,7 +151,7 @@ def count_longer(units: Tokenizer, text: str, most: int) -> int:
 
 
 def cut_tokens(tokens: list, most: int, part: str) -> list:
-    """At most `most` tokens, without the surplus of the `part` that is to go.
+    """At most `most` tokens, with the rest removed from this `part`.
 
     cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]
     """
@@ -173,7 +184,7 @@ class SeriesEncoder:
             if few:
                 notify(
                     f"{len(series):,} series are few: training sees random parts, each at least "
-                    "half of a series (--crop 1: the whole)"
+                    f"half of a series ({option_name('crop')} 1: the whole)"
                 )
         if options.members is None:
             few = options.model == "recurrent" and sum(map(len, series)) <= FEW_STEPS
@@ -183,10 +194,11 @@ class SeriesEncoder:
     def to_dict(self) -> dict[str, Any]:
         return {"scaler": self.scaler.to_dict()}
 
-    def encode(self, series: np.ndarray, draw: int | None = None) -> Example:
+    def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """A series [T, D], or a random part of it with `draw`."""
+        series = require_array(inputs)
         if draw is not None:
-            series = random_part(series, draw, self.options.crop)
+            series = random_part(series, draw, float(self.options.crop or 1))
         return Example(torch.from_numpy(self.scaler(series)))
 
 
@@ -201,7 +213,8 @@ class BagEncoder:
     def fit(cls, options: ClassificationOptions, texts: Sequence[str], labels: int) -> Self:
         if not bag_of_words.available():
             raise Unsuitable(
-                f"--model {options.model} needs scikit-learn; pip install 'ostinato[baselines]'"
+                f"{option_name('model')} {options.model} needs scikit-learn; "
+                "pip install 'ostinato[baselines]'"
             )
         bag = BagOfWords.fit(
             (split_text(options, text) for text in texts),
@@ -219,9 +232,10 @@ class BagEncoder:
         """The n-grams of a text and their values."""
         return self.bag.vector(split_text(self.options, text))
 
-    def encode(self, text: str, draw: int | None = None) -> Example:
+    def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """[N, 2]: the id and the value of each n-gram of the text."""
-        pairs: Tensor = torch.from_numpy(np.stack(self.vector(text), 1).astype(np.float32))
+        vector = self.vector(require_text(inputs))
+        pairs: Tensor = torch.from_numpy(np.stack(vector, 1).astype(np.float32))
         return Example(pairs)
 
 
@@ -248,7 +262,7 @@ class NoEncoder:
     def to_dict(self) -> dict[str, Any]:
         return {}
 
-    def encode(self, text: str, draw: int | None = None) -> Example:
+    def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         return Example(torch.zeros(1, dtype=torch.int64))
 
 

@@ -13,6 +13,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.images.labelled_images import resize
 from ostinato.errors import InputError
 from ostinato.notices import notify
+from ostinato.tasks.classification.inputs import Inputs, require_array
 from ostinato.tasks.classification.options import ClassificationOptions
 
 LARGEST, USUAL = 64, 32  # pixels a side: up to which images keep their size; of those that do not
@@ -105,8 +106,9 @@ class ImageEncoder:
             image = np.repeat(image, 3, 2)
         return resize(image, self.shape[:2])
 
-    def encode(self, image: np.ndarray, draw: int | None = None) -> Example:
+    def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """An image [H, W, C] as rows [H, W * C]; one without pixels has no rows."""
+        image = require_array(inputs)
         if not image.size:
             return Example(torch.zeros(0, self.dimensions))
         scaled = (self.prepare(image) - np.array(self.mean)) / np.array(self.deviation)

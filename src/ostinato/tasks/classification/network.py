@@ -12,15 +12,16 @@ from ostinato.baselines.convolution import Convolution, ImageConvolution
 from ostinato.baselines.feedforward import Feedforward
 from ostinato.baselines.random_convolutions import RandomConvolutions
 from ostinato.baselines.warped_neighbours import WarpedNeighbours
-from ostinato.layers.character_encoder import Affixes, CharacterEncoder
+from ostinato.layers.character_encoder import MOST_BUCKETS, Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import Classifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
-from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.encoders import BagEncoder, TextEncoder
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.options import BAGS, ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
+from ostinato.tasks.shared.closed_form_network import put_parameters
 
 # a text is recognised by few of its words, but by all of its characters
 WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}
@@ -28,10 +29,13 @@ CHARACTER_DROPOUT = 0.1
 SERIES_DROPOUT = 0.2  # of the values of a series
 
 
+Body = RecurrentBody | Convolution | ImageConvolution | Feedforward
+
+
 def build_network(
     options: ClassificationOptions, preprocessing: ClassificationPreprocessing
 ) -> nn.Module:
-    """A fresh network, or several that answer together (--members)."""
+    """A fresh network, or several whose answers are averaged (`members`)."""
     labels = len(preprocessing.labels)
     if options.model == "most-frequent":
         return ClassFrequencies(labels)
@@ -40,8 +44,10 @@ def build_network(
     if options.model == "random-convolutions":
         return RandomConvolutions(preprocessing.shapes)
     if options.model in BAGS:
-        bag = preprocessing.encoder.bag
-        return LinearClassifier(len(bag), labels, many=options.several_labels)
+        encoder = preprocessing.encoder
+        if not isinstance(encoder, BagEncoder):
+            raise TypeError(f"{options.model} needs bags of n-grams")
+        return LinearClassifier(len(encoder.bag), labels, many=options.several_labels)
     members = options.members or 1
     if members > 1:
         return ClassifierEnsemble([build_member(options, preprocessing) for _ in range(members)])
@@ -89,7 +95,11 @@ def build_character_encoder(
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=encoder.letters.fold_case())
+        affixes = Affixes(
+            options.affix_size,
+            folded=encoder.letters.fold_case(),
+            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+        )
     return CharacterEncoder(
         options.characters,
         len(encoder.letters),
@@ -102,7 +112,7 @@ def build_character_encoder(
 
 def build_body(
     options: ClassificationOptions, size: int, image: tuple[int, int, int] | None = None
-) -> nn.Module:
+) -> Body:
     """The network from inputs [B, T, size], or images (H, W, C) by row, to [B, output_size]."""
     if options.model == "convolution" and image is not None:
         filters = max(1, options.filters // 4)  # 25 and 50 by default
@@ -110,7 +120,7 @@ def build_body(
     if options.model == "convolution":
         return Convolution(size, filters=options.filters)
     if options.model == "feedforward":
-        return Feedforward(size, options.hidden_size, length=options.fixed_length)
+        return Feedforward(size, options.hidden_size, length=int(options.fixed_length or 1))
     return RecurrentBody(
         options.cell_type,
         size,
@@ -126,7 +136,7 @@ def build_body(
 
 def build_head(
     options: ClassificationOptions, preprocessing: ClassificationPreprocessing, size: int
-) -> nn.Module:
+) -> SoftmaxHead | SigmoidHead | OrdinalHead:
     """The output layer: one class, several labels, or a grade."""
     weights, labels = torch.tensor(preprocessing.class_weights), len(preprocessing.labels)
     if options.several_labels:
@@ -144,9 +154,11 @@ def initialise(
     """The parameters of a closed-form model; pretrained vectors."""
     encoder = preprocessing.encoder
     if options.closed_form:
-        network.put(*preprocessing.coefficients)
+        put_parameters(network, *preprocessing.coefficients)
     elif isinstance(encoder, TextEncoder) and encoder.vectors is not None:
-        for member in network.models if isinstance(network, ClassifierEnsemble) else [network]:
-            member.embedding.load_pretrained(
-                encoder.vectors.rows, encoder.vectors.vectors, frozen=options.freeze_embeddings
-            )
+        members = network.members if isinstance(network, ClassifierEnsemble) else [network]
+        for member in members:
+            if isinstance(member, Classifier) and isinstance(member.embedding, Embedding):
+                member.embedding.load_pretrained(
+                    encoder.vectors.rows, encoder.vectors.vectors, frozen=options.freeze_embeddings
+                )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
@@ -87,7 +87,7 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         "square root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
         "recurrent",
         "a recurrent network (of --cell), or a baseline: bag-of-words and character-ngrams of "
         "texts, nearest-neighbour and random-convolutions of series, most-frequent label",
@@ -105,6 +105,13 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         "size of the prefix and suffix embedding of a word; 0 disables it",
         minimum=0,
     )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
+    )
     members: int | None = option(
         None,
         "networks trained together, whose probabilities are averaged (default: 4 for a recurrent "
@@ -112,7 +119,7 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         minimum=1,
         maximum=100,
     )
-    pooling: Literal[POOLINGS] = option(
+    pooling: Annotated[str, OneOf(*POOLINGS)] = option(
         "max", "how the hidden states of all steps are combined into one vector"
     )
     dropout: float = option(
@@ -194,18 +201,23 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         super().__post_init__()
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                "--character-size must be even, half of it for each direction; got "
+                f"{option_name('character_size')} must be even, half of it for each direction; got "
                 f"{self.character_size}"
             )
         if self.crop is not None and self.crop > 1 and self.crop % 1:
             raise InputError(
-                f"--crop must be a share up to 1, or a whole number of steps; got {self.crop:g}"
+                f"{option_name('crop')} must be a share up to 1, or a whole number of steps; "
+                f"got {self.crop:g}"
             )
         if self.ordinal and self.label_separator:
             raise InputError(
-                "--ordinal and --label-separator exclude each other: an example has one grade"
+                f"{option_name('ordinal')} and {option_name('label_separator')} exclude each "
+                "other: an example has one grade"
             )
         if self.label_separator is not None and not self.label_separator.strip("\r\n"):
-            raise InputError("--label-separator must be a character or more that separates labels")
+            raise InputError(
+                f"{option_name('label_separator')} must be a character or more that separates "
+                "labels"
+            )
         if self.dev_metric == "mae" and not self.ordinal:
-            raise InputError("--dev-metric mae needs --ordinal")
+            raise InputError(f"{option_name('dev_metric')} mae needs {option_name('ordinal')}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,11 +14,13 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.classification.encoders import TextEncoder
+from ostinato.tasks.classification.inputs import require_text
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.classification.streaming import ClassificationStreamer
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import (
@@ -126,7 +128,7 @@ class ClassificationPredictor(Predictor):
         encoder = self.preprocessing.encoder
         unknown = 0.0
         if isinstance(encoder, TextEncoder):
-            unknown = encoder.unknown_share(record.inputs)
+            unknown = encoder.unknown_share(require_text(record.inputs))
         return Classified(labels, probabilities, self.options.label_separator, unknown)
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> list[float]:
@@ -176,6 +178,19 @@ class ClassificationPredictor(Predictor):
             ]
         return self.count_answers(records, self.predict(network, records))[metric]
 
+    def analyse(
+        self,
+        records: Sequence[Labelled],
+        predictions: Sequence[Classified],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """Precision, recall and F1 of each label."""
+        answers = [[(label, 0) for label in prediction.labels] for prediction in predictions]
+        truths = [[(label, 0) for label in self.labels_of(record)] for record in records]
+        return {"classes": score_classes(answers, truths)}
+
     def pictures(
         self, records: Sequence[Labelled], predictions: Sequence[Classified]
     ) -> dict[str, Callable[[BinaryIO], object]]:
@@ -186,8 +201,7 @@ class ClassificationPredictor(Predictor):
         return {"confusion.png": draw_confusion(answers, truths, self.preprocessing.labels)}
 
     def show(self, record: Labelled, prediction: Classified) -> dict[str, str]:
-        is_text = isinstance(record.inputs, str)
-        if is_text:
+        if isinstance(record.inputs, str):
             inputs = record.inputs
         else:
             inputs = f"{len(record.inputs)} steps of {record.inputs.shape[1]} numbers"

@@ -16,7 +16,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
 from ostinato.data.labelled import Labelled, kind_of
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.classification.encoders import (
     BagEncoder,
@@ -27,8 +27,10 @@ from ostinato.tasks.classification.encoders import (
     restore_encoder,
 )
 from ostinato.tasks.classification.image_encoder import ImageEncoder
+from ostinato.tasks.classification.inputs import Inputs, require_array, require_text
 from ostinato.tasks.classification.options import BAGS, OF_SERIES, ClassificationOptions
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.class_scores import natural_key
 from ostinato.tasks.shared.label_counts import encode_labels, split_labels, weigh_classes
 from ostinato.tasks.unsuitable import Unsuitable
 
@@ -61,9 +63,11 @@ class ClassificationPreprocessing(Preprocessing):
         if len(names) < 2 and not options.several_labels:
             raise InputError(
                 f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
-                "give --dev, or more examples"
+                f"give {option_name('dev')}, or more examples"
             )
-        labels = Vocabulary(sorted(names, key=float if options.ordinal else None), specials=())
+        labels = Vocabulary(
+            sorted(names, key=float if options.ordinal else natural_key), specials=()
+        )
         weights = weigh_classes(options.class_weights, given, labels.tokens)
         notify(
             f"{len(labels)} labels: "
@@ -73,18 +77,19 @@ class ClassificationPreprocessing(Preprocessing):
         refuse_unsuitable(options, kind_of(records[0].inputs))
         if not is_text and options.unit != "word":
             raise InputError(
-                f"--unit {options.unit} is for texts; these are {kind_of(records[0].inputs)}"
+                f"{option_name('unit')} {options.unit} is for texts; these are "
+                f"{kind_of(records[0].inputs)}"
             )
         inputs = [record.inputs for record in records]
         encoder: Encoder = NoEncoder()
         if kind_of(records[0].inputs) == "images":
-            options, encoder = ImageEncoder.fit(options, inputs)
+            options, encoder = ImageEncoder.fit(options, list(map(require_array, inputs)))
         elif not is_text:
-            options, encoder = SeriesEncoder.fit(options, inputs)
+            options, encoder = SeriesEncoder.fit(options, list(map(require_array, inputs)))
         elif options.model in BAGS:
-            encoder = BagEncoder.fit(options, inputs, len(labels))
+            encoder = BagEncoder.fit(options, list(map(require_text, inputs)), len(labels))
         elif not options.closed_form:
-            options, encoder = TextEncoder.fit(options, inputs)
+            options, encoder = TextEncoder.fit(options, list(map(require_text, inputs)))
         fitted = cls(options, labels, weights, encoder)
         if options.model == "feedforward" and options.fixed_length is None:
             lengths = [len(fitted.encode(record).inputs) for record in records]
@@ -102,26 +107,28 @@ class ClassificationPreprocessing(Preprocessing):
         return options, fitted
 
     def solve(
-        self, inputs: Sequence[Any], given: Sequence[Sequence[str]]
+        self, inputs: Sequence[Inputs], given: Sequence[Sequence[str]]
     ) -> tuple[np.ndarray, ...]:
         """The parameters of a closed-form model: the classes' shares, or scikit-learn's
         coefficients.
         """
-        options, labels = self.options, self.labels
+        options, labels, encoder = self.options, self.labels, self.encoder
         truth = np.array(  # [N, C]
             [[label in each for label in labels.tokens] for each in given], dtype=np.float64
         )
         if options.model == "most-frequent":
             return (truth.mean(0),)
-        if options.model in OF_SERIES:
+        if isinstance(encoder, SeriesEncoder):
             fit = FITTERS[options.model]
-            series = [self.encoder.scaler(each) for each in inputs]
+            series = [encoder.scaler(require_array(each)) for each in inputs]
             return fit(series, truth.argmax(1), len(labels))
+        if not isinstance(encoder, BagEncoder):
+            raise TypeError(f"{options.model} is fitted to bags of n-grams or to series")
         balanced = options.class_weights != "none"
         return bag_of_words.fit_logistic_regression(
-            [self.encoder.vector(text) for text in inputs],
+            [encoder.vector(require_text(text)) for text in inputs],
             truth if options.several_labels else truth.argmax(1),
-            len(self.encoder.bag),
+            len(encoder.bag),
             len(labels),
             strength=options.strength,
             weights=dict(enumerate(self.class_weights)) if balanced else None,
@@ -143,7 +150,9 @@ class ClassificationPreprocessing(Preprocessing):
         """The number of dimensions of the series, or of a row of an image."""
         if isinstance(self.encoder, ImageEncoder):
             return self.encoder.dimensions
-        return self.encoder.scaler.dimensions
+        if isinstance(self.encoder, SeriesEncoder):
+            return self.encoder.scaler.dimensions
+        raise TypeError("texts have no dimensions")
 
     def vocabulary(self, side: str) -> Sequence[str]:
         if side == "targets":
@@ -174,7 +183,7 @@ class ClassificationPreprocessing(Preprocessing):
 
     def count_cut(self, record: Labelled) -> int:
         if isinstance(self.encoder, TextEncoder):
-            return self.encoder.count_cut(record.inputs)
+            return self.encoder.count_cut(require_text(record.inputs))
         fixed = self.options.fixed_length if self.options.model == "feedforward" else None
         if fixed is None or kind_of(record.inputs) != "series of numbers":
             return 0
@@ -193,6 +202,9 @@ def refuse_unsuitable(options: ClassificationOptions, kind: str) -> None:
     """Raises Unsuitable if the model does not take inputs of this kind."""
     needed = "texts" if options.model in BAGS else "series of numbers"
     if options.model in (*BAGS, *OF_SERIES) and kind != needed:
-        raise Unsuitable(f"--model {options.model} needs {needed}; these are {kind}")
+        raise Unsuitable(f"{option_name('model')} {options.model} needs {needed}; these are {kind}")
     if options.model in OF_SERIES and options.several_labels:
-        raise Unsuitable(f"--model {options.model} gives one label; leave out --label-separator")
+        raise Unsuitable(
+            f"{option_name('model')} {options.model} gives one label; leave out "
+            f"{option_name('label_separator')}"
+        )

@@ -13,8 +13,9 @@ from ostinato.data.images.images import decode_stream, is_image
 from ostinato.data.images.labelled_images import as_image, read_pixels
 from ostinato.data.labelled import Labelled, kind_of, read_labelled, read_unlabelled
 from ostinato.data.series.labelled_series import as_series, parse_series
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import NoticeList, notify
+from ostinato.tasks.classification.inputs import Inputs, require_array
 from ostinato.tasks.reader import Reader
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
 
@@ -50,12 +51,12 @@ class ClassificationReader(Reader):
 
     def check_kind(self, records: Sequence[Labelled]) -> None:
         """Raises InputError for records of another kind than the model's, series of different
-        dimensions, and labels that are no grades with --ordinal."""
+        dimensions, and labels that are no grades with the option `ordinal`."""
         for record in records:
             if self.preprocessing is not None:
                 self.check_input(record)
             elif kind_of(record.inputs) == "series of numbers":
-                has, first = record.inputs.shape[1], records[0].inputs.shape[1]
+                has, first = width_of(record), width_of(records[0])
                 if has != first:
                     raise InputError(
                         f"{record.where}: {has} {pluralise('dimension', has)}, "
@@ -64,7 +65,7 @@ class ClassificationReader(Reader):
             if self.options.ordinal and not is_grade(record.label):
                 raise InputError(
                     f"{record.where}: the label {record.label!r} is no number; "
-                    "--ordinal needs grades such as 1 to 5"
+                    f"{option_name('ordinal')} needs grades such as 1 to 5"
                 )
 
     def check_input(self, record: Labelled) -> None:
@@ -78,10 +79,10 @@ class ClassificationReader(Reader):
         if kind == "images":
             self.preprocessing.encoder.check(record.inputs, where)
         elif kind == "series of numbers":
-            has, wants = record.inputs.shape[1], self.preprocessing.dimensions
-            if has != wants:
+            width, wants = width_of(record), self.preprocessing.dimensions
+            if width != wants:
                 raise InputError(
-                    f"{where}: {has} {pluralise('dimension', has)}, but the model has {wants}"
+                    f"{where}: {width} {pluralise('dimension', width)}, but the model has {wants}"
                 )
 
     def check_compatible(self, records: Sequence[Labelled]) -> None:
@@ -123,6 +124,7 @@ class ClassificationReader(Reader):
         if isinstance(value, Labelled):
             return value
         label = ""
+        inputs: Inputs
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
             value, label = value
         if not isinstance(value, str) and self.kind == "images":
@@ -144,12 +146,12 @@ class ClassificationReader(Reader):
         """What the inputs of a trained model are."""
         return "" if self.preprocessing is None else self.preprocessing.kind
 
-    def decode(self, content: bytes, media_type: str) -> Labelled:
+    def decode(self, content: bytes, media_type: str) -> list[Labelled]:
         """The content of an image file, for a model of images."""
         if self.kind != "images" or not media_type.startswith("image/"):
             return super().decode(content, media_type)
         pixels = np.asarray(decode_stream(BytesIO(content), "the image"), dtype=np.float32) / 255
-        return self.as_record(pixels * self.preprocessing.encoder.white)
+        return [self.as_record(pixels * self.preprocessing.encoder.white)]
 
     def key(self, record: Labelled) -> str | bytes:
         return record.inputs if isinstance(record.inputs, str) else record.inputs.tobytes()
@@ -158,6 +160,11 @@ class ClassificationReader(Reader):
         if not isinstance(record.inputs, str):
             raise InputError(f"a model of {kind_of(record.inputs)} does not read lines of text")
         return record.inputs
+
+
+def width_of(record: Labelled) -> int:
+    """The number of dimensions of a series [T, D]."""
+    return int(require_array(record.inputs).shape[1])
 
 
 def drop_empty(records: list[Labelled], name: str) -> list[Labelled]:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from ostinato.data.text.sentence_pairs import Pair
+from ostinato.errors import option_name
 from ostinato.tasks.dialogue.options import DialogueOptions
 from ostinato.tasks.dialogue.reader import join_turns
 from ostinato.tasks.dialogue.streaming import DialogueStreamer
@@ -39,7 +40,7 @@ class DialoguePredictor(TranslationPredictor):
 
     def why_no_streamer(self, network: nn.Module) -> str:
         conversation = self.options.turns > 1 or self.options.conversation
-        return "" if conversation else "the model reads one turn only (--turns)"
+        return "" if conversation else f"the model reads one turn only ({option_name('turns')})"
 
     def converse(self, network: nn.Module, utterances: Iterator[Pair]) -> Iterator[Translation]:
         """Replies to one utterance after the other, each with the turns before it as context.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostinato.models.forecaster import ForecasterEnsemble
+from ostinato.models.forecaster_ensemble import ForecasterEnsemble
 from ostinato.tasks.forecasting.baseline import fit_baseline, restore_baseline
 from ostinato.tasks.forecasting.network import build_network, initialise
 from ostinato.tasks.forecasting.options import ForecastingOptions

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.models.forecaster import MEDIAN, LinearForecaster
+from ostinato.models.forecaster import MEDIAN
+from ostinato.models.linear_forecaster import LinearForecaster
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scores import POINT_METRICS, count_points
@@ -87,11 +88,11 @@ class LinearBaseline(Baseline):
         counts: dict[str, list[Counts]] = {name: [] for name in POINT_METRICS}
         for start in range(0, len(records), PIECE):
             piece = records[start : start + PIECE]
-            encoded = [self.preprocessing.encode_window(record) for record in piece]
+            encoded = [self.preprocessing.encoder.encode_window(record) for record in piece]
             raw = self.network.quantiles(stack_windows(encoded))[..., MEDIAN].double().numpy()
             points = np.stack(
                 [
-                    self.preprocessing.inverse(row * each.scale + each.shift)
+                    self.preprocessing.scaler.inverse(row * each.scale + each.shift)
                     for row, each in zip(raw, encoded, strict=True)
                 ]
             )

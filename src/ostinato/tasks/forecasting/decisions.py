@@ -15,7 +15,7 @@ from ostinato.data.series.season import find_season
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
-from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.options import Decoder, ForecastingOptions
 
 LONGEST_HISTORY = 1000  # steps that a statistical model reads
 NO_SEASON = 12  # steps to forecast where there is no season
@@ -50,7 +50,8 @@ def decide_options(
     if lengths.max() <= horizon:
         raise InputError(
             f"a horizon of {horizon} is longer than the history: the longest series has "
-            f"{lengths.max():,} values; give a shorter --horizon"
+            f"{lengths.max():,} values; give a shorter "
+            f"{option_name('horizon')}"
         )
     room = int(0.6 * max(1, np.median(lengths) - horizon))
     look_back = options.look_back
@@ -79,8 +80,8 @@ def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptio
     if counts:  # counts stay counts: divided by their mean, and not moved
         options = replace(options, scaling="mean", anchor=False)
     paths = counts or options.likelihood == "quantiles" or options.bptt is not None
-    usual = "segments" if look_back >= LONG_LOOK_BACK else "direct"
-    decoder = options.decoder or ("autoregressive" if paths else usual)
+    usual: Decoder = "segments" if look_back >= LONG_LOOK_BACK else "direct"
+    decoder: Decoder = options.decoder or ("autoregressive" if paths else usual)
     segment = options.segment
     if decoder == "segments":
         if options.hidden_size % 2:
@@ -128,8 +129,8 @@ def collect_categories(
 ) -> list[list[str]]:
     """The values of each static covariate."""
     found = []
-    for place, name in enumerate(options.covariates("static")):
-        values = sorted({each.static[place] for each in series})
+    for position, name in enumerate(options.covariates("static")):
+        values = sorted({each.static[position] for each in series})
         if len(values) > most:
             raise InputError(
                 f"{option_name('static_covariates')}: {name} has {len(values):,} "

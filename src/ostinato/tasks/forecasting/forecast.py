@@ -25,7 +25,7 @@ class Forecast(Prediction):
     Args:
         name: The series' `unique_id`.
         axis: Its time stamps.
-        start: The number of the first step forecast.
+        start: The index of the first step forecast.
         quantiles: Of LEVELS, ascending [H, Q]; [0, Q] for an empty series.
         coverages: Of the intervals wanted, in percent.
         samples: Sample paths [S, H], where they were wanted.
@@ -56,7 +56,7 @@ class Forecast(Prediction):
         return low + share * (high - low)
 
     def interval(self, coverage: float) -> tuple[np.ndarray, np.ndarray]:
-        """The lower and upper bounds [H] of the central interval of so many percent."""
+        """The lower and upper bounds [H] of the central interval with this coverage in percent."""
         level = round((1 - coverage / 100) / 2, 10)
         return self.quantile(level), self.quantile(round(1 - level, 10))
 
@@ -70,12 +70,12 @@ class Forecast(Prediction):
         found = np.empty(len(values))
         for step, value in enumerate(values):
             row = self.quantiles[step]
-            place = int(np.searchsorted(row, value)) - 1
-            if 0 <= place < len(LEVELS) - 1:
-                found[step] = np.log(densities[step, place])
+            interval = int(np.searchsorted(row, value)) - 1
+            if 0 <= interval < len(LEVELS) - 1:
+                found[step] = np.log(densities[step, interval])
                 continue
-            inner = densities[step, 0 if place < 0 else -1]
-            beyond = row[0] - value if place < 0 else value - row[-1]
+            inner = densities[step, 0 if interval < 0 else -1]
+            beyond = row[0] - value if interval < 0 else value - row[-1]
             found[step] = np.log(inner) - beyond * inner / LEVELS[0]
         return found
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from torch import nn
 
-from ostinato.models.forecaster import (
-    DirectForecaster,
-    Forecaster,
-    ForecasterEnsemble,
-    LinearForecaster,
-    SegmentForecaster,
-)
+from ostinato.models.direct_forecaster import DirectForecaster
+from ostinato.models.forecaster import Forecaster
+from ostinato.models.forecaster_ensemble import ForecasterEnsemble
+from ostinato.models.linear_forecaster import LinearForecaster
 from ostinato.models.path_forecasters import AUTOREGRESSIVE
+from ostinato.models.segment_forecaster import SegmentForecaster
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.statistical import StatisticalForecaster
 
 
+class Sizes(TypedDict):
+    """What every recurrent forecaster is given."""
+
+    hidden_size: int
+    layers: int
+    dropout: float
+
+
 def build_network(
     options: ForecastingOptions, preprocessing: ForecastingPreprocessing
 ) -> Forecaster:
-    """A fresh network, or several that answer together (--members)."""
+    """A fresh network, or several whose answers are averaged (`members`)."""
     if options.members > 1 and not options.closed_form:
         members = [build_member(options, preprocessing) for _ in range(options.members)]
         return ForecasterEnsemble(members)
@@ -37,7 +45,7 @@ def build_member(
         return StatisticalForecaster(options.model, look_back, horizon, season)
     if options.model == "linear":
         return LinearForecaster(look_back, horizon)
-    sizes = {
+    sizes: Sizes = {
         "hidden_size": options.hidden_size,
         "layers": options.layers,
         "dropout": options.dropout,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.models.path_forecasters import AUTOREGRESSIVE
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.series_options import SeriesOptions
 
 STATISTICAL = ("naive", "seasonal-naive", "drift", "theta")
 CLOSED_FORM = (*STATISTICAL, "linear")
+
+
+Decoder = Literal["segments", "direct", "autoregressive"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,11 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         True, "subtract the last value from the window and add it to the forecast", group="data"
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
-    cell: Literal[tuple(CELLS)] = redefine(RecurrentOptions, "cell", "gru")
-    decoder: Literal["segments", "direct", "autoregressive"] | None = option(
+    cell: Annotated[str, OneOf(*CELLS)] = redefine(RecurrentOptions, "cell", "gru")
+    decoder: Decoder | None = option(
         None,
         "segments: the network reads and predicts segments (SegRNN); direct: steps, and the last "
         "state predicts all; autoregressive: a value after the other, drawn from a distribution "
@@ -88,7 +91,7 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         None, "segments: their length in steps (default: a season, or by the look-back)", minimum=1
     )
     skip: bool = option(True, "add a linear map of the window to the forecast")
-    likelihood: Literal[tuple(AUTOREGRESSIVE)] = option(
+    likelihood: Annotated[str, OneOf(*AUTOREGRESSIVE)] = option(
         "student-t",
         "autoregressive: the distribution of a value; negative-binomial: of counts; "
         "quantiles: of any kind",
@@ -183,7 +186,8 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
             )
         if self.future is not None and not self.covariates("future"):
             raise InputError(
-                f"{option_name('future')}: the model was trained without --future-covariates"
+                f"{option_name('future')}: the model was trained without "
+                f"{option_name('future_covariates')}"
             )
         if self.picture is not None and not self.picture.lower().endswith((".png", ".html")):
             raise InputError(

@@ -35,7 +35,7 @@ def write_page(records: Sequence[Window], forecasts: Sequence[Forecast], title: 
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style></head><body>\n"
         f"<h1>{escape(title)}</h1>\n<p>{len(forecasts):,} series: history, the forecast with its "
-        f"{levels} intervals, and dashed what came, where it is known.</p>\n"
+        f"{levels} intervals, and the true values, dashed, where they are known.</p>\n"
         f"<main>\n{figures}\n</main></body></html>\n"
     ).encode()
 
@@ -55,15 +55,15 @@ def draw_figure(record: Window, forecast: Forecast) -> str:
     low, high = float(np.nanmin(everything)), float(np.nanmax(everything))
     span = (high - low) or 1.0
 
-    def place(start: int, values: np.ndarray) -> list[str]:
+    def locate(start: int, values: np.ndarray) -> list[str]:
         x = (start + np.arange(len(values))) / max(1, shown + horizon - 1) * WIDTH
         y = HEIGHT - 4 - (values - low) / span * (HEIGHT - 8)
         return [f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if b == b]
 
-    outlines = [place(shown, upper) + place(shown, lower)[::-1] for lower, upper in bands]
+    outlines = [locate(shown, upper) + locate(shown, lower)[::-1] for lower, upper in bands]
     areas = "".join(f'<polygon class="band" points="{" ".join(each)}"/>' for each in outlines)
     lines = "".join(
-        draw_line(kind, place(start, values))
+        draw_line(kind, locate(start, values))
         for kind, start, values in (
             ("history", 0, history),
             ("truth", shown, truth),

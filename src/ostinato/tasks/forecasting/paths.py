@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
+from ostinato.models.forecaster import Forecaster
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.scenarios import draw_scores, follow_quantiles, rank_paths
 from ostinato.tasks.forecasting.windows import EncodedWindow, Window, stack_windows
@@ -17,7 +17,7 @@ from ostinato.tasks.shared.inference import device_of
 
 @torch.inference_mode()
 def draw_paths(
-    network: Any,
+    network: Forecaster,
     encode: Callable[[Sequence[Window]], Sequence[EncodedWindow]],
     records: Sequence[Window],
     forecasts: Sequence[Forecast],
@@ -30,7 +30,7 @@ def draw_paths(
     quantiles.
 
     Args:
-        network: A Forecaster.
+        network: Any forecaster; an autoregressive one draws its own paths.
         encode: Windows -> their tensors.
         records: The windows.
         forecasts: Theirs.

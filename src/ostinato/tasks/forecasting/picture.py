@@ -5,7 +5,7 @@ ahead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -13,13 +13,17 @@ from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.statistical import forecast_points
 from ostinato.tasks.forecasting.windows import Window
 
-INK, BAND, TRUTH = "#1f4e79", "#4a90c2", "#222222"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, TRUTH = "#1f4e79", "#222222"
+BANDS = ("#8fb9de", "#c3d9ee", "#dfeaf6", "#eef4fa")  # from the narrowest interval on
 
 
 def draw_forecasts(
     records: Sequence[Window], forecasts: Sequence[Forecast], season: int
 ) -> Callable[[BinaryIO], object]:
-    """A panel a series: what was, what is forecast with its intervals, and two simple methods."""
+    """A panel per series: history, forecast with its intervals, true values, two simple methods."""
     from matplotlib.figure import Figure
 
     columns = 1 if len(records) < 2 else 2 if len(records) < 5 else 3
@@ -31,12 +35,14 @@ def draw_forecasts(
     for panel in panels[len(records) :]:
         panel.axis("off")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
+    )
     return lambda file: figure.savefig(file, format="png", dpi=110)
 
 
-def draw_panel(panel, record: Window, forecast: Forecast, season: int) -> None:
-    """One series into one panel."""
+def draw_panel(panel: Axes, record: Window, forecast: Forecast, season: int) -> None:
+    """Draws one series into one panel."""
     horizon = len(forecast.quantiles)
     shown = min(record.cut, max(4 * horizon, 3 * season, 30))
     start = record.cut - shown
@@ -45,35 +51,41 @@ def draw_panel(panel, record: Window, forecast: Forecast, season: int) -> None:
     x = times.astype("datetime64[s]") if axis.form.dated else times
     ahead = x[shown:]
     panel.plot(x[:shown], record.history[start:], color=TRUTH, linewidth=1.1, label="history")
-    for coverage in sorted(forecast.coverages, reverse=True):
+    panel.axvline(x[shown - 1], color="0.8", linewidth=0.8)
+    coverages = sorted(forecast.coverages)
+    for place, coverage in reversed(list(enumerate(coverages))):
         low, high = forecast.interval(coverage)
-        panel.fill_between(
-            ahead, low, high, color=BAND, alpha=0.22, linewidth=0, label=f"{coverage:g} % interval"
-        )
+        color = BANDS[min(place, len(BANDS) - 1)]
+        label = f"{coverage:g} % interval"
+        panel.fill_between(ahead, low, high, color=color, linewidth=0, label=label)
     if horizon:
         for name, style in (("seasonal-naive", ":"), ("theta", "--")):
             points = forecast_points(name, [record._replace(horizon=horizon)], season)[0]
             label = "last season" if name != "theta" and season > 1 else "last value"
             label = "Theta" if name == "theta" else label
             panel.plot(ahead, points, color="0.55", linewidth=1, linestyle=style, label=label)
-    if len(truth := record.future):
+    if len(truth := record.future):  # joined to the history
         panel.plot(
-            ahead[: len(truth)],
-            truth,
+            x[shown - 1 : shown + len(truth)],
+            [*record.history[-1:], *truth],
             color=TRUTH,
             linewidth=1.1,
-            alpha=0.9,
             marker=".",
-            markersize=3,
-            label="what came",
+            markersize=4,
+            label="true values",
         )
     panel.plot(ahead, forecast.point, color=INK, linewidth=1.8, label="forecast")
     panel.set_title(forecast.name, fontsize=10, loc="left")
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", alpha=0.25)
     panel.margins(x=0.01)
-    for label in panel.get_xticklabels():
-        label.set(rotation=20, ha="right", fontsize=8)
+    panel.tick_params(labelsize=8)
+    if axis.form.dated:
+        from matplotlib import dates
+
+        locator = dates.AutoDateLocator(minticks=3, maxticks=7)
+        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
 def draw_errors(by_step: Mapping[str, Sequence[float]]) -> Callable[[BinaryIO], object]:

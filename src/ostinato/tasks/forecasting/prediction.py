@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,9 +15,17 @@ from torch import nn
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError, option_name
-from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
-from ostinato.tasks.forecasting.calibration import measure_correction, measure_persistence
+from ostinato.models.forecaster import Forecaster
+from ostinato.tasks.forecasting.calibration import (
+    choose_correction,
+    choose_share,
+    measure_errors,
+    measure_persistence,
+    rank_futures,
+    split_windows,
+)
 from ostinato.tasks.forecasting.forecast import Forecast, header
+from ostinato.tasks.forecasting.network_forecasts import NetworkForecasts
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.page import write_page
 from ostinato.tasks.forecasting.paths import draw_paths
@@ -25,16 +34,15 @@ from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scenarios import Scenario, collect_scenario
 from ostinato.tasks.forecasting.scores import ForecastTally, count_forecast, judge
 from ostinato.tasks.forecasting.streamer import ForecastingStreamer
-from ostinato.tasks.forecasting.windows import Window, Windows, stack_windows
+from ostinato.tasks.forecasting.windows import Window, choose_shown, perturb_future
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor, spread
 from ostinato.tasks.request import Piece, Request
-from ostinato.tasks.shared.inference import device_of
 
 ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
 ROWS_OF_PATHS = 16
 SHOWN = 9  # series in a picture
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's correction of a reference forecast
+MOST_CALIBRATION = 5000  # held-back windows that the correction is measured on
 SHOWN_ON_PAGE = 300
 
 
@@ -43,9 +51,22 @@ class ForecastingPredictor(Predictor):
     preprocessing: ForecastingPreprocessing
     one_pass = True
 
+    @cached_property
+    def forecasts(self) -> NetworkForecasts:
+        """What makes forecasts of a network's quantiles."""
+        options = self.options
+        paths = options.decoder == "autoregressive"
+        return NetworkForecasts(
+            self.preprocessing.encoder,
+            int(options.season or 1),
+            ROWS_OF_PATHS if paths else ROWS,
+            options.levels,
+        )
+
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
-        forecasts = self.forecast(network, records, correct=self.options.conformal)
+        model = require_forecaster(network)
+        forecasts = self.forecasts.forecast(model, records, correct=self.options.conformal)
         if not self.options.samples:
             return forecasts
         paths = self.draw_paths(network, records, forecasts, self.options.samples, seed=1)
@@ -56,7 +77,7 @@ class ForecastingPredictor(Predictor):
 
     def draw_paths(
         self,
-        network: Any,
+        network: nn.Module,
         records: Sequence[Window],
         forecasts: Sequence[Forecast],
         samples: int,
@@ -67,35 +88,9 @@ class ForecastingPredictor(Predictor):
         forecast.
         """
         counts = self.options.likelihood == "negative-binomial"
-        encode = self.preprocessing.encode_windows
-        return draw_paths(network, encode, records, forecasts, samples, seed=seed, counts=counts)
-
-    @torch.inference_mode()
-    def forecast(self, network: Any, records: Sequence[Window], *, correct: bool) -> list[Forecast]:
-        """Forecasts of some windows, with or without the correction from held-back windows."""
-        rows = ROWS_OF_PATHS if self.options.decoder == "autoregressive" else ROWS
-        device = device_of(network)
-        full = [place for place, record in enumerate(records) if has_values(record.history)]
-        found: dict[int, np.ndarray] = {}
-        windows = self.preprocessing.encode_windows([records[place] for place in full])
-        for start in range(0, len(full), rows):
-            places, encoded = full[start : start + rows], windows[start : start + rows]
-            batch = stack_windows(encoded, rows=rows).to(device)
-            answers = network.quantiles(batch)[: len(places)].double().cpu().numpy()
-            for place, each, raw in zip(places, encoded, answers, strict=True):
-                values = self.preprocessing.inverse(raw * each.scale + each.shift)
-                found[place] = self.correct(network, values, records[place]) if correct else values
-        nothing = np.zeros((0, len(LEVELS)))
-        return [
-            Forecast(
-                record.series.name,
-                record.series.axis,
-                record.cut,
-                found.get(place, nothing),
-                self.options.levels,
-            )
-            for place, record in enumerate(records)
-        ]
+        encode = self.preprocessing.encoder.encode_windows
+        model = require_forecaster(network)
+        return draw_paths(model, encode, records, forecasts, samples, seed=seed, counts=counts)
 
     def streamer(
         self, network: nn.Module, as_record: Callable[[Any], Any]
@@ -107,61 +102,23 @@ class ForecastingPredictor(Predictor):
             return "the model reads covariates, which a stream of values does not have"
         return ""
 
-    def correct(self, network: Forecaster, values: np.ndarray, record: Window) -> np.ndarray:
-        """Quantiles [H, Q] with the correction added, in order still; the median stays."""
-        correction = network.correction.double().cpu().numpy()
-        moved = values + correction * self.unit_of(record)
-        middle = values[:, MEDIAN : MEDIAN + 1]
-        moved[:, MEDIAN] = middle[:, 0]
-        moved[:, MEDIAN:] = np.maximum.accumulate(moved[:, MEDIAN:], 1)
-        moved[:, : MEDIAN + 1] = np.minimum.accumulate(moved[:, MEDIAN::-1], 1)[:, ::-1]
-        return moved
-
-    def unit_of(self, record: Window) -> float:
-        """The unit of corrections: the in-sample seasonal error of the history, or of its steps."""
-        season = int(self.options.season or 1)
-        return record.series.seasonal_error(record.cut, season)
-
-    def calibrate(self, network: Any, records: Sequence[Window]) -> None:
-        """Measures the correction of the quantiles on held-back windows, and keeps it in the
-        network.
+    def calibrate(self, network: nn.Module, records: Sequence[Window]) -> None:
+        """Measures the correction of the quantiles on held-back windows, and stores it in the
+        network's buffers.
         """
-        records = list(islice(iter(records), 5000))
-        if self.preprocessing.refers:
-            self.choose_share(network, records)
-        forecasts = self.forecast(network, records, correct=False)
+        model = require_forecaster(network)
+        records = list(islice(iter(records), MOST_CALIBRATION))
         horizon = int(self.options.horizon or 1)
-        errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
-        for place, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
-            unit, truth = self.unit_of(record), record.future[:horizon]
-            if unit > 0 and len(forecast.quantiles):
-                errors[place, : len(truth)] = (
-                    truth[:, None] - forecast.quantiles[: len(truth)]
-                ) / unit
-        network.correction.copy_(torch.from_numpy(measure_correction(errors)))
-        corrected = self.forecast(network, records, correct=True)
-        ranks = np.full((len(records), horizon), np.nan)
-        for place, (record, forecast) in enumerate(zip(records, corrected, strict=True)):
-            if len(forecast.quantiles):
-                truth = record.future[:horizon]
-                ranks[place, : len(truth)] = forecast.rank(truth)
-        network.persistence.fill_(measure_persistence(ranks))
-
-    def choose_share(self, network: Any, records: Sequence[Window]) -> None:
-        """How much of its correction of the reference forecast is worth having on held-back
-        windows.
-        """
-        shares = [
-            each.share for each in network.modules() if getattr(each, "share", None) is not None
-        ]
-        scores = {}
-        for share in SHARES:
-            for each in shares:
-                each.fill_(share)
-            scores[share] = self.dev_score(network, records, self.options.dev_metric)
-        best = min(scores, key=lambda share: scores[share])
-        for each in shares:
-            each.fill_(best)
+        if self.preprocessing.refers:
+            metric = self.options.dev_metric
+            choose_share(model, lambda: self.dev_score(network, records, metric))
+        raw = self.forecasts.forecast(model, records, correct=False)
+        units = [self.forecasts.unit_of(record) for record in records]
+        errors = measure_errors(records, raw, units, horizon)
+        later = split_windows([record.series.name for record in records])
+        model.correction.copy_(torch.from_numpy(choose_correction(errors, later)))
+        corrected = self.forecasts.forecast(model, records, correct=True)
+        model.persistence.fill_(measure_persistence(rank_futures(records, corrected, horizon)))
 
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
@@ -175,9 +132,10 @@ class ForecastingPredictor(Predictor):
 
     def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
         season, found = int(self.options.season or 1), []
+        model = require_forecaster(network)
         for start in range(0, len(records), 512):
             piece = records[start : start + 512]
-            forecasts = self.forecast(network, piece, correct=False)
+            forecasts = self.forecasts.forecast(model, piece, correct=False)
             found += [
                 count_forecast(record, forecast, season)[metric]
                 for record, forecast in zip(piece, forecasts, strict=True)
@@ -241,8 +199,8 @@ class ForecastingPredictor(Predictor):
     def examples(
         self, network: nn.Module, records: Any, predictions: Sequence[Forecast]
     ) -> list[dict[str, str]]:
-        places = spread(list(range(len(records))))
-        return [self.show(records[place], predictions[place]) for place in places]
+        indices = spread(list(range(len(records))))
+        return [self.show(records[each], predictions[each]) for each in indices]
 
     def pictures(
         self, records: Any, predictions: Sequence[Forecast]
@@ -250,8 +208,8 @@ class ForecastingPredictor(Predictor):
         season = int(self.options.season or 1)
 
         def choose(most: int) -> tuple[list[Window], list[Forecast]]:
-            places = choose_shown(records, most)
-            return [records[place] for place in places], [predictions[place] for place in places]
+            indices = choose_shown(records, most)
+            return [records[each] for each in indices], [predictions[each] for each in indices]
 
         found: dict[str, Callable[[BinaryIO], object]] = {
             "forecast.png": draw_forecasts(*choose(SHOWN), season),
@@ -311,27 +269,8 @@ class ForecastingPredictor(Predictor):
         }
 
 
-def has_values(history: np.ndarray) -> bool:
-    """Whether there is any value."""
-    return bool(len(history)) and not bool(np.isnan(history).all())
-
-
-def choose_shown(records: Any, most: int) -> list[int]:
-    """The places of the windows to draw: the last one of each series, evenly spaced."""
-    if isinstance(records, Windows):
-        last = (records.ends - 1).tolist()
-    else:
-        last = list(range(len(records)))
-    return last[:: max(1, -(-len(last) // most))][:most]
-
-
-def perturb_future(record: Window) -> Window:
-    """The window with every value, past covariate and missing mark after its cut changed."""
-    series, cut = record.series, record.cut
-    random = np.random.default_rng(0)
-    values, past = series.values.copy(), series.past.copy()
-    later = values[cut:]
-    values[cut:] = np.where(np.isnan(later), 1.0, -3 * later + random.normal(size=len(later)) * 1e3)
-    values[cut::2] = np.nan
-    past[cut:] = 1e4
-    return Window.at(replace(series, values=values, past=past, cached={}), cut, record.horizon)
+def require_forecaster(network: nn.Module) -> Forecaster:
+    """The network, which this task has built as a Forecaster."""
+    if not isinstance(network, Forecaster):
+        raise TypeError(f"a {type(network).__name__} is no Forecaster")
+    return network

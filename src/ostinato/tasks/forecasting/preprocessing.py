@@ -1,10 +1,8 @@
-"""Scales, seasons, calendar features and covariates: windows as tensors, and forecasts back as
-values.
-"""
+"""What is fitted to the training series: scales, season, calendar features and covariates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -18,8 +16,9 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError, option_name
-from ostinato.models.forecaster import WindowFeatures
 from ostinato.models.step_reader import StepReader
+from ostinato.models.window_features import WindowFeatures
+from ostinato.tasks.forecasting.covariate_encoder import CovariateEncoder
 from ostinato.tasks.forecasting.decisions import (
     check_counts,
     choose_calendar,
@@ -29,17 +28,16 @@ from ostinato.tasks.forecasting.decisions import (
 )
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.scaling import measure_scale
-from ostinato.tasks.forecasting.statistical import forecast_points
+from ostinato.tasks.forecasting.value_scaler import ValueScaler
 from ostinato.tasks.forecasting.window_batches import PREPARED, ChunkedBatches, WindowBatches
+from ostinato.tasks.forecasting.window_encoder import WindowEncoder
 from ostinato.tasks.forecasting.windows import (
-    EncodedWindow,
     Window,
     Windows,
     training_cuts,
 )
 from ostinato.tasks.preprocessing import Preprocessing
 
-FAR = 3.0  # scaled units, or a factor of 20, that a reference forecast may lie beyond its history
 MOST_EMBEDDED = 500  # series with an embedding of their own
 LINEAR_WINDOWS = 20_000  # that the linear map is fitted to
 
@@ -94,14 +92,17 @@ class ForecastingPreprocessing(Preprocessing):
             names=[each.name for each in series] if embedded else [],
             scales=[],
             masked=any(np.isnan(each.values).any() for each in series)
-            or min(map(len, series)) < 2 * options.look_back,
+            or min(map(len, series)) < 2 * int(options.look_back or 1),
             covariates=measure_covariates(series),
             categories=collect_categories(options, series),
             calendar=choose_calendar(options, series),
             smallest=smallest,
         )
         if options.scale_over == "series":
-            scales = [measure_scale(options.scaling, fitted.transform(s.values)) for s in series]
+            scales = [
+                measure_scale(options.scaling, fitted.scaler.transform(each.values))
+                for each in series
+            ]
             fitted = replace(fitted, scales=scales)
         if options.model == "linear":
             fitted = replace(fitted, model_tensors=fitted.fit_linear(series))
@@ -135,11 +136,6 @@ class ForecastingPreprocessing(Preprocessing):
         )
 
     @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The index of each series with an embedding, from 1."""
-        return {name: number for number, name in enumerate(self.names, start=1)}
-
-    @cached_property
     def features(self) -> WindowFeatures:
         """What a step of a window holds."""
         options = self.options
@@ -167,117 +163,39 @@ class ForecastingPreprocessing(Preprocessing):
         """Whether values are counts, so that the network is told the scale."""
         return self.options.likelihood == "negative-binomial"
 
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Values as they are scaled: themselves or their logarithms."""
-        if self.options.scaling != "log":
-            return values
-        shifted = values + (self.smallest <= 0)
-        # what was above 0 in training may not be so later
-        return np.log(np.maximum(shifted, 1e-6))
-
-    def inverse(self, values: np.ndarray) -> np.ndarray:
-        """The inverse of `transform`."""
-        if self.options.scaling != "log":
-            return values
-        return np.exp(np.minimum(values, 700)) - (self.smallest <= 0)
-
-    def encode_windows(self, records: Sequence[Window]) -> list[EncodedWindow]:
-        """Windows as a network reads them."""
-        if not self.refers:
-            return [self.encode_window(record) for record in records]
-        season = int(self.options.season or 1)
-        references = forecast_points(self.options.reference, records, season)
-        return [self.encode_window(*pair) for pair in zip(records, references, strict=True)]
-
-    def encode_window(self, record: Window, reference: np.ndarray | None = None) -> EncodedWindow:
-        """A window as a network reads it. Nothing after the cut but known covariates is looked at
-        for the inputs; the targets are the values after it.
-
-        Args:
-            record: The window.
-            reference: The forecast of a simple method [H], where one is read.
-        """
-        options = self.options
-        look_back, horizon = int(options.look_back or 1), int(options.horizon or 1)
-        series, cut = record.series, record.cut
-        start = max(0, cut - look_back)
-        values = self.transform(series.values[start:cut])
-        seen = ~np.isnan(values)
-        observed = values[seen]
-        centre, scale = self.scale_of(record, observed)
-        anchor = (observed[-1] - centre) / scale if options.anchor and len(observed) else 0.0
-        inputs = np.zeros((look_back + horizon, self.features.size), dtype=np.float32)
-        past = inputs[look_back - len(values) : look_back]
-        past[:, 0] = np.where(seen, (np.where(seen, values, 0) - centre) / scale - anchor, 0)
-        past[:, 1] = seen
-        self.encode_covariates(inputs, series, start, cut)
-        if self.refers and reference is None:
-            [reference] = forecast_points(options.reference, [record], int(options.season or 1))
-        if self.refers and reference is not None:
-            coming = (self.transform(reference[:horizon]) - centre) / scale - anchor
-            # a logarithm of next to nothing is far from all that the network has seen
-            low, high = (past[:, 0].min() - FAR, past[:, 0].max() + FAR)
-            inputs[look_back:, 2 + self.features.past] = coming.clip(low, high)
-        if self.counts:
-            inputs[:, -2] = np.log(scale)
-        targets = np.full(horizon, np.nan, dtype=np.float32)
-        future = self.transform(series.values[cut : cut + horizon])
-        targets[: len(future)] = (future - centre) / scale - anchor
-        return EncodedWindow(inputs, targets, centre + anchor * scale, scale)
-
-    def scale_of(self, record: Window, observed: np.ndarray) -> tuple[float, float]:
-        """(centre, scale) of a window: from itself, or from the training part of its series."""
+    @cached_property
+    def scaler(self) -> ValueScaler:
+        """The scale of values, from each window or from the training part of each series."""
+        scales = None
         if self.options.scale_over == "series":
-            number = self.numbers.get(record.series.name)
-            if number is not None:
-                return self.scales[number - 1]
-            observed = self.transform(record.history)
-        return measure_scale(self.options.scaling, observed)
+            scales = dict(zip(self.names, self.scales, strict=False))  # fitting: none as yet
+        return ValueScaler(self.options.scaling, self.smallest, scales)
 
-    def encode_covariates(
-        self, inputs: np.ndarray, series: TimeSeries, start: int, cut: int
-    ) -> None:
-        """Writes covariates, calendar features and the series' index into the inputs [L + H, D]."""
-        options, features = self.options, self.features
+    @cached_property
+    def encoder(self) -> WindowEncoder:
+        """What makes tensors of windows."""
+        options = self.options
         look_back = int(options.look_back or 1)
-        first = look_back - (cut - start)
-        column = 2
-        for place, (mean, deviation) in enumerate(self.covariates):
-            past = place < features.past
-            if place == features.past:
-                column += self.refers
-            source = series.past if past else series.known
-            number = place if past else place - features.past
-            end = cut if past else cut + len(inputs) - look_back
-            found = (
-                source[start:end, number] if source.shape[1] > number else source[:0, 0:0].ravel()
-            )
-            scaled = (found - mean) / deviation
-            inputs[first : first + len(found), column] = np.nan_to_num(scaled)
-            column += 1
-        if len(self.covariates) == features.past:
-            column += self.refers
-        if self.calendar:
-            count = len(inputs) - first
-            columns = series.axis.calendar(start, count)
-            names = series.axis.features
-            chosen = [
-                2 * names.index(name) + turn
-                for name in self.calendar
-                for turn in (0, 1)
-                if name in names
-            ]
-            inputs[first:, column : column + len(chosen)] = columns[:, chosen]
-            column += 2 * len(self.calendar)
-        for place, known in enumerate(self.categories):
-            value = series.static[place] if place < len(series.static) else None
-            if value in known:
-                inputs[:, column + known.index(value)] = 1
-            column += len(known)
-        inputs[:, -1] = self.numbers.get(series.name, 0) if features.series else 0
+        return WindowEncoder(
+            look_back,
+            int(options.horizon or 1),
+            int(options.season or 1),
+            self.scaler,
+            CovariateEncoder(
+                self.features,
+                look_back,
+                self.covariates,
+                self.calendar,
+                self.categories,
+                {name: index for index, name in enumerate(self.names, start=1)},
+            ),
+            anchor=options.anchor,
+            reference=options.reference,
+            tell_scale=self.counts,
+        )
 
     def encode(self, record: Window, *, draw: int | None = None) -> Example:
-        encoded = self.encode_window(record)
+        encoded = self.encoder.encode_window(record)
         return Example(torch.from_numpy(encoded.inputs), torch.from_numpy(encoded.targets))
 
     def input_labels(self, record: Window) -> Sequence[str]:
@@ -308,7 +226,7 @@ class ForecastingPreprocessing(Preprocessing):
         length = look_back + horizon
         whole = WindowBatches(
             windows,
-            self.encode_windows,
+            self.encoder.encode_windows,
             batch_size=batch_size or max(1, (batch_tokens or length) // length),
             most=options.epoch_windows,
             seed=seed,
@@ -324,10 +242,9 @@ class ForecastingPreprocessing(Preprocessing):
         windows = self.training_windows(series)
         step = max(1, len(windows) // LINEAR_WINDOWS)
         look_back = int(self.options.look_back or 1)
+        plain = self.without_reference().encoder
 
-        plain = self.without_reference()
-
-        def pieces():
+        def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             chosen = range(0, len(windows), step)
             for start in range(0, len(chosen), 500):
                 encoded = [plain.encode_window(windows[row]) for row in chosen[start : start + 500]]

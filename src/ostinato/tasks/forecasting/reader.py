@@ -9,14 +9,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
 from ostinato.data.series.series_table import read_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.decisions import decide_horizon
 from ostinato.tasks.forecasting.options import ForecastingOptions
+from ostinato.tasks.forecasting.series_notices import (
+    report_covariates,
+    report_missing,
+    report_odd,
+    split_short,
+)
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
 from ostinato.tasks.reader import Reader
 
@@ -42,6 +49,7 @@ class ForecastingReader(Reader):
             past=options.covariates("past"),
             future=options.covariates("future"),
             static=options.covariates("static"),
+            static_optional=self.preprocessing is not None,
         )
 
     @property
@@ -50,13 +58,13 @@ class ForecastingReader(Reader):
         return self.options.horizon or GUESS
 
     def horizon_for(self, series: Sequence[TimeSeries]) -> int:
-        """The same, or where nobody said, what the series suggest."""
+        """The same, or where it was not given, what the series suggest."""
         if self.options.horizon is not None or not series:
             return self.horizon
         return decide_horizon(self.options, series, max(series, key=len).axis.frequency)
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
-        """The series of the files, missing values filled as --fill says."""
+        """The series of the files, missing values filled as the option `fill` says."""
         frequency = None if self.preprocessing is None else self.preprocessing.frequency
         found = read_series(files, self.columns, frequency=frequency)
         for each in found:
@@ -66,18 +74,16 @@ class ForecastingReader(Reader):
                 )
         if frequency is not None:
             check_frequency(found, frequency, files)
-        missing = sum(int(np.isnan(series.values).sum()) for series in found)
-        if missing:
-            how = self.options.fill
-            done = "left missing (--fill zero, previous or linear fills them)"
-            done = done if how == "none" else f"filled: {how}"
-            notify(f"{' '.join(map(display_path, files))}: {missing:,} missing values, {done}")
+        report_missing(files, found, self.options.fill)
+        covariates = self.options.covariates
+        report_covariates(found, covariates("past"), covariates("future"))
         return [
             replace(each, values=fill_missing(each.values, self.options.fill)) for each in found
         ]
 
     def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Window]:
         series = self.read_tables(files)
+        self.report_statics(series)
         name = " ".join(map(display_path, files))
         if training:
             return self.read_training(series, name)
@@ -87,7 +93,7 @@ class ForecastingReader(Reader):
             raise InputError(
                 f"{short[0].where}: series {short[0].name!r} has {len(short[0]):,} "
                 f"{pluralise('value', len(short[0]))}; a horizon of {horizon} needs more: "
-                "give longer series, or train with a shorter --horizon"
+                f"give longer series, or train with a shorter {option_name('horizon')}"
             )
         options = self.options
         cuts = [
@@ -100,25 +106,20 @@ class ForecastingReader(Reader):
 
     def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
         """Whole series; those without two values that differ in time are left out, and named."""
-        empty = [each for each in series if (~np.isnan(each.values)).sum() < 2]
-        if empty:
-            named = ", ".join(f"{each.name!r} ({each.where})" for each in empty[:3])
-            more = f" and {len(empty) - 3:,} others" if len(empty) > 3 else ""
-            notify(f"{name}: left out, with fewer than two values: series {named}{more}")
-        constant = [each for each in series if each not in empty and is_constant(each.values)]
-        if constant:
-            named = ", ".join(repr(each.name) for each in constant[:3])
-            more = f" and {len(constant) - 3:,} others" if len(constant) > 3 else ""
-            notify(f"{name}: constant: series {named}{more}; they have no MASE")
-        left_out = set(map(id, empty))
-        kept = [each for each in series if id(each) not in left_out]
-        horizon = self.options.horizon or 1
-        if not kept or max(map(len, kept)) <= horizon:
-            longest = max(map(len, series))
+        kept, short = split_short(series)
+        report_odd(name, short, kept)
+        if not kept:
             raise InputError(
-                f"{name}: a horizon of {horizon} is longer than the history: the longest series "
-                f"has {longest:,} {pluralise('value', longest)}; give longer series or a shorter "
-                "--horizon"
+                f"{short[0].where}: series {short[0].name!r} has fewer than two values, and no "
+                "other has more; give longer series"
+            )
+        horizon = self.options.horizon or 1
+        longest = max(kept, key=len)
+        if len(longest) <= horizon:
+            raise InputError(
+                f"{longest.where}: a horizon of {horizon} is longer than the history: the longest "
+                f"series, {longest.name!r}, has {len(longest):,} values; give longer series or a "
+                f"shorter {option_name('horizon')}"
             )
         return Windows(kept, [range(len(each), len(each) + 1) for each in kept], horizon)
 
@@ -129,6 +130,8 @@ class ForecastingReader(Reader):
         self.report_statics(series)
         for each in series:
             self.check_future(each)
+            each.axis.stamps(len(each) + self.horizon - 1, 1)  # before anything is written
+        for each in series:
             yield Window.at(each, len(each), self.horizon)
 
     def report_statics(self, series: Sequence[TimeSeries]) -> None:
@@ -136,17 +139,16 @@ class ForecastingReader(Reader):
         if self.preprocessing is None:
             return
         names = self.options.covariates("static")
-        for place, (name, known) in enumerate(
+        for column, (name, known) in enumerate(
             zip(names, self.preprocessing.categories, strict=True)
         ):
-            odd = [each for each in series if each.static and each.static[place] not in known]
+            odd = [each for each in series if static_of(each, column) not in known]
             if odd:
-                value = odd[0].static[place]
+                value = static_of(odd[0], column)
                 what = f"{name} {value!r} was not in training" if value else f"{name} is missing"
                 more = f", and so for {len(odd) - 1:,} others" if len(odd) > 1 else ""
-                notify(
-                    f"{odd[0].where}: series {odd[0].name!r}: {what}{more}; it is read as unknown"
-                )
+                at = f"{odd[0].where}: " if odd[0].where else ""
+                notify(f"{at}series {odd[0].name!r}: {what}{more}; it is read as unknown")
 
     def check_future(self, series: TimeSeries) -> None:
         """Raises InputError where a future covariate of a step to predict is missing."""
@@ -161,7 +163,7 @@ class ForecastingReader(Reader):
             [stamp] = series.axis.stamps(len(series) + step, 1)
             raise InputError(
                 f"{series.where}: series {series.name!r}: no {column} for {stamp}, a step to "
-                "predict; give it in further rows, or in a file named by --future"
+                f"predict; give it in further rows, or in a file named by {option_name('future')}"
             )
 
     def join_future(self, series: list[TimeSeries], file: str) -> list[TimeSeries]:
@@ -182,10 +184,10 @@ class ForecastingReader(Reader):
         if isinstance(value, Mapping):
             value = read_object(value, self.read_tables)
             self.check_future(value)
-        if isinstance(value, TimeSeries):
-            return Window.at(value, len(value), self.horizon)
-        values = parse_values(value)
-        return Window.at(TimeSeries("series", values), len(values), self.horizon)
+        if not isinstance(value, TimeSeries):
+            value = TimeSeries("series", parse_values(value))
+        self.report_statics([value])
+        return Window.at(value, len(value), self.horizon)
 
     def key(self, record: Window) -> Hashable:
         return record.series.name, record.cut
@@ -196,12 +198,12 @@ class ForecastingReader(Reader):
         chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
         wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
         trained, held, cuts = [], [], []
-        for place, record in enumerate(records):
+        for index, record in enumerate(records):
             series = record.series
             most = int((DEV_SHARE * len(series)) // horizon)
             count = max(1, min(wanted, most))
             start = len(series) - count * horizon
-            if place not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
+            if index not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
                 trained.append(series)
                 continue
             trained.append(series.until(start))
@@ -210,7 +212,7 @@ class ForecastingReader(Reader):
         if not held:
             raise InputError(
                 f"no series is long enough to hold back its last {horizon} steps; give longer "
-                "ones, --dev, or a shorter --horizon"
+                f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
             )
         whole = [range(len(each), len(each) + 1) for each in trained]
         return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
@@ -229,18 +231,20 @@ class ForecastingReader(Reader):
         return seen / max(1, len(records))
 
 
+def static_of(series: TimeSeries, place: int) -> str:
+    """A static covariate of a series; "" where it has none."""
+    return series.static[place] if place < len(series.static) else ""
+
+
 def skip_short(cuts: range, shortest: int) -> range:
     """The cuts from `shortest` on; the last one where none is."""
-    first = next((place for place, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
+    first = next((index for index, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
     return cuts[first:]
 
 
-def is_constant(values: np.ndarray) -> bool:
-    """Whether all values that are there are the same."""
-    return bool(np.nanmax(values) == np.nanmin(values))
-
-
-def check_frequency(series: Sequence[TimeSeries], frequency: Any, files: Sequence[str]) -> None:
+def check_frequency(
+    series: Sequence[TimeSeries], frequency: Frequency, files: Sequence[str]
+) -> None:
     """Raises InputError for series of another frequency than the model's."""
     for each in series:
         if len(each) > 1 and each.axis.frequency != frequency:
@@ -259,7 +263,7 @@ def join_known(series: TimeSeries, future: TimeSeries | None, horizon: int) -> T
     known[: len(own)] = own
     # a table of covariates alone: its target is its first covariate, kept in `known` whole
     start = future.axis.first - series.axis.first
-    for place, row in enumerate(future.known):
-        if 0 <= start + place < len(known):
-            known[start + place] = row
+    for step, row in enumerate(future.known):
+        if 0 <= start + step < len(known):
+            known[start + step] = row
     return replace(series, known=known)

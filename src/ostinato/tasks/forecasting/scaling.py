@@ -1,4 +1,4 @@
-"""The centre and scale of some values, by the names of --scaling."""
+"""The centre and scale of some values, by the names of the option `scaling`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def measure_scale(how: str, values: np.ndarray) -> tuple[float, float]:
     Args:
         how: "mean" (of the absolute values), "standard" (mean and deviation), "robust" (median and
             quartiles), "log" (of logarithms: their mean, and their scale as it is), or "none".
-        values: Those seen before the cut; NaN are passed over.
+        values: Those seen before the cut; NaN are ignored.
     """
     values = values[~np.isnan(values)]
     if how == "none" or not len(values):

@@ -40,7 +40,7 @@ class Scenario:
 def collect_scenario(
     forecasts: Sequence[Forecast], paths: Sequence[np.ndarray], length: int | None, sample: int
 ) -> Scenario:
-    """Path number `sample`, from 0, of all series, and of each at most `length` steps.
+    """Path number `sample`, from 0, of all series: at most `length` steps of each.
 
     Args:
         forecasts: Of each series.
@@ -81,7 +81,7 @@ def rank_paths(paths: np.ndarray) -> np.ndarray:
     number = len(paths)
     ranks = paths.argsort(0, kind="stable").argsort(0)
     normal = NormalDist()
-    known = np.array([normal.inv_cdf((place + 0.5) / number) for place in range(number)])
+    known = np.array([normal.inv_cdf((rank + 0.5) / number) for rank in range(number)])
     return known[ranks]
 
 

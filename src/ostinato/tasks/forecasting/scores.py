@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.metrics import METRICS
+from ostinato.metrics import METRICS, mae, mase, msis
 from ostinato.models.forecaster import LEVELS
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
@@ -24,9 +24,9 @@ def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, C
     given, true = points[: len(truth)][seen], truth[seen]
     scale = record.series.seasonal_error(record.cut, season)
     return {
-        "mase": METRICS["mase"].count(given, true, scale),  # type: ignore[call-arg]
+        "mase": mase.count(given, true, scale),
         "smape": METRICS["smape"].count(given, true),
-        "mae": METRICS["mae"].count(given, true),  # type: ignore[arg-type]
+        "mae": mae.count(given, true),
         "mse": METRICS["mse"].count(given, true),
     }
 
@@ -36,14 +36,15 @@ def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str,
     truth = record.future[: len(forecast.quantiles)]
     seen = np.flatnonzero(~np.isnan(truth))
     true = truth[seen]
-    quantiles = {level: forecast.quantiles[seen, place] for place, level in enumerate(LEVELS)}
+    quantiles = {level: forecast.quantiles[seen, column] for column, level in enumerate(LEVELS)}
     scale = record.series.seasonal_error(record.cut, season)
-    bounds = {level: tuple(each[seen] for each in forecast.interval(level)) for level in (80, 95)}
+    inside = [each[seen] for each in forecast.interval(80)]
+    low, high = (each[seen].tolist() for each in forecast.interval(95))
     return {
         **count_points(record, forecast.point, season),
         "crps": METRICS["crps"].count(quantiles, true),
-        "coverage_80": METRICS["coverage_80"].count(bounds[80], true),
-        "msis": METRICS["msis"].count(bounds[95], true, scale),  # type: ignore[call-arg]
+        "coverage_80": METRICS["coverage_80"].count(inside, true),
+        "msis": msis.count((low, high), true.tolist(), scale),
     }
 
 

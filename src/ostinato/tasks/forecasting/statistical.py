@@ -1,4 +1,4 @@
-"""Naive, seasonal naive, drift and Theta in a network's place: they read the history of each
+"""Naive, seasonal naive, drift and Theta instead of a network: they read the history of each
 window.
 """
 

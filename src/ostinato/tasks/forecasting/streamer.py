@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,10 +12,21 @@ from torch import Tensor, nn
 from ostinato.cells.state import State
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.tasks.forecasting.forecast import Forecast
+from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window
 from ostinato.tasks.shared.series_state import SeriesState, SeriesStreamer, axis_after
 
 MOST_KEPT = 1000  # values, where scales or reference forecasts are of a whole history
+
+
+class ForecastingLike(Protocol):
+    """What a streamer asks of a ForecastingPredictor."""
+
+    options: ForecastingOptions
+
+    def predict(self, network: nn.Module, records: Sequence[Window]) -> list[Forecast]:
+        """A forecast for every window."""
+        ...
 
 
 class ForecastingStreamer(SeriesStreamer):
@@ -25,7 +37,7 @@ class ForecastingStreamer(SeriesStreamer):
         network: The trained network.
     """
 
-    def __init__(self, predictor: Any, network: nn.Module):
+    def __init__(self, predictor: ForecastingLike, network: nn.Module):
         self.predictor, self.network = predictor, network
         options = predictor.options
         self.season, self.horizon = int(options.season or 1), int(options.horizon or 1)
@@ -58,15 +70,15 @@ class ForecastingStreamer(SeriesStreamer):
         """The sums of the seasonal and the one-step errors with those of some more values."""
         longer = np.concatenate([before, new])
         found = errors.clone()
-        for place, lag in ((0, self.season), (2, 1)):
+        for column, lag in ((0, self.season), (2, 1)):
             start = max(lag, len(before))
             if start >= len(longer):
                 continue
             differences = np.abs(longer[start:] - longer[start - lag : len(longer) - lag])
             seen = ~np.isnan(differences)
             for value in differences[seen].tolist():  # one by one, as a running sum adds them
-                found[0, place] += value
-            found[0, place + 1] += int(seen.sum())
+                found[0, column] += value
+            found[0, column + 1] += int(seen.sum())
         return found
 
     def seasonal_errors(self, errors: Tensor) -> dict[int, tuple[np.ndarray, np.ndarray]]:

@@ -19,12 +19,12 @@ class WindowBatches:
     """Random windows of the training series, encoded when they are needed.
 
     Args:
-        windows: What to learn from.
-        encode: Windows -> their tensors; it may be quicker for many at a time.
+        windows: The windows of the training series.
+        encode: Windows -> their tensors; quicker for several windows in one call.
         batch_size: Windows of a batch.
         most: Windows of an epoch, drawn anew where there are more.
         seed: What an epoch holds follows from it and from the epoch's number.
-        together: Windows that are encoded at a time.
+        together: Windows that are encoded in one call.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class WindowBatches:
         for first in range(start * self.batch_size, self.most, self.together):
             rows = chosen[first : first + self.together].tolist()
             encoded = self.encode([self.windows[row] for row in rows])
-            for place in range(0, len(encoded), self.batch_size):
-                yield stack_windows(encoded[place : place + self.batch_size])
+            for row in range(0, len(encoded), self.batch_size):
+                yield stack_windows(encoded[row : row + self.batch_size])
 
 
 class ChunkedBatches:
-    """The same windows in chunks of some steps, each of which continues the one before.
+    """The same windows in chunks of some steps, each of which continues the previous one.
 
     Args:
         batches: Of whole windows.
@@ -80,7 +80,7 @@ class ChunkedBatches:
         """The batches of an epoch, from number `start` on."""
         whole, skipped = divmod(start, self.chunks)
         for batch in self.batches.epoch(number, start=whole):
-            for place, chunk in enumerate(self.reader.split_window(batch, self.steps)):
-                if place >= skipped:
+            for index, chunk in enumerate(self.reader.split_window(batch, self.steps)):
+                if index >= skipped:
                     yield chunk
             skipped = 0

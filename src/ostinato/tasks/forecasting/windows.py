@@ -1,9 +1,10 @@
-"""Windows: a series with a cut, what stands before it and what comes after. Views, never copies."""
+"""Windows: a series with a cut, its history before it and its future after it, as views."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
@@ -35,11 +36,11 @@ class Window(NamedTuple):
 
     @property
     def future(self) -> np.ndarray:
-        """The values after the cut, up to the horizon, as many as there are."""
+        """The values after the cut, at most `horizon` of them."""
         return self.series.values[self.cut : self.cut + self.horizon]
 
 
-class Windows(Sequence):
+class Windows(Sequence[Window]):
     """The windows of some series, made when they are asked for.
 
     Args:
@@ -55,9 +56,15 @@ class Windows(Sequence):
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
 
-    def __getitem__(self, index):  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Window]: ...
+
+    def __getitem__(self, index: int | slice) -> Window | list[Window]:
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+            return [self[each] for each in range(*index.indices(len(self)))]
         if index < 0:
             index += len(self)
         if not 0 <= index < len(self):
@@ -110,7 +117,7 @@ class EncodedWindow(NamedTuple):
 
 
 def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) -> Batch:
-    """Encoded windows as a batch, filled up with zeros to so many rows.
+    """Encoded windows as a batch, padded with rows of zeros to `rows` rows.
 
     Batches of one shape give the same bits for a window whatever else is in them.
     """
@@ -121,3 +128,24 @@ def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) 
         targets = torch.cat([targets, targets.new_zeros(rows - len(targets), targets.shape[1])])
     lengths = torch.full((len(inputs),), inputs.shape[1])
     return Batch(inputs, lengths, targets)
+
+
+def perturb_future(record: Window) -> Window:
+    """The window with every value, past covariate and missing mark after its cut changed."""
+    series, cut = record.series, record.cut
+    random = np.random.default_rng(0)
+    values, past = series.values.copy(), series.past.copy()
+    later = values[cut:]
+    values[cut:] = np.where(np.isnan(later), 1.0, -3 * later + random.normal(size=len(later)) * 1e3)
+    values[cut::2] = np.nan
+    past[cut:] = 1e4
+    return Window.at(replace(series, values=values, past=past, cached={}), cut, record.horizon)
+
+
+def choose_shown(records: Sequence[Window], most: int) -> list[int]:
+    """The indices of the windows to draw: the last one of each series, evenly spaced."""
+    if isinstance(records, Windows):
+        last = (records.ends - 1).tolist()
+    else:
+        last = list(range(len(records)))
+    return last[:: max(1, -(-len(last) // most))][:most]

@@ -58,6 +58,7 @@ TASK = TaskDefinition(
     },
     sample_training={"epochs": 12.0},
     throughput_unit="inputs",
+    token="base",
     compare_models=(
         "most-frequent",
         "k-mers",

@@ -15,6 +15,7 @@ from ostinato.baselines.bag_of_words import BagOfWords
 from ostinato.baselines.kmers import Kmers
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.sequences import cut_to_middle
+from ostinato.errors import option_name
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.unsuitable import Unsuitable
 
@@ -78,7 +79,8 @@ def fit_features(options: GenomeOptions, sequences: Iterable[str]) -> BagFeature
         return None
     if not bag_of_words.available():
         raise Unsuitable(
-            f"--model {options.model} needs scikit-learn; pip install 'ostinato[genome]'"
+            f"{option_name('model')} {options.model} needs scikit-learn; pip install "
+            "'ostinato[genome]'"
         )
     kind = KmerFeatures if options.model == "k-mers" else PositionFeatures
     return kind.fit(options, sequences)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ostinato.data.dna.sequences import DnaSequence
+from ostinato.tasks.shared.class_scores import natural_key, natural_order
 
 BACKGROUND = "background"  # the label of bases outside all segments
 # labels that mean the background in files that label every base
@@ -15,13 +16,13 @@ BACKGROUND_NAMES = (BACKGROUND, ".", "-", "_", "0", "O")
 
 
 def collect_labels(records: Sequence[DnaSequence]) -> list[str]:
-    """All labels in alphabetical order; of bases, the background first."""
+    """All labels in natural order (1, 2, 10); of bases, the background first."""
     if records[0].segments is None:
-        return sorted({record.label for record in records})
+        return natural_order({record.label for record in records})
     names = {segment.label for record in records for segment in record.segments or ()}
     if any(count_labelled(record) < len(record.bases) for record in records):
         names.add(BACKGROUND)
-    return sorted(names, key=lambda name: (name not in BACKGROUND_NAMES, name))
+    return sorted(names, key=lambda name: (name not in BACKGROUND_NAMES, natural_key(name)))
 
 
 def count_labelled(record: DnaSequence) -> int:

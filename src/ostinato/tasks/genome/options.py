@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -26,6 +26,9 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         None, "the column of the sequence (default: sequence, seq)"
     )
     label_column: str | None = option(None, "the column of the label (default: label, class, tag)")
+    one_label: bool = option(
+        False, "BED: all segments are of one class, 'segment'; their names are no labels"
+    )
     masked: Literal["ignore", "flag", "unknown"] = option(
         "ignore", "lower case (masked repeats): read as upper case, with a flag, or as N"
     )
@@ -55,8 +58,10 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         "root",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM, "bag-of-words")] = option(  # type: ignore[valid-type]
-        "recurrent", "a recurrent network (of --cell), or a baseline; bag-of-words is k-mers"
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM, "bag-of-words")] = (
+        option(
+            "recurrent", "a recurrent network (of --cell), or a baseline; bag-of-words is k-mers"
+        )
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 128)
     bidirectional: bool = option(
@@ -72,7 +77,7 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         "label of a sequence: max-pooling of their outputs over this many steps",
         minimum=1,
     )
-    pooling: Literal[POOLINGS] | None = option(  # type: ignore[valid-type]
+    pooling: Annotated[str, OneOf(*POOLINGS)] | None = option(
         None,
         "label of a sequence: how the hidden states of all steps are combined into one vector "
         "(default: middle for sequences of one length, else max)",
@@ -127,5 +132,6 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         super().__post_init__()
         if self.motifs and self.motif_width % 2 == 0 and self.model == "recurrent":
             raise InputError(
-                f"--motif-width must be odd, as many bases on either side; got {self.motif_width}"
+                f"{option_name('motif_width')} must be odd, as many bases on either side; got "
+                f"{self.motif_width}"
             )

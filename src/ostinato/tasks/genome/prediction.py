@@ -15,7 +15,7 @@ from ostinato.data.dna.bed import Segment, format_bed_line
 from ostinato.data.dna.fasta import StreamedSequence
 from ostinato.data.dna.nucleotides import reverse_complement
 from ostinato.data.dna.sequences import DnaSequence
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name, option_off
 from ostinato.metrics import METRICS
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.genome.base_labels import BaseLabeller, LabelledBases
@@ -94,7 +94,10 @@ class GenomePredictor(Predictor):
             return why_not_step_by_step(network)
         if self.preprocessing.carries_state:
             return ""
-        return "the network reads in both directions: it needs the sequence (--no-bidirectional)"
+        return (
+            "the network reads in both directions: it needs the sequence "
+            f"({option_off('bidirectional')})"
+        )
 
     @property
     def averages_strands(self) -> bool:
@@ -105,7 +108,8 @@ class GenomePredictor(Predictor):
             return options.reverse_complement and not carries_state and not strandless
         if options.both_strands and carries_state:
             raise InputError(
-                "--both-strands needs a model trained with --bidirectional: "
+                f"{option_name('both_strands')} needs a model trained with "
+                f"{option_name('bidirectional')}: "
                 "this one reads one strand from its beginning"
             )
         return options.both_strands

@@ -17,7 +17,7 @@ from ostinato.data.dna import nucleotides
 from ostinato.data.dna.sequences import DnaSequence, cut_to_middle, encode_segments
 from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.notices import notify
 from ostinato.tasks.genome.bag_features import (
     BagFeatures,
@@ -62,11 +62,12 @@ class GenomePreprocessing(Preprocessing):
         if len(names) < 2:
             raise InputError(
                 f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
-                "give --dev, or more examples"
+                f"give {option_name('dev')}, or more examples"
             )
         if options.positive is not None and options.positive not in names:
             raise InputError(
-                f"--positive {options.positive}: no such label{nearest(options.positive, names)}"
+                f"{option_name('positive')} {options.positive}: no such "
+                f"label{nearest(options.positive, names)}"
             )
         options = decide_options(options, records, per_base=per_base)
         notify_data(options, records, names)
@@ -266,11 +267,11 @@ def check_model(options: GenomeOptions, records: Sequence[DnaSequence], *, per_b
     """Raises Unsuitable for a model that cannot learn these labels or lengths."""
     if options.model in (ONLY_SEQUENCES if per_base else ONLY_BASES):
         needed = "one label a sequence" if per_base else "labels of bases"
-        raise Unsuitable(f"--model {options.model} needs {needed}")
+        raise Unsuitable(f"{option_name('model')} {options.model} needs {needed}")
     lengths = {len(record.bases) for record in records}
     if options.model == "weight-matrix" and len(lengths) > 1:
         raise Unsuitable(
-            "--model weight-matrix needs sequences of one length; "
+            f"{option_name('model')} weight-matrix needs sequences of one length; "
             f"these have {min(lengths):,} to {max(lengths):,} bases"
         )
 
@@ -284,7 +285,8 @@ def notify_data(
         longer = sum(len(record.bases) > options.maximum_length for record in records)
         if longer:
             notify(
-                f"{longer:,} sequences longer than --maximum-length {options.maximum_length:,}: "
+                f"{longer:,} sequences longer than {option_name('maximum_length')} "
+                f"{options.maximum_length:,}: "
                 "their middle is read"
             )
         return

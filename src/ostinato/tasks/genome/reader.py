@@ -31,7 +31,10 @@ class GenomeReader(Reader):
     def read(self, files: Sequence[str], *, training: bool = False) -> list[DnaSequence]:
         fitted = self.preprocessing
         records = read_labelled(
-            files, columns=self.columns, known=() if fitted is None else fitted.labels.tokens
+            files,
+            columns=self.columns,
+            known=() if fitted is None else fitted.labels.tokens,
+            one_label=self.options.one_label,
         )
         if fitted is not None:
             self.check_compatible(records)

@@ -16,7 +16,7 @@ from ostinato.data.text.vocabulary import SPECIALS, UNK
 from ostinato.decoding.beam import beam_search
 from ostinato.decoding.sampler import TokenStream
 from ostinato.decoding.step import StepFunction
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.language_model import LanguageModel
 from ostinato.notices import notify
 from ostinato.tasks.language.network import LanguageNetwork, with_cache
@@ -41,7 +41,8 @@ def generate_texts(
     """
     if request.condition is not None:
         raise InputError(
-            "--condition: a language model has learned no kinds; use --prompt to give it a context"
+            f"{option_name('condition')}: a language model has learned no kinds; use "
+            f"{option_name('prompt')} to give it a context"
         )
     prompt = read_prompt(request.prompt) if request.reads_files else request.prompt or ""
     ids = preprocessing.prompt_ids(prompt)
@@ -81,7 +82,8 @@ def choose_step(network: LanguageNetwork, weights: str) -> StepFunction:
     compiled = network.compiled_step(weights) if isinstance(network, LanguageModel) else None
     if compiled is None and weights != "float32":
         raise InputError(
-            f"--weights {weights}: only a single network of rnn, lstm or gru cells, without "
+            f"{option_name('weights')} {weights}: only a single network of rnn, lstm or gru "
+            "cells, without "
             "zoneout, pre-norm or a cache, on the CPU, can have smaller weights; leave it out"
         )
     return compiled or network.step
@@ -152,7 +154,8 @@ def search_texts(
     """The most probable texts of this length, by beam search after the prompt's tokens [1, T]."""
     if request.samples > request.beam:
         raise InputError(
-            f"--samples {request.samples}: a search gives --beam {request.beam} texts at most"
+            f"{option_name('samples')} {request.samples}: a search gives {option_name('beam')} "
+            f"{request.beam} texts at most"
         )
     with torch.inference_mode():
         state = network.initial_state(1)
@@ -204,7 +207,7 @@ def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequenc
             for token, id_ in zip(tokens, ids[1:], strict=False)
             if id_ == UNK
         )
-        notify(f"--prompt: unknown to the model, read as <unk>: {', '.join(words)}")
+        notify(f"{option_name('prompt')}: unknown to the model, read as <unk>: {', '.join(words)}")
         return
     known = {" ", "\n"}.union(*tokenizer.id_to_token[len(SPECIALS) :])
     wrong = [
@@ -213,6 +216,6 @@ def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequenc
         if character not in known
     ]
     raise InputError(
-        f"--prompt: the model has never seen "
+        f"{option_name('prompt')}: the model has never seen "
         f"{', '.join(map(repr, wrong)) or 'some of its characters'}; leave it out"
     )

@@ -13,7 +13,7 @@ from ostinato.data.batching.batch import IGNORE
 
 
 class HiddenMarkovNetwork(nn.Module):
-    """A hidden Markov model in a network's place.
+    """A hidden Markov model with the interface of a network.
 
     Its state [N, K] is the distribution of the hidden state before the next token.
 

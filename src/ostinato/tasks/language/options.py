@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from ostinato.cells import CELLS
 from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError, option_name
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
@@ -76,7 +76,7 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     )
     rotate: bool = option(True, "the streams begin at other positions of the text in each epoch")
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(  # type: ignore[valid-type]
+    model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     hidden_size: int = option(512, "units of each layer", minimum=1)
@@ -199,9 +199,14 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
         super().__post_init__()
         check_frozen(self.freeze_embeddings, self.embeddings)
         if self.embeddings is not None and self.closed_form:
-            raise InputError(f"{option_name('embeddings')}: --model {self.model} has no vectors")
+            raise InputError(
+                f"{option_name('embeddings')}: {option_name('model')} {self.model} has no vectors"
+            )
         if self.residual and self.layers > 1 and self.last_size not in (None, self.hidden_size):
-            raise InputError("--residual needs layers of equal size; leave out --last-size")
+            raise InputError(
+                f"{option_name('residual')} needs layers of equal size; leave out "
+                f"{option_name('last_size')}"
+            )
 
     @property
     def unit_defaults(self) -> UnitDefaults:

@@ -14,6 +14,7 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.text.corpus import Corpus, Line
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.greedy import greedy
+from ostinato.errors import option_name
 from ostinato.metrics import METRICS
 from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.loss import require_targets
@@ -128,7 +129,7 @@ class LanguagePredictor(Predictor):
 
     def why_no_streamer(self, network: Any) -> str:
         if self.options.cache:
-            return "a --cache is no part of a state that can be stored"
+            return f"a {option_name('cache')} is no part of a state that can be stored"
         plain = is_plain(network.initial_state(1))
         return "" if plain else "the model's state cannot be stored"
 
@@ -159,7 +160,8 @@ class LanguagePredictor(Predictor):
             )
         if self.options.cache and with_cache(self.options, network) is network:
             notify(
-                f"--cache: --model {self.options.model} has no states to compare; scored without"
+                f"{option_name('cache')}: {option_name('model')} {self.options.model} has no "
+                "states to compare; scored without"
             )
         elif self.options.cache:
             settings = self.options.cache_settings._asdict()

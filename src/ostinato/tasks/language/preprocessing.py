@@ -25,6 +25,7 @@ from ostinato.data.text.tokenizers import (
     train_tokenizer,
 )
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, UNK
+from ostinato.errors import option_name, option_off
 from ostinato.notices import notify
 from ostinato.tasks.language.encoded_text import EncodedText, encode_lines
 from ostinato.tasks.language.options import LanguageOptions
@@ -69,7 +70,7 @@ class LanguagePreprocessing(Preprocessing):
             if tokenized:
                 notify(
                     "the text is tokenised already: words are separated by spaces "
-                    "(else: --no-tokenized)"
+                    f"(else: {option_off('tokenized')})"
                 )
             options = replace(options, tokenized=tokenized)
         tokenizer = train_tokenizer(
@@ -192,8 +193,8 @@ class LanguagePreprocessing(Preprocessing):
         )
         if streams.rows < rows:
             notify(
-                f"a short text: {streams.rows} streams of --chunk {chunk} "
-                f"instead of --batch-size {rows}"
+                f"a short text: {streams.rows} streams of {option_name('chunk')} {chunk} "
+                f"instead of {option_name('batch_size')} {rows}"
             )
         return streams
 

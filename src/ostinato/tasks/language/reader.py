@@ -8,7 +8,7 @@ from typing import Any
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.text.corpus import Corpus, Line
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.reader import Reader
 
 LONG_LINE = 40  # characters; shorter lines recur in any text
@@ -47,7 +47,9 @@ class LanguageReader(Reader):
     ) -> tuple[Sequence[Line], Sequence[Line]]:
         """Splits off the last `number` lines, whatever the seed."""
         if len(records) < 2:
-            raise InputError("the text has one line only: none can be held back; give --dev")
+            raise InputError(
+                f"the text has one line only: none can be held back; give {option_name('dev')}"
+            )
         return records[:-number], records[-number:]
 
     def with_target(self, record: Line, text: str) -> Line:

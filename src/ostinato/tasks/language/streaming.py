@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ostinato.cells.state import State
 from ostinato.data.text.normalisation import SPACE
@@ -61,15 +60,16 @@ class LanguageStreamer(Streamer):
         network: A language model whose state is tensors alone.
     """
 
-    item = "a piece of text: characters; with --unit word or subword, whole words"
+    item = "a piece of text: characters; of a model of words or subwords, whole words"
 
     def __init__(self, preprocessing: LanguagePreprocessing, network: LanguageNetwork):
         self.preprocessing, self.network = preprocessing, network
         self.compiled = network.compiled_step() if isinstance(network, LanguageModel) else None
-        never = preprocessing.never_generated
-        self.shown = [
-            id_ for id_ in range(len(preprocessing.tokenizer.id_to_token)) if id_ not in never
-        ]
+        never, end = preprocessing.never_generated, preprocessing.line_end
+        tokens = preprocessing.tokenizer.id_to_token
+        shown = [id_ for id_ in range(len(tokens)) if id_ not in never]
+        self.shown = torch.tensor(shown)
+        self.texts = ["\n" if id_ == end else tokens[id_].replace(SPACE, " ") for id_ in shown]
 
     @torch.inference_mode()
     def start(self) -> State:
@@ -105,8 +105,8 @@ class LanguageStreamer(Streamer):
             for row, state in zip(rows, found, strict=True):
                 states[row] = state
         answers = [
-            NextToken(self.best(state[1]), total, len(ids), ids.count(UNK))
-            for ids, total, state in zip(items, totals, states, strict=True)
+            NextToken(best, total, len(ids), ids.count(UNK))
+            for ids, total, best in zip(items, totals, self.rank(states), strict=True)
         ]
         return list(zip(answers, states, strict=True))
 
@@ -119,20 +119,17 @@ class LanguageStreamer(Streamer):
             return [self.step_alone(*pair) for pair in zip(tokens, states, strict=True)]
         ids = torch.tensor(tokens, dtype=torch.int64)
         logits, state = self.compiled(ids, join_states(states))
-        rows = split_state(state, len(states))
-        return [
-            (row, each.unsqueeze(0).log_softmax(-1)) for row, each in zip(rows, logits, strict=True)
-        ]
+        return split_state((state, logits.log_softmax(-1)), len(states))
 
     def step_alone(self, token: int, state: State) -> State:
         logits, state = self.network.step(torch.tensor([token]), state)
         return (state, logits.log_softmax(-1))
 
-    def best(self, log_probabilities: Tensor) -> list[tuple[str, float]]:
-        """The most probable next tokens as text, by log-probabilities [1, V]."""
-        row = log_probabilities[0, self.shown].exp()
-        values, places = row.topk(min(SHOWN, len(self.shown)))
-        tokens, end = self.preprocessing.tokenizer.id_to_token, self.preprocessing.line_end
-        ids = [self.shown[place] for place in places.tolist()]
-        texts = ["\n" if id_ == end else tokens[id_].replace(SPACE, " ") for id_ in ids]
-        return list(zip(texts, values.tolist(), strict=True))
+    def rank(self, states: Sequence[State]) -> list[list[tuple[str, float]]]:
+        """The most probable next tokens of each state, as text with their probabilities."""
+        log_probabilities = torch.cat([state[1] for state in states])  # [N, V]
+        values, places = log_probabilities[:, self.shown].exp().topk(min(SHOWN, len(self.texts)))
+        return [
+            [(self.texts[place], value) for place, value in zip(*row, strict=True)]
+            for row in zip(places.tolist(), values.tolist(), strict=True)
+        ]

@@ -10,7 +10,7 @@ from torch import nn
 from ostinato.data.music.abc_text import AbcWriter, header, steps_of
 from ostinato.data.music.tunes import HOLD, Note, Tune, sharps_of
 from ostinato.decoding.sampler import RowSampler, seed_of
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.tasks.melody.features import fold_into_range
 from ostinato.tasks.melody.improvise import Beginning, improvise, notes_of
 from ostinato.tasks.melody.options import MelodyOptions
@@ -143,19 +143,23 @@ def check_request(request: Request, labels: list[str]) -> None:
     """Raises InputError for what a music model cannot generate."""
     if request.beam:
         raise InputError(
-            "--beam is not for tunes, whose likeliest is hardly ever a good one; "
-            "use --temperature 0.8, or 0"
+            f"{option_name('beam')} is not for tunes, whose likeliest is hardly ever a good one; "
+            f"use {option_name('temperature')} 0.8, or 0"
         )
     if request.stop is not None:
-        raise InputError("--stop is not for tunes; use --length, in steps")
+        raise InputError(
+            f"{option_name('stop')} is not for tunes; use {option_name('length')}, in steps"
+        )
     if request.condition is not None and not labels:
         raise InputError(
-            f"--condition {request.condition}: this model has learned no kinds of tunes; "
-            "train with --condition genre"
+            f"{option_name('condition')} {request.condition}: this model has learned no kinds "
+            "of tunes; "
+            f"train with {option_name('condition')} genre"
         )
     if request.condition is not None and request.condition not in labels:
         raise InputError(
-            f"--condition {request.condition}: no such kind{nearest(request.condition, labels)}"
+            f"{option_name('condition')} {request.condition}: no such "
+            f"kind{nearest(request.condition, labels)}"
         )
 
 

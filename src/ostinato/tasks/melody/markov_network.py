@@ -1,4 +1,4 @@
-"""Counting models with the interface of `models.music.Music`, in a network's place.
+"""Counting models with the interface of `models.music.Music`.
 
 They read what sounded before a step from the first columns of its features.
 

@@ -1,4 +1,4 @@
-"""The recurrent network that predicts each step of a tune, or a counting model in its place."""
+"""The recurrent network that predicts each step of a tune, or a counting model instead of it."""
 
 from __future__ import annotations
 

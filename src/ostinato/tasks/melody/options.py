@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
@@ -54,7 +54,7 @@ class MelodyOptions(ModelChoice, JointOptions, RecurrentOptions):
         1000, "steps of a training example; longer tunes are split", minimum=2
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *CLOSED_FORM)] = option(  # type: ignore[valid-type]
+    model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     embedding_size: int = option(

@@ -15,7 +15,7 @@ from torch import Tensor
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
 from ostinato.data.music.tunes import END, Tune, chords_of, events_of, steps_in_bar, to_c
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.melody.features import StepFeatures, transpose_to_c
 from ostinato.tasks.melody.markov import fit_counting_models, model_tensors
@@ -159,7 +159,8 @@ def find_labels(records: Sequence[Tune], condition: str) -> list[str]:
     labels = [tune.label for tune in records if tune.label]
     if not labels:
         raise InputError(
-            f"--condition {condition}: no tune has such a label; give a folder a kind, a table "
+            f"{option_name('condition')} {condition}: no tune has such a label; give a folder a "
+            "kind, a table "
             f"with the columns file and {condition}, or ABC with R: lines (genre)"
         )
     notify(f"{len(set(labels))} kinds: {format_counts(labels)}")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Example, collate
+from ostinato.errors import option_name, option_off
 from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.tasks.shared.streamer import Streamer
@@ -42,9 +43,15 @@ def why_not_step_by_step(network: nn.Module) -> str:
         if not isinstance(member, Classifier) or not isinstance(body, RecurrentBody):
             return "the network is not a recurrent one alone"
         if body.recurrent.directions == 2:
-            return "the network reads in both directions: it needs the whole (--no-bidirectional)"
+            return (
+                "the network reads in both directions: it needs the whole "
+                f"({option_off('bidirectional')})"
+            )
         if body.pooling not in POOLED_STEP_BY_STEP:
-            return f"pooling {body.pooling} needs the whole (--pooling last, mean or max)"
+            return (
+                f"pooling {body.pooling} needs the whole ({option_name('pooling')} last, mean "
+                "or max)"
+            )
     return ""
 
 

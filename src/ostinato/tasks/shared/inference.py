@@ -21,7 +21,7 @@ def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters(), torch.zeros(())).device
 
 
-BALLAST = 16  # rows that go with every batch, see `independent_rows`
+BLOCK = 16  # rows to whose multiples batches are filled up, see `independent_rows`
 SHORTEST = 16  # steps to which short rows are padded there
 _independent: ContextVar[bool] = ContextVar("independent", default=False)
 
@@ -30,11 +30,12 @@ _independent: ContextVar[bool] = ContextVar("independent", default=False)
 def independent_rows() -> Iterator[None]:
     """Inside the `with` block a row's answer has the same bits whatever rows it is answered with.
 
-    Products of few rows are computed by other instructions than those of many, and sums over more
-    steps, were they zeros, in another order. So BALLAST further rows go with every batch (from 4 to
-    15 rows on, the bits of the others are the same, measured with AVX-512), and all rows of a batch
-    are padded to the same power of two of steps, which depends on each row alone. Whoever relies on
-    it on another processor compares now and then, as the server does."""
+    Products of few rows, and of rows left over from a whole block, are computed by other
+    instructions than those of many, and sums over more steps, were they zeros, in another order. So
+    every batch is filled up to a multiple of BLOCK rows (the bits are then the same, measured with
+    AVX-512 for 1 to 64 rows), and all rows of a batch are padded to the same number of steps, a
+    power of two that depends on each row alone. Whoever relies on it on another processor compares
+    now and then, as the server does."""
     token = _independent.set(True)
     try:
         yield
@@ -47,8 +48,9 @@ def padded_length(example: Example) -> int:
     return max(SHORTEST, 1 << max(0, len(example.inputs) - 1).bit_length())
 
 
-def make_ballast(example: Example) -> list[Example]:
-    """Copies of an example, repeated until it has its padded length."""
+def fill_block(example: Example, rows: int) -> list[Example]:
+    """Copies of an example, each repeated until it has its padded length: as many as a batch of
+    `rows` lacks to a multiple of BLOCK."""
     length = padded_length(example)
     times = -(-length // len(example.inputs))
     inputs = torch.cat([example.inputs] * times)[:length]
@@ -58,7 +60,7 @@ def make_ballast(example: Example) -> list[Example]:
     targets = example.targets
     if targets is not None and targets.dim():
         targets = torch.cat([targets] * times)[:length]
-    return [Example(inputs, targets, spellings)] * BALLAST
+    return [Example(inputs, targets, spellings)] * (-rows % BLOCK)
 
 
 def split_by_padding(examples: Sequence[Example]) -> Iterator[list[int]]:
@@ -103,7 +105,7 @@ def answer_in_batches(
             if not with_targets:
                 chosen = [example._replace(targets=None) for example in chosen]
             if independent:
-                chosen += make_ballast(chosen[0])
+                chosen += fill_block(chosen[0], len(chosen))
             found = islice(answer(collate(chosen).to(device)), len(places))
             for place, each in zip(places, found, strict=True):
                 answers[group[place]] = each

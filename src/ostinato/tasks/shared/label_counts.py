@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts, pluralise
@@ -18,6 +18,7 @@ from ostinato.metrics import METRICS, confusion
 from ostinato.notices import notify
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.probability_network import require_probabilities
 
 
 def split_labels(label: str, separator: str | None) -> list[str]:
@@ -68,15 +69,16 @@ def is_grade(text: str) -> bool:
 
 
 def class_probabilities(
-    network: Any, examples: Sequence[Example], classes: int, *, tokens: int = 8192
+    network: nn.Module, examples: Sequence[Example], classes: int, *, tokens: int = 8192
 ) -> np.ndarray:
     """The probability of each class for each example, [N, C] float64; batches hold at most
     `tokens` padded tokens.
     """
+    model = require_probabilities(network)
     rows = answer_in_batches(
         network,
         examples,
-        lambda batch: network.probabilities(batch).double().cpu().numpy(),  # [B, C]
+        lambda batch: model.probabilities(batch).double().cpu().numpy(),  # [B, C]
         empty=np.zeros(classes),
         tokens=tokens,
     )
@@ -157,4 +159,6 @@ def draw_confusion(
 ) -> Callable[[BinaryIO], None]:
     """A function that writes the confusion matrix as PNG."""
     matrix = confusion.confusion(answers, truths, known.tokens)
-    return lambda file: confusion.draw(matrix, known.tokens).savefig(file, format="png", dpi=120)
+    return lambda file: confusion.draw(matrix, known.tokens).savefig(
+        file, format="png", dpi=120, bbox_inches="tight"
+    )

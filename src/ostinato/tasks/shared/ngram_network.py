@@ -17,7 +17,7 @@ PARTS = Level._fields
 
 
 class NGramNetwork(nn.Module):
-    """An n-gram model in a network's place.
+    """An n-gram model with the interface of a network.
 
     Its state is the last tokens [N, order - 1], -1 before the beginning of a text.
 

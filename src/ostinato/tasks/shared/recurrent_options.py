@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated
 
 from ostinato.cells import CELLS, Cell, CellType
 from ostinato.cells.rnn import ACTIVATIONS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.layers.recurrent import MERGES
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.task_options import TaskOptions
 
 ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
@@ -24,13 +24,13 @@ ACTIVATED = ("rnn", "jordan", "indrnn")  # cells whose activation can be chosen
 class RecurrentOptions(TaskOptions):
     """The recurrent cell, its size and its regularisation."""
 
-    cell: Literal[tuple(CELLS)] = option("lstm", "the recurrent cell")  # type: ignore[valid-type]
+    cell: Annotated[str, OneOf(*CELLS)] = option("lstm", "the recurrent cell")
     hidden_size: int = option(256, "units of each layer", minimum=1)
     layers: int = option(1, "recurrent layers", minimum=1, maximum=100)
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
     )
-    activation: Literal[tuple(ACTIVATIONS)] | None = option(  # type: ignore[valid-type]
+    activation: Annotated[str, OneOf(*ACTIVATIONS)] | None = option(
         None, "activation of the hidden units of --cell rnn, jordan or indrnn (default: the cell's)"
     )
 
@@ -38,7 +38,8 @@ class RecurrentOptions(TaskOptions):
         super().__post_init__()
         if self.activation is not None and self.cell not in ACTIVATED:
             raise InputError(
-                f"--activation is for --cell {' or '.join(ACTIVATED)}; got --cell {self.cell}"
+                f"{option_name('activation')} is for {option_name('cell')} "
+                f"{' or '.join(ACTIVATED)}; got {option_name('cell')} {self.cell}"
             )
 
     @property
@@ -54,7 +55,7 @@ class RecurrentOptions(TaskOptions):
 class MergeOptions(RecurrentOptions):
     """Options of a network that reads in both directions."""
 
-    merge: Literal[tuple(MERGES)] = option(  # type: ignore[valid-type]
+    merge: Annotated[str, OneOf(*MERGES)] = option(
         "concat",
         "how the outputs of both directions become one: concat (half of the units each), "
         "sum, mean or product (all units each)",
@@ -75,7 +76,10 @@ class BidirectionalOptions(MergeOptions):
         halved = self.bidirectional and self.merge == "concat"
         if recurrent and halved and self.hidden_size % 2:
             raise InputError(
-                f"--hidden-size must be even with --bidirectional; got {self.hidden_size}"
+                f"{option_name('hidden_size')} must be even with "
+                f"{option_name('bidirectional')}; got {self.hidden_size}"
             )
         if self.merge != "concat" and not self.bidirectional:
-            raise InputError(f"--merge {self.merge} needs --bidirectional")
+            raise InputError(
+                f"{option_name('merge')} {self.merge} needs {option_name('bidirectional')}"
+            )

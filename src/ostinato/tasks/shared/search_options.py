@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.step import Hypothesis
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.models.target_search import sample_targets, search_targets
@@ -58,7 +58,10 @@ class SearchOptions(TaskOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.sampling and self.n_best > 1:
-            raise InputError(f"--sampling gives one {self.answer}; leave out --n-best")
+            raise InputError(
+                f"{option_name('sampling')} gives one {self.answer}; leave out "
+                f"{option_name('n_best')}"
+            )
 
     def greedy(self) -> Self:
         """The same options with greedy decoding, for dev scores while training."""

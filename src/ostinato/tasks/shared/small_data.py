@@ -7,18 +7,19 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
-Steps = TypeVar("Steps", np.ndarray, list)
+Steps = TypeVar("Steps", np.ndarray, list, Tensor)
 
 FEW_SEQUENCES = (
-    500  # fewer sequences are learned from random parts, lest the network memorises them
+    500  # fewer sequences are learned from random parts, so that the network does not memorise them
 )
 LEAST_PART = 0.5  # a random part has at least this share of the steps
 FEW_STEPS = (
     20_000  # series of at most this many steps in all train fast enough for several networks
 )
 MEMBERS = 4
-# poolings that find the telling steps wherever they are in the sequence
+# poolings whose result does not depend on where in the sequence the relevant steps are
 POSITION_FREE_POOLINGS = ("mean", "max", "attention", "ensemble")
 
 

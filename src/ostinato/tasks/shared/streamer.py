@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ostinato.cells.state import State, map_state, rebuild
+from ostinato.cells.state import State, rebuild
 from ostinato.errors import InputError
 
 
@@ -132,12 +132,14 @@ def join_states(states: Sequence[State]) -> State:
 
 def split_state(state: State, rows: int) -> list[State]:
     """The state of N rows as N states of one row, each in memory of its own."""
-    return [take_row(state, row) for row in range(rows)]
-
-
-def take_row(state: State, row: int) -> State:
-    """The state of one row, in memory of its own."""
-    return map_state(lambda part: part[row : row + 1].clone(), state)
+    if state is None:
+        return [None] * rows
+    if isinstance(state, Tensor):
+        return [row.clone() for row in state.split(1)]
+    parts = [split_state(part, rows) for part in state]
+    if not parts:
+        return [state] * rows
+    return [rebuild(state, list(row)) for row in zip(*parts, strict=True)]
 
 
 def flatten_state(state: State) -> dict[str, Tensor]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS, bleu
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task_options import TaskOptions
 
@@ -18,7 +18,7 @@ References = str | Sequence[str]  # of one prediction
 
 @dataclass(frozen=True)
 class TextScoreOptions(TaskOptions):
-    bleu_tokenizer: Literal[bleu.TOKENIZERS] | None = option(  # type: ignore[valid-type]
+    bleu_tokenizer: Annotated[str, OneOf(*bleu.TOKENIZERS)] | None = option(
         None,
         "sacreBLEU's tokenizer (default: by the script of the references, zh for Chinese, "
         "13a for languages with spaces)",
@@ -30,7 +30,7 @@ class TextScoreOptions(TaskOptions):
         if self.bleu_tokenizer is not None and not bleu.is_installed(self.bleu_tokenizer):
             package = bleu.MECAB[self.bleu_tokenizer][1]
             raise InputError(
-                f"--bleu-tokenizer {self.bleu_tokenizer} is not installed: "
+                f"{option_name('bleu_tokenizer')} {self.bleu_tokenizer} is not installed: "
                 f"pip install '{package}', or take char"
             )
 

@@ -26,7 +26,7 @@ TASK = TaskDefinition(
     reads=(
         "CoNLL columns (word first, tag last), CoNLL-U (--tag-column upos), a CSV with a word a "
         "row (Sentence #, Word, Tag), JSONL or Parquet with tokens and ner_tags; predict also "
-        "reads a tokenised sentence a line"
+        "reads a sentence a line"
     ),
     example=(
         "ostinato train tagging --train train.conllu --dev dev.conllu --tag-column upos "
@@ -56,5 +56,6 @@ TASK = TaskDefinition(
         "average_checkpoints": 3,
     },
     sample_training={"batch_size": 8},
+    token="word",
     compare_models=("most-frequent", "hmm", "feature-crf", "rnn", "gru", "lstm"),
 )

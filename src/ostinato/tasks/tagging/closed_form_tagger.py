@@ -1,4 +1,4 @@
-"""Taggers that are no networks, in place of one: `ostinato train tagging --model hmm`."""
+"""Taggers that are no neural networks: `ostinato train tagging --model hmm`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ostinato.baselines.hmm_tagger import HmmTagger, MostFrequentTag, log_likeli
 from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.viterbi import Path
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 FittedTagger = HmmTagger | MostFrequentTag | FeatureCrf
 CLOSED_FORM_TAGGERS: dict[str, type[HmmTagger] | type[MostFrequentTag] | type[FeatureCrf]] = {
@@ -64,6 +64,7 @@ class ClosedFormTagger(nn.Module):
         if not isinstance(self.tagger, HmmTagger):
             raise InputError(
                 "a model of most frequent tags knows no probabilities; "
-                "train with --model hmm, --model feature-crf or a recurrent one"
+                f"train with {option_name('model')} hmm, {option_name('model')} feature-crf or "
+                "a recurrent one"
             )
         return log_likelihood(self.tagger, words, tags)

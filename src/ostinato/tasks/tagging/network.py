@@ -1,15 +1,15 @@
-"""The recurrent network that tags, or a closed-form model in its place."""
+"""The recurrent network that tags, or a closed-form model instead of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 from ostinato.data.text.tag_schemes import allowed_transitions
-from ostinato.errors import InputError
-from ostinato.layers.character_encoder import Affixes, CharacterEncoder
+from ostinato.errors import InputError, option_name
+from ostinato.layers.character_encoder import MOST_BUCKETS, Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.tagger import Tagger, TaggerEnsemble
 from ostinato.models.word_windows import FixedLengthNetwork, WindowNetwork
@@ -52,7 +52,7 @@ def build_network(
 
 
 def choose_context(options: TaggingOptions) -> Callable[[int], nn.Module] | None:
-    """What is built in place of the recurrent network, from the size of a word's vector."""
+    """What is built instead of the recurrent network, from the size of a word's vector."""
     if options.model == "feedforward":
         return lambda size: FixedLengthNetwork(size, options.hidden_size, options.fixed_length)
     if options.model == "convolution":
@@ -65,12 +65,16 @@ def choose_context(options: TaggingOptions) -> Callable[[int], nn.Module] | None
 def build_character_encoder(
     options: TaggingOptions, preprocessing: TaggingPreprocessing
 ) -> CharacterEncoder | None:
-    """The encoder of each word's characters, unless --characters none."""
+    """The encoder of each word's characters, unless the option `characters` is none."""
     if options.characters == "none":
         return None
     affixes = None
     if options.affix_size:
-        affixes = Affixes(options.affix_size, folded=preprocessing.letters.fold_case())
+        affixes = Affixes(
+            options.affix_size,
+            folded=preprocessing.letters.fold_case(),
+            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+        )
     return CharacterEncoder(
         options.characters,
         len(preprocessing.letters),
@@ -93,7 +97,7 @@ def initialise(
     )
     rates = torch.where(counts > 0, options.unknown / (options.unknown + counts), 0)
     network.unknown_rate.copy_(rates)
-    if preprocessing.vectors is not None:
+    if preprocessing.vectors is not None and network.words is not None:
         network.words.load_pretrained(
             preprocessing.vectors.rows,
             preprocessing.vectors.vectors,
@@ -101,11 +105,21 @@ def initialise(
         )
 
 
-def combine(networks: list[nn.Module]) -> nn.Module:
+def combine(networks: Sequence[Tagger | ClosedFormTagger]) -> TaggerEnsemble:
     """Several taggers as one; InputError for closed-form models."""
+    taggers = []
     for network in networks:
         if isinstance(network, ClosedFormTagger):
             raise InputError(
-                f"models of --model {network.model} do not decode together; name a single run"
+                f"models of {option_name('model')} {network.model} do not decode together; "
+                "name a single run"
             )
-    return TaggerEnsemble(networks)
+        taggers.append(network)
+    return TaggerEnsemble(taggers)
+
+
+def require_tagger(network: nn.Module) -> Tagger | TaggerEnsemble:
+    """The network, which this task has built as a tagger."""
+    if not isinstance(network, Tagger | TaggerEnsemble):
+        raise TypeError(f"a {type(network).__name__} is no tagger")
+    return network

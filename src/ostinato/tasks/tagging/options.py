@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.cells import CELLS
-from ostinato.errors import InputError
-from ostinato.options import option
+from ostinato.errors import InputError, option_name
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
 
 CLOSED_FORM = ("hmm", "feature-crf", "most-frequent")
 NOT_RECURRENT = ("feedforward", "convolution")
+
+
+DevMetric = Literal["accuracy", "f1"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
     maximum_tokens: int = option(500, "longer sentences are split", minimum=1)
     # the model
-    model: Literal[("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NOT_RECURRENT, *CLOSED_FORM)] = option(
         "recurrent",
         "a recurrent network (of --cell); feedforward: a network of fixed length; convolution: "
         "over windows of words; or a baseline: a hidden Markov model, a CRF on features of words, "
@@ -79,6 +82,13 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     character_size: int = option(60, "size of a word's vector made from its characters", minimum=2)
     affix_size: int = option(
         60, "size of the prefix and suffix embedding of a word; 0 disables it", minimum=0
+    )
+    affix_buckets: int | None = option(
+        None,
+        "vectors that all prefixes and suffixes share, found by hashing (default: 10 for each word "
+        "of the vocabulary, at most 20,000)",
+        minimum=1,
+        maximum=10_000_000,
     )
     feature_size: int = option(
         20, "dimensions of the embedding of each of --feature-columns", minimum=1
@@ -104,7 +114,7 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "x: while training, a word seen n times is replaced by <unk> with probability x / (x + n)",
         minimum=0,
     )
-    dev_metric: Literal["accuracy", "f1"] | None = option(
+    dev_metric: DevMetric | None = option(
         None,
         "the dev score that chooses the best weights (default: f1 of spans, else accuracy)",
     )
@@ -114,6 +124,12 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
         "taggings given for each sentence, the best first",
         minimum=1,
         maximum=1000,
+        when_predicting=True,
+    )
+    tokenized: bool = option(
+        False,
+        "the sentences to be tagged are tokenised already; without, punctuation that is written to "
+        "a word is split off, and said",
         when_predicting=True,
     )
     layout: Literal["auto", "columns", "sentences"] = option(
@@ -141,14 +157,17 @@ class TaggingOptions(ModelChoice, EmbeddingOptions, MergeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.merge != "concat" and not self.bidirectional:
-            raise InputError(f"--merge {self.merge} needs --bidirectional")
+            raise InputError(
+                f"{option_name('merge')} {self.merge} needs {option_name('bidirectional')}"
+            )
         if self.bidirectional and self.merge == "concat" and self.hidden_size % 2:
             raise InputError(
-                f"--hidden-size must be even, half of it for each direction; got {self.hidden_size}"
+                f"{option_name('hidden_size')} must be even, half of it for each direction; got "
+                f"{self.hidden_size}"
             )
         if self.characters == "recurrent" and self.character_size % 2:
             raise InputError(
-                "--character-size must be even, half of it for each direction; "
+                f"{option_name('character_size')} must be even, half of it for each direction; "
                 f"got {self.character_size}"
             )
 

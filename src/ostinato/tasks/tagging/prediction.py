@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.sentence import Sentence, fill_tags
+from ostinato.data.text.tag_forms import OUTSIDE
+from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.viterbi import Path
 from ostinato.metrics import METRICS
 from ostinato.models.tagger import best_labels
 from ostinato.notices import notify
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.shared.class_scores import natural_order, score_classes
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.label_counts import draw_confusion
+from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
+from ostinato.tasks.tagging.network import require_tagger
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 from ostinato.tasks.tagging.sentence_parts import split_sentence, split_tagged
@@ -26,6 +32,9 @@ from ostinato.tasks.tagging.span_reader import SpanReader, span_reader
 from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
 
 SPAN_METRICS = ("f1", "precision", "recall")
+MOST_CONFUSED = 60  # tags of a confusion matrix: of more it cannot be read
+SHOWN_WORDS = 16  # of an example
+SHOWN_MISTAKES = 5
 
 
 @dataclass(frozen=True)
@@ -125,17 +134,18 @@ class TaggingPredictor(Predictor):
             k: Number of paths, if there are as many.
             probabilities: Whether scores are log-probabilities; without, they are cheaper.
         """
-        if self.options.closed_form:
+        if isinstance(network, ClosedFormTagger):
             return network.search(records, probabilities=probabilities)
+        tagger = require_tagger(network)
         parts = [
             (row, part)
             for row, record in enumerate(records)
             for part in split_sentence(record, self.options.maximum_tokens)
         ]
-        found = answer_in_batches(
+        found: list[list[Path]] = answer_in_batches(
             network,
             [self.preprocessing.encode_inputs(part) for _, part in parts],
-            lambda batch: best_labels(network, batch, k=k, probabilities=probabilities),
+            lambda batch: best_labels(tagger, batch, k=k, probabilities=probabilities),
             empty=[],
         )
         answers: list[list[Path]] = [[] for _ in records]
@@ -151,13 +161,14 @@ class TaggingPredictor(Predictor):
         parts = [
             (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
         ]
-        if self.options.closed_form:
+        if isinstance(network, ClosedFormTagger):
             return [
                 network.log_probability(record.words, fitted.to_network_tags(record.tags))
                 if fitted.knows_tags(record)
                 else -torch.inf
                 for record in records
             ]
+        tagger = require_tagger(network)
         known = [fitted.knows_tags(part) for _, part in parts]
         found = answer_in_batches(
             network,
@@ -165,7 +176,7 @@ class TaggingPredictor(Predictor):
                 fitted.encode(part) if is_known else Example(torch.zeros(0))
                 for (_, part), is_known in zip(parts, known, strict=True)
             ],
-            lambda batch: network.log_probabilities(batch).tolist(),
+            lambda batch: tagger.log_probabilities(batch).tolist(),
             empty=0.0,
             with_targets=True,
         )
@@ -197,17 +208,77 @@ class TaggingPredictor(Predictor):
         taggings = [self.tags_of(paths[0]) for paths in found]
         return count_tags(taggings, records, span_reader(self.preprocessing))[metric]
 
-    def show(self, record: Sentence, prediction: Tagged) -> dict[str, str]:
-        wrong = [
-            f"{word}: {tag}, not {right}"
-            for word, tag, right in zip(record.words, prediction.tags, record.tags, strict=True)
-            if tag != right
+    def analyse(
+        self,
+        records: Sequence[Sentence],
+        predictions: Sequence[Tagged],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """Precision, recall and F1 of each type of span; of each tag where there are none."""
+        answers = [prediction.tags for prediction in predictions]
+        truths = [record.tags for record in records]
+        return {"classes": score_classes(*map(self.list_classes, (answers, truths)))}
+
+    def list_classes(self, taggings: Sequence[Sequence[str]]) -> list[list[tuple[str, Any]]]:
+        """(type, place) of each span, or (tag, place) of each word, of each sentence."""
+        spans_of = span_reader(self.preprocessing)
+        if spans_of is None:
+            return [[(tag, place) for place, tag in enumerate(tags)] for tags in taggings]
+        return [
+            [(span.kind, (span.start, span.end)) for span in spans_of(tags)] for tags in taggings
         ]
-        pairs = zip(record.words, prediction.tags, strict=True)
+
+    def pictures(
+        self, records: Sequence[Sentence], predictions: Sequence[Tagged]
+    ) -> dict[str, Callable[[BinaryIO], object]]:
+        """The confusion matrix of the words' tags, of spans of their types."""
+        spans_of = span_reader(self.preprocessing)
+        answers: list[str] = []
+        truths: list[str] = []
+        for record, prediction in zip(records, predictions, strict=True):
+            answers += name_words(prediction.tags, spans_of)
+            truths += name_words(record.tags, spans_of)
+        names = Vocabulary(natural_order({*answers, *truths}), specials=())
+        if not 2 <= len(names) <= MOST_CONFUSED:
+            return {}
+        return {"confusion.png": draw_confusion(answers, truths, names)}
+
+    def show(self, record: Sentence, prediction: Tagged) -> dict[str, str]:
+        triples = list(zip(record.words, prediction.tags, record.tags, strict=True))
+        wrong = [f"{word}: {tag}, not {right}" for word, tag, right in triples if tag != right]
+        if len(wrong) > SHOWN_MISTAKES:
+            wrong[SHOWN_MISTAKES:] = [f"and {len(wrong) - SHOWN_MISTAKES} others"]
+        pairs = list(zip(record.words, prediction.tags, strict=True))
+        first, last = find_part(prediction.tags, record.tags)
+        shown = " ".join(f"{word}/{tag}" for word, tag in pairs[first:last])
         return {
-            "tagged": " ".join(f"{word}/{tag}" for word, tag in pairs),
+            "tagged": "… " * (first > 0) + shown + " …" * (last < len(pairs)),
             "wrong": "; ".join(wrong) or "nothing",
         }
+
+
+def find_part(answers: Sequence[str], truths: Sequence[str]) -> tuple[int, int]:
+    """The words of a sentence that an example shows: those around the first wrong tag, else around
+    the first that is not O.
+    """
+    places = [
+        place for place, pair in enumerate(zip(answers, truths, strict=True)) if len({*pair}) > 1
+    ]
+    places = places or [place for place, tag in enumerate(truths) if tag != OUTSIDE] or [0]
+    first = max(0, min(places[0] - SHOWN_WORDS // 2, len(truths) - SHOWN_WORDS))
+    return first, min(len(truths), first + SHOWN_WORDS)
+
+
+def name_words(tags: Sequence[str], spans_of: SpanReader | None) -> list[str]:
+    """The tag of each word; where tags spell out spans, the type of its span, or O."""
+    if spans_of is None:
+        return list(tags)
+    names = [OUTSIDE] * len(tags)
+    for span in spans_of(tags):
+        names[span.start : span.end] = [span.kind] * (span.end - span.start)
+    return names
 
 
 def join_paths(path: Path, other: Path) -> Path:

@@ -17,12 +17,13 @@ from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagForm, split_tag
 from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
 from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
-from ostinato.tasks.tagging.options import TaggingOptions
+from ostinato.tasks.tagging.options import DevMetric, TaggingOptions
 
 CACHED_WORDS = 200_000  # so that the cache does not grow with the length of a file
 
@@ -67,6 +68,8 @@ class TaggingPreprocessing(Preprocessing):
     ) -> tuple[TaggingOptions, Self]:
         counts = Counter(normalise(options, word) for record in records for word in record.words)
         words = build_vocabulary(counts, options.minimum_count)
+        buckets = options.affix_buckets or choose_affix_buckets(len(words))
+        options = replace(options, affix_buckets=buckets)
         scheme, form = detect_tags(options, records)
         options, tags = fit_tags(options, scheme, form, records)
         features = [
@@ -254,12 +257,13 @@ def fit_tags(
         raise InputError(
             f"all {sum(len(record.tags) for record in records):,} words have the tag "
             f"'{records[0].tags[0]}'; "
-            "a tagger needs two tags or more: is it the right --tag-column?"
+            f"a tagger needs two tags or more: is it the right {option_name('tag_column')}?"
         )
     if options.dev_metric == "f1" and scheme is None:
         raise InputError(
-            "--dev-metric f1 needs tags that spell out spans (B-PER, I-PER, O), or --binary; "
+            f"{option_name('dev_metric')} f1 needs tags that spell out spans (B-PER, I-PER, O), "
+            f"or {option_name('binary')}; "
             "use accuracy"
         )
-    default = "accuracy" if scheme is None else "f1"
+    default: DevMetric = "accuracy" if scheme is None else "f1"
     return replace(options, dev_metric=options.dev_metric or default), tags

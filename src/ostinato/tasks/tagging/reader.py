@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, quote
 from ostinato.data.text.columns_or_sentences import Trained
 from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conll_layout import split_words
 from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import OUTSIDE, STANDARD, TagForm
 from ostinato.data.text.tag_schemes import detect_format
-from ostinato.errors import InputError
+from ostinato.data.text.untokenised_words import (
+    common_prefix_mark,
+    is_untokenised,
+    split_untokenised_words,
+)
+from ostinato.errors import InputError, option_name
+from ostinato.notices import notify
 from ostinato.tasks.reader import Reader
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
@@ -52,12 +58,23 @@ class TaggingReader(Reader):
             found = [self.convert_tags(sentence, form) for sentence in found]
         if not training:
             return found
+        self.notify_prefix(found)
         columns = found[0].file_columns
         return [
             part._replace(file_columns=columns)
             for sentence in found
             for part in split_tagged(sentence, options.maximum_tokens)
         ]
+
+    @staticmethod
+    def notify_prefix(sentences: Sequence[Sentence]) -> None:
+        """Tells that all words begin alike, as those of WikiANN's files do."""
+        mark = common_prefix_mark([word for sentence in sentences for word in sentence.words])
+        if mark:
+            notify(
+                f"all words begin with {quote(mark)}: words without it will be unknown to the "
+                f"model; to take it away: sed 's/^{mark}//' FILE"
+            )
 
     def convert_tags(self, sentence: Sentence, form: TagForm = STANDARD) -> Sentence:
         """With --binary, the sentence with its tags reduced to NAME and O; otherwise unchanged."""
@@ -68,9 +85,9 @@ class TaggingReader(Reader):
         )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Sentence]:
-        options = self.options
+        options, said = self.options, False
         for path in files:
-            yield from read_blocks(
+            for sentence in read_blocks(
                 path,
                 word_column=options.word_column,
                 tag_column=options.tag_column,
@@ -78,7 +95,27 @@ class TaggingReader(Reader):
                 sentence_column=options.sentence_column,
                 columns={"auto": None, "columns": True, "sentences": False}[options.layout],
                 trained=self.describe_training(),
-            )
+            ):
+                tokenised = self.tokenise(sentence)
+                if not said and tokenised is not sentence:
+                    said = True
+                    notify(
+                        f"{display_path(path)}: not tokenised: punctuation is split off, as in "
+                        f"{quote(' '.join(tokenised.words), 60)} ({option_name('tokenized')}: "
+                        "words stay as they are)"
+                    )
+                yield tokenised
+
+    def tokenise(self, sentence: Sentence) -> Sentence:
+        """A sentence of plain text with punctuation split off, where training had it so."""
+        fitted = self.preprocessing
+        plain = sentence.block is None and not sentence.tags and not sentence.features
+        if fitted is None or self.options.tokenized or not plain:
+            return sentence
+        # a single word may be an item of a stream, which has one answer
+        if len(sentence.words) < 2 or not is_untokenised(sentence.words, fitted.knows_word):
+            return sentence
+        return Sentence(split_untokenised_words(sentence.words, fitted.knows_word))
 
     def describe_training(self) -> Trained:
         """The training data's columns, tags and words, to tell columns from plain sentences."""
@@ -93,9 +130,9 @@ class TaggingReader(Reader):
         )
 
     def as_record(self, value: Any) -> Sentence:
-        """A tokenised sentence, a list of words, or a pair (words, tags)."""
+        """A sentence as text, a list of words, or a pair (words, tags)."""
         if isinstance(value, str):
-            return Sentence(split_words(value))
+            return self.tokenise(Sentence(split_words(value)))
         if isinstance(value, Sentence):
             return value
         pair = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], str)

@@ -22,7 +22,5 @@ def split_sentence(record: Sentence, size: int) -> list[Sentence]:
 
 def slice_sentence(record: Sentence, start: int, size: int) -> Sentence:
     """At most `size` words from `start` on, with their tags and features."""
-    words, tags, features = (
-        values[start : start + size] for values in (record.words, record.tags, record.features)
-    )
-    return Sentence(words, tags, features=features)
+    part = slice(start, start + size)
+    return Sentence(record.words[part], record.tags[part], features=record.features[part])

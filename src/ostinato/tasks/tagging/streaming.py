@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import collate
+from ostinato.errors import option_off
 from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer
@@ -114,5 +115,8 @@ def why_not_step_by_step(network: nn.Module) -> str:
     if not isinstance(recurrent, Recurrent):
         return "the network is not recurrent: it needs the whole sentence"
     if recurrent.directions == 2:
-        return "the network reads in both directions: it needs the sentence (--no-bidirectional)"
+        return (
+            "the network reads in both directions: it needs the sentence "
+            f"({option_off('bidirectional')})"
+        )
     return ""

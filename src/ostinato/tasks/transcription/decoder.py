@@ -32,12 +32,12 @@ from ostinato.tasks.transcription.phrases import read_phrases
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 from ostinato.tasks.transcription.transcript import Transcript, Word
 
-LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are not tried there
+LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are pruned there
 PICTURED = 3000  # frames up to which a transcript keeps its posteriors
 
 
 class Decoder:
-    """What the options ask for, made once: beam, language model, phrases."""
+    """Decodes CTC's scores with the beam, language model and phrases of the options."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Decoder:
 
     @cached_property
     def language_model(self) -> Any:
-        """That of --lm or --words; None without."""
+        """That of the options `lm` or `words`; None without."""
         if self.given_model is not None:
             return self.given_model
         return build_language_model(self.options, self.preprocessing.transcripts)

@@ -14,7 +14,7 @@ from ostinato.data.audio.recordings import clean
 from ostinato.data.files.lines import read_lines
 from ostinato.data.text.vocabulary import SPECIALS, UNK
 from ostinato.decoding.ctc import NEVER
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.saved_task import describe, load_weights_of, read_json, restore_task
 from ostinato.tasks.transcription.units import Spelling
@@ -33,7 +33,9 @@ class RunModel:
     def __init__(self, folder: str):
         description = describe(folder)
         if description["task"] != LANGUAGE.name:
-            raise InputError(f"--lm {folder}: a run of {description['task']}, not of language")
+            raise InputError(
+                f"{option_name('lm')} {folder}: a run of {description['task']}, not of language"
+            )
         task = restore_task(LANGUAGE, description, folder)
         self.folder = Path(folder)
         self.network: Any = load_weights_of(task, self.folder, "cpu")

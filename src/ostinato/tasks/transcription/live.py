@@ -1,4 +1,4 @@
-"""Transcription while one listens: samples in chunks of any size, partial and final text."""
+"""Live transcription: samples in chunks of any size, partial and final text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LiveTranscription:
         self.begin_line()
 
     def begin_line(self) -> None:
-        """Text begins anew; the network goes on listening."""
+        """Starts a new line of text; the recurrent state is kept."""
         self.line_start += len(self.rows)
         self.rows = []
         self.labels: list[int] = []
@@ -53,7 +53,7 @@ class LiveTranscription:
             self.beam = self.decoder.start_beam()
 
     def copy(self) -> LiveTranscription:
-        """Another that goes on from here; neither changes the other.
+        """A copy that continues from here, independent of this one.
 
         InputError while samples are resampled, whose state is soxr's."""
         kept = self.state()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from ostinato.errors import InputError
-from ostinato.options import option, redefine
+from ostinato.errors import InputError, option_name, option_off
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
+from ostinato.tasks.transcription.augmentation_options import AugmentationOptions
 
 FORMATS = ("text", "srt", "vtt", "tsv", "ctm")
 
 
 @dataclass(frozen=True)
-class TranscriptionOptions(BidirectionalOptions):
+class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = ()
 
     # the data
@@ -101,45 +102,6 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
-    # augmentation
-    speed: float = option(
-        0.1,
-        "while training, frames stretched or squeezed in time by up to this share",
-        minimum=0,
-        maximum=0.5,
-        group="regularisation",
-    )
-    warp: float = option(
-        0.1,
-        "while training, frequencies stretched or squeezed by up to this share, as by other vocal "
-        "tracts (VTLP)",
-        minimum=0,
-        maximum=0.5,
-        group="regularisation",
-    )
-    noise: float = option(
-        0.0,
-        "while training, deviation of the noise added to normalised features",
-        minimum=0,
-        maximum=10,
-        group="regularisation",
-    )
-    time_masks: int = option(
-        2,
-        "while training, stretches of frames set to the mean (SpecAugment)",
-        minimum=0,
-        group="regularisation",
-    )
-    time_mask_share: float = option(
-        0.1, "their longest share of a recording", minimum=0, maximum=0.5, group="regularisation"
-    )
-    frequency_masks: int = option(
-        1,
-        "while training, bands of neighbouring features set to the mean",
-        minimum=0,
-        group="regularisation",
-    )
-    frequency_mask_width: int = option(3, "their most features", minimum=1, group="regularisation")
     # decoding
     beam: int | None = option(
         None,
@@ -195,7 +157,7 @@ class TranscriptionOptions(BidirectionalOptions):
         when_predicting=True,
         path="kept",
     )
-    format: Literal[FORMATS] = option(  # type: ignore[valid-type]
+    format: Annotated[str, OneOf(*FORMATS)] = option(
         "text", "what predict prints: text, or words with their times", when_predicting=True
     )
     rate: int | None = option(
@@ -207,12 +169,12 @@ class TranscriptionOptions(BidirectionalOptions):
     )
     segment_seconds: float = option(
         30.0,
-        "longer recordings are cut at quiet places (both directions)",
+        "longer recordings are split where they are quiet (both directions)",
         above=0.5,
         when_predicting=True,
     )
     pause_seconds: float = option(
-        1.0, "on a pipe, a line ends after so long a pause", above=0, when_predicting=True
+        1.0, "on a pipe, a line ends after a pause of this length", above=0, when_predicting=True
     )
     dev_metric: Literal["wer", "cer"] = option("wer", "the dev score that chooses the best weights")
 
@@ -220,19 +182,25 @@ class TranscriptionOptions(BidirectionalOptions):
         super().__post_init__()
         if self.bidirectional and self.lookahead:
             raise InputError(
-                "--lookahead is for --no-bidirectional: both directions see everything"
+                f"{option_name('lookahead')} is for {option_off('bidirectional')}: both "
+                "directions see everything"
             )
         if self.subsampling_by == "pyramid":
             pairs = self.subsampling.bit_length() - 1
             if 2**pairs != self.subsampling or pairs >= self.layers:
                 raise InputError(
-                    "--subsampling-by pyramid halves between layers: --subsampling must be 2, 4, "
-                    f"... and --layers more than its halvings; got {self.subsampling} and "
+                    f"{option_name('subsampling_by')} pyramid halves between layers: "
+                    f"{option_name('subsampling')} must be 2, 4, "
+                    f"... and {option_name('layers')} more than its halvings; got "
+                    f"{self.subsampling} and "
                     f"{self.layers}"
                 )
-        restrictions = {"--phrases": self.phrases, "--words": self.words}
+        restrictions = {
+            option_name("phrases"): self.phrases,
+            option_name("words"): self.words,
+        }
         given = [flag for flag, value in restrictions.items() if value is not None]
-        given += ["--lm"] if self.lm != "none" else []
+        given += [option_name("lm")] if self.lm != "none" else []
         if len(given) > 1:
             raise InputError(f"{' and '.join(given)}: give one of them")
 

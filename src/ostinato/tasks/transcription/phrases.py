@@ -10,7 +10,7 @@ from itertools import product
 from ostinato.data.audio.recordings import clean
 from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 MOST = 20_000  # phrases
 MARKS = re.compile(r"([\[\](|)])")
@@ -29,7 +29,7 @@ def read_phrases(file: str, *, lowercase: bool = False) -> list[str]:
         if len(phrases) > MOST:
             raise InputError(
                 f"{display_path(file)}:{number}: more than {MOST:,} phrases up to here; "
-                "use --words or --lm"
+                f"use {option_name('words')} or {option_name('lm')}"
             )
     if not phrases:
         raise InputError(f"{file}: no phrases")
@@ -76,5 +76,7 @@ def combine(parts: list[list[str]]) -> list[str]:
     for part in parts:
         number *= len(part)
         if number > MOST:
-            raise ValueError(f"more than {MOST:,} phrases; use --words or --lm")
+            raise ValueError(
+                f"more than {MOST:,} phrases; use {option_name('words')} or {option_name('lm')}"
+            )
     return ["".join(each) for each in product(*parts)]

@@ -13,10 +13,9 @@ from torch import nn
 
 from ostinato.data.audio.recordings import Recording
 from ostinato.data.audio.standard_input import LiveAudio
-from ostinato.data.batching.batch import Batch, Example
-from ostinato.errors import InputError
+from ostinato.data.batching.batch import Example
+from ostinato.errors import InputError, option_name, option_off
 from ostinato.metrics import METRICS
-from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
 from ostinato.models.transcriber import Transcriber
 from ostinato.notices import notify
 from ostinato.tasks.prediction import Counts
@@ -24,15 +23,12 @@ from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.error_analysis import analyse_errors
-from ostinato.tasks.transcription.label_search import Heard, LabelSearch
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.pictures import draw_attention, draw_posteriors
-from ostinato.tasks.transcription.preprocessing import (
-    TranscriptionPreprocessing,
-    normalise_text,
-    read_samples,
-)
+from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing, normalise_text
+from ostinato.tasks.transcription.raw_features import read_samples
+from ostinato.tasks.transcription.recogniser import FRAMES_IN_A_BATCH, Recogniser
 from ostinato.tasks.transcription.segments import cut_segments
 from ostinato.tasks.transcription.streaming import TranscriptionStreamer
 from ostinato.tasks.transcription.transcript import (
@@ -43,7 +39,6 @@ from ostinato.tasks.transcription.transcript import (
     write_table,
 )
 
-FRAMES_IN_A_BATCH = 16_384
 FRAMES_IN_MEMORY = 100_000  # of several recordings, before they are answered
 
 
@@ -54,6 +49,11 @@ class TranscriptionPredictor(Predictor):
     @cached_property
     def decoder(self) -> Decoder:
         return Decoder(self.options, self.preprocessing)
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """What makes transcripts of encoded recordings."""
+        return Recogniser(self.options.searches_by_label, self.decoder)
 
     def predict(self, network: nn.Module, records: Sequence[Recording]) -> list[Transcript]:
         return list(self.stream(network, iter(records)))
@@ -98,58 +98,16 @@ class TranscriptionPredictor(Predictor):
         examples = [
             Example(torch.from_numpy(self.preprocessing.normalise(piece))) for piece in pieces
         ]
-        heard = iter(self.hear(network, examples))
+        heard = iter(self.recogniser.score_frames(network, examples))
         for record, segments in waiting:
             parts = [
-                self.transcribe(network, next(heard), name=record.name, seconds=len(segment) * hop)
+                self.recogniser.transcribe(
+                    network, next(heard), name=record.name, seconds=len(segment) * hop
+                )
                 for _, segment in segments
             ]
             starts = [start for start, _ in segments]
             yield parts[0] if len(parts) == 1 else join_transcripts(parts, starts)
-
-    def hear(self, network: Any, examples: Sequence[Example]) -> list[Heard]:
-        """What decoding needs of every example."""
-        if not self.options.searches_by_label:
-            return [Heard(rows) for rows in self.answer(network, examples)]
-        if not isinstance(network, AttentionTranscriber | JointTranscriber):
-            raise InputError("several runs decode together by CTC only: add --ctc-weight 1")
-
-        def encode(batch: Batch) -> list[Heard]:
-            outputs, lengths = network.encoder(batch.inputs, batch.lengths)
-            found: list[Any] = [None] * len(outputs)
-            if isinstance(network, JointTranscriber):
-                found = list(network.label_log_probabilities(outputs).cpu().numpy())
-            return [
-                Heard(None if rows is None else rows[:length], own[:length])
-                for rows, own, length in zip(found, outputs, lengths.tolist(), strict=True)
-            ]
-
-        return answer_in_batches(
-            network, examples, encode, empty=Heard(None), tokens=FRAMES_IN_A_BATCH
-        )
-
-    def transcribe(
-        self, network: Any, heard: Heard, *, name: str = "", seconds: float = 0.0
-    ) -> Transcript:
-        """The transcript of what was heard."""
-        if self.options.searches_by_label:
-            search = LabelSearch(network.head, self.decoder)
-            return search.transcribe(heard, name=name, seconds=seconds)
-        assert heard.rows is not None
-        return self.decoder.transcribe(heard.rows, name=name, seconds=seconds)
-
-    def answer(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
-        """log p by frame [T', C] for every example; of a model with CTC."""
-        if isinstance(network, AttentionTranscriber):
-            raise InputError("the model has no CTC output: it was trained with --decoder attention")
-
-        def rows(batch: Batch) -> list[np.ndarray]:
-            found, lengths = network.log_probabilities_by_frame(batch)
-            given = found.cpu().numpy()
-            return [row[:length] for row, length in zip(given, lengths.tolist(), strict=True)]
-
-        empty = np.zeros((0, len(self.preprocessing.labels)), np.float32)
-        return answer_in_batches(network, examples, rows, empty=empty, tokens=FRAMES_IN_A_BATCH)
 
     def streamer(
         self, network: nn.Module, as_record: Callable[[Any], Recording]
@@ -163,9 +121,15 @@ class TranscriptionPredictor(Predictor):
         if not isinstance(network, Transcriber):
             return "an ensemble needs the whole recording"
         if self.options.bidirectional:
-            return "the network reads in both directions: it needs the whole (--no-bidirectional)"
+            return (
+                "the network reads in both directions: it needs the whole "
+                f"({option_off('bidirectional')})"
+            )
         if not self.options.streams:
-            return "features are normalised over the whole recording (--normalisation running)"
+            return (
+                "features are normalised over the whole recording "
+                f"({option_name('normalisation')} running)"
+            )
         return ""
 
     def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
@@ -237,7 +201,7 @@ class TranscriptionPredictor(Predictor):
         ]
 
     def notify_known_sentences(self, records: Sequence[Recording]) -> None:
-        """Says so where the language model was made of the very sentences that it is tested on."""
+        """Warns where the language model was estimated from sentences of the test set."""
         model = self.decoder.language_model
         if model is None or self.options.lm in ("none", "transcripts"):
             return
@@ -245,15 +209,17 @@ class TranscriptionPredictor(Predictor):
         known = sum(self.reference(record) in sentences for record in records)
         if known:
             notify(
-                f"--lm: its text contains {known:,} of the {len(records):,} transcripts of the "
+                f"{option_name('lm')}: its text contains {known:,} of the {len(records):,} "
+                "transcripts of the "
                 "test set; its scores will flatter"
             )
 
     def count_quickly(
         self, network: nn.Module, records: Sequence[Recording], metric: str
     ) -> list[Counts]:
-        quick = TranscriptionPredictor(self.options.greedy(), self.preprocessing)
-        heard = quick.hear(network, [self.preprocessing.encode(record) for record in records])
+        quick = TranscriptionPredictor(self.options.greedy(), self.preprocessing).recogniser
+        examples = [self.preprocessing.encode(record) for record in records]
+        heard = quick.score_frames(network, examples)
         texts = [quick.transcribe(network, each).text for each in heard]
         if not any(texts) and self.options.decoder != "attention":
             notify(

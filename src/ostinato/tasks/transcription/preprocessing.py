@@ -10,15 +10,13 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ostinato.data.audio.audio_files import Resampler, audio_info, read_blocks, resample
 from ostinato.data.audio.front_end import FrontEnd
-from ostinato.data.audio.recordings import Recording, Samples, clean
-from ostinato.data.audio.standard_input import LiveAudio
+from ostinato.data.audio.recordings import Recording, clean
 from ostinato.data.audio.warping import warp_matrix
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.decoding.ctc import BLANK, least_frames
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.transcription.features import (
@@ -29,12 +27,13 @@ from ostinato.tasks.transcription.features import (
     mask_features,
     normalise_recording,
 )
+from ostinato.tasks.transcription.front_end_choice import choose_front_end
 from ostinato.tasks.transcription.options import TranscriptionOptions
+from ostinato.tasks.transcription.raw_features import read_features, whole_features
 from ostinato.tasks.transcription.reader import notify_left_out
 from ostinato.tasks.transcription.units import Units
 
 BLANK_TOKEN = "<blank>"
-MOST_RATE = 16_000  # unless asked for: what is above tells little of speech
 MOST_TEXT = 2_000_000  # characters of transcripts that a run keeps for a language model
 
 
@@ -44,11 +43,11 @@ class TranscriptionPreprocessing(Preprocessing):
 
     Args:
         options: The task's options.
-        labels: Tokens of transcripts; number 0 is the blank.
+        labels: Tokens of transcripts; id 0 is the blank.
         front_end: What makes features of sound; None where only features are known.
         statistics: Of the raw features.
         units: How transcripts are split into labels.
-        transcripts: Training transcripts with their numbers, for a language model.
+        transcripts: Training transcripts with their counts, for a language model.
         cache: Raw features of sound files that were read.
     """
 
@@ -64,7 +63,7 @@ class TranscriptionPreprocessing(Preprocessing):
     def fit(
         cls, options: TranscriptionOptions, records: Sequence[Recording]
     ) -> tuple[TranscriptionOptions, Self]:
-        front_end = decide_front_end(options, records)
+        front_end = choose_front_end(options, records)
         if front_end is not None:
             options = replace(
                 options,
@@ -136,7 +135,7 @@ class TranscriptionPreprocessing(Preprocessing):
         )
 
     def start_features(self) -> FeatureStream:
-        """What normalises a recording while it is heard."""
+        """Normalises a recording while it is recorded."""
         running = self.options.normalisation == "running"
         return FeatureStream(self.statistics, running=running, deltas=self.options.deltas)
 
@@ -156,7 +155,8 @@ class TranscriptionPreprocessing(Preprocessing):
             if own is None and record.audio != "":
                 raise InputError(
                     f"{record.where}: the model was trained on features and does not know how they "
-                    "were made of sound; train with --front-end mfcc or log-mel, if it was so"
+                    f"were made of sound; train with {option_name('front_end')} mfcc or "
+                    "log-mel, if it was so"
                 )
             return
         size = len(self.statistics.mean)
@@ -195,7 +195,7 @@ class TranscriptionPreprocessing(Preprocessing):
             return Example(torch.from_numpy(self.vary(frames, targets, draw)), targets)
         return Example(torch.from_numpy(self.normalise(frames)), targets)
 
-    def vary(self, frames: np.ndarray, targets: Any, draw: int) -> np.ndarray:
+    def vary(self, frames: np.ndarray, targets: torch.Tensor, draw: int) -> np.ndarray:
         """One of a recording's random variations for training."""
         options, random = self.options, np.random.default_rng(draw)
         sped = change_speed(frames, random.uniform(1 - options.speed, 1 + options.speed))
@@ -224,7 +224,7 @@ class TranscriptionPreprocessing(Preprocessing):
         return {token for token in self.tokens(text) if token not in self.labels}
 
     def targets(self, text: str) -> torch.Tensor:
-        """The numbers of a transcript's labels; those never seen in training are passed over."""
+        """The ids of a transcript's labels, without those never seen in training."""
         known = [token for token in self.tokens(text) if token in self.labels]
         return torch.tensor(self.labels.encode(known), dtype=torch.int64)
 
@@ -233,7 +233,7 @@ class TranscriptionPreprocessing(Preprocessing):
         return self.units.join(self.labels.decode(label for label in labels if label != BLANK))
 
     def is_spellable(self, frames: int, labels: Sequence[int]) -> bool:
-        """Whether CTC can write so many labels in so many frames."""
+        """Whether CTC can write these labels in this number of frames."""
         if self.options.decoder == "attention":
             return frames > 0
         return least_frames(labels) <= -(-frames // self.options.subsampling)
@@ -254,88 +254,11 @@ class TranscriptionPreprocessing(Preprocessing):
         notify_left_out(bad)
         if not kept:
             raise InputError(
-                f"no recording has enough frames for its transcript ({bad[0]}); lower --subsampling"
+                f"no recording has enough frames for its transcript ({bad[0]}); lower "
+                f"{option_name('subsampling')}"
             )
         return kept
 
 
 def normalise_text(text: str, options: TranscriptionOptions) -> str:
     return clean(text.lower() if options.lowercase else text)
-
-
-def decide_front_end(
-    options: TranscriptionOptions, records: Sequence[Recording]
-) -> FrontEnd | None:
-    """The front end that was asked for, that the features' file names, or the usual one."""
-    given = [record for record in records if isinstance(record.audio, np.ndarray)]
-    kinds = {record.front_end for record in given if record.front_end}
-    if len(kinds) > 1:
-        raise InputError(f"features of different kinds: {' and '.join(sorted(kinds))}")
-    named: str | None = next(iter(kinds), None)
-    kind = options.front_end or named or (None if given else "log-mel")
-    if kinds and kind not in kinds:
-        raise InputError(f"the features were made by {kinds.pop()}, not by {kind}")
-    if kind not in ("log-mel", "mfcc"):
-        return None
-    rates = Counter(
-        record.rate if isinstance(record.audio, np.ndarray) else rate_of(record)
-        for record in records
-    )
-    usual = rates.most_common(1)[0][0] or MOST_RATE
-    rate = options.sample_rate or min(MOST_RATE, usual)
-    bins = given[0].audio.shape[1] if given and kind == "log-mel" else options.mel_bins
-    front_end = FrontEnd(kind, rate, bins)
-    if given and given[0].audio.shape[1] != front_end.size:
-        raise InputError(
-            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which "
-            f"has {front_end.size}"
-        )
-    return front_end
-
-
-def rate_of(record: Recording) -> int:
-    """The samples a second of a recording."""
-    return record.audio.rate if isinstance(record.audio, Samples) else audio_info(record.audio).rate
-
-
-def read_features(
-    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
-) -> Iterator[np.ndarray]:
-    """The raw features of a recording, block by block, whatever it is."""
-    if isinstance(record.audio, np.ndarray):
-        yield record.audio
-    elif record.audio in cache if isinstance(record.audio, str) else False:
-        yield cache[record.audio]
-    elif record.audio != "":
-        assert front_end is not None
-        stream = front_end.start()
-        for block in read_samples(record, front_end.rate):
-            yield stream.accept(block)
-        yield stream.finish()
-
-
-def read_samples(record: Recording, rate: int) -> Iterator[np.ndarray]:
-    """The samples of a recording at a rate, block by block."""
-    audio = record.audio
-    if isinstance(audio, LiveAudio):
-        resampler = None if audio.rate in (0, rate) else Resampler(audio.rate, rate)
-        for chunk in audio:
-            yield chunk if resampler is None else resampler(chunk)
-        if resampler is not None:
-            yield resampler(np.zeros(0, np.float32), last=True)
-    elif isinstance(audio, Samples):
-        yield resample(audio.values, audio.rate or rate, rate)
-    else:
-        yield from read_blocks(audio, rate)
-
-
-def whole_features(
-    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
-) -> np.ndarray:
-    """All raw features [T, D] of a recording; those of sound files are kept."""
-    if isinstance(record.audio, np.ndarray):
-        return record.audio
-    frames = np.concatenate(list(read_features(record, front_end, cache)))
-    if isinstance(record.audio, str):
-        cache[record.audio] = frames
-    return frames

@@ -1,4 +1,4 @@
-"""Recordings and their transcripts: tables, folders and features; and what is to be transcribed."""
+"""Recordings and their transcripts: tables, folders and features; and inputs to transcribe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ostinato.data.audio.recordings import (
 )
 from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.data.files.wording import display_path, pluralise
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.reader import Reader
 
@@ -171,7 +171,7 @@ def check_path(record: Recording) -> None:
     if isinstance(record.audio, str) and record.audio.startswith(OUTSIDE):
         raise InputError(
             f"{record.where}: {record.name} is outside the folder of the table; "
-            "name the folder of all recordings with --audio-folder"
+            f"name the folder of all recordings with {option_name('audio_folder')}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Long recordings in segments that end at quiet places, in bounded memory."""
+"""Long recordings in segments that end where the recording is quiet, in bounded memory."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ class TranscriptionStreamer(Streamer):
 
 
 def lay_out(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """A value of dicts, lists and arrays with a name, "@3", in place of each array; these are added
-    to `tensors` by their names."""
+    """A value of dicts, lists and arrays in which a name, "@3", replaces each array; the arrays are
+    added to `tensors` by their names."""
     if isinstance(value, dict):
         return {key: lay_out(each, tensors) for key, each in value.items()}
     if isinstance(value, list):
@@ -155,7 +155,7 @@ def collect(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def to_arrays(value: Any) -> Any:
-    """A value of dicts and lists with arrays in place of its tensors."""
+    """A value of dicts and lists with its tensors converted to arrays."""
     if isinstance(value, dict):
         return {key: to_arrays(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 
 CUE_SECONDS, CUE_CHARACTERS, CUE_PAUSE = 7.0, 84, 1.0  # most of a subtitle
@@ -116,7 +116,9 @@ def write_subtitles(transcripts: Iterator[Transcript], kind: str) -> Iterator[st
     number = 0
     for count, transcript in enumerate(transcripts):
         if count:
-            raise InputError(f"--format {kind} holds one recording; call it once for each file")
+            raise InputError(
+                f"{option_name('format')} {kind} holds one recording; call it once for each file"
+            )
         for cue in cues(transcript.words):
             number += 1
             point = "," if kind == "srt" else "."

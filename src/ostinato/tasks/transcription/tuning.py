@@ -15,6 +15,7 @@ from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.recogniser import Recogniser
 
 WEIGHTS = (0.3, 0.7, 1.5)
 BONUSES = (0.0, 1.5)
@@ -56,16 +57,16 @@ def tune_fusion(
         )
     predictor, records = task.predictor, task.reader.read(list(files))
     examples = [task.preprocessing.encode(record) for record in records]
-    heard = predictor.hear(model.network, examples)
+    heard = predictor.recogniser.score_frames(model.network, examples)
     tried = []
     for weight in weights:
         for bonus in bonuses:
             options = replace(task.options, lm_weight=weight, word_bonus=bonus)
-            tried_one = task.with_options(options).predictor
-            tried_one.decoder = Decoder(
+            decoder = Decoder(
                 options, task.preprocessing, language_model=predictor.decoder.language_model
             )
-            texts = [tried_one.transcribe(model.network, each).text for each in heard]
+            recogniser = Recogniser(options.searches_by_label, decoder)
+            texts = [recogniser.transcribe(model.network, each).text for each in heard]
             counts = predictor.count_texts(texts, records, "wer")
             tried.append((weight, bonus, corpus_score(METRICS["wer"], counts)))
     best = min(tried, key=lambda each: (each[2], each[0], abs(each[1])))

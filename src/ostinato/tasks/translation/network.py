@@ -65,7 +65,7 @@ def build_embedding(options: TranslationOptions, units: Tokenizer) -> Embedding:
 def initialise(
     network: EncoderDecoder, options: TranslationOptions, preprocessing: TranslationPreprocessing
 ) -> None:
-    """Uniform weights in --initial-range, and pretrained vectors, where these were asked for."""
+    """Uniform weights, and pretrained vectors, where these were asked for."""
     if options.initial_range is not None:
         initialise_uniform(network, options.initial_range)
         for part in (network.encoder, network.decoder):

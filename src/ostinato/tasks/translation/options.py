@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -122,11 +122,20 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.input_feeding and self.attention == "none":
-            raise InputError("--input-feeding needs an --attention other than none")
+            raise InputError(
+                f"{option_name('input_feeding')} needs an {option_name('attention')} other than "
+                "none"
+            )
         if self.sparse_embeddings and self.tied:
             raise InputError(
-                "--sparse-embeddings needs --no-tied: a tied output layer has dense gradients"
+                f"{option_name('sparse_embeddings')} needs {option_off('tied')}: a tied output "
+                "layer has dense gradients"
             )
-        for asked, name in ((self.align, "--align"), (self.copy_unknown, "--copy-unknown")):
+        for asked, name in (
+            (self.align, option_name("align")),
+            (self.copy_unknown, option_name("copy_unknown")),
+        ):
             if asked and self.attention == "none":
-                raise InputError(f"{name} needs attention; this model has none (--attention none)")
+                raise InputError(
+                    f"{name} needs attention; this model has none ({option_name('attention')} none)"
+                )

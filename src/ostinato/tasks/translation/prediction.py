@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from ostinato.data.batching.buckets import target_length
 from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
 from ostinato.metrics import METRICS
+from ostinato.models.target_search import require_encoder_decoder
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
@@ -42,7 +44,7 @@ class Translation(RankedAnswers):
         answers: (text, log-probability) of each, the best first.
         unknown: Share of the source's tokens that are <unk>.
         n_best: Whether several answers were asked for.
-        alignment: With --align.
+        alignment: If the option `align` is set.
     """
 
     answers: list[tuple[str, float]]
@@ -68,13 +70,13 @@ class TranslationPredictor(Predictor):
     preprocessing: TranslationPreprocessing
 
     def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
-        longest = self.options.maximum_length
-        found = answer_in_batches(
+        longest, model = self.options.maximum_length, require_encoder_decoder(network)
+        found: list[list[Hypothesis]] = answer_in_batches(
             network,
             [self.preprocessing.encode(record) for record in records],
             lambda batch: search(
                 self.options,
-                network,
+                model,
                 batch,
                 maximum_length=10 + 2 * batch.lengths if longest is None else longest,
                 watch_attention=self.options.align or self.options.copy_unknown,
@@ -98,7 +100,11 @@ class TranslationPredictor(Predictor):
         if self.options.align and best.watched is not None:
             source_tokens = self.source_tokens(record)
             tokens = [self.preprocessing.target.decode([token]) for token in best.tokens]
-            alignment = Alignment(source_tokens, tokens, self.attended(best, len(source_tokens)))
+            alignment = Alignment(
+                source_tokens,
+                tokens,
+                self.attended(best.watched[: len(tokens)], len(source_tokens)),
+            )
         return Translation(
             [(self.to_text(each, record), each.log_probability) for each in hypotheses],
             unknown=ids.count(UNK) / len(ids) if ids else 0.0,
@@ -106,10 +112,14 @@ class TranslationPredictor(Predictor):
             alignment=alignment,
         )
 
-    def attended(self, hypothesis: Hypothesis, length: int) -> list[int]:
-        """The source position of largest attention weight for each target token."""
-        # watched: [T, S]
-        positions = hypothesis.watched[: len(hypothesis.tokens)].argmax(-1).tolist()
+    def attended(self, weights: Tensor, length: int) -> list[int]:
+        """The source position of largest attention weight for each target token.
+
+        Args:
+            weights: [T, S]
+            length: Tokens of the source.
+        """
+        positions: list[int] = weights.argmax(-1).tolist()
         if self.options.reverse_source:
             return [length - 1 - position for position in positions]
         return positions
@@ -119,7 +129,7 @@ class TranslationPredictor(Predictor):
         if not self.options.copy_unknown or hypothesis.watched is None:
             return target.decode(hypothesis.tokens)
         words = self.source_tokens(record)
-        positions = self.attended(hypothesis, len(words))
+        positions = self.attended(hypothesis.watched[: len(hypothesis.tokens)], len(words))
         return target.decode(hypothesis.tokens, copies=[words[position] for position in positions])
 
     def source_tokens(self, record: Pair) -> list[str]:
@@ -133,16 +143,17 @@ class TranslationPredictor(Predictor):
         source.
         """
         examples = [self.preprocessing.encode(record) for record in records]
-        found = answer_in_batches(
+        model = require_encoder_decoder(network)
+        found: list[float | None] = answer_in_batches(
             network,
             examples,
-            lambda batch: network.log_probabilities(batch).tolist(),
+            lambda batch: model.log_probabilities(batch).tolist(),
             empty=None,
-            key=lambda example: (len(example.targets), len(example.inputs)),
+            key=lambda example: (target_length(example), len(example.inputs)),
             with_targets=True,
         )
         return [
-            (0.0, 0) if value is None else (value, len(example.targets))
+            (0.0, 0) if value is None else (value, target_length(example))
             for value, example in zip(found, examples, strict=True)
         ]
 

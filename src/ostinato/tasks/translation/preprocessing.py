@@ -1,9 +1,10 @@
-"""The vocabularies of source and target, and sentence pairs as ids."""
+"""The vocabularies of source and target, and sentence pairs as token ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -12,9 +13,14 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
 from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.sentence_pairs import Pair
-from ostinato.data.text.tokenizers import Tokenizer, tokenizer_from_dict, train_tokenizer
+from ostinato.data.text.tokenizers import (
+    SubwordTokenizer,
+    Tokenizer,
+    tokenizer_from_dict,
+    train_tokenizer,
+)
 from ostinato.data.text.vocabulary import EOS
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics.bleu import choose_tokenizer
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
@@ -25,7 +31,7 @@ from ostinato.tasks.translation.options import TranslationOptions
 
 @dataclass(frozen=True)
 class TranslationPreprocessing(Preprocessing):
-    """A tokenizer with its vocabulary for each side; one for both with --joint-vocabulary.
+    """A tokenizer with its vocabulary for each side; one for both with `joint_vocabulary`.
 
     `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
 
@@ -40,24 +46,26 @@ class TranslationPreprocessing(Preprocessing):
         cls, options: TranslationOptions, records: Sequence[Pair]
     ) -> tuple[TranslationOptions, Self]:
         sources, targets = [pair.source for pair in records], [pair.target for pair in records]
-        if options.bleu_tokenizer is None:
-            options = replace(options, bleu_tokenizer=choose_tokenizer(targets))
+        bleu_tokenizer = options.bleu_tokenizer or choose_tokenizer(targets)
+        options = replace(options, bleu_tokenizer=bleu_tokenizer)
         if options.dev_metric is None:
-            short = too_short_for_bleu(targets, options.bleu_tokenizer)
+            short = too_short_for_bleu(targets, bleu_tokenizer)
             options = replace(options, dev_metric="chrf" if short else "bleu")
-        settings = {
-            "minimum_count": options.minimum_count,
-            "lowercase": options.lowercase,
-            "tokenized": options.tokenized,
-        }
-        unit, size = options.unit, options.vocabulary_size
+        train = partial(
+            train_tokenizer,
+            options.unit,
+            minimum_count=options.minimum_count,
+            lowercase=options.lowercase,
+            tokenized=options.tokenized,
+        )
+        size = options.vocabulary_size
         if options.joint_vocabulary:
-            source = target = train_tokenizer(unit, sources + targets, size=size, **settings)
+            source = target = train(sources + targets, size=size)
         else:
             source_size = options.source_vocabulary_size or size
             target_size = options.target_vocabulary_size or size
-            source = train_tokenizer(unit, sources, size=source_size, **settings)
-            target = train_tokenizer(unit, targets, size=target_size, **settings)
+            source = train(sources, size=source_size)
+            target = train(targets, size=target_size)
         source_vectors = target_vectors = None
         if options.embeddings is not None:
             source_vectors = read_vectors(options.embeddings, source.id_to_token)
@@ -67,7 +75,8 @@ class TranslationPreprocessing(Preprocessing):
             size = target_vectors.vectors.shape[1]
             if source_vectors is not None and size != options.embedding_size:
                 raise InputError(
-                    f"--target-embeddings {options.target_embeddings}: vectors of {size} numbers; "
+                    f"{option_name('target_embeddings')} {options.target_embeddings}: vectors of "
+                    f"{size} numbers; "
                     f"those of the source have {options.embedding_size}"
                 )
             options = replace(options, embedding_size=size)
@@ -94,7 +103,9 @@ class TranslationPreprocessing(Preprocessing):
             if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)
         ]
         if not short:
-            raise InputError(f"no training pair has --maximum-tokens {most} or less on both sides")
+            raise InputError(
+                f"no training pair has {option_name('maximum_tokens')} {most} or less on both sides"
+            )
         if left_out := len(records) - len(short):
             notify(
                 f"{left_out:,} {pluralise('pair', left_out)} of more than {most} tokens "
@@ -133,6 +144,6 @@ class TranslationPreprocessing(Preprocessing):
         (BPE-dropout).
         """
         most = self.options.maximum_tokens
-        if draw is None or self.options.unit != "subword":
+        if draw is None or not isinstance(units, SubwordTokenizer):
             return units.encode(text)[:most]
         return units.encode(text, sample=draw, alpha=self.options.subword_sampling)[:most]

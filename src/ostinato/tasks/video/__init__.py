@@ -56,5 +56,6 @@ TASK = TaskDefinition(
     },
     sample_training={"epochs": 30.0, "shift": 0.1, "evaluate_every": 1.0},
     throughput_unit="inputs",
+    token="frame",
     compare_models=("most-frequent", "feedforward", "rnn", "gru", "lstm"),
 )

@@ -26,7 +26,7 @@ class MostFrequent(Baseline):
     name = "most frequent"
 
     def __init__(self, label: str, labels: Vocabulary):
-        self.label, self.known = label, labels
+        self.label, self.vocabulary = label, labels
 
     @classmethod
     def fit(cls, records: Sequence[Clip], labels: Vocabulary) -> MostFrequent:
@@ -35,7 +35,7 @@ class MostFrequent(Baseline):
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         return count_clip_labels(
-            [[self.label] * len(labels_of(record)) for record in records], records, self.known
+            [[self.label] * len(labels_of(record)) for record in records], records, self.vocabulary
         )
 
     def state(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class FlattenedClips(Baseline):
         *,
         per_frame: bool,
     ):
-        self.regression, self.known, self.values, self.most_frequent = (
+        self.regression, self.vocabulary, self.values, self.most_frequent = (
             regression,
             labels,
             values,
@@ -68,7 +68,7 @@ class FlattenedClips(Baseline):
 
     @property
     def labels(self) -> Sequence[str]:
-        return self.known.tokens
+        return self.vocabulary.tokens
 
     @classmethod
     def fit(
@@ -106,12 +106,12 @@ class FlattenedClips(Baseline):
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         answers = [
-            self.known.decode(
+            self.vocabulary.decode(
                 self.regression.answer(split_frames(self.values(record), self.per_frame))
             )
             for record in records
         ]
-        return count_clip_labels(answers, records, self.known)
+        return count_clip_labels(answers, records, self.vocabulary)
 
     def state(self) -> dict[str, Any]:
         return {**self.most_frequent.state(), "flattened": True, "per_frame": self.per_frame}

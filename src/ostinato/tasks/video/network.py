@@ -12,12 +12,15 @@ from ostinato.layers.convolutional_networks import FlatFrames, FrameNetwork
 from ostinato.models.classifier import Classifier, FrameClassifier, RecurrentBody
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import SoftmaxHead
+from ostinato.tasks.shared.closed_form_network import put_parameters
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
 
+Body = RecurrentBody | Feedforward | Framewise
+
 
 def build_network(options: VideoOptions, preprocessing: VideoPreprocessing) -> nn.Module:
-    """A fresh network, or several that answer together (--members)."""
+    """A fresh network, or several whose answers are averaged (`members`)."""
     if options.closed_form:
         return ClassFrequencies(len(preprocessing.labels))
     members = options.members or 1
@@ -34,7 +37,9 @@ def build_member(options: VideoOptions, preprocessing: VideoPreprocessing) -> Cl
     if preprocessing.has_pixels and options.model == "recurrent":
         channels = options.channels
         widths = [max(1, channels // 4), max(1, channels // 2), channels]
-        embedding = FrameNetwork(shape[0], options.embedding_size, shape[1:], widths=widths)
+        embedding = FrameNetwork(
+            shape[0], options.embedding_size, (shape[1], shape[2]), widths=widths
+        )
         size = options.embedding_size
     elif preprocessing.has_pixels:
         embedding = FlatFrames()
@@ -49,12 +54,12 @@ def build_member(options: VideoOptions, preprocessing: VideoPreprocessing) -> Cl
     return kind(embedding, body, head, dropout=options.dropout, input_dropout=options.input_dropout)
 
 
-def build_body(options: VideoOptions, size: int, *, per_frame: bool) -> nn.Module:
+def build_body(options: VideoOptions, size: int, *, per_frame: bool) -> Body:
     """The network from frames [B, T, size] to a vector a clip, or one a frame."""
     if options.model == "feedforward":
         if per_frame:
             return Framewise(size, options.hidden_size)
-        return Feedforward(size, options.hidden_size, length=options.fixed_length)
+        return Feedforward(size, options.hidden_size, length=int(options.fixed_length or 1))
     return RecurrentBody(
         options.cell_type,
         size,
@@ -72,5 +77,5 @@ def initialise(
     network: nn.Module, options: VideoOptions, preprocessing: VideoPreprocessing
 ) -> None:
     """The label frequencies of the closed-form model."""
-    if options.closed_form:
-        network.put(preprocessing.shares)
+    if options.closed_form and preprocessing.shares is not None:
+        put_parameters(network, preprocessing.shares)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.models.classifier import POOLINGS
-from ostinato.options import option, redefine
+from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -59,7 +59,7 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
         "while training, random horizontal flips: not where labels mean left or right",
     )
     # the model
-    model: Literal[("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
+    model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
         "recurrent", "a recurrent network (of --cell), or a baseline"
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 128)
@@ -80,7 +80,7 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
         minimum=1,
         maximum=100,
     )
-    pooling: Literal[POOLINGS] = option(
+    pooling: Annotated[str, OneOf(*POOLINGS)] = option(
         "mean", "a label a clip: how the hidden states of all frames are combined"
     )
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -16,10 +16,12 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
+from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
+from ostinato.tasks.shared.probability_network import require_probabilities
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.preprocessing import VideoPreprocessing
@@ -27,7 +29,7 @@ from ostinato.tasks.video.reader import describe_shape
 from ostinato.tasks.video.streaming import VideoStreamer
 
 FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
-CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, lest all be in memory twice
+CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, so that not all are in memory twice
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class VideoPredictor(Predictor):
 
     def answer_batch(self, network: nn.Module, batch: Batch) -> list[np.ndarray]:
         """The probabilities [F, C] of each row of a batch."""
-        given = network.probabilities(batch)  # [B, C] or [B, T, C]
+        given = require_probabilities(network).probabilities(batch)  # [B, C] or [B, T, C]
         if not self.preprocessing.per_frame:
             return list(given.cpu().numpy()[:, None])
         if given.dim() == 2:  # a model without time: the same for every frame
@@ -170,6 +172,24 @@ class VideoPredictor(Predictor):
             ]
         answers = [prediction.labels for prediction in self.predict(network, records)]
         return count_clip_labels(answers, records, self.preprocessing.labels)[metric]
+
+    def analyse(
+        self,
+        records: Sequence[Clip],
+        predictions: Sequence[ClipLabels],
+        counts: Mapping[str, list[Counts]],
+        *,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """Precision, recall and F1 of each label."""
+        answers = [
+            [(label, place) for place, label in enumerate(prediction.labels)]
+            for prediction in predictions
+        ]
+        truths = [
+            [(label, place) for place, label in enumerate(labels_of(record))] for record in records
+        ]
+        return {"classes": score_classes(answers, truths)}
 
     def pictures(
         self, records: Sequence[Clip], predictions: Sequence[ClipLabels]

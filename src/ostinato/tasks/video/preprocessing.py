@@ -18,9 +18,10 @@ from ostinato.data.images.pixel_range import BYTE, to_bytes
 from ostinato.data.images.video_clips import Clip, find_pixel_maximum
 from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.vocabulary import Vocabulary
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.shared.class_scores import natural_order
 from ostinato.tasks.shared.label_counts import weigh_classes
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -34,7 +35,7 @@ from ostinato.tasks.video.labels import labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.reader import describe_shape
 
-MOST_DEVIATIONS = 5.0  # features are clipped here, lest a rare outlier dominate all others
+MOST_DEVIATIONS = 5.0  # features are clipped here, so that a rare outlier does not dominate
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class VideoPreprocessing(Preprocessing):
         if len(set(names)) < 2:
             raise InputError(
                 f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
-                "give --dev, or more examples"
+                f"give {option_name('dev')}, or more examples"
             )
-        labels = Vocabulary(sorted(set(names)), specials=())
+        labels = Vocabulary(natural_order(set(names)), specials=())
         per_frame = isinstance(records[0].label, tuple)
         shape = records[0].frames.shape[1:]
         counts = Counter(names)
@@ -103,7 +104,7 @@ class VideoPreprocessing(Preprocessing):
     @classmethod
     def from_dict(cls, options: VideoOptions, state: dict[str, Any]) -> Self:
         shape = tuple(state["shape"])
-        if len(shape) == 3 and options.pixel_maximum is None:  # a run of before
+        if len(shape) == 3 and options.pixel_maximum is None:  # a run of an earlier version
             options = replace(options, pixel_maximum=BYTE)
         return cls(
             options,
@@ -147,9 +148,11 @@ class VideoPreprocessing(Preprocessing):
             return Example(torch.zeros(0))
         options, frames, targets = self.options, self.values(record), self.targets(record)
         if draw is not None and self.crops:
-            frames = random_part(frames, draw, options.crop)
-            if self.per_frame:  # the same part: its position depends on the seed and the length
-                targets = random_part(targets, draw, options.crop)
+            frames = random_part(frames, draw, float(options.crop or 1))
+            if (
+                self.per_frame and targets is not None
+            ):  # the same part: its position depends on the seed and the length
+                targets = random_part(targets, draw, float(options.crop or 1))
         if draw is not None and self.moves:
             frames = augment(
                 frames, draw, shift=options.shift, zoom=options.zoom, flip=options.flip
@@ -181,7 +184,7 @@ def decide_small_data(
         if few:
             notify(
                 f"{len(records):,} clips are few: training sees random parts, each at least half "
-                "of a clip (--crop 1: the whole)"
+                f"of a clip ({option_name('crop')} 1: the whole)"
             )
     if options.members is None:
         few = recurrent and sum(len(clip.frames) for clip in records) <= FEW_STEPS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,10 +87,10 @@ class VideoReader(Reader):
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Clip]:
         for file in files:
-            records = read_unlabelled([file])
+            records: Iterable[Clip] = read_unlabelled([file])
             if is_npz(file):  # in memory as a whole already
-                records = list(records)
-                self.check_pixels(records, display_path(file))
+                records = whole = list(records)
+                self.check_pixels(whole, display_path(file))
             for record in records:
                 if len(record.frames):
                     self.check_frames(record, self.preprocessing.shape)

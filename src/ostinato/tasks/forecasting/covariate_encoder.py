@@ -1,0 +1,85 @@
+"""What a step of a window holds beside its value: covariates, calendar features, the series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ostinato.data.series.time_series import TimeSeries
+from ostinato.models.window_features import WindowFeatures
+
+
+@dataclass(frozen=True)
+class CovariateEncoder:
+    """Covariates, calendar features and the index of the series as features of each step.
+
+    Args:
+        features: Which features a step has, and in which order.
+        look_back: L.
+        moments: (mean, deviation) of each past and then each known covariate.
+        calendar: Names of calendar features, each of which has two columns, a sine and a cosine.
+        categories: The values of each static covariate.
+        indices: The index of each series with an embedding by its name, from 1.
+    """
+
+    features: WindowFeatures
+    look_back: int
+    moments: Sequence[tuple[float, float]]
+    calendar: Sequence[str]
+    categories: Sequence[Sequence[str]]
+    indices: Mapping[str, int]
+
+    def write(self, inputs: np.ndarray, series: TimeSeries, start: int, cut: int) -> None:
+        """Writes the features of the steps from `start` on into the inputs [L + H, D]."""
+        first = self.look_back - (cut - start)
+        column = self.write_covariates(inputs, series, start, cut)
+        column = self.write_calendar(inputs, series, first, start, column)
+        self.write_categories(inputs, series, column)
+        inputs[:, -1] = self.indices.get(series.name, 0) if self.features.series else 0
+
+    def write_covariates(self, inputs: np.ndarray, series: TimeSeries, start: int, cut: int) -> int:
+        """Standardised past and known covariates, 0 where missing; gives the next column."""
+        features = self.features
+        first = self.look_back - (cut - start)
+        column = 2
+        for position, (mean, deviation) in enumerate(self.moments):
+            past = position < features.past
+            if position == features.past:
+                column += features.reference  # the first known feature, see WindowFeatures
+            source = series.past if past else series.known
+            index = position if past else position - features.past
+            end = cut if past else cut + len(inputs) - self.look_back
+            found = source[start:end, index] if source.shape[1] > index else source[:0, 0:0].ravel()
+            scaled = (found - mean) / deviation
+            inputs[first : first + len(found), column] = np.nan_to_num(scaled)
+            column += 1
+        if len(self.moments) == features.past:
+            column += features.reference
+        return column
+
+    def write_calendar(
+        self, inputs: np.ndarray, series: TimeSeries, first: int, start: int, column: int
+    ) -> int:
+        """Calendar features from the first step of the series on; gives the next column."""
+        if not self.calendar:
+            return column
+        columns = series.axis.calendar(start, len(inputs) - first)
+        names = series.axis.features
+        chosen = [
+            2 * names.index(name) + turn
+            for name in self.calendar
+            for turn in (0, 1)
+            if name in names
+        ]
+        inputs[first:, column : column + len(chosen)] = columns[:, chosen]
+        return column + 2 * len(self.calendar)
+
+    def write_categories(self, inputs: np.ndarray, series: TimeSeries, column: int) -> None:
+        """Static covariates, one-hot; an unknown value has zeros only."""
+        for position, known in enumerate(self.categories):
+            value = series.static[position] if position < len(series.static) else None
+            if value in known:
+                inputs[:, column + known.index(value)] = 1
+            column += len(known)

@@ -1,0 +1,81 @@
+"""From encoded recordings to transcripts: a network's scores of frames, and their decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.batching.batch import Batch, Example
+from ostinato.errors import InputError, option_name
+from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
+from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.label_search import Heard, LabelSearch
+from ostinato.tasks.transcription.transcript import Transcript
+
+FRAMES_IN_A_BATCH = 16_384
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """Scores frames with a network, and decodes the scores: by frame (CTC) or by label.
+
+    Args:
+        searches_by_label: Whether an attention decoder takes part in decoding.
+        decoder: Of CTC's scores, with the language model.
+    """
+
+    searches_by_label: bool
+    decoder: Decoder
+
+    def score_frames(self, network: Any, examples: Sequence[Example]) -> list[Heard]:
+        """What decoding needs of every example."""
+        if not self.searches_by_label:
+            return [Heard(rows) for rows in self.score_labels(network, examples)]
+        if not isinstance(network, AttentionTranscriber | JointTranscriber):
+            raise InputError(
+                f"several runs decode together by CTC only: add {option_name('ctc_weight')} 1"
+            )
+
+        def encode(batch: Batch) -> list[Heard]:
+            outputs, lengths = network.encoder(batch.inputs, batch.lengths)
+            found: list[Any] = [None] * len(outputs)
+            if isinstance(network, JointTranscriber):
+                found = list(network.label_log_probabilities(outputs).cpu().numpy())
+            return [
+                Heard(None if rows is None else rows[:length], own[:length])
+                for rows, own, length in zip(found, outputs, lengths.tolist(), strict=True)
+            ]
+
+        return answer_in_batches(
+            network, examples, encode, empty=Heard(None), tokens=FRAMES_IN_A_BATCH
+        )
+
+    def transcribe(
+        self, network: Any, heard: Heard, *, name: str = "", seconds: float = 0.0
+    ) -> Transcript:
+        """The transcript of what was heard."""
+        if self.searches_by_label:
+            search = LabelSearch(network.head, self.decoder)
+            return search.transcribe(heard, name=name, seconds=seconds)
+        assert heard.rows is not None
+        return self.decoder.transcribe(heard.rows, name=name, seconds=seconds)
+
+    def score_labels(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
+        """log p by frame [T', C] for every example; of a model with CTC."""
+        if isinstance(network, AttentionTranscriber):
+            raise InputError(
+                f"the model has no CTC output: it was trained with {option_name('decoder')} "
+                "attention"
+            )
+
+        def rows(batch: Batch) -> list[np.ndarray]:
+            found, lengths = network.log_probabilities_by_frame(batch)
+            given = found.cpu().numpy()
+            return [row[:length] for row, length in zip(given, lengths.tolist(), strict=True)]
+
+        empty = np.zeros((0, len(self.decoder.preprocessing.labels)), np.float32)
+        return answer_in_batches(network, examples, rows, empty=empty, tokens=FRAMES_IN_A_BATCH)
