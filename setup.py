@@ -39,15 +39,18 @@ if X86:
         "avx2": AVX2,
         "avx512": AVX512,
         "avx512_vnni": [*AVX512, "-mavx512vnni"],
+        "avx512_bf16": [*AVX512, "-mavx512bf16"],
     }
-WITHOUT_VNNI = [name for name in INSTRUCTION_SETS if name != "avx512_vnni"]
+PLAIN = [name for name in INSTRUCTION_SETS if name not in ("avx512_vnni", "avx512_bf16")]
+# with AVX-512 BF16 the products' factors are bfloat16: a second precision, not a better set
+FOR_SEQUENCES = [name for name in INSTRUCTION_SETS if name != "avx512_vnni"]
 # VNNI has products of int8; the few processors with AVX-512 and without it take AVX2 here
-FOR_STEPS = [name for name in INSTRUCTION_SETS if name != "avx512"]
+FOR_STEPS = [name for name in INSTRUCTION_SETS if name not in ("avx512", "avx512_bf16")]
 SOURCES = {  # each is compiled once for each of these instruction sets, with -DINSTRUCTION_SET=...
     "module.cpp": ["portable"],
-    "recurrence.cpp": WITHOUT_VNNI,
+    "recurrence.cpp": FOR_SEQUENCES,
     "step.cpp": FOR_STEPS,
-    "auxiliary.cpp": WITHOUT_VNNI,
+    "auxiliary.cpp": PLAIN,
 }
 SLOW_TO_COMPILE = {"step.cpp": ["-O2"]}  # a quarter less than with -O3; the steps are 1 % slower
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]

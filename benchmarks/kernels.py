@@ -5,6 +5,8 @@ installed).
     python benchmarks/kernels.py --cells gru --threads 1 --seconds 1 --markdown
     # minutes, on a busy machine
     python benchmarks/kernels.py --threads 1 --together --clock processor --seconds 0.3
+    # bfloat16 beside torch.nn in float32 and under torch.autocast
+    python benchmarks/kernels.py --peers torch,bfloat16,autocast --output bfloat16.json
 
 Each of them runs in a process of its own; the processes take turns, so that whatever else the
 machine does hits all. With `--clock processor` a run's time is what its process spent on the
@@ -13,12 +15,15 @@ thread on a machine that is not idle. Only runs without an involuntary context s
 (unless there are none); medians of those. Every peer's output is compared with torch's before
 anything is timed. "GEMM" is a 1024 x 1024 x 1024 float32 product, by torch or by the kernels'
 own routine, whichever is faster, measured in the same run; ratios above 1 mean that ours is
-faster. A single step a call: streaming.py; the large softmax: large_softmax.py.
+faster. "bfloat16" and "autocast" among the --peers are ours and torch.nn under
+torch.autocast("cpu", dtype=torch.bfloat16): they get columns of their own. A single step a call:
+streaming.py; the large softmax: large_softmax.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import multiprocessing
@@ -42,6 +47,7 @@ SHAPES = [  # T, B, D, H
     (30, 64, 1000, 1000),
 ]
 VARIABLE = (50, 64, 256, 256)  # with lengths uniform in 5..50
+NOTHING = contextlib.nullcontext()
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
@@ -57,7 +63,7 @@ def data(cell: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     return {"x": random.standard_normal((B, T, D), dtype=np.float32), "lengths": lengths, **weights}
 
 
-def ours(cell: str, given: dict, mode: str, variable: bool):
+def ours(cell: str, given: dict, mode: str, variable: bool, around=NOTHING):
     import torch
 
     from ostinato import cells
@@ -74,10 +80,22 @@ def ours(cell: str, given: dict, mode: str, variable: bool):
     x = torch.from_numpy(given["x"])
     lengths = torch.from_numpy(given["lengths"]) if variable else None
     state = made.initial_state(len(x), x)
-    return in_torch(lambda x: made.run(x, state, lengths)[0], x, list(made.parameters()), mode)
+    parameters = list(made.parameters())
+    return in_torch(lambda x: made.run(x, state, lengths)[0], x, parameters, mode, around)
 
 
-def torch_nn(cell: str, given: dict, mode: str, variable: bool):
+def under_autocast(make):
+    """The same in bfloat16: the forward passes under autocast, the backward pass outside of it."""
+
+    def made(cell: str, given: dict, mode: str, variable: bool):
+        import torch
+
+        return make(cell, given, mode, variable, torch.autocast("cpu", dtype=torch.bfloat16))
+
+    return made
+
+
+def torch_nn(cell: str, given: dict, mode: str, variable: bool, around=NOTHING):
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -94,31 +112,34 @@ def torch_nn(cell: str, given: dict, mode: str, variable: bool):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(made(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
-    return in_torch(run, x, list(made.parameters()), mode)
+    return in_torch(run, x, list(made.parameters()), mode, around)
 
 
-def in_torch(run, x, parameters, mode: str):
-    """A function without arguments that runs once and returns the outputs."""
+def in_torch(run, x, parameters, mode: str, around):
+    """A function without arguments that runs once, `around` the forward pass, and returns the
+    outputs.
+    """
     import torch
 
     if mode == "inference":
 
         def infer():
-            with torch.no_grad():
-                return run(x)
+            with torch.no_grad(), around:
+                return run(x).float()
 
         return infer
     x.requires_grad_()
-    outputs = run(x)
-    weight = torch.ones_like(outputs)
+    with around:
+        weight = torch.ones_like(run(x))
 
     def train():
         x.grad = None
         for parameter in parameters:
             parameter.grad = None
-        outputs = run(x)
+        with around:
+            outputs = run(x)
         outputs.backward(weight)
-        return outputs.detach()
+        return outputs.detach().float()
 
     return train
 
@@ -226,7 +247,13 @@ RUNNERS = {
     "onnxruntime": onnx_runtime,
     "openvino": openvino,
     "jax": jax_scan,
+    "bfloat16": under_autocast(ours),
+    "autocast": under_autocast(torch_nn),
 }
+NARROW = ("bfloat16", "autocast")
+TOLERANCES = dict.fromkeys(
+    NARROW, 0.1
+)  # for the largest difference from torch's float32; else 1e-4
 
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
@@ -272,11 +299,12 @@ def measure(
     threads: int,
     seconds: float,
     clock: str,
+    peers: list[str],
 ) -> dict:
-    """Median seconds of each peer that is there."""
+    """Median seconds of each of the peers that is there."""
     context = multiprocessing.get_context("spawn")
     pipes, outputs, processes = {}, {}, []
-    for name in RUNNERS:
+    for name in peers:
         here, there = context.Pipe()
         process = context.Process(
             target=worker, args=(there, name, cell, shape, mode, variable, threads, clock)
@@ -289,7 +317,7 @@ def measure(
             pipes[name], outputs[name] = here, output
     for name, output in outputs.items():
         worst = np.abs(output - outputs["torch"]).max()
-        if not worst < 1e-4:
+        if not worst < TOLERANCES.get(name, 1e-4):
             raise SystemExit(f"{name} differs from torch by {worst} at {cell} {shape}")
     times = {name: [] for name in pipes}
     rounds = 8
@@ -312,12 +340,13 @@ def measure_together(
     threads: int,
     seconds: float,
     clock: str,
+    peers: list[str],
 ) -> dict:
     """As measure(), all in this process: without their own start a line takes seconds."""
     now, runs, times = CLOCKS[clock], {}, {}
-    for name, make in RUNNERS.items():
+    for name in peers:
         try:
-            run = make(cell, data(cell, shape), mode, variable)
+            run = RUNNERS[name](cell, data(cell, shape), mode, variable)
         except ImportError:
             continue
         if run is not None:
@@ -325,7 +354,7 @@ def measure_together(
     expected = np.asarray(runs["torch"]())
     for name, run in runs.items():
         worst = np.abs(np.asarray(run()) - expected).max()
-        if not worst < 1e-4:
+        if not worst < TOLERANCES.get(name, 1e-4):
             raise SystemExit(f"{name} differs from torch by {worst} at {cell} {shape}")
         times[name] = []
     for round in range(200):
@@ -380,8 +409,18 @@ def line(
     peak: float,
     variable: bool,
 ) -> dict:
-    others = {name: taken for name, taken in times.items() if name != "ours"}
+    others = {name: taken for name, taken in times.items() if name not in ("ours", *NARROW)}
     best = min(others, key=others.get)
+    narrow = {}
+    if "bfloat16" in times:
+        own = times["bfloat16"]
+        narrow = {
+            "bfloat16 ms": round(own * 1e3, 3),
+            "to float32": round(times["ours"] / own, 2),
+            "to torch float32": round(times["torch"] / own, 2),
+        }
+        if "autocast" in times:
+            narrow["to torch autocast"] = round(times["autocast"] / own, 2)
     return {
         "cell": cell,
         "shape": str(shape) + (" lengths 5..50" if variable else ""),
@@ -394,6 +433,7 @@ def line(
         "% of GEMM": None
         if variable
         else round(100 * work(cell, shape, mode) / times["ours"] / peak),
+        **narrow,
     }
 
 
@@ -413,26 +453,33 @@ def means(rows: list[dict]) -> None:
             if (row["cell"], row["mode"], row["threads"]) == key and "lengths" not in row["shape"]
         ]
         if own:
-            to = [
-                math.exp(statistics.fmean(math.log(row[c]) for row in own))
-                for c in ("to torch", "to best peer")
-            ]
-            print(
-                f"{key[0]} {key[1]}, {key[2]} thread(s): {to[0]:.2f}x torch, {to[1]:.2f}x "
-                "the best peer"
-            )
+            to = {
+                column: math.exp(statistics.fmean(math.log(row[column]) for row in own))
+                for column in own[0]
+                if column.startswith("to ")
+            }
+            told = ", ".join(f"{name} {mean:.2f}" for name, mean in to.items())
+            print(f"{key[0]} {key[1]}, {key[2]} thread(s): {told}")
 
 
-def machine() -> str:
-    model = [
-        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
-    ][:1]
-    return (
-        f"{''.join(model).split(':')[-1].strip() or platform.processor()}, {os.cpu_count()} cores"
-    )
+def processor() -> dict[str, str | int]:
+    """The processor by name and number, and the instruction sets of the kernels."""
+    from ostinato import kernels
+
+    path, found = Path("/proc/cpuinfo"), {}
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    status = kernels.status()
+    return {
+        "processor": found.get("model name") or platform.processor() or "unknown",
+        "family and model": f"{found.get('cpu family', '?')}.{found.get('model', '?')}",
+        "cores": os.cpu_count() or 1,
+        **{f"kernels in {name}": how or "none" for name, how in status["precisions"].items()},
+    }
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -456,9 +503,25 @@ def main() -> None:
         action="store_true",
         help="all in one process, with one number of --threads: sooner done",
     )
+    parser.add_argument(
+        "--peers",
+        default="torch,onnxruntime,openvino,jax",
+        help=f"separated by commas, of {', '.join(RUNNERS)}",
+    )
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--output", help="also write everything to this JSON file")
     options = parser.parse_args()
-    print(machine())
+    options.peers = list(dict.fromkeys(["ours", "torch", *options.peers.split(",")]))
+    if unknown := set(options.peers) - set(RUNNERS):
+        named = ", ".join(sorted(unknown))
+        parser.error(f"--peers: no peer {named}; there are {', '.join(RUNNERS)}")
+    return options
+
+
+def main() -> None:
+    options = read_options()
+    print(", ".join(f"{name} {value}" for name, value in processor().items()))
+    peaks = {}
     rows = []
     if options.together:
         os.environ["OMP_NUM_THREADS"] = options.threads
@@ -468,18 +531,33 @@ def main() -> None:
         for name in options.shapes.split(",")
     ]
     for threads in map(int, options.threads.split(",")):
-        peak = gemm(threads, options.clock)
+        peak = peaks[threads] = gemm(threads, options.clock)
         print(f"GEMM with {threads} thread(s): {peak / 1e9:.0f} GFLOP/s")
         for cell in options.cells.split(","):
             for mode in options.modes.split(","):
                 for shape, variable in shapes:
                     how = measure_together if options.together else measure
                     times = how(
-                        cell, shape, mode, variable, threads, options.seconds, options.clock
+                        cell,
+                        shape,
+                        mode,
+                        variable,
+                        threads,
+                        options.seconds,
+                        options.clock,
+                        options.peers,
                     )
                     rows.append(line(cell, shape, mode, threads, times, peak, variable))
                     show(rows[-1], options.markdown)
     means(rows)
+    if options.output:
+        everything = {
+            "machine": processor(),
+            "settings": vars(options),
+            "gemm_gflops": {threads: peak / 1e9 for threads, peak in peaks.items()},
+            "rows": rows,
+        }
+        Path(options.output).write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ostinato
 from ostinato import options
+from ostinato.commands.run.prepare import fit_network, make_batches
+from ostinato.commands.run.splits import Splits
 from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, find_task
+from ostinato.training.loop import train
 from ostinato.training.options import Options
 
 LARGEST_SAMPLE = {"transcription": 3_000_000}  # bytes: 48 minutes of speech
@@ -103,6 +107,54 @@ def test_the_road_in_python(trained):
 
 
 PROMPTS = {"language": "ROMEO:", "melody": "60 62 64 65"}  # of the tasks that generate
+
+
+def new_network(name):
+    """A network with its first weights and nothing dropped, and batches to train it on."""
+    known = options.fields(TASKS[name].options)
+    task = TASKS[name].create({option: TINY[option] for option in TINY if option in known})
+    sample = [str(sample_files(TASKS[name].sample)["train"])]
+    records = task.reader.read(sample, training=True)[:60]
+    torch.manual_seed(0)
+    task, network = fit_network(task, Splits(records, [], []))
+    for module in network.modules():  # what is dropped depends on the dtype of what is drawn
+        for rate in {"dropout", "rate", "p"} & {*vars(module)}:
+            if isinstance(getattr(module, rate), float):
+                setattr(module, rate, 0.0)
+    return network, make_batches(task, Splits(records[-30:], [], []), Options(batch_size=3), 1)
+
+
+def first_step(network, batches, precision):
+    """The loss and the norm of the gradient."""
+    torch.manual_seed(1)
+    still = torch.optim.SGD(network.parameters(), 0.0)
+    step = next(train(network, batches, still, epochs=1, precision=precision))
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    assert gradients and all(gradient.dtype == torch.float32 for gradient in gradients)
+    return step.loss, step.gradient_norm
+
+
+@every_task
+def test_a_step_in_bfloat16(name):
+    """The loss and the size of the gradient are those of float32 but for rounding."""
+    network, batches = new_network(name)
+    exact_loss, exact_norm = first_step(network, batches, "float32")
+    loss, norm = first_step(network, batches, "bfloat16")
+    assert loss == pytest.approx(exact_loss, rel=0.02) and loss != exact_loss
+    # batch norm over three pictures divides by a small deviation: rounding grows with it
+    assert norm == pytest.approx(exact_norm, rel=0.2)
+    for module in network.modules():  # another device would not be told of these
+        assert not [key for key, value in vars(module).items() if isinstance(value, torch.Tensor)]
+
+
+@every_task
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_on_a_gpu(name, precision):
+    network, batches = new_network(name)
+    expected = first_step(network, batches, "float32")
+    found = first_step(network.cuda(), batches, precision)
+    assert found == pytest.approx(expected, rel=1e-3 if precision == "float32" else 0.2)
 
 
 def calls(name, model, records, folder, *, prompt=None, output=None):

@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
+from ostinato.commands.run import threads
 from ostinato.commands.run.processes import count_processes
-from ostinato.commands.run.threads import choose_threads, count_cores, read_quotas
+from ostinato.commands.run.threads import choose_threads, count_free_threads
 from ostinato.errors import InputError
+from ostinato.kernels.cores import count_cores, measure_free_cores, read_core_times, read_quotas
 from ostinato.training.group import Launched, read_launched
 from toy_language import TINY, same_weights, write_toy
 
@@ -193,3 +196,34 @@ def test_threads_follow_the_quota(tmp_path):
     assert read_quotas(old) == [0.5]
     assert choose_threads("3") == 3
     assert choose_threads("auto", processes=1000) == 1
+
+
+def test_threads_follow_the_load(monkeypatch, caplog):
+    """A thread that shares its core with another program makes all others wait."""
+    monkeypatch.setattr(threads, "count_cores", lambda: 4.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    for free, wanted in {4.0: 4, 3.8: 4, 3.1: 3, 1.0: 1, 0.2: 1, None: 4}.items():
+        monkeypatch.setattr(threads, "measure_free_cores", lambda free=free: free)
+        assert choose_threads("auto") == wanted
+    assert count_free_threads(3.7, share=2) == 2
+    assert "1 of 4 threads: other programs are busy; --threads 4 takes all" in caplog.text
+    monkeypatch.setattr(threads, "measure_free_cores", lambda: 1.0)
+    assert choose_threads("auto", before=3) == 3  # resumed: as before, whatever runs beside it
+    assert choose_threads("auto", before=8) == 4
+    assert choose_threads("auto", processes=2) == 2
+
+
+def test_free_cores_are_read_from_the_kernel(tmp_path, monkeypatch):
+    """Low priority gives way: its time is free to a program of ordinary priority."""
+    statistics = tmp_path / "stat"
+    core = min(os.sched_getaffinity(0))
+    statistics.write_text(f"cpu  1 2 3 4\ncpu{core} 1000 300 50 2000 100 0 0 0 0 0\nintr 7\n")
+    monkeypatch.setattr(os, "getpriority", lambda *_: 0)
+    found = read_core_times(statistics)
+    assert (found.everything, found.free) == (34.5, 24.0)
+    monkeypatch.setattr(os, "getpriority", lambda *_: 19)
+    assert read_core_times(statistics).free == 21.0
+    assert measure_free_cores(0.0, statistics) is None  # no time has passed
+    assert read_core_times(tmp_path / "none") is None
+    free = measure_free_cores(0.02)
+    assert free is None or 0 <= free <= len(os.sched_getaffinity(0))

@@ -80,7 +80,11 @@ def test_switched_off_or_transformed():
     with torch.no_grad():
         assert "nothing is learned" in why_not(x, weight, None)
     with torch.autocast("cpu", torch.bfloat16):
-        assert linear(x, weight).dtype == torch.bfloat16
+        narrow = linear(x, weight.requires_grad_())
+    assert narrow.dtype == torch.float32  # only the factors are rounded
+    torch.testing.assert_close(narrow, x @ weight.t(), rtol=0.02, atol=0.02)
+    narrow.sum().backward()
+    torch.testing.assert_close(weight.grad, x.sum(0).expand(4, 3), rtol=0.02, atol=0.1)
 
 
 def test_packed_weights_are_kept_and_follow_the_weight():

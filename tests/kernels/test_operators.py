@@ -10,7 +10,7 @@ from ostinato.cells.layer_norm import LayerNormGRU, LayerNormLSTM
 from ostinato.cells.lstm import LSTM, PeepholeLSTM
 from ostinato.cells.regularisation import regularise
 from ostinato.cells.rnn import RNN
-from ostinato.kernels import bindings
+from ostinato.kernels import bindings, dispatch
 from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.sequence import forward, launch
 from ostinato.kernels.sequence.autograd import flatten
@@ -111,11 +111,16 @@ def test_function_transforms_run_the_reference(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_autocast_is_the_references(cell):
+def test_autocast_runs_a_kernel_but_in_a_compiled_program(cell, monkeypatch):
     cell, x, _ = example(cell)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not kernels.usable(cell, x, cell.initial_state(3, x))
+        assert kernels.usable(cell, x, cell.initial_state(3, x))
         outputs, _ = cell.run(x, cell.initial_state(3, x), None)
-    torch.testing.assert_close(
-        outputs.float(), scan(cell, x, cell.initial_state(3, x))[0], rtol=0.05, atol=0.05
-    )
+        monkeypatch.setattr(bindings, "operations_are_recorded", lambda: True)
+        why = dispatch.why_not(cell, x, cell.initial_state(3, x))
+        assert why == "the call is compiled under autocast"
+        reference, _ = cell.run(x, cell.initial_state(3, x), None)
+    for found in (outputs, reference.float()):
+        torch.testing.assert_close(
+            found, scan(cell, x, cell.initial_state(3, x))[0], rtol=0.05, atol=0.05
+        )

@@ -60,18 +60,18 @@ def train(
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
         time_limit: stop after this long: 90s, 10m, 2h
-        seed: same seed, same data, same machine: same run
+        seed: same seed, same data, same machine and number of threads: same run
         device: cpu, cuda, or auto
         init_from: begin with the weights, and the network's options, of this run of the same task
         resume: continue the run in --out, to the same weights as if it had never stopped
-        overwrite: replace the run that --out holds
+        overwrite: replace the run that --out holds, once the new one has a checkpoint or a model
         processes: that train together, each on its rows of every batch of --batch-size examples
             for each of them (default: 1, or as torchrun started them); one GPU each with
             --device cuda
         restarts: how often new processes go on from the last checkpoint after one has died
         process_timeout: how long the processes wait for one that no longer answers: 30s, 10m
         threads: of each process: a number, or auto, which divides the cores that this container
-            or machine grants
+            or machine grants, and takes those that other programs leave free
     """
     folder = Path(out or f"runs/{task}")
     several = count_processes(folder, task, processes, restarts, resume=resume)

@@ -35,15 +35,14 @@ def switched_off() -> str | None:
 
 
 def why_not(*tensors: Tensor | None) -> str | None:
-    """Why the compiled part does not take a call of these tensors, in words, or None if it does."""
+    """Why the compiled part does not take a call of these tensors, in words, or None if it does.
+
+    Autocast is no reason: what comes in float32 is computed in float32 by all but products.
+    """
     if switched_off() or bindings.missing:
         return switched_off() or bindings.missing
-    if (
-        bindings.operations_are_recorded()
-        or torch.jit.is_tracing()
-        or torch._C._is_any_autocast_enabled()
-    ):
-        return "the call is compiled, traced, or under autocast"
+    if bindings.operations_are_recorded() or torch.jit.is_tracing():
+        return "the call is compiled or traced"
     if torch._C._functorch.peek_interpreter_stack() is not None:
         return "a torch.func transform is active"
     return bindings.why_unsupported(*tensors)

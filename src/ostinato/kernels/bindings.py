@@ -6,7 +6,7 @@ whose tensors are of another dtype or device, or too short for the call."""
 from __future__ import annotations
 
 import importlib
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,20 @@ FORMS: dict[str, int] = _native.forms if _native else {}  # of a product
 CHUNK: int = _native.chunk if _native else 0  # rows whose gates are computed at a time
 WIDEST = 16  # lanes of the widest vector: packed weights are padded to whole vectors
 instruction_sets: tuple[str, ...] = _native.instruction_sets if _native else ()  # best first
+# those whose products have factors of bfloat16, best first; they follow the others in number
+# (a module that was compiled before they existed names none)
+bfloat16_sets: tuple[str, ...] = getattr(_native, "bfloat16_sets", ())
+# Whether large products of bfloat16 are torch's: with AMX they are several times as fast as any by
+# vectors, and oneDNN has them. Their results are rounded to bfloat16 once more.
+large_by_torch: bool = (
+    bool(bfloat16_sets) and getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+)
 chosen = 0  # which of them is used; tests try them all
 split = "automatic"  # how threads share the work; tests force each way
 
 PLAIN_TYPES = (Tensor, nn.Parameter)
+Precision = Literal["float32", "bfloat16"]  # of the factors of products; all else is float32
+FLOAT32 = (torch.float32,)
 
 
 def fill(name: str, **fields: Any) -> FilledStruct:
@@ -51,30 +61,37 @@ def address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
 
-def why_unsupported(*tensors: Tensor | None) -> str | None:
-    """Why the compiled part cannot read these tensors, or None if it can."""
+def why_unsupported(
+    *tensors: Tensor | None, dtypes: tuple[torch.dtype, ...] = FLOAT32
+) -> str | None:
+    """Why the compiled part cannot read these tensors, or None if it can.
+
+    Args:
+        tensors: plain tensors on the CPU, or None
+        dtypes: those that are allowed
+    """
     for tensor in tensors:
         if tensor is None:
             continue
         plain = (
             type(tensor) in PLAIN_TYPES
             and tensor.is_cpu
-            and tensor.dtype is torch.float32
+            and tensor.dtype in dtypes
             and tensor.layout is torch.strided
         )
         if plain and (torch.compiler.is_compiling() or not tensor.is_neg()):
             continue  # nearly always, and every call asks
-        reason = why_tensor_unsupported(tensor)
+        reason = why_tensor_unsupported(tensor, dtypes)
         if reason is not None:
             return reason
     return None
 
 
-def why_tensor_unsupported(tensor: Tensor) -> str | None:
+def why_tensor_unsupported(tensor: Tensor, dtypes: tuple[torch.dtype, ...] = FLOAT32) -> str | None:
     if not tensor.is_cpu or tensor.layout != torch.strided:
         return "the tensors are not plain CPU tensors"
-    if tensor.dtype != torch.float32:
-        return "the tensors are not float32"
+    if tensor.dtype not in dtypes:
+        return f"the tensors are not {' or '.join(str(one)[6:] for one in dtypes)}"
     if torch.compiler.is_compiling():  # it is read when the program runs
         return None
     if has_own_dispatch(tensor):
@@ -159,14 +176,27 @@ def check_lengths(lengths: Tensor, batch: int) -> Tensor:
     return lengths.contiguous()
 
 
-def forward(*calls: FilledStruct) -> None:
+def why_not_bfloat16() -> str | None:
+    """Why products of bfloat16 are computed in float32 here, in words, or None if they are not."""
+    if missing or bfloat16_sets:
+        return missing
+    return "this processor has no AVX-512 BF16, and bfloat16 without it is slower than float32"
+
+
+def set_for(precision: Precision) -> int:
+    """The number of the instruction set that computes products of this precision."""
+    narrow = precision == "bfloat16" and bfloat16_sets
+    return len(instruction_sets) if narrow else chosen
+
+
+def forward(*calls: FilledStruct, precision: Precision = "float32") -> None:
     """Runs a `Call` forward, or two at the same time."""
-    _native.forward(chosen, *(call.data for call in calls))
+    _native.forward(set_for(precision), *(call.data for call in calls))
 
 
-def backward(*calls: FilledStruct) -> None:
+def backward(*calls: FilledStruct, precision: Precision = "float32") -> None:
     """Runs a `Call` backward, or two at the same time."""
-    _native.backward(chosen, *(call.data for call in calls))
+    _native.backward(set_for(precision), *(call.data for call in calls))
 
 
 def recurrence_call(**fields: Any) -> FilledStruct:
@@ -180,9 +210,11 @@ def run(function: Any, name: str, **fields: Any) -> Any:
     return function(chosen, call.data)
 
 
-def allocate_packed_weight(kind: int, hidden: int, output: int) -> Tensor:
+def allocate_packed_weight(
+    kind: int, hidden: int, output: int, precision: Precision = "float32"
+) -> Tensor:
     """Memory for a recurrent weight [gates * H, O], packed for either pass."""
-    return torch.empty(_native.packed_size(chosen, kind, hidden, output))
+    return torch.empty(_native.packed_size(set_for(precision), kind, hidden, output))
 
 
 def allocate_packed_projection(weight: Tensor) -> Tensor:
@@ -207,6 +239,7 @@ def product(
     form: str,
     add: bool = False,
     packed: tuple[Tensor, bool] | None = None,
+    precision: Precision = "float32",
 ) -> Tensor:
     """A matrix product by the native kernel. Rows may lie apart, but not the numbers of a row.
 
@@ -218,11 +251,13 @@ def product(
         form: "a bT", "a b" or "aT b"
         add: add to the numbers in `out`
         packed: memory from `allocate_packed(b)`, and whether an earlier call has filled it
+        precision: of the factors; sums are float32
     """
+    if precision == "bfloat16" and large_by_torch and packed is None:
+        return product_by_torch(a, b, out, bias, form=form, add=add)
     (rows, columns), inner = out.shape, a.shape[0 if form == "aT b" else 1]
     workspace, is_packed = packed or (None, False)
-    run(
-        _native.product,
+    call = fill(
         "Product",
         threads=torch.get_num_threads(),
         form=FORMS[form],
@@ -240,7 +275,21 @@ def product(
         packed=is_packed,
         workspace=workspace,
     )
+    _native.product(set_for(precision), call.data)
     return out
+
+
+def product_by_torch(
+    a: Tensor, b: Tensor, out: Tensor, bias: Tensor | None = None, *, form: str, add: bool = False
+) -> Tensor:
+    """As `product` in bfloat16, by torch: the result is rounded to bfloat16, too."""
+    a, b = a.bfloat16(), b.bfloat16()
+    found = torch.mm(a.t() if form == "aT b" else a, b.t() if form == "a bT" else b)
+    if add:
+        out += found
+    else:
+        out.copy_(found)
+    return out if bias is None else out.add_(bias)
 
 
 def cross_entropies(

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from ostinato.kernels import availability, bindings
+from ostinato.kernels.precision import autocast_dtype
 
 IGNORED = -100  # the target of padding, as in torch.nn.functional.cross_entropy
 # A piece has at most TOGETHER logits (twice as many in bfloat16), but at least PIECE rows or an
@@ -60,7 +61,9 @@ def linear_cross_entropy(
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
     device = hidden.device.type
-    if torch.is_autocast_enabled(device):
+    if device == "cpu" and autocast_dtype() is torch.bfloat16 and weight.dtype is torch.float32:
+        hidden, precision = hidden.float(), "bfloat16"
+    elif torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         hidden, weight = hidden.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from ostinato.kernels import bindings
 from ostinato.kernels.availability import switched_off
+from ostinato.kernels.cores import describe_threads
 from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
+from ostinato.kernels.precision import accepted_dtypes, why_not_autocast
 from ostinato.kernels.sequence import fused_torch, linear_scan
 from ostinato.kernels.sequence.launch import run, run_both, weights_of
 from ostinato.kernels.steps import streaming
@@ -37,9 +39,23 @@ def status() -> dict:
         if bindings.instruction_sets
         else None,
         "instruction_sets": list(bindings.instruction_sets),
+        "precisions": describe_precisions(),
         "threads": torch.get_num_threads(),
+        "why_threads": describe_threads(torch.get_num_threads()),
         "formulas": list(FORMULAS),
     }
+
+
+def describe_precisions() -> dict[str, str | None]:
+    """What computes the products of whole sequences in each precision, in words."""
+    if bindings.missing:
+        return {"float32": None, "bfloat16": None}
+    plain = bindings.instruction_sets[bindings.chosen]
+    narrow = bindings.why_not_bfloat16()
+    if narrow is not None:
+        return {"float32": plain, "bfloat16": f"float32 by {plain}: {narrow}"}
+    large = "; large products by torch (AMX)" if bindings.large_by_torch else ""
+    return {"float32": plain, "bfloat16": bindings.bfloat16_sets[0] + large}
 
 
 def why_not(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None) -> str | None:
@@ -87,7 +103,8 @@ def why_not_norms(cell: KernelCell, formula: Formula) -> str | None:
 def why_not_tensors(cell: KernelCell, x: Tensor, state: State) -> str | None:
     weights, formula = weights_of(cell), FORMULAS[cell.kernel_name or ""]
     mask, own = dropout_mask(cell), weights.cell_parameters
-    reason = bindings.why_unsupported(x, *state, *weights[:5], *own, mask)
+    dtypes = accepted_dtypes(weights.from_hidden)
+    reason = bindings.why_unsupported(x, *state, *weights[:5], *own, mask, dtypes=dtypes)
     if reason is not None:
         return reason
     if weights.from_hidden.dim() != 2:
@@ -125,9 +142,7 @@ def why_not_context(cell: KernelCell) -> str | None:
         return "a torch.func transform is active"
     if torch.jit.is_tracing():
         return "the call is being traced"
-    if torch._C._is_any_autocast_enabled():
-        return "autocast is active"
-    return None
+    return why_not_autocast()
 
 
 def usable(cell: KernelCell, x: Tensor, state: State, lengths: Tensor | None = None) -> bool:

@@ -16,7 +16,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.inspectable import TARGETS, RecurrentPart
-from ostinato.models.loss import Loss
+from ostinato.models.loss import Loss, full_precision
 from ostinato.padding import padding_mask
 
 
@@ -163,7 +163,7 @@ class RecurrentAutoencoder(Autoencoder):
     def decode(self, codes: Tensor, lengths: Tensor) -> Tensor:
         steps = int(lengths.max())
         outputs, _ = self.decoder(codes[:, None].expand(-1, steps, -1), lengths)
-        return self.output(outputs)
+        return full_precision(self.output(outputs))
 
     def recurrent_parts(self) -> list[RecurrentPart]:
         """Encoder and decoder."""

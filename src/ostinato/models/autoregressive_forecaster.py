@@ -20,7 +20,7 @@ from ostinato.cells.state import State, map_state
 from ostinato.data.batching.batch import Batch
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.forecaster import LEVELS, Forecaster
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 from ostinato.models.step_reader import StepBatch, StepReader
 from ostinato.models.window_features import WindowFeatures
 
@@ -92,7 +92,8 @@ class AutoregressiveForecaster(Forecaster):
         outputs, state = self.recurrent(steps.inputs, state=state)
         values = require_targets(steps)
         counted = ~values.isnan()
-        losses = self.losses(values.nan_to_num(), self.output(self.dropout(outputs)), steps.inputs)
+        raw = full_precision(self.output(self.dropout(outputs)))
+        losses = self.losses(values.nan_to_num(), raw, steps.inputs)
         return losses * counted, counted, state
 
     def losses(self, values: Tensor, raw: Tensor, inputs: Tensor) -> Tensor:

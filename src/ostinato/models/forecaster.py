@@ -14,7 +14,7 @@ from torch.nn import functional
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.models.inspectable import RecurrentPart, name_parts
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 from ostinato.models.window_features import WindowFeatures
 
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
@@ -100,6 +100,7 @@ def order_quantiles(raw: Tensor) -> Tensor:
     """Q free numbers [..., Q] -> ascending quantiles: the median, and positive steps away from
     it.
     """
+    raw = full_precision(raw)
     middle = raw[..., MEDIAN : MEDIAN + 1]
     above = middle + functional.softplus(raw[..., MEDIAN + 1 :] - 3).cumsum(-1)
     below = functional.softplus(raw[..., :MEDIAN] - 3).flip(-1).cumsum(-1).flip(-1)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ostinato.models.loss import full_precision
+
 
 class SoftmaxHead(nn.Module):
     """Exactly one of C classes: softmax regression.
@@ -108,7 +110,9 @@ class OrdinalHead(nn.Module):
         """Features [..., P] -> [..., C], which sum to 1."""
         steps = functional.softplus(self.steps)  # positive, so that the thresholds increase
         thresholds = torch.cat([self.first, self.first + steps.cumsum(0)])  # [C - 1]
-        at_most = (thresholds - self.output(states)).sigmoid()  # P(grade <= k), [..., C - 1]
+        at_most = (
+            thresholds - full_precision(self.output(states))
+        ).sigmoid()  # P(grade <= k), [..., C - 1]
         return functional.pad(at_most, (0, 1), value=1.0) - functional.pad(
             at_most, (1, 0), value=0.0
         )

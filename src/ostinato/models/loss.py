@@ -31,6 +31,13 @@ class Loss(NamedTuple):
         return self.total / max(1, self.count)
 
 
+def full_precision(scores: Tensor) -> Tensor:
+    """Scores in float32 where autocast gave them in a narrower format: losses are not computed in
+    8 binary digits.
+    """
+    return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+
+
 def require_targets(batch: Batch) -> Tensor:
     """The targets of a batch. Raises ValueError if it has none, as when predicting."""
     if batch.targets is None:

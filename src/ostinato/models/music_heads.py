@@ -148,7 +148,8 @@ class NoteSequenceHead(nn.Module):
         state = self.state(hidden).unsqueeze(1).expand(-1, latest.shape[1], -1)
         scores = self.logits(state[mask], vectors.cumsum(1)[mask], latest[mask])
         losses = hidden.new_zeros(latest.shape)
-        losses[mask] = functional.cross_entropy(scores, wanted[mask], reduction="none")
+        found = functional.cross_entropy(scores, wanted[mask], reduction="none")
+        losses[mask] = found.to(losses.dtype)
         return losses.sum(1)
 
     def draw(self, hidden: Tensor, sampler: Sampler) -> Tensor:

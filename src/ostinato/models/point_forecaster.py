@@ -18,7 +18,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.recurrent import Recurrent
 from ostinato.models.inspectable import RecurrentPart
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 
 LEAST_SCALE = 0.05  # of a standardised value: nothing is forecast more surely
 MOST_SURPRISE = 1e6
@@ -60,7 +60,7 @@ class PointForecaster(nn.Module):
     def distributions(self, inputs: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
         """Features [B, T, D] -> location and scale of each step's value [B, T], and the state."""
         hidden, state = self.recurrent(inputs, state=state)
-        location, raw = self.output(self.dropout(hidden)).unbind(-1)
+        location, raw = full_precision(self.output(self.dropout(hidden))).unbind(-1)
         return location, functional.softplus(raw) + LEAST_SCALE, state
 
     def surprise(self, values: Tensor, location: Tensor, scale: Tensor) -> Tensor:

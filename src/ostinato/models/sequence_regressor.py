@@ -9,7 +9,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import Batch
 from ostinato.models.classifier import RecurrentBody
 from ostinato.models.inspectable import RecurrentPart, name_parts
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 
 
 class SequenceRegressor(nn.Module):
@@ -45,7 +45,7 @@ class SequenceRegressor(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The numbers [B, K]."""
-        return self.output(self.dropout(self.body(batch.inputs, batch.lengths)))
+        return full_precision(self.output(self.dropout(self.body(batch.inputs, batch.lengths))))
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """Half the squared error, summed over the batch and the K numbers."""

@@ -24,7 +24,7 @@ from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
 from ostinato.models.inspectable import RecurrentPart, name_parts, score_targets
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 
 
 class Tagger(nn.Module):
@@ -130,7 +130,7 @@ class Tagger(nn.Module):
         parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
         x = self.dropout(torch.cat(parts, -1))
         outputs, state = self.recurrent(x, batch.lengths, state)
-        return self.output(self.dropout(outputs)), state
+        return full_precision(self.output(self.dropout(outputs))), state
 
     def replace_by_unknown(self, words: Tensor) -> Tensor:
         """Words [B, T] with some replaced by the unknown word in training, see `unknown_rate`."""

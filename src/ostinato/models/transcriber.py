@@ -18,7 +18,7 @@ from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.ctc import BLANK, Span, align, greedy
 from ostinato.layers.dropout import dropout
 from ostinato.models.inspectable import RecurrentPart
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 from ostinato.models.speech_encoder import EncoderStream, SpeechEncoder
 
 
@@ -44,7 +44,7 @@ class Transcriber(nn.Module):
     def label_log_probabilities(self, outputs: Tensor) -> Tensor:
         """The encoder's outputs [B, T', H] -> log p [B, T', C]"""
         outputs = dropout(outputs, self.dropout, training=self.training)
-        return self.output(outputs).log_softmax(-1)
+        return full_precision(self.output(outputs)).log_softmax(-1)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """The summed -log P(target | frames), by the number of labels.

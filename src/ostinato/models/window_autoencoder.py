@@ -15,7 +15,7 @@ from ostinato.cells.cell import CellType
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.recurrent import Recurrent
-from ostinato.models.loss import Loss, require_targets
+from ostinato.models.loss import Loss, full_precision, require_targets
 
 LEAST_SCALE = 0.05  # of a standardised value: nothing is reproduced more surely
 
@@ -70,7 +70,7 @@ class WindowAutoencoder(nn.Module):
         steps = code.unsqueeze(1).expand(-1, self.window, -1)
         places = place.expand(len(windows), -1).unsqueeze(-1)
         hidden, _ = self.decoder(torch.cat([steps, places], -1))
-        return self.output(hidden).squeeze(-1).flip(1)
+        return full_precision(self.output(hidden)).squeeze(-1).flip(1)
 
     def observe(
         self, inputs: Tensor, targets: Tensor, state: State = None

@@ -146,6 +146,19 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Ch
     return Checkpoint(position, state["seconds"], state["scores"], carried_state, state["counters"])
 
 
+def read_counters(folder: Path) -> dict[str, Any]:
+    """What the caller counted, of the checkpoint in `folder`; empty where there is none to read."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        generation = manifest["generation"]
+        if generation not in GENERATIONS:
+            return {}
+        found = json.loads((folder / generation / "state.json").read_bytes())["counters"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}  # `load` says what is wrong with it
+    return found if isinstance(found, dict) else {}
+
+
 def remove(folder: Path) -> None:
     """Removes the checkpoint in `folder`, and nothing else."""
     remove_files(folder, re.compile(re.escape(MANIFEST)))

@@ -8,6 +8,7 @@ for progress in train(model, batches, optimizer, epochs=3, clip_norm=5.0):
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -25,6 +26,7 @@ from ostinato.training import lazy_adam
 from ostinato.training.gradients import clip_gradients
 
 Normalisation = Literal["tokens", "sequences"]
+Precision = Literal["float32", "bfloat16"]
 ScheduleFunction = Callable[[int, float], float]
 
 
@@ -95,6 +97,7 @@ class _StepSettings(NamedTuple):
     clip_value: float | None
     accumulate: int
     normalise: Normalisation
+    precision: Precision
     reduce: Callable[[Sequence[nn.Parameter]], None] | None
 
 
@@ -127,6 +130,7 @@ def train(
     clip_value: float | None = None,
     accumulate: int = 1,
     normalise: Normalisation = "tokens",
+    precision: Precision = "float32",
     start: Position = BEGINNING,
     carried_state: Sequence[Tensor] = (),
     reduce: Callable[[Sequence[nn.Parameter]], None] | None = None,
@@ -144,6 +148,8 @@ def train(
         accumulate: batches per step: the same step as from one batch that holds them all
         normalise: the summed loss is divided by the number of tokens, or of sequences (as
             Sutskever et al. 2014 do)
+        precision: of the factors of products in the model's `loss`, by torch.autocast; weights,
+            gradients and the optimizer's numbers stay float32
         start: where to continue from a checkpoint: the `position` of its last step
         carried_state: `state_tensors` of the `state` of that step, for batches that continue
         reduce: sums the gradients of several processes (distributed.sum_gradients)
@@ -151,7 +157,7 @@ def train(
     Raises:
         TrainingDiverged: the loss or the gradient is not finite; the weights are not touched.
     """
-    settings = _StepSettings(clip_norm, clip_value, accumulate, normalise, reduce)
+    settings = _StepSettings(clip_norm, clip_value, accumulate, normalise, precision, reduce)
     try:
         yield from _train_epochs(
             model, batches, optimizer, epochs, schedule, settings, start, carried_state
@@ -176,7 +182,8 @@ def _train_epochs(
     while epoch < epochs:
         began = time.perf_counter()
         if carried_state and first:
-            state = _restore_state(model, batches, epoch, first, carried_state)
+            with _autocast(model, settings.precision):  # states have the dtype of training's
+                state = _restore_state(model, batches, epoch, first, carried_state)
             carried_state = ()
         size, remaining = _open_epoch(batches, epoch, first)
         if not size:
@@ -224,7 +231,7 @@ def _take_step(
         model.train()
     optimizer.zero_grad(set_to_none=True)
     group = group if device.type == "cpu" else [batch.to(device) for batch in group]
-    gradients = _compute_gradients(model, group, state, settings.normalise)
+    gradients = _compute_gradients(model, group, state, settings.normalise, settings.precision)
     if settings.reduce is not None:
         settings.reduce(parameters)
     wanted = gradients.tokens if settings.normalise == "tokens" else gradients.sequences
@@ -285,7 +292,11 @@ def _loss_function(model: nn.Module) -> Callable[[Batch, State], tuple[Tensor, i
 
 
 def _compute_gradients(
-    model: nn.Module, group: list[Batch], state: State, normalise: Normalisation
+    model: nn.Module,
+    group: list[Batch],
+    state: State,
+    normalise: Normalisation,
+    precision: Precision,
 ) -> _Gradients:
     """Accumulates the gradients of the group's batches.
 
@@ -296,13 +307,21 @@ def _compute_gradients(
     totals: list[Tensor] = []
     tokens, sequences, divisor = 0, 0, 0
     for batch in group:
-        total, count, state = compute_loss(batch, detach(state) if batch.continues else None)
+        with _autocast(model, precision):
+            total, count, state = compute_loss(batch, detach(state) if batch.continues else None)
         divisor = divisor or max(1, int(count) if normalise == "tokens" else batch.sequences)
         (total / divisor).backward()
         totals.append(total.detach())
         tokens, sequences = tokens + int(count), sequences + batch.sequences
     loss = torch.stack(totals).sum().item() / max(1, tokens)
     return _Gradients(loss, tokens, sequences, divisor, detach(state))
+
+
+def _autocast(model: nn.Module, precision: Precision) -> contextlib.AbstractContextManager:
+    """Autocast to the precision on the model's device, or nothing for float32."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16)
 
 
 def _restore_state(

@@ -13,6 +13,7 @@ from ostinato.options import option
 OptimizerName = Literal[
     "sgd", "adam", "adamw", "adagrad", "rmsprop", "adadelta", "asgd", "sparse-adam"
 ]
+Precision = Literal["float32", "bfloat16"]
 ScheduleName = Literal["constant", "halve", "plateau", "cosine", "linear", "inverse-sqrt"]
 
 LEARNING_RATES = {
@@ -105,6 +106,11 @@ class Options:
         "tokens", "divide the summed loss of a step by the number of tokens, or of sequences"
     )
 
+    precision: Precision = option(
+        "float32",
+        "of the factors of products while training; bfloat16 is faster on processors that have "
+        "instructions for it, see `ostinato benchmark`; sums, states and weights stay float32",
+    )
     freeze: str | None = option(
         None,
         "parameters that are not trained, by the beginnings of their names, separated by commas: "
@@ -235,7 +241,7 @@ class Options:
     @property
     def loop_settings(self) -> dict[str, Any]:
         """The keyword arguments of `training.loop.train` that are options."""
-        names = ("epochs", "clip_norm", "clip_value", "accumulate", "normalise")
+        names = ("epochs", "clip_norm", "clip_value", "accumulate", "normalise", "precision")
         return {name: getattr(self, name) for name in names}
 
     @property

@@ -25,7 +25,7 @@ from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.processes import Processes, check_several
 from ostinato.commands.run.progress import say
 from ostinato.commands.run.run_files import PLAN, TRAINING
-from ostinato.commands.run.threads import choose_threads
+from ostinato.commands.run.threads import read_threads
 from ostinato.commands.run.train_here import Manner, train_here
 from ostinato.errors import InputError, Interrupted, RunFailed, option_name
 from ostinato.tasks import folder as run_folder
@@ -74,7 +74,7 @@ def launch(wanted: Launch) -> Trained:
         InputError, Interrupted: as training in this process would.
         RunFailed: a process died, and no restart was left.
     """
-    choose_threads(wanted.manner.threads)
+    read_threads(wanted.manner.threads)
     if not wanted.manner.resume:
         check_several(make_config(wanted.request), wanted.processes)
     attempt = 1

@@ -10,9 +10,11 @@ from ostinato.commands.run.config import RunRequest
 from ostinato.commands.run.prepare import open_run
 from ostinato.commands.run.progress import quiet
 from ostinato.commands.run.report import finish
+from ostinato.commands.run.run_files import TRAINING
 from ostinato.commands.run.threads import choose_threads, use_threads
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
+from ostinato.training import checkpoint
 from ostinato.training.group import read_launched
 
 
@@ -36,7 +38,8 @@ class Manner:
 def train_here(folder: Path, request: RunRequest, manner: Manner) -> Trained:
     """Trains and reports. Of several processes, process 0 reports, and the others wait for it."""
     launched = read_launched()
-    threads = choose_threads(manner.threads, launched.local_size)
+    before = checkpoint.read_counters(folder / TRAINING).get("threads") if manner.resume else None
+    threads = choose_threads(manner.threads, launched.local_size, before)
     with (
         quiet(launched.rank > 0),
         use_threads(threads),

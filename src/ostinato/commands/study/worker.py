@@ -11,11 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ostinato.commands.run.threads import count_cores
 from ostinato.commands.study.study_plan import StudyLimits, read_plan, resume_command
 from ostinato.commands.study.trials import run_trials
 from ostinato.errors import InputError, Interrupted
 from ostinato.exit_status import exit_status_of
+from ostinato.kernels.cores import count_cores
 
 
 def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:

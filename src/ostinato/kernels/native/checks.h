@@ -131,7 +131,7 @@ inline bool check_forward(const Table *table, const Call &call) {
     int64_t P = call.offsets[call.steps], B = call.rows, H = call.hidden, O = call.output,
             D = call.input_size;
     int64_t at_once = smaller(larger(table->chunk, B), P), kept_rows = call.training ? P : 2 * B;
-    bool given = shape.projected_inputs;
+    bool given = shape.projected_inputs || !call.input_weight;  // the inputs come projected
     check.that(D > 0 && (!given || D == shape.gates * H),
                "the inputs must have the size that the weights have");
     EXACTLY(inputs, (given || !call.training ? call.padded_rows : P) * D);
@@ -139,7 +139,7 @@ inline bool check_forward(const Table *table, const Call &call) {
     check.that(!given || !call.gathered, "projected inputs are not gathered");
     check.that(!call.training || !call.gathered, "in training the inputs are in order already");
     ALLOWS(bias, H), ALLOWS(input_bias, shape.gates * H);
-    check.that(given == !call.input_weight.data,
+    check.that(!given || !call.input_weight,
                "an input weight goes with inputs that are not projected");
     if (!given)
         EXACTLY(input_weight, shape.gates * H * D),

@@ -30,7 +30,7 @@ INLINE void put(const Product &p, long row, long column, const Vector (&sums)[N]
 inline void pack_panel(const Product &p, const Blocks &panels, long panel) {
     long column = panels.first(panel) * W;
     with_size(panels.size(panel), [&](auto N) {
-        float *to = p.workspace + column * p.inner;
+        float *to = p.workspace + column * depth(p.inner);
         if (p.form == A_B)
             return pack_columns<N>(p.b, p.inner, p.b_stride, column, p.columns - column, to);
         long start[N], end[N];
@@ -44,11 +44,11 @@ inline void rows_by_panels(const Product &p, const Blocks &panels, long row, lon
                            long end_panel) {
     for (long k = 0; k < p.inner || k == 0; k += INNER) {
         long width = at_most(INNER, p.inner - k);
-        Left left{p.a + row * p.a_stride + k, p.a_stride, width, 0, 0};
+        Left left = prepared({p.a + row * p.a_stride + k, p.a_stride, width, 0, 0}, rows);
         for (long i = panel; i < end_panel; i++) {
             long column = panels.first(i) * W;
             with_size(panels.size(i), [&](auto N) {
-                product<N>(left, rows, p.workspace + column * p.inner + k * N * W,
+                product<N>(left, rows, p.workspace + column * depth(p.inner) + depth(k) * N * W,
                            [&](long r, Vector(&sums)[N])
                                INLINE_LAMBDA { put<N>(p, row + r, column, sums, p.add || k > 0); });
             });
@@ -82,13 +82,24 @@ inline void by_rows(const Product &p, const Share &share) {
 constexpr int TALL = tile_rows<4>();
 constexpr long SOME = 256, BAND = 16 * TALL;
 
+// `height` numbers of a row of a (and of the next one, if there is one, to be pairs), zero up to
+// TALL.
+inline void put_transposed(const float *from, long stride, long rows, long height, float *to) {
+    if constexpr (PAIR == 1) {
+        for (long r = 0; r < TALL; r++) to[r] = r < height ? from[r] : 0.0f;
+    } else {
+        static_assert(PAIR == 1 || TALL <= W, "a tile's rows fit one vector");
+        store(to, column_of(from, stride, rows, height), TALL);
+    }
+}
+
 inline void pack_transposed(const Product &p, long k, long width, long row, long rows, float *to) {
     for (long i = 0; i < rows; i += TALL) {
         long height = at_most(TALL, rows - i);
-        for (long j = 0; j < width; j++)
-            for (long r = 0; r < TALL; r++)
-                to[i * width + j * TALL + r] =
-                    r < height ? p.a[(k + j) * p.a_stride + row + i + r] : 0.0f;
+        float *tile = to + i * depth(width);
+        for (long j = 0; j < width; j += PAIR)
+            put_transposed(p.a + (k + j) * p.a_stride + row + i, p.a_stride, width - j, height,
+                           tile + depth(j) * TALL);
     }
 }
 
@@ -98,7 +109,7 @@ void band_by_panel(const Product &p, long row, long rows, long column, long k, l
                    const float *a, const float *b) {
     for (long i = 0; i < rows; i += TALL) {
         Vector sums[TALL][N] = {};
-        multiply<TALL, N>(sums, a + i * width, 1, TALL, b, width);
+        multiply<TALL, N>(sums, a + i * depth(width), 1, TALL, b, depth(width));
         for (long r = 0; r < at_most(TALL, rows - i); r++)
             put<N>(p, row + i + r, column, sums[r], p.add || k > 0);
     }
@@ -117,7 +128,7 @@ inline void by_columns(const Product &p, const Share &share) {
             long column = panels.first(panel) * W;
             with_size(panels.size(panel), [&](auto N) {
                 pack_columns<N>(p.b + k * p.b_stride, width, p.b_stride, column, p.columns - column,
-                                b + column * width);
+                                b + column * depth(width));
             });
         }
         for (long row = first; row < last; row += BAND) {
@@ -126,7 +137,8 @@ inline void by_columns(const Product &p, const Share &share) {
             for (long panel = 0; panel < panels.count(); panel++) {
                 long column = panels.first(panel) * W;
                 with_size(panels.size(panel), [&](auto N) {
-                    band_by_panel<N>(p, row, rows, column, k, width, a, b + column * width);
+                    band_by_panel<N>(p, row, rows, column, k, width, a,
+                                     b + column * depth(width));
                 });
             }
         }

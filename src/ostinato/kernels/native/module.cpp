@@ -21,7 +21,7 @@ bool ostinato::forked = false;
 
 extern const Table portable_table;
 #ifdef OSTINATO_X86
-extern const Table avx2_table, avx512_table;
+extern const Table avx2_table, avx512_table, avx512_bf16_table;
 #endif
 
 namespace {
@@ -40,6 +40,18 @@ int find_tables(const Table **found) {
     return count;
 }
 
+// Those whose products have factors of bfloat16, best first. The compiler's __builtin_cpu_supports
+// looks at what the system saves of the registers, too.
+int find_bfloat16_tables(const Table **found) {
+    int count = 0;
+#ifdef OSTINATO_X86
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        found[count++] = &avx512_bf16_table;
+#endif
+    return count;
+}
+
 // The tables' names as a tuple, with hyphens: "avx512-vnni".
 template <class AnyTable>
 void add_names(PyObject *module, const char *name, const AnyTable *const *found, int count) {
@@ -52,8 +64,9 @@ void add_names(PyObject *module, const char *name, const AnyTable *const *found,
     PyModule_AddObject(module, name, names);
 }
 
-const Table *tables[3];
-int table_count;
+// First those of float32, then those of bfloat16: a call names one by its number.
+const Table *tables[4];
+int table_count, float32_count;
 
 // Reads `count` whole numbers from the arguments.
 bool numbers(PyObject *const *arguments, Py_ssize_t given, Py_ssize_t count, int64_t *to) {
@@ -249,9 +262,11 @@ PyMODINIT_FUNC PyInit__native() {
 #if defined(__unix__) || defined(__APPLE__)
     pthread_atfork(nullptr, nullptr, [] { ostinato::forked = true; });
 #endif
-    table_count = find_tables(tables);
+    float32_count = find_tables(tables);
+    table_count = float32_count + find_bfloat16_tables(tables + float32_count);
     PyObject *result = PyModule_Create(&module);
-    add_names(result, "instruction_sets", tables, table_count);
+    add_names(result, "instruction_sets", tables, float32_count);
+    add_names(result, "bfloat16_sets", tables + float32_count, table_count - float32_count);
     PyModule_AddObject(result, "structs", describe_structs());
     PyModule_AddObject(result, "cells", describe_cells(portable_table.shapes));
     add_choices(result);

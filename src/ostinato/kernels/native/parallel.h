@@ -94,7 +94,16 @@ struct Share {
 
 // By rows, every thread reads all weights: fast while they fit its own cache. By units, each reads
 // its part of them, and all threads meet once a step.
-constexpr long OWN_CACHE = 1100 * 1024;  // bytes
+inline long own_cache() {
+    static const long bytes = [] {
+#if defined(__linux__) && defined(_SC_LEVEL2_CACHE_SIZE)
+        long second_level = sysconf(_SC_LEVEL2_CACHE_SIZE);
+        if (second_level > 0) return second_level / 1024 * 1100;
+#endif
+        return 1100L * 1024;
+    }();
+    return bytes;
+}
 
 // The size of a call, by which the work is divided.
 struct Size {
@@ -104,7 +113,7 @@ struct Size {
 inline bool choose_rows(const Call &call, int threads, Size size) {
     if (call.split != AUTOMATIC) return call.split == BY_ROWS;
     bool few_rows = call.rows < 2 * threads;
-    return !few_rows && (size.weight_bytes <= OWN_CACHE || size.blocks < threads);
+    return !few_rows && (size.weight_bytes <= own_cache() || size.blocks < threads);
 }
 
 // A call of fewer multiplications ends before a second thread has woken up.

@@ -1,7 +1,7 @@
 // The product behind every kernel: a few rows of the left matrix times one packed block of columns,
 // in registers.
 #pragma once
-#include "simd.h"
+#include "bfloat16.h"
 
 namespace {
 
@@ -27,9 +27,9 @@ INLINE void multiply(Vector (&sum)[R][N], const float *a, long stride, long k_st
         }
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++) {
-            Vector x = all(a[r * stride + k * k_stride]);
+            Vector x = broadcast(a + r * stride + k * k_stride);
 #pragma GCC unroll 8
-            for (int n = 0; n < N; n++) sum[r][n] += x * column[n];
+            for (int n = 0; n < N; n++) sum[r][n] = multiply_add(sum[r][n], x, column[n]);
         }
         w += N * W;
     }
@@ -62,13 +62,6 @@ INLINE void multiply_side_by_side(Vector (&sum)[R][N], const float *a, long stri
             for (int u = 0; u < U; u++) sum[r][n] += apart[u][r][n];
 }
 
-// The left matrix: rows at a, a + stride, ...; of each row `width` numbers and, `gap` numbers
-// later, `more` others.
-struct Left {
-    const float *a;
-    long stride, width, gap, more;
-};
-
 template <int R, int N>
 void tile(const Left &left, long row, const float *w, Vector (*results)[N]) {
     Vector sum[R][N] = {};
@@ -89,8 +82,8 @@ INLINE void tile_of(int height, const Left &left, long row, const float *w, Vect
     if constexpr (R > 1) tile_of<R - 1, N>(height, left, row, w, results);
 }
 
-// finish(row, sums of N vectors) for each of `rows` rows; the rows are shared out evenly over the
-// tiles.
+// finish(row, sums of N vectors) for each of `rows` rows of a prepared matrix; the rows are shared
+// out evenly over the tiles.
 template <int N, class Finish>
 INLINE void product(const Left &left, long rows, const float *w, Finish finish) {
     constexpr int most = tile_rows<N>();
@@ -139,16 +132,18 @@ INLINE void exchange(Vector (&rows)[W]) {
 template <int N>
 void pack_rows(const float *w, long stride, long k_count, const long (&start)[N],
                const long (&end)[N], float *to) {
-    for (long k = 0; k < k_count; k += W) {
-        long width = k_count - k < W ? k_count - k : W;
+    constexpr long TOGETHER = W * PAIR;
+    for (long k = 0; k < k_count; k += TOGETHER) {
+        long width = k_count - k < TOGETHER ? k_count - k : TOGETHER;
         for (int n = 0; n < N; n++) {
             Vector rows[W];
             for (int lane = 0; lane < W; lane++) {
                 long row = start[n] + lane;
-                rows[lane] = row < end[n] ? load(w + row * stride + k, width) : Vector{};
+                rows[lane] = row < end[n] ? numbers_from(w + row * stride + k, width) : Vector{};
             }
             exchange<W / 2>(rows);
-            for (long j = 0; j < width; j++) store(to + ((k + j) * N + n) * W, rows[j]);
+            for (long j = 0; j < depth(width); j++)
+                store(to + ((depth(k) + j) * N + n) * W, rows[j]);
         }
     }
 }
@@ -157,11 +152,13 @@ void pack_rows(const float *w, long stride, long k_count, const long (&start)[N]
 // to[k][column], zero beyond.
 template <int N>
 void pack_columns(const float *w, long k_count, long width, long start, long lanes, float *to) {
-    for (long k = 0; k < k_count; k++)
+    for (long k = 0; k < k_count; k += PAIR)
         for (int n = 0; n < N; n++) {
             long rest = lanes - n * W;
-            store(to + (k * N + n) * W,
-                  rest <= 0 ? Vector{} : load(w + k * width + start + n * W, rest < W ? rest : W));
+            const float *from = w + k * width + start + n * W;
+            store(to + (depth(k) * N + n) * W,
+                  rest <= 0 ? Vector{}
+                            : column_of(from, width, k_count - k, rest < W ? rest : W));
         }
 }
 

@@ -78,7 +78,7 @@ void pack_gates(const float *w, long units, long K, float *to, const Share &shar
     for (long block = share.thread; block < vectors(units); block += share.threads) {
         long u = block * W, start[N], end[N];
         for (int n = 0; n < N; n++) start[n] = n * units + u, end[n] = (n + 1) * units;
-        pack_rows<N>(w, K, K, start, end, to + u * N * K);
+        pack_rows<N>(w, K, K, start, end, to + u * N * depth(K));
     }
 }
 
@@ -90,7 +90,7 @@ inline void pack_units(const float *w, long units, long K, float *to, const Shar
         with_size(blocks.size(block), [&](auto N) {
             long start[N], end[N];
             for (int n = 0; n < N; n++) start[n] = unit + n * W, end[n] = units;
-            pack_rows<N>(w, K, K, start, end, to + unit * K);
+            pack_rows<N>(w, K, K, start, end, to + unit * depth(K));
         });
     }
 }
@@ -101,7 +101,7 @@ inline void pack_units_of(const float *w, long units, long K, float *to, const S
     for (long block = share.thread; block < blocks.count(); block += share.threads) {
         long unit = blocks.first(block) * W, end = at_most(blocks.first(block + 1) * W, units);
         with_size(blocks.size(block),
-                  [&](auto N) { pack_columns<N>(w, K, units, unit, end - unit, to + unit * K); });
+                  [&](auto N) { pack_columns<N>(w, K, units, unit, end - unit, to + unit * depth(K)); });
     }
 }
 
@@ -115,11 +115,13 @@ inline Left rows_of(const Share &share, const float *from, long stride, long wid
 template <int N, class Finish>
 INLINE void gates_product(const Share &share, const Left &left, long rows, const float *packed,
                           long units, Finish finish) {
-    long K = left.width + left.more, mine = share.rows_of(rows), end = share.end_of(vectors(units));
+    long K = depth(left.width + left.more), mine = share.rows_of(rows);
+    long end = share.end_of(vectors(units));
+    const Left factor = prepared(left, mine);
     long first = share.first_row(), row_step = share.row_step();
     for (long block = share.first_of(vectors(units)); block < end; block++) {
         long u = block * W, lanes = at_most(W, units - u);
-        product<N>(left, mine, packed + u * N * K, [&](long i, Vector(&sums)[N]) INLINE_LAMBDA {
+        product<N>(factor, mine, packed + u * N * K, [&](long i, Vector(&sums)[N]) INLINE_LAMBDA {
             finish(first + i * row_step, u, lanes, sums);
         });
     }
@@ -131,8 +133,9 @@ template <class Finish>
 INLINE void units_product(const Share &share, const Left &left, long product_rows, long rows,
                           const float *packed, long units, Finish finish) {
     Blocks blocks{units, 4};
-    long K = left.width + left.more, with = share.rows_of(product_rows),
+    long K = depth(left.width + left.more), with = share.rows_of(product_rows),
          all_rows = share.rows_of(rows);
+    const Left factor = prepared(left, with);
     long end = share.end_of(blocks.count()), first = share.first_row(), row_step = share.row_step();
     for (long block = share.first_of(blocks.count()); block < end; block++) {
         long unit = blocks.first(block) * W;
@@ -143,7 +146,7 @@ INLINE void units_product(const Share &share, const Left &left, long product_row
                     finish(first + i * row_step, u, at_most(W, units - u), sums[n]);
                 }
             };
-            product<N>(left, with, packed + unit * K, each);
+            product<N>(factor, with, packed + unit * K, each);
             for (long i = with; i < all_rows; i++) {
                 Vector nothing[N] = {};
                 each(i, nothing);

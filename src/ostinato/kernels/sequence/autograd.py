@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
-from ostinato.kernels.bindings import Arrangement
+from ostinato.kernels.bindings import Arrangement, Precision
 from ostinato.kernels.formulas import FORMULAS
 from ostinato.kernels.sequence import backward, forward
 from ostinato.kernels.sequence.backward import Incoming, Needed
@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     reverse: bool
     dropout: RecurrentDropout
     reference: Reference
+    precision: Precision
 
 
 def flatten(x: Tensor, state: tuple[Tensor, ...], weights: Weights) -> list[Tensor | None]:
@@ -66,7 +67,9 @@ class Run(torch.autograd.Function):
         formula = FORMULAS[plans[0].name]
         each = zip(plans, split_evenly(tensors, len(plans)), strict=True)
         directions = [restore_direction(*one) for one in each]
-        outputs, last, saved = forward.forward_pass(formula, directions, training=True)
+        outputs, last, saved = forward.forward_pass(
+            formula, directions, training=True, precision=plans[0].precision
+        )
         ctx.save_for_backward(*tensors)
         ctx.formula, ctx.plans, ctx.saved = formula, plans, saved
         ctx.arrangements = [direction.arrangement for direction in directions]
@@ -82,11 +85,14 @@ class Run(torch.autograd.Function):
         each = zip(plans, tensors, ctx.arrangements, strict=True)
         directions = [restore_direction(*one) for one in each]
         saved, ctx.saved = ctx.saved, None
+        precision = plans[0].precision
         if saved is None:
-            saved = forward.forward_pass(formula, directions, training=True)[2]
+            saved = forward.forward_pass(formula, directions, training=True, precision=precision)[2]
         needed = [Needed.of(flags) for flags in split_evenly(ctx.needs_input_grad[1:], len(plans))]
         incoming = gradients_of_results(d_outputs, d_last, directions)
-        found = backward.backward_pass(formula, directions, saved, incoming, needed, overwrite=True)
+        found = backward.backward_pass(
+            formula, directions, saved, incoming, needed, overwrite=True, precision=precision
+        )
         nothing = (None,) * (len(tensors[0]) - COMMON)
         return None, *(
             part for one in found for part in (*one[:COMMON], *(one.cell_parameters or nothing))

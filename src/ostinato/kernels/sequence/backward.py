@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
+from ostinato.kernels.bindings import Precision
 from ostinato.kernels.formulas import Formula
 from ostinato.kernels.sequence.forward import (
     Direction,
@@ -82,13 +83,15 @@ def backward_pass(
     needed: Sequence[Needed],
     *,
     overwrite: bool,
+    precision: Precision = "float32",
 ) -> list[Gradients]:
     """The needed gradients of each direction. With `overwrite`, `saved` is used up."""
     passes = [
-        DirectionBackward(formula, *each, overwrite=overwrite)
+        DirectionBackward(formula, *each, overwrite=overwrite, precision=precision)
         for each in zip(directions, saved, needed, strict=True)
     ]
-    bindings.backward(*(one.call(d) for one, d in zip(passes, incoming, strict=True)))
+    calls = [one.call(d) for one, d in zip(passes, incoming, strict=True)]
+    bindings.backward(*calls, precision=precision)
     return [one.gradients() for one in passes]
 
 
@@ -103,7 +106,9 @@ class DirectionBackward:
         needed: Needed,
         *,
         overwrite: bool,
+        precision: Precision,
     ):
+        self.precision = precision
         self.formula, self.direction, self.saved, self.needed = formula, direction, saved, needed
         weight = direction.weights.from_hidden
         batch, (rows, output) = len(direction.x), weight.shape
@@ -135,7 +140,9 @@ class DirectionBackward:
             output=output,
             **order_fields(direction.x, direction.arrangement),
             weight=weights.from_hidden.contiguous(),
-            packed=bindings.allocate_packed_weight(formula.kind, self.hidden, output),
+            packed=bindings.allocate_packed_weight(
+                formula.kind, self.hidden, output, self.precision
+            ),
             to_output=contiguous(to_output),
             packed_output=None
             if to_output is None
@@ -178,13 +185,13 @@ class DirectionBackward:
             found["from_input"] = d_weight = torch.empty_like(
                 weights.from_input, memory_format=DENSE
             )
-            bindings.product(d_projected, saved.inputs, d_weight, form="aT b")
+            self.add_up_steps(d_projected, saved.inputs, d_weight)
         if needed.from_hidden:
             found["from_hidden"] = d_weight = torch.empty_like(
                 weights.from_hidden, memory_format=DENSE
             )
             for rows, columns, factor in self.products():
-                bindings.product(self.d_gates[:, columns], factor, d_weight[rows], form="aT b")
+                self.add_up_steps(self.d_gates[:, columns], factor, d_weight[rows])
         if needed.input_bias or needed.hidden_bias:
             sums = self.d_gates.sum(0)
             if needed.input_bias:
@@ -197,10 +204,14 @@ class DirectionBackward:
             assert formula.projected_column is not None
             found["to_output"] = d_weight = torch.empty_like(weights.to_output, memory_format=DENSE)
             projected = self.recorded(formula.projected_column)
-            bindings.product(self.d_outputs, projected, d_weight, form="aT b")
+            self.add_up_steps(self.d_outputs, projected, d_weight)
         if any(needed.cell_parameters):
             found["cell_parameters"] = self.d_cell_parameters(weights)
         return Gradients(**found)
+
+    def add_up_steps(self, gradient: Tensor, factor: Tensor, d_weight: Tensor) -> None:
+        """d_weight = the sum over all steps of gradient [P, M] times factor [P, N]."""
+        bindings.product(gradient, factor, d_weight, form="aT b", precision=self.precision)
 
     def d_x(self, d_projected: Tensor) -> Tensor:
         x, arrangement = self.direction.x, self.direction.arrangement
@@ -208,7 +219,11 @@ class DirectionBackward:
         if weight is None or inputs is None:  # x is projected already
             return restore_padding(d_projected, x, arrangement)
         rows = bindings.product(
-            d_projected, weight.contiguous(), torch.empty_like(inputs), form="a b"
+            d_projected,
+            weight.contiguous(),
+            torch.empty_like(inputs),
+            form="a b",
+            precision=self.precision,
         )
         return restore_padding(rows, x, arrangement)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ostinato.kernels import bindings
-from ostinato.kernels.bindings import Arrangement
+from ostinato.kernels.bindings import Arrangement, Precision
 from ostinato.kernels.formulas import Formula
 from ostinato.kernels.packed_weights import find_packed, store_packed
 from ostinato.kernels.structs import FilledStruct
@@ -129,7 +129,11 @@ def contiguous(tensor: Tensor | None) -> Tensor | None:
 
 
 def forward_pass(
-    formula: Formula, directions: Sequence[Direction], *, training: bool
+    formula: Formula,
+    directions: Sequence[Direction],
+    *,
+    training: bool,
+    precision: Precision = "float32",
 ) -> tuple[Tensor, list[tuple[Tensor, ...]], list[SavedForBackward]]:
     """One direction of a layer, or two at the same time.
 
@@ -145,7 +149,7 @@ def forward_pass(
     outputs = first.x.new_empty(shape) if no_padding else first.x.new_zeros(shape)
     calls, saved, last, newly_packed = [], [], [], []
     for number, direction in enumerate(directions):
-        packed, is_packed = find_or_allocate(formula, direction.weights, training)
+        packed, is_packed = find_or_allocate(formula, direction.weights, training, precision)
         if not (training or is_packed):
             newly_packed.append((direction.weights, packed))
         last.append(
@@ -156,15 +160,23 @@ def forward_pass(
         )
         columns = outputs[..., number * width :]
         call, to_save = forward_call(
-            formula, direction, packed, is_packed, columns, shape[2], last[-1], training=training
+            formula,
+            direction,
+            packed,
+            is_packed,
+            columns,
+            shape[2],
+            last[-1],
+            training=training,
+            by_torch=is_projected_by_torch(precision),
         )
         calls.append(call)
         saved.append(to_save)
-    bindings.forward(*calls)
+    bindings.forward(*calls, precision=precision)
     for weights, packed in newly_packed:
         for weight, memory in zip(packable(weights), packed, strict=True):
             if weight is not None and memory is not None:
-                store_packed(weight, formula.name, memory)
+                store_packed(weight, purpose_of(formula, precision), memory)
     return outputs, last, saved
 
 
@@ -178,6 +190,7 @@ def forward_call(
     last: tuple[Tensor, ...],
     *,
     training: bool,
+    by_torch: bool,
 ) -> tuple[FilledStruct, SavedForBackward]:
     """The call of the compiled loop, and the part of it that the backward pass reads.
 
@@ -186,12 +199,19 @@ def forward_call(
         is_packed: whether an earlier call has filled it
         outputs: [B, T, ..], from this direction's first column on; rows lie `stride` apart
         last: the last state, filled by the call
+        training: whether to save what the backward pass reads
+        by_torch: whether torch projects the inputs, all at once, if the cell does not
     """
     x, state, weights, arrangement, dropout = direction
     batch, _, input_size = x.shape
     output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
     given = formula.projected_inputs
     inputs = remove_padding(x, arrangement) if training and not given else x.contiguous()
+    weights_here = weight_fields(formula, weights, packed)
+    read = inputs
+    if by_torch and weights.from_input is not None:
+        read = project_by_torch(x, weights.from_input, weights_here["input_bias"])
+        weights_here |= {"input_weight": None, "input_bias": None, "packed_input": None}
     width = formula.record_width(training=training) * hidden
     # without a backward pass only a few steps' gates exist at a time, and two steps' states
     chunk = min(max(bindings.CHUNK, batch), arrangement.rows)
@@ -207,10 +227,12 @@ def forward_call(
         hidden=hidden,
         output=output,
         **order_fields(x, arrangement),
-        **weight_fields(formula, weights, packed),
-        inputs=inputs,
-        gathered=None if training or given else x.new_empty(chunk, input_size),
-        input_size=input_size,
+        **weights_here,
+        inputs=read,
+        gathered=None
+        if training or read is not inputs or given
+        else x.new_empty(chunk, input_size),
+        input_size=read.shape[-1],
         gates=saved.gates,
         gates_width=width,
         h_previous=saved.h_previous,
@@ -225,6 +247,18 @@ def forward_call(
         **dropout_fields(dropout),
     )
     return call, saved
+
+
+def is_projected_by_torch(precision: Precision) -> bool:
+    return precision == "bfloat16" and bindings.large_by_torch
+
+
+def project_by_torch(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x [B, T, D] -> [B * T, G * H] by one product of bfloat16."""
+    batch, steps, width = x.shape
+    out = x.new_empty(batch * steps, len(weight))
+    rows = x.reshape(batch * steps, width)
+    return bindings.product_by_torch(rows, weight, out, bias, form="a bT")
 
 
 def allocate_states(
@@ -280,12 +314,23 @@ def packable(weights: Weights) -> tuple[Tensor | None, ...]:
     return weights.from_hidden, weights.from_input, weights.to_output
 
 
-def find_or_allocate(formula: Formula, weights: Weights, training: bool) -> tuple[Packed, bool]:
+def purpose_of(formula: Formula, precision: Precision) -> str:
+    """Under which name a packed weight is stored."""
+    return (
+        formula.name
+        if bindings.set_for(precision) == bindings.chosen
+        else f"{formula.name} {precision}"
+    )
+
+
+def find_or_allocate(
+    formula: Formula, weights: Weights, training: bool, precision: Precision
+) -> tuple[Packed, bool]:
     """Memory for the packed weights, in the order of `packable`, and whether it is filled."""
+    purpose = purpose_of(formula, precision)
     if not training:
         found = [
-            None if weight is None else find_packed(weight, formula.name)
-            for weight in packable(weights)
+            None if weight is None else find_packed(weight, purpose) for weight in packable(weights)
         ]
         if all(
             weight is None or memory is not None
@@ -295,7 +340,7 @@ def find_or_allocate(formula: Formula, weights: Weights, training: bool) -> tupl
     from_input, from_hidden, to_output = weights.from_input, weights.from_hidden, weights.to_output
     hidden = len(from_hidden) // formula.gates
     return [
-        bindings.allocate_packed_weight(formula.kind, hidden, from_hidden.shape[1]),
+        bindings.allocate_packed_weight(formula.kind, hidden, from_hidden.shape[1], precision),
         None if from_input is None else bindings.allocate_packed(from_input, form="a bT"),
         None if to_output is None else bindings.allocate_packed_projection(to_output),
     ], False

@@ -16,6 +16,7 @@ from ostinato.kernels import bindings
 from ostinato.kernels.availability import disabled
 from ostinato.kernels.formulas import FORMULAS, Formula
 from ostinato.kernels.kernel_cell import KernelCell, State, dropout_mask, output_projection
+from ostinato.kernels.precision import autocast_dtype, precision_of
 from ostinato.kernels.sequence import forward
 from ostinato.kernels.sequence.autograd import Plan, Reference, Run, flatten, split_evenly
 from ostinato.kernels.sequence.forward import Direction, RecurrentDropout, Weights
@@ -91,6 +92,11 @@ def run_all(
         torch.get_rng_state() if any(cell.zoneout and cell.training for cell in cells) else None
     )
     requests = make_requests(formula, cells, x, states, reverse)
+    precision = precision_of(cells[0].from_hidden.weight)
+    dtype = torch.float32  # of the results: that of the weights, under autocast float32
+    if precision == "bfloat16":
+        dtype = torch.float32 if autocast_dtype() else torch.bfloat16
+        requests = [widen(one) for one in requests]
     training = torch.is_grad_enabled() and any(
         tensor is not None and tensor.requires_grad
         for one in requests
@@ -106,6 +112,7 @@ def run_all(
                 one.reverse,
                 one.dropout,
                 reference_of(cell, lengths, one.reverse, random),
+                precision,
             )
             for cell, one in zip(cells, requests, strict=True)
         )
@@ -116,16 +123,50 @@ def run_all(
                 for tensor in tensors
             ]
         outputs, *last = Run.apply(plans, *tensors)
-        return outputs, [tuple(state) for state in split_evenly(last, len(cells))]
+        return narrow(outputs, split_evenly(last, len(cells)), dtype)
     plain = all(one.dropout.mask is None and one.dropout.rates is None for one in requests)
-    smaller = streaming.current_format() != "float32" and plain
+    if streaming.current_format() == "bfloat16" and bindings.why_not_bfloat16() is None:
+        precision = "bfloat16"
+    smaller = streaming.current_format() != "float32" and precision == "float32" and plain
     if smaller and all(streaming.usable(cell) for cell in cells):
         return run_in_format(cells, requests, lengths)
     directions = []
     for one in requests:
         order = bindings.arrange(x.shape[0], x.shape[1], lengths, reverse=one.reverse)
         directions.append(Direction(one.x, one.state, one.weights, order, one.dropout))
-    return forward.forward_pass(formula, directions, training=False)[:2]
+    found = forward.forward_pass(formula, directions, training=False, precision=precision)
+    return narrow(*found[:2], dtype)
+
+
+def widen(request: Request) -> Request:
+    """The same in float32: bfloat16 is what products round their factors to, not what is stored.
+
+    A gradient returns in the dtype of what was widened.
+    """
+    x, state, weights, dropout, reverse = request
+    wide = Weights(
+        as_float(weights.from_input),
+        weights.from_hidden.float(),
+        as_float(weights.input_bias),
+        as_float(weights.hidden_bias),
+        as_float(weights.to_output),
+        tuple(part.float() for part in weights.cell_parameters),
+    )
+    state = tuple(part.float() for part in state)
+    return Request(x.float(), state, wide, dropout._replace(mask=as_float(dropout.mask)), reverse)
+
+
+def as_float(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.float()
+
+
+def narrow(
+    outputs: Tensor, last: Sequence[Sequence[Tensor]], dtype: torch.dtype
+) -> tuple[Tensor, list[State]]:
+    """Results in the dtype that they are to have."""
+    if dtype is torch.float32:
+        return outputs, [tuple(state) for state in last]
+    return outputs.to(dtype), [tuple(part.to(dtype) for part in state) for state in last]
 
 
 def make_requests(
@@ -176,6 +217,11 @@ def reference_of(
     """The same call by the reference, from the same random state, for second derivatives."""
 
     def reference(x: Tensor, state: State) -> tuple[Tensor, State]:
+        if cell.from_hidden.weight.dtype is torch.bfloat16:
+            raise RuntimeError(
+                "second derivatives of a cell in bfloat16 are not computed; keep its weights in "
+                "float32 and use torch.autocast"
+            )
         again = copy.copy(cell)
         if formula_of(cell).projected_inputs:
             vars(again)["project"] = lambda projected: projected

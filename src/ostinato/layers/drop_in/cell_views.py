@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ostinato import cells
 from ostinato.cells.cell import Cell, scan
 from ostinato.kernels.availability import switched_off
+from ostinato.kernels.precision import why_not_autocast
 from ostinato.padding import reverse as reversed_rows
 
 Parts = tuple[Tensor, ...]  # (h,) or (h, c): [R, B, H] for a layer, [B, H] for a cell
@@ -78,12 +79,9 @@ def reference_wanted() -> bool:
 
 
 def torch_must_run() -> bool:
-    """Whether the call is compiled, exported or traced, or autocast chooses its dtypes."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or torch._C._is_any_autocast_enabled()
-    )
+    """Whether the call is compiled, exported or traced, or under autocast to another dtype than
+    bfloat16."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or why_not_autocast() is not None
 
 
 def reference(
