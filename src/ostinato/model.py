@@ -149,9 +149,13 @@ class Model(Trained):
         write_all_atomically({**contents, target / "README.md": card.encode()})
         return target
 
-    def stream(self) -> Stream:
-        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
-        return Stream(self)
+    def stream(self, *, rate: int = 0) -> Stream:
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
+
+        Args:
+            rate: Samples a second of the chunks of sound, where it is not the model's.
+        """
+        return Stream(self, rate=rate)
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""

@@ -100,7 +100,7 @@ def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monk
     result = compare("classification", train=["train.tsv"], out="cmp")
     assert [row["model"] for row in result["models"]] == ["most-frequent"]
     assert (
-        "note: bag-of-words left out: --model bag-of-words needs scikit-learn"
+        "note: bag-of-words left out: model bag-of-words needs scikit-learn"
         in capsys.readouterr().err
     )
     assert (

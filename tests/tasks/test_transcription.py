@@ -167,8 +167,33 @@ def test_a_stream_goes_on_from_its_state(tones):
     assert np.array_equal(found, third.finish().posteriors)
 
 
+@pytest.mark.parametrize(("rate", "size"), [(16000, 999), (11025, 4000), (44100, 3)])
+def test_a_stream_of_another_rate_is_the_whole_and_has_a_state(tones, tmp_path, rate, size):
+    manifest, model = tones
+    samples = read_audio(read_recordings([manifest])[1].audio, rate)[: 6000 if size < 10 else None]
+    soundfile.write(tmp_path / "other.wav", samples, rate, subtype="FLOAT")
+    [whole] = model.predictions([str(tmp_path / "other.wav")])
+    stream, half = model.stream(rate=rate), len(samples) // 2
+    for place in range(0, half, size):
+        stream(samples[place : min(half, place + size)])
+    stream.save(tmp_path / "state")
+    found = [model.stream(rate=rate), model.stream()]
+    found[0].state = stream.state
+    found[1].restore(tmp_path / "state")  # which knows the rate
+    for each in (stream, *found):
+        each(samples[half:])
+        final = each.finish()
+        assert np.array_equal(final.posteriors, whole.posteriors)
+        assert final.words == whole.words
+    assert found[1].state.rate == rate  # the next recording's, too
+
+
 def test_streams_are_told_what_they_cannot_do(tones, both):
     _, model = tones
+    with pytest.raises(InputError, match="7 samples a second; expected 1,000 to 768,000"):
+        model.stream(rate=7)
+    with pytest.raises(InputError, match="both directions"):
+        both.stream(rate=8000)
     with pytest.raises(InputError, match="expected a chunk of samples"):
         model.stream()("text")
     assert type(both.stream()).__name__ == "Stream"  # whole inputs only

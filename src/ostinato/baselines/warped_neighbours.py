@@ -22,7 +22,7 @@ from ostinato.data.batching.batch import Batch
 
 LONGEST = 200  # steps that are compared of a series
 WINDOWS = (0.0, 0.03, 0.06, 0.1, 0.2)
-CELLS = 6_000_000  # of templates x steps x window, for one query
+CELLS = 3_000_000  # of templates x steps x window, for one query
 QUERIES = 40  # series that are left out, one by one, to choose the window
 PIECE = 2_000_000  # numbers of a diagonal of the queries and templates compared at a time
 MOST_VALUES = 4_000_000  # of the templates

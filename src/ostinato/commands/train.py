@@ -64,7 +64,7 @@ def train(
         device: cpu, cuda, or auto
         init_from: begin with the weights, and the network's options, of this run of the same task
         resume: continue the run in --out, to the same weights as if it had never stopped
-        overwrite: replace the run that --out holds
+        overwrite: replace the run that --out holds, once the new one has a checkpoint or a model
         processes: that train together, each on its rows of every batch of --batch-size examples
             for each of them (default: 1, or as torchrun started them); one GPU each with
             --device cuda

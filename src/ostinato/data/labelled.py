@@ -13,7 +13,7 @@ import numpy as np
 from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.images.images import is_image
 from ostinato.data.images.labelled_images import has_images, read_image_arrays, read_pixels
@@ -96,25 +96,38 @@ def read_labelled(
     notices = [] if notices is None else notices
     records: list[Labelled] = []
     for file in files:
-        named = text_column or label_column
-        if has_images(file):
-            found = [Labelled(*each) for each in read_image_arrays(file, training=training)]
-        elif is_series(file) or (not named and has_rows_of_numbers(file)):
-            found = [
-                Labelled(series.values, series.label, series.where)
-                for series in read_series(file, training=training, time_axis=time_axis)
-            ]
-        elif not named and is_long_table(file):
-            found = [Labelled(*each) for each in read_long_table(file)]
-        elif is_series_folder(file):
-            found = [Labelled(*each) for each in read_series_folder(file)]
-        else:
+        named = bool(text_column or label_column)
+        found = read_numbers(file, named=named, training=training, time_axis=time_axis)
+        if found is None:
             found = list(read_one(file, len(files), text_column, label_column, known, notices))
         if not found:
             raise InputError(f"{display_path(file)}: no examples (0 lines)")
         records += found
     check_labelled(records, files, unlabelled=unlabelled)
     return records
+
+
+def read_numbers(
+    file: FilePath, *, named: bool, training: bool, time_axis: int
+) -> list[Labelled] | None:
+    """The images or series of one file or folder; None if it holds texts.
+
+    Args:
+        file: as of `read_labelled`.
+        named: whether columns are named, so that a table holds texts.
+        training: as of `read_labelled`.
+        time_axis: as of `read_labelled`.
+    """
+    if has_images(file):
+        return [Labelled(*each) for each in read_image_arrays(file, training=training)]
+    if is_series(file) or (not named and has_rows_of_numbers(file)):
+        series = read_series(file, training=training, time_axis=time_axis)
+        return [Labelled(*each) for each in series]
+    if not named and is_long_table(file):
+        return [Labelled(*each) for each in read_long_table(file)]
+    if is_series_folder(file):
+        return [Labelled(*each) for each in read_series_folder(file)]
+    return None
 
 
 def check_labelled(
@@ -317,7 +330,7 @@ def read_unlabelled(
         elif is_series(file) or (rows_of_numbers and has_rows_of_numbers(file)):
             for series in read_series(file, time_axis=time_axis):
                 yield Labelled(series.values, series.label, series.where)
-        elif is_table(file):
+        elif is_table(file) or begins_as_table(file, "text", text_column):
             for row in read_table(
                 file, ("text",), optional=("label",), names={"text": text_column}, keep_blank=True
             ):

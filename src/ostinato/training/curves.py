@@ -117,7 +117,7 @@ def draw_curves(records: list[dict[str, Any]], path: Path, *, best: int | None =
     Args:
         records: As `read_curves` gives them.
         path: The file.
-        best: The step whose weights are used; it is marked.
+        best: The step of the best dev score; it is marked.
     """
     from matplotlib.figure import Figure
 
@@ -152,12 +152,12 @@ def draw_curves(records: list[dict[str, Any]], path: Path, *, best: int | None =
 
 
 def mark_best(panel: Any, scored: list[dict[str, Any]], name: str, best: int | None) -> None:
-    """Marks the dev score of the step whose weights are used."""
+    """Marks the best dev score."""
     for record in scored:
         if record["step"] == best and name in record["dev"]:
             epoch, value = record["epoch"], record["dev"][name]
             panel.axvline(epoch, color="0.6", linestyle=":", linewidth=1)
-            label = f"used: {value:.4g} after step {best:,}"
+            label = f"best: {value:.4g} after step {best:,}"
             panel.plot(
                 [epoch], [value], "o", markersize=9, fillstyle="none", color="C3", label=label
             )

@@ -19,6 +19,7 @@ from ostinato.commands.run.digests import digest_files, digest_json
 from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
+from ostinato.commands.run.replaced_run import set_aside, settle
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
     TRAINING,
@@ -113,6 +114,9 @@ def prepare_run(
     # everything that can be wrong has been found: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
     interrupt = stack.enter_context(interruptible(SAVING))
+    if lock is not None:
+        settle(folder)  # what a kill has cut short
+        stack.callback(settle, folder)
     if lock is not None and not continues:
         refuse_used(folder, overwrite or resume)  # another process may have been quicker
         begin_folder(folder, config, parts.task, parts.splits)
@@ -265,8 +269,9 @@ def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) ->
     """Replaces a run that the folder may hold by the beginning of this one.
 
     The configuration is written first: it marks the folder as a run."""
-    kept = read_kept(task.options)  # before what may be one of them is removed
-    remove_run(folder)
+    kept = read_kept(task.options)  # before what may be one of them is moved
+    set_aside(folder)
+    remove_run(folder)  # what a killed process left of writing its files
     (folder / TRAINING).mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
     run_folder.save_description(folder, task, kept)

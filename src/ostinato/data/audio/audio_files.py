@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ostinato.data.audio.resampler import Resampler
 from ostinato.errors import InputError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au")
@@ -122,28 +123,6 @@ def read_audio(file: str | os.PathLike, rate: int | None = None) -> np.ndarray:
 def mix_down(block: np.ndarray) -> np.ndarray:
     """The mean of the channels: [N, channels] -> [N]"""
     return block[:, 0] if block.shape[1] == 1 else block.mean(1, dtype=np.float32)
-
-
-class Resampler:
-    """Samples at another rate, chunk by chunk (soxr): the chunks' sizes do not matter."""
-
-    def __init__(self, before: int, after: int):
-        try:
-            import soxr
-        except ImportError:
-            raise InputError(
-                f"audio of {before:,} Hz for a model of {after:,} Hz needs soxr: "
-                "pip install 'ostinato[audio]'"
-            ) from None
-        self.stream = soxr.ResampleStream(before, after, 1, dtype="float32")
-
-    def __call__(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
-        return self.stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=last)
-
-
-def resample(samples: np.ndarray, before: int, after: int) -> np.ndarray:
-    """All of a recording at another rate."""
-    return samples if before == after else Resampler(before, after)(samples, last=True)
 
 
 def missing_bytes(file: str | os.PathLike) -> int:
