@@ -1,4 +1,6 @@
-"""Learning rate schedules: the rate as a function of step, epoch, time and dev scores so far.
+"""Learning rate schedules, and when training ends: by epochs, time limit or early stopping.
+
+The rate is a function of step, epoch, time and dev scores so far.
 
 `scores` are dev scores in the order of evaluation, larger is better: a perplexity comes with its
 sign changed. Imports no torch."""

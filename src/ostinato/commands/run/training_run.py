@@ -28,7 +28,7 @@ from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
 from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
 from ostinato.training.curves import Curves
 from ostinato.training.exchange import Exchange
-from ostinato.training.gradients import GradientWatch
+from ostinato.training.gradient_watch import GradientWatch
 from ostinato.training.group import ALONE, ProcessGroup
 from ostinato.training.interrupt import Interrupt
 from ostinato.training.lock import Lock
