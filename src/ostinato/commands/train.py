@@ -59,7 +59,8 @@ def train(
         test: files to report on; without any, the dev set
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
-        time_limit: stop after this long: 90s, 10m, 2h
+        time_limit: end, with the report, after this long: 90s, 10m, 2h; with --resume counted
+            from now. Networks, sizes and dev scores by default are then as many as fit into it
         seed: same seed, same data, same machine and number of threads: same run
         device: cpu, cuda, or auto
         init_from: begin with the weights, and the network's options, of this run of the same task

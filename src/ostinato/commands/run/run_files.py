@@ -116,6 +116,7 @@ def is_plan(path: Path) -> bool:
         "held_out_seed",
         "processes",
         "init_from",
+        "held_out_more",
     }
     try:
         return required <= json.loads(path.read_bytes()).keys()
