@@ -165,6 +165,12 @@ ROWS = [
         f"{TRAIN} bad.tsv",
         "bad.tsv:2: duration must be seconds; got 'long'",
     ),
+    (
+        "a zero",
+        table("a\0b.wav\tx"),
+        "evaluate run bad.tsv",
+        r"a\x00b.wav': not a file name",
+    ),
     ("a sound file alone", None, f"{TRAIN} a.wav", "a.wav: a sound file without its transcript"),
     ("an absurd rate", None, "predict run - --rate 7", "must be at least 1000; got 7"),
     ("an unknown format", None, "predict run a.wav --format doc", "--format"),

@@ -23,8 +23,8 @@ from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import load_arrays, split_series
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.table import begins_as_table, is_table, read_table
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, option_name
 
 CONTENTS = ("X", "features", "frames")
@@ -132,14 +132,17 @@ def from_row(row: Row, folder: str | None) -> Recording:
             f"{where}: duration must be seconds; got {row.values['duration']!r}"
         ) from None
     root = Path(folder) if folder is not None else Path(row.file).parent
-    path = path_below(root, name)
+    path = path_below(root, name, where)
     return Recording(path, clean(text), speaker, where, name, duration=duration)
 
 
-def path_below(root: Path, name: str) -> str:
+def path_below(root: Path, name: str, where: str) -> str:
     """The path of a name in a folder, marked where it leaves the folder; "" for no name."""
     path = str(root / name) if name else ""
-    outside = path and not Path(path).resolve().is_relative_to(root.resolve())
+    try:
+        outside = path and not Path(path).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a name with a zero, a loop of links
+        raise InputError(f"{where}: {quote(name)}: not a file name ({error})") from None
     return OUTSIDE + path if outside else path
 
 
@@ -165,7 +168,7 @@ def read_folder(
     corpus = read_kaldi(folder) if (folder / SCRIPT).is_file() else read_librispeech(folder)
     found = 0
     for audio, text, speaker, where in corpus:
-        below = path_below(folder if root is None else Path(root), audio)
+        below = path_below(folder if root is None else Path(root), audio, where)
         yield Recording(below, clean(text), speaker, where, audio)
         found += 1
     if found:
@@ -322,7 +325,7 @@ def read_audio_list(
             yield from (Recording(str(path), where=str(path), name=path.name) for path in paths)
         elif is_audio(file):
             yield Recording(str(file), where=str(file), name=Path(file).name)
-        elif is_table(file):
+        elif is_table(file) or begins_as_table(file, "audio", audio_column):
             names = {"audio": audio_column}
             for row in read_table(
                 file, ("audio",), optional=("text",), names=names, keep_blank=True
