@@ -512,6 +512,24 @@ def test_the_command_line(tones, capsys, monkeypatch, tmp_path):
     assert lines[1]["words"][0]["start"] > 1.0
 
 
+def test_an_interrupt_leaves_what_was_heard(tones, capsys, monkeypatch):
+    from ostinato.cli import main
+
+    class Microphone(io.BytesIO):
+        def read1(self, size=-1):
+            return super().read1(size) or interrupt()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    manifest, model = tones
+    audio = read_recordings([manifest])[0].audio
+    sound = Microphone((read_audio(audio) * 32768).astype("<i2").tobytes())
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=sound, isatty=lambda: False))
+    assert main(["predict", str(model.folder), "-", "--rate", "8000"]) == 130
+    assert capsys.readouterr().out == f"{model.predict([audio])[0]}\n"
+
+
 def test_the_decoder_answers_nothing_with_nothing(both):
     decoder = Decoder(both.task.options, both.task.preprocessing)
     empty = decoder.transcribe(np.zeros((0, 28), np.float32))
