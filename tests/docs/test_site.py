@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow  # mkdocs reads every page and all docstrings: above 15 seconds
+# mkdocs reads every page and all docstrings: minutes on a busy machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 # a page, and the fewest equations that it has
