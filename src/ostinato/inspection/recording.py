@@ -219,7 +219,7 @@ def forward_of(
 ) -> Callable:
     """What stands in for the forward of a part's module while it is recorded."""
     module: Any = part.module
-    own = module if isinstance(module, Recurrent) else share_weights(module)
+    own = view_as_recurrent(module)
 
     def run_recurrent(x: Tensor, lengths: Any = None, state: State = None) -> tuple[Tensor, State]:
         if edits.hidden_input is not None and edits.hidden_input[0] == part.name:

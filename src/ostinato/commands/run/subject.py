@@ -154,6 +154,7 @@ def add_records(
         batch = replace(batch, targets=find_own_targets(task, network, records[0], batch, answer))
     labels = label_steps(task, records[0], batch)
     text = subject.text or describe_record(task, records[0])
+    pairs = (lambda: records) if given or corpus is None else corpus
     everything = [cut_example(each, limit)[0]._replace(targets=None) for each in examples]
     alone = [each._replace(spellings=None) for each in everything]
     return replace(
@@ -166,11 +167,7 @@ def add_records(
         batch=collate(alone),
         rows=[{"name": describe_record(task, record)[:40]} for record in records],
         search=None if subject.search is None else lambda: find_search(task, network, batch, text),
-        prefix_losses=None
-        if subject.prefix_losses is None
-        else lambda: measure_prefixes(
-            task, network, records if given or corpus is None else corpus()
-        ),
+        prefix_losses=subject.prefix_losses and (lambda: measure_prefixes(task, network, pairs())),
         emissions=None
         if subject.emissions is None
         else lambda: collect_emissions(task, network, batch),

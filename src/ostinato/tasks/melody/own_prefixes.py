@@ -12,7 +12,6 @@ from torch import Tensor
 from ostinato.data.batching.batch import Batch
 from ostinato.data.music.tunes import Tune
 from ostinato.decoding.sampler import RowSampler
-from ostinato.models.loss import require_targets
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
 from ostinato.tasks.shared.inference import device_of
 
@@ -43,7 +42,8 @@ def compare_prefixes(
     dtype = torch.float32 if weights is None else weights.dtype
     for tune in tunes:
         example = preprocessing.encode(tune)
-        targets = require_targets(example)[:steps].to(device_of(network))  # [T] or [T, P]
+        assert example.targets is not None  # a tune is its own target
+        targets = example.targets[:steps].to(device_of(network))  # [T] or [T, P]
         inputs = example.inputs[: len(targets)].to(targets.device, dtype)  # [T, D]
         if not len(targets):
             continue
