@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-
-# wrk sends the prepared requests in turn, each connection the next one that it gets
-LUA = """
-requests = {}
-for line in io.lines("%s") do
-  local path, body = line:match("([^ ]*) (.*)")
-  requests[#requests + 1] = wrk.format("POST", path, {["Content-Type"] = "application/json"}, body)
-end
-place = 0
-request = function()
-  place = place %% #requests + 1
-  return requests[place]
-end
-done = function(summary, latency)
-  local failed = summary.errors.status + summary.errors.connect + summary.errors.read
-  io.write(string.format("RESULT %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), failed + summary.errors.timeout))
-end
-"""
 
 
 class Connection(asyncio.Protocol):
@@ -98,20 +74,6 @@ async def repeat(work: Callable[[], Awaitable[object]], seconds: float) -> list[
     return taken
 
 
-async def repeat_at(
-    work: Callable[[], Awaitable[object]], per_second: float, seconds: float
-) -> list[float]:
-    """The seconds of calls at a fixed rate, counted from when each should have begun, so that one
-    that waits for the one before it is not flattered."""
-    taken, start = [], time.perf_counter() + random.random() / per_second
-    for number in range(round(per_second * seconds)):
-        due = start + number / per_second
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await work()
-        taken.append(time.perf_counter() - due)
-    return taken
-
-
 def summarise(taken: Sequence[float], seconds: float) -> dict[str, float]:
     return {
         "p50_ms": 1000 * float(np.median(taken)),
@@ -137,35 +99,3 @@ async def load_clients(
 
     found = await asyncio.gather(*map(client, requests))
     return summarise([each for mine in found for each in mine], seconds)
-
-
-def load_with_wrk(
-    port: int, posts: Sequence[tuple[str, object]], clients: int, seconds: float
-) -> dict[str, float]:
-    """The same by `wrk`, a program in C that costs a tenth; without wrk, nothing.
-
-    Args:
-        port: The server's.
-        posts: Paths and JSON bodies, sent in turn.
-        clients: Connections.
-        seconds: How long.
-    """
-    program = shutil.which("wrk")
-    if program is None:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        lines, script = Path(folder) / "posts.txt", Path(folder) / "posts.lua"
-        lines.write_text("".join(f"{path} {json.dumps(body)}\n" for path, body in posts))
-        script.write_text(LUA % lines)
-        command = [program, "-t1", f"-c{clients}", f"-d{round(seconds)}s", "-s", str(script)]
-        output = subprocess.run(
-            [*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True
-        ).stdout
-    (line,) = [each for each in output.splitlines() if each.startswith("RESULT")]
-    number, microseconds, p50, p99, failed = map(int, line.split()[1:])
-    return {
-        "p50_ms": p50 / 1000,
-        "p99_ms": p99 / 1000,
-        "per_second": number / microseconds * 1e6,
-        "failed": failed,
-    }

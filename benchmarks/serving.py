@@ -21,45 +21,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from http_load import Connection, repeat
 from ostinato.data.files.samples import sample_files
 
 SESSIONS, CLIENTS, SLOW = 50, 32, 300
-
-
-class Connection:
-    """One connection that is kept open."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def open(cls, port: int) -> Connection:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    async def call(self, method: str, path: str, body: object = None) -> dict:
-        content = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
-        if content:
-            head += "Content-Type: application/json\r\n"
-        self.writer.write(head.encode() + b"\r\n" + content)
-        header = await self.reader.readuntil(b"\r\n\r\n")
-        assert header.startswith(b"HTTP/1.1 200"), header
-        length = int(re.search(rb"content-length: (\d+)", header.lower())[1])
-        return json.loads(await self.reader.readexactly(length))
-
-
-async def repeat(work: Callable[[], Awaitable[None]], seconds: float) -> list[float]:
-    """The seconds of each call, as many as fit."""
-    taken, end = [], time.perf_counter() + seconds
-    while (began := time.perf_counter()) < end:
-        await work()
-        taken.append(time.perf_counter() - began)
-    return taken
 
 
 async def measure_sessions(port: int, seconds: float, items: int) -> dict[str, float]:
@@ -119,7 +89,7 @@ async def measure_health(port: int) -> float:
     """
     slow = [await Connection.open(port) for _ in range(SLOW)]
     for each in slow:
-        each.writer.write(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n")
+        each.transport.write(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n")
     connection = await Connection.open(port)
     slowest = 0.0
     for _ in range(100):
@@ -127,7 +97,7 @@ async def measure_health(port: int) -> float:
         await connection.call("GET", "/health")
         slowest = max(slowest, time.perf_counter() - began)
     for each in slow:
-        each.writer.close()
+        each.transport.close()
     return 1000 * slowest
 
 

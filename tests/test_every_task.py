@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, find_task
+from ostinato.tasks.folder import load_baseline, save_weight
 from ostinato.training.loop import train
 from ostinato.training.options import Options
 
@@ -288,3 +290,49 @@ def test_an_unknown_task():
 def test_an_unknown_setting():
     with pytest.raises(InputError, match="hiden_size: no such option; did you mean 'hidden_size'"):
         ostinato.train("translation", hiden_size=3)
+
+
+JOINT = {"classification", "genome", "language", "melody", "video"}
+
+
+def test_network_and_baseline_together(trained, tmp_path):
+    """Together is what every verb answers; the same saved as loaded, in a batch as one by one; with
+    --alone it is the network."""
+    name, model = trained
+    if name not in JOINT:
+        assert "alone" not in options.fields(TASKS[name].options)
+        return
+    folder = shutil.copytree(model.folder, tmp_path / "run")
+    task, network = model.task, model.networks[0]
+    baseline = load_baseline(folder, task)
+    records = task.reader.read([str(sample_files(name)["test"])])[:6]
+    own, only, both = (
+        task.predictor.unit_log_probabilities(
+            task.predictor.join(network, baseline, weight), records
+        )
+        for weight in (1.0, 0.0, 0.25)
+    )
+    expected = np.log(0.25 * np.exp(own) + 0.75 * np.exp(only))
+    np.testing.assert_allclose(both, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        own, task.predictor.unit_log_probabilities(network, records), rtol=1e-4, atol=1e-5
+    )
+    save_weight(folder, 0.25)
+    together, alone = ostinato.load(folder), ostinato.load(folder, alone=True)
+    inputs = [record[0] for record in records]
+    again = ostinato.load(together.save_pretrained(tmp_path / "saved"))
+    assert again.predictions(inputs) == together.predictions(inputs)
+    assert together.predict(inputs) == [together.predict([each])[0] for each in inputs]
+    scores = together.score(list(records))
+    one_by_one = [together.score([each])[0] for each in records]
+    assert scores == pytest.approx(one_by_one, rel=1e-4)
+    assert again.score(list(records)) == scores
+    assert together.score(list(records)) != alone.score(list(records))
+    network_scores = task.predictor.log_probabilities(network, records)
+    assert alone.score(list(records)) == network_scores
+    evaluated = together.evaluate([str(sample_files(name)["test"])])
+    assert evaluated["alone"].keys() == evaluated["metrics"].keys()
+    assert "together" in evaluated["verdict"]
+    with pytest.raises(InputError, match=r"^model.json|damaged \(network_weight"):
+        save_weight(folder, 7)
+        ostinato.load(folder)

@@ -41,9 +41,12 @@ COMMANDS = {
 def run(name: str, arguments: list[str]) -> None:
     """Calls a command with the arguments from the command line, and prints or writes its result."""
     from ostinato.commands.command import Command, StreamingCommand
+    from ostinato.commands.run.command_beginning import note_command_beginning
     from ostinato.options import as_flag
     from ostinato.signature import parameters
 
+    if name == "train":  # a time limit counts from here
+        note_command_beginning()
     command = cast(Command, importlib.import_module(f"ostinato.commands.{name}"))
     function = getattr(command, name)
     values = parse(name, command, arguments)

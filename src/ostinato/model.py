@@ -55,7 +55,7 @@ class Model(Trained):
         """As predict(), with the details of `--json`: log-probability, n-best list, alignment."""
         records = self.records(inputs)
         report_cuts(self.task, records)
-        return self.task.predictor.predict(self.network, records)
+        return self.task.predictor.predict(self.answering_network, records)
 
     def records(self, inputs: Sequence[Any]) -> list[Record]:
         """The inputs as the task's records.
@@ -99,7 +99,7 @@ class Model(Trained):
 
     def score(self, records: Sequence[Any]) -> list[float]:
         """log P of each record; for a pair (source, target), of the target given the source."""
-        return self.task.predictor.log_probabilities(self.network, self.records(records))
+        return self.task.predictor.log_probabilities(self.answering_network, self.records(records))
 
     def generate(self, **settings: Any) -> list[Any]:
         """Generated samples: model.generate(prompt="ROMEO:", length=200, temperature=0.8).
@@ -149,9 +149,13 @@ class Model(Trained):
         write_all_atomically({**contents, target / "README.md": card.encode()})
         return target
 
-    def stream(self) -> Stream:
-        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`"""
-        return Stream(self)
+    def stream(self, *, rate: int = 0) -> Stream:
+        """Feeds the model item by item: `stream = model.stream(); stream("R"); stream("O")`
+
+        Args:
+            rate: Samples a second of the chunks of sound, where it is not the model's.
+        """
+        return Stream(self, rate=rate)
 
     def streamer(self) -> Streamer:
         """What feeds the network item by item, the state in the caller's hands; see `Stream`."""
@@ -159,9 +163,10 @@ class Model(Trained):
         as_record = self.task.reader.as_record
         found = predictor.streamer(network, as_record)
         if found is not None:
+            self.without_baseline("streaming")
             return found
         why_not = predictor.why_no_streamer(network)
-        return WholeInputs(predictor, network, as_record, why_not)
+        return WholeInputs(predictor, self.answering_network, as_record, why_not)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -222,7 +227,14 @@ def train(task: str, **settings: Any) -> Model:
 def as_model(trained: Trained) -> Model:
     """The Model of a loaded or newly trained run."""
     report = Report(trained.report)
-    return Model(trained.task, trained.networks, trained.folder, report, trained.counts)
+    return Model(
+        trained.task,
+        trained.networks,
+        trained.folder,
+        report,
+        trained.counts,
+        joint=trained.joint,
+    )
 
 
 def describe_model(model: Trained) -> tuple[str, str, str]:

@@ -33,12 +33,14 @@ class Stream:
 
     Args:
         model: A Model.
+        rate: Samples a second of the chunks of sound, where it is not the model's.
     """
 
-    def __init__(self, model: Any):
-        self.model, self.streamer = model, model.streamer()
+    def __init__(self, model: Any, *, rate: int = 0):
+        self.model, self.streamer, self.rate = model, model.streamer(), rate
         self.carries_state, self.why_not = self.streamer.carries_state, self.streamer.why_not
-        self.state = self.streamer.start()
+        self.state: Any
+        self.reset()
 
     def __call__(self, item: Any) -> str:
         return self.feed(item).text
@@ -62,7 +64,7 @@ class Stream:
 
     def reset(self) -> None:
         """Begins another sequence."""
-        self.state = self.streamer.start()
+        self.state = self.streamer.listen(self.rate) if self.rate else self.streamer.start()
 
     def to_bytes(self) -> bytes:
         """The state as a safetensors file, with the fingerprint of the model."""

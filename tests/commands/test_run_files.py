@@ -23,6 +23,8 @@ EVERY_NAME = [
     "confusion.png",
     "training",
     "training/plan.json",
+    "replaced/model.json",
+    "replacing/model.safetensors",
     "training/manifest.json",
     "training/averages.json",
     "training/average-00000005.safetensors",

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ostinato.data.files.table import read_table
+from ostinato.data.files.table import begins_as_table, read_table
 from ostinato.data.images.captioned import read_captioned
 from ostinato.data.labelled import read_labelled
 from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
@@ -132,3 +132,23 @@ def test_conversations(tmp_path):
     path.write_text('{"turns": ["a", null]}\n')
     with pytest.raises(InputError, match="a.jsonl:1: 'turns' must be a list of texts; one is null"):
         read_conversations([path])
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "found"),
+    [
+        ('{"idx": 1, "sentence": "fine"}\n', "text", True),
+        ("text\tlabel\nfine\tgood\n", "text", True),
+        ("\nsrc\ttgt\n", "source", True),
+        ('{"tokens": []}\n', "text", False),
+        ('{"text": \n', "text", False),
+        ("text\n", "text", False),
+        ("a text\tof two columns\n", "text", False),
+    ],
+)
+def test_a_table_without_its_ending_is_seen(tmp_path, content, column, found):
+    path = tmp_path / "a.txt"
+    path.write_text(content)
+    with collect_notices() as notices:
+        assert begins_as_table(path, column) is found
+    assert notices == [f"{path}: read as a table, its column '{column}'"] * found

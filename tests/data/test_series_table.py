@@ -51,7 +51,14 @@ def test_gaps_are_missing_and_rows_out_of_order_are_sorted(tmp_path):
     with collect_notices() as notices:
         [series] = read(tmp_path, "ds,y\n2024-01-01,1\n2024-01-05,5\n2024-01-02,2\n2024-01-03,3\n")
     assert np.array_equal(series.values, [1, 2, 3, np.nan, 5], equal_nan=True)
-    assert "series.csv:4: series 'y': rows out of order" in notices[0]
+    assert "series.csv:4: series 'y': rows out of order; sorted by time" in notices[0]
+
+
+def test_rows_that_are_steps_stay_in_the_order_of_the_file(tmp_path):
+    with collect_notices() as notices:
+        [series] = read(tmp_path, "ds,y\n3,1\n2,2\n2,3\n", regular=False)
+    assert series.values.tolist() == [1, 2, 3]
+    assert "series.csv:3: series 'y': rows out of order; read in the order of the" in notices[0]
 
 
 def test_columns_and_covariates(tmp_path):

@@ -55,7 +55,99 @@ def silent():
     Path("bad.tsv").write_text("audio\ttext\nbad.wav\tx\n")
 
 
+def damaged(kind, change):
+    """Makes bad.KIND of NOISE, with a change of its bytes, and bad.tsv that names it."""
+
+    def make():
+        name = f"bad.{kind}"
+        options = {"format": "RF64"} if kind == "rf64" else {}
+        soundfile.write(name, NOISE, 8000, **options)
+        Path(name).write_bytes(change(bytearray(Path(name).read_bytes())))
+        Path("bad.tsv").write_text(f"audio\ttext\n{name}\tx\n")
+
+    return make
+
+
+def put(place, *values):
+    def change(content):
+        content[place : place + len(values)] = bytes(values)
+        return content
+
+    return change
+
+
+def cut(content):
+    return content[:-500]
+
+
+def kaldi(line, text="u one"):
+    def make():
+        Path("kaldi").mkdir(exist_ok=True)
+        Path("kaldi/wav.scp").write_text(line + "\n")
+        Path("kaldi/text").write_text(text + "\n")
+
+    return make
+
+
 ROWS = [
+    ("FLAC cut off", damaged("flac", cut), "predict run bad.flac", "bad.flac: damaged after 0 sam"),
+    (
+        "MP3 cut off",
+        damaged("mp3", lambda c: c[:1500]),
+        "predict run bad.mp3",
+        "of 8,000 samples a",
+    ),
+    ("RF64 cut off", damaged("rf64", cut), "predict run bad.rf64", "(500 bytes are missing"),
+    ("AIFF cut off", damaged("aiff", cut), "predict run bad.aiff", "(500 bytes are missing"),
+    ("AU cut off", damaged("au", cut), "predict run bad.au", "(500 bytes are missing"),
+    (
+        "evaluate: FLAC cut off",
+        damaged("flac", cut),
+        "evaluate run bad.tsv",
+        "bad.tsv:2: bad.flac: da",
+    ),
+    (
+        "train: all cut off",
+        damaged("flac", cut),
+        f"{TRAIN} bad.tsv",
+        "no recording to learn from (bad",
+    ),
+    (
+        "no sound",
+        damaged("wav", put(40, 0, 0, 0, 0)),
+        "predict run bad.wav",
+        "says 0 bytes of sound",
+    ),
+    (
+        "8 bits?",
+        damaged("wav", put(34, 8, 0)),
+        "predict run bad.wav",
+        "the header contradicts itself",
+    ),
+    (
+        "999 channels",
+        damaged("wav", put(22, 231, 3)),
+        "evaluate run bad.tsv",
+        "999 x 16 bits, but 2",
+    ),
+    (
+        "no rate",
+        damaged("wav", put(24, 0, 0, 0, 0)),
+        "predict run bad.wav",
+        "no readable sound file",
+    ),
+    (
+        "7 Hz",
+        damaged("wav", put(24, 7, 0, 0, 0)),
+        "predict run bad.wav",
+        "7 samples a second; expected",
+    ),
+    (
+        "a command",
+        kaldi("u sox a.wav - |"),
+        f"{TRAIN} kaldi",
+        "wav.scp:1: a command instead of a path",
+    ),
     ("no sound file", no_audio, f"{TRAIN} bad.tsv", "bad.wav: no readable sound file ("),
     ("predict: no sound file", no_audio, "predict run bad.wav", "bad.wav: no readable sound file"),
     ("predict: an empty file", empty, "predict run bad.wav", "bad.wav: an empty file (0 bytes)"),
@@ -72,6 +164,12 @@ ROWS = [
         table("a.wav\tx\tlong", "audio\ttext\tduration"),
         f"{TRAIN} bad.tsv",
         "bad.tsv:2: duration must be seconds; got 'long'",
+    ),
+    (
+        "a zero",
+        table("a\0b.wav\tx"),
+        "evaluate run bad.tsv",
+        r"a\x00b.wav': not a file name",
     ),
     ("a sound file alone", None, f"{TRAIN} a.wav", "a.wav: a sound file without its transcript"),
     ("an absurd rate", None, "predict run - --rate 7", "must be at least 1000; got 7"),

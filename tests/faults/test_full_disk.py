@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ostinato.commands.run.replaced_run import set_aside, settle
+from ostinato.commands.run.run_files import list_own_files, refuse_used
 from ostinato.data.files.atomic import remove_leftovers, write_all_atomically, write_atomically
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
@@ -137,3 +139,55 @@ def test_sessions_that_cannot_be_saved_are_told_in_one_line(tmp_path, caplog):
     )
     Application.save_sessions(server)
     assert "m: its sessions are lost" in caplog.text and not caplog.records[0].exc_info
+
+
+@pytest.mark.parametrize("limit", [10, 3_000, 12_000])
+def test_overwriting_on_a_full_disk_keeps_the_run_before(limit, place):
+    files = ["--train", "train.src", "train.tgt", "--out", "run", "--overwrite", *SMALL]
+    before = contents(Path("run"))
+    outcome = run_limited(limit, "train", "translation", *files)
+    assert outcome.returncode == 2 and "Traceback" not in outcome.stderr, outcome.stderr
+    said = "run: the new run was not saved; the one before is in place again"
+    assert said in outcome.stderr, outcome.stderr
+    assert contents(Path("run")) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a run but for the lock."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_a_replaced_run_after_a_kill(place, capsys):
+    """At each step of setting aside and of moving back, what was there is put in place again."""
+    folder = Path("run")
+    before = contents(folder)
+    files = list_own_files(folder)
+    for number in range(len(files) + 1):
+        for path in files[:number]:  # killed while setting aside
+            moved = folder / "replacing" / path.relative_to(folder)
+            moved.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(moved)
+        settle(folder)
+        assert contents(folder) == before and not (folder / "replacing").exists()
+    set_aside(folder)
+    (folder / "training").mkdir(exist_ok=True)
+    (folder / "training/plan.json").write_text("{}")  # the new one, without a checkpoint
+    with pytest.raises(InputError, match="run: holds a run already"):
+        refuse_used(folder, overwrite=False)
+    settle(folder)
+    assert contents(folder) == before
+    assert "run: the new run was not saved" in capsys.readouterr().err
+    set_aside(folder)
+    (folder / "model.safetensors").write_bytes(b"new")
+    settle(folder)
+    assert contents(folder) == {"model.safetensors": b"new"}
+    assert not (folder / "replaced").exists()
+
+
+def test_a_folder_in_the_way_of_the_run_that_is_replaced(place):
+    Path("run/replaced").mkdir()
+    before = contents(Path("run"))
+    with pytest.raises(InputError, match="run/replaced: in the way of the run that is replaced"):
+        set_aside(Path("run"))
+    assert contents(Path("run")) == before

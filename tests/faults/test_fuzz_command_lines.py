@@ -14,7 +14,8 @@ from ostinato.cli import COMMANDS, main
 from ostinato.tasks import TASKS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-VERBS = [verb for verb in COMMANDS if verb not in ("serve", "benchmark", "train", "compare")]
+TRAINING = ("train", "search")
+VERBS = [verb for verb in COMMANDS if verb not in ("serve", "benchmark", "compare", *TRAINING)]
 VALUES = [
     "0",
     "1",
@@ -117,6 +118,16 @@ def random_line(chance: random.Random, files: list[str]) -> list[str]:
     return line
 
 
+def random_training(chance: random.Random, files: list[str]) -> list[str]:
+    """A task that learns from odd files, for a second at most."""
+    line = [chance.choice(TRAINING), chance.choice(list(TASKS)), "--train"]
+    line += chance.choices(files, k=chance.choice([1, 1, 2]))
+    for _ in range(chance.choice([0, 1, 2])):
+        line += [chance.choice(FLAGS), chance.choice([*VALUES, *files])]
+    line += ["--out", f"out{chance.random()}", "--time-limit", "1s"]
+    return [*line, "--trials", "1"] if line[0] == "search" else line
+
+
 @pytest.fixture
 def playground(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -127,10 +138,10 @@ def playground(tmp_path, monkeypatch):
     return sorted(CONTENTS)
 
 
-def check_lines(files, seeds, capsys, monkeypatch):
+def check_lines(files, seeds, capsys, monkeypatch, draw=random_line):
     faults = []
     for seed in seeds:
-        line = random_line(random.Random(seed), files)
+        line = draw(random.Random(seed), files)
         monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123
         try:
             status = main(line)
@@ -150,6 +161,12 @@ def test_command_lines_at_random(start, playground, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(120, 2000, 235))
+@pytest.mark.parametrize("start", range(120, 2000, 94))
 def test_many_command_lines_at_random(start, playground, capsys, monkeypatch):
-    check_lines(playground, range(start, min(2000, start + 235)), capsys, monkeypatch)
+    check_lines(playground, range(start, start + 94), capsys, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 120, 30))
+def test_many_trainings_at_random(start, playground, capsys, monkeypatch):
+    check_lines(playground, range(start, start + 30), capsys, monkeypatch, draw=random_training)

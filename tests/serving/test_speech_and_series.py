@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from starlette.testclient import TestClient
 
 import ostinato
@@ -202,6 +203,28 @@ def test_a_speech_session_gives_what_a_stream_gives(client, speech):
     assert client.post(f"/sessions/{id}", json={"end": 1}).status_code == 422
 
 
+def test_a_session_of_another_rate(client, speech):
+    samples, stream = np.repeat(speak("ab"), 2), speech.stream(rate=2 * RATE)
+    first, second = (client.post("/sessions", json={"rate": 2 * RATE}).json() for _ in range(2))
+    for place in range(0, len(samples), 3000):
+        chunk = samples[place : place + 3000].tolist()
+        path = f"/sessions/{first['session']}"
+        [found] = client.post(path, json={"inputs": [chunk]}).json()["outputs"]
+        assert found["prediction"] == stream(chunk)
+        kept = client.get(f"{path}/state").content
+        assert kept == stream.to_bytes()
+        path = f"/sessions/{second['session']}"  # goes on where the other one is
+        assert client.put(f"{path}/state", content=kept).status_code == 200
+        first, second = second, first
+    answer = client.post(f"/sessions/{first['session']}", json={"end": True}).json()
+    assert answer["outputs"][0]["prediction"] == stream.finish().text == "ab"
+    for wrong in (7, "fast", 1.5, True, [1]):
+        assert client.post("/sessions", json={"rate": wrong}).status_code == 422
+    answer = client.post("/models/forecasting/sessions", json={"rate": 8000})
+    assert answer.status_code == 422
+    assert "hears none" in answer.json()["error"]
+
+
 def test_states_that_do_not_fit_are_refused(speech):
     import safetensors.torch
 
@@ -210,7 +233,13 @@ def test_states_that_do_not_fit_are_refused(speech):
     content = stream.to_bytes()
     tensors, metadata = safetensors.torch.load(content), {"model": speech.fingerprint}
     name = next(name for name in tensors if name.startswith("@"))
+    other = speech.stream(rate=2 * RATE)
+    other(speak("a"))
+    wrong = json.loads(bytes(other.streamer.to_tensors(other.state)["layout"][0].tolist()))
+    wrong["resampler"]["rate"] = 96000
+    layout = torch.tensor(list(json.dumps(wrong).encode()), dtype=torch.uint8)[None]
     spoiled = [
+        {**other.streamer.to_tensors(other.state), "layout": layout},
         {**tensors, "layout": tensors["layout"][:, :-3]},
         {**tensors, name: tensors[name] * float("nan")},
         {key: each for key, each in tensors.items() if key != name},

@@ -99,6 +99,7 @@ def whole(folder):
         out=folder / "whole",
         test=[str(folder / "with_test.fa"), str(folder / "without_test.fa")],
         epochs=6.0,
+        alone=True,
         reverse_complement=True,
         **TINY,
     )

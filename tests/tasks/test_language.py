@@ -308,6 +308,7 @@ def test_an_ensemble_and_the_baseline_answer_together(tmp_path):
             seed=seed,
             epochs=2.0,
             batch_size=4,
+            alone=True,
             **SMALL,
         )
         for seed in (1, 2)
@@ -336,6 +337,7 @@ def test_a_network_and_an_n_gram_answer_together(tmp_path):
             model=model,
             epochs=2.0,
             batch_size=4,
+            alone=True,
             **SMALL,
         )
         for model in ("gru", "kneser-ney")
@@ -723,3 +725,23 @@ def test_the_command_line(tmp_path, ostinato, monkeypatch):
         ).out
     )
     assert {row["model"] for row in compared["models"]} == {"kneser-ney", "rnn", "gru"}
+
+
+def test_several_runs_answer_together_with_a_baseline(tmp_path):
+    train = write(tmp_path / "train.txt", verses(300))
+    dev = write(tmp_path / "dev.txt", verses(30, seed=2))
+    for seed in (1, 2):
+        package.train(
+            "language",
+            train=train,
+            dev=dev,
+            out=tmp_path / str(seed),
+            seed=seed,
+            epochs=0.1,
+            **SMALL,
+        )
+    runs = [package.load(tmp_path / str(seed)) for seed in (1, 2)]
+    both = package.load(f"{tmp_path}/1,{tmp_path}/2")
+    scores = [run.evaluate([dev])["metrics"]["perplexity"] for run in (*runs, both)]
+    assert scores[2] <= 1.01 * max(scores[:2])
+    assert both.evaluate([dev])["alone"]["perplexity"] > 2 * scores[2]

@@ -145,7 +145,9 @@ def test_cut_into_chunks_is_whole(which, request):
     records = model.task.reader.read([str(sample_files("melody")["test"])])[:5]
     whole = model.score(records)
     in_chunks = with_maximum_steps(model.task, 7).predictor
-    assert in_chunks.log_probabilities(model.network, records) == pytest.approx(whole, abs=1e-3)
+    assert in_chunks.log_probabilities(model.answering_network, records) == pytest.approx(
+        whole, abs=1e-3
+    )
     assert [model.score([record])[0] for record in records] == pytest.approx(whole, abs=1e-3)
 
 

@@ -167,8 +167,33 @@ def test_a_stream_goes_on_from_its_state(tones):
     assert np.array_equal(found, third.finish().posteriors)
 
 
+@pytest.mark.parametrize(("rate", "size"), [(16000, 999), (11025, 4000), (44100, 3)])
+def test_a_stream_of_another_rate_is_the_whole_and_has_a_state(tones, tmp_path, rate, size):
+    manifest, model = tones
+    samples = read_audio(read_recordings([manifest])[1].audio, rate)[: 6000 if size < 10 else None]
+    soundfile.write(tmp_path / "other.wav", samples, rate, subtype="FLOAT")
+    [whole] = model.predictions([str(tmp_path / "other.wav")])
+    stream, half = model.stream(rate=rate), len(samples) // 2
+    for place in range(0, half, size):
+        stream(samples[place : min(half, place + size)])
+    stream.save(tmp_path / "state")
+    found = [model.stream(rate=rate), model.stream()]
+    found[0].state = stream.state
+    found[1].restore(tmp_path / "state")  # which knows the rate
+    for each in (stream, *found):
+        each(samples[half:])
+        final = each.finish()
+        assert np.array_equal(final.posteriors, whole.posteriors)
+        assert final.words == whole.words
+    assert found[1].state.rate == rate  # the next recording's, too
+
+
 def test_streams_are_told_what_they_cannot_do(tones, both):
     _, model = tones
+    with pytest.raises(InputError, match="7 samples a second; expected 1,000 to 768,000"):
+        model.stream(rate=7)
+    with pytest.raises(InputError, match="both directions"):
+        both.stream(rate=8000)
     with pytest.raises(InputError, match="expected a chunk of samples"):
         model.stream()("text")
     assert type(both.stream()).__name__ == "Stream"  # whole inputs only
@@ -485,6 +510,24 @@ def test_the_command_line(tones, capsys, monkeypatch, tmp_path):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) >= 2
     assert lines[1]["words"][0]["start"] > 1.0
+
+
+def test_an_interrupt_leaves_what_was_heard(tones, capsys, monkeypatch):
+    from ostinato.cli import main
+
+    class Microphone(io.BytesIO):
+        def read1(self, size=-1):
+            return super().read1(size) or interrupt()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    manifest, model = tones
+    audio = read_recordings([manifest])[0].audio
+    sound = Microphone((read_audio(audio) * 32768).astype("<i2").tobytes())
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=sound, isatty=lambda: False))
+    assert main(["predict", str(model.folder), "-", "--rate", "8000"]) == 130
+    assert capsys.readouterr().out == f"{model.predict([audio])[0]}\n"
 
 
 def test_the_decoder_answers_nothing_with_nothing(both):

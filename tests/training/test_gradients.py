@@ -9,8 +9,8 @@ from toy import batches, toy
 
 from ostinato.cells import GRU, LSTM, RNN
 from ostinato.layers.recurrent import Recurrent
+from ostinato.training.gradient_watch import GradientWatch
 from ostinato.training.gradients import (
-    GradientWatch,
     clip_gradients,
     collect_gradients,
     gradient_norm,

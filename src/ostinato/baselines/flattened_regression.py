@@ -93,6 +93,11 @@ class FlattenedRegression:
             functional.linear(self.vectors(sequences), self.weight, self.bias).argmax(-1).tolist()
         )
 
+    def probabilities(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        """The probability of each label for each sequence [N, C]."""
+        logits = functional.linear(self.vectors(sequences), self.weight, self.bias)
+        return logits.double().softmax(-1).numpy()
+
     def tensors(self) -> dict[str, Tensor]:
         """The constructor's arguments by name."""
         return {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": self.bias}

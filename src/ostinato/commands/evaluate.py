@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -16,7 +16,8 @@ from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.free_running import format_free_running, measure_free_running
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.run.records import records_as_files
-from ostinato.commands.tables import as_json, scores, table
+from ostinato.commands.run.verdict import write_verdict
+from ostinato.commands.tables import as_json, number, scores, table
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
@@ -91,7 +92,10 @@ def evaluate(
         records = task.reader.read(chosen)
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
-        result, counts, _ = measure(task, trained.network, records, seed=seed)
+        result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
+        if trained.joint is not None:
+            alone, _, _ = measure(task, trained.network, records, seed=seed)
+            result["alone"] = alone["metrics"]
         if free_running:
             result["free_running"] = measure_free_running(task, trained.network, records)
     result = {
@@ -103,10 +107,10 @@ def evaluate(
     }
     if baseline is not None:
         result["baseline"] = baseline_scores(baseline, records)
-        if verdict := task.predictor.verdict(result, result["baseline"]):
-            result["verdict"] = verdict
+    if verdict := find_verdict(task, result, result.get("baseline")):
+        result["verdict"] = verdict
     if other is not None and against is not None:
-        _, other_counts, _ = measure(other.task, other.network, records, seed=seed)
+        _, other_counts, _ = measure(other.task, other.answering_network, records, seed=seed)
         result["against"] = compare_runs(against, counts, other_counts, seed)
         if free_running:
             found = measure_free_running(other.task, other.network, records)
@@ -247,6 +251,13 @@ def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, 
     return {"name": baseline.name, "metrics": scores, **({"simpler": simpler} if simpler else {})}
 
 
+def find_verdict(task: Task, result: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str:
+    """In a sentence, the score and whether it is better than the baseline's."""
+    own = "" if baseline is None else task.predictor.verdict(result, baseline)
+    kind = "model" if task.options.closed_form else "network"
+    return own or write_verdict(task.definition.metrics, result, baseline, network=kind)
+
+
 def compare_runs(
     other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int
 ) -> dict[str, Any]:
@@ -265,13 +276,16 @@ def lines(result: dict[str, Any], *, json: bool = False) -> Iterator[str]:
         return
     files = " ".join(result["files"])
     effort = f"{result['examples']:,} examples, {result['seconds']:.1f} s"
+    if "verdict" in result:
+        yield result["verdict"]
     yield f"{result['task']}: {result['run']} on {files}, {effort}"
     yield from scores(result)
     for metric, details in result["details"].items():
         yield from detail_lines(metric, details)
     yield from class_lines(result.get("classes", {}))
-    if "verdict" in result:
-        yield result["verdict"]
+    if "alone" in result:
+        alone = ", ".join(f"{name} {number(value)}" for name, value in result["alone"].items())
+        yield f"the network alone: {alone}"
     if "alarms" in result:
         yield "alarms: " + ", ".join(f"{name} {value}" for name, value in result["alarms"].items())
     if "calibration" in result:

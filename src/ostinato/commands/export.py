@@ -50,6 +50,7 @@ def export(
     if not 0 <= tolerance <= 1:
         raise InputError(f"--tolerance must be between 0 and 1; got {tolerance}")
     model = as_model(run) if isinstance(run, Trained) else load(run)
+    model = model.without_baseline("export")
     if format == "onnx" and model.task.name in ("translation", "dialogue"):
         build: Callable[[], dict[Path, bytes]] = partial(sequence_files, model, Path(output), int8)
     elif format == "onnx" and model.task.name == "forecasting":

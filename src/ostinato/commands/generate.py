@@ -79,7 +79,7 @@ def generate(
     check_request(request)
     trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
     return Generation(
-        trained.task, request, trained.task.predictor.generate(trained.network, request)
+        trained.task, request, trained.task.predictor.generate(trained.answering_network, request)
     )
 
 

@@ -112,7 +112,9 @@ def predict_files(
     if typing:
         task = task.with_options(task.options.at_a_terminal())
     inputs = collect_cuts(task, task.reader.read_inputs(files), cuts)
-    predictions = task.predictor.stream(trained.network, inputs, ahead=1 if typing else WINDOW)
+    predictions = task.predictor.stream(
+        trained.answering_network, inputs, ahead=1 if typing else WINDOW
+    )
     yield from n_best_lines(predictions) if moses else predictions
 
 

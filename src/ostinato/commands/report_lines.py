@@ -53,6 +53,8 @@ def score_lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"measured on {report['tested_on']}; baseline: {baseline['name']}"
         for each in baseline.get("simpler", []):
             yield f"  beside it {each['name']}: {shown_metrics(each)}"
+    if "alone" in report:
+        yield f"the network alone: {shown_metrics({'metrics': report['alone']})}"
     if report.get("tokens_are"):
         yield f"a token is {report['tokens_are']}"
     if "alarms" in report:

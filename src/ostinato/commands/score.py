@@ -38,7 +38,7 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
 
 def score_all(trained: Trained, records: Sequence[Record]) -> list[float]:
     """The log-probability of each record, with a progress bar."""
-    task, network = trained.task, trained.network
+    task, network = trained.task, trained.answering_network
     return [
         value
         for piece in track_pieces(records, "scoring")

@@ -59,12 +59,13 @@ def train(
         test: files to report on; without any, the dev set
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
-        time_limit: stop after this long: 90s, 10m, 2h
+        time_limit: end, with the report, after this long: 90s, 10m, 2h; with --resume counted
+            from now. Networks, sizes and dev scores by default are then as many as fit into it
         seed: same seed, same data, same machine and number of threads: same run
         device: cpu, cuda, or auto
         init_from: begin with the weights, and the network's options, of this run of the same task
         resume: continue the run in --out, to the same weights as if it had never stopped
-        overwrite: replace the run that --out holds
+        overwrite: replace the run that --out holds, once the new one has a checkpoint or a model
         processes: that train together, each on its rows of every batch of --batch-size examples
             for each of them (default: 1, or as torchrun started them); one GPU each with
             --device cuda

@@ -92,7 +92,7 @@ def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:
 
 def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
     """The laws of predictions: the same in any batch, in any order, and after saving."""
-    task, network = trained.task, trained.network
+    task, network = trained.task, trained.answering_network
     together = task.predictor.predict(network, records)
     scores = task.predictor.log_probabilities(network, records)
     alone = [task.predictor.predict(network, [record])[0] for record in records]

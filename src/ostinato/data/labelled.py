@@ -13,7 +13,7 @@ import numpy as np
 from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.images.images import is_image
 from ostinato.data.images.labelled_images import has_images, read_image_arrays, read_pixels
@@ -330,7 +330,7 @@ def read_unlabelled(
         elif is_series(file) or (rows_of_numbers and has_rows_of_numbers(file)):
             for series in read_series(file, time_axis=time_axis):
                 yield Labelled(series.values, series.label, series.where)
-        elif is_table(file):
+        elif is_table(file) or begins_as_table(file, "text", text_column):
             for row in read_table(
                 file, ("text",), optional=("label",), names={"text": text_column}, keep_blank=True
             ):

@@ -1,4 +1,6 @@
-"""A linear-chain conditional random field; `layers.crf` has the formulas."""
+"""A linear-chain conditional random field: the forward and backward algorithms in C++.
+
+`layers.crf` has the formulas; the best path is in PyTorch (`decoding/viterbi.py`)."""
 
 from __future__ import annotations
 

@@ -161,7 +161,8 @@ def add_cache(network: nn.Module, *, size: int, weight: float, sharpness: float)
             [
                 add_cache(each, size=size, weight=weight, sharpness=sharpness)
                 for each in network.models
-            ]
+            ],
+            network.weights,
         )
     if not isinstance(network, LanguageModel):
         return network

@@ -3,7 +3,8 @@
 Without attention (Sutskever, Vinyals and Le 2014) the decoder gets the encoder's final state only.
 With attention (Luong, Pham and Manning 2015) h~_t = tanh(W_c [c_t; h_t]) (equation 5) is computed
 after the recurrence, so that a whole target runs through the decoder at once; `input_feeding`
-passes h~_{t-1} to step t (section 3.3).
+passes h~_{t-1} to step t (section 3.3). It is trained with teacher forcing or scheduled sampling
+(Bengio et al. 2015).
 
 B sources, N rows of decoding, S source steps, U target steps, E embedding size, H hidden units,
 M size of the encoder's outputs, V vocabulary.

@@ -22,9 +22,18 @@ from ostinato.models.loss import Loss, require_targets
 from ostinato.models.music_heads import Sampler, target_mask
 
 
-def mean_losses(losses: Sequence[Tensor]) -> Tensor:
-    """-log of the mean over M models of p = exp(-loss), elementwise: M tensors [...] -> [...]"""
-    return math.log(len(losses)) - torch.stack(list(losses)).neg().logsumexp(0)
+def mean_losses(losses: Sequence[Tensor], weights: Sequence[float] | None = None) -> Tensor:
+    """-log of the mean over M models of p = exp(-loss), elementwise: M tensors [...] -> [...];
+    with weights, which add up to 1, of the weighted mean."""
+    logs = torch.stack(list(losses)).neg()
+    if weights is None:
+        return math.log(len(losses)) - logs.logsumexp(0)
+    return -(logs + log_weights(weights, logs)).logsumexp(0)
+
+
+def log_weights(weights: Sequence[float], like: Tensor) -> Tensor:
+    """The logarithms of M weights for a tensor [M, ...]."""
+    return like.new_tensor(weights).log().view(-1, *[1] * (like.dim() - 1))
 
 
 def mean_of_losses(models: Sequence[Any], batch: Batch) -> Loss:
@@ -34,11 +43,16 @@ def mean_of_losses(models: Sequence[Any], batch: Batch) -> Loss:
 
 
 class StepEnsemble(nn.Module):
-    """Models over the same vocabulary, averaged at each step; the state is a tuple of theirs."""
+    """Models over the same vocabulary, averaged at each step; the state is a tuple of theirs.
 
-    def __init__(self, models: Sequence[nn.Module]):
+    Args:
+        models: The models.
+        weights: Of each in the mean; they add up to 1. None: all alike.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], weights: Sequence[float] | None = None):
         super().__init__()
-        self.models = nn.ModuleList(models)
+        self.models, self.weights = nn.ModuleList(models), weights
 
     @property
     def members(self) -> list[Any]:
@@ -98,13 +112,16 @@ class LanguageEnsemble(StepEnsemble):
         """-log p of each target [N, T], zero where it is -100, and the new state."""
         found = self.map_members("losses", state, tokens, targets)
         losses, states = zip(*found, strict=True)
-        return mean_losses(losses).masked_fill(targets == IGNORE, 0), states
+        return mean_losses(losses, self.weights).masked_fill(targets == IGNORE, 0), states
 
     def read(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens [N, T] -> logits [N, V] of the next token, and the new state."""
         logits, states = zip(*self.map_members("read", state, tokens), strict=True)
         # log of the sum rather than of the mean: logits may be off by a constant
-        return torch.stack([each.log_softmax(-1) for each in logits]).logsumexp(0), states
+        logs = torch.stack([each.log_softmax(-1) for each in logits])
+        if self.weights is not None:
+            logs = logs + log_weights(self.weights, logs)
+        return logs.logsumexp(0), states
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens [N] -> logits [N, V] of the next token, and the new state."""
@@ -118,7 +135,8 @@ class MusicEnsemble(StepEnsemble):
         """-log p of each step's event or chord [B, T], zero in the padding, and the new state."""
         state = self.initial_state(len(batch)) if state is None else state
         losses, states = zip(*self.map_members("losses", state, batch), strict=True)
-        return mean_losses(losses) * target_mask(require_targets(batch)), states
+        mean = mean_losses(losses, self.weights)
+        return mean * target_mask(require_targets(batch)), states
 
     def read(self, inputs: Tensor, lengths: Tensor | None, state: State) -> State:
         """The state after the given features [N, T, D]."""
@@ -137,9 +155,10 @@ class MusicEnsemble(StepEnsemble):
             strict=True,
         )
         rows = torch.arange(len(inputs))
-        chosen = sampler.choose(
-            inputs.new_zeros(len(inputs), len(answers)), rows
-        )  # model index [N]
+        shares = inputs.new_zeros(len(inputs), len(answers))
+        if self.weights is not None:
+            shares = shares + inputs.new_tensor(self.weights).log()
+        chosen = sampler.choose(shares, rows)  # model index [N]
         return torch.stack(answers)[chosen, rows], states
 
 

@@ -147,8 +147,16 @@ class Endpoints:
     # sessions
 
     async def create_session(self, request: Request) -> Response:
-        await read_json(request, self.settings)
-        session = self.sessions.create()
+        rate = (await read_json(request, self.settings)).get("rate", 0)
+        if not isinstance(rate, int) or isinstance(rate, bool):
+            raise Refusal(422, '"rate" must be whole samples a second')
+        state = None
+        if rate:
+            try:
+                state = await self.thread.run(self.served.streamer.listen, rate)
+            except InputError as error:
+                raise Refusal(422, str(error)) from None
+        session = self.sessions.create(state)
         carries = self.served.streamer.carries_state
         return JSONResponse({"session": session.id, "carries_state": carries})
 

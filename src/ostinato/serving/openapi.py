@@ -89,6 +89,7 @@ def model_paths(settings: Settings) -> dict[str, Any]:
         "additionalProperties": False,
     }
     view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
+    session = {"type": "object", "properties": {"rate": {"type": "integer", "minimum": 0}}}
     id_, name = parameter("id"), parameter("view")
     state = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     write = operation("Set the hidden state of a session (safetensors)")
@@ -104,7 +105,11 @@ def model_paths(settings: Settings) -> dict[str, Any]:
                 operation("Inspect gates, states, attention, gradients on an input"), view
             ),
         },
-        "/sessions": {"post": operation("Start a session with the initial hidden state")},
+        "/sessions": {
+            "post": with_body(
+                operation("Start a session with the initial hidden state"), session, required=False
+            )
+        },
         "/sessions/{id}": {
             "parameters": [id_],
             "post": with_body(operation("Process further items of a session's sequence"), inputs),
@@ -134,6 +139,8 @@ def operation(summary: str, kind: str = "application/json") -> dict[str, Any]:
     return {"summary": summary, "responses": answers}
 
 
-def with_body(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def with_body(
+    found: dict[str, Any], schema: dict[str, Any], *, required: bool = True
+) -> dict[str, Any]:
     content = {"application/json": {"schema": schema}}
-    return {**found, "requestBody": {"required": True, "content": content}}
+    return {**found, "requestBody": {"required": required, "content": content}}

@@ -39,7 +39,8 @@ class ServedModel:
     """A model with the limits of the server.
 
     Args:
-        model: Has predict, task, network, streamer(), fingerprint, report (`ostinato.Model`).
+        model: Has predict, task, answering_network, streamer(), fingerprint, report
+            (`ostinato.Model`).
         name: In URLs.
         settings: The limits.
         request: Builds a request to generate from its fields.
@@ -63,7 +64,7 @@ class ServedModel:
         suited: Sequence[str] | None = None,
     ):
         self.model, self.name, self.settings = model, name, settings
-        self.task, self.network = model.task, model.network
+        self.task, self.network = model.task, model.answering_network
         self.request, self.generates = request, generates
         self.together, self.views = together, views or {}
         self.suited = sorted(self.views if suited is None else suited)

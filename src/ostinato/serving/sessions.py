@@ -51,8 +51,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self.live)
 
-    def create(self) -> Session:
-        """A new session. Raises a Refusal (503) when there are too many."""
+    def create(self, state: Any = None) -> Session:
+        """A new session, from a state where one is given.
+
+        Raises a Refusal (503) when there are too many."""
         self.expire()
         if len(self.live) >= self.settings.sessions:
             oldest = next(iter(self.live.values()))
@@ -60,6 +62,8 @@ class Sessions:
             seconds = max(1, min(60, round(left)))
             raise busy("there are as many sessions as the server keeps; delete one", seconds)
         session = Session(secrets.token_urlsafe(16), self.start(), self.clock())
+        if state is not None:
+            session.state = state
         self.live[session.id] = session
         return session
 

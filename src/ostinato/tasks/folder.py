@@ -4,11 +4,12 @@ learned, report.json how well.
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -21,6 +22,7 @@ from ostinato.data.files.weights_file import (
     unique_state,
 )
 from ostinato.errors import InputError, nearest, option_name
+from ostinato.notices import notify
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.kept_files import describe_paths, notify_not_kept, read_kept
 from ostinato.tasks.prediction import Counts
@@ -33,6 +35,8 @@ from ostinato.tasks.saved_task import (
 )
 from ostinato.tasks.task import Task
 
+WEIGHT = "network_weight"  # key of model.json; absent: the network answers alone
+
 
 @dataclass
 class Trained:
@@ -40,6 +44,7 @@ class Trained:
 
     `counts` is what each metric counted of each example that the run was tested on, as `train`
     leaves it for `compare`. `not_saved` says why a picture of a new run could not be saved, if so.
+    `joint` is the network together with its baseline, where they answer together.
     """
 
     task: Task
@@ -48,10 +53,30 @@ class Trained:
     report: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, list[Counts]] = field(default_factory=dict, repr=False)
     not_saved: str = ""
+    joint: nn.Module | None = field(default=None, repr=False)
 
     @property
     def network(self) -> nn.Module:
+        """The network, or several as one."""
         return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
+
+    @property
+    def answering_network(self) -> nn.Module:
+        """What answers: the network, with its baseline where they answer together."""
+        return self.network if self.joint is None else self.joint
+
+    def without_baseline(self, purpose: str) -> Self:
+        """The same model whose network answers alone, which is said.
+
+        Args:
+            purpose: what it is for: "streaming"
+        """
+        if self.joint is None:
+            return self
+        notify(f"{purpose}: the network alone, without the share of its baseline")
+        other = copy.copy(self)
+        other.joint = None
+        return other
 
 
 def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None = None) -> None:
@@ -75,6 +100,53 @@ def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None 
     write_atomically(
         folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
     )
+
+
+def save_weight(folder: Path, weight: float) -> None:
+    """Adds to model.json the weight of the network where it answers together with its baseline."""
+    description = {**read_json(folder / "model.json"), WEIGHT: weight}
+    write_atomically(
+        folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
+    )
+
+
+def restore_joint(
+    folder: Path, weights: Sequence[Any], task: Task, networks: list[nn.Module]
+) -> nn.Module | None:
+    """The network together with its baseline, where they answer together and --alone is not given.
+
+    Several runs answer together with the baseline of the first, where all of them do with theirs.
+
+    Args:
+        folder: of the first run
+        weights: of the network in each run; None: the network answers alone
+        task: of the runs
+        networks: of the runs
+
+    Raises:
+        InputError: the baseline is missing, or a weight is none.
+    """
+    known = [weight for weight in weights if weight is not None]
+    if not known or task.options.alone:
+        return None
+    if not all(isinstance(weight, (int, float)) and 0 <= weight <= 1 for weight in known):
+        raise InputError(
+            f"{folder}/model.json: damaged ({WEIGHT} must be from 0 to 1); copy the run again or "
+            "train anew"
+        )
+    if len(known) < len(weights):
+        notify("not all of the runs answer together with a baseline: the networks answer alone")
+        return None
+    weight = sum(known) / len(known)
+    network = networks[0] if len(networks) == 1 else task.combine(networks)
+    baseline = load_baseline(folder, task)
+    joint = None if baseline is None else task.predictor.join(network, baseline, weight)
+    if joint is None:
+        raise InputError(
+            f"{folder}: baseline.json is missing, with which the network answers together; copy "
+            f"the run again, or let the network answer alone with {option_name('alone')}"
+        )
+    return joint
 
 
 def save_network(folder: Path, network: nn.Module) -> None:
@@ -163,11 +235,15 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
     known = options.fields(TASKS[descriptions[0]["task"]].options)
     notify_not_kept(descriptions[0].get("not_kept"), known, folders[0], changes or {})
     report = folders[0] / "report.json"
+    task = task_from(descriptions[0], folders[0], changes)
+    weights = [description.get(WEIGHT) for description in descriptions]
+    joint = restore_joint(folders[0], weights, task, networks)
     return Trained(
-        task_from(descriptions[0], folders[0], changes),
+        task,
         networks,
         folders[0],
         read_json(report) if report.is_file() else {},
+        joint=joint,
     )
 
 

@@ -8,12 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+import numpy as np
 from torch import nn
 
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.reader import Record
 from ostinato.tasks.request import Piece, Request
@@ -105,6 +107,15 @@ class Predictor(ABC):
     def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
         """The score that chooses the best weights while training."""
         return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        """Network and baseline as one that this predictor can use, the network with this weight
+        from 0 to 1; None where they cannot answer together."""
+        return None
+
+    def unit_log_probabilities(self, network: nn.Module, records: Any) -> np.ndarray:
+        """Where `join` gives a network: log p of each label or token of the records [N]."""
+        raise ValueError(f"{self.task_name}: network and baseline do not answer together")
 
     @abstractmethod
     def log_probabilities(self, network: nn.Module, records: Any) -> list[float]:

@@ -1,4 +1,6 @@
-"""Learning rate schedules: the rate as a function of step, epoch, time and dev scores so far.
+"""Learning rate schedules, and when training ends: by epochs, time limit or early stopping.
+
+The rate is a function of step, epoch, time and dev scores so far.
 
 `scores` are dev scores in the order of evaluation, larger is better: a perplexity comes with its
 sign changed. Imports no torch."""
@@ -99,6 +101,7 @@ class Schedule:
         options: rate, schedule, epochs and patience
         time_limit: seconds; a cosine or linear schedule ends with it if it comes before the last
             epoch
+        reserve: seconds of the time limit that are kept for what follows the training
         seconds_before: seconds of training before the run was resumed
         scores: dev scores so far, larger is better
         start_time: by time.monotonic()
@@ -111,6 +114,7 @@ class Schedule:
     scores: list[float] = field(default_factory=list)
     start_time: float = field(default_factory=time.monotonic)
     agreed_seconds: float | None = None
+    reserve: float = 0.0
 
     def __call__(self, step: int, epoch: float) -> float:
         done = self.fraction_done(epoch)
@@ -131,7 +135,9 @@ class Schedule:
 
     def fraction_done(self, epoch: float) -> float:
         """How much of the run is done: of its epochs, or of its time if that is more."""
-        of_time = self.seconds / self.time_limit if self.time_limit else 0.0
+        of_time = 0.0
+        if self.time_limit:
+            of_time = self.seconds / max(1e-9, self.time_limit - self.reserve)
         return max(epoch / self.options.epochs, of_time)
 
     def is_finished(self, epoch: float) -> bool:

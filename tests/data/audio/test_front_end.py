@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ostinato.data.audio.audio_files import Resampler, read_audio, read_blocks, resample
+from ostinato.data.audio.audio_files import read_audio, read_blocks
 from ostinato.data.audio.front_end import FrontEnd, filterbank
+from ostinato.data.audio.resampler import Resampler, resample
 from ostinato.data.audio.warping import warp, warp_matrix
 from ostinato.data.files.samples import FOLDER
 
@@ -66,17 +67,38 @@ def test_log_mel_is_kaldis():
     assert np.array_equal(FrontEnd("log-mel", 16000).features([samples]), theirs)
 
 
-def test_resampled_chunks_are_the_whole():
-    samples = read_audio(WAV)
-    whole, stream, place, parts = resample(samples, 16000, 8000), Resampler(16000, 8000), 0, []
+@pytest.mark.parametrize(
+    ("before", "after"), [(16000, 8000), (8000, 16000), (44100, 16000), (11025, 8000)]
+)
+def test_resampled_chunks_are_the_whole(before, after):
+    samples = read_audio(WAV)[:before]
+    whole, stream, place, parts = resample(samples, before, after), Resampler(before, after), 0, []
     while place < len(samples):
         parts.append(stream(samples[place : place + 333]))
         place += 333
+        if place % 5 == 0:
+            kept, stream = stream.state(), Resampler(before, after)
+            stream.restore(kept)
     parts.append(stream(np.zeros(0, np.float32), last=True))
     assert np.array_equal(np.concatenate(parts), whole)
-    assert len(whole) == len(samples) // 2
-    tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
-    assert np.abs(resample(tone, 16000, 8000)[1000:-1000] - tone[::2][1000:-1000]).max() < 0.01
+    assert len(whole) == round(len(samples) * after / before)
+
+
+@pytest.mark.parametrize(("before", "after"), [(16000, 8000), (8000, 16000), (44100, 16000)])
+def test_resampling_is_soxrs(before, after):
+    soxr = pytest.importorskip("soxr")
+    noise = np.random.default_rng(0).normal(size=before).clip(-1, 1).astype(np.float32)
+    found, theirs = resample(noise, before, after), soxr.resample(noise, before, after)
+    assert len(found) == len(theirs)
+    assert np.abs(found - theirs)[200:-200].max() < 2e-6
+    tone = np.sin(2 * np.pi * 440 * np.arange(before) / before)
+    there = np.sin(2 * np.pi * 440 * np.arange(after) / after)
+    assert np.abs(resample(tone, before, after) - there)[200:-200].max() < 1e-3
+
+
+def test_the_state_of_another_resampler_is_refused():
+    with pytest.raises(ValueError, match="another resampler"):
+        Resampler(16000, 8000).restore(Resampler(44100, 8000).state())
 
 
 def test_no_sound_has_no_features():

@@ -6,13 +6,14 @@ import struct
 import numpy as np
 import pytest
 
-from ostinato.data.audio.audio_files import audio_info, missing_bytes, read_audio
+from ostinato.data.audio.audio_files import audio_info, read_audio
 from ostinato.data.audio.recordings import (
     OUTSIDE,
     find_problem,
     read_audio_list,
     read_recordings,
 )
+from ostinato.data.audio.sound_headers import missing_bytes
 from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.errors import InputError
 
@@ -34,6 +35,9 @@ def here(tmp_path, monkeypatch):
         ("a.wav", "PCM_U8"),
         ("a.wav", "PCM_24"),
         ("a.wav", "FLOAT"),
+        ("a.wav", "PCM_32"),
+        ("a.wav", "ULAW"),
+        ("a.wav", "GSM610"),
         ("a.flac", "PCM_16"),
         ("a.ogg", "VORBIS"),
         ("a.mp3", "MPEG_LAYER_III"),
@@ -41,10 +45,11 @@ def here(tmp_path, monkeypatch):
 )
 def test_every_kind_of_file(here, name, subtype):
     soundfile.write(name, TONE, 16000, subtype=subtype)
+    assert missing_bytes(name) == 0
     samples = read_audio(name)
     assert audio_info(name).rate == 16000
     assert abs(len(samples) - len(TONE)) <= 2500  # lossy codecs pad
-    if subtype not in ("VORBIS", "MPEG_LAYER_III"):
+    if subtype not in ("VORBIS", "MPEG_LAYER_III", "ULAW", "GSM610"):
         assert np.abs(samples - TONE).max() < (0.02 if subtype == "PCM_U8" else 1e-3)
 
 
@@ -81,6 +86,24 @@ def test_a_folder_of_sounds_and_texts(here):
     (here / "ann" / "x.txt").unlink()
     with pytest.raises(InputError, match="x.wav: no transcript x.txt beside it"):
         read_recordings([str(here)])
+
+
+def test_folders_of_speech_corpora(here):
+    (here / "84" / "121").mkdir(parents=True)
+    soundfile.write("84/121/84-121-0000.flac", TONE, 16000)
+    (here / "84" / "121" / "84-121.trans.txt").write_text("84-121-0000 GO  ON\n")
+    [one] = read_recordings([str(here)])
+    assert (one.text, one.speaker, find_problem(one)) == ("GO ON", "84", None)
+    (here / "kaldi").mkdir()
+    (here / "kaldi" / "wav.scp").write_text("u 84/121/84-121-0000.flac\nv ../a.wav\n")
+    (here / "kaldi" / "text").write_text("u go on\n")
+    (here / "kaldi" / "utt2spk").write_text("u ann\n")
+    one, two = read_recordings([str(here / "kaldi")], folder=str(here))
+    assert (one.text, one.speaker, find_problem(one)) == ("go on", "ann", None)
+    assert two.audio.startswith(OUTSIDE)
+    (here / "kaldi" / "text").unlink()
+    with pytest.raises(InputError, match="wav.scp: no file text beside it"):
+        read_recordings([str(here / "kaldi")])
 
 
 def test_features(here):

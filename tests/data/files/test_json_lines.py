@@ -30,5 +30,8 @@ def test_objects_a_line():
         (2, None),
         (3, {"b": []}),
     ]
+    for first, program in (("[", "'\\.\\[\\]'"), ("{ ", r"\.")):
+        with pytest.raises(InputError, match=f"x:1: one object a line .* jq -c {program}$"):
+            list(json_rows([f"{first}\n", '{"a": 1},\n'], "x"))
     with pytest.raises(InputError, match=r"x:1: list where an object .* jq -c '\.\[\]'"):
         list(json_rows(["[]"], "x"))

@@ -65,6 +65,36 @@ def test_a_sentence_a_row_of_texts(file):
     ]
 
 
+def test_lists_as_python_prints_them(file):
+    """As pandas writes lists, and NumPy's arrays, into a CSV."""
+    text = """Sentence #,Sentence,POS,Tag
+Sentence: 1,Carl eats,"['N', 'V']","['B-per', 'O']"
+Sentence: 2,Hi,['X'],['O']
+"""
+    assert plain(read_conll(file(text, "a.csv"))) == [
+        (["Carl", "eats"], ["B-per", "O"]),
+        (["Hi"], ["O"]),
+    ]
+    text = """,tokens,ner_tags\n0,"['Carl' ""it's""\n 'x']",[1 0 -3]\n1,['Hi'],[0]\n"""
+    assert plain(read_conll(file(text, "a.csv"))) == [
+        (["Carl", "it's", "x"], ["1", "0", "-3"]),
+        (["Hi"], ["0"]),
+    ]
+    text = "word,tag\n[1],O\n['],B-x\n"  # words that look like lists
+    assert plain(read_conll(file(text, "a.csv"))) == [(["[1]", "[']"], ["O", "B-x"])]
+
+
+def test_a_column_called_sentence(file):
+    """The words, if no other column has them; else which sentence a word belongs to."""
+    wanted = [(["Carl", "eats"], ["B-per", "O"]), (["Hi"], ["O"])]
+    text = "sentence,labels\nCarl eats,B-per O\nHi,O\n"
+    assert plain(read_conll(file(text, "a.csv"))) == wanted
+    text = "sentence,word,tag\n1,Carl,B-per\n1,eats,O\n2,Hi,O\n"
+    assert plain(read_conll(file(text, "a.csv"))) == wanted
+    text = "Sentence O\nends O\n\nSentence\tO\n"
+    assert len(list(read_conll(file(text, "a.conll")))) == 2
+
+
 def test_columns_by_name(file):
     text = '{"w": ["a", 7], "t": ["X", "Y"], "pos": [3, "N"], "ner_tags": [0, 0]}\n'
     found = next(read_conll(file(text), word_column="w", tag_column="t", feature_columns=["pos"]))

@@ -80,6 +80,7 @@ class RunConfig:
     held_out_seed: int | None = None  # of the dev set; None: `seed`, as runs of before have it
     processes: int = 1  # the run began with; its batches hold --batch-size examples for each
     init_from: str | None = None
+    held_out_more: bool = False  # of small data, a larger share; runs of before have less
 
     def build_task(self) -> Task:
         """The task with these options, not yet fitted to data."""
@@ -131,6 +132,7 @@ def make_config(request: RunRequest) -> RunConfig:
         request.device,
         None if request.time_limit is None else parse_duration(request.time_limit),
         held_out_seed=HELD_OUT_SEED,
+        held_out_more=True,
         processes=request.processes,
         init_from=request.init_from and str(Path(request.init_from).absolute()),
     )

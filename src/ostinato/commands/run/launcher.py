@@ -92,7 +92,12 @@ def launch(wanted: Launch) -> Trained:
             + ("goes on from the last checkpoint" if has_begun else "starts anew")
         )
         if has_begun:
-            wanted = replace(wanted, manner=replace(wanted.manner, resume=True, overwrite=False))
+            wanted = replace(
+                wanted,
+                # the time limit of the run, which is saved in it, not as much again from now
+                request=replace(wanted.request, time_limit=None),
+                manner=replace(wanted.manner, resume=True, overwrite=False),
+            )
 
 
 def suggest(wanted: Launch) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,15 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ostinato.commands.run.command_beginning import take_command_beginning
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.fit_to_time import fit_to_time
 from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import explain_by_notices, hold_notices, track
+from ostinato.commands.run.replaced_run import set_aside, settle
 from ostinato.commands.run.resume import describe_schedule_change, resume_config
 from ostinato.commands.run.run_files import (
     TRAINING,
@@ -28,7 +31,13 @@ from ostinato.commands.run.run_files import (
     remove_run,
     save_config,
 )
-from ostinato.commands.run.splits import Splits, read_splits
+from ostinato.commands.run.splits import Splits, choose_dev_metric, read_splits
+from ostinato.commands.run.time_budget import (
+    TimeBudget,
+    fit_baseline,
+    measure_slowness,
+    plan_budget,
+)
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
@@ -51,6 +60,7 @@ from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 from ostinato.training.schedule import Schedule
 
+TRAINING_SHARE = 0.8  # of a time limit, before what follows the training has been timed
 SAVING = "saving a checkpoint after this step; Ctrl-C again to stop at once"
 
 
@@ -92,7 +102,7 @@ def prepare_run(
     timeout: timedelta,
 ) -> TrainingRun:
     """Checks and prepares everything; only then is the folder locked and written to."""
-    start_time = time.monotonic()
+    start_time = take_command_beginning()
     notices = stack.enter_context(collect_notices())
     until_checked = stack.enter_context(ExitStack())
     until_checked.enter_context(hold_notices())
@@ -108,21 +118,35 @@ def prepare_run(
     group = stack.enter_context(join(launched, device, timeout=timeout))
     # a run that was stopped before its first checkpoint begins again
     continues = resume and checkpoint.exists(folder / TRAINING)
-    parts = build_parts(folder, config, device, continues=continues)
+    parts = build_parts(folder, config, device, continues=continues, start_time=start_time)
     compare_processes(group, config, parts, continues)
     # everything that can be wrong has been found: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
     interrupt = stack.enter_context(interruptible(SAVING))
+    if lock is not None:
+        settle(folder)  # what a kill has cut short
+        stack.callback(settle, folder)
     if lock is not None and not continues:
         refuse_used(folder, overwrite or resume)  # another process may have been quicker
         begin_folder(folder, config, parts.task, parts.splits)
-    elif lock is not None and config != saved_config:
-        save_config(folder, config)  # the new end holds for the next --resume, too
     group.wait()
     loaded = load_checkpoint(folder, parts) if continues else Checkpoint(BEGINNING)
+    if continues and request.time_limit is not None and config.time_limit is not None:
+        # what is asked for now counts from now
+        config = replace(config, time_limit=loaded.seconds + config.time_limit)
+    if lock is not None and continues and config != saved_config:
+        save_config(folder, config)  # the new end holds for the next --resume, too
     until_checked.close()
-    seconds_before = loaded.seconds + time.monotonic() - start_time
-    schedule = Schedule(parts.options, config.time_limit, seconds_before, list(loaded.scores))
+    slowness = measure_slowness(time.monotonic() - start_time)
+    budget = make_budget(folder, config, parts, group, slowness)
+    schedule = Schedule(
+        parts.options,
+        config.time_limit,
+        loaded.seconds + time.monotonic() - start_time,
+        list(loaded.scores),
+        # a run that ended by its time limit has ended when it is resumed without another one
+        reserve=max(budget.reserve, loaded.counters.get("reserve", 0.0)),
+    )
     if continues and saved_config is not None:
         notify_of_schedule_change(saved_config, parts, schedule, loaded)
     describe_processes(group, config, loaded)
@@ -132,6 +156,7 @@ def prepare_run(
         config,
         **parts._asdict(),
         schedule=schedule,
+        budget=budget,
         curves=curves,
         interrupt=interrupt,
         lock=lock,
@@ -139,6 +164,7 @@ def prepare_run(
         notices=notices,
         tokens=loaded.counters.get("tokens", 0),
         training_seconds=loaded.counters.get("training_seconds", 0.0),
+        epochs_seen=loaded.counters.get("epoch", 0.0),
         group=group,
     )
 
@@ -195,11 +221,33 @@ def open_curves(folder: Path, parts: Parts, loaded: Checkpoint, continues: bool)
     )
 
 
-def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool) -> Parts:
+def make_budget(
+    folder: Path, config: RunConfig, parts: Parts, group: ProcessGroup, slowness: float
+) -> TimeBudget:
+    """The time budget of the run, as process 0 has measured it."""
+    budget = TimeBudget(config.time_limit)
+    if group.is_main and config.time_limit is not None:
+        baseline = run_folder.load_baseline(folder, parts.task)
+        budget = plan_budget(
+            config.time_limit, parts.task, parts.network, baseline, parts.splits, slowness
+        )
+    return TimeBudget(**group.share(asdict(budget)))
+
+
+def build_parts(
+    folder: Path,
+    config: RunConfig,
+    device: str,
+    *,
+    continues: bool,
+    start_time: float | None = None,
+) -> Parts:
     """Reads the data and builds the network, or restores it where a run continues."""
     task, options = config.build_task(), config.build_options()
     with explain_by_notices():
         splits = read_splits(config, task)
+    if not continues:
+        task = choose_dev_metric(task, splits, config)
     torch.manual_seed(config.seed)
     task, network = restore_network(folder, config) if continues else fit_network(task, splits)
     reuse = None
@@ -220,8 +268,44 @@ def build_parts(folder: Path, config: RunConfig, device: str, *, continues: bool
         options = replace(options, least_batches=0)
     batches = make_batches(task, splits, multiply_batch(options, config.processes), config.seed)
     options = adapt_to_data(options, config, batches)
+    if config.time_limit is not None and not task.options.closed_form and config.processes == 1:
+        inherits = continues or reuse is not None
+        task, options, smaller = suit_time(
+            task, options, config, batches, device, start_time, inherits=inherits
+        )
+        network = network if smaller is None else smaller
     optimizer = None if task.options.closed_form else build_optimizer(network, options)
     return Parts(task, options, splits, network, optimizer, batches, reuse)
+
+
+def suit_time(
+    task: Task,
+    options: Options,
+    config: RunConfig,
+    batches: EpochBatches,
+    device: str,
+    start_time: float | None,
+    *,
+    inherits: bool,
+) -> tuple[Task, Options, nn.Module | None]:
+    """The task and options that fit into the time limit, and a new network where the default one
+    does not; with `inherits`, the network is that of another run and stays."""
+    assert config.time_limit is not None
+    spent = 0.0 if start_time is None else time.monotonic() - start_time
+    found, options = fit_to_time(
+        task,
+        batches,
+        options,
+        given={*config.values, *(("members", "hidden_size") if inherits else ())},
+        seconds=max(1.0, TRAINING_SHARE * (config.time_limit - spent)),
+        device=device,
+    )
+    if found is task or found.options == task.options:
+        return task, options, None
+    torch.manual_seed(config.seed)
+    network = found.build_network()
+    found.initialise(network)
+    return found, options, network.to(device)
 
 
 def multiply_batch(options: Options, processes: int) -> Options:
@@ -265,12 +349,13 @@ def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) ->
     """Replaces a run that the folder may hold by the beginning of this one.
 
     The configuration is written first: it marks the folder as a run."""
-    kept = read_kept(task.options)  # before what may be one of them is removed
-    remove_run(folder)
+    kept = read_kept(task.options)  # before what may be one of them is moved
+    set_aside(folder)
+    remove_run(folder)  # what a killed process left of writing its files
     (folder / TRAINING).mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
     run_folder.save_description(folder, task, kept)
-    run_folder.save_baseline(folder, task.fit_baseline(splits.train))
+    run_folder.save_baseline(folder, fit_baseline(task, splits.train, config.time_limit))
 
 
 def make_batches(task: Task, splits: Splits, options: Options, seed: int) -> EpochBatches:

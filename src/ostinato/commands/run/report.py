@@ -7,20 +7,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import torch
+from torch import nn
 
 from ostinato import options
-from ostinato.commands.evaluate import baseline_scores, measure
+from ostinato.commands.evaluate import baseline_scores, find_verdict, measure
 from ostinato.commands.run.config import relative_path
+from ostinato.commands.run.joint import join_baseline
+from ostinato.commands.run.splits import chooses_last_weights
+from ostinato.commands.run.time_budget import take_part
 from ostinato.commands.run.training_run import TrainingRun
+from ostinato.commands.run.verdict import describe_epochs
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.files.weights_file import load_unique_state, load_weights
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import folder as run_folder
 from ostinato.tasks.folder import Trained
 from ostinato.tasks.task import Task
 from ostinato.training import checkpoint_averaging
+from ostinato.training.averaged_sgd import AveragedSGD
 from ostinato.training.curves import LOG, draw_curves, read_curves
 
 
@@ -31,9 +37,13 @@ def finish(run: TrainingRun) -> Trained:
     network.eval()
     task.predictor.calibrate(network, run.splits.dev)
     run_folder.save_network(run.folder, network)
-    tested = run.splits.test or run.splits.dev
-    result, counts, predictions = measure(task, network, tested, seed=run.config.seed)
-    report = build_report(run, result, predictions, weights)
+    tested = choose_tested(run)
+    joint = join_baseline(run)
+    result, counts, predictions = measure(task, joint or network, tested, seed=run.config.seed)
+    if joint is not None:
+        alone, _, _ = measure(task, network, tested, seed=run.config.seed)
+        result["alone"] = alone["metrics"]
+    report = build_report(run, joint or network, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
     pictures = {
@@ -43,7 +53,7 @@ def finish(run: TrainingRun) -> Trained:
     not_saved = save_pictures(run, pictures)
     if not run.options.keep:
         checkpoint_averaging.remove_all_but_best(run.training_folder)
-    return Trained(task, [network], run.folder, report, counts, not_saved=not_saved)
+    return Trained(task, [network], run.folder, report, counts, not_saved=not_saved, joint=joint)
 
 
 def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], object]]) -> str:
@@ -80,6 +90,11 @@ def choose_weights(run: TrainingRun) -> str:
             run.network, load_weights(run.folder / "model.safetensors"), str(run.folder)
         )
         return "as they were"
+    few = chooses_last_weights(run.task, run.splits, run.config)
+    if few and not isinstance(run.optimizer, AveragedSGD):
+        run_folder.save_network(run.folder, run.network)
+        held_out = f"{len(run.splits.dev)} held-out {pluralise('example', len(run.splits.dev))}"
+        return f"the last: {held_out} are too few to choose by"
     name = run.task.options.dev_metric
     candidates = checkpoint_averaging.select_candidates(
         run.training_folder, run.options.average_checkpoints, run.options.average
@@ -88,7 +103,7 @@ def choose_weights(run: TrainingRun) -> str:
         mean = checkpoint_averaging.average_weights([each.path for each in candidates])
         load_unique_state(run.network, mean, "average")
         run.network.eval()
-        score = run.task.predictor.dev_score(run.network, run.splits.dev, name)
+        score = run.task.predictor.dev_score(run.network, run.scored_dev, name)
         if (score if METRICS[name].higher_is_better else -score) > best.score:
             run_folder.save_network(run.folder, run.network)
             return f"mean of {len(candidates)} checkpoints"
@@ -98,11 +113,15 @@ def choose_weights(run: TrainingRun) -> str:
 
 
 def build_report(
-    run: TrainingRun, result: dict[str, Any], predictions: Sequence, weights: str
+    run: TrainingRun,
+    network: nn.Module,
+    result: dict[str, Any],
+    predictions: Sequence,
+    weights: str,
 ) -> dict[str, Any]:
-    """The contents of report.json."""
+    """The contents of report.json, for the network that answers."""
     task, splits = run.task, run.splits
-    tested = splits.test or splits.dev
+    tested = choose_tested(run)
     saved_baseline = run_folder.load_baseline(run.folder, task)
     if saved_baseline is None:
         raise InputError(f"{run.folder / 'baseline.json'}: missing; train anew")
@@ -128,7 +147,7 @@ def build_report(
         "table": table,
         **result,
         "baseline": baseline,
-        "tested_on": splits.tested_on,
+        "tested_on": describe_tested(run, len(tested)),
         "seconds": seconds,
         "tokens_per_second": tokens_per_second,
         "tokens_are": describe_tokens(task),
@@ -140,12 +159,37 @@ def build_report(
         **({"init_from": run.reuse.to_dict()} if run.reuse is not None else {}),
         "threads": torch.get_num_threads(),
         "notes": list(run.notices),
-        "verdict": task.predictor.verdict(result, baseline),
+        "epochs": {"seen": run.epochs_seen, "planned": run.options.epochs},
+        "verdict": describe_outcome(run, result, baseline),
         "options": options.to_dict(task.options),
         "training": options.to_dict(run.options),
-        "examples": task.predictor.examples(run.network, tested, predictions),
+        "examples": task.predictor.examples(network, tested, predictions),
         "next": suggest_commands(run),
     }
+
+
+def describe_outcome(
+    run: TrainingRun, result: Mapping[str, Any], baseline: Mapping[str, Any]
+) -> str:
+    """The verdict, and how a run that was ended by its time limit goes on."""
+    verdict = find_verdict(run.task, result, baseline)
+    epochs = describe_epochs(
+        run.epochs_seen, run.options.epochs, run.training_seconds, run.resume_command
+    )
+    return "; ".join(part for part in (verdict.rstrip("."), epochs) if part)
+
+
+def choose_tested(run: TrainingRun) -> Any:
+    """The test set, or the dev set where there is none; a part of it where the time is short."""
+    return take_part(run.splits.test or run.splits.dev, run.budget.tested)
+
+
+def describe_tested(run: TrainingRun, number: int) -> str:
+    """What was tested on, for people: "test.tsv (500 of its 2,000 examples: time limit)"."""
+    whole = len(run.splits.test or run.splits.dev)
+    if number == whole:
+        return run.splits.tested_on
+    return f"{run.splits.tested_on} ({number:,} of its {whole:,} examples: time limit)"
 
 
 def describe_tokens(task: Task) -> str:

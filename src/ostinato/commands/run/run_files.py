@@ -9,6 +9,7 @@
     RUN/training/{manifest.json,a,b}           the checkpoint
     RUN/training/{averages.json,average-STEP.safetensors}  weights of the best dev scores
     RUN/training/{log.jsonl,tensorboard}       learning curves
+    RUN/replaced/                              the run before, until this one is safe
 
 A folder is a run of ours if it holds our plan or checkpoint, or, without training/, our model.json.
 Only in such a folder is anything removed, and only files of these names: nothing of the user's."""
@@ -34,6 +35,7 @@ from ostinato.training.lock import is_lock_file
 TRAINING = "training"
 PLAN = "plan.json"
 MODEL = "model.json"
+REPLACED, REPLACING = "replaced", "replacing"  # see `replaced_run`
 MODEL_FILES = re.compile(
     r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
 )
@@ -59,7 +61,7 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file; name a folder with --out")
-    if is_run(folder):
+    if is_run(folder) or is_run(folder / REPLACED) or is_run(folder / REPLACING):
         if not overwrite:
             raise InputError(
                 f"{folder}: holds a run already; "
@@ -114,6 +116,7 @@ def is_plan(path: Path) -> bool:
         "held_out_seed",
         "processes",
         "init_from",
+        "held_out_more",
     }
     try:
         return required <= json.loads(path.read_bytes()).keys()
@@ -134,6 +137,22 @@ def is_model_description(path: Path) -> bool:
 def is_resumable(folder: Path) -> bool:
     """Whether the files are there without which a checkpoint is of no use."""
     return (folder / MODEL).is_file() and (folder / TRAINING / PLAN).is_file()
+
+
+def list_own_files(folder: Path) -> list[Path]:
+    """The files of the run that the folder holds, the plan last; nothing of the user's."""
+    training = folder / TRAINING
+    places = [(folder, MODEL_FILES), (training, re.compile(re.escape(checkpoint.MANIFEST)))]
+    places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
+    places += [(training / "tensorboard", EVENT_FILE)]
+    places += [(training, TRAINING_FILES), (training, PLAN_FILE)]
+    return [
+        path
+        for place, names in places
+        if place.is_dir()
+        for path in sorted(place.iterdir())
+        if names.fullmatch(path.name) and (path.is_file() or path.is_symlink())
+    ]
 
 
 def remove_run(folder: Path) -> None:

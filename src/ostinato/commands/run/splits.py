@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ostinato import options
 from ostinato.commands.run.config import RunConfig, relative_path
 from ostinato.data.files.samples import sample_files
 from ostinato.data.files.wording import display_path, pluralise
@@ -15,6 +16,10 @@ from ostinato.tasks.task import Task
 
 HELD_OUT_SHARE = 0.05  # of the training data, for a dev set where none is given
 MAXIMUM_HELD_OUT = 2000
+# few examples choose badly: of small data a larger share is held out, until there are so many
+ENOUGH_HELD_OUT, LARGEST_HELD_OUT_SHARE = 30, 0.2
+COARSE = 50  # dev examples; of fewer, the loss says more than the share that is right
+TOO_FEW = 10  # held-out examples to choose weights by: the last ones are taken
 LARGE_SHARE = 0.25  # a larger dev set is mentioned
 OVERLAP_SHARE = 0.2  # more of the dev or test set in the training data is mentioned
 
@@ -49,7 +54,8 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
     held_out = ""
     if not dev:
         seed = config.seed if config.held_out_seed is None else config.held_out_seed
-        held_out = hold_out_dev_set(splits, task, seed, train)
+        least = ENOUGH_HELD_OUT if config.held_out_more else 1
+        held_out = hold_out_dev_set(splits, task, seed, train, least)
         notify(f"no --dev: {held_out} held back (seed {seed}, whatever --seed is)")
     splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held back"
     for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
@@ -62,10 +68,15 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
     return splits
 
 
-def hold_out_dev_set(splits: Splits, task: Task, seed: int, files: Sequence[str]) -> str:
-    """Moves part of the training data to the dev set, and describes it: "20 training examples"."""
+def hold_out_dev_set(
+    splits: Splits, task: Task, seed: int, files: Sequence[str], least: int = 1
+) -> str:
+    """Moves part of the training data to the dev set, and describes it: "20 training examples".
+
+    `least` examples are held out unless they are too large a share."""
     before = len(splits.train)
-    number = min(MAXIMUM_HELD_OUT, max(1, round(HELD_OUT_SHARE * before)))
+    enough = min(least, round(LARGEST_HELD_OUT_SHARE * before))
+    number = min(MAXIMUM_HELD_OUT, max(1, enough, round(HELD_OUT_SHARE * before)))
     try:
         splits.train, splits.dev = task.reader.hold_out(splits.train, number=number, seed=seed)
     except InputError as error:
@@ -76,3 +87,35 @@ def hold_out_dev_set(splits: Splits, task: Task, seed: int, files: Sequence[str]
     if len(splits.dev) > LARGE_SHARE * before:
         return f"{count}, {len(splits.dev) / before:.0%} of all as so few differ,"
     return count
+
+
+def choose_dev_metric(task: Task, splits: Splits, config: RunConfig) -> Task:
+    """The task, not yet fitted, with the loss as its dev score where the dev set is small.
+
+    One of 20 examples more or less right is chance; their log-probabilities tell weights apart."""
+    few = len(splits.dev) < COARSE
+    if (
+        not (few and "perplexity" in dev_metrics(task))
+        or "dev_metric" in config.values
+        or task.options.closed_form
+    ):
+        return task
+    if task.options.dev_metric not in ("accuracy", "f1"):
+        return task
+    number = len(splits.dev)
+    notify(
+        f"{number} dev {pluralise('example', number)}: too few for {task.options.dev_metric} to "
+        "choose the best weights by; their loss (perplexity) does"
+    )
+    return task.with_options(replace(task.options, dev_metric="perplexity"))
+
+
+def dev_metrics(task: Task) -> tuple:
+    """The metrics that the task offers as dev score."""
+    return options.fields(task.definition.options)["dev_metric"].choices
+
+
+def chooses_last_weights(task: Task, splits: Splits, config: RunConfig) -> bool:
+    """Whether so few examples are held out that the last weights are taken, not the best."""
+    few = config.held_out_more and not config.dev and len(splits.dev) < TOO_FEW
+    return few and "accuracy" in dev_metrics(task)

@@ -68,6 +68,7 @@ def build_subject(
         text: What to call the input; default: the record itself.
         corpus: The records of the corpus for the view `states`.
     """
+    trained = trained.without_baseline("inspection")
     own = first_network(trained.network)
     network = copy_in_float64(own)
     parts = find_parts(network)

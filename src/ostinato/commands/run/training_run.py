@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from ostinato.commands.run.config import RunConfig
+from ostinato.commands.run.forecast import Forecast
 from ostinato.commands.run.init_from import Reuse
 from ostinato.commands.run.progress import TrainingProgress, say
 from ostinato.commands.run.run_files import TRAINING, is_resumable
 from ostinato.commands.run.splits import Splits
 from ostinato.commands.run.subject import observe_gates
+from ostinato.commands.run.time_budget import TimeBudget, take_part, time_the_test
 from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
@@ -24,7 +28,7 @@ from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
 from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
 from ostinato.training.curves import Curves
 from ostinato.training.exchange import Exchange
-from ostinato.training.gradients import GradientWatch
+from ostinato.training.gradient_watch import GradientWatch
 from ostinato.training.group import ALONE, ProcessGroup
 from ostinato.training.interrupt import Interrupt
 from ostinato.training.lock import Lock
@@ -55,7 +59,9 @@ class TrainingRun:
         notices: what the user was told about the data, for the report
         tokens: tokens trained on so far
         training_seconds: seconds that the steps took so far
+        epochs_seen: epochs trained so far, with their fraction
         group: the processes that train together; the first of them evaluates and writes
+        budget: what the parts of the run cost, where it has a time limit
         reuse: what was taken over from another run; None on resuming
         after_score: called with the last step after each evaluation on the dev set
     """
@@ -76,13 +82,20 @@ class TrainingRun:
     notices: list[str]
     tokens: int = 0
     training_seconds: float = 0.0
+    epochs_seen: float = 0.0
     group: ProcessGroup = ALONE
+    budget: TimeBudget = field(default_factory=TimeBudget)
     reuse: Reuse | None = None
     after_score: Callable[[Progress], None] | None = None
 
     @property
     def training_folder(self) -> Path:
         return self.folder / TRAINING
+
+    @property
+    def scored_dev(self) -> Any:
+        """The records of the dev set whose score chooses the weights."""
+        return take_part(self.splits.dev, self.budget.dev)
 
     @property
     def resume_command(self) -> str:
@@ -154,12 +167,17 @@ class TrainingRun:
     ) -> None:
         saved_at = self.schedule.seconds
         watch = GradientWatch(self.network)
+        forecast = Forecast(self.options.epochs, epoch)
         for progress in steps:
             self.schedule.agreed_seconds = exchange.seconds
             self._record(progress, bar)
             for warning in watch(progress.gradient_norm):
                 say(f"warning: {warning}")
-            due = is_due(self.options.evaluate_every, epoch, progress.epoch)
+            if self.budget.limit is None and (line := forecast(progress)):
+                say(line)
+            due = self.budget.is_evaluation_due(
+                is_due(self.options.evaluate_every, epoch, progress.epoch), self.schedule.seconds
+            )
             epoch = progress.epoch
             if due or self.schedule.is_finished(epoch):
                 self._evaluate_or_stop(progress, bar)
@@ -181,6 +199,7 @@ class TrainingRun:
         by_inputs = self.task.definition.throughput_unit == "inputs"
         self.tokens += progress.inputs if by_inputs else progress.tokens
         self.training_seconds += progress.seconds
+        self.epochs_seen = progress.epoch
         bar.update(self.schedule.fraction_done(progress.epoch), progress)
 
     def _evaluate_or_stop(self, progress: Progress, bar: TrainingProgress) -> None:
@@ -196,6 +215,7 @@ class TrainingRun:
     def _evaluate(self, progress: Progress, bar: TrainingProgress) -> None:
         """Computes a dev score; the weights are saved if they are the best so far, or may yet be
         averaged."""
+        began, before = time.monotonic(), self.schedule.seconds
         lazy_adam.synchronise(self.optimizer)
         with averaged_weights(self.optimizer):
             self._score_weights(progress, bar)
@@ -203,13 +223,23 @@ class TrainingRun:
             self.schedule.scores, self.options.average_patience
         ):
             self.optimizer.start_averaging()
+        if self.budget.limit is not None:
+            self._update_budget(before, time.monotonic() - began)
+
+    def _update_budget(self, seconds: float, took: float) -> None:
+        """Times the test with these weights, and moves the end of training accordingly."""
+        self.budget.note_evaluation(seconds + took, took)
+        if self.group.is_main and not self.schedule.is_finished(0.0):
+            time_the_test(self.budget, self.task, self.network, None, self.splits)
+        self.budget = TimeBudget(**self.group.share(asdict(self.budget)))
+        self.schedule.reserve = self.budget.reserve
 
     def _score_weights(self, progress: Progress, bar: TrainingProgress) -> None:
         name = self.task.options.dev_metric
         self.network.eval()
         score, gates = 0.0, None
         if self.group.is_main:
-            score = self.task.predictor.dev_score(self.network, self.splits.dev, name)
+            score = self.task.predictor.dev_score(self.network, self.scored_dev, name)
             gates = observe_gates(self.task, self.network, self.splits.dev)
         score = float(self.group.share(score))
         self.network.train()
@@ -272,6 +302,7 @@ class TrainingRun:
             "epoch": progress.epoch,
             "tokens": self.tokens,
             "training_seconds": self.training_seconds,
+            "reserve": self.schedule.reserve,
             "threads": torch.get_num_threads(),
         }
         seconds, scores = self.schedule.seconds, self.schedule.scores

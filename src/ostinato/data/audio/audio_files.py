@@ -5,18 +5,36 @@ samples.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ostinato.data.audio.resampler import Resampler
+from ostinato.data.audio.sound_headers import check_wav_header
 from ostinato.errors import InputError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au")
+SUFFIXES = (
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".mp3",
+    ".aiff",
+    ".aif",
+    ".au",
+    ".rf64",
+    ".w64",
+)
 BLOCK = 1 << 18  # samples decoded at a time
+MP3_FRAMES = 2 * 1152  # samples that encoders of MP3 add, and some decoders leave out
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+
+
+class DamagedAudioError(InputError):
+    """A sound file that ends, or cannot be decoded, before its header says."""
 
 
 class AudioInfo(NamedTuple):
@@ -58,6 +76,7 @@ def open_audio(file: str | os.PathLike) -> Any:
         )
     if not path.stat().st_size:
         raise InputError(f"{path}: an empty file (0 bytes); record it again or remove it")
+    check_wav_header(path)
     try:
         return soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
@@ -91,27 +110,42 @@ def read_blocks(file: str | os.PathLike, rate: int | None = None) -> Iterator[np
     with open_audio(file) as opened:
         own = check_rate(opened.samplerate, str(file))
         resampler = None if rate in (None, own) else Resampler(own, int(rate or own))
-        while len(block := decode_block(opened, file)):
+        done = 0  # samples of the blocks before
+        while len(block := decode_block(opened, file, done)):
             mono = mix_down(block)
             if not np.isfinite(mono).all():
-                place = opened.tell() - len(mono) + int(np.flatnonzero(~np.isfinite(mono))[0]) + 1
+                place = done + int(np.flatnonzero(~np.isfinite(mono))[0]) + 1
                 raise InputError(
                     f"{file}: sample {place:,} is not a finite number; record it again"
                 )
+            done += len(block)
             yield mono if resampler is None else resampler(mono)
+        check_length(opened, file, done)
         if resampler is not None:
             yield resampler(np.zeros(0, np.float32), last=True)
 
 
-def decode_block(opened: Any, file: str | os.PathLike) -> np.ndarray:
-    """The next block [N, channels]. InputError where the file is damaged."""
+def decode_block(opened: Any, file: str | os.PathLike, done: int) -> np.ndarray:
+    """The next block [N, channels] after `done` samples. DamagedAudioError where it is damaged."""
     try:
         return opened.read(BLOCK, dtype="float32", always_2d=True)
     except RuntimeError as error:
         reason = str(error).split(": ", 1)[-1].strip().rstrip(".")
-        raise InputError(
-            f"{file}: damaged after {opened.tell():,} samples ({reason}); copy it again"
+        raise DamagedAudioError(
+            f"{file}: damaged after {done:,} samples ({reason}); copy it again"
         ) from None
+
+
+def check_length(opened: Any, file: str | os.PathLike, done: int) -> None:
+    """DamagedAudioError where a file that was read to its end had fewer samples than its header
+    says."""
+    missing = opened.frames - done
+    spare = MP3_FRAMES if "MP3" in opened.format or "MPEG" in opened.subtype else 0
+    if spare < missing and opened.frames < 1 << 62:  # libsndfile's number where it is unknown
+        raise DamagedAudioError(
+            f"{file}: truncated ({done:,} of {opened.frames:,} samples are there); copy "
+            "it again, or convert what there is of it to a new file"
+        )
 
 
 def read_audio(file: str | os.PathLike, rate: int | None = None) -> np.ndarray:
@@ -122,45 +156,3 @@ def read_audio(file: str | os.PathLike, rate: int | None = None) -> np.ndarray:
 def mix_down(block: np.ndarray) -> np.ndarray:
     """The mean of the channels: [N, channels] -> [N]"""
     return block[:, 0] if block.shape[1] == 1 else block.mean(1, dtype=np.float32)
-
-
-class Resampler:
-    """Samples at another rate, chunk by chunk (soxr): the chunks' sizes do not matter."""
-
-    def __init__(self, before: int, after: int):
-        try:
-            import soxr
-        except ImportError:
-            raise InputError(
-                f"audio of {before:,} Hz for a model of {after:,} Hz needs soxr: "
-                "pip install 'ostinato[audio]'"
-            ) from None
-        self.stream = soxr.ResampleStream(before, after, 1, dtype="float32")
-
-    def __call__(self, samples: np.ndarray, *, last: bool = False) -> np.ndarray:
-        return self.stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last=last)
-
-
-def resample(samples: np.ndarray, before: int, after: int) -> np.ndarray:
-    """All of a recording at another rate."""
-    return samples if before == after else Resampler(before, after)(samples, last=True)
-
-
-def missing_bytes(file: str | os.PathLike) -> int:
-    """How many bytes of sound a WAV file lacks of those that its header promises (a truncated
-    copy).
-
-    0 for other formats, and for headers of unknown length, as recorders on a pipe write them.
-    """
-    with Path(file).open("rb") as opened:
-        if opened.read(4) != b"RIFF":
-            return 0
-        opened.seek(12)
-        size = Path(file).stat().st_size
-        while len(head := opened.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                unknown = length in (0, 0xFFFFFFFF) or length >= 0x7FFFF000
-                return 0 if unknown else max(0, opened.tell() + length - size)
-            opened.seek(length + length % 2, os.SEEK_CUR)
-    return 0

@@ -11,13 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ostinato.data.audio.audio_files import audio_info, is_audio, missing_bytes, read_blocks
+from ostinato.data.audio.audio_files import (
+    DamagedAudioError,
+    audio_info,
+    is_audio,
+    read_blocks,
+)
+from ostinato.data.audio.corpus_lists import SCRIPT, read_kaldi, read_librispeech
+from ostinato.data.audio.sound_headers import missing_bytes
 from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import load_arrays, split_series
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
-from ostinato.data.files.wording import display_path
+from ostinato.data.files.table import begins_as_table, is_table, read_table
+from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, option_name
 
 CONTENTS = ("X", "features", "frames")
@@ -71,7 +78,8 @@ def read_recordings(
     """Recordings with transcripts from files, each of which may be
 
         a table (TSV, CSV, JSONL, Parquet)   columns audio and text, also speaker and duration
-        a folder                             metadata.csv or .jsonl, or NAME.wav with NAME.txt
+        a folder                             metadata.csv or .jsonl, Kaldi's wav.scp with text,
+                                             LibriSpeech's .trans.txt, or NAME.wav with NAME.txt
         .npz                                 X frames [N, D] or [B, T, D], lengths, text
 
     Args:
@@ -96,7 +104,7 @@ def read_one(
     if is_npz(file):
         yield from read_features(file)
     elif path.is_dir():
-        yield from read_folder(path, names)
+        yield from read_folder(path, names, folder)
     elif is_audio(file):
         raise InputError(
             f"{path}: a sound file without its transcript; expected a table with columns audio and "
@@ -124,10 +132,18 @@ def from_row(row: Row, folder: str | None) -> Recording:
             f"{where}: duration must be seconds; got {row.values['duration']!r}"
         ) from None
     root = Path(folder) if folder is not None else Path(row.file).parent
-    path = str(root / name) if name else ""
-    if path and not Path(path).resolve().is_relative_to(root.resolve()):
-        path = OUTSIDE + path
+    path = path_below(root, name, where)
     return Recording(path, clean(text), speaker, where, name, duration=duration)
+
+
+def path_below(root: Path, name: str, where: str) -> str:
+    """The path of a name in a folder, marked where it leaves the folder; "" for no name."""
+    path = str(root / name) if name else ""
+    try:
+        outside = path and not Path(path).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a name with a zero, a loop of links
+        raise InputError(f"{where}: {quote(name)}: not a file name ({error})") from None
+    return OUTSIDE + path if outside else path
 
 
 OUTSIDE = "\0"  # before a path outside its folder, which no file name can contain
@@ -138,13 +154,25 @@ def clean(text: str) -> str:
     return " ".join(text.split())
 
 
-def read_folder(folder: Path, names: dict[str, str | None]) -> Iterator[Recording]:
-    """metadata.csv, metadata.jsonl or metadata.tsv, or each sound file with the text beside it."""
+def read_folder(
+    folder: Path, names: dict[str, str | None], root: str | None
+) -> Iterator[Recording]:
+    """A folder of metadata.csv, .jsonl or .tsv, of Kaldi's wav.scp and text, of LibriSpeech's
+    .trans.txt, or of sound files each with its text beside it.
+    """
     for suffix in ("csv", "jsonl", "tsv"):
         table = folder / f"metadata.{suffix}"
         if table.is_file():
-            yield from read_one(table, names, None)
+            yield from read_one(table, names, root)
             return
+    corpus = read_kaldi(folder) if (folder / SCRIPT).is_file() else read_librispeech(folder)
+    found = 0
+    for audio, text, speaker, where in corpus:
+        below = path_below(folder if root is None else Path(root), audio, where)
+        yield Recording(below, clean(text), speaker, where, audio)
+        found += 1
+    if found:
+        return
     for path in sorted(folder.rglob("*")):
         if is_audio(path) and not path.name.startswith("."):
             beside = path.with_suffix(".txt")
@@ -260,14 +288,23 @@ def find_problem(record: Recording) -> str | None:
         return "no samples"
     if record.duration and abs(info.seconds - record.duration) > DURATION_ERROR:
         return f"{info.seconds:.2f} s long, not {record.duration:.2f}"
-    loudest, clipped = 0.0, 0
-    for block in read_blocks(record.audio):
-        if len(block):
-            loudest = max(loudest, float(np.abs(block).max()))
-            clipped += int((np.abs(block) >= 0.999).sum())
+    return find_bad_samples(record.audio)
+
+
+def find_bad_samples(file: str) -> str | None:
+    """What is wrong with the samples of a sound file, in a few words; None where they are good."""
+    loudest, clipped, samples = 0.0, 0, 0
+    try:
+        for block in read_blocks(file):
+            if len(block):
+                loudest = max(loudest, float(np.abs(block).max()))
+                clipped += int((np.abs(block) >= 0.999).sum())
+                samples += len(block)
+    except DamagedAudioError as error:
+        return str(error).removeprefix(f"{file}: ").partition("; ")[0]
     if loudest <= SILENT:
         return "silent"
-    return "clipped" if clipped > CLIPPED * info.samples else None
+    return "clipped" if clipped > CLIPPED * samples else None
 
 
 def read_audio_list(
@@ -288,7 +325,7 @@ def read_audio_list(
             yield from (Recording(str(path), where=str(path), name=path.name) for path in paths)
         elif is_audio(file):
             yield Recording(str(file), where=str(file), name=Path(file).name)
-        elif is_table(file):
+        elif is_table(file) or begins_as_table(file, "audio", audio_column):
             names = {"audio": audio_column}
             for row in read_table(
                 file, ("audio",), optional=("text",), names=names, keep_blank=True

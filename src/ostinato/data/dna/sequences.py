@@ -23,7 +23,7 @@ from ostinato.data.dna.fasta import (
 from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError, option_name
 
@@ -276,7 +276,7 @@ def read_unlabelled(
 ) -> Iterator[StreamedSequence]:
     """Sequences to be labelled, streamed: FASTA, tables with a column `sequence`, or one a line."""
     for file in files:
-        if is_table(file):
+        if is_table(file) or begins_as_table(file, "sequence", (columns or {}).get("sequence")):
             rows = read_table(
                 file,
                 ("sequence",),

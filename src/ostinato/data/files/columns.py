@@ -24,7 +24,7 @@ ALIASES = {
     "sequence": ("seq",),
     "labels": ("classes",),
     "name": ("id",),
-    "word": ("tokens", "words", "token", "form", "text"),
+    "word": ("tokens", "words", "token", "form", "text", "sentence"),
     "tag": (
         *("ner_tags", "ner_tag", "ner", "tags", "labels", "label"),
         *("upos", "pos_tags", "chunk_tags", "pos"),
@@ -219,10 +219,12 @@ class Columns:
                     f"{self.file}:{line}: the column {quote(name)} appears twice in the header"
                 )
             seen.add(name)
-        names = {column: self.find(column, header) for column in self.all}
+        names = {column: self.find(column, header) for column in self.columns}
         for column in self.columns:
             if names[column] is None:
                 raise InputError(self.no_such_column(column, header, line))
+        left = [name for name in header if name not in names.values()]
+        names |= {column: self.find(column, left) for column in self.all if column not in names}
         found = {name: column for column, name in names.items() if name is not None}
         # A column that has an asked-for name, but was passed over for the one named by option, must
         # not shadow it.

@@ -14,6 +14,7 @@ from ostinato.data.files.wording import display_path, quote
 from ostinato.errors import InputError
 
 MOST_DIGITS = 400  # of a whole number
+WHOLE = {"[": "write it so: jq -c '.[]'", "{": "write it so: jq -c ."}  # JSON over several lines
 
 
 def json_rows(lines: Iterable[str], file: FilePath) -> Iterator[tuple[int, dict | None]]:
@@ -26,13 +27,14 @@ def json_rows(lines: Iterable[str], file: FilePath) -> Iterator[tuple[int, dict 
         if not line.strip():
             yield number, None
             continue
-        value = parse_json(line, f"{display_path(file)}:{number}")
+        where = f"{display_path(file)}:{number}"
+        if line.strip() in WHOLE:  # of a value that goes on over the next lines
+            raise InputError(f"{where}: one object a line is expected; {WHOLE[line.strip()]}")
+        value = parse_json(line, where)
         if not isinstance(value, dict):
             kind = type(value).__name__
             hint = "; write one object a line: jq -c '.[]'" if isinstance(value, list) else ""
-            raise InputError(
-                f"{display_path(file)}:{number}: {kind} where an object {{...}} belongs{hint}"
-            )
+            raise InputError(f"{where}: {kind} where an object {{...}} belongs{hint}")
         yield number, value
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from ostinato.data.files.columns import Columns, Row
 from ostinato.data.files.csv import csv_rows, guess_delimiter, stated_delimiter, tsv_rows
-from ostinato.data.files.json_lines import json_rows
+from ostinato.data.files.json_lines import json_rows, parse_json
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.parquet import parquet_objects
 from ostinato.data.files.streams import FilePath
+from ostinato.data.files.wording import display_path
+from ostinato.errors import InputError
+from ostinato.notices import notify
 
 KINDS = {
     ".tsv": "tsv",
@@ -27,6 +30,34 @@ KINDS = {
 def is_table(file: FilePath) -> bool:
     """Whether a file's name says that it is a table: is_table("a.tsv.gz") -> True"""
     return kind_by_name(file) is not None
+
+
+def begins_as_table(file: FilePath, column: str, name: str | None = None) -> bool:
+    """Whether a file without a table's ending begins as one that has a column, and says so.
+
+    Its first line is an object in JSON with that key, or a header between tabs.
+
+    Args:
+        file: "-", standard input, can be read only once, and is no table here.
+        column: the column that there must be, by its usual names.
+        name: the column's name, where it is another.
+    """
+    if str(file) == "-" or not Path(file).is_file():
+        return False
+    first = next((line.strip() for line in iterate_lines(file) if line.strip()), "")
+    if first.startswith("{"):
+        try:
+            found = parse_json(first, "")
+        except InputError:
+            return False
+        fields = list(found) if isinstance(found, dict) else []
+    else:
+        fields = [field.strip() for field in first.split("\t")]
+        fields = fields if len(fields) > 1 else []
+    if Columns(file, (column,), (), {column: name}).find(column, fields) is None:
+        return False
+    notify(f"{display_path(file)}: read as a table, its column {name or column!r}")
+    return True
 
 
 def kind_by_name(file: FilePath) -> str | None:

@@ -8,7 +8,7 @@ from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import is_npz
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.images.coco import coco_images, load_coco
 from ostinato.data.images.image_paths import Features, find_image, find_listed
@@ -143,7 +143,7 @@ def read_images(
         elif (coco := load_coco(file)) is not None:
             for name, captions, where in coco_images(coco, file):
                 yield Picture(find_image(name, file, where, features, folder), captions, where)
-        elif is_table(file):
+        elif is_table(file) or begins_as_table(file, "image", image_column):
             names = {"image": image_column}
             for row in read_table(
                 file, ("image",), optional=("caption",), names=names, keep_blank=True

@@ -23,15 +23,18 @@ def sort_rows(
 ) -> tuple[np.ndarray, int | None]:
     """The rows of a series in the order of time, and the line of the first one out of order.
 
+    Where time stamps need not be regular, rows are steps and stay in the order of the file.
+
     Raises:
         InputError: a time stamp twice.
     """
-    if not regular:
-        return rows, None
     times, odd = table.times[rows], None
     steps = np.diff(times)
     if (steps < 0).any():
         odd = int(table.lines[rows[int((steps < 0).argmax()) + 1]])
+    if not regular:
+        return rows, odd
+    if odd is not None:
         rows = rows[np.argsort(times, kind="stable")]
         steps = np.diff(table.times[rows])
     if (steps == 0).any():
@@ -43,12 +46,13 @@ def sort_rows(
     return rows, odd
 
 
-def report_unsorted(file: FilePath, unsorted: Sequence[tuple[str, int]]) -> None:
-    """Says which series had rows out of order, the first by its line."""
+def report_unsorted(file: FilePath, unsorted: Sequence[tuple[str, int]], *, regular: bool) -> None:
+    """Says which series had rows out of order, the first by its line, and what becomes of them."""
     if unsorted:
         (name, line), others = unsorted[0], len(unsorted) - 1
         more = f" (and of {others:,} other series)" if others else ""
-        notify(f"{display_path(file)}:{line}: {of(name)}rows out of order{more}; sorted by time")
+        done = "sorted by time" if regular else "read in the order of the file"
+        notify(f"{display_path(file)}:{line}: {of(name)}rows out of order{more}; {done}")
 
 
 def of(name: str) -> str:

@@ -129,7 +129,7 @@ def read_wide(
         file, blocks, time, None, [*names, *covariates, *([label] if label else [])], ()
     )
     order, odd = sort_rows(file, table, np.arange(len(table.times)), "", columns.regular)
-    report_unsorted(file, [] if odd is None else [("", odd)])
+    report_unsorted(file, [] if odd is None else [("", odd)], regular=columns.regular)
     axis, places, length = align(file, table, order, "", columns, frequency)
     unknown = ("",) * len(columns.static)
     found = (
@@ -166,7 +166,7 @@ def split_series(
             table, shown, str(columns.target), order, places, length, axis, columns, label, line
         )
         found.append(check_static(table, series, order, columns, where))
-    report_unsorted(file, unsorted)
+    report_unsorted(file, unsorted, regular=columns.regular)
     return found
 
 

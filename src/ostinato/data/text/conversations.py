@@ -9,7 +9,7 @@ from typing import Any
 
 from ostinato.data.files.columns import Row
 from ostinato.data.files.streams import FilePath, read_bytes
-from ostinato.data.files.table import is_table, kind_by_name, read_table
+from ostinato.data.files.table import begins_as_table, is_table, kind_by_name, read_table
 from ostinato.data.files.wording import display_path, first_line, quote
 from ostinato.data.text.sentence_pairs import join_lines, read_pairs, report_notices
 from ostinato.errors import InputError
@@ -90,9 +90,16 @@ def table_conversations(file: FilePath, names: dict[str, str | None] | None) -> 
             yield [*context, join_lines(row.text("utterance")), *reply]
 
 
+def begins_as_conversations(file: FilePath, names: dict[str, str | None]) -> bool:
+    """Whether a file without a table's ending begins as a table of turns or of utterances."""
+    return begins_as_table(file, "turns") or begins_as_table(
+        file, "utterance", names.get("utterance")
+    )
+
+
 def has_turns(file: FilePath) -> bool:
     """Whether the rows hold whole conversations."""
-    if kind_by_name(file) != "json":
+    if kind_by_name(file) not in ("json", None):
         return False
     first = next(read_table(file, ()), None)
     return first is not None and "turns" in first.values

@@ -10,6 +10,7 @@ Parquet    {"tokens": ["Oslo", "."], "ner_tags": [5, 0]}
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -27,6 +28,11 @@ from ostinato.notices import notify
 
 LOOKED_AT = 100  # rows, to see whether they are words or sentences
 LONGEST = 1000  # words of a sentence, of a table without anything that separates sentences
+# a list as Python prints it, of texts or (tags alone) of whole numbers, and its items
+TEXT, NUMBER = r"""(?:'[^']*'|"[^"]*")""", r"-?\d+"
+PRINTED_LIST = re.compile(rf"\[\s*{TEXT}(?:[,\s]+{TEXT})*\s*\]")
+PRINTED_NUMBERS = re.compile(rf"\[\s*{NUMBER}(?:[,\s]+{NUMBER})*\s*\]")
+ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|(-?\d+)""")
 IGNORED = "-100"  # Hugging Face's tag for a subword that counts for nothing
 
 
@@ -61,10 +67,9 @@ def find_table(file: FilePath, head: Sequence[str], columns: TableColumns) -> st
         return "json"
     delimiter = "\t" if kind == "tsv" else guess_delimiter(first)
     names = {name.strip().strip('"').lower() for name in first.split(delimiter)}
-    found = sum(
-        bool(names & usual_names(column, columns)) for column in ("word", "tag", "sentence")
-    )
-    if len(names) < 2 or found < 2 or not names & usual_names("word", columns):
+    words = names & usual_names("word", columns)
+    found = words | names & (usual_names("tag", columns) | usual_names("sentence", columns))
+    if not words or len(found) < 2:
         return None
     return "tsv" if delimiter == "\t" else "csv"
 
@@ -122,6 +127,7 @@ def read_token_table(
     else:
         fields = read_fields(file, kind, lines)
         rows = wanted.rows_of_fields(fields, keep_blank=True, header_optional=False)
+        rows = (row._replace(values=read_printed_lists(row.values)) for row in rows)
     head = list(islice(rows, LOOKED_AT))
     check_distinct(file, head, needed)
     rows = chain(head, rows)
@@ -130,6 +136,21 @@ def read_token_table(
         yield from read_sentence_rows(rows, columns, tagged=tagged)
     else:
         yield from group_words(file, rows, columns, tagged=tagged)
+
+
+def read_printed_lists(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a row, texts that Python has printed of lists as these lists.
+
+    pandas writes them so into a CSV: "['O', 'B-LOC']", and of NumPy's arrays "['O' 'B-LOC']".
+    """
+    return {
+        name: [one or other or number for one, other, number in ITEM.findall(value[1:-1])]
+        if isinstance(value, str)
+        and value.startswith("[")
+        and (PRINTED_LIST.fullmatch(value) or (name == "tag" and PRINTED_NUMBERS.fullmatch(value)))
+        else value
+        for name, value in values.items()
+    }
 
 
 def read_class_names(file: FilePath, tag: str | None) -> list[str]:

@@ -29,10 +29,12 @@ def from_onnx(
     b: Array | None = None,
     p: Array | None = None,
     *,
-    direction: str | None = None,
+    direction: str | bytes | None = None,
     hidden_size: int | None = None,
     linear_before_reset: int = 0,
-    activations: Sequence[str] | None = None,
+    activations: Sequence[str | bytes] | None = None,
+    activation_alpha: Sequence[float] | None = None,
+    activation_beta: Sequence[float] | None = None,
     input_forget: int = 0,
     clip: float | None = None,
     layout: int = 0,
@@ -41,6 +43,8 @@ def from_onnx(
 
         inputs, attributes = to_onnx(layer)
         from_onnx("lstm", *(inputs.get(name) for name in "WRBP"), **attributes)
+
+    Texts may be bytes, as `onnx.helper.get_attribute_value` gives them.
 
     Args:
         kind: The node's operator: "rnn", "lstm" or "gru".
@@ -52,6 +56,8 @@ def from_onnx(
         hidden_size: H; None: by R.
         linear_before_reset: 1 for a GRU whose reset gate acts after the product.
         activations: As the node's; None: the operator's defaults.
+        activation_alpha: Without effect on the activations that cells here have.
+        activation_beta: As activation_alpha.
         input_forget: Refused unless 0.
         clip: Refused unless None.
         layout: The node's; it changes inputs and outputs, not weights.
@@ -62,7 +68,7 @@ def from_onnx(
     """
     kind = kind.lower()
     check_formula(kind, input_forget, clip)
-    check_shapes(w, r, direction, hidden_size)
+    check_shapes(w, r, None if direction is None else as_text(direction), hidden_size)
     by_direction = split_activations(kind, activations, len(w))
     if kind == "gru" and not linear_before_reset:
         kind = "gru-reset-before"
@@ -82,6 +88,11 @@ def from_onnx(
             )
         )
     return tuple(found)
+
+
+def as_text(attribute: str | bytes) -> str:
+    """as_text(b"forward") -> "forward" """
+    return attribute.decode(errors="replace") if isinstance(attribute, bytes) else attribute
 
 
 def check_formula(kind: str, input_forget: int, clip: float | None) -> None:
@@ -110,10 +121,13 @@ def check_shapes(w: Array, r: Array, direction: str | None, hidden_size: int | N
         raise InputError(f"hidden_size must be {r.shape[-1]}, as R has it; got {hidden_size}")
 
 
-def split_activations(kind: str, activations: Sequence[str] | None, directions: int) -> list[str]:
+def split_activations(
+    kind: str, activations: Sequence[str | bytes] | None, directions: int
+) -> list[str]:
     """The activation of each direction; InputError for unusual ones."""
     usual = USUAL[kind]
-    given = [name.lower() for name in activations] if activations else list(usual) * directions
+    named = [as_text(name).lower() for name in activations or ()]
+    given = named or list(usual) * directions
     known = ("tanh", "relu", "sigmoid") if kind == "rnn" else ("tanh",)
     parts = [given[first : first + len(usual)] for first in range(0, len(given), len(usual))]
     for part in parts:

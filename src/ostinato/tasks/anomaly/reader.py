@@ -141,8 +141,8 @@ class AnomalyReader(Reader):
             )
         if not held:
             raise InputError(
-                f"{records[0].series.where}: no series is long enough to hold its end back; give "
-                f"one of {SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
+                "no series is long enough to hold its end back; give one of "
+                f"{SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
             )
         return trained, held
 

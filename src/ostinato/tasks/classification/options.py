@@ -11,6 +11,7 @@ from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
@@ -33,7 +34,7 @@ DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ClassificationOptions(ModelChoice, EmbeddingOptions, BidirectionalOptions):
+class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

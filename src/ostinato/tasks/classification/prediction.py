@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
 from torch import nn
 
 from ostinato.data.labelled import Labelled, kind_of
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.classification.encoders import TextEncoder
 from ostinato.tasks.classification.inputs import require_text
 from ostinato.tasks.classification.options import ClassificationOptions
@@ -20,6 +22,7 @@ from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
+from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,
@@ -91,9 +94,23 @@ class ClassificationPredictor(Predictor):
     ) -> list[dict[str, float]]:
         """The probability of every label for each record."""
         labels = self.preprocessing.labels.tokens
+        rows = label_rows(network, records, labels, self.own_rows)
+        return [dict(zip(labels, row[0].tolist(), strict=True)) for row in rows]
+
+    def own_rows(self, network: nn.Module, records: Sequence[Labelled]) -> list[np.ndarray]:
+        """The probability of every label [1, C] for each record, of a network by itself."""
         examples = [self.preprocessing.encode(record) for record in records]
-        rows = class_probabilities(network, examples, len(labels)).tolist()
-        return [dict(zip(labels, row, strict=True)) for row in rows]
+        labels = len(self.preprocessing.labels)
+        return list(class_probabilities(network, examples, labels)[:, None])
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        return join_labels(network, baseline, weight)
+
+    def unit_log_probabilities(self, network: nn.Module, records: Sequence[Labelled]) -> np.ndarray:
+        names, several = self.preprocessing.labels.tokens, self.options.several_labels
+        rows = label_rows(network, records, names, self.own_rows)
+        truths = [self.labels_of(record) for record in records]
+        return label_log_probabilities(rows, truths, names, several=several)
 
     def predict(self, network: nn.Module, records: Sequence[Labelled]) -> list[Classified]:
         found = self.probabilities(network, records)

@@ -10,6 +10,7 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.text.conversations import (
+    begins_as_conversations,
     is_yaml,
     read_conversations,
     table_conversations,
@@ -49,11 +50,10 @@ class DialogueReader(TranslationReader):
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         for path in files:
-            if is_yaml(path) or is_table(path):
+            names = self.column_names()
+            if is_yaml(path) or is_table(path) or begins_as_conversations(path, names):
                 conversations = (
-                    yaml_conversations(path)
-                    if is_yaml(path)
-                    else table_conversations(path, self.column_names())
+                    yaml_conversations(path) if is_yaml(path) else table_conversations(path, names)
                 )
                 for turns in unanswered(conversations):
                     yield Pair(join_turns(turns, self.options.turns), "")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ostinato.baselines import bag_of_words
 from ostinato.data.dna.sequences import DnaSequence
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.notices import notify
+from ostinato.notices import notify, silence_notices
 from ostinato.tasks.genome.labels import collect_labels
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
@@ -29,6 +31,17 @@ class GenomeBaseline(ClosedFormBaseline):
     @staticmethod
     def display_name(model: str) -> str:
         return DISPLAY_NAMES[model]
+
+    @property
+    def labels(self) -> Sequence[str]:
+        preprocessing = self.task.preprocessing
+        return () if preprocessing.per_base else preprocessing.labels.tokens
+
+    def probabilities(self, records: Sequence[DnaSequence]) -> list[np.ndarray] | None:
+        if not self.labels:
+            return None
+        with silence_notices():
+            return list(self.task.predictor.probabilities(self.network, records))
 
 
 def fit_baseline(task: Task, records: Sequence[DnaSequence]) -> GenomeBaseline:

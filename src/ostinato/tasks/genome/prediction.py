@@ -17,6 +17,7 @@ from ostinato.data.dna.nucleotides import reverse_complement
 from ostinato.data.dna.sequences import DnaSequence
 from ostinato.errors import InputError, option_name, option_off
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.genome.base_labels import BaseLabeller, LabelledBases
 from ostinato.tasks.genome.highlight import LabelledText, highlight_page, highlight_terminal
 from ostinato.tasks.genome.labels import labels_of
@@ -28,6 +29,7 @@ from ostinato.tasks.genome.windows import BASES_PER_BATCH
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
+from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import (
     class_probabilities,
     count_labels,
@@ -140,6 +142,22 @@ class GenomePredictor(Predictor):
 
     def probabilities(self, network: nn.Module, sequences: Sequence[DnaSequence]) -> np.ndarray:
         """The probability of each label for each sequence, [N, K]."""
+        names = self.preprocessing.labels.tokens
+        rows = label_rows(network, list(sequences), names, self.own_rows)
+        return np.concatenate(rows) if rows else np.zeros((0, len(names)))
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        return None if self.preprocessing.per_base else join_labels(network, baseline, weight)
+
+    def unit_log_probabilities(
+        self, network: nn.Module, records: Sequence[DnaSequence]
+    ) -> np.ndarray:
+        names = self.preprocessing.labels.tokens
+        rows = label_rows(network, records, names, self.own_rows)
+        return label_log_probabilities(rows, [[record.label] for record in records], names)
+
+    def own_rows(self, network: nn.Module, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
+        """The probability of each label [1, K] for each sequence, of a network by itself."""
         both = list(sequences)
         averages = self.averages_strands
         if averages:  # the other strands follow, in the same order
@@ -148,7 +166,7 @@ class GenomePredictor(Predictor):
         labels = len(self.preprocessing.labels)
         found = class_probabilities(network, examples, labels, tokens=SEQUENCE_BASES_PER_BATCH)
         number = len(sequences)
-        return (found[:number] + found[number:]) / 2 if averages else found
+        return list(((found[:number] + found[number:]) / 2 if averages else found)[:, None])
 
     def label_sequences(
         self, network: nn.Module, sequences: Sequence[DnaSequence]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import select
 from ostinato.data.files.lines import read_lines
-from ostinato.data.text.detokenizer import StopSequence, StreamingDetokenizer
+from ostinato.data.text.streaming_detokenizer import StopSequence, StreamingDetokenizer
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import SPECIALS, UNK
 from ostinato.decoding.beam import beam_search

@@ -7,7 +7,7 @@ from typing import cast
 from torch import nn
 
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import initialise_uniform
+from ostinato.layers.uniform_initialisation import initialise_uniform
 from ostinato.models.continuous_cache import ContinuousCache, add_cache
 from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.language_model import DropoutRates, LanguageModel

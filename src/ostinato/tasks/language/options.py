@@ -9,6 +9,7 @@ from ostinato.cells import CELLS
 from ostinato.data.text.pretrained import check_frozen
 from ostinato.errors import InputError, option_name
 from ostinato.options import OneOf, option
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 
@@ -48,7 +49,7 @@ class CacheSettings(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LanguageOptions(ModelChoice, RecurrentOptions):
+class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the text

@@ -16,8 +16,10 @@ from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.greedy import greedy
 from ostinato.errors import option_name
 from ostinato.metrics import METRICS
+from ostinato.models.ensemble import LanguageEnsemble
 from ostinato.models.loss import require_targets
 from ostinato.notices import notify
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.language.generation import ROWS, generate_texts
 from ostinato.tasks.language.network import LanguageNetwork, with_cache
 from ostinato.tasks.language.next_words import Suggestion, suggest_words
@@ -29,6 +31,7 @@ from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import answer_in_batches, device_of
+from ostinato.tasks.shared.ngram_network import NGramNetwork
 from ostinato.tasks.shared.streamer import is_plain
 
 GROUPS = 4000  # consecutive lines are counted together where a text has more lines than this
@@ -165,6 +168,27 @@ class LanguagePredictor(Predictor):
             parts = [f"{name} {value:,}" for name, value in settings.items()]
             notify(f"with a cache: {', '.join(parts)}")
         return self.count_text(network, records)
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        ngram = getattr(baseline, "ngram", None)
+        if ngram is None or self.options.closed_form:
+            return None
+        members = [network, NGramNetwork.from_ngram(ngram)]
+        return LanguageEnsemble(members, [weight, 1 - weight]).eval()
+
+    def unit_log_probabilities(self, network: nn.Module, records: Corpus) -> np.ndarray:
+        ids = self.preprocessing.encode_text(records).ids
+        rows = max(1, min(64, len(ids) // 2000))
+        found = np.zeros(len(ids))
+        for positions, losses in score_text(
+            network,  # type: ignore[arg-type]
+            ids,
+            first=self.preprocessing.line_end,
+            rows=rows,
+            context=100,
+        ):
+            found[positions] = -losses
+        return found
 
     def count_quickly(self, network: nn.Module, records: Corpus, metric: str) -> list[Counts]:
         return self.count_text(network, records, quick=True)[metric]

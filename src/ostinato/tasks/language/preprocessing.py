@@ -16,8 +16,8 @@ from ostinato.baselines.ngram import NGram
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.bptt_stream import BpttStream
 from ostinato.data.text.corpus import Corpus, Line
-from ostinato.data.text.detokenizer import StreamingDetokenizer
 from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.streaming_detokenizer import StreamingDetokenizer
 from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
     Tokenizer,

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from ostinato.cells import CELLS
 from ostinato.options import OneOf, option
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 
@@ -14,7 +15,7 @@ CLOSED_FORM = ("markov", "frequencies")
 
 
 @dataclass(frozen=True)
-class MelodyOptions(ModelChoice, RecurrentOptions):
+class MelodyOptions(ModelChoice, JointOptions, RecurrentOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

@@ -7,17 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from ostinato.data.batching.batch import Batch
+from ostinato.data.batching.batch import Batch, collate
 from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.music.abc_text import notes_text
 from ostinato.data.music.tunes import Note, Tune
 from ostinato.metrics import METRICS
+from ostinato.models.ensemble import MusicEnsemble
 from ostinato.models.loss import require_targets
 from ostinato.notices import notify
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.melody.generation import TuneGenerator, check_request
+from ostinato.tasks.melody.markov import model_tensors
+from ostinato.tasks.melody.markov_network import build_markov_network
 from ostinato.tasks.melody.options import MelodyOptions
 from ostinato.tasks.melody.own_prefixes import compare_prefixes
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
@@ -26,7 +31,7 @@ from ostinato.tasks.melody.tune_files import save_tunes
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor, spread
 from ostinato.tasks.request import Piece, Request
-from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.inference import answer_in_batches, device_of
 
 METRIC_NAMES = ("perplexity", "nll_per_step")
 LONGEST_SHOWN = 160  # characters of a tune in the report
@@ -107,6 +112,27 @@ class MelodyPredictor(Predictor):
             losses, state = network.losses(chunk, state)
             total += losses.double().sum(1).cpu()
         return [-value for value in total.tolist()]
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        model = getattr(baseline, "model", None)
+        if model is None or self.options.closed_form:
+            return None
+        markov = build_markov_network(model_tensors(model), chords=self.preprocessing.chords)
+        return MusicEnsemble([network, markov], [weight, 1 - weight]).eval()
+
+    @torch.inference_mode()
+    def unit_log_probabilities(self, network: nn.Module, records: Sequence[Tune]) -> np.ndarray:
+        found: list[np.ndarray] = []
+        for record in records:
+            example = self.preprocessing.encode(record)
+            if not len(example.inputs):
+                continue
+            batch = collate([example]).to(device_of(network))
+            state = network.initial_state(1)  # type: ignore[operator]
+            for chunk in split_along_time(batch, self.options.maximum_steps):
+                losses, state = network.losses(chunk, state)  # type: ignore[operator]
+                found.append(-losses[0].double().cpu().numpy())
+        return np.concatenate(found) if found else np.zeros(0)
 
     def count_steps(self, record: Tune) -> int:
         """The number of steps that are predicted; the end of a melody is one."""

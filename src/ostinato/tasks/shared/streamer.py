@@ -42,6 +42,14 @@ class Streamer(ABC):
     def start(self) -> State:
         """The state before the first item."""
 
+    def listen(self, rate: int) -> State:
+        """The state before the first chunk of a sound of `rate` samples a second.
+
+        Raises:
+            InputError: The model does not listen, or no sound has this rate.
+        """
+        raise InputError(self.why_not or "a rate is for chunks of sound; this model hears none")
+
     @abstractmethod
     def parse(self, item: Any) -> Any:
         """An item, checked and encoded, as `feed` takes it.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ostinato.data.audio.audio_files import Resampler
+from ostinato.data.audio.resampler import Resampler
 from ostinato.decoding.ctc import BLANK, PrefixBeam
 from ostinato.errors import InputError
 from ostinato.models.transcriber import Transcriber
@@ -53,15 +53,14 @@ class LiveTranscription:
             self.beam = self.decoder.start_beam()
 
     def copy(self) -> LiveTranscription:
-        """A copy that continues from here, independent of this one.
-
-        InputError while samples are resampled, whose state is soxr's."""
+        """A copy that continues from here, independent of this one."""
         kept = self.state()
         other = copy.copy(self)
         preprocessing = self.decoder.preprocessing
         if preprocessing.front_end is not None:
             other.front_end = preprocessing.front_end.start()
             other.front_end.restore(kept["front_end"])
+        other.resampler = copy.copy(self.resampler)  # which replaces the samples that it holds
         other.features = preprocessing.start_features()
         other.features.restore(kept["features"])
         other.encoder = self.network.start_stream()
@@ -97,6 +96,11 @@ class LiveTranscription:
             self.last = label
             if self.beam is not None:
                 self.beam.advance(row)
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of the chunks; 0 for the model's."""
+        return 0 if self.resampler is None else self.resampler.before
 
     @property
     def text(self) -> str:
@@ -145,15 +149,9 @@ class LiveTranscription:
         return self.end_line()
 
     def state(self) -> dict[str, Any]:
-        """All that the stream holds.
-
-        InputError while samples are resampled, whose state is soxr's.
-        """
-        if self.resampler is not None:
-            raise InputError(
-                "the state of a stream can be kept only at the model's own sample rate"
-            )
+        """All that the stream holds."""
         return {
+            "resampler": None if self.resampler is None else self.resampler.state(),
             "front_end": None if self.front_end is None else self.front_end.state(),
             "features": self.features.state(),
             "encoder": self.encoder.encoder.state(),
@@ -163,7 +161,9 @@ class LiveTranscription:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state that `state()` gave."""
+        """Goes on from a state that `state()` gave, of chunks of the same rate."""
+        if self.resampler is not None:
+            self.resampler.restore(state["resampler"])
         if self.front_end is not None:
             self.front_end.restore(state["front_end"])
         self.features.restore(state["features"])

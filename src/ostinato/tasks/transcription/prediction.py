@@ -146,8 +146,15 @@ class TranscriptionPredictor(Predictor):
             self.preprocessing.check(record)
             return
         show = show_partial if sys.stderr.isatty() else None
-        lines = 0
-        for chunk in read_samples(record, front_end.rate):
+        lines, interrupt = 0, None
+        chunks = read_samples(record, front_end.rate)
+        while True:
+            try:
+                chunk = next(chunks, None)
+            except KeyboardInterrupt as error:  # what was heard so far is written first
+                chunk, interrupt = None, error
+            if chunk is None:
+                break
             live.accept(chunk)
             if show:
                 show(live.text)
@@ -161,6 +168,8 @@ class TranscriptionPredictor(Predictor):
             show("")
         if last.text or not lines:
             yield last
+        if interrupt is not None:
+            raise interrupt
 
     def log_probabilities(self, network: Any, records: Sequence[Recording]) -> list[float]:
         """log P(transcript | recording); -inf for a transcript that the model cannot write."""

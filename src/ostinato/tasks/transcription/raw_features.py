@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ostinato.data.audio.audio_files import Resampler, read_blocks, resample
+from ostinato.data.audio.audio_files import read_blocks
 from ostinato.data.audio.front_end import FrontEnd
 from ostinato.data.audio.recordings import Recording, Samples
+from ostinato.data.audio.resampler import Resampler, resample
 from ostinato.data.audio.standard_input import LiveAudio
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ostinato.data.audio.audio_files import audio_info, missing_bytes, read_blocks
+from ostinato.data.audio.audio_files import audio_info, read_blocks
 from ostinato.data.audio.recordings import (
     OUTSIDE,
     Recording,
@@ -20,6 +20,7 @@ from ostinato.data.audio.recordings import (
     read_audio_list,
     read_recordings,
 )
+from ostinato.data.audio.sound_headers import missing_bytes
 from ostinato.data.audio.standard_input import read_standard_input
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError, option_name
@@ -68,7 +69,7 @@ class TranscriptionReader(Reader):
         if isinstance(record.audio, str):
             check_path(record)
             wrong = find_problem(record)
-            if wrong in ("missing", "no audio named") or (wrong or "").startswith("truncated"):
+            if (wrong or "").startswith(("missing", "no audio named", "truncated", "damaged")):
                 raise InputError(
                     f"{record.where}: {record.audio or 'the audio'}: {wrong}; "
                     "complete the recordings or remove the row"

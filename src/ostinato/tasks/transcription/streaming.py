@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.data.audio.audio_files import check_rate
 from ostinato.errors import InputError
 from ostinato.models.transcriber import Transcriber
 from ostinato.tasks.prediction import Prediction
@@ -47,8 +48,8 @@ class TranscriptionStreamer(Streamer):
 
     listens = True
     item = (
-        "a chunk of samples at the model's rate, -1 to 1 or whole 16-bit numbers, or of features "
-        "[n, D]"
+        "a chunk of samples at the model's rate or the session's, -1 to 1 or whole 16-bit numbers, "
+        "or of features [n, D]"
     )
 
     def __init__(self, network: Transcriber, decoder: Decoder):
@@ -58,7 +59,9 @@ class TranscriptionStreamer(Streamer):
         return LiveTranscription(self.network, self.decoder)
 
     def listen(self, rate: int) -> LiveTranscription:
-        """A recording of another rate, for one listener; it cannot be copied or stored."""
+        """The state before a recording whose chunks have a rate of their own (0: the model's)."""
+        if rate:
+            check_rate(rate, "chunks of sound")
         return LiveTranscription(self.network, self.decoder, rate=rate)
 
     def parse(self, item: Any) -> np.ndarray:
@@ -93,7 +96,7 @@ class TranscriptionStreamer(Streamer):
         return PartialText(live.text), live
 
     def finish(self, state: Any) -> tuple[Transcript, Any]:
-        return state.copy().finish(), self.start()
+        return state.copy().finish(), self.listen(state.rate)
 
     def to_tensors(self, state: Any) -> dict[str, Tensor]:
         """The recurrent states, and the rest by the positions that `layout`, JSON, has for them."""
@@ -105,8 +108,7 @@ class TranscriptionStreamer(Streamer):
         return {**tensors, LAYOUT: torch.tensor(list(layout), dtype=torch.uint8)[None]}
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> Any:
-        live = LiveTranscription(self.network, self.decoder)
-        like = tuple(live.encoder.encoder.states)
+        like = tuple(self.start().encoder.encoder.states)
         own = {
             name.removeprefix(RECURRENT): each
             for name, each in tensors.items()
@@ -115,6 +117,8 @@ class TranscriptionStreamer(Streamer):
         recurrent = restore_state(own, like)
         try:
             content = collect(json.loads(bytes(tensors[LAYOUT][0].tolist())), tensors)
+            resampler = content["resampler"] = to_arrays(content.get("resampler"))
+            live = self.listen(0 if resampler is None else int(resampler["rate"]))
             content["front_end"] = to_arrays(content["front_end"])
             content["features"] = to_arrays(content["features"])
             content["encoder"]["states"] = list(recurrent)

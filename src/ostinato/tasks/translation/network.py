@@ -5,7 +5,7 @@ from __future__ import annotations
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
 from ostinato.layers.embedding import Embedding
-from ostinato.layers.initialisation import initialise_uniform
+from ostinato.layers.uniform_initialisation import initialise_uniform
 from ostinato.models.decoder import Decoder
 from ostinato.models.encoder import Encoder
 from ostinato.models.encoder_decoder import EncoderDecoder

@@ -1,4 +1,4 @@
-"""Translations: the decoder's hypotheses as text, and the metrics' counts of them."""
+"""Translations: hypotheses as text, word alignment from attention, and the metrics' counts."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.lines import iterate_lines
-from ostinato.data.files.table import is_table, read_table
+from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
 from ostinato.data.text.sentence_pairs import MAXIMUM_LINE, Pair, join_lines, read_pairs
 from ostinato.errors import InputError
@@ -28,7 +28,7 @@ class TranslationReader(Reader):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:
         names = {"source": self.options.source_column, "target": self.options.target_column}
         for path in files:
-            if is_table(path):
+            if is_table(path) or begins_as_table(path, "source", names["source"]):
                 rows = read_table(
                     path, ("source",), optional=("target",), keep_blank=True, names=names
                 )

@@ -66,6 +66,10 @@ class FlattenedClips(Baseline):
         )
         self.per_frame = per_frame
 
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.vocabulary.tokens
+
     @classmethod
     def fit(
         cls,
@@ -92,6 +96,13 @@ class FlattenedClips(Baseline):
     @property
     def simpler(self) -> Sequence[Baseline]:
         return (self.most_frequent,)
+
+    def probabilities(self, records: Sequence[Clip]) -> list[np.ndarray]:
+        found = [
+            self.regression.probabilities(split_frames(self.values(record), self.per_frame))
+            for record in records
+        ]
+        return found if self.per_frame else [each[0] for each in found]
 
     def measure(self, records: Sequence[Clip]) -> dict[str, list[Counts]]:
         answers = [

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from ostinato.cells import CELLS
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
@@ -16,7 +17,7 @@ NEURAL = ("feedforward",)
 
 
 @dataclass(frozen=True)
-class VideoOptions(ModelChoice, BidirectionalOptions):
+class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

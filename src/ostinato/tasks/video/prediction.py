@@ -13,11 +13,13 @@ from ostinato.data.batching.batch import Batch
 from ostinato.data.images.video_clips import Clip
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.class_scores import score_classes
 from ostinato.tasks.shared.classifier_streamer import why_not_step_by_step
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.joint_labels import join_labels, label_log_probabilities, label_rows
 from ostinato.tasks.shared.label_counts import draw_confusion, notify_unseen
 from ostinato.tasks.shared.probability_network import require_probabilities
 from ostinato.tasks.video.labels import count_clip_labels, labels_of
@@ -77,6 +79,18 @@ class VideoPredictor(Predictor):
         """The probability of each label, [F, C]: F is 1, or the number of frames where these
         have labels.
         """
+        return label_rows(network, records, self.preprocessing.labels.tokens, self.own_rows)
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        return join_labels(network, baseline, weight)
+
+    def unit_log_probabilities(self, network: nn.Module, records: Sequence[Clip]) -> np.ndarray:
+        truths = [labels_of(record) for record in records]
+        names = self.preprocessing.labels.tokens
+        return label_log_probabilities(self.probabilities(network, records), truths, names)
+
+    def own_rows(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
+        """As `probabilities`, of a network by itself."""
         found: list[np.ndarray] = []
         for start in range(0, len(records), CLIPS_IN_MEMORY):
             clips = records[start : start + CLIPS_IN_MEMORY]

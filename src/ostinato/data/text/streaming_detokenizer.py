@@ -1,4 +1,6 @@
-"""Detokenizer: ids to text, one token at a time, as a text is generated."""
+"""Streaming detokenizer: ids to text, one token at a time, as a text is generated.
+
+Whole texts: `detokenize` of a tokenizer (`tokenizers.py`, `subwords.py`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""The same network behind `ostinato serve` and behind LitServe: sentences classified a second.
+
+Both servers run in turn on this machine with the same clients; the network, its tokenizer and the
+number of torch's threads are the same, so that the ratio is that of the servers (pip install
+litserve). LitServe batches up to 32 requests that arrive within 5 ms.
+
+    python benchmarks/serving_peer.py --classification runs/sentiment --seconds 10 --rounds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from http_load import Connection, load_clients, render
+from ostinato.data.files.samples import sample_files
+
+CLIENTS = 32
+PEER = """
+import sys
+import litserve
+import torch
+import ostinato
+
+torch.set_num_threads(1)
+
+class Classifier(litserve.LitAPI):
+    def setup(self, device):
+        self.model = ostinato.load(sys.argv[1])
+
+    def decode_request(self, request):
+        return request["inputs"][0]
+
+    def batch(self, inputs):
+        return list(inputs)
+
+    def predict(self, texts):
+        found = self.model.predictions(texts)
+        return [{"prediction": each.text, **each.details} for each in found]
+
+    def unbatch(self, outputs):
+        return outputs
+
+    def encode_response(self, output):
+        return {"predictions": [output]}
+
+if __name__ == "__main__":
+    api = Classifier(max_batch_size=32, batch_timeout=0.005)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1)
+    server.run(port=int(sys.argv[2]), host="127.0.0.1", generate_client_file=False,
+               log_level="warning")
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+async def answers(port: int, text: str) -> None:
+    """Returns when the server answers."""
+    while True:
+        try:
+            connection = await Connection.open(port)
+            await connection.call("POST", "/predict", {"inputs": [text]})
+            return
+        except (OSError, RuntimeError):
+            await asyncio.sleep(0.2)
+
+
+def measure(command: list[str], port: int, texts: list[str], seconds: float) -> dict[str, float]:
+    """What CLIENTS clients measure of a server, after two seconds of warming up."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
+    try:
+        requests = [render("POST", "/predict", {"inputs": [text]}) for text in texts]
+        shares = [requests[number::CLIENTS] for number in range(CLIENTS)]
+
+        async def run() -> dict[str, float]:
+            await asyncio.wait_for(answers(port, texts[0]), 120)
+            await load_clients(port, shares, 2)
+            return await load_clients(port, shares, seconds)
+
+        return asyncio.run(run())
+    finally:
+        server.terminate()
+        server.wait(60)
+        time.sleep(1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--classification", required=True, help="the run of a text classifier")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of both servers")
+    parser.add_argument("--words", type=int, default=19, help="words of a text (SST-2 has 19)")
+    arguments = parser.parse_args()
+
+    from ostinato.model import load
+
+    reader = load(arguments.classification).task.reader
+    records = reader.read([str(sample_files("classification")["test"])])
+    texts = [" ".join(record.inputs.split()[: arguments.words]) for record in records]
+    peer = Path(__file__).with_name("litserve_server.tmp.py")
+    peer.write_text(PEER)
+    found: dict[str, list[float]] = {"ostinato": [], "litserve": []}
+    try:
+        for _ in range(arguments.rounds):
+            port = free_port()
+            run = arguments.classification
+            ours = ["-m", "ostinato", "serve", run, "--port", str(port), "--no-snapshot"]
+            for name, command in (("ostinato", ours), ("litserve", [str(peer), run, str(port)])):
+                figures = measure([sys.executable, *command], port, texts, arguments.seconds)
+                found[name].append(figures["per_second"])
+                print(name, json.dumps(figures), flush=True)
+    finally:
+        peer.unlink()
+    ratio = float(np.median(found["ostinato"]) / np.median(found["litserve"]))
+    print(f"ostinato serve answers {ratio:.2f} times as many requests a second as LitServe")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The network that a time limit leaves time for: its speed is measured, and defaults give way.
+
+Where the first steps show that the run would end long before its epochs, the default number of
+networks is halved, then the default size. What was asked for is never changed."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+
+from ostinato import options as option_fields
+from ostinato.errors import InputError
+from ostinato.notices import notify, silence_notices
+from ostinato.options import as_flag
+from ostinato.tasks.task import Task
+from ostinato.training import lazy_adam
+from ostinato.training.loop import EpochBatches, train
+from ostinato.training.optimise import build_optimizer
+from ostinato.training.options import Options
+
+# shares of the run's steps that must fit into the time; else something gives way
+WITH_ENSEMBLE, WITH_SIZE = 0.5, 0.15
+SMALLEST = 64  # units
+HALVINGS = 2  # of the size
+STEPS, PROBE_SHARE = 5, 0.02  # that are timed, after a first one; of the seconds that there are
+
+
+class Candidate(NamedTuple):
+    """Options of the task, and the share of the steps from which on they are taken."""
+
+    options: Any
+    enough: float
+
+
+def fit_to_time(
+    task: Task,
+    batches: EpochBatches,
+    options: Options,
+    *,
+    given: Collection[str],
+    seconds: float,
+    device: str,
+) -> tuple[Task, Options]:
+    """The task with the options that the time is enough for, and a warm-up that suits it.
+
+    Args:
+        task: fitted
+        batches: of the training data
+        options: of training
+        given: names of the options that were asked for
+        seconds: that there are for training
+        device: where the network is trained
+    """
+    all_steps = 1.0
+    for candidate in list_candidates(task.options, given):
+        chosen = task.with_options(candidate.options)
+        try:
+            rate = time_step(chosen, batches, options, PROBE_SHARE * seconds, device)
+        except InputError:  # such as --tied, whose sizes hang together: the default stays
+            continue
+        all_steps = options.epochs * len(batches) / options.accumulate
+        found, steps = chosen, seconds / rate
+        if steps >= candidate.enough * all_steps:
+            break
+    describe_change(task.options, found.options, steps / all_steps * options.epochs)
+    if "warmup" not in given:
+        options = replace(options, warmup=min(options.warmup, int(steps / 10)))
+    return found, options
+
+
+def list_candidates(options: Any, given: Collection[str]) -> Iterator[Candidate]:
+    """The options, then cheaper ones: fewer networks first, then smaller ones."""
+    known = option_fields.fields(type(options))
+    members = getattr(options, "members", None) or 1
+    if "members" in known and "members" not in given:
+        while members > 1:
+            yield Candidate(options, WITH_ENSEMBLE)
+            members //= 2
+            options = replace(options, members=members)
+    if "hidden_size" in known and "hidden_size" not in given:
+        for _ in range(HALVINGS):
+            if options.hidden_size // 2 < SMALLEST:
+                break
+            yield Candidate(options, WITH_SIZE)
+            # even, as both directions have half of it
+            options = replace(options, hidden_size=options.hidden_size // 4 * 2)
+    yield Candidate(options, 0.0)
+
+
+def time_step(
+    task: Task, batches: EpochBatches, options: Options, most: float, device: str
+) -> float:
+    """Seconds of a step of a fresh network, from a few that leave its weights as they are."""
+    with torch.random.fork_rng(), silence_notices():
+        network = task.build_network().to(device)
+        optimizer = build_optimizer(network, options)
+        steps = train(
+            network, batches, optimizer, schedule=lambda step, epoch: 0.0, **options.loop_settings
+        )
+        began, taken = time.perf_counter(), []
+        try:
+            for progress in itertools.islice(steps, STEPS + 1):
+                taken.append(progress.seconds)
+                if time.perf_counter() - began > most:
+                    break
+        finally:
+            steps.close()  # type: ignore[attr-defined]
+            lazy_adam.close(optimizer)
+    rest = taken[1:] or taken  # the first step allocates and compiles
+    return max(1e-6, sum(rest) / len(rest))
+
+
+def describe_change(before: Any, after: Any, epochs: float) -> None:
+    """Says which defaults gave way to the time limit."""
+    changes = [
+        f"{as_flag(name)} {getattr(after, name)} instead of {getattr(before, name)}"
+        for name in ("members", "hidden_size")
+        if getattr(after, name, None) != getattr(before, name, None)
+    ]
+    if changes:
+        notify(
+            f"time limit: {', '.join(changes)}, with which it is enough for about "
+            f"{epochs:.2g} epochs"
+        )

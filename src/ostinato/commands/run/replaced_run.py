@@ -1,0 +1,83 @@
+"""The run that `--overwrite` replaces: set aside, and removed once the new one is safe.
+
+    RUN/replaced/     the run before, whole
+    RUN/replacing/    some of its files, while they are moved there or back
+
+It is safe once it has a checkpoint or a model. A run that ends before that (a full disk, an error)
+leaves the one before in place again. Files are renamed, so that this needs no space and no time;
+what is cut short by a kill is completed by the next command that trains in the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ostinato.commands.run.progress import say
+from ostinato.commands.run.run_files import (
+    REPLACED,
+    REPLACING,
+    TRAINING,
+    is_run,
+    list_own_files,
+    remove_run,
+)
+from ostinato.errors import InputError
+from ostinato.training import checkpoint
+from ostinato.training.file_removal import remove_folder_if_empty
+
+
+def set_aside(folder: Path) -> None:
+    """Moves the run that the folder holds, if any, to RUN/replaced.
+
+    Raises:
+        InputError: a file or folder of this name is not ours.
+    """
+    for name in (REPLACED, REPLACING):
+        if (folder / name).exists() or (folder / name).is_symlink():
+            raise InputError(
+                f"{folder / name}: in the way of the run that is replaced; move it elsewhere, or "
+                "choose another --out"
+            )
+    if is_run(folder):
+        move_files(folder, folder / REPLACING)
+        (folder / REPLACING).rename(folder / REPLACED)
+
+
+def settle(folder: Path) -> None:
+    """Removes the run that was set aside if the new one is safe; else moves it back."""
+    replaced, replacing = folder / REPLACED, folder / REPLACING
+    if is_own(replaced):
+        if is_safe(folder):
+            remove_run(replaced)
+            remove_folders(replaced)
+        else:
+            remove_run(folder)
+            replaced.rename(replacing)
+    if is_own(replacing):
+        move_files(replacing, folder)
+        remove_folders(replacing)
+        say(f"{folder}: the new run was not saved; the one before is in place again")
+
+
+def is_own(folder: Path) -> bool:
+    """Whether this is a folder with files of a run."""
+    return folder.is_dir() and not folder.is_symlink() and bool(list_own_files(folder))
+
+
+def is_safe(folder: Path) -> bool:
+    """Whether the run can be resumed or used."""
+    return checkpoint.exists(folder / TRAINING) or (folder / "model.safetensors").is_file()
+
+
+def move_files(source: Path, target: Path) -> None:
+    """Renames the files of a run, and nothing else, from one folder to another."""
+    for path in list_own_files(source):
+        moved = target / path.relative_to(source)
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(moved)
+
+
+def remove_folders(folder: Path) -> None:
+    """Removes the folders of a run that have become empty."""
+    inside = [path for path in folder.rglob("*") if path.is_dir()]
+    for path in [*sorted(inside, reverse=True), folder]:
+        remove_folder_if_empty(path)

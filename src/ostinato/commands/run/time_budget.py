@@ -1,0 +1,227 @@
+"""A time limit as the budget of a whole run: training, dev scores, baseline, test and report.
+
+What comes after the last step is timed on a few records before the first one, and again at each
+dev score; training ends early enough for it. Dev and test sets that would take too large a share
+of the limit are judged in part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from ostinato.commands.run.splits import Splits
+from ostinato.data.files.wording import pluralise
+from ostinato.notices import notify, silence_notices
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.task import Task
+
+# the largest shares of the limit
+DEV_SHARE = 0.03  # one evaluation on the dev set
+TEST_SHARE = 0.2
+BASELINE_SHARE = 0.1  # fitting it; and as much again for its scores
+RESERVED_SHARE = 0.6  # everything after the last step
+TIMING_SHARE = 0.003  # timing one of these on a few records
+EVALUATING_SHARE = 1 / 7  # of the time since the last evaluation
+EVALUATIONS = 8  # at least, where the epochs are long
+FIRST, LEAST = 16, 50  # records that are timed first; that a part of a set has at least
+ENOUGH_TO_TIME = 2000  # records; a baseline of fewer is fitted without timing a part of them first
+CLOSING_SECONDS = 2.0  # intervals, pictures and files, of a processor that nobody else uses
+
+
+class Cost(NamedTuple):
+    """How many records can be worked on, and the seconds that they take."""
+
+    records: int
+    seconds: float
+
+
+@dataclass
+class TimeBudget:
+    """What the parts of a run cost, and what is left for training.
+
+    Attributes:
+        limit: seconds of the whole run; None: it ends by itself
+        dev: records of the dev set that are scored while training; None: all
+        tested: records of the test set that are scored at the end; None: all
+        evaluation_seconds: of one dev score
+        test_seconds, baseline_seconds: of the scores at the end
+        closing_seconds: of the rest
+        evaluated_at: seconds of the run when it was last evaluated
+    """
+
+    limit: float | None = None
+    dev: int | None = None
+    tested: int | None = None
+    evaluation_seconds: float = 0.0
+    test_seconds: float = 0.0
+    baseline_seconds: float = 0.0
+    closing_seconds: float = 0.0
+    evaluated_at: float = field(default=0.0)
+
+    @property
+    def reserve(self) -> float:
+        """Seconds that are kept for what follows the last step."""
+        if self.limit is None:
+            return 0.0
+        # the last weights and the mean of several are evaluated
+        needed = 2 * self.evaluation_seconds + self.test_seconds + self.baseline_seconds
+        return min(needed + self.closing_seconds, RESERVED_SHARE * self.limit)
+
+    def is_evaluation_due(self, by_epochs: bool, seconds: float) -> bool:
+        """Whether to evaluate: as the epochs say, unless that takes too large a share of the time;
+        and several times where the epochs are too long for that.
+
+        Args:
+            by_epochs: whether an evaluation is due by --evaluate-every
+            seconds: of the run so far
+        """
+        if self.limit is None:
+            return by_epochs
+        since = seconds - self.evaluated_at
+        if since * EVALUATING_SHARE < self.evaluation_seconds:
+            return False
+        return by_epochs or since > (self.limit - self.reserve) / EVALUATIONS
+
+    def note_evaluation(self, ended: float, took: float) -> None:
+        """Takes the time of an evaluation for that of the next."""
+        self.evaluated_at, self.evaluation_seconds = ended, took
+
+
+def plan_budget(
+    limit: float | None,
+    task: Task,
+    network: nn.Module,
+    baseline: Baseline | None,
+    splits: Splits,
+    slowness: float,
+) -> TimeBudget:
+    """Times dev score, test and baseline on a few records each.
+
+    Args:
+        limit: seconds of the whole run
+        task, network: to be trained
+        baseline: fitted; None where another process has it
+        splits: with the dev and test set
+        slowness: factor by which this process runs slower than it would alone (`measure_slowness`)
+    """
+    if limit is None:
+        return TimeBudget()
+    budget = TimeBudget(limit, closing_seconds=CLOSING_SECONDS * slowness)
+    metric = task.options.dev_metric
+    with evaluating(network):
+        dev = afford(
+            splits.dev,
+            lambda part: task.predictor.count_quickly(network, part, metric),
+            DEV_SHARE * limit,
+            TIMING_SHARE * limit,
+        )
+    budget.dev, budget.evaluation_seconds = dev
+    if dev.records < len(splits.dev):
+        notify(
+            f"time limit: dev scores while training are of {dev.records:,} of "
+            f"{len(splits.dev):,} {pluralise('example', len(splits.dev))}"
+        )
+    time_the_test(budget, task, network, baseline, splits)
+    return budget
+
+
+def time_the_test(
+    budget: TimeBudget, task: Task, network: nn.Module, baseline: Baseline | None, splits: Splits
+) -> None:
+    """Times the scores at the end, and decides how much of the test set they are of."""
+    if budget.limit is None:
+        return
+    tested = splits.test or splits.dev
+
+    def test(part: Any) -> None:
+        predictions = []
+        if task.definition.needs_predictions:
+            predictions = task.predictor.predict(network, part)
+        task.predictor.count(network, part, predictions)
+
+    timing = TIMING_SHARE * budget.limit
+    with evaluating(network):
+        cost = afford(tested, test, TEST_SHARE * budget.limit, timing)
+        beside = Cost(len(tested), 0.0)
+        if baseline is not None:
+            beside = afford(tested, baseline.measure, BASELINE_SHARE * budget.limit, timing)
+    budget.tested = min(cost.records, beside.records)
+    budget.test_seconds = cost.seconds * budget.tested / max(1, cost.records)
+    budget.baseline_seconds = beside.seconds * budget.tested / max(1, beside.records)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network evaluates during the block; random numbers and notices are as without it."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.random.fork_rng(), silence_notices():
+            yield
+    finally:
+        network.train(was_training)
+
+
+def afford(records: Any, work: Callable[[Any], Any], most: float, timing: float) -> Cost:
+    """How many of the records can be worked on in `most` seconds, at least LEAST.
+
+    Args:
+        records: to work on
+        work: is timed with a few of them, then with four times as many, and so on
+        most: seconds that all may take
+        timing: seconds after which the timing ends
+    """
+    if not len(records):
+        return Cost(0, 0.0)
+    number = min(len(records), FIRST)
+    while True:
+        began = time.perf_counter()
+        work(take_part(records, number))
+        took = time.perf_counter() - began
+        if number == len(records) or took >= timing:
+            break
+        number = min(len(records), 4 * number)
+    each = max(1e-9, took / number)
+    count = min(len(records), max(LEAST, int(most / each)))
+    return Cost(count, each * count)
+
+
+def take_part(records: Any, number: int | None) -> Any:
+    """`number` records, evenly spaced; of a text, which is read in order, the beginning."""
+    if number is None or number >= len(records):
+        return records
+    if isinstance(records, list):
+        return [records[place * len(records) // number] for place in range(number)]
+    return records[:number]
+
+
+def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
+    """The baseline of all training records; with a time limit, of as many as it leaves time for."""
+    if limit is None or len(records) <= ENOUGH_TO_TIME:
+        return task.fit_baseline(records)
+    most = BASELINE_SHARE * limit
+    number = len(records) // 16
+    began = time.perf_counter()
+    with silence_notices():
+        task.fit_baseline(take_part(records, number))
+    each = (time.perf_counter() - began) / number
+    affordable = max(number, int(most / each))
+    if affordable < len(records):
+        notify(
+            f"time limit: the baseline is fitted to {affordable:,} of {len(records):,} "
+            "training examples"
+        )
+    return task.fit_baseline(take_part(records, affordable))
+
+
+def measure_slowness(wall_seconds: float) -> float:
+    """How much slower this process runs than alone: 1 on an idle machine, at most 5.
+
+    From the processor time that it had in its first `wall_seconds`."""
+    return min(5.0, max(1.0, wall_seconds / max(1e-3, time.process_time())))

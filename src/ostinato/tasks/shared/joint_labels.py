@@ -1,0 +1,167 @@
+"""Network and baseline that answer together: p = weight p_network + (1 - weight) p_baseline.
+
+The weight is that of the highest likelihood of the dev set. A task takes part where its predictor
+has `join` and `unit_log_probabilities`, and its options are `JointOptions`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import nn
+
+from ostinato.options import option
+from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.task_options import TaskOptions
+
+ITERATIONS = 100  # of expectation maximisation, of which the first few suffice mostly
+LARGEST_WEIGHT = 0.98  # of the network, from which on the baseline is not worth its time
+LEAST_GAIN = 2.0  # standard errors of the mean log-probability
+LEAST_UNITS = 20  # labels or tokens to choose by; of fewer, the standard error says nothing
+
+
+@dataclass(frozen=True)
+class JointOptions(TaskOptions):
+    """Options of a task whose network can answer together with its baseline."""
+
+    alone: bool = option(
+        False,
+        "answer with the network alone, not together with its baseline; they answer together where "
+        "that is significantly better on the dev set",
+        when_predicting=True,
+    )
+
+
+class JointLabels(nn.Module):
+    """A network that gives each label a probability, and a baseline that does.
+
+    Args:
+        network: The network.
+        baseline: Has `probabilities`.
+        weight: Of the network.
+    """
+
+    def __init__(self, network: nn.Module, baseline: Baseline, weight: float):
+        super().__init__()
+        self.network, self.baseline, self.weight = network, baseline, weight
+
+    def mix(self, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """The probabilities of both together, [F, C]."""
+        return self.weight * own + (1 - self.weight) * other
+
+
+def join_labels(network: nn.Module, baseline: Baseline, weight: float) -> JointLabels | None:
+    """Both together; None where the baseline has no probabilities."""
+    return JointLabels(network, baseline, weight) if len(baseline.labels) else None
+
+
+def label_rows(
+    network: nn.Module,
+    records: Sequence[Any],
+    names: Sequence[str],
+    own: Callable[[nn.Module, Sequence[Any]], list[np.ndarray]],
+) -> list[np.ndarray]:
+    """The probability of each label, [F, C] a record: F is 1, or the number of its steps.
+
+    Args:
+        network: A network, or JointLabels.
+        records: To label.
+        names: The labels.
+        own: (network, records) -> the rows of a network; zeros for a record without inputs.
+    """
+    if not isinstance(network, JointLabels):
+        return own(network, records)
+    rows = [np.asarray(row, np.float64) for row in own(network.network, records)]
+    answered = [place for place, row in enumerate(rows) if row.any()]
+    others = baseline_rows(network.baseline, [records[place] for place in answered], names)
+    for place, other in zip(answered, others, strict=True):
+        rows[place] = network.mix(rows[place], other)
+    return rows
+
+
+def baseline_rows(
+    baseline: Baseline, records: Sequence[Any], names: Sequence[str]
+) -> list[np.ndarray]:
+    """The baseline's probability of each of these labels, [F, C] a record; a label that it does
+    not know has none."""
+    found = (baseline.probabilities(records) or []) if len(records) else []
+    rows = [np.atleast_2d(np.asarray(row, np.float64)) for row in found]
+    if list(baseline.labels) == list(names):
+        return rows
+    known = {name: place for place, name in enumerate(baseline.labels)}
+    places = [known.get(name, -1) for name in names]  # -1: a column of zeros
+    return [np.pad(row, ((0, 0), (0, 1)))[:, places] for row in rows]
+
+
+def label_log_probabilities(
+    rows: Sequence[np.ndarray],
+    truths: Sequence[Sequence[str]],
+    names: Sequence[str],
+    *,
+    several: bool = False,
+) -> np.ndarray:
+    """log p of each true label [N], one for each step or, with `several`, for each label's yes or
+    no; those of labels unseen in training are left out.
+
+    Args:
+        rows: The probabilities [F, C] of each record.
+        truths: The true labels of each record: F, or any number with `several`.
+        names: The labels.
+        several: Whether a record may have several labels.
+    """
+    known = {name: place for place, name in enumerate(names)}
+    found: list[float] = []
+    for row, truth in zip(rows, truths, strict=True):
+        if several and len(row):
+            given = np.array([name in truth for name in names])
+            found += np.where(given, row[0], 1 - row[0]).tolist()
+        elif not several:
+            found += [
+                float(step[known[label]])
+                for step, label in zip(row, truth, strict=False)
+                if label in known
+            ]
+    with np.errstate(divide="ignore"):
+        return np.log(np.array(found, np.float64))
+
+
+class Chosen(NamedTuple):
+    """The weight of the network, and what the mean log-probability gains by the mixture, in
+    standard errors."""
+
+    weight: float
+    gain: float
+
+    @property
+    def helps(self) -> bool:
+        """Whether the mixture is significantly better than the network alone."""
+        return self.weight <= LARGEST_WEIGHT and self.gain >= LEAST_GAIN
+
+
+def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
+    """The weight of the highest likelihood, by expectation maximisation.
+
+    Args:
+        own: The network's log-probabilities [N].
+        other: The baseline's of the same labels or tokens [N].
+    """
+    if len(own) < LEAST_UNITS:
+        return Chosen(1.0, 0.0)
+    own, other = np.maximum(own, -700.0), np.maximum(other, -700.0)
+    weight = 0.5
+    for _ in range(ITERATIONS):
+        if not 0 < weight < 1:
+            break
+        odds = math.log(weight / (1 - weight)) + own - other
+        weight = float((1 / (1 + np.exp(-np.clip(odds, -700.0, 700.0)))).mean())
+    # as it is saved
+    weight = round(min(1.0, max(0.0, weight)), 4)
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp(np.log(weight) + own, np.log(1 - weight) + other)
+    gains = mixed - own
+    error = gains.std(ddof=1) / math.sqrt(len(gains))
+    mean = float(gains.mean())
+    return Chosen(weight, mean / error if error > 0 else 0.0)
